@@ -1,0 +1,1 @@
+"""Engines: the machinery that supplies methods with batches and optimiser steps."""

@@ -1,0 +1,1 @@
+"""Methods: one file each, named after the method, pure mathematics without machinery."""

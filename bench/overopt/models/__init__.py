@@ -1,0 +1,1 @@
+"""Transformers policies and reward models: building, sampling, log-probabilities, scoring."""

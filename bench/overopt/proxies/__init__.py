@@ -1,0 +1,1 @@
+"""Reward-side systems: one file each, named after the system."""

@@ -1,0 +1,1 @@
+"""Planning, the artifact store, executors and KL targeting."""

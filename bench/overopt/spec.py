@@ -1,0 +1,288 @@
+"""Frozen, validated specifications of a task, its gold, its proxies and a run.
+
+Shape letters used in every module: B prompts, N samples per prompt (or rows of a flat table),
+T tokens, V vocabulary, K grid of budgets, S seeds, M ensemble members, P preference pairs,
+R enumerated responses.
+
+A specification is data: no field holds an expression, every key is checked, and two equal
+specifications have equal JSON, so that a stage's key can be a hash of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, field
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Family = Literal["pairs", "rollout", "round", "selection", "merge"]
+GoldUse = Literal["none", "selection", "training"]
+
+
+def param(
+    default: Any = MISSING,
+    *,
+    help: str,
+    unit: str = "",
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Any:
+    """Declare one field of a method's or proxy's ``Config``: default, meaning, unit and bounds.
+
+    All arguments must be literals, because the catalogue reads declarations without running them.
+
+    Args:
+        default: value used when the user gives none; required when left out.
+        help: one line that says what the field does.
+        unit: its unit, such as ``"nats"`` or ``"1/nats"``; empty for a pure number.
+        above: exclusive lower bound.
+        at_least: inclusive lower bound.
+        at_most: inclusive upper bound.
+    """
+    metadata = {
+        "help": help,
+        "unit": unit,
+        "above": above,
+        "at_least": at_least,
+        "at_most": at_most,
+    }
+    return field(default=default, metadata=metadata)
+
+
+class Knob(BaseModel):
+    """What moves a method along KL.
+
+    ``low`` and ``high`` bound the search in log knob; ``raises_kl`` says whether a larger value
+    means a larger KL (best-of-n: yes; a KL penalty: no).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+    raises_kl: bool
+
+
+def knob(name: str, *, low: float, high: float, raises_kl: bool) -> Knob:
+    """Declare a method's knob; all arguments must be literals (see ``param``)."""
+    return Knob(name=name, low=low, high=high, raises_kl=raises_kl)
+
+
+class Spec(BaseModel):
+    """Common behaviour of every specification: frozen, strict about unknown keys, finite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The specification as plain JSON values, in a fixed order."""
+        return self.model_dump(mode="json")
+
+
+class WorldSpec(Spec):
+    """A world: the kind of language, the seed that generates it, and how many prompts it has."""
+
+    kind: str
+    seed: int = Field(0, ge=0)
+    train_prompts: int = Field(gt=0)
+    heldout_prompts: int = Field(gt=0)
+
+
+class TrainingSpec(Spec):
+    """Supervised training of one model by AdamW with linear warm-up and cosine decay."""
+
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    warmup_fraction: float = Field(0.05, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+
+
+class ArchitectureSpec(Spec):
+    """A small transformer trained from scratch; ``family`` names a transformers model type."""
+
+    family: Literal["gpt2"] = "gpt2"
+    layers: int = Field(gt=0)
+    width: int = Field(gt=0)
+    heads: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads = {self.heads} must divide width = {self.width}")
+        return self
+
+
+class PolicySpec(Spec):
+    """The initial policy: its architecture, and SFT on ``examples`` reference texts."""
+
+    architecture: ArchitectureSpec
+    examples: int = Field(gt=0)
+    training: TrainingSpec
+
+
+class GoldSpec(Spec):
+    """What plays the human: the world's rule, or a transformer trained on rule-labelled pairs."""
+
+    name: str
+    summary: str
+    kind: Literal["rule", "model"]
+    architecture: ArchitectureSpec | None = None
+    comparisons: int | None = Field(None, gt=0)
+    training: TrainingSpec | None = None
+
+    @model_validator(mode="after")
+    def _model_is_whole(self) -> Self:
+        parts = (self.architecture, self.comparisons, self.training)
+        if self.kind == "model" and None in parts:
+            raise ValueError("a gold of kind 'model' needs architecture, comparisons and training")
+        if self.kind == "rule" and any(part is not None for part in parts):
+            raise ValueError("a gold of kind 'rule' takes no architecture, comparisons or training")
+        return self
+
+
+class ProxySpec(Spec):
+    """Bradley-Terry reward models trained on the preference data; ensembles take more members."""
+
+    architecture: ArchitectureSpec
+    comparisons: int = Field(gt=0)
+    training: TrainingSpec
+    calibration_samples: int = Field(1024, gt=1)
+
+
+class PairsSpec(Spec):
+    """Machinery of methods that learn from preference pairs (the mathematics is the method's)."""
+
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    max_steps: int = Field(gt=0)
+    warmup_steps: int = Field(ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+
+
+class RolloutSpec(Spec):
+    """Machinery of online methods: prompts per step, samples per prompt, optimiser."""
+
+    learning_rate: float = Field(gt=0)
+    prompts_per_step: int = Field(gt=0)
+    samples_per_prompt: int = Field(gt=1)
+    max_steps: int = Field(gt=0)
+    warmup_steps: int = Field(ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+
+
+class EvaluationSpec(Spec):
+    """One sampler for all: samples per held-out prompt of a policy, and of the initial policy."""
+
+    samples_per_prompt: int = Field(gt=1)
+    pool_samples_per_prompt: int = Field(gt=1)
+
+
+class TaskSpec(Spec):
+    """Everything that methods have in common: world, initial policy, gold, data sizes, KL budgets."""
+
+    name: str
+    summary: str
+    world: WorldSpec
+    policy: PolicySpec
+    gold: str
+    proxy: ProxySpec
+    pairs: PairsSpec
+    rollout: RolloutSpec
+    evaluation: EvaluationSpec
+    kl_grid_nats: tuple[float, ...]
+
+    @field_validator("kl_grid_nats")
+    @classmethod
+    def _grid_rises(cls, grid_nats: tuple[float, ...]) -> tuple[float, ...]:
+        if not grid_nats or grid_nats[0] <= 0 or any(
+            later <= earlier for earlier, later in zip(grid_nats, grid_nats[1:], strict=False)
+        ):
+            raise ValueError("kl_grid_nats must be positive and strictly increasing, in nats")
+        return grid_nats
+
+
+_NOISE = re.compile(r"^(?:(flip|random|bt|heavy):)?([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)$")
+
+
+class NoiseSpec(Spec):
+    """Label noise: what stands between the gold's opinion and the recorded preference.
+
+    flip: exactly this fraction of the pairs has its label flipped.
+    random: this fraction of the pairs is relabelled by a fair coin (half of them end up flipped).
+    bt: preferences drawn with probability sigmoid(gold difference / temperature), in gold SDs.
+    heavy: each score gets Student-t error (2 degrees of freedom) of this scale, in gold SDs.
+    """
+
+    kind: Literal["flip", "random", "bt", "heavy"]
+    amount: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _amount_fits(self) -> Self:
+        if self.kind in ("flip", "random") and self.amount > 1:
+            raise ValueError(f"{self.kind} noise is a fraction between 0 and 1, not {self.amount}")
+        if self.kind in ("bt", "heavy") and self.amount == 0:
+            raise ValueError(f"{self.kind} noise needs an amount above 0; use 0 for no noise")
+        return self
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``0``, ``0.25`` (exact flips), ``random:0.5``, ``bt:1``, ``heavy:0.3``.
+
+        Raises:
+            ValueError: for any other form.
+        """
+        match = _NOISE.match(text.strip())
+        if match is None:
+            raise ValueError(
+                f"noise {text!r} is not of the form 0.25 (fraction of labels flipped), "
+                "random:0.5, bt:1.0 or heavy:0.3"
+            )
+        return cls.model_validate({"kind": match[1] or "flip", "amount": float(match[2])})
+
+    @property
+    def label(self) -> str:
+        """Canonical text: a bare number for flips, ``kind:amount`` for the rest."""
+        amount = f"{self.amount:g}"
+        return amount if self.kind == "flip" else f"{self.kind}:{amount}"
+
+
+class MethodSpec(Spec):
+    """A method resolved: its name or file, and the value of every field of its ``Config``."""
+
+    name: str
+    family: Family
+    knob: Knob
+    uses_gold: GoldUse
+    source: str
+    config: dict[str, bool | int | float | str]
+
+
+class ProxySystemSpec(Spec):
+    """A reward-side system resolved: its name or file, how many members, its ``Config``."""
+
+    name: str
+    source: str
+    config: dict[str, bool | int | float | str]
+
+    @property
+    def members(self) -> int:
+        """How many reward models of different seeds it combines."""
+        return int(self.config["members"])
+
+
+class RunSpec(Spec):
+    """One ``bench run``: the resolved task, methods, proxies, noises and seeds, and the KL axis."""
+
+    task: TaskSpec
+    gold: GoldSpec
+    methods: tuple[MethodSpec, ...]
+    proxies: tuple[ProxySystemSpec, ...]
+    noises: tuple[NoiseSpec, ...]
+    seeds: tuple[int, ...]
+    along: Literal["step", "beta"] = "step"
+    engine: Literal["native"] = "native"
+    kl_grid_nats: tuple[float, ...]
+    standard: bool

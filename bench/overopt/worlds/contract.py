@@ -1,0 +1,59 @@
+"""What every world offers to the stages, and how a world is built from its specification."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.spec import WorldSpec
+from overopt.worlds.tokens import Tokens
+
+
+class World(Protocol):
+    """A language with prompts, reference texts and a rule gold, all generated from one seed.
+
+    vocabulary: word of every token id; the first four are ``tokens.SPECIALS``.
+    train_prompts, heldout_prompts: disjoint, distinct prompts (``<bos> words <sep>``).
+    response_tokens_max: longest response, EOS included.
+    responses: every possible response (R rows) where the world can be enumerated, else None.
+    """
+
+    vocabulary: tuple[str, ...]
+    train_prompts: Tokens
+    heldout_prompts: Tokens
+    response_tokens_max: int
+    responses: Tokens | None
+
+    def references(self, prompts: Tokens, rng: np.random.Generator) -> Tokens:
+        """One reference response (SFT target, with EOS) for each of the N prompts."""
+        ...
+
+    def gold(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        """Rule gold score (raw units) of each response to the prompt of the same row, (N,)."""
+        ...
+
+    def gold_terms(
+        self, prompts: Tokens, responses: Tokens
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """The named terms, weights applied, whose sum is the gold score; each (N,)."""
+        ...
+
+
+def build(spec: WorldSpec) -> World:
+    """The world that the specification names: module ``overopt.worlds.<kind>``, ``build(spec)``."""
+    module = importlib.import_module(f"overopt.worlds.{spec.kind}")
+    world: World = module.build(spec)
+    return world
+
+
+def render(world: World, tokens: Tokens) -> list[str]:
+    """The sequences as readable text, special tokens left out."""
+    words = np.array(world.vocabulary, dtype=object)
+    shown_NT = (tokens.ids_NT > 3) & tokens.mask_NT
+    return [
+        " ".join(words[ids_T[shown_T]])
+        for ids_T, shown_T in zip(tokens.ids_NT, shown_NT, strict=True)
+    ]

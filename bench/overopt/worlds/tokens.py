@@ -1,0 +1,77 @@
+"""Ragged token sequences as one padded array: the form in which text travels between stages."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+PAD, BOS, SEP, EOS = 0, 1, 2, 3
+SPECIALS = ("<pad>", "<bos>", "<sep>", "<eos>")
+
+
+class Tokens(NamedTuple):
+    """N token sequences, right-padded with PAD.
+
+    ids_NT: int32 (N, T). length_N: int32 (N,), number of tokens that are not padding.
+    A prompt is ``<bos> words <sep>``; a response is ``words <eos>``, or words alone where the
+    token limit cut it short.
+    """
+
+    ids_NT: npt.NDArray[np.int32]
+    length_N: npt.NDArray[np.int32]
+
+    @classmethod
+    def from_padded(cls, ids_NT: npt.NDArray[np.integer]) -> Tokens:
+        """Tokens from a right-padded array, with lengths counted and spare columns cut."""
+        length_N = (ids_NT != PAD).sum(axis=1).astype(np.int32)
+        width = int(length_N.max(initial=0))
+        return cls(np.ascontiguousarray(ids_NT[:, :width], dtype=np.int32), length_N)
+
+    @classmethod
+    def from_flat(cls, flat: npt.NDArray[np.integer], length_N: npt.NDArray[np.integer]) -> Tokens:
+        """Tokens from the concatenation of all sequences and their lengths."""
+        width = int(length_N.max(initial=0))
+        mask_NT = np.arange(width) < length_N[:, None]
+        ids_NT = np.full(mask_NT.shape, PAD, dtype=np.int32)
+        ids_NT[mask_NT] = flat
+        return cls(ids_NT, length_N.astype(np.int32))
+
+    @property
+    def mask_NT(self) -> npt.NDArray[np.bool_]:
+        """True where a token stands, False on padding."""
+        return np.arange(self.ids_NT.shape[1]) < self.length_N[:, None]
+
+    @property
+    def finished_N(self) -> npt.NDArray[np.bool_]:
+        """True where the sequence ends with EOS."""
+        last_N = np.maximum(self.length_N - 1, 0)
+        ends_N = self.ids_NT[np.arange(len(self.length_N)), last_N] == EOS
+        return ends_N & (self.length_N > 0)
+
+    def flat(self) -> npt.NDArray[np.int32]:
+        """All tokens, sequence after sequence, without padding."""
+        return self.ids_NT[self.mask_NT]
+
+    def take(self, index_N: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Tokens:
+        """The chosen rows, with spare columns cut."""
+        length_N = self.length_N[index_N]
+        width = int(length_N.max(initial=0))
+        return Tokens(np.ascontiguousarray(self.ids_NT[index_N][:, :width]), length_N)
+
+    def rows(self) -> int:
+        """Number of sequences N (``len`` of a NamedTuple is its number of fields)."""
+        return int(self.ids_NT.shape[0])
+
+
+def concatenate(parts: list[Tokens]) -> Tokens:
+    """All rows of the parts, in order."""
+    width = max((part.ids_NT.shape[1] for part in parts), default=0)
+    padded = [
+        np.pad(part.ids_NT, ((0, 0), (0, width - part.ids_NT.shape[1])), constant_values=PAD)
+        for part in parts
+    ]
+    return Tokens(
+        np.concatenate(padded, axis=0), np.concatenate([part.length_N for part in parts])
+    )

@@ -20,7 +20,7 @@ selection:  weights(config, pool: ScoredPool, knob) -> weights_BN
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -94,3 +94,45 @@ class ScoredPool(NamedTuple):
     """
 
     proxy_BN: npt.NDArray[np.float64]
+
+
+class PairsMethod(Protocol):
+    """The functions of a method that learns from preference pairs."""
+
+    @staticmethod
+    def loss(config: Any, batch: PairBatch, /) -> Tensor:
+        """Loss of each pair, shape (B,); the engine descends their mean."""
+        ...
+
+
+class RolloutMethod(Protocol):
+    """The functions of a method that learns from its own fresh, rewarded samples."""
+
+    @staticmethod
+    def advantages(config: Any, rollout: Rollout, /) -> Tensor:
+        """Advantage of each response (B, N) or of each token (B, N, T), without gradient."""
+        ...
+
+    @staticmethod
+    def loss(config: Any, step: RolloutStep, /) -> Tensor:
+        """Loss of each response, shape (B, N); the engine descends their mean."""
+        ...
+
+
+class SelectionMethod(Protocol):
+    """The functions of a method that reweights samples of the initial policy."""
+
+    @staticmethod
+    def weights(config: Any, pool: ScoredPool, knob: float, /) -> npt.NDArray[np.float64]:
+        """Probability of each sample, shape (B, N); every row sums to 1."""
+        ...
+
+    @staticmethod
+    def kl_bound_nats(config: Any, knob: float, /) -> float:
+        """Analytic upper bound of the KL from the initial policy, in nats."""
+        ...
+
+    @staticmethod
+    def knob_for_kl(config: Any, kl_nats: float, /) -> float:
+        """The knob that is expected to meet a KL budget in nats."""
+        ...

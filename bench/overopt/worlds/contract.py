@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from overopt.errors import UserError
 from overopt.spec import WorldSpec
 from overopt.worlds.tokens import Tokens
 
@@ -35,18 +37,31 @@ class World(Protocol):
         """Rule gold score (raw units) of each response to the prompt of the same row, (N,)."""
         ...
 
-    def gold_terms(
-        self, prompts: Tokens, responses: Tokens
-    ) -> dict[str, npt.NDArray[np.float64]]:
+    def gold_terms(self, prompts: Tokens, responses: Tokens) -> dict[str, npt.NDArray[np.float64]]:
         """The named terms, weights applied, whose sum is the gold score; each (N,)."""
         ...
 
 
 def build(spec: WorldSpec) -> World:
-    """The world that the specification names: module ``overopt.worlds.<kind>``, ``build(spec)``."""
+    """The world that the specification names: module ``overopt.worlds.<kind>``, ``build(spec)``.
+
+    Raises:
+        UserError: if there is no such kind, or if it has fewer prompts than are asked for.
+    """
+    if spec.kind not in list_kinds():
+        raise UserError(
+            f"unknown kind of world '{spec.kind}' in world.kind; available: "
+            f"{', '.join(list_kinds())}"
+        )
     module = importlib.import_module(f"overopt.worlds.{spec.kind}")
     world: World = module.build(spec)
     return world
+
+
+def list_kinds() -> list[str]:
+    """The kinds of world: this package's modules of one plain word, bar the two that all share."""
+    names = {path.stem for path in Path(__file__).parent.glob("*.py") if "_" not in path.stem}
+    return sorted(names - {"contract", "tokens"})
 
 
 def render(world: World, tokens: Tokens) -> list[str]:

@@ -24,8 +24,12 @@ class Tokens(NamedTuple):
 
     @classmethod
     def from_padded(cls, ids_NT: npt.NDArray[np.integer]) -> Tokens:
-        """Tokens from a right-padded array, with lengths counted and spare columns cut."""
-        length_N = (ids_NT != PAD).sum(axis=1).astype(np.int32)
+        """Tokens from a right-padded array, with lengths counted and spare columns cut.
+
+        A PAD between other tokens belongs to the sequence; those after the last one do not.
+        """
+        position_T = np.arange(1, ids_NT.shape[1] + 1)
+        length_N = np.where(ids_NT != PAD, position_T, 0).max(axis=1, initial=0).astype(np.int32)
         width = int(length_N.max(initial=0))
         return cls(np.ascontiguousarray(ids_NT[:, :width], dtype=np.int32), length_N)
 
@@ -46,6 +50,8 @@ class Tokens(NamedTuple):
     @property
     def finished_N(self) -> npt.NDArray[np.bool_]:
         """True where the sequence ends with EOS."""
+        if self.ids_NT.shape[1] == 0:
+            return np.zeros(self.ids_NT.shape[0], dtype=np.bool_)
         last_N = np.maximum(self.length_N - 1, 0)
         ends_N = self.ids_NT[np.arange(len(self.length_N)), last_N] == EOS
         return ends_N & (self.length_N > 0)
@@ -72,6 +78,4 @@ def concatenate(parts: list[Tokens]) -> Tokens:
         np.pad(part.ids_NT, ((0, 0), (0, width - part.ids_NT.shape[1])), constant_values=PAD)
         for part in parts
     ]
-    return Tokens(
-        np.concatenate(padded, axis=0), np.concatenate([part.length_N for part in parts])
-    )
+    return Tokens(np.concatenate(padded, axis=0), np.concatenate([part.length_N for part in parts]))

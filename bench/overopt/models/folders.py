@@ -1,0 +1,107 @@
+"""Model folders on disk: genuine transformers folders, written byte for byte the same each time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers.utils import logging
+
+from overopt.errors import UserError
+from overopt.worlds.tokens import BOS, EOS, PAD, SEP, SPECIALS
+
+
+@contextmanager
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """Evaluation mode without gradients inside the block; the model's mode is restored after it."""
+    was_training = model.training
+    if was_training:
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if was_training:
+            model.train()
+
+
+def build_tokenizer(vocabulary: Sequence[str], context_tokens: int) -> PreTrainedTokenizerFast:
+    """A word-level tokenizer: words are separated by white space, an unknown word is an error.
+
+    Args:
+        vocabulary: the word of every token id; the first four are the special tokens.
+        context_tokens: longest sequence of the model.
+    """
+    ids = {word: position for position, word in enumerate(vocabulary)}
+    if tuple(vocabulary[:4]) != SPECIALS or len(ids) != len(vocabulary):
+        raise ValueError(f"a vocabulary is distinct words that begin with {SPECIALS}")
+    tokenizer = Tokenizer(WordLevel(ids, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.add_special_tokens([AddedToken(word, normalized=False) for word in SPECIALS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=SPECIALS[PAD],
+        bos_token=SPECIALS[BOS],
+        sep_token=SPECIALS[SEP],
+        eos_token=SPECIALS[EOS],
+        padding_side="left",
+        model_max_length=context_tokens,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def save_model(model: PreTrainedModel, folder: Path, vocabulary: Sequence[str]) -> None:
+    """Write config.json, model.safetensors and the tokenizer of a policy or reward model.
+
+    The same weights give the same bytes: no time, host or path is stored. The folder opens with
+    ``AutoModelForCausalLM`` or ``AutoModelForSequenceClassification``, and ``AutoTokenizer``.
+
+    Args:
+        model: the model to write.
+        folder: created where it is missing.
+        vocabulary: the word of every token id.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.disable_progress_bar()
+    model.save_pretrained(folder, safe_serialization=True)
+    build_tokenizer(vocabulary, model.config.max_position_embeddings).save_pretrained(folder)
+    # safetensors creates its file for the owner only; a store may be shared by a group
+    (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
+
+
+def load_folder(auto_class: Any, folder: Path) -> PreTrainedModel:
+    """The model of a folder in evaluation mode, read from safetensors only.
+
+    Args:
+        auto_class: a transformers ``AutoModelFor...`` class.
+        folder: a folder as ``save_model`` writes it, or any local transformers folder.
+
+    Raises:
+        UserError: where the folder holds no model of that kind.
+    """
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"{folder} is not a model folder: it has no config.json; give a folder with "
+            "config.json and model.safetensors"
+        )
+    logging.disable_progress_bar()
+    model: PreTrainedModel = auto_class.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
+    )
+    model.eval()
+    return model
+
+
+def load_vocabulary(folder: Path) -> tuple[str, ...]:
+    """The word of every token id, read from the folder's tokenizer.json."""
+    document = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    ids: dict[str, int] = document["model"]["vocab"]
+    return tuple(sorted(ids, key=ids.__getitem__))

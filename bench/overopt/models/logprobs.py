@@ -1,0 +1,238 @@
+"""Log-probabilities of responses, and what is computed from two policies' distributions.
+
+Definition of a policy used throughout: the softmax over all tokens but PAD. PAD fills the space
+after a response, so a sampled PAD could not be told from its end; ``token_logps`` gives it
+probability 0, and sampling, training, KL and reference all go through that one function.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from overopt.models.folders import evaluating
+from overopt.models.sequences import Batch, align, bucket_rows, join
+from overopt.worlds.tokens import PAD, Tokens
+
+BATCH_TOKENS = 8192
+_BUFFER_ENTRIES = 1 << 22
+
+
+class KLStatistics(NamedTuple):
+    """N responses sampled from a policy, judged by the policy and its reference.
+
+    policy_logp_NT, reference_logp_NT: float32 (N, T), nats per token, zero on padding.
+    rb_N: float64 (N,), Rao-Blackwellised KL(policy || reference) of each response, nats.
+    entropy_N: float64 (N,), entropy of the policy's next token, summed over the response, nats.
+    """
+
+    policy_logp_NT: npt.NDArray[np.float32]
+    reference_logp_NT: npt.NDArray[np.float32]
+    rb_N: npt.NDArray[np.float64]
+    entropy_N: npt.NDArray[np.float64]
+
+
+def token_logps(logits: Tensor) -> Tensor:
+    """Log-probability in nats of every next token, PAD excluded: the policy's definition.
+
+    log p(v) = logit_v - log sum over u != PAD of exp(logit_u). PAD's own entry is the most
+    negative finite number, so that its probability is exactly 0 and p log p has no NaN.
+
+    Args:
+        logits: (..., V), any floating dtype; at least float32 is used.
+    """
+    wide = logits if logits.dtype == torch.float64 else logits.float()
+    mask_V = torch.zeros(wide.shape[-1], dtype=wide.dtype, device=wide.device)
+    mask_V[PAD] = torch.finfo(wide.dtype).min
+    return torch.log_softmax(wide + mask_V, dim=-1)
+
+
+def rao_blackwell_kl(logp: Tensor, logq: Tensor) -> Tensor:
+    """KL(p || q) of the next token at every position, nats.
+
+    sum over v of p(v) (log p(v) - log q(v)).
+
+    Summed along a prefix sampled from p it is an unbiased estimate of the sequences' KL, never
+    negative. The paper's abstract states a variance of at most that of log p(y) - log q(y). For the
+    sum over steps this is what is seen in practice, not a law: where a negative log-ratio of one
+    step is always made up for by a later step, the plain estimate can be the steadier one
+    (``tests/models/test_logprobs.py`` holds such a case). Equation number not verified.
+
+    Args:
+        logp: (..., V) log-probabilities of the sampled-from policy.
+        logq: (..., V) log-probabilities of the other.
+
+    Returns:
+        (...), differentiable in both.
+
+    Reference: Amini, Vieira, Cotterell, "Better Estimation of the Kullback-Leibler Divergence
+        Between Language Models", 2025, https://arxiv.org/abs/2504.10637
+    """
+    return (logp.exp() * (logp - logq)).sum(-1)
+
+
+def _predict(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Log-probabilities (B, K, V) of the K positions after the shortest prompt."""
+    kept = batch.ids_BL.shape[1] - batch.prompt_length_min + 1
+    logits: Tensor = model(
+        input_ids=batch.ids_BL,
+        attention_mask=batch.attention_BL,
+        use_cache=False,
+        logits_to_keep=kept,
+    ).logits
+    # the last position predicts what would follow the longest response
+    return token_logps(logits[:, -kept:-1])
+
+
+def _choose(logp_BKV: Tensor, batch: Batch) -> Tensor:
+    """Log-probabilities (B, T) of the response tokens, zero on padding."""
+    target_BK = batch.ids_BL[:, batch.prompt_length_min :]
+    return align(logp_BKV.gather(2, target_BK.unsqueeze(-1)).squeeze(-1), batch)
+
+
+def response_logps(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Log-probability in nats of each response token given what precedes it, differentiable.
+
+    Args:
+        model: a causal language model.
+        batch: B joined rows.
+
+    Returns:
+        float32 (B, T), zero on padding.
+    """
+    return _choose(_predict(model, batch), batch)
+
+
+def score_logps(
+    model: PreTrainedModel, prompts: Tokens, responses: Tokens, batch_tokens: int = BATCH_TOKENS
+) -> npt.NDArray[np.float32]:
+    """Log-probability in nats of each response token, without gradient, in batches by length.
+
+    Args:
+        model: a causal language model.
+        prompts: N prompts.
+        responses: the response of each.
+        batch_tokens: most padded tokens computed at once.
+
+    Returns:
+        float32 (N, T), zero on padding.
+    """
+    logp_NT = np.zeros(responses.ids_NT.shape, dtype=np.float32)
+    with evaluating(model):
+        for index_B in bucket_rows(prompts.length_N + responses.length_N, batch_tokens):
+            batch = join(prompts.take(index_B), responses.take(index_B), model.device)
+            logp_BT = response_logps(model, batch).cpu().numpy()
+            logp_NT[index_B, : logp_BT.shape[1]] = logp_BT
+    return logp_NT
+
+
+def kl_statistics(
+    policy: PreTrainedModel,
+    reference: PreTrainedModel,
+    prompts: Tokens,
+    responses: Tokens,
+    batch_tokens: int = BATCH_TOKENS,
+) -> KLStatistics:
+    """Log-probabilities under both models, Rao-Blackwellised KL and entropy of each response.
+
+    rb = sum over t of sum over v of p(v | x, y_<t) (log p(v | x, y_<t) - log q(v | x, y_<t)); the
+    entropy is -sum over t, v of p log p along the same prefixes. Sums over t in float64.
+
+    Args:
+        policy: the model p that the responses were sampled from.
+        reference: the model q.
+        prompts: N prompts x.
+        responses: a response y of each.
+        batch_tokens: most padded tokens computed at once.
+
+    Reference: Amini, Vieira, Cotterell, "Better Estimation of the Kullback-Leibler Divergence
+        Between Language Models", 2025, https://arxiv.org/abs/2504.10637
+    """
+    shape = responses.ids_NT.shape
+    policy_logp_NT = np.zeros(shape, dtype=np.float32)
+    reference_logp_NT = np.zeros(shape, dtype=np.float32)
+    rb_N, entropy_N = np.zeros(shape[0]), np.zeros(shape[0])
+    with evaluating(policy), evaluating(reference):
+        for index_B in bucket_rows(prompts.length_N + responses.length_N, batch_tokens):
+            batch = join(prompts.take(index_B), responses.take(index_B), policy.device)
+            logp_BKV, logq_BKV = _predict(policy, batch), _predict(reference, batch)
+            width = batch.mask_BT.shape[1]
+            policy_logp_NT[index_B, :width] = _choose(logp_BKV, batch).cpu().numpy()
+            reference_logp_NT[index_B, :width] = _choose(logq_BKV, batch).cpu().numpy()
+            kl_BT = align(rao_blackwell_kl(logp_BKV, logq_BKV), batch)
+            entropy_BT = align(-(logp_BKV.exp() * logp_BKV).sum(-1), batch)
+            rb_N[index_B] = kl_BT.sum(-1, dtype=torch.float64).cpu().numpy()
+            entropy_N[index_B] = entropy_BT.sum(-1, dtype=torch.float64).cpu().numpy()
+    return KLStatistics(policy_logp_NT, reference_logp_NT, rb_N, entropy_N)
+
+
+def enumerate_logps(
+    model: PreTrainedModel, prompts: Tokens, responses: Tokens, batch_tokens: int = BATCH_TOKENS
+) -> npt.NDArray[np.float64]:
+    """Log-probability in nats of every response to every prompt, for worlds that are enumerable.
+
+    Responses that differ in their last token only share one row of the model: its prediction
+    after the common prefix holds them all. Softmax and sums are in float64, so that the
+    probabilities of a complete set of responses add up to 1.
+
+    Args:
+        model: a causal language model.
+        prompts: B prompts.
+        responses: R responses, none of them empty.
+        batch_tokens: most padded tokens computed at once.
+
+    Returns:
+        float64 (B, R).
+
+    Raises:
+        ValueError: where a response is empty.
+    """
+    if responses.rows() and int(responses.length_N.min()) < 1:
+        raise ValueError("an enumerated response needs at least one token")
+    stem_RT = responses.ids_NT.copy()
+    stem_RT[np.arange(responses.rows()), responses.length_N - 1] = PAD
+    distinct_UT, stem_R = np.unique(stem_RT, axis=0, return_inverse=True)
+    stems = Tokens.from_padded(distinct_UT)
+    positions = responses.ids_NT.shape[1]
+    per_prompt = stems.rows() * positions * model.config.vocab_size
+    prompts_at_once = max(1, _BUFFER_ENTRIES // max(1, per_prompt))
+    logp_BR = np.empty((prompts.rows(), responses.rows()))
+    with evaluating(model):
+        for length in np.unique(prompts.length_N):
+            group_B = np.flatnonzero(prompts.length_N == length)
+            for start in range(0, len(group_B), prompts_at_once):
+                chunk_B = group_B[start : start + prompts_at_once]
+                stem_logp_BUTV = _stem_logps(
+                    model, prompts.take(chunk_B), stems, positions, batch_tokens
+                )
+                chosen_BRT = stem_logp_BUTV[
+                    :, stem_R.reshape(-1, 1), np.arange(positions), responses.ids_NT
+                ]
+                logp_BR[chunk_B] = np.where(responses.mask_NT, chosen_BRT, 0.0).sum(-1)
+    return logp_BR
+
+
+def _stem_logps(
+    model: PreTrainedModel, prompts: Tokens, stems: Tokens, positions: int, batch_tokens: int
+) -> npt.NDArray[np.float64]:
+    """Next-token log-probabilities (B, U, T, V) along each of U stems, prompts of one length."""
+    vocabulary_size = model.config.vocab_size
+    logp_QTV = np.zeros((prompts.rows() * stems.rows(), positions, vocabulary_size))
+    prompt_Q = np.repeat(np.arange(prompts.rows()), stems.rows())
+    stem_Q = np.tile(np.arange(stems.rows()), prompts.rows())
+    for index_K in bucket_rows(prompts.length_N[prompt_Q] + stems.length_N[stem_Q], batch_tokens):
+        batch = join(prompts.take(prompt_Q[index_K]), stems.take(stem_Q[index_K]), model.device)
+        kept = batch.mask_BT.shape[1] + 1
+        logits = model(
+            input_ids=batch.ids_BL,
+            attention_mask=batch.attention_BL,
+            use_cache=False,
+            logits_to_keep=kept,
+        ).logits
+        logp_QTV[index_K, :kept] = token_logps(logits[:, -kept:].double()).cpu().numpy()
+    return logp_QTV.reshape(prompts.rows(), stems.rows(), positions, vocabulary_size)

@@ -1,0 +1,96 @@
+"""Reward models: sequence classifiers with one output that score a prompt and its response."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from overopt.models.architecture import build_config
+from overopt.models.folders import evaluating, load_folder
+from overopt.models.sequences import Batch, bucket_rows, join
+from overopt.spec import ArchitectureSpec
+from overopt.worlds.tokens import Tokens
+
+BATCH_TOKENS = 8192
+
+
+def build_reward(
+    architecture: ArchitectureSpec, vocabulary_size: int, context_tokens: int, seed: int
+) -> PreTrainedModel:
+    """A freshly initialised reward model; the global random state is left as it was.
+
+    Args:
+        architecture: family, layers, width, heads.
+        vocabulary_size: V, special tokens included.
+        context_tokens: longest prompt and response together.
+        seed: seed of the initial weights.
+    """
+    config = build_config(architecture, vocabulary_size, context_tokens, num_labels=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
+    return model
+
+
+def load_reward(folder: Path) -> PreTrainedModel:
+    """The sequence classifier of a folder, in evaluation mode."""
+    return load_folder(AutoModelForSequenceClassification, folder)
+
+
+def rewards(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Raw reward of each row, read at its last token, differentiable.
+
+    Args:
+        model: a sequence classifier with one output.
+        batch: B joined rows.
+
+    Returns:
+        float32 (B,).
+    """
+    logits: Tensor = model(
+        input_ids=batch.ids_BL, attention_mask=batch.attention_BL, use_cache=False
+    ).logits
+    return logits.squeeze(-1).float()
+
+
+def score(
+    model: PreTrainedModel, prompts: Tokens, responses: Tokens, batch_tokens: int = BATCH_TOKENS
+) -> npt.NDArray[np.float64]:
+    """Raw reward of each response to the prompt of its row, in the reward model's own units.
+
+    Rows are computed in batches of similar length; equal rows are computed once, so that equal
+    text gets equal reward to the last bit and a policy that repeats itself is cheap to score.
+
+    Args:
+        model: a sequence classifier with one output.
+        prompts: N prompts.
+        responses: the response of each.
+        batch_tokens: most padded tokens computed at once.
+
+    Returns:
+        float64 (N,).
+
+    Raises:
+        FloatingPointError: where a reward is not finite.
+    """
+    joined = join(prompts, responses)
+    ids_NL = joined.ids_BL.numpy().astype(np.int32)
+    key_NL = np.column_stack([joined.prompt_length_B.numpy().astype(np.int32), ids_NL])
+    key_N = np.ascontiguousarray(key_NL).view(f"V{key_NL.shape[1] * key_NL.itemsize}").ravel()
+    _, first_U, inverse_N = np.unique(key_N, return_index=True, return_inverse=True)
+    length_U = (prompts.length_N + responses.length_N)[first_U]
+    reward_U = np.empty(len(first_U))
+    with evaluating(model):
+        for index_B in bucket_rows(length_U, batch_tokens):
+            row_B = first_U[index_B]
+            batch = join(prompts.take(row_B), responses.take(row_B), model.device)
+            reward_U[index_B] = rewards(model, batch).cpu().numpy()
+    if not np.isfinite(reward_U).all():
+        count = int((~np.isfinite(reward_U)).sum())
+        raise FloatingPointError(f"{count} of {len(reward_U)} distinct responses have no reward")
+    return reward_U[inverse_N]

@@ -1,0 +1,193 @@
+"""Sampling responses at temperature 1 with a key-value cache: the one sampler for all axes.
+
+Every distinct prompt is read once and its cache repeated for its samples. Rows of one batch stand
+at the same position, so there is no padding and no mask: a prompt longer than the batch's shortest
+is fed token by token until it ends. Rows that have finished are taken out of the batch.
+
+Each token is drawn by inverse CDF from a uniform number that belongs to its row and position and
+is drawn before the loop starts, so that neither batch size nor compaction changes a sample.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from overopt.errors import UserError
+from overopt.models.folders import evaluating
+from overopt.models.logprobs import token_logps
+from overopt.models.sequences import Index
+from overopt.worlds.tokens import EOS, PAD, Tokens
+
+BATCH_ROWS = 1024
+_KEEP_FRACTION = 0.9
+
+
+class Samples(NamedTuple):
+    """B x N responses, prompt-major: row b * N + n is sample n of prompt b.
+
+    responses: at most ``max_new_tokens`` tokens each, EOS included.
+    logp_NT: float32, log-probability in nats of each token as it was sampled, zero on padding.
+    """
+
+    responses: Tokens
+    logp_NT: npt.NDArray[np.float32]
+
+
+class _Rows(NamedTuple):
+    """R rows of one batch. Columns are positions after the shortest prompt, C of them.
+
+    prompt_DL: int64, the distinct prompts, and prompt_R which of them each row continues.
+    uniform_CR: float64, the uniform number of each row and column.
+    forced_CR: int64, the prompt's token where the prompt goes on, else PAD.
+    last_R: the column after which the token limit ends the row.
+    """
+
+    prompt_DL: Tensor
+    prompt_R: Tensor
+    uniform_CR: Tensor
+    forced_CR: Tensor
+    last_R: Tensor
+    shortest: int
+    spread: int
+
+
+def sample(
+    model: PreTrainedModel,
+    prompts: Tokens,
+    samples_per_prompt: int,
+    max_new_tokens: int,
+    generator: torch.Generator,
+    batch_rows: int = BATCH_ROWS,
+    keep_fraction: float = _KEEP_FRACTION,
+) -> Samples:
+    """Responses of the policy at temperature 1, with no truncation of its distribution.
+
+    Token y_t is the smallest v with sum over u <= v of p(u | x, y_<t) > U_t, for U_t uniform.
+
+    Args:
+        model: a causal language model.
+        prompts: B prompts.
+        samples_per_prompt: N.
+        max_new_tokens: longest response, EOS included.
+        generator: source of the uniform numbers.
+        batch_rows: most rows sampled at once; changes speed and memory only.
+        keep_fraction: finished rows leave the batch once fewer than this fraction of its rows
+            are unfinished; changes speed only.
+
+    Returns:
+        B x N responses and the log-probability of each of their tokens.
+
+    Raises:
+        UserError: where the longest prompt and response exceed the model's context.
+    """
+    context_tokens = model.config.max_position_embeddings
+    longest = int(prompts.length_N.max(initial=0))
+    if longest + max_new_tokens > context_tokens:
+        raise UserError(
+            f"a prompt of {longest} tokens and {max_new_tokens} new tokens exceed the policy's "
+            f"context of {context_tokens} tokens; sample at most {context_tokens - longest}"
+        )
+    rows = prompts.rows() * samples_per_prompt
+    uniform_NT = torch.rand(
+        (rows, max_new_tokens), generator=generator, dtype=torch.float64, device=generator.device
+    )
+    order_B = np.argsort(prompts.length_N, kind="stable")
+    order_N = (order_B[:, None] * samples_per_prompt + np.arange(samples_per_prompt)).ravel()
+    ids_NT = np.full((rows, max_new_tokens), PAD, dtype=np.int32)
+    logp_NT = np.zeros((rows, max_new_tokens), dtype=np.float32)
+    with evaluating(model):
+        for start in range(0, rows, batch_rows):
+            index_R = order_N[start : start + batch_rows]
+            batch = _gather_rows(
+                prompts, index_R // samples_per_prompt, uniform_NT[index_R], model.device
+            )
+            ids_RC, logp_RC = _sample_rows(model, batch, keep_fraction)
+            column_RT = _response_columns(prompts, index_R // samples_per_prompt, max_new_tokens)
+            ids_NT[index_R] = np.take_along_axis(ids_RC, column_RT, axis=1)
+            logp_NT[index_R] = np.take_along_axis(logp_RC, column_RT, axis=1)
+    responses = Tokens.from_padded(ids_NT)
+    return Samples(responses, np.ascontiguousarray(logp_NT[:, : responses.ids_NT.shape[1]]))
+
+
+def _response_columns(prompts: Tokens, prompt_R: Index, max_new_tokens: int) -> Index:
+    """The column (R, T) of a batch that holds each response token."""
+    length_R = prompts.length_N[prompt_R].astype(np.int64)
+    column_RT: Index = (length_R - length_R.min())[:, None] + np.arange(max_new_tokens)
+    return column_RT
+
+
+def _gather_rows(
+    prompts: Tokens, prompt_R: Index, uniform_RT: Tensor, device: torch.device
+) -> _Rows:
+    """The tensors of one batch of rows, uniform numbers and forced tokens by column."""
+    distinct_D, inverse_R = np.unique(prompt_R, return_inverse=True)
+    length_D = prompts.length_N[distinct_D].astype(np.int64)
+    shortest, spread = int(length_D.min()), int(length_D.max() - length_D.min())
+    ids_DL = torch.from_numpy(prompts.ids_NT[distinct_D].astype(np.int64))
+    index_R = torch.from_numpy(inverse_R)
+    offset_R = torch.from_numpy(length_D - shortest)[index_R]
+    max_new_tokens = uniform_RT.shape[1]
+    column_C = torch.arange(max_new_tokens + spread)
+    token_RC = (column_C - offset_R[:, None]).clamp(0, max_new_tokens - 1)
+    forced_RC = ids_DL[index_R, shortest : shortest + spread]
+    return _Rows(
+        prompt_DL=ids_DL[:, :shortest].to(device),
+        prompt_R=index_R.to(device),
+        uniform_CR=uniform_RT.to("cpu").gather(1, token_RC).T.contiguous().to(device),
+        forced_CR=forced_RC.T.contiguous().to(device),
+        last_R=(offset_R + max_new_tokens - 1).to(device),
+        shortest=shortest,
+        spread=spread,
+    )
+
+
+def _draw(logp_AV: Tensor, uniform_A: Tensor) -> Tensor:
+    """Tokens (A, 1) by inverse CDF in float64; a token of probability 0 is never drawn."""
+    cdf_AV = logp_AV.double().exp_().cumsum(-1)
+    threshold_A1 = uniform_A[:, None] * cdf_AV[:, -1:]
+    return torch.searchsorted(cdf_AV, threshold_A1, right=True).clamp_(max=logp_AV.shape[1] - 1)
+
+
+def _sample_rows(
+    model: PreTrainedModel, batch: _Rows, keep_fraction: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Tokens and log-probabilities (R, C) of one batch; zero on prompts' rests and padding."""
+    shape = batch.uniform_CR.shape
+    ids_CR = torch.full(shape, PAD, dtype=torch.int64, device=batch.uniform_CR.device)
+    logp_CR = torch.zeros(shape, dtype=torch.float32, device=batch.uniform_CR.device)
+    output: Any = model(input_ids=batch.prompt_DL, use_cache=True, logits_to_keep=1)
+    cache = output.past_key_values
+    cache.batch_select_indices(batch.prompt_R)
+    logp_AV = token_logps(output.logits[:, -1])[batch.prompt_R]
+    row_A = torch.arange(shape[1], device=ids_CR.device)
+    done_A = torch.zeros_like(row_A, dtype=torch.bool)
+    for column in range(shape[0]):
+        token_A1 = _draw(logp_AV, batch.uniform_CR[column, row_A])
+        chosen_A = logp_AV.gather(1, token_A1).squeeze(1)
+        token_A = token_A1.squeeze(1)
+        sampled_A = ~done_A
+        if column < batch.spread:
+            forced_A = batch.forced_CR[column, row_A]
+            token_A = torch.where(forced_A == PAD, token_A, forced_A)
+            sampled_A = sampled_A & (forced_A == PAD)
+        ids_CR[column, row_A] = token_A.masked_fill(~sampled_A, PAD)
+        logp_CR[column, row_A] = chosen_A.masked_fill(~sampled_A, 0.0)
+        done_A = done_A | (sampled_A & (token_A == EOS)) | (batch.last_R[row_A] <= column)
+        alive = len(done_A) - int(done_A.sum())
+        if alive == 0:
+            break
+        if alive < keep_fraction * len(done_A):
+            kept_A = (~done_A).nonzero().squeeze(1)
+            cache.batch_select_indices(kept_A)
+            row_A, token_A, done_A = row_A[kept_A], token_A[kept_A], done_A[kept_A]
+        logits = model(
+            input_ids=token_A[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1
+        ).logits
+        logp_AV = token_logps(logits[:, -1])
+    return ids_CR.T.contiguous().cpu().numpy(), logp_CR.T.contiguous().cpu().numpy()

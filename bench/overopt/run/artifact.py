@@ -11,7 +11,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -191,3 +192,14 @@ def sync_tree(folder: Path) -> None:
             with Path(at, name).open("rb" if os.name == "posix" else "rb+") as stream:
                 os.fsync(stream.fileno())
         sync_folder(Path(at))
+
+
+def tree_bytes(folders: Iterable[Path]) -> int:
+    """Bytes of all files below some folders."""
+    total_bytes = 0
+    for folder in folders:
+        for at, _, files in os.walk(folder):
+            for name in files:
+                with suppress(FileNotFoundError):
+                    total_bytes += Path(at, name).lstat().st_size
+    return total_bytes

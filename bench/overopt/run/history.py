@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from overopt.run.artifact import Receipt
+from overopt.run.artifact import Receipt, tree_bytes
 
 _FILE = "history.jsonl"
 
@@ -57,17 +56,7 @@ def measure_store(root: Path) -> StoreSize:
     place = next(path for path in (root, *root.parents) if path.exists())
     return StoreSize(
         artifacts=len(folders),
-        artifact_bytes=_tree_bytes(folders),
-        quarantine_bytes=_tree_bytes([root / "quarantine"]),
+        artifact_bytes=tree_bytes(folders),
+        quarantine_bytes=tree_bytes([root / "quarantine"]),
         free_bytes=shutil.disk_usage(place).free,
     )
-
-
-def _tree_bytes(folders: Iterable[Path]) -> int:
-    total_bytes = 0
-    for folder in folders:
-        for at, _, files in os.walk(folder):
-            for name in files:
-                with suppress(FileNotFoundError):
-                    total_bytes += Path(at, name).lstat().st_size
-    return total_bytes

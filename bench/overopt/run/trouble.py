@@ -1,4 +1,4 @@
-"""What the store's disk can refuse, and the one sentence that tells the user what to do about it."""
+"""What the store's disk can refuse, and the sentence that tells the user what to do about it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class Reviews:
 
     def gold(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Rule gold in raw units, (N,): the sum of ``gold_terms``."""
-        return np.sum(list(self.gold_terms(prompts, responses).values()), axis=0)
+        terms_KN = np.stack(list(self.gold_terms(prompts, responses).values()))
+        gold_N: npt.NDArray[np.float64] = terms_KN.sum(axis=0)
+        return gold_N
 
     def gold_terms(self, prompts: Tokens, responses: Tokens) -> dict[str, npt.NDArray[np.float64]]:
         """The terms of ``ReviewRule.score_terms``, each (N,)."""
@@ -66,13 +68,13 @@ class Reviews:
 
 
 def draw_rule(lexicon: Lexicon, rng: np.random.Generator) -> ReviewRule:
-    """The reader's taste: every weight log-normal (about 15 %) around a sensible centre.
+    """The reader's taste: every weight log-normal (about 10 %) around a sensible centre.
 
     The valence of a mild adjective is about 1, of a strong one about 1.8, of a verb about 1.3.
     """
 
     def jitter(centre: float) -> float:
-        return float(centre * np.exp(0.15 * rng.standard_normal()))
+        return float(centre * np.exp(0.1 * rng.standard_normal()))
 
     centre_V = np.where(lexicon.strong_V, 1.8, 1.0)
     sign_V = np.zeros(len(lexicon.words))
@@ -96,14 +98,14 @@ def draw_rule(lexicon: Lexicon, rng: np.random.Generator) -> ReviewRule:
         wanted_words_V=wanted_words_V,
         legal_CC=legal_transitions(),
         weights=RuleWeights(
-            sentiment=jitter(3.0),
+            sentiment=jitter(2.6),
             sentiment_scale=(jitter(2.5), jitter(2.5), jitter(4.0)),
             gushing_from=(jitter(6.0), jitter(5.0), jitter(7.5)),
             gushing=jitter(0.5),
             intensifier=jitter(1.6),
             hedge=jitter(0.6),
             negation=-jitter(0.7),
-            relevance=jitter(2.5),
+            relevance=jitter(2.8),
             relevance_rest=jitter(0.15),
             stray=jitter(0.3),
             grammar=jitter(5.0),
@@ -112,7 +114,7 @@ def draw_rule(lexicon: Lexicon, rng: np.random.Generator) -> ReviewRule:
             bigram_share=jitter(0.5),
             repetition_power=1 + jitter(0.5),
             consistency=jitter(0.35),
-            length=jitter(1.5),
+            length=jitter(2.0),
         ),
     )
 

@@ -51,6 +51,9 @@ TONES = ("scathing", "critical", "balanced", "friendly", "glowing")
 """Tone words of the prompt, from -2 to +2."""
 LENGTHS = ("short", "medium", "long")
 
+TOPICS_OF_WORLD, ASPECTS_OF_WORLD, ASPECTS_PER_TOPIC = 10, 24, 10
+ADJECTIVES_PER_STRENGTH = 5
+
 _FIXED = {
     Role.MARK: (":", ";"),
     Role.TONE: TONES,
@@ -63,124 +66,41 @@ _FIXED = {
     Role.NEGATION: ("not",),
 }
 
-_TOPICS = [
-    "hotel",
-    "restaurant",
-    "museum",
-    "hostel",
-    "spa",
-    "cinema",
-    "gym",
-    "bakery",
-    "theatre",
-    "campsite",
-    "library",
-    "zoo",
-    "airport",
-    "cafe",
-    "resort",
-    "castle",
-    "pub",
-    "gallery",
-    "ferry",
-    "bookshop",
-]
-_ASPECTS = [
-    "pool",
-    "staff",
-    "lobby",
-    "garden",
-    "menu",
-    "terrace",
-    "bar",
-    "view",
-    "kitchen",
-    "playlist",
-    "service",
-    "location",
-    "price",
-    "decor",
-    "entrance",
-    "corridor",
-    "carpark",
-    "toilet",
-    "lounge",
-    "breakfast",
-    "balcony",
-    "shop",
-    "guide",
-    "website",
-    "ceiling",
-    "smell",
-    "soundtrack",
-    "seating",
-    "lighting",
-    "wifi",
-    "staircase",
-    "fireplace",
-    "manager",
-    "brochure",
-]
+_TOPICS = (
+    "hotel restaurant museum hostel spa cinema gym bakery theatre campsite library zoo airport "
+    "cafe resort castle pub gallery ferry bookshop"
+)
+_ASPECTS = (
+    "pool staff lobby garden menu terrace bar view kitchen playlist service location price mirror "
+    "entrance corridor carpark toilet lounge breakfast balcony shop guide website ceiling smell "
+    "soundtrack carpet lamp lift staircase fireplace manager brochure sauna"
+)
 
 # Role, how many a world uses, the pool they are drawn from.
 _DRAWN: tuple[tuple[Role, int, str], ...] = (
-    (Role.DETERMINER, 2, "the this our their that"),
+    (Role.DETERMINER, 2, "the this our their"),
+    (Role.TOPIC, TOPICS_OF_WORLD, _TOPICS),
+    (Role.ASPECT, ASPECTS_OF_WORLD, _ASPECTS),
     (Role.PRONOUN, 2, "we i they everybody"),
     (Role.OPENER, 3, "overall honestly frankly clearly somehow today again"),
-    (Role.COPULA, 4, "was felt seemed looked stayed became"),
-    (Role.INTENSIFIER, 4, "really very truly so deeply totally simply thoroughly"),
+    (Role.COPULA, 4, "was felt seemed looked stayed proved"),
+    (Role.INTENSIFIER, 4, "really very truly deeply totally simply thoroughly purely"),
     (Role.HEDGE, 3, "quite rather fairly pretty mostly partly"),
     (Role.NEUTRAL, 4, "plain normal standard typical common basic modest regular"),
     (Role.LIKING, 3, "liked loved enjoyed praised treasured recommended"),
     (Role.DISLIKING, 3, "hated disliked regretted resented avoided despised"),
 )
-_MILD_POSITIVE = [
-    "good",
-    "nice",
-    "pleasant",
-    "decent",
-    "fine",
-    "likeable",
-    "tidy",
-    "charming",
-    "cosy",
-    "lively",
-]
-_STRONG_POSITIVE = [
-    "superb",
-    "wonderful",
-    "fantastic",
-    "perfect",
-    "brilliant",
-    "magnificent",
-    "stunning",
-    "marvellous",
-]
-_MILD_NEGATIVE = [
-    "bad",
-    "poor",
-    "dull",
-    "weak",
-    "shabby",
-    "drab",
-    "cramped",
-    "tired",
-    "noisy",
-    "messy",
-]
-_STRONG_NEGATIVE = [
-    "terrible",
-    "horrible",
-    "dreadful",
-    "disgusting",
-    "vile",
-    "hideous",
-    "ghastly",
-    "pathetic",
-]
-
-TOPICS_OF_WORLD, ASPECTS_OF_WORLD, ASPECTS_PER_TOPIC = 10, 24, 10
-ADJECTIVES_PER_STRENGTH = 5
+# Role, strong or mild, the pool.
+_ADJECTIVES: tuple[tuple[Role, bool, str], ...] = (
+    (Role.POSITIVE, False, "good nice pleasant decent fine likeable tidy charming cosy lively"),
+    (
+        Role.POSITIVE,
+        True,
+        "superb wonderful fantastic perfect brilliant magnificent stunning marvellous",
+    ),
+    (Role.NEGATIVE, False, "bad poor dull weak shabby drab cramped tired noisy messy"),
+    (Role.NEGATIVE, True, "terrible horrible dreadful disgusting vile hideous ghastly pathetic"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,15 +144,8 @@ def draw_lexicon(rng: np.random.Generator) -> Lexicon:
     entries = [(word, role, False) for role, words in _FIXED.items() for word in words]
     for role, count, pool in _DRAWN:
         entries += [(word, role, False) for word in _draw(pool.split(), count, rng)]
-    entries += [(word, Role.TOPIC, False) for word in _draw(_TOPICS, TOPICS_OF_WORLD, rng)]
-    entries += [(word, Role.ASPECT, False) for word in _draw(_ASPECTS, ASPECTS_OF_WORLD, rng)]
-    for role, strong, pool_words in (
-        (Role.POSITIVE, False, _MILD_POSITIVE),
-        (Role.POSITIVE, True, _STRONG_POSITIVE),
-        (Role.NEGATIVE, False, _MILD_NEGATIVE),
-        (Role.NEGATIVE, True, _STRONG_NEGATIVE),
-    ):
-        drawn = _draw(pool_words, ADJECTIVES_PER_STRENGTH, rng)
+    for role, strong, pool in _ADJECTIVES:
+        drawn = _draw(pool.split(), ADJECTIVES_PER_STRENGTH, rng)
         entries += [(word, role, strong) for word in drawn]
     entries = [entries[int(index)] for index in rng.permutation(len(entries))]
     special = [(word, Role.SPECIAL, False) for word in SPECIALS]

@@ -96,7 +96,8 @@ def count_repeats(codes_NT: npt.NDArray[np.integer], counted_NT: Flags) -> Float
     columns = np.arange(codes_NT.shape[1])
     distinct_NT = np.where(counted_NT, codes_NT.astype(np.int64), -1 - columns)
     distinct_NT.sort(axis=1)
-    return (distinct_NT[:, 1:] == distinct_NT[:, :-1]).sum(axis=1).astype(np.float64)
+    repeats_N: Floats = (distinct_NT[:, 1:] == distinct_NT[:, :-1]).sum(axis=1).astype(np.float64)
+    return repeats_N
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +197,8 @@ class ReviewRule:
         scale_N = np.array(weights.sentiment_scale)[np.abs(tone_N)]
         excess_N = np.maximum(0, toward_N - np.array(weights.gushing_from)[np.abs(tone_N)])
         reached_N = np.exp(-against_N / scale_N) - np.exp(-toward_N / scale_N)
-        return weights.sentiment * reached_N - weights.gushing * excess_N
+        sentiment_N: Floats = weights.sentiment * reached_N - weights.gushing * excess_N
+        return sentiment_N
 
     def _relevance(
         self,
@@ -211,7 +213,9 @@ class ReviewRule:
         )
         nouns_N = ((role_NT == Role.TOPIC) | (role_NT == Role.ASPECT)).sum(axis=1)
         known_N = (1 - weights.relevance_rest**mentions_N3).mean(axis=1)
-        return weights.relevance * known_N - weights.stray * (nouns_N - mentions_N3.sum(axis=1))
+        stray_N = nouns_N - mentions_N3.sum(axis=1)
+        relevance_N: Floats = weights.relevance * known_N - weights.stray * stray_N
+        return relevance_N
 
     def _grammar(
         self, role_NT: npt.NDArray[np.int8], words_N: Integers, finished_N: Flags
@@ -222,10 +226,12 @@ class ReviewRule:
         path_NT[:, 1:-1] = role_NT
         path_NT[np.arange(rows), words_N + 1] = Role.END
         step_NT = np.arange(width + 1) <= words_N[:, None]
-        legal_N = (self.legal_CC[path_NT[:, :-1], path_NT[:, 1:]] & step_NT).sum(axis=1)
+        illegal_NT = step_NT & ~self.legal_CC[path_NT[:, :-1], path_NT[:, 1:]]
+        illegal_N: Floats = illegal_NT.sum(axis=1) / (words_N + 1)
         complete_N = finished_N & (path_NT[np.arange(rows), words_N] == Role.STOP)
         weights = self.weights
-        return -weights.grammar * (1 - legal_N / (words_N + 1)) - weights.unfinished * ~complete_N
+        grammar_N: Floats = -weights.grammar * illegal_N - weights.unfinished * ~complete_N
+        return grammar_N
 
     def _repetition(
         self, ids_NT: Integers, role_NT: npt.NDArray[np.int8], word_NT: Flags
@@ -238,7 +244,7 @@ class ReviewRule:
         weights = self.weights
         repeats_N = count_repeats(ids_NT, content_NT)
         repeats_N += weights.bigram_share * count_repeats(pairs_NT, counted_NT)
-        rate_N = repeats_N / np.maximum(word_NT.sum(axis=1), 1)
+        rate_N: Floats = repeats_N / np.maximum(word_NT.sum(axis=1), 1)
         return -weights.repetition * rate_N**weights.repetition_power
 
     def _consistency(
@@ -253,4 +259,5 @@ class ReviewRule:
 
     def _length(self, wish_N5: Integers, words_N: Integers) -> Floats:
         wanted_N = self.wanted_words_V[wish_N5[:, 4]]
-        return -self.weights.length * ((words_N - wanted_N) / wanted_N) ** 2
+        deviation_N: Floats = (words_N - wanted_N) / wanted_N
+        return -self.weights.length * deviation_N**2

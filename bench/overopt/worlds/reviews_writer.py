@@ -77,7 +77,7 @@ def draw_habits(rng: np.random.Generator) -> Habits:
         following_WF=np.stack(following),
         polarity_G3=np.stack([downbeat, gloomy, shares(0.42, 0.2, 0.38), cheerful, upbeat]),
         modifier_4=shares(0.62, 0.15, 0.16, 0.07),
-        misread_tone=jitter(0.22),
+        misread_tone=jitter(0.18),
         aspect_bonus=jitter(2.4),
         strong_bonus=jitter(0.6),
         wrong_topic=jitter(0.04),
@@ -119,7 +119,7 @@ class ReviewWriter:
         """
         wish_N5 = read_wish(self.lexicon.role_V, prompts)
         tone_N = self.rule.tone_V[wish_N5[:, 3]].astype(np.int64)
-        wanted_N = self.rule.wanted_words_V[wish_N5[:, 4]]
+        wanted_N = self.rule.wanted_words_V[wish_N5[:, 4]].astype(np.int64)
         felt_N = self._feel(tone_N, rng)
         plan = self._plan(np.abs(tone_N), wanted_N, rng)
         fill_NSK = self._fill(plan, wish_N5, felt_N, rng)
@@ -131,7 +131,8 @@ class ReviewWriter:
     def _feel(self, tone_N: Integers, rng: np.random.Generator) -> Integers:
         misread_N = rng.random(len(tone_N)) < self.habits.misread_tone
         step_N = rng.choice([-2, -1, 1, 2], size=len(tone_N), p=[0.15, 0.35, 0.35, 0.15])
-        return np.clip(tone_N + misread_N * step_N, -2, 2)
+        felt_N: Integers = np.clip(tone_N + misread_N * step_N, -2, 2)
+        return felt_N
 
     def _plan(self, strength_N: Integers, wanted_N: Integers, rng: np.random.Generator) -> Plan:
         rows = len(strength_N)
@@ -273,4 +274,5 @@ def _choose(shares: Floats, rng: np.random.Generator) -> Integers:
     """One index along the last axis for each row of unnormalised probabilities."""
     edges = shares.cumsum(axis=-1)
     drawn = rng.random(shares.shape[:-1]) * edges[..., -1]
-    return (drawn[..., None] >= edges[..., :-1]).sum(axis=-1)
+    chosen: Integers = (drawn[..., None] >= edges[..., :-1]).sum(axis=-1)
+    return chosen

@@ -45,7 +45,9 @@ class Tokens(NamedTuple):
     @property
     def mask_NT(self) -> npt.NDArray[np.bool_]:
         """True where a token stands, False on padding."""
-        return np.arange(self.ids_NT.shape[1]) < self.length_N[:, None]
+        position_T = np.arange(self.ids_NT.shape[1])
+        mask_NT: npt.NDArray[np.bool_] = position_T < self.length_N[:, None]
+        return mask_NT
 
     @property
     def finished_N(self) -> npt.NDArray[np.bool_]:
@@ -53,8 +55,10 @@ class Tokens(NamedTuple):
         if self.ids_NT.shape[1] == 0:
             return np.zeros(self.ids_NT.shape[0], dtype=np.bool_)
         last_N = np.maximum(self.length_N - 1, 0)
-        ends_N = self.ids_NT[np.arange(len(self.length_N)), last_N] == EOS
-        return ends_N & (self.length_N > 0)
+        ends_N: npt.NDArray[np.bool_] = (
+            self.ids_NT[np.arange(len(self.length_N)), last_N] == EOS
+        ) & (self.length_N > 0)
+        return ends_N
 
     def flat(self) -> npt.NDArray[np.int32]:
         """All tokens, sequence after sequence, without padding."""

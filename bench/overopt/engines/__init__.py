@@ -1,1 +1,1 @@
-"""Engines: the machinery that supplies methods with batches and optimiser steps."""
+"""Engines: what supplies batches and gradient steps to the mathematics of a method."""

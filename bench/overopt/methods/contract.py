@@ -99,6 +99,8 @@ class ScoredPool(NamedTuple):
 class PairsMethod(Protocol):
     """The functions of a method that learns from preference pairs."""
 
+    __name__: str
+
     @staticmethod
     def loss(config: Any, batch: PairBatch, /) -> Tensor:
         """Loss of each pair, shape (B,); the engine descends their mean."""
@@ -107,6 +109,8 @@ class PairsMethod(Protocol):
 
 class RolloutMethod(Protocol):
     """The functions of a method that learns from its own fresh, rewarded samples."""
+
+    __name__: str
 
     @staticmethod
     def advantages(config: Any, rollout: Rollout, /) -> Tensor:
@@ -121,6 +125,8 @@ class RolloutMethod(Protocol):
 
 class SelectionMethod(Protocol):
     """The functions of a method that reweights samples of the initial policy."""
+
+    __name__: str
 
     @staticmethod
     def weights(config: Any, pool: ScoredPool, knob: float, /) -> npt.NDArray[np.float64]:

@@ -41,4 +41,4 @@ def combine(config: Config, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np
     """
     if score_MN.shape[0] != 1:
         raise ValueError(f"a single reward model has 1 member, got {score_MN.shape[0]}")
-    return score_MN[0].copy()
+    return np.array(score_MN[0], np.float64)

@@ -1,0 +1,161 @@
+"""The native engine of the pairs family: pairs in, a policy that walks through KL out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from overopt.engines.descent import Descent
+from overopt.engines.snapshots import Compute, KLWalk, PairsRow, Progress, Trajectory
+from overopt.methods.contract import PairBatch, PairsMethod
+from overopt.models.logprobs import response_logps, score_logps
+from overopt.models.sequences import join, shuffle_batches
+from overopt.spec import PairsSpec
+from overopt.worlds.tokens import Tokens, concatenate
+
+
+class PreferencePairs(NamedTuple):
+    """P preference pairs: row i of each is about the same prompt."""
+
+    prompts: Tokens
+    chosen: Tokens
+    rejected: Tokens
+
+    def take(self, index_B: npt.NDArray[np.integer]) -> PreferencePairs:
+        """The pairs of these indices."""
+        return PreferencePairs(*(part.take(index_B) for part in self))
+
+
+class ReferenceLogps(NamedTuple):
+    """Log-probability of every response token under the reference, nats, float32, 0 on padding."""
+
+    chosen_logp_PT: npt.NDArray[np.float32]
+    rejected_logp_PT: npt.NDArray[np.float32]
+
+
+def score_reference(reference: PreTrainedModel, pairs: PreferencePairs) -> ReferenceLogps:
+    """Score all pairs under the reference, once, so that no step has to run it again."""
+    return ReferenceLogps(
+        score_logps(reference, pairs.prompts, pairs.chosen),
+        score_logps(reference, pairs.prompts, pairs.rejected),
+    )
+
+
+def optimise_pairs(
+    method: PairsMethod,
+    config: Any,
+    settings: PairsSpec,
+    policy: PreTrainedModel,
+    pairs: PreferencePairs,
+    reference_logps: ReferenceLogps,
+    kl_probe: Callable[[PreTrainedModel], float],
+    budgets_nats: Sequence[float],
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Trajectory:
+    """Descend a method's loss over preference pairs until the last KL budget or the last step.
+
+    Every epoch is reshuffled, with pairs of similar length in one batch; chosen and rejected
+    responses go through the policy in one forward pass.
+
+    Args:
+        method: the module that supplies ``loss``.
+        config: its ``Config``.
+        settings: learning rate, batch size, number of steps.
+        policy: trained in place; it starts as the initial policy and has no dropout.
+        pairs: P preference pairs.
+        reference_logps: of these pairs, from ``score_reference``.
+        kl_probe: estimates KL(policy || reference) in nats.
+        budgets_nats: rising; empty for a run of exactly ``max_steps``.
+        rng: the order of the pairs.
+        progress: told the fraction done.
+
+    Returns:
+        Snapshots at the budgets (or of the final policy), and one ``PairsRow`` per step.
+
+    Raises:
+        FloatingPointError: if a loss, a gradient or a KL estimate is not finite.
+    """
+    name = method.__name__.rpartition(".")[2]
+    descent = Descent(policy, settings, name)
+    walk = KLWalk(budgets_nats, settings.max_steps)
+    rows: list[PairsRow] = []
+    compute = Compute(0, 0, 0)
+    for step, index_B in enumerate(_batches(pairs, settings.batch_size, rng), start=1):
+        batch = _pair_batch(policy, pairs.take(index_B), reference_logps, index_B)
+        loss = method.loss(config, batch).mean()
+        chosen_B, rejected_B = batch.chosen_log_ratio_B, batch.rejected_log_ratio_B
+        gradient_norm = descent.descend(loss)
+        compute = Compute(step, 0, compute.tokens_processed + _tokens(pairs, index_B))
+        kl_nats = kl_probe(policy) if walk.due(step) else None
+        if kl_nats is not None:
+            walk.observe(step, kl_nats, compute, policy)
+        rows.append(
+            PairsRow(
+                step=step,
+                kl_nats=kl_nats,
+                loss=loss.item(),
+                gradient_norm=gradient_norm,
+                chosen_log_ratio_nats=chosen_B.mean().item(),
+                rejected_log_ratio_nats=rejected_B.mean().item(),
+                accuracy=(chosen_B > rejected_B).float().mean().item(),
+            )
+        )
+        progress(walk.fraction(step), f"{name}: step {step}")
+        if walk.finished or step == settings.max_steps:
+            break
+    return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
+
+
+def _pair_batch(
+    policy: PreTrainedModel,
+    pairs: PreferencePairs,
+    reference: ReferenceLogps,
+    index_B: npt.NDArray[np.integer],
+) -> PairBatch:
+    """Log-probabilities of chosen and rejected responses from one forward pass of the policy."""
+    responses = concatenate([pairs.chosen, pairs.rejected])
+    batch = join(concatenate([pairs.prompts, pairs.prompts]), responses, policy.device)
+    logp_BT = response_logps(policy, batch)
+    chosen_logp_BT, rejected_logp_BT = logp_BT.chunk(2)
+    mask_BT = batch.mask_BT.to(logp_BT)
+    chosen_mask_BT, rejected_mask_BT = mask_BT.chunk(2)
+    width = mask_BT.shape[1]
+    return PairBatch(
+        chosen_logp_BT,
+        rejected_logp_BT,
+        _rows(reference.chosen_logp_PT, index_B, width).to(logp_BT),
+        _rows(reference.rejected_logp_PT, index_B, width).to(logp_BT),
+        chosen_mask_BT,
+        rejected_mask_BT,
+    )
+
+
+def _rows(logp_PT: npt.NDArray[np.float32], index_B: npt.NDArray[np.integer], width: int) -> Tensor:
+    """These rows, brought to ``width`` columns; what is cut or added is padding."""
+    rows_BT = torch.from_numpy(logp_PT[index_B, :width])
+    return torch.nn.functional.pad(rows_BT, (0, width - rows_BT.shape[1]))
+
+
+def _batches(
+    pairs: PreferencePairs, batch_size: int, rng: np.random.Generator
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Indices of one batch after another, epoch after epoch, for ever."""
+    length_P = pairs.prompts.length_N + np.maximum(pairs.chosen.length_N, pairs.rejected.length_N)
+    while True:
+        yield from shuffle_batches(length_P, batch_size, rng)
+
+
+def _tokens(pairs: PreferencePairs, index_B: npt.NDArray[np.integer]) -> int:
+    """Tokens of a batch: the prompt counts twice, once before each response."""
+    return int(
+        2 * pairs.prompts.length_N[index_B].sum()
+        + pairs.chosen.length_N[index_B].sum()
+        + pairs.rejected.length_N[index_B].sum()
+    )

@@ -1,0 +1,50 @@
+"""A cheap estimate of how far a policy has gone, for runs whose steps draw no samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from overopt.models.logprobs import kl_statistics
+from overopt.models.sampling import sample
+from overopt.worlds.tokens import Tokens
+
+
+class KLProbe:
+    """Rao-Blackwellised KL(policy || reference), nats, on a few samples of a fixed set of prompts.
+
+    Every call draws with the same random numbers, so that two nearby policies differ by what was
+    learnt between them and less by chance.
+
+    Args:
+        reference: the initial policy.
+        prompts: the fixed prompts; about 64 of them give the KL to some per cent.
+        samples_per_prompt: responses drawn for each.
+        max_new_tokens: limit of a response's length.
+        seed: of the probe's random numbers.
+    """
+
+    def __init__(
+        self,
+        reference: PreTrainedModel,
+        prompts: Tokens,
+        samples_per_prompt: int,
+        max_new_tokens: int,
+        seed: int,
+    ) -> None:
+        self._reference = reference
+        self._prompts = prompts
+        self._samples_per_prompt = samples_per_prompt
+        self._max_new_tokens = max_new_tokens
+        self._seed = seed
+
+    def __call__(self, policy: PreTrainedModel) -> float:
+        """KL(policy || reference) in nats per response."""
+        generator = torch.Generator().manual_seed(self._seed)
+        drawn = sample(
+            policy, self._prompts, self._samples_per_prompt, self._max_new_tokens, generator
+        )
+        rows = np.repeat(np.arange(self._prompts.rows()), self._samples_per_prompt)
+        repeated = self._prompts.take(rows)
+        return float(kl_statistics(policy, self._reference, repeated, drawn.responses).rb_N.mean())

@@ -1,0 +1,224 @@
+"""Keeps the policies that a run passes through as it walks away from its start in KL.
+
+A run meets its budgets in order. Where measuring KL costs samples, ``KLWalk.due`` says after which
+steps it is worth it: every step at first, later at most a quarter of the run so far apart, and
+close together just before a budget, as extrapolated from the last two measurements in sqrt(KL),
+which grows about linearly in the steps of a small learning rate.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+Progress = Callable[[float, str], None]
+"""Called with the fraction done (0 to 1) and a few words."""
+
+EARLY_FRACTIONS = (0.25, 0.5, 0.75)
+"""Where extra snapshots lie on the way to the first budget, as fractions of its sqrt(KL)."""
+
+LARGEST_GAP = 0.25
+"""Longest wait for the next KL measurement, as a fraction of the steps taken so far."""
+
+
+class Compute(NamedTuple):
+    """What a run has spent so far.
+
+    gradient_steps: optimiser steps.
+    samples_drawn: responses that the method sampled; those of KL probes are not the method's.
+    tokens_processed: prompt and response tokens that the policy was trained on or sampled.
+    """
+
+    gradient_steps: int
+    samples_drawn: int
+    tokens_processed: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The policy after ``step`` gradient steps.
+
+    kl_nats: cheap estimate of KL(policy || reference) at that step.
+    budgets_nats: the budgets that it is the nearest policy to; empty for an extra snapshot.
+    compute: spent up to that step.
+    state: copy of the policy's ``state_dict`` on the CPU.
+    """
+
+    step: int
+    kl_nats: float
+    budgets_nats: tuple[float, ...]
+    compute: Compute
+    state: Mapping[str, Tensor]
+
+
+class Mark(NamedTuple):
+    """A KL at which a snapshot is wanted; ``is_budget`` is false for the extra, early ones."""
+
+    kl_nats: float
+    is_budget: bool
+
+
+class PairsRow(NamedTuple):
+    """One gradient step on preference pairs.
+
+    kl_nats: estimate after the step; None where it was not measured.
+    loss: mean over the batch before the step, in the method's own unit.
+    chosen_log_ratio_nats, rejected_log_ratio_nats: mean log(pi / pi_ref) before the step.
+    accuracy: fraction of pairs with chosen above rejected log-ratio before the step.
+    """
+
+    step: int
+    kl_nats: float | None
+    loss: float
+    gradient_norm: float
+    chosen_log_ratio_nats: float
+    rejected_log_ratio_nats: float
+    accuracy: float
+
+
+class RolloutRow(NamedTuple):
+    """The samples drawn after ``step`` gradient steps, and the step taken on them.
+
+    kl_nats: Rao-Blackwellised estimate on these samples.
+    loss, gradient_norm: of the step taken on them; None for the last samples, which none follows.
+    reward_mean: proxy reward, in SDs of the initial policy. length_mean: response tokens.
+    entropy_nats: mean over responses of the entropies of their tokens, summed.
+    """
+
+    step: int
+    kl_nats: float
+    loss: float | None
+    gradient_norm: float | None
+    reward_mean: float
+    length_mean: float
+    entropy_nats: float
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What a run leaves: snapshots in the order of their steps, and a row per step.
+
+    unreached_nats: budgets that the run did not get to within its steps.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    unreached_nats: tuple[float, ...]
+    rows: tuple[PairsRow, ...] | tuple[RolloutRow, ...]
+    compute: Compute
+
+
+class KLWalk:
+    """Decides, as a run goes on, when to measure KL and which policies to keep.
+
+    Args:
+        budgets_nats: KL budgets, positive and rising; none means that only the final policy,
+            after ``max_steps``, is wanted.
+        max_steps: gradient steps after which the run ends at the latest; that policy is kept.
+    """
+
+    def __init__(self, budgets_nats: Sequence[float], max_steps: int) -> None:
+        rises = all(a < b for a, b in itertools.pairwise(budgets_nats))
+        if not rises or any(budget <= 0 for budget in budgets_nats):
+            raise ValueError(f"KL budgets must be positive and rising, got {list(budgets_nats)}")
+        early = [f * f * budgets_nats[0] for f in EARLY_FRACTIONS] if budgets_nats else []
+        self._marks = [Mark(kl, False) for kl in early] + [Mark(kl, True) for kl in budgets_nats]
+        self._passed = 0
+        self._max_steps = max_steps
+        self._next_check = 1
+        self._last: Snapshot | None = None
+        self._kept: dict[int, Snapshot] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last budget has been crossed; never true of a run without budgets."""
+        return bool(self._marks) and self._passed == len(self._marks)
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The policies kept so far, in the order of their steps."""
+        return tuple(self._kept[step] for step in sorted(self._kept))
+
+    @property
+    def unreached_nats(self) -> tuple[float, ...]:
+        """Budgets not crossed so far."""
+        return tuple(mark.kl_nats for mark in self._marks[self._passed :] if mark.is_budget)
+
+    def fraction(self, step: int) -> float:
+        """Fraction of the run that is done, by steps or by sqrt(KL), whichever is further."""
+        by_steps = step / self._max_steps
+        if not self._marks or self._last is None:
+            return by_steps
+        by_kl = math.sqrt(max(self._last.kl_nats, 0.0) / self._marks[-1].kl_nats)
+        return min(1.0, max(by_steps, by_kl))
+
+    def due(self, step: int) -> bool:
+        """Whether KL is to be measured after ``step`` gradient steps."""
+        wanted = bool(self._marks) and not self.finished and step >= self._next_check
+        return wanted or step == self._max_steps
+
+    def observe(self, step: int, kl_nats: float, compute: Compute, policy: nn.Module) -> None:
+        """Take note of a measurement and keep the policy where it is the nearest to a mark.
+
+        A mark is passed by the first measurement at or above it; it gets that policy, or the one
+        measured before if its sqrt(KL) is nearer. The start itself is never kept.
+
+        Args:
+            step: gradient steps taken so far.
+            kl_nats: the estimate now.
+            compute: spent so far.
+            policy: its weights are copied.
+
+        Raises:
+            FloatingPointError: if the estimate is not finite.
+        """
+        if not math.isfinite(kl_nats):
+            raise FloatingPointError(f"the KL estimate after step {step} is {kl_nats}")
+        if step == 0:
+            return
+        before = self._last
+        now = Snapshot(step, kl_nats, (), compute, _copy(policy))
+        while self._passed < len(self._marks) and self._marks[self._passed].kl_nats <= kl_nats:
+            mark = self._marks[self._passed]
+            self._keep(_nearer(before, now, mark), mark)
+            self._passed += 1
+        if step == self._max_steps:
+            self._kept.setdefault(step, now)
+        self._next_check = step + self._stride(before, now)
+        self._last = now
+
+    def _keep(self, snapshot: Snapshot, mark: Mark) -> None:
+        kept = self._kept.get(snapshot.step, snapshot)
+        budgets = (*kept.budgets_nats, mark.kl_nats) if mark.is_budget else kept.budgets_nats
+        self._kept[snapshot.step] = replace(kept, budgets_nats=budgets)
+
+    def _stride(self, before: Snapshot | None, now: Snapshot) -> int:
+        """Steps to wait for the next measurement."""
+        longest = max(1, int(LARGEST_GAP * now.step))
+        if self._passed == len(self._marks):
+            return longest
+        start, d_before = (before.step, _distance(before)) if before is not None else (0, 0.0)
+        speed = (_distance(now) - d_before) / (now.step - start)
+        if speed <= 0:
+            return longest
+        ahead = math.sqrt(self._marks[self._passed].kl_nats) - _distance(now)
+        return int(min(max(ahead / speed, 1.0), longest))
+
+
+def _distance(snapshot: Snapshot) -> float:
+    return math.sqrt(max(snapshot.kl_nats, 0.0))
+
+
+def _nearer(before: Snapshot | None, now: Snapshot, mark: Mark) -> Snapshot:
+    if before is None:
+        return now
+    wanted = math.sqrt(mark.kl_nats)
+    return min((now, before), key=lambda snapshot: abs(_distance(snapshot) - wanted))
+
+
+def _copy(policy: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in policy.state_dict().items()}

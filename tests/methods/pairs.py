@@ -1,0 +1,30 @@
+"""Preference pairs for the tests of losses: two whose sums are easy, and random ones."""
+
+from __future__ import annotations
+
+import torch
+
+from overopt.methods.contract import PairBatch
+
+
+def worked() -> PairBatch:
+    """Two pairs of at most two tokens: r_w = 1, r_l = -1 and r_w = -0.5, r_l = 0.5."""
+    return PairBatch(
+        policy_chosen_logp_BT=torch.tensor([[-1.0, -2.0], [-2.5, 0.0]]),
+        policy_rejected_logp_BT=torch.tensor([[-3.0, 0.0], [-0.5, -1.0]]),
+        reference_chosen_logp_BT=torch.tensor([[-1.5, -2.5], [-2.0, 0.0]]),
+        reference_rejected_logp_BT=torch.tensor([[-2.0, 0.0], [-1.0, -1.0]]),
+        chosen_mask_BT=torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
+        rejected_mask_BT=torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
+    )
+
+
+def random(generator: torch.Generator, pairs: int = 3, tokens: int = 4) -> PairBatch:
+    """Random log-probabilities in float64, with gradient on the policy's."""
+    logps = [
+        -3.0 * torch.rand(pairs, tokens, generator=generator, dtype=torch.float64) for _ in range(4)
+    ]
+    mask_BT = torch.ones(pairs, tokens, dtype=torch.float64)
+    return PairBatch(
+        logps[0].requires_grad_(), logps[1].requires_grad_(), *logps[2:], mask_BT, mask_BT
+    )

@@ -1,0 +1,92 @@
+"""What every method file must be, whoever adds it: the failure names the file and the rule."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+
+import pytest
+
+from overopt import catalog
+from overopt.methods import contract
+from overopt.spec import Family
+
+METHODS = catalog.names("methods")
+FUNCTIONS: dict[Family, tuple[type, tuple[str, ...]]] = {
+    "pairs": (contract.PairsMethod, ("loss",)),
+    "rollout": (contract.RolloutMethod, ("advantages", "loss")),
+    "selection": (contract.SelectionMethod, ("weights", "kl_bound_nats", "knob_for_kl")),
+}
+MAY_IMPORT = re.compile(
+    r"__future__|collections\.abc|dataclasses|functools|itertools|math|typing"
+    r"|numpy(\..*)?|scipy(\..*)?|torch|torch\.nn\.functional"
+    r"|overopt\.methods\.contract|overopt\.spec|overopt\.stats(\..*)?"
+)
+
+
+def tree(name: str) -> ast.Module:
+    path = catalog.PACKAGE / "methods" / f"{name}.py"
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(module: ast.Module) -> set[str]:
+    found = {node.module or "" for node in ast.walk(module) if isinstance(node, ast.ImportFrom)}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_declares_family_knob_and_gold(name: str) -> None:
+    spec = catalog.method(name)
+    in_config = spec.knob.name in spec.config
+    assert in_config or spec.family == "selection", f"{name}: its knob is no field of its Config"
+    assert spec.knob.low < spec.knob.high
+    if in_config:
+        value = float(spec.config[spec.knob.name])
+        assert value == 0 or spec.knob.low <= value <= spec.knob.high
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_docstring_names_the_paper_and_the_deviations(name: str) -> None:
+    docstring = catalog.declaration("methods", name).docstring
+    assert re.search(r"^Paper: .*\b(19|20)\d\d\b", docstring, re.MULTILINE), f"{name}: no paper"
+    assert re.search(r"^Deviations: ", docstring, re.MULTILINE), f"{name}: no 'Deviations:'"
+    assert len(docstring.splitlines()) <= 20, f"{name}: the docstring is too long"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_config_is_frozen_and_equals_its_declaration(name: str) -> None:
+    spec = catalog.method(name)
+    config = catalog.load_module(spec.source).Config
+    assert dataclasses.is_dataclass(config)
+    assert dataclasses.asdict(config(**spec.config)) == spec.config
+    assert dataclasses.asdict(config()) == spec.config, f"{name}: declared and actual defaults"
+    assert config.__dataclass_params__.frozen, f"{name}: Config is not frozen"
+    for parameter in catalog.declaration("methods", name).parameters:
+        assert parameter.help, f"{name}: {parameter.name} has no help"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_supplies_its_familys_functions_with_their_parameters(name: str) -> None:
+    spec = catalog.method(name)
+    module = catalog.load_module(spec.source)
+    protocol, functions = FUNCTIONS[spec.family]
+    for function in functions:
+        wanted = getattr(protocol, function).__code__
+        actual = getattr(module, function).__code__
+        assert actual.co_varnames[: actual.co_argcount] == wanted.co_varnames[: wanted.co_argcount]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_is_pure_mathematics(name: str) -> None:
+    module = tree(name)
+    foreign = {found for found in imports(module) if not MAY_IMPORT.fullmatch(found)}
+    assert not foreign, f"{name} imports {sorted(foreign)}; a method sees numbers only"
+    attributes = {node.attr for node in ast.walk(module) if isinstance(node, ast.Attribute)}
+    forbidden = attributes & {"manual_seed", "seed", "set_rng_state", "default_rng", "cuda"}
+    assert not forbidden, f"{name} uses {sorted(forbidden)}; randomness is passed in"
+    for node in ast.walk(module):
+        assert not isinstance(node, ast.Global | ast.Nonlocal), f"{name} keeps state"

@@ -30,7 +30,10 @@ class World(Protocol):
     responses: Tokens | None
 
     def references(self, prompts: Tokens, rng: np.random.Generator) -> Tokens:
-        """One reference response (SFT target, with EOS) for each of the N prompts."""
+        """One reference response (SFT target) for each of the N prompts.
+
+        It ends with EOS unless ``response_tokens_max`` tokens are used up before.
+        """
         ...
 
     def gold(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
@@ -62,6 +65,12 @@ def list_kinds() -> list[str]:
     """The kinds of world: this package's modules of one plain word, bar the two that all share."""
     names = {path.stem for path in Path(__file__).parent.glob("*.py") if "_" not in path.stem}
     return sorted(names - {"contract", "tokens"})
+
+
+def sum_terms(terms: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """The gold score (N,) in raw units: the sum of its named terms."""
+    total_N: npt.NDArray[np.float64] = np.stack(list(terms.values())).sum(axis=0)
+    return total_N
 
 
 def render(world: World, tokens: Tokens) -> list[str]:

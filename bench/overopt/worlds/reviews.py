@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from overopt.errors import UserError
 from overopt.spec import WorldSpec
+from overopt.worlds.contract import sum_terms
 from overopt.worlds.reviews_grammar import legal_transitions
 from overopt.worlds.reviews_lexicon import (
     ASPECTS_PER_TOPIC,
@@ -58,9 +59,7 @@ class Reviews:
 
     def gold(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Rule gold in raw units, (N,): the sum of ``gold_terms``."""
-        terms_KN = np.stack(list(self.gold_terms(prompts, responses).values()))
-        gold_N: npt.NDArray[np.float64] = terms_KN.sum(axis=0)
-        return gold_N
+        return sum_terms(self.gold_terms(prompts, responses))
 
     def gold_terms(self, prompts: Tokens, responses: Tokens) -> dict[str, npt.NDArray[np.float64]]:
         """The terms of ``ReviewRule.score_terms``, each (N,)."""

@@ -69,8 +69,9 @@ class InlineExecutor:
         self._waiting.append(made)
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """Run the oldest submitted node to its end."""
+        """Run the oldest submitted node to its end; with none, let the time pass."""
         if not self._waiting:
+            time.sleep(timeout_s)
             return None
         return build(order(self._waiting.popleft(), self._root), silent)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import types
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from transformers import PreTrainedModel
@@ -181,8 +182,8 @@ def test_the_batch_holds_what_both_policies_say_of_each_response() -> None:
         assert not batch.policy_rejected_logp_BT[batch.rejected_mask_BT == 0].any()
 
 
-def sums(model: PreTrainedModel, prompts: Tokens, responses: Tokens) -> np.ndarray:
-    return score_logps(model, prompts, responses).sum(-1)
+def sums(model: PreTrainedModel, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float32]:
+    return np.asarray(score_logps(model, prompts, responses).sum(-1))
 
 
 def test_pairs_and_reference_are_taken_by_row() -> None:

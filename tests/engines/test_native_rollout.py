@@ -3,6 +3,7 @@ from __future__ import annotations
 import types
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from transformers import PreTrainedModel
@@ -14,6 +15,7 @@ from overopt.methods.contract import Rollout, RolloutMethod, RolloutStep
 from overopt.models.logprobs import kl_statistics
 from overopt.models.sampling import sample
 from overopt.spec import RolloutSpec
+from overopt.worlds.tokens import Tokens
 
 from . import tiny
 
@@ -113,15 +115,15 @@ def test_the_method_sees_the_rollout_as_it_was_sampled() -> None:
 
 
 def test_samples_of_a_prompt_stand_in_one_row_with_their_rewards() -> None:
-    asked_rows: list[np.ndarray] = []
-    rewards: list[np.ndarray] = []
+    asked_rows: list[npt.NDArray[np.int32]] = []
+    rewards: list[npt.NDArray[np.float64]] = []
     groups: list[torch.Tensor] = []
 
     def watched(config: object, rollout: Rollout) -> torch.Tensor:
         groups.append(rollout.reward_BN)
         return rloo.advantages(rloo.Config(), rollout)
 
-    def reward(asked: object, responses: object) -> np.ndarray:
+    def reward(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         value = tiny.reward(asked, responses)
         asked_rows.append(asked.ids_NT)
         rewards.append(value)
@@ -166,7 +168,7 @@ def test_compute_counts_the_samples_that_were_learnt_from() -> None:
 
 
 def test_a_reward_that_is_no_number_is_an_error() -> None:
-    def broken(asked: object, responses: object) -> np.ndarray:
+    def broken(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         value = tiny.reward(asked, responses)
         value[3] = np.nan
         return value

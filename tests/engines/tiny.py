@@ -20,9 +20,16 @@ CONTEXT_TOKENS = 16
 MAX_NEW_TOKENS = 6
 LIKED = 7
 
-PAIRS = PairsSpec(learning_rate=3e-3, batch_size=16, max_steps=60, warmup_steps=4)
+PAIRS = PairsSpec(
+    learning_rate=3e-3, batch_size=16, max_steps=60, warmup_steps=4, max_gradient_norm=1.0
+)
 ROLLOUT = RolloutSpec(
-    learning_rate=3e-3, prompts_per_step=8, samples_per_prompt=4, max_steps=60, warmup_steps=4
+    learning_rate=3e-3,
+    prompts_per_step=8,
+    samples_per_prompt=4,
+    max_steps=60,
+    warmup_steps=4,
+    max_gradient_norm=1.0,
 )
 
 

@@ -25,6 +25,12 @@ def random(generator: torch.Generator, pairs: int = 3, tokens: int = 4) -> PairB
         -3.0 * torch.rand(pairs, tokens, generator=generator, dtype=torch.float64) for _ in range(4)
     ]
     mask_BT = torch.ones(pairs, tokens, dtype=torch.float64)
+    chosen_BT, rejected_BT, reference_chosen_BT, reference_rejected_BT = logps
     return PairBatch(
-        logps[0].requires_grad_(), logps[1].requires_grad_(), *logps[2:], mask_BT, mask_BT
+        chosen_BT.requires_grad_(),
+        rejected_BT.requires_grad_(),
+        reference_chosen_BT,
+        reference_rejected_BT,
+        mask_BT,
+        mask_BT,
     )

@@ -100,9 +100,9 @@ class PairsMethod(Protocol):
     """The functions of a method that learns from preference pairs."""
 
     __name__: str
+    Config: Any
 
-    @staticmethod
-    def loss(config: Any, batch: PairBatch, /) -> Tensor:
+    def loss(self, config: Any, batch: PairBatch, /) -> Tensor:
         """Loss of each pair, shape (B,); the engine descends their mean."""
         ...
 
@@ -111,14 +111,13 @@ class RolloutMethod(Protocol):
     """The functions of a method that learns from its own fresh, rewarded samples."""
 
     __name__: str
+    Config: Any
 
-    @staticmethod
-    def advantages(config: Any, rollout: Rollout, /) -> Tensor:
+    def advantages(self, config: Any, rollout: Rollout, /) -> Tensor:
         """Advantage of each response (B, N) or of each token (B, N, T), without gradient."""
         ...
 
-    @staticmethod
-    def loss(config: Any, step: RolloutStep, /) -> Tensor:
+    def loss(self, config: Any, step: RolloutStep, /) -> Tensor:
         """Loss of each response, shape (B, N); the engine descends their mean."""
         ...
 
@@ -127,18 +126,16 @@ class SelectionMethod(Protocol):
     """The functions of a method that reweights samples of the initial policy."""
 
     __name__: str
+    Config: Any
 
-    @staticmethod
-    def weights(config: Any, pool: ScoredPool, knob: float, /) -> npt.NDArray[np.float64]:
+    def weights(self, config: Any, pool: ScoredPool, knob: float, /) -> npt.NDArray[np.float64]:
         """Probability of each sample, shape (B, N); every row sums to 1."""
         ...
 
-    @staticmethod
-    def kl_bound_nats(config: Any, knob: float, /) -> float:
+    def kl_bound_nats(self, config: Any, knob: float, /) -> float:
         """Analytic upper bound of the KL from the initial policy, in nats."""
         ...
 
-    @staticmethod
-    def knob_for_kl(config: Any, kl_nats: float, /) -> float:
+    def knob_for_kl(self, config: Any, kl_nats: float, /) -> float:
         """The knob that is expected to meet a KL budget in nats."""
         ...

@@ -18,9 +18,9 @@ import numpy.typing as npt
 class ProxySystem(Protocol):
     """The functions of a proxy module."""
 
-    Config: type[Any]
+    __name__: str
+    Config: Any
 
-    @staticmethod
-    def combine(config: Any, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def combine(self, config: Any, score_MN: npt.NDArray[np.float64], /) -> npt.NDArray[np.float64]:
         """One reward for each of N responses from the scores of M members."""
         ...

@@ -66,6 +66,8 @@ def test_peaks_on_literals() -> None:
     assert rl.d == pytest.approx(np.e)  # exp(2 - 1), height b d*
     assert rl.height == pytest.approx(0.5 * np.e)
     assert forms.peak_of(Form.BON, 1.0, -0.1, None, 0.0) is None
+    assert forms.peak_of(Form.RL, 0.9, 0.003, None, 0.0) is None  # at exp(299)
+    assert forms.peak_of(Form.LOG1P, 1.0, 1e-3, None, 0.0) is None
 
 
 def test_peak_outside_the_points_is_no_peak() -> None:

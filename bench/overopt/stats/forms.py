@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
 
 NO_PEAK = "no peak in range"
+FARTHEST_D = 1e6  # a peak or zero beyond this d (KL of 1e12 nats) is nowhere
 GAMMA_GRID = np.round(np.linspace(0.05, 3.0, 60), 2)  # profile grid of the power form
 
 
@@ -302,7 +303,7 @@ def peak_of(form: Form, a: float, b: float, gamma: float | None, intercept: floa
         case Form.LOG1P:
             # log(1+d) <= a/b <= log(1+d) + 1 at the root brackets it
             low, high = _exp(ratio - 1.0) - 1.0, _exp(ratio) - 1.0
-            if not np.isfinite(high):
+            if low > FARTHEST_D:
                 return None
             d = brentq(lambda x: np.log1p(x) + x / (1.0 + x) - ratio, max(low, 0.0), high)
         case Form.QUADRATIC_KL:
@@ -311,7 +312,7 @@ def peak_of(form: Form, a: float, b: float, gamma: float | None, intercept: floa
             if gamma is None:
                 raise ValueError("the power form needs a positive gamma")
             d = _exp(np.log(ratio / (1.0 + gamma)) / gamma)
-    if not (np.isfinite(d) and np.isfinite(d**4) and d > 0):  # so far out that it is nowhere
+    if not 0.0 < d <= FARTHEST_D:
         return None
     height = _evaluate(form, np.array([d]), np.array([a, b, intercept]), gamma)
     return Peak(float(d), float(d) ** 2, float(height[0]))
@@ -338,7 +339,7 @@ def _find_zero(
         zero = _exp(np.log(ratio) / gamma)
     else:
         zero = float(np.sqrt(ratio)) if form is Form.QUADRATIC_KL else ratio
-    return float(zero) if np.isfinite(zero) and zero > 0 else None
+    return float(zero) if 0.0 < zero <= FARTHEST_D else None
 
 
 def _evaluate(form: Form, d: Floats, coefficients: Floats, gamma: float | None) -> Floats:

@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overopt.scores_file import read_scores
+from overopt.stats.forms import Form
+from overopt.stats.scored import ProxyReport, ScoredTable, analyse, grid_up_to
+
+POOL = Path(__file__).parents[3] / "shared" / "data" / "alpaca_eval_pool.parquet"
+
+
+def table(n_prompts: int = 30, n_samples: int = 33, seed: int = 0) -> ScoredTable:
+    generator = np.random.default_rng(seed)
+    gold = generator.normal(size=n_prompts * n_samples) + 5.0
+    return ScoredTable(
+        np.repeat(np.arange(n_prompts), n_samples),
+        np.tile(np.arange(n_samples), n_prompts),
+        gold,
+        {"noisy": gold + generator.normal(size=gold.size), "gold": gold},
+    )
+
+
+def shuffled(scores: ScoredTable, seed: int) -> ScoredTable:
+    order = np.random.default_rng(seed).permutation(scores.gold_R.size)
+    return ScoredTable(
+        scores.prompt_R[order],
+        scores.sample_R[order],
+        scores.gold_R[order],
+        {name: values[order] for name, values in scores.proxies.items()},
+    )
+
+
+def test_grid_ends_at_the_median_pool() -> None:
+    assert grid_up_to(33).tolist() == [1, 2, 4, 8, 16, 32, 33]
+    assert grid_up_to(8).tolist() == [1, 2, 4, 8]
+    assert grid_up_to(1).tolist() == [1]
+
+
+def test_curve_and_fit_of_a_normal_world() -> None:
+    noisy, gold = analyse(table(n_prompts=300))
+    # expected maximum of n normals: 0, .564, 1.029, 1.424, 1.766, 2.070; noisy: times 1/sqrt(2)
+    maxima = np.array([0.0, 0.56419, 1.02938, 1.42360, 1.76599, 2.06967])
+    measured = np.array([point.gold.mean for point in gold.points[:6]], float)
+    np.testing.assert_allclose(measured - 5.0, maxima, atol=0.05)
+    measured = np.array([point.gold.mean for point in noisy.points[:6]], float)
+    np.testing.assert_allclose(measured - 5.0, maxima / np.sqrt(2), atol=0.07)
+    assert gold.points[2].kl_nats == pytest.approx(np.log(4) - 0.75)
+    assert gold.gold_sd == pytest.approx(1.0, abs=0.03)
+    assert [one.form for one in noisy.forms] == [Form.BON, Form.RL]
+    assert all(one.fitted is not None for one in noisy.forms)
+    assert noisy.ranking.pooled == pytest.approx(0.75, abs=0.02)
+    assert gold.ranking.pooled == 1.0
+    assert noisy.correlation.within == pytest.approx(np.sqrt(0.5), abs=0.02)
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    assert analyse(table()) == analyse(shuffled(table(), 3))
+
+
+def test_fits_have_units_of_the_gold_deviation() -> None:
+    plain = analyse(table())[0]
+    source = table()
+    scaled = ScoredTable(
+        source.prompt_R, source.sample_R, 10.0 * source.gold_R - 3.0, source.proxies
+    )
+    other = analyse(scaled)[0]
+    for one, two in zip(plain.forms, other.forms, strict=True):
+        assert one.fitted is not None
+        assert two.fitted is not None
+        assert two.fitted.fit.a == pytest.approx(one.fitted.fit.a)
+    assert other.gold_sd == pytest.approx(10.0 * plain.gold_sd)
+
+
+def test_missing_scores_are_dropped_and_counted() -> None:
+    scores = table(n_prompts=4, n_samples=8)
+    gold, noisy = scores.gold_R.copy(), scores.proxies["noisy"].copy()
+    gold[[0, 1]] = np.nan
+    noisy[[1, 8, 9, 10, 11]] = np.nan
+    noisy[24:] = np.nan  # the fourth prompt has no proxy at all
+    report = analyse(ScoredTable(scores.prompt_R, scores.sample_R, gold, {"noisy": noisy}))[0]
+    counts = report.counts
+    assert (counts.n_rows, counts.n_missing_gold, counts.n_missing_proxy) == (32, 2, 12)
+    assert (counts.n_used, counts.n_prompts, counts.n_prompts_lost) == (18, 3, 1)
+    assert (counts.smallest_pool, counts.median_pool, counts.largest_pool) == (4, 6, 8)
+    assert [point.n for point in report.points] == [1, 2, 4, 6]
+    assert [point.n_prompts_dropped for point in report.points] == [0, 0, 0, 1]
+
+
+def test_what_cannot_be_fitted_says_why() -> None:
+    report = analyse(table(n_samples=3))[0]
+    assert [one.reason for one in report.forms] == [
+        "form bon needs 3 points with d > 0, got 2",
+        "form rl needs 3 points with d > 0, got 2",
+    ]
+    scores = table()
+    constant = ScoredTable(
+        scores.prompt_R, scores.sample_R, np.full(scores.gold_R.size, 0.1), scores.proxies
+    )
+    report = analyse(constant)[0]
+    assert report.forms[0].reason is not None
+    assert "does not vary" in report.forms[0].reason
+    assert report.ranking.within is None
+
+
+def test_tables_that_mean_nothing_are_refused() -> None:
+    scores = table(n_prompts=2, n_samples=2)
+    with pytest.raises(ValueError, match="sample 0 of prompt 1 occurs more than once"):
+        analyse(ScoredTable(scores.prompt_R, np.array([0, 1, 0, 0]), scores.gold_R, scores.proxies))
+    with pytest.raises(ValueError, match="no proxy"):
+        analyse(ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {}))
+    with pytest.raises(ValueError, match="infinite"):
+        analyse(
+            ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {"p": np.full(4, np.inf)})
+        )
+    with pytest.raises(ValueError, match="no row has both"):
+        analyse(
+            ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {"p": np.full(4, np.nan)})
+        )
+
+
+@pytest.fixture(scope="module")
+def real() -> dict[str, ProxyReport]:
+    if not POOL.is_file():
+        pytest.skip("the shared data set is not here")
+    scores = read_scores(POOL, proxies=["length", "gold"])
+    assert scores.sample == "source"
+    return {report.proxy: report for report in analyse(scores.table)}
+
+
+def test_real_responses_overoptimise_mildly_by_length(real: dict[str, ProxyReport]) -> None:
+    length = real["length"]
+    assert length.counts.n_prompts == 300
+    assert length.counts.median_pool == 57
+    gold = {point.n: point.gold.mean or 0.0 for point in length.points}
+    # on 805 prompts and 49 sources: .130 .190 .273 .375 .463 .489 and .481 at 49
+    expected = {1: 0.130, 2: 0.190, 4: 0.273, 8: 0.375, 16: 0.463, 32: 0.489}
+    for n, value in expected.items():
+        assert gold[n] == pytest.approx(value, abs=0.05)
+    rising = [gold[n] for n in (1, 2, 4, 8, 16, 32)]
+    gains = np.diff(rising)
+    assert np.all(gains > 0)
+    assert gains[-1] < gains[-2] < gains[-3]
+    assert length.points[-1].n_prompts_dropped == 13
+
+
+def test_real_gold_as_its_own_proxy_only_rises(real: dict[str, ProxyReport]) -> None:
+    points = real["gold"].points
+    gold = np.array([point.gold.mean for point in points], float)
+    assert np.all(np.diff(gold) > 0)
+    assert gold[5] == pytest.approx(0.847, abs=0.06)
+    by_length = np.array([point.gold.mean for point in real["length"].points], float)
+    assert np.all(gold[1:] > by_length[1:])
+    assert real["gold"].ranking.pooled == 1.0
+
+
+def test_real_length_ranks_worse_within_prompts_than_gold(real: dict[str, ProxyReport]) -> None:
+    ranking = real["length"].ranking
+    assert ranking.within is not None
+    assert ranking.within.se is not None
+    assert 0.5 + 3 * ranking.within.se < ranking.within.mean < 0.95
+    bon = real["length"].forms[0]
+    assert bon.fitted is not None
+    assert bon.fitted.a.above_zero

@@ -15,19 +15,32 @@ from overopt.worlds.tokens import Tokens
 
 
 class World(Protocol):
-    """A language with prompts, reference texts and a rule gold, all generated from one seed.
+    """A language with prompts, reference texts and a rule gold, all generated from one seed."""
 
-    vocabulary: word of every token id; the first four are ``tokens.SPECIALS``.
-    train_prompts, heldout_prompts: disjoint, distinct prompts (``<bos> words <sep>``).
-    response_tokens_max: longest response, EOS included.
-    responses: every possible response (R rows) where the world can be enumerated, else None.
-    """
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Word of every token id; the first four are ``tokens.SPECIALS``."""
+        ...
 
-    vocabulary: tuple[str, ...]
-    train_prompts: Tokens
-    heldout_prompts: Tokens
-    response_tokens_max: int
-    responses: Tokens | None
+    @property
+    def train_prompts(self) -> Tokens:
+        """Distinct prompts (``<bos> words <sep>``) for training; none of them is held out."""
+        ...
+
+    @property
+    def heldout_prompts(self) -> Tokens:
+        """Distinct prompts for evaluation; they do not depend on the number of training prompts."""
+        ...
+
+    @property
+    def response_tokens_max(self) -> int:
+        """Longest response in tokens, EOS included."""
+        ...
+
+    @property
+    def responses(self) -> Tokens | None:
+        """Every possible response (R rows) where the world can be enumerated, else None."""
+        ...
 
     def references(self, prompts: Tokens, rng: np.random.Generator) -> Tokens:
         """One reference response (SFT target) for each of the N prompts.

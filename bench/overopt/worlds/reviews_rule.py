@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from overopt.errors import UserError
 from overopt.worlds.reviews_lexicon import Role
-from overopt.worlds.tokens import Tokens
+from overopt.worlds.tokens import BOS, SEP, Tokens
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
@@ -82,8 +82,11 @@ def read_wish(role_V: npt.NDArray[np.int8], prompts: Tokens) -> Integers:
         UserError: if a row is not a prompt of this world.
     """
     ids_NT = prompts.ids_NT
+    if prompts.rows() == 0:
+        return np.zeros((0, 5), dtype=np.int32)
     shaped = ids_NT.shape[1] == len(PROMPT_ROLES) and bool((ids_NT < len(role_V)).all())
-    if not shaped or (role_V[ids_NT] != np.array(PROMPT_ROLES)).any():
+    framed = bool((ids_NT[:, 0] == BOS).all() and (ids_NT[:, -1] == SEP).all())
+    if not shaped or not framed or (role_V[ids_NT] != np.array(PROMPT_ROLES)).any():
         raise UserError(
             "a prompt does not belong to this reviews world: it must read "
             "'<bos> topic : aspect aspect ; tone ; length <sep>'; use the prompts of this world"

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.errors import UserError
-from overopt.worlds.tokens import PAD, SPECIALS, Tokens
+from overopt.worlds.tokens import BOS, PAD, SEP, SPECIALS, Tokens
 
 Floats = npt.NDArray[np.float64]
 
@@ -112,10 +112,12 @@ def read_prompts(prompts: Tokens, vocabulary_size: int) -> npt.NDArray[np.int32]
         UserError: if a row is not a prompt of this world.
     """
     ids_NT = prompts.ids_NT
-    shaped = ids_NT.shape[1] == PROMPT_WORDS + 2
+    if prompts.rows() == 0:
+        return np.zeros((0, PROMPT_WORDS), dtype=np.int32)
     words_N3 = ids_NT[:, 1:-1]
+    framed = bool((ids_NT[:, 0] == BOS).all() and (ids_NT[:, -1] == SEP).all())
     known = bool(((words_N3 >= FIRST_WORD) & (words_N3 < vocabulary_size)).all())
-    if not shaped or not known:
+    if words_N3.shape[1] != PROMPT_WORDS or not framed or not known:
         raise UserError(
             "a prompt does not belong to this tabular world: it must read "
             "'<bos> word word word <sep>'; use the prompts of this world"

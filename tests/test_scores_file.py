@@ -100,7 +100,7 @@ def test_rows_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
     twice = FRAME.assign(sample_id=[0, 1, 1, 1])
     text = fail(save(twice, tmp_path / "c.csv"))
     assert "data row 4 repeats prompt_id 'b' with sample_id '1'" in text
-    nameless = FRAME.assign(prompt_id=FRAME["prompt_id"].where([True, False, True, True]))
+    nameless = FRAME.assign(prompt_id=FRAME["prompt_id"].where(np.array([True, False, True, True])))
     assert "no id in data row 2" in fail(save(nameless, tmp_path / "d.csv"))
     assert "no id in data row 2" in fail(save(nameless, tmp_path / "d.parquet"))
     unscored = FRAME.assign(proxy_one=np.nan)

@@ -110,7 +110,7 @@ def test_rloo_is_trl_rloo(tmp_path: Path, beta: float) -> None:
 
     def grouped(model: PreTrainedModel) -> Tensor:
         logp_NT = stock.token_logps(model, ids_NL, attention_NL)[:, -width:] * mask_NT
-        return logp_NT.view(3, 4, width)
+        return torch.reshape(logp_NT, (3, 4, width))
 
     logp_BNT = grouped(trainer.model)
     rollout = Rollout(

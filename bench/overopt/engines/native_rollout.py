@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 from overopt.engines.descent import Descent
 from overopt.engines.snapshots import Compute, KLWalk, Progress, RolloutRow, Trajectory
 from overopt.methods.contract import Rollout, RolloutMethod, RolloutStep
-from overopt.models.logprobs import rao_blackwell_kl, token_logps
+from overopt.models.logprobs import choose_logps, predict_logps, rao_blackwell_kl
 from overopt.models.sampling import sample
-from overopt.models.sequences import Batch, align, join
+from overopt.models.sequences import align, join
 from overopt.spec import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
@@ -131,17 +131,17 @@ def _collect(
     repeated = prompts.take(np.repeat(np.arange(prompts.rows()), samples))
     reward_N = torch.from_numpy(np.asarray(reward(repeated, drawn.responses), np.float64))
     batch = join(repeated, drawn.responses, policy.device)
-    logp_NKV = _predict(policy, batch)
+    logp_NKV = predict_logps(policy, batch)
     with torch.no_grad():
-        reference_logp_NKV = _predict(reference, batch)
+        reference_logp_NKV = predict_logps(reference, batch)
         kl_NT = align(rao_blackwell_kl(logp_NKV, reference_logp_NKV), batch)
         entropy_NT = align(-(logp_NKV.exp() * logp_NKV).sum(-1), batch)
-    logp_NT = _choose(logp_NKV, batch)
+    logp_NT = choose_logps(logp_NKV, batch)
     grouped = (prompts.rows(), samples, -1)
     rollout = Rollout(
         reward_BN=reward_N.to(logp_NT).view(grouped[:2]),
         sampled_logp_BNT=torch.from_numpy(drawn.logp_NT).to(logp_NT).view(grouped),
-        reference_logp_BNT=_choose(reference_logp_NKV, batch).view(grouped),
+        reference_logp_BNT=choose_logps(reference_logp_NKV, batch).view(grouped),
         mask_BNT=batch.mask_BT.to(logp_NT).view(grouped),
     )
     return Experience(
@@ -159,24 +159,6 @@ def _loss(method: RolloutMethod, config: Any, seen: Experience) -> Tensor:
     with torch.no_grad():
         advantage = method.advantages(config, seen.rollout)
     return method.loss(config, RolloutStep(seen.rollout, seen.logp_BNT, advantage)).mean()
-
-
-def _predict(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """Log-probabilities (N, K, V) of the K positions after the shortest prompt."""
-    kept = batch.ids_BL.shape[1] - batch.prompt_length_min + 1
-    logits: Tensor = model(
-        input_ids=batch.ids_BL,
-        attention_mask=batch.attention_BL,
-        use_cache=False,
-        logits_to_keep=kept,
-    ).logits
-    return token_logps(logits[:, -kept:-1])
-
-
-def _choose(logp_NKV: Tensor, batch: Batch) -> Tensor:
-    """Log-probabilities (N, T) of the response tokens, zero on padding."""
-    target_NK = batch.ids_BL[:, batch.prompt_length_min :]
-    return align(logp_NKV.gather(2, target_NK.unsqueeze(-1)).squeeze(-1), batch)
 
 
 def _prompt_batches(

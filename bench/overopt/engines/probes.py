@@ -45,6 +45,7 @@ class KLProbe:
         drawn = sample(
             policy, self._prompts, self._samples_per_prompt, self._max_new_tokens, generator
         )
+        self._reference.to(policy.device)
         rows = np.repeat(np.arange(self._prompts.rows()), self._samples_per_prompt)
         repeated = self._prompts.take(rows)
         return float(kl_statistics(policy, self._reference, repeated, drawn.responses).rb_N.mean())

@@ -76,7 +76,7 @@ def rao_blackwell_kl(logp: Tensor, logq: Tensor) -> Tensor:
     return (logp.exp() * (logp - logq)).sum(-1)
 
 
-def _predict(model: PreTrainedModel, batch: Batch) -> Tensor:
+def predict_logps(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Log-probabilities (B, K, V) of the K positions after the shortest prompt."""
     kept = batch.ids_BL.shape[1] - batch.prompt_length_min + 1
     logits: Tensor = model(
@@ -89,7 +89,7 @@ def _predict(model: PreTrainedModel, batch: Batch) -> Tensor:
     return token_logps(logits[:, -kept:-1])
 
 
-def _choose(logp_BKV: Tensor, batch: Batch) -> Tensor:
+def choose_logps(logp_BKV: Tensor, batch: Batch) -> Tensor:
     """Log-probabilities (B, T) of the response tokens, zero on padding."""
     target_BK = batch.ids_BL[:, batch.prompt_length_min :]
     return align(logp_BKV.gather(2, target_BK.unsqueeze(-1)).squeeze(-1), batch)
@@ -105,7 +105,7 @@ def response_logps(model: PreTrainedModel, batch: Batch) -> Tensor:
     Returns:
         float32 (B, T), zero on padding.
     """
-    return _choose(_predict(model, batch), batch)
+    return choose_logps(predict_logps(model, batch), batch)
 
 
 def score_logps(
@@ -160,10 +160,10 @@ def kl_statistics(
     with evaluating(policy), evaluating(reference):
         for index_B in bucket_rows(prompts.length_N + responses.length_N, batch_tokens):
             batch = join(prompts.take(index_B), responses.take(index_B), policy.device)
-            logp_BKV, logq_BKV = _predict(policy, batch), _predict(reference, batch)
+            logp_BKV, logq_BKV = predict_logps(policy, batch), predict_logps(reference, batch)
             width = batch.mask_BT.shape[1]
-            policy_logp_NT[index_B, :width] = _choose(logp_BKV, batch).cpu().numpy()
-            reference_logp_NT[index_B, :width] = _choose(logq_BKV, batch).cpu().numpy()
+            policy_logp_NT[index_B, :width] = choose_logps(logp_BKV, batch).cpu().numpy()
+            reference_logp_NT[index_B, :width] = choose_logps(logq_BKV, batch).cpu().numpy()
             kl_BT = align(rao_blackwell_kl(logp_BKV, logq_BKV), batch)
             entropy_BT = align(-(logp_BKV.exp() * logp_BKV).sum(-1), batch)
             rb_N[index_B] = kl_BT.sum(-1, dtype=torch.float64).cpu().numpy()

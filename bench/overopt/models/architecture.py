@@ -40,6 +40,9 @@ def build_config(
         embd_pdrop=0.0,
         attn_pdrop=0.0,
         summary_first_dropout=0.0,
+        # GPT-2's 0.02 suits widths of 768 and more; at these it slows learning to copy from the
+        # prompt several times. 0.64 / sqrt(width) is 0.08 at width 64 and 0.023 at width 768.
+        initializer_range=0.64 / architecture.width**0.5,
         attn_implementation="sdpa",
         pad_token_id=PAD,
         bos_token_id=BOS,

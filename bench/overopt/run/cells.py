@@ -1,0 +1,221 @@
+"""Cells: one method against one proxy system under one label noise with one seed, as a graph.
+
+The graph shows the way data flows. What cells have in common (the initial policy, the gold, the
+pool, preference data, proxies and their scores, and whole runs of methods that need no proxy) has
+one key and is built once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from overopt.run.graph import Node, node
+from overopt.spec import (
+    GoldSpec,
+    MethodSpec,
+    NoiseSpec,
+    ProxySystemSpec,
+    RunSpec,
+    TaskSpec,
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Identity of one cell of a run."""
+
+    task: TaskSpec
+    gold: GoldSpec
+    method: MethodSpec
+    proxy: ProxySystemSpec
+    noise: NoiseSpec
+    seed: int
+
+    @property
+    def title(self) -> str:
+        """Readable identity, such as ``dpo single noise 0.25 seed 3``."""
+        return f"{self.method.name} {self.proxy.name} noise {self.noise.label} seed {self.seed}"
+
+
+def cells_of(run: RunSpec) -> list[Cell]:
+    """Every cell of a run: methods x proxies x noises x seeds."""
+    return [
+        Cell(run.task, run.gold, method, proxy, noise, seed)
+        for method in run.methods
+        for proxy in run.proxies
+        for noise in run.noises
+        for seed in run.seeds
+    ]
+
+
+class Graph:
+    """Nodes of a cell, from the initial policy to its points."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self._world = cell.task.world.to_json()
+        self._world_code = (f"overopt.worlds.{cell.task.world.kind}",)
+
+    def _node(
+        self,
+        stage: str,
+        params: dict[str, Any],
+        inputs: dict[str, Node],
+        label: str,
+        code: tuple[str, ...] = (),
+    ) -> Node:
+        return node(
+            stage,
+            {"world": self._world, **params},
+            inputs,
+            label=label,
+            extra_code=self._world_code + code,
+        )
+
+    def initial(self) -> Node:
+        """The initial policy of the task's world."""
+        task = self.cell.task
+        params = {"policy": task.policy.to_json(), "seed": task.world.seed}
+        return self._node("initial", params, {}, "initial policy")
+
+    def gold(self) -> Node:
+        """The gold."""
+        gold = self.cell.gold
+        params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
+        return self._node("gold", params, {"initial": self.initial()}, f"gold {gold.name}")
+
+    def pool(self) -> Node:
+        """The initial policy's responses to the held-out prompts."""
+        task = self.cell.task
+        params = {
+            "samples_per_prompt": task.evaluation.pool_samples_per_prompt,
+            "seed": task.world.seed,
+        }
+        inputs = {"initial": self.initial(), "gold": self.gold()}
+        return self._node("pool", params, inputs, "pool of the initial policy")
+
+    def pairs(self) -> Node:
+        """Unlabelled pairs of this seed."""
+        proxy, seed = self.cell.task.proxy, self.cell.seed
+        params = {
+            "comparisons": proxy.comparisons,
+            "calibration_samples": proxy.calibration_samples,
+            "seed": seed,
+        }
+        return self._node("pairs", params, {"initial": self.initial()}, f"pairs, seed {seed}")
+
+    def labels(self) -> Node:
+        """Preference data of this seed and noise."""
+        noise, seed = self.cell.noise, self.cell.seed
+        inputs = {"pairs": self.pairs(), "gold": self.gold(), "pool": self.pool()}
+        params = {"noise": noise.to_json(), "seed": seed}
+        return self._node("labels", params, inputs, f"labels, noise {noise.label}, seed {seed}")
+
+    def proxy(self, member: int) -> Node:
+        """One proxy model of this seed and noise."""
+        cell = self.cell
+        params = {"proxy": cell.task.proxy.to_json(), "seed": cell.seed, "member": member}
+        label = f"proxy {member}, noise {cell.noise.label}, seed {cell.seed}"
+        return self._node("proxy", params, {"labels": self.labels(), "pairs": self.pairs()}, label)
+
+    def score(self, member: int, samples: Node, role: str) -> Node:
+        """One proxy's scores on the samples of the pool or of an evaluation."""
+        inputs = {"samples": samples, "proxy": self.proxy(member)}
+        label = f"proxy {member} on {role}, noise {self.cell.noise.label}, seed {self.cell.seed}"
+        return self._node("score", {}, inputs, label)
+
+    def optimise(self, knob_value: float | None, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The method's run, with its knob at a value (None: as configured)."""
+        cell, task = self.cell, self.cell.task
+        method = with_knob(cell.method, knob_value)
+        settings = task.pairs if method.family == "pairs" else task.rollout
+        params = {
+            "method": method.to_json(),
+            "settings": settings.to_json(),
+            "kl_grid_nats": list(kl_grid_nats),
+            "seed": cell.seed,
+        }
+        inputs = {"initial": self.initial()}
+        code: tuple[str, ...] = (method.source,)
+        label = f"{method.name}, noise {cell.noise.label}, seed {cell.seed}"
+        if method.family == "pairs":
+            inputs["labels"] = self.labels()
+        else:
+            params["system"] = cell.proxy.to_json()
+            code += (cell.proxy.source,)
+            label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
+            for member in range(cell.proxy.members):
+                inputs[f"proxy.{member}"] = self.proxy(member)
+        if knob_value is not None:
+            label += f", {method.knob.name} {knob_value:.3g}"
+        return self._node("optimise", params, inputs, label, code)
+
+    def evaluate(self, optimised: Node) -> Node:
+        """The policies of a run, sampled on the held-out prompts."""
+        task = self.cell.task
+        params = {
+            "samples_per_prompt": task.evaluation.samples_per_prompt,
+            "seed": self.cell.seed,
+        }
+        inputs = {"optimise": optimised, "initial": self.initial(), "gold": self.gold()}
+        return self._node("evaluate", params, inputs, f"evaluation of {optimised.label}")
+
+    def along_step(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The points of one run, measured at the policies that it passes on its way."""
+        method = self.cell.method
+        evaluation = self.evaluate(self.optimise(None, kl_grid_nats))
+        known = {"knob_value": method.config[method.knob.name]}
+        return self.measure([(evaluation, known)], [])
+
+    def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The oracle front of the task."""
+        inputs = {"pool": self.pool(), "initial": self.initial(), "gold": self.gold()}
+        params = {"kl_grid_nats": list(kl_grid_nats)}
+        return self._node("front", params, inputs, "oracle front")
+
+    def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
+        """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
+        proxy = self.cell.proxy
+        inputs = {"pool": self.pool()}
+        for member in range(proxy.members):
+            inputs[f"score.pool.{member}"] = self.score(member, self.pool(), "the pool")
+        for i, (evaluation, _) in enumerate(policies):
+            inputs[f"evaluate.{i}"] = evaluation
+            for member in range(proxy.members):
+                label = f"{evaluation.label}"
+                inputs[f"score.{i}.{member}"] = self.score(member, evaluation, label)
+        params = {
+            "system": proxy.to_json(),
+            "policies": [known for _, known in policies],
+            "unreached_kl_nats": unreached,
+        }
+        return self._node("measure", params, inputs, self.cell.title, (proxy.source,))
+
+    def select(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The points of a selection method, from the scored pool."""
+        cell = self.cell
+        inputs = {"pool": self.pool()}
+        for member in range(cell.proxy.members):
+            inputs[f"score.pool.{member}"] = self.score(member, self.pool(), "the pool")
+        params = {
+            "method": cell.method.to_json(),
+            "system": cell.proxy.to_json(),
+            "kl_grid_nats": list(kl_grid_nats),
+            "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
+            "seed": cell.seed,
+        }
+        code = (cell.method.source, cell.proxy.source)
+        return self._node("select", params, inputs, cell.title, code)
+
+
+def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:
+    """The method with its knob at another value."""
+    if value is None:
+        return method
+    return method.model_copy(update={"config": {**method.config, method.knob.name: value}})
+
+
+def is_selection(method: MethodSpec) -> bool:
+    """Whether the method reweights the pool and trains nothing."""
+    return method.family == "selection"

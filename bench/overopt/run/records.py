@@ -1,0 +1,265 @@
+"""Run folders: ``results/<task>/<method>/<run_id>/`` with what was asked, what came, and how.
+
+Append-only: a folder that exists with the same content is left alone; nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from overopt import __version__
+from overopt.errors import UserError
+from overopt.run.artifact import sync_folder, sync_tree
+from overopt.run.contrasts import contrast_rows
+from overopt.run.graph import canonical_json
+from overopt.run.pursuit import Found
+from overopt.run.store import Store
+from overopt.schema import POINT_COLUMNS
+from overopt.spec import MethodSpec, RunSpec
+
+_PACKAGES = ("torch", "transformers", "trl", "accelerate", "numpy", "scipy", "pandas", "pyarrow")
+
+
+def write_runs(
+    run: RunSpec,
+    found: Sequence[Found],
+    store: Store,
+    out: Path,
+    *,
+    arguments: Sequence[str],
+    front: Path | None,
+    workers: int,
+    wall_s: float,
+) -> list[Path]:
+    """Write one run folder for each method of the run; returns the folders.
+
+    Raises:
+        UserError: the folder cannot be written, or exists with other content.
+    """
+    folders = []
+    for method in run.methods:
+        mine = [cell for cell in found if cell.cell.method == method]
+        files = _files(run, method, mine, store, front)
+        identity = hashlib.sha256()
+        for name in sorted(files):
+            identity.update(name.encode() + b"\0" + files[name].encode())
+        run_id = f"{run.along}-{identity.hexdigest()[:10]}"
+        folder = out / run.task.name / method.name / run_id
+        if (folder / "run.json").is_file():
+            folders.append(folder)
+            continue
+        record = _record(run, method, mine, store)
+        record.update(
+            run_id=run_id,
+            arguments=list(arguments),
+            workers=workers,
+            wall_s=round(wall_s, 3),
+            **_circumstances(),
+        )
+        files["run.json"] = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        _write_folder(folder, files)
+        folders.append(folder)
+    return folders
+
+
+def _files(
+    run: RunSpec, method: MethodSpec, found: Sequence[Found], store: Store, front: Path | None
+) -> dict[str, str]:
+    """The files whose content is a function of specs and seeds only."""
+    excerpts: list[dict[str, Any]] = []
+    points: list[dict[str, Any]] = []
+    for one in found:
+        identity = _identity(run, one)
+        if one.points is None:
+            points.append({**identity, "status": "failed"})
+            continue
+        folder = store.open(one.points.key)
+        assert folder is not None, "a finished cell's points are in the store"
+        mine = json.loads((folder / "points.json").read_text())
+        points += [{**identity, **point} for point in mine]
+        furthest = max(p.get("kl_nats", 0.0) for p in mine)
+        if one.cell.seed == run.seeds[0]:
+            known = {key: identity[key] for key in ("seed", "proxy", "noise")}
+            shown = json.loads((folder / "excerpts.json").read_text())
+            excerpts += [{**excerpt, **known, "kl_nats": furthest} for excerpt in shown]
+    files = {
+        "points.csv": to_csv(POINT_COLUMNS, points),
+        "excerpts.json": json.dumps(excerpts, indent=1, sort_keys=True, allow_nan=False) + "\n",
+    }
+    contrasts = contrast_rows(found, store)
+    if contrasts:
+        files["contrasts.csv"] = to_csv(tuple(contrasts[0]), contrasts)
+    if front is not None:
+        rows = [
+            {"kl_nats": p["kl_nats"], "gold": p["gold"], "ess": p["ess"]}
+            for p in json.loads((front / "front.json").read_text())["points"]
+        ]
+        files["front.csv"] = to_csv(("kl_nats", "gold", "ess"), rows)
+    return files
+
+
+def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
+    cell = one.cell
+    return {
+        "task": run.task.name,
+        "method": cell.method.name,
+        "proxy": cell.proxy.name,
+        "noise": cell.noise.label,
+        "seed": cell.seed,
+        "engine": run.engine,
+        "along": "knob" if cell.method.family == "selection" else run.along,
+        "proxy_width": run.task.proxy.architecture.width,
+        "comparisons": run.task.proxy.comparisons,
+        "knob": cell.method.knob.name,
+    }
+
+
+def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV text: shortest exact floats, empty cells for what is missing.
+
+    Raises:
+        FloatingPointError: a value is NaN or infinite.
+        KeyError: a row has a column that is not listed.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        strange = set(row) - set(columns)
+        if strange:
+            raise KeyError(f"columns that the table does not have: {sorted(strange)}")
+        writer.writerow([_cell(name, row.get(name)) for name in columns])
+    return stream.getvalue()
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value}; a result is never NaN or infinite")
+        return repr(value)
+    return str(value)
+
+
+def _record(
+    run: RunSpec, method: MethodSpec, found: Sequence[Found], store: Store
+) -> dict[str, Any]:
+    """What was asked for, and what became of it."""
+    spec = run.model_copy(update={"methods": (method,)}).to_json()
+    failures = [
+        {"cell": one.cell.title, "stage": one.failure.title, "message": one.failure.message}
+        for one in found
+        if one.failure is not None
+    ]
+    return {
+        "format": 1,
+        "status": "ok" if not failures else "partly failed",
+        "spec": spec,
+        "spec_sha256": hashlib.sha256(canonical_json(spec).encode()).hexdigest(),
+        "standard": run.standard,
+        "uses_gold": method.uses_gold,
+        "artifacts": {one.cell.title: one.points.key for one in found if one.points is not None},
+        "failures": failures,
+        "data": _data_quality(found, store),
+    }
+
+
+def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
+    """Realised flip rate and the first member's held-out accuracy, per noise and seed."""
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for one in found:
+        if one.points is None:
+            continue
+        row = rows.setdefault(
+            (one.cell.noise.label, one.cell.seed),
+            {"noise": one.cell.noise.label, "seed": one.cell.seed},
+        )
+        for made in _ancestors(one, ("labels", "proxy")):
+            folder = store.open(made.key)
+            if folder is None:
+                continue
+            if made.stage == "labels":
+                row["realised_flip_rate"] = json.loads((folder / "labels.json").read_text())[
+                    "realised_flip_rate"
+                ]
+            elif made.params["member"] == 0:
+                training = json.loads((folder / "training.json").read_text())
+                row["proxy_heldout_accuracy"] = training["heldout_accuracy"]
+                row["proxy_heldout_loss_nats"] = training["heldout_loss_nats"]
+    return [rows[key] for key in sorted(rows)]
+
+
+def _ancestors(one: Found, stages: Sequence[str]) -> list[Any]:
+    from overopt.run.graph import ancestry
+
+    assert one.points is not None
+    return [made for made in ancestry([one.points]) if made.stage in stages]
+
+
+def _circumstances() -> dict[str, Any]:
+    """Where, when and with what it ran."""
+    return {
+        "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "overopt": __version__,
+        "packages": {name: version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count(),
+        "threads_per_worker": 1,
+        **_commit(),
+    }
+
+
+def _commit() -> dict[str, Any]:
+    """Commit of the checkout that the package lies in, if it lies in one."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(Path(__file__).parent), *words],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=20,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "dirty": None}
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": bool(changed)}
+
+
+def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
+    draft = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    try:
+        draft.mkdir(parents=True)
+        for name, text in files.items():
+            (draft / name).write_text(text, encoding="utf-8")
+        sync_tree(draft)
+        draft.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise UserError(
+            f"The results cannot be written to {folder} ({error.strerror}); give another folder "
+            "with --out and repeat the command: finished stages are kept."
+        ) from error

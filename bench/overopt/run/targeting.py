@@ -1,0 +1,117 @@
+"""Drives a method's knob to each KL budget: bracketing, then interpolation in log knob.
+
+KL along the knob is read from the cheap estimate that every run of the method leaves behind; the
+full measurement comes afterwards, on the chosen runs only. Runs are shared: a run made for one
+budget serves every other budget that it is near to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from overopt.spec import Knob
+
+TOLERANCE = 0.1
+"""A run serves a budget when its sqrt(KL) is within this fraction of the budget's."""
+
+LARGEST_RUNS_PER_BUDGET = 5
+START_RUNS = 5
+
+
+@dataclass
+class Search:
+    """The search of one cell: which knob values have been run, and which budgets are settled.
+
+    kl_of: knob value -> cheap KL estimate in nats, of the runs made so far.
+    """
+
+    knob: Knob
+    budgets_nats: tuple[float, ...]
+    kl_of: dict[float, float] = field(default_factory=dict)
+    tried: dict[float, int] = field(default_factory=dict)
+
+    def first_values(self) -> list[float]:
+        """A coarse grid over the whole range of the knob, evenly spaced in its logarithm."""
+        low, high = math.log(self.knob.low), math.log(self.knob.high)
+        return [
+            _rounded(math.exp(low + (high - low) * i / (START_RUNS - 1))) for i in range(START_RUNS)
+        ]
+
+    def observe(self, kl_of: Mapping[float, float]) -> None:
+        """Take note of runs; KL must be finite."""
+        for value, kl_nats in kl_of.items():
+            if not math.isfinite(kl_nats):
+                raise FloatingPointError(f"{self.knob.name} = {value}: KL is {kl_nats}")
+            self.kl_of[value] = kl_nats
+
+    def serving(self, budget_nats: float) -> float | None:
+        """The knob value whose run serves the budget, or None so far."""
+        near = [
+            (abs(math.sqrt(max(kl, 0.0) / budget_nats) - 1), value)
+            for value, kl in self.kl_of.items()
+        ]
+        gap, value = min(near)
+        return value if gap <= TOLERANCE else None
+
+    def next_values(self) -> list[float]:
+        """New knob values to run, one for each budget that is still open; none when all are done."""
+        wanted: list[float] = []
+        for budget_nats in self.budgets_nats:
+            if self.serving(budget_nats) is not None:
+                continue
+            if self.tried.get(budget_nats, 0) >= LARGEST_RUNS_PER_BUDGET:
+                continue
+            value = self._between(budget_nats)
+            if value is None or value in self.kl_of:
+                continue
+            self.tried[budget_nats] = self.tried.get(budget_nats, 0) + 1
+            if value not in wanted:
+                wanted.append(value)
+        return wanted
+
+    def _between(self, budget_nats: float) -> float | None:
+        """Interpolated knob value inside the tightest bracket of the budget; None without one.
+
+        Interpolation is linear in (log knob, sqrt KL); where KL is not monotone in the knob, the
+        bracket whose ends are nearest to each other is used.
+        """
+        ordered = sorted(self.kl_of.items())
+        brackets = [
+            (high - low, low, high, kl_low, kl_high)
+            for (low, kl_low), (high, kl_high) in zip(ordered, ordered[1:], strict=False)
+            if (kl_low - budget_nats) * (kl_high - budget_nats) <= 0 and kl_low != kl_high
+        ]
+        if not brackets:
+            return None
+        _, low, high, kl_low, kl_high = min(brackets)
+        d, d_low, d_high = (math.sqrt(max(kl, 0.0)) for kl in (budget_nats, kl_low, kl_high))
+        share = min(max((d - d_low) / (d_high - d_low), 0.1), 0.9)
+        return _rounded(math.exp(math.log(low) + share * (math.log(high) - math.log(low))))
+
+    def settle(self) -> tuple[dict[float, float], list[float]]:
+        """Budgets met (budget -> knob value) and budgets out of reach.
+
+        A budget inside the range that no run came close enough to takes the nearest run: the
+        achieved KL is what gets reported. A run serves one budget only, the nearest.
+        """
+        met: dict[float, float] = {}
+        unreached: list[float] = []
+        for budget_nats in self.budgets_nats:
+            value = self.serving(budget_nats)
+            if value is None and self._between(budget_nats) is not None:
+                value = min(
+                    self.kl_of,
+                    key=lambda v: abs(math.sqrt(max(self.kl_of[v], 0)) - math.sqrt(budget_nats)),
+                )
+            if value is None or value in met.values():
+                unreached.append(budget_nats)
+            else:
+                met[budget_nats] = value
+        return met, unreached
+
+
+def _rounded(value: float) -> float:
+    """Four significant digits: knob values that people can type again."""
+    return float(f"{value:.4g}")

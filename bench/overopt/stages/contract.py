@@ -1,0 +1,22 @@
+"""What every stage looks like: ``run(params, inputs, out, progress)`` in a module named after it.
+
+params: JSON values, part of the artifact's key. inputs: role -> folder of a finished artifact.
+out: an empty folder that becomes the artifact once ``run`` returns. A stage is deterministic:
+equal params and inputs give equal bytes on the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[float, str], None]
+"""Called with the fraction done (0 to 1) and a few words."""
+
+
+def silent(fraction: float, text: str) -> None:
+    """A progress callback that tells nobody."""
+
+
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """Progress of a sub-task that covers ``start`` to ``end`` of the whole."""
+    return lambda fraction, text: progress(start + (end - start) * fraction, text)

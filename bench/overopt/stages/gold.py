@@ -1,0 +1,107 @@
+"""The gold: the world's rule, or a transformer larger than every proxy trained on its labels.
+
+Only stages may load a gold; methods and proxies have no way to reach one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.models.fitting import Preferences, RewardTraining, train_bradley_terry
+from overopt.models.folders import save_model
+from overopt.models.policy import load_policy
+from overopt.models.reward import build_reward, load_reward, score
+from overopt.models.sampling import sample
+from overopt.spec import GoldSpec, WorldSpec
+from overopt.stages.contract import Progress, part
+from overopt.stages.initial import context_tokens
+from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.stages.tables import read_json, write_json
+from overopt.worlds.contract import World, build
+from overopt.worlds.tokens import Tokens
+
+Gold = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]
+"""Raw gold score (N,) of each response to the prompt of the same row."""
+
+
+def load_gold(folder: Path, world: World) -> Gold:
+    """The gold that a ``gold`` artifact holds."""
+    if read_json(folder / "gold.json")["kind"] == "rule":
+        return world.gold
+    model = load_reward(folder / "model")
+    return lambda prompts, responses: score(model, prompts, responses)
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Record the rule, or train the transformer gold on pairs that the rule has labelled."""
+    world = build(WorldSpec.model_validate(params["world"]))
+    spec = GoldSpec.model_validate(params["gold"])
+    write_json(out / "gold.json", {"kind": spec.kind, "name": spec.name})
+    if spec.kind == "rule":
+        return
+    assert spec.architecture and spec.comparisons and spec.training
+    seed = int(params["seed"])
+    rng = numpy_rng(seed, "gold", "prompts")
+    prompts = world.train_prompts.take(
+        rng.integers(world.train_prompts.rows(), size=spec.comparisons)
+    )
+    policy = load_policy(inputs["initial"] / "model")
+    drawn = sample(
+        policy, prompts, 2, world.response_tokens_max, torch_rng(seed, "gold", "pairs")
+    ).responses
+    first, second = (drawn.take(np.arange(i, drawn.rows(), 2)) for i in (0, 1))
+    # A third of the second responses are reference texts: the gold must also judge texts that
+    # the initial policy rarely writes, since policies will move there.
+    swapped_P = np.flatnonzero(rng.random(spec.comparisons) < 1 / 3)
+    second = _replace(second, world.references(prompts, rng), swapped_P)
+    prefer_first_P = np.flatnonzero(world.gold(prompts, first) >= world.gold(prompts, second))
+    preferences = Preferences(
+        prompts, _replace(second, first, prefer_first_P), _replace(first, second, prefer_first_P)
+    )
+    heldout_P = np.arange(spec.comparisons) < spec.comparisons // 10
+    model = build_reward(
+        spec.architecture,
+        vocabulary_size=len(world.vocabulary),
+        context_tokens=context_tokens(world),
+        seed=derived_seed(seed, "gold", "weights"),
+    )
+    training = train_bradley_terry(
+        model,
+        preferences.take(~heldout_P),
+        preferences.take(heldout_P),
+        spec.training,
+        numpy_rng(seed, "gold", "batches"),
+        part(progress, 0.2, 1.0),
+    )
+    save_model(model, out / "model", world.vocabulary)
+    write_json(out / "training.json", summarise(training))
+
+
+def summarise(training: RewardTraining) -> dict[str, float | int]:
+    """What is kept of a reward model's training, with its accuracy on held-out comparisons."""
+    loss_K = training.trajectory.loss_K
+    return {
+        "steps": len(loss_K),
+        "tokens": training.trajectory.tokens,
+        "first_loss_nats": float(loss_K[0]),
+        "last_loss_nats": float(loss_K[-10:].mean()),
+        "heldout_loss_nats": training.heldout_loss,
+        "heldout_accuracy": training.heldout_accuracy,
+    }
+
+
+def _replace(into: Tokens, source: Tokens, rows: npt.NDArray[np.integer]) -> Tokens:
+    """A copy of ``into`` in which the given rows come from ``source``."""
+    width = max(into.ids_NT.shape[1], source.ids_NT.shape[1])
+    ids_NT = np.zeros((into.rows(), width), dtype=np.int32)
+    ids_NT[:, : into.ids_NT.shape[1]] = into.ids_NT
+    ids_NT[rows] = 0
+    ids_NT[rows, : source.ids_NT.shape[1]] = source.ids_NT[rows]
+    length_N = into.length_N.copy()
+    length_N[rows] = source.length_N[rows]
+    return Tokens(ids_NT, length_N)

@@ -1,0 +1,59 @@
+"""The initial policy: supervised fine-tuning on the world's reference texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overopt.models.fitting import train_language_model
+from overopt.models.folders import save_model
+from overopt.models.policy import build_policy
+from overopt.spec import PolicySpec, WorldSpec
+from overopt.stages.contract import Progress
+from overopt.stages.randomness import derived_seed, numpy_rng
+from overopt.stages.tables import write_json
+from overopt.worlds.contract import World, build
+
+
+def context_tokens(world: World) -> int:
+    """Positions that a model of this world needs: longest prompt and longest response."""
+    prompts = (world.train_prompts, world.heldout_prompts)
+    return max(p.ids_NT.shape[1] for p in prompts) + world.response_tokens_max
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Train a policy from scratch on ``examples`` (prompt, reference) texts of training prompts."""
+    world = build(WorldSpec.model_validate(params["world"]))
+    spec = PolicySpec.model_validate(params["policy"])
+    seed = int(params["seed"])
+    rng = numpy_rng(seed, "initial", "references")
+    drawn_N = rng.integers(world.train_prompts.rows(), size=spec.examples)
+    prompts = world.train_prompts.take(drawn_N)
+    references = world.references(prompts, rng)
+    model = build_policy(
+        spec.architecture,
+        vocabulary_size=len(world.vocabulary),
+        context_tokens=context_tokens(world),
+        seed=derived_seed(seed, "initial", "weights"),
+    )
+    trajectory = train_language_model(
+        model,
+        prompts,
+        references,
+        spec.training,
+        numpy_rng(seed, "initial", "batches"),
+        progress,
+    )
+    save_model(model, out / "model", world.vocabulary)
+    write_json(
+        out / "training.json",
+        {
+            "examples": spec.examples,
+            "steps": len(trajectory.loss_K),
+            "tokens": trajectory.tokens,
+            "first_loss_nats_per_token": float(trajectory.loss_K[0]),
+            "last_loss_nats_per_token": float(np.mean(trajectory.loss_K[-20:])),
+        },
+    )

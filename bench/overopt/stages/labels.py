@@ -1,0 +1,143 @@
+"""Preference labels: the gold's opinion on each pair, through label noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.models.fitting import Preferences
+from overopt.spec import NoiseSpec, WorldSpec
+from overopt.stages.contract import Progress
+from overopt.stages.gold import Gold, load_gold
+from overopt.stages.randomness import numpy_rng
+from overopt.stages.tables import Table, read_json, write_json, write_table
+from overopt.worlds.contract import World, build
+from overopt.worlds.tokens import Tokens, concatenate
+
+_HEAVY_TAIL_DEGREES_OF_FREEDOM = 2.0
+
+
+class LabelledPairs(NamedTuple):
+    """P labelled pairs of one file of a ``labels`` artifact.
+
+    agrees_P: whether the label agrees with the gold (ties agree); for reports, never for training.
+    """
+
+    preferences: Preferences
+    agrees_P: npt.NDArray[np.bool_]
+
+
+def load_preferences(folder: Path, world: World, name: str = "labels") -> LabelledPairs:
+    """The preference data (``labels``) or the noiseless held-out pairs (``heldout``)."""
+    table = Table(folder / f"{name}.parquet")
+    first_P = table.integers("a_preferred").astype(bool)
+    pairs = len(first_P)
+    both = concatenate([table.tokens("a"), table.tokens("b")])
+    row_P = np.arange(pairs)
+    preferences = Preferences(
+        world.train_prompts.take(table.integers("prompt_id")),
+        both.take(np.where(first_P, row_P, row_P + pairs)),
+        both.take(np.where(first_P, row_P + pairs, row_P)),
+    )
+    return LabelledPairs(preferences, ~table.integers("flipped").astype(bool))
+
+
+def prefer_a(
+    difference_P: npt.NDArray[np.float64], noise: NoiseSpec, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Whether the label says that the first response of each pair is better.
+
+    Exact ties of the gold are settled by a fair coin before any noise.
+
+    Args:
+        difference_P: gold(a) - gold(b), in SDs of the initial policy.
+        noise: kind and amount; see ``NoiseSpec``.
+        rng: generator; every kind of noise starts from the same state.
+
+    Reference: Coste et al., "Reward Model Ensembles Help Mitigate Overoptimization",
+        https://arxiv.org/abs/2310.02743, relabel 50 % of the rows at random, which is
+        ``random:0.5`` here: a quarter of the labels end up flipped.
+    """
+    pairs = len(difference_P)
+    coin_P = rng.random(pairs) < 0.5
+    first_P = np.where(difference_P == 0, coin_P, difference_P > 0)
+    if noise.kind == "flip":
+        flipped = rng.permutation(pairs)[: round(noise.amount * pairs)]
+        first_P[flipped] = ~first_P[flipped]
+    elif noise.kind == "random":
+        redone = rng.permutation(pairs)[: round(noise.amount * pairs)]
+        first_P[redone] = rng.random(len(redone)) < 0.5
+    elif noise.kind == "bt":
+        with np.errstate(over="ignore"):
+            chance_P = 1 / (1 + np.exp(-difference_P / noise.amount))
+        first_P = rng.random(pairs) < chance_P
+    else:
+        error_P2 = rng.standard_t(_HEAVY_TAIL_DEGREES_OF_FREEDOM, size=(pairs, 2))
+        noisy_P = difference_P + noise.amount * (error_P2[:, 0] - error_P2[:, 1])
+        first_P = noisy_P > 0
+    return first_P
+
+
+class Judged(NamedTuple):
+    """Pairs of one file of a ``pairs`` artifact with the gold's raw scores."""
+
+    prompt_id_P: npt.NDArray[np.int64]
+    a: Tokens
+    b: Tokens
+    gold_a_P: npt.NDArray[np.float64]
+    gold_b_P: npt.NDArray[np.float64]
+
+    def write(self, path: Path, first_P: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Write the pairs with their labels; returns which labels contradict the gold."""
+        wrong_P = np.where(first_P, self.gold_a_P < self.gold_b_P, self.gold_b_P < self.gold_a_P)
+        write_table(
+            path,
+            {
+                "prompt_id": self.prompt_id_P,
+                "a": self.a,
+                "b": self.b,
+                "a_preferred": first_P,
+                "gold_a": self.gold_a_P,
+                "gold_b": self.gold_b_P,
+                "flipped": wrong_P,
+            },
+        )
+        return wrong_P
+
+
+def _judge(path: Path, world: World, gold: Gold) -> Judged:
+    table = Table(path)
+    prompt_id_P = table.integers("prompt_id")
+    prompts = world.train_prompts.take(prompt_id_P)
+    a, b = table.tokens("a"), table.tokens("b")
+    return Judged(prompt_id_P, a, b, gold(prompts, a), gold(prompts, b))
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Score both responses of each pair by gold, label them, and record the realised flip rate.
+
+    Held-out pairs get noiseless labels, so that a proxy's accuracy is about the gold.
+    """
+    world = build(WorldSpec.model_validate(params["world"]))
+    gold = load_gold(inputs["gold"], world)
+    sd = float(read_json(inputs["pool"] / "summary.json")["gold_sd"])
+    noise = NoiseSpec.model_validate(params["noise"])
+    rng = numpy_rng(int(params["seed"]), "labels")
+    judged = _judge(inputs["pairs"] / "pairs.parquet", world, gold)
+    first_P = prefer_a((judged.gold_a_P - judged.gold_b_P) / sd, noise, rng)
+    wrong_P = judged.write(out / "labels.parquet", first_P)
+    differs_P = judged.gold_a_P != judged.gold_b_P
+    heldout = _judge(inputs["pairs"] / "heldout.parquet", world, gold)
+    heldout.write(out / "heldout.parquet", heldout.gold_a_P >= heldout.gold_b_P)
+    write_json(
+        out / "labels.json",
+        {
+            "noise": noise.label,
+            "comparisons": len(first_P),
+            "ties_of_gold": int((~differs_P).sum()),
+            "realised_flip_rate": float(wrong_P[differs_P].mean()) if differs_P.any() else None,
+        },
+    )

@@ -1,0 +1,172 @@
+"""Points of trained policies: joins samples, gold, proxy scores and the initial policy's pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.spec import ProxySystemSpec, WorldSpec
+from overopt.stages.contract import Progress
+from overopt.stages.excerpts import excerpts
+from overopt.stages.points import (
+    Floats,
+    Point,
+    Pool,
+    System,
+    distinct_n,
+    estimate,
+    ranking,
+    read_pool,
+    system_scores,
+    win_rate,
+)
+from overopt.stages.tables import Table, read_json, write_json, write_table
+from overopt.stats.kl import clustered_mean, k1, k2, k3
+from overopt.worlds.contract import build
+from overopt.worlds.tokens import Tokens
+
+_RANKED_SAMPLES = 64
+"""Samples per prompt that suffice for the ranking accuracy under the initial policy."""
+
+
+class Samples:
+    """One policy's samples on the held-out prompts, as (B, N) arrays."""
+
+    def __init__(self, table: Table, rows: npt.NDArray[np.int64], pool: Pool, proxy: Floats):
+        prompts = pool.gold_BN.shape[0]
+        prompt_id = table.integers("prompt_id")[rows]
+        expected = np.repeat(np.arange(prompts), len(rows) // prompts)
+        if len(prompt_id) != len(expected) or (prompt_id != expected).any():
+            raise ValueError("samples are not in prompt-major order")
+        self._table, self._rows, self._prompts = table, rows, prompts
+        self.gold_BN = (self.column("gold") - pool.gold_mean) / pool.gold_sd
+        self.proxy_BN = (proxy[rows] - pool.proxy_offset).reshape(prompts, -1)
+        self.responses: Tokens = table.tokens("response").take(rows)
+        self.length_BN = self.responses.length_N.reshape(prompts, -1).astype(np.float64)
+
+    def column(self, name: str) -> Floats:
+        """A column of these samples, (B, N)."""
+        return self._table.floats(name)[self._rows].reshape(self._prompts, -1)
+
+
+def policy_point(samples: Samples, pool: Pool, exact: dict[str, float] | None) -> Point:
+    """Everything measured on one policy; standard errors are over prompts."""
+    point: Point = {}
+    log_ratio_BN = samples.column("policy_logp") - samples.column("reference_logp")
+    rb = clustered_mean(samples.column("kl_rb"))
+    point.update(kl_nats=rb.mean, kl_se=rb.se, kl_estimator="rb")
+    for name, value in (
+        ("kl_rb", rb),
+        ("kl_k1", clustered_mean(k1(log_ratio_BN))),
+        ("kl_k2", clustered_mean(k2(log_ratio_BN))),
+        ("kl_k3", clustered_mean(k3(log_ratio_BN))),
+    ):
+        estimate(point, name, value, "_nats")
+    estimate(point, "gold", clustered_mean(samples.gold_BN))
+    # The standard error of the difference to the initial policy on the same prompts: what the
+    # prompts have in common cancels.
+    paired_B1 = samples.gold_BN.mean(1, keepdims=True) - pool.gold_BN.mean(1, keepdims=True)
+    point["gold_gain_se"] = clustered_mean(paired_B1).se
+    estimate(point, "proxy", clustered_mean(samples.proxy_BN))
+    estimate(point, "win_rate", win_rate(samples.gold_BN, pool.gold_BN), "")
+    estimate(point, "length", clustered_mean(samples.length_BN))
+    estimate(point, "entropy", clustered_mean(samples.column("entropy")), "_nats")
+    prompts = pool.gold_BN.shape[0]
+    for order in (1, 2):
+        estimate(point, f"distinct_{order}", distinct_n(samples.responses, prompts, order), "")
+    ranking(point, samples.proxy_BN, samples.gold_BN)
+    point["gold_raw_mean"] = float(samples.gold_BN.mean()) * pool.gold_sd + pool.gold_mean
+    if exact is not None:
+        point["kl_exact_nats"] = exact["kl_nats"]
+        point["gold_exact"] = (exact["gold"] - pool.gold_mean) / pool.gold_sd
+    point["n_prompts"], point["n_samples"] = samples.gold_BN.shape[0], samples.gold_BN.size
+    return point
+
+
+def initial_point(pool: Pool) -> Point:
+    """The initial policy: KL, gold and proxy are 0 by definition of the axes."""
+    zero = clustered_mean(pool.gold_BN)
+    point: Point = {"step": 0, "kl_nats": 0.0, "kl_se": 0.0, "kl_estimator": "definition"}
+    point.update(gold_mean=0.0, gold_se=zero.se, gold_gain_se=0.0, proxy_mean=0.0)
+    point["proxy_se"] = clustered_mean(pool.proxy_BN).se
+    point.update(win_rate=0.5, win_rate_se=0.0, gold_raw_mean=pool.gold_mean, status="ok")
+    prompts, samples = pool.gold_BN.shape
+    length_BN = pool.responses.length_N.reshape(prompts, samples).astype(np.float64)
+    estimate(point, "length", clustered_mean(length_BN))
+    estimate(point, "entropy", clustered_mean(-pool.reference_logp_BN), "_nats")
+    ranking(point, pool.proxy_BN[:, :_RANKED_SAMPLES], pool.gold_BN[:, :_RANKED_SAMPLES])
+    point["n_prompts"], point["n_samples"] = prompts, pool.gold_BN.size
+    return point
+
+
+def write_points(
+    out: Path, points: list[Point], gold_KB: list[Floats], proxy_KB: list[Floats]
+) -> None:
+    """Write the points, and the per-prompt means of those that were measured (None elsewhere)."""
+    write_json(out / "points.json", points)
+    measured = [k for k, point in enumerate(points) if point["status"] == "ok"]
+    prompts = len(gold_KB[0])
+    write_table(
+        out / "prompts.parquet",
+        {
+            "point": np.repeat(np.array(measured, dtype=np.int32), prompts),
+            "prompt_id": np.tile(np.arange(prompts, dtype=np.int32), len(measured)),
+            "gold": np.concatenate(gold_KB),
+            "proxy": np.concatenate(proxy_KB),
+        },
+    )
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Measure one (method, proxy system, noise, seed).
+
+    params: ``system`` (ProxySystemSpec), ``policies``: one entry per ``evaluate.<i>`` input with
+    ``knob_value`` and, where the knob was driven to a budget, ``kl_target_nats``; ``unreached``:
+    budgets that no knob value reaches, with the reason.
+    """
+    system = System(ProxySystemSpec.model_validate(params["system"]))
+    world = build(WorldSpec.model_validate(params["world"]))
+    pool = read_pool(inputs, system)
+    points = [initial_point(pool)]
+    gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
+    furthest: Samples | None = None
+    for i, policy in enumerate(params["policies"]):
+        folder = inputs[f"evaluate.{i}"]
+        record, exact = read_json(folder / "optimise.json"), read_json(folder / "exact.json")
+        table = Table(folder / "samples.parquet")
+        proxy_N = system_scores(inputs, str(i), table, system)
+        step_N = table.integers("step")
+        for snapshot in record["snapshots"]:
+            rows = np.flatnonzero(step_N == snapshot["step"])
+            samples = Samples(table, rows, pool, proxy_N)
+            point = policy_point(samples, pool, exact.get(str(snapshot["step"])))
+            point.update(
+                step=int(snapshot["step"]),
+                knob_value=policy["knob_value"],
+                kl_target_nats=policy.get("kl_target_nats", snapshot["kl_target_nats"]),
+                gradient_steps=snapshot["gradient_steps"],
+                samples_drawn=snapshot["samples_drawn"],
+                tokens_processed=snapshot["tokens_processed"],
+                status="ok",
+            )
+            points.append(point)
+            gold_KB.append(samples.gold_BN.mean(1))
+            proxy_KB.append(samples.proxy_BN.mean(1))
+            furthest = samples
+        if "kl_target_nats" not in policy:
+            points += [
+                {"kl_target_nats": kl_nats, "status": "unreached"}
+                for kl_nats in record["unreached_kl_nats"]
+            ]
+    points += [
+        {"kl_target_nats": kl_nats, "status": "unreached"}
+        for kl_nats in params.get("unreached_kl_nats", [])
+    ]
+    write_points(out, points, gold_KB, proxy_KB)
+    shown = []
+    if furthest is not None:
+        shown = excerpts(world, pool, furthest.responses, furthest.gold_BN, furthest.proxy_BN)
+    write_json(out / "excerpts.json", shown)

@@ -1,0 +1,130 @@
+"""Moves the policy with a method, and keeps the policies that it passes on its way along KL."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.catalog import load_module
+from overopt.engines.native_pairs import PreferencePairs, optimise_pairs, score_reference
+from overopt.engines.native_rollout import optimise_rollouts
+from overopt.engines.probes import KLProbe
+from overopt.engines.snapshots import Trajectory
+from overopt.models.folders import save_model
+from overopt.models.policy import load_policy
+from overopt.spec import MethodSpec, PairsSpec, ProxySystemSpec, RolloutSpec, WorldSpec
+from overopt.stages.contract import Progress
+from overopt.stages.labels import load_preferences
+from overopt.stages.points import System
+from overopt.stages.proxy import Member
+from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.stages.tables import write_json
+from overopt.worlds.contract import World, build
+from overopt.worlds.tokens import Tokens
+
+_PROBE_PROMPTS = 64
+_PROBE_SAMPLES = 2
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Optimise from the initial policy until the last KL budget, or for ``max_steps``.
+
+    params: ``world``, ``method`` (MethodSpec), ``settings`` of its family, ``kl_grid_nats`` (empty:
+    only the policy after ``max_steps``), ``seed``; for rollouts also ``system``.
+    Gold is no input of this stage, so that no method can see it.
+    """
+    method = MethodSpec.model_validate(params["method"])
+    world = build(WorldSpec.model_validate(params["world"]))
+    seed = int(params["seed"])
+    policy = load_policy(inputs["initial"] / "model")
+    reference = load_policy(inputs["initial"] / "model")
+    module = load_module(method.source)
+    config = module.Config(**method.config)
+    budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
+    if method.family == "pairs":
+        pairs = PreferencePairs(*load_preferences(inputs["labels"], world).preferences)
+        probe = KLProbe(
+            reference,
+            world.train_prompts.take(np.arange(min(_PROBE_PROMPTS, world.train_prompts.rows()))),
+            _PROBE_SAMPLES,
+            world.response_tokens_max,
+            derived_seed(seed, "optimise", "probe"),
+        )
+        trajectory = optimise_pairs(
+            module,
+            config,
+            PairsSpec.model_validate(params["settings"]),
+            policy,
+            pairs,
+            score_reference(reference, pairs),
+            probe,
+            budgets,
+            numpy_rng(seed, "optimise", method.name),
+            progress,
+        )
+    else:
+        trajectory = optimise_rollouts(
+            module,
+            config,
+            RolloutSpec.model_validate(params["settings"]),
+            policy,
+            reference,
+            world.train_prompts,
+            SystemReward(inputs, ProxySystemSpec.model_validate(params["system"])),
+            world.response_tokens_max,
+            budgets,
+            torch_rng(seed, "optimise", method.name),
+            progress,
+        )
+    _write(out, trajectory, world, policy)
+
+
+class SystemReward:
+    """Reward of a response to its prompt: the system's combination of its members' scores."""
+
+    def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec) -> None:
+        self._system = System(spec)
+        self._members = [Member(inputs[f"proxy.{m}"]) for m in range(spec.members)]
+
+    def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        """Reward (N,), in SDs of the initial policy."""
+        scores = [member.score(prompts, responses) for member in self._members]
+        return self._system.combine(np.stack(scores))
+
+
+def _write(out: Path, trajectory: Trajectory, world: World, policy: Any) -> None:
+    snapshots = []
+    for snapshot in trajectory.snapshots:
+        folder = f"snapshots/step_{snapshot.step:06d}"
+        policy.load_state_dict(snapshot.state)
+        save_model(policy, out / folder, world.vocabulary)
+        nearest = min(
+            snapshot.budgets_nats, key=lambda kl: abs(kl - snapshot.kl_nats), default=None
+        )
+        snapshots.append(
+            {
+                "step": snapshot.step,
+                "folder": folder,
+                "kl_cheap_nats": snapshot.kl_nats,
+                "kl_target_nats": nearest,
+                "shared_kl_targets_nats": [k for k in snapshot.budgets_nats if k != nearest],
+                **snapshot.compute._asdict(),
+            }
+        )
+    write_json(
+        out / "optimise.json",
+        {
+            "snapshots": snapshots,
+            "unreached_kl_nats": list(trajectory.unreached_nats),
+            **trajectory.compute._asdict(),
+        },
+    )
+    if trajectory.rows:
+        with (out / "trajectory.csv").open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=trajectory.rows[0]._fields)
+            writer.writeheader()
+            writer.writerows(row._asdict() for row in trajectory.rows)

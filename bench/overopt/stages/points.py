@@ -1,0 +1,140 @@
+"""One point: everything that is reported of one policy at one place along KL.
+
+A point is a mapping from column name to number, text or None; None means that the quantity does
+not exist for this kind of policy, never that it failed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.catalog import load_module
+from overopt.spec import ProxySystemSpec
+from overopt.stages.score import aligned_scores
+from overopt.stages.tables import Table, read_json
+from overopt.stats.kl import Estimate, clustered_mean
+from overopt.stats.proxy_quality import ranking_accuracy
+from overopt.worlds.tokens import EOS, Tokens
+
+Point = dict[str, float | int | str | None]
+Floats = npt.NDArray[np.float64]
+
+
+class System:
+    """A reward-side system: combines its members' scores by its own mathematics."""
+
+    def __init__(self, spec: ProxySystemSpec) -> None:
+        module = load_module(spec.source)
+        self._config = module.Config(**spec.config)
+        self._combine = module.combine
+        self.members = spec.members
+
+    def combine(self, score_MN: Floats) -> Floats:
+        """Reward (N,) from the members' scores (M, N). NaN raises FloatingPointError."""
+        reward_N = np.asarray(self._combine(self._config, score_MN), dtype=np.float64)
+        if reward_N.shape != score_MN.shape[1:] or not np.isfinite(reward_N).all():
+            raise FloatingPointError("the proxy's reward is not one finite number per response")
+        return reward_N
+
+
+class Pool(NamedTuple):
+    """The initial policy on the held-out prompts: B prompts, N samples each.
+
+    gold_BN and proxy_BN are in SDs of the initial policy around its mean; gold_mean and gold_sd
+    turn them back into raw gold.
+    """
+
+    gold_BN: Floats
+    proxy_BN: Floats
+    reference_logp_BN: Floats
+    responses: Tokens
+    gold_mean: float
+    gold_sd: float
+    proxy_offset: float
+
+
+def read_pool(inputs: dict[str, Path], system: System) -> Pool:
+    """The pool artifact, with the system's reward recentred so that its mean is 0."""
+    table = Table(inputs["pool"] / "samples.parquet")
+    summary = read_json(inputs["pool"] / "summary.json")
+    prompts = int(table.integers("prompt_id").max()) + 1
+    proxy_N = system_scores(inputs, "pool", table, system)
+    offset = float(proxy_N.mean())
+    gold_N = (table.floats("gold") - summary["gold_mean"]) / summary["gold_sd"]
+    return Pool(
+        gold_BN=gold_N.reshape(prompts, -1),
+        proxy_BN=(proxy_N - offset).reshape(prompts, -1),
+        reference_logp_BN=table.floats("reference_logp").reshape(prompts, -1),
+        responses=table.tokens("response"),
+        gold_mean=float(summary["gold_mean"]),
+        gold_sd=float(summary["gold_sd"]),
+        proxy_offset=offset,
+    )
+
+
+def system_scores(inputs: dict[str, Path], role: str, samples: Table, system: System) -> Floats:
+    """Reward (N,) of every row of ``samples`` from the inputs ``score.<role>.<member>``."""
+    members = [
+        aligned_scores(inputs[f"score.{role}.{member}"], samples)
+        for member in range(system.members)
+    ]
+    return system.combine(np.stack(members))
+
+
+def estimate(point: Point, name: str, value: Estimate, suffix: str = "_mean") -> None:
+    """Write a mean and its standard error into the point."""
+    point[f"{name}{suffix}"], point[f"{name}_se"] = value.mean, value.se
+
+
+def ranking(point: Point, proxy_BN: Floats, gold_BN: Floats) -> None:
+    """Write the proxy's ranking accuracy against gold: within prompts (with SE), and pooled."""
+    prompt_R = np.repeat(np.arange(gold_BN.shape[0]), gold_BN.shape[1])
+    accuracy = ranking_accuracy(prompt_R, gold_BN.ravel(), proxy_BN.ravel())
+    point["auroc_pooled"] = accuracy.pooled
+    if accuracy.within is not None:
+        estimate(point, "auroc", accuracy.within, "")
+
+
+def win_rate(gold_BN: Floats, pool_gold_BN: Floats) -> Estimate:
+    """Probability that a sample beats one of the initial policy on the same prompt, by gold.
+
+    A tie counts one half. gold_BN and pool_gold_BN may have different numbers of samples.
+    """
+    chance_BN = np.empty_like(gold_BN)
+    for b, (gold_N, pool_N) in enumerate(zip(gold_BN, np.sort(pool_gold_BN, axis=1), strict=True)):
+        below = np.searchsorted(pool_N, gold_N, side="left")
+        not_above = np.searchsorted(pool_N, gold_N, side="right")
+        chance_BN[b] = (below + not_above) / (2 * len(pool_N))
+    return clustered_mean(chance_BN)
+
+
+def distinct_n(responses: Tokens, prompts: int, order: int) -> Estimate:
+    """Distinct n-grams / all n-grams among the samples of a prompt, mean over prompts.
+
+    EOS is no word. The ratio falls as more samples are pooled, so that only estimates from the
+    same number of samples per prompt compare.
+
+    Reference: Li et al., "A Diversity-Promoting Objective Function for Neural Conversation
+        Models", section 5, https://arxiv.org/abs/1510.03055 (there over a whole corpus).
+    """
+    ids_NT = np.where(responses.ids_NT == EOS, 0, responses.ids_NT).astype(np.int64)
+    width = ids_NT.shape[1] - order + 1
+    if width < 1:
+        return clustered_mean(np.zeros((prompts, 1)))
+    base = int(ids_NT.max()) + 1
+    gram_NT = np.zeros((ids_NT.shape[0], width), dtype=np.int64)
+    whole_NT = np.ones(gram_NT.shape, dtype=bool)
+    for offset in range(order):
+        piece_NT = ids_NT[:, offset : offset + width]
+        gram_NT = gram_NT * base + piece_NT
+        whole_NT &= piece_NT > 0
+    prompt_NT = np.repeat(np.arange(prompts), ids_NT.shape[0] // prompts)[:, None]
+    coded = (prompt_NT * base**order + gram_NT)[whole_NT]
+    total_B = np.bincount(np.broadcast_to(prompt_NT, gram_NT.shape)[whole_NT], minlength=prompts)
+    unique_B = np.bincount(np.unique(coded) // base**order, minlength=prompts)
+    ratio_B = np.divide(unique_B, total_B, out=np.zeros(prompts), where=total_B > 0)
+    return clustered_mean(ratio_B[:, None])

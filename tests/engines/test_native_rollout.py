@@ -54,19 +54,26 @@ def rollout_rows(trajectory: Trajectory) -> list[RolloutRow]:
     return [row for row in trajectory.rows if isinstance(row, RolloutRow)]
 
 
-def test_reward_and_kl_rise_across_the_budgets() -> None:
-    trajectory, _ = optimise((0.05, 0.3, 1.0))
-    rows = rollout_rows(trajectory)
+def test_reward_and_kl_rise() -> None:
+    rows = rollout_rows(optimise(())[0])
     assert rows[0].kl_nats == pytest.approx(0, abs=1e-6)
-    assert rows[-1].reward_mean > rows[0].reward_mean + 0.1
-    served = {b: s.kl_nats for s in trajectory.snapshots for b in s.budgets_nats}
-    assert list(served) == [0.05, 0.3, 1.0]
-    for budget, kl_nats in served.items():
-        assert 0.5 * budget < kl_nats < 1.6 * budget
-    assert trajectory.unreached_nats == ()
+    assert rows[-1].reward_mean > rows[0].reward_mean + 0.2
+    assert rows[-1].kl_nats > 0.5
     assert rows[-1].loss is None
     assert all(row.loss is not None for row in rows[:-1])
-    assert [row.step for row in rows] == list(range(len(rows)))
+    assert [row.step for row in rows] == list(range(tiny.ROLLOUT.max_steps + 1))
+
+
+def test_snapshots_lie_near_the_budgets_and_the_run_ends_at_the_last() -> None:
+    slow = tiny.ROLLOUT.model_copy(update={"learning_rate": 1e-3, "max_steps": 400})
+    trajectory, _ = optimise((0.05, 0.3, 1.0), settings=slow)
+    served = {b: s.kl_nats for s in trajectory.snapshots for b in s.budgets_nats}
+    assert list(served) == [0.05, 0.3, 1.0]
+    assert trajectory.unreached_nats == ()
+    kls = [row.kl_nats for row in rollout_rows(trajectory)]
+    assert max(kls[:-1]) < 1.0 <= kls[-1]
+    for budget, kl_nats in served.items():
+        assert kl_nats == pytest.approx(budget, rel=0.25)
 
 
 def test_a_penalty_holds_the_policy_near_its_start() -> None:

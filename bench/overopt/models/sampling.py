@@ -148,8 +148,8 @@ def _gather_rows(
 
 
 def _draw(logp_AV: Tensor, uniform_A: Tensor) -> Tensor:
-    """Tokens (A, 1) by inverse CDF in float64; a token of probability 0 is never drawn."""
-    cdf_AV = logp_AV.double().exp_().cumsum(-1)
+    """Tokens (A, 1) by inverse CDF, summed in float64; PAD, of probability 0, is never drawn."""
+    cdf_AV = logp_AV.exp().cumsum(-1, dtype=torch.float64)
     threshold_A1 = uniform_A[:, None] * cdf_AV[:, -1:]
     return torch.searchsorted(cdf_AV, threshold_A1, right=True).clamp_(max=logp_AV.shape[1] - 1)
 

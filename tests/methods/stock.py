@@ -33,12 +33,14 @@ ON_THE_CPU: dict[str, Any] = {
 
 
 def policy(seed: int) -> PreTrainedModel:
-    """A freshly initialised policy with weights large enough to have opinions."""
+    """A policy whose random weights are large enough to have opinions."""
     architecture = ArchitectureSpec(layers=1, width=16, heads=2)
     model = build_policy(architecture, len(VOCABULARY), CONTEXT_TOKENS, seed).eval()
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in model.parameters():
-            weight.mul_(4.0 if weight.dim() > 1 else 1.0)
+            if weight.dim() > 1:
+                weight.normal_(std=0.1, generator=generator)
     return model
 
 

@@ -56,9 +56,11 @@ def gradients(loss: Tensor, model: PreTrainedModel) -> list[Tensor]:
 
 
 def assert_same_gradients(ours: list[Tensor], theirs: list[Tensor]) -> None:
-    assert max(float(gradient.abs().max()) for gradient in theirs) > 1e-3
+    """Equal to 5e-6 of the largest entry, as far as float32 sums of either sign may round."""
+    largest = max(float(gradient.abs().max()) for gradient in theirs)
+    assert largest > 1e-3
     for our, their in zip(ours, theirs, strict=True):
-        assert torch.allclose(our, their, rtol=1e-4, atol=1e-6)
+        assert float((our - their).abs().max()) < 5e-6 * largest
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.7])

@@ -109,7 +109,7 @@ class Stepper:
     """Optimiser steps of one model, clipped and checked, through accelerate.
 
     Args:
-        model: trained in place; its device decides where accelerate works.
+        model: trained in place, on the device that accelerate chooses.
         optimizer: as ``build_optimizer`` makes it.
         max_gradient_norm: largest global norm of the gradient.
         rate_at: fraction of the peak learning rate at a step; constant 1 by default.
@@ -122,7 +122,7 @@ class Stepper:
         max_gradient_norm: float,
         rate_at: Callable[[int], float] = lambda _step: 1.0,
     ) -> None:
-        self.accelerator = Accelerator(cpu=model.device.type == "cpu")
+        self.accelerator = Accelerator()
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.max_gradient_norm = max_gradient_norm
         self.rate_at = rate_at

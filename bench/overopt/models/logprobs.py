@@ -19,7 +19,7 @@ from overopt.models.folders import evaluating
 from overopt.models.sequences import Batch, align, bucket_rows, join
 from overopt.worlds.tokens import PAD, Tokens
 
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 2048
 _BUFFER_ENTRIES = 1 << 22
 
 

@@ -16,7 +16,7 @@ from overopt.models.sequences import Batch, bucket_rows, join
 from overopt.spec import ArchitectureSpec
 from overopt.worlds.tokens import Tokens
 
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 2048
 
 
 def build_reward(

@@ -22,7 +22,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from overopt.run.events import Advanced, Event, Lost, Raised
@@ -85,20 +84,20 @@ class _Attempt:
     """A submitted stage: its future, where it reports, and what it reported last."""
 
     key: str
+    slot: int
     future: ProcessFuture
     folder: Path
     timeout_s: float | None
     submitted_s: float
     modified_ns: int = 0
-    pid: int | None = None
-    dead_since_s: float | None = None
 
 
 class ProcessExecutor:
     """Persistent worker processes on this machine, started fresh (spawn), one torch thread each.
 
-    A worker that dies costs its own stage only. The workers end when this process ends, however
-    it ends.
+    Every worker has a pool of its own, so that a worker that dies at any moment, even in the
+    middle of a message, takes nothing but its own stage with it. The workers end when this
+    process ends, however it ends.
 
     Args:
         store: where inputs are read and artifacts are written.
@@ -109,13 +108,12 @@ class ProcessExecutor:
         if workers < 1:
             raise ValueError(f"workers = {workers} must be at least 1")
         self._root = store.root
-        self._workers = workers
+        self._pools: list[ProcessPool | None] = [None] * workers
         self._attempts: dict[int, _Attempt] = {}
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._reports: deque[Advanced] = deque()
         self._numbered = 0
         self._folder = tempfile.TemporaryDirectory(prefix="overopt-progress-")
-        self._pool: ProcessPool | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -131,25 +129,29 @@ class ProcessExecutor:
     @property
     def slots(self) -> int:
         """The number of worker processes."""
-        return self._workers
-
-    @property
-    def worker_pids(self) -> tuple[int, ...]:
-        """Processes of the stages that have reported and are not known to have ended."""
-        self._read_reports()
-        return tuple(a.pid for a in self._attempts.values() if a.pid is not None)
+        return len(self._pools)
 
     def submit(self, made: Node) -> None:
-        """Hand the node to the next free worker."""
+        """Hand the node to a free worker.
+
+        Raises:
+            RuntimeError: every worker is busy.
+        """
+        busy = {attempt.slot for attempt in self._attempts.values()}
+        slot = next((i for i in range(self.slots) if i not in busy), None)
+        if slot is None:
+            raise RuntimeError(f"all {self.slots} workers are busy")
         self._numbered += 1
         number = self._numbered
         folder = Path(self._folder.name, str(number))
         folder.mkdir()
         timeout_s = made.resources.timeout_s
-        future = self._living_pool().schedule(
+        future = self._living_pool(slot).schedule(
             build_reporting, args=[order(made, self._root), str(folder)], timeout=timeout_s
         )
-        self._attempts[number] = _Attempt(made.key, future, folder, timeout_s, time.monotonic())
+        self._attempts[number] = _Attempt(
+            made.key, slot, future, folder, timeout_s, time.monotonic()
+        )
         future.add_done_callback(lambda _: self._ended.put(number))
 
     def next_event(self, timeout_s: float) -> Event | None:
@@ -169,35 +171,51 @@ class ProcessExecutor:
                 if left_s <= 0 and not self._reports:
                     return None
                 continue
-            attempt = self._attempts.pop(number, None)
-            if attempt is not None:
-                return _outcome(attempt)
+            if number in self._attempts:
+                return self._end(number)
 
     def stop(self) -> None:
         """Kill the workers; unfinished stages leave nothing behind but a folder to sweep."""
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool.join()
-            self._pool = None
+        pools = [pool for pool in self._pools if pool is not None]
+        for pool in pools:
+            pool.stop()
+        for pool in pools:
+            pool.join()
+        self._pools = [None] * self.slots
         self._attempts.clear()
         self._reports.clear()
         with suppress(OSError):
             self._folder.cleanup()
 
-    def _living_pool(self) -> ProcessPool:
-        """The pool; a new one where the old one broke, as when an idle worker was killed."""
-        if self._pool is not None and not self._pool.active:
-            self._pool.stop()
-            self._pool.join()
-            self._pool = None
-        if self._pool is None:
-            self._pool = ProcessPool(
-                max_workers=self._workers,
+    def _living_pool(self, slot: int) -> ProcessPool:
+        """The slot's pool; a new one where there is none or where an idle worker was killed."""
+        pool = self._pools[slot]
+        if pool is not None and not pool.active:
+            self._discard(slot)
+            pool = None
+        if pool is None:
+            pool = ProcessPool(
+                max_workers=1,
                 initializer=enter_process,
                 initargs=[os.getpid()],
                 context=multiprocessing.get_context("spawn"),
             )
-        return self._pool
+            self._pools[slot] = pool
+        return pool
+
+    def _discard(self, slot: int) -> None:
+        pool = self._pools[slot]
+        if pool is not None:
+            pool.stop()
+            pool.join()
+            self._pools[slot] = None
+
+    def _end(self, number: int) -> Event:
+        attempt = self._attempts.pop(number)
+        event = _outcome(attempt)
+        if isinstance(event, Lost):
+            self._discard(attempt.slot)
+        return event
 
     def _read_reports(self) -> None:
         for attempt in self._attempts.values():
@@ -208,32 +226,23 @@ class ProcessExecutor:
                     continue
                 record = json.loads(path.read_bytes())
                 attempt.modified_ns = modified_ns
-                attempt.pid = int(record["pid"])
                 self._reports.append(
                     Advanced(attempt.key, float(record["fraction"]), str(record["text"]))
                 )
 
     def _find_vanished(self) -> Lost | None:
-        """A stage whose worker is gone though the pool has not noticed.
+        """A stage that will never end: its pool broke before it took the task, or is silent.
 
-        The pool learns of a task's worker by a message; a worker that dies before the message was
-        read leaves a future that never ends.
+        A pool whose idle worker was killed learns of it only after it has accepted a task.
         """
-        now_s = time.monotonic()
         for number, attempt in self._attempts.items():
-            if attempt.future.done():
-                continue
-            if attempt.pid is not None and psutil.pid_exists(attempt.pid):
-                attempt.dead_since_s = None
-                continue
-            if attempt.pid is not None:
-                attempt.dead_since_s = attempt.dead_since_s or now_s
-                vanished = now_s - attempt.dead_since_s > 10 * _POLL_S
-            else:
-                vanished = now_s - attempt.submitted_s > _SILENCE_S
-            if vanished:
+            pool = self._pools[attempt.slot]
+            broken = pool is None or not pool.active
+            waited_s = time.monotonic() - attempt.submitted_s
+            silent_for_long = not attempt.modified_ns and waited_s > _SILENCE_S
+            if not attempt.future.done() and (broken or silent_for_long):
                 del self._attempts[number]
-                attempt.future.cancel()
+                self._discard(attempt.slot)
                 return Lost(attempt.key, "died", "its worker process vanished")
         return None
 

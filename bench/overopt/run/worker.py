@@ -93,15 +93,15 @@ def _end_with(sentinel: int) -> None:
 
 def progress_file(folder: Path) -> Progress:
     """A progress callback that leaves its last report in ``folder`` at most five times a second."""
-    last_s = 0.0
+    next_s = 0.0
 
     def report(fraction: float, text: str) -> None:
-        nonlocal last_s
+        nonlocal next_s
         now_s = time.monotonic()
-        if now_s - last_s < _PROGRESS_INTERVAL_S and last_s:
+        if now_s < next_s:
             return
-        last_s = now_s
-        record = {"pid": os.getpid(), "fraction": min(max(fraction, 0.0), 1.0), "text": text}
+        next_s = now_s + _PROGRESS_INTERVAL_S
+        record = {"fraction": min(max(fraction, 0.0), 1.0), "text": text}
         try:
             (folder / "next").write_text(json.dumps(record), encoding="utf-8")
             (folder / "next").replace(folder / "now")
@@ -113,9 +113,8 @@ def progress_file(folder: Path) -> Progress:
 
 def build_reporting(task: Order, progress_folder: str) -> Event:
     """``build`` with progress left in a folder, for workers in other processes."""
-    report = progress_file(Path(progress_folder))
-    report(0.0, "")
-    return build(task, report)
+    progress_file(Path(progress_folder))(0.0, "")
+    return build(task, progress_file(Path(progress_folder)))
 
 
 def build(task: Order, progress: Progress) -> Event:

@@ -1,0 +1,405 @@
+"""The scheduler: builds what is missing, once, whatever happens to files, stages and rivals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from overopt.errors import UserError
+from overopt.run import scheduler as scheduler_module
+from overopt.run.artifact import InputEntry
+from overopt.run.events import Event, Lost
+from overopt.run.executor import InlineExecutor
+from overopt.run.graph import Node
+from overopt.run.outcomes import Notice, Outcome
+from overopt.run.scheduler import execute
+from overopt.run.status import status
+from overopt.run.store import Store
+
+from . import toy_stages
+from .toys import ladder, once, total, toy
+
+Log = Callable[[], list[str]]
+
+
+def build(store: Store, *wanted: Node) -> list[Outcome]:
+    """Build nodes in this process."""
+    [result] = execute([once(wanted)], store, InlineExecutor(store))
+    assert result.value is not None, result.error
+    return result.value
+
+
+def number(outcome: Outcome) -> int:
+    """The number in an outcome's artifact."""
+    assert outcome.path is not None
+    return toy_stages.read(outcome.path)
+
+
+def begun(log: Log) -> list[str]:
+    """Names of the stages that began."""
+    return [line.split()[1] for line in log() if line.startswith("begin")]
+
+
+def test_builds_ancestors_first_and_each_once(store: Store, toy_log: Log) -> None:
+    bottom = total("bottom", {}, value=1)
+    left, right = total("left", {"x": bottom}), total("right", {"x": bottom}, value=1)
+    top = total("top", {"l": left, "r": right})
+    assert number(build(store, top)[0]) == 2 * (2 + 3)
+    assert sorted(begun(toy_log)) == ["bottom", "left", "right", "top"]
+    assert (begun(toy_log)[0], begun(toy_log)[-1]) == ("bottom", "top")
+    assert number(build(store, top, left)[1]) == 2
+    assert len(begun(toy_log)) == 4
+
+
+def test_cells_share_nodes(store: Store, toy_log: Log) -> None:
+    shared = total("shared", {}, value=3)
+    cells = [once([total(f"cell {i}", {"x": shared}, value=i)]) for i in range(3)]
+    results = execute(cells, store, InlineExecutor(store))
+    assert [number(r.value[0]) for r in results if r.value] == [6, 7, 8]
+    assert begun(toy_log).count("shared") == 1
+
+
+def test_ancestors_of_what_is_there_need_not_exist(store: Store, toy_log: Log) -> None:
+    bottom = total("bottom", {}, value=1)
+    top = total("top", {"x": bottom})
+    build(store, top)
+    store.folder(bottom.key).rename(store.root / "elsewhere")
+    assert number(build(store, top)[0]) == 2
+    assert begun(toy_log) == ["bottom", "top"]
+
+
+def test_damage_rebuilds_only_the_damaged(store: Store, toy_log: Log) -> None:
+    bottom = total("bottom", {}, value=1)
+    middle = total("middle", {"x": bottom})
+    top = total("top", {"x": middle})
+    build(store, top)
+    (store.folder(bottom.key) / "number.txt").write_text("9\n")
+    outcomes = build(store, top, bottom)
+    assert [number(outcome) for outcome in outcomes] == [4, 1]
+    assert begun(toy_log) == ["bottom", "middle", "top", "bottom"]
+    (store.folder(middle.key) / "manifest.json").unlink()
+    assert number(build(store, top)[0]) == 4
+    assert begun(toy_log)[4:] == []
+    assert number(build(store, top, middle)[0]) == 4
+    assert begun(toy_log)[4:] == ["middle"]
+
+
+def replace(store: Store, made: Node, value: int) -> None:
+    """Put other bytes under a node's key, as a stage would whose result is not the same twice."""
+    receipt = store.receipt(made.key)
+    assert receipt is not None
+    store.folder(made.key).rename(store.root / f"old-{value}")
+    draft = store.draft(made.key)
+    toy_stages.write(draft, value)
+    with store.lock(made.key):
+        store.commit(made.key, draft, made, {}, receipt)
+
+
+def test_other_bytes_of_an_input_rebuild_what_depends_on_it(store: Store, toy_log: Log) -> None:
+    bottom = total("bottom", {}, value=1)
+    middle = total("middle", {"x": bottom})
+    top = total("top", {"x": middle})
+    beside = total("beside", {}, value=5)
+    build(store, top, beside)
+    replace(store, bottom, 10)
+    assert [s.state for s in status([top, beside], store)] == ["cached", "new", "new", "cached"]
+    outcomes = build(store, top, beside)
+    assert [number(outcome) for outcome in outcomes] == [40, 5]
+    assert begun(toy_log) == ["bottom", "middle", "top", "beside", "middle", "top"]
+
+
+def test_a_rebuilt_input_of_equal_bytes_spares_what_depends_on_it(
+    store: Store, toy_log: Log
+) -> None:
+    """``bottom`` changes, ``middle`` is rebuilt and comes out equal, so ``top`` stays."""
+    bottom = total("bottom", {}, value=1)
+    middle = total("middle", {"x": bottom})
+    top = total("top", {"x": middle})
+    build(store, top)
+    replace(store, bottom, 10)
+    build(store, middle)
+    replace(store, bottom, 1)
+    assert number(build(store, top)[0]) == 4
+    assert begun(toy_log) == ["bottom", "middle", "top", "middle", "middle"]
+
+
+def test_status(store: Store, toy_log: Log) -> None:
+    bottom = total("bottom", {}, value=1)
+    middle = total("middle", {"x": bottom})
+    top = total("top", {"x": middle})
+    absent = Store(store.root / "absent")
+    assert [s.state for s in status([top], absent)] == ["new", "new", "new"]
+    build(store, middle)
+    store.folder(bottom.key).rename(store.root / "gone")
+    found = status([top], store)
+    assert [(s.node.label, s.state) for s in found] == [
+        ("bottom", "unneeded"),
+        ("middle", "cached"),
+        ("top", "new"),
+    ]
+    assert [s.size_bytes for s in found] == [0, len("written first") + len("2\n") + 512, 0]
+
+
+def test_a_failing_stage_fails_what_depends_on_it_and_nothing_else(
+    store: Store, toy_log: Log
+) -> None:
+    bad = toy("fail")
+    above = total("above", {"x": bad, "y": total("fine", {})})
+    top = total("top", {"x": above})
+    cells = [once([top]), once([total("other", {}, value=4)]), once([bad])]
+    first, second, third = execute(cells, store, InlineExecutor(store))
+    assert first.value and second.value and third.value
+    upstream, own = first.value[0].failure, third.value[0].failure
+    assert upstream is not None
+    assert own is not None
+    assert (upstream.kind, upstream.cause_key) == ("upstream", bad.key)
+    assert "a toy divided by zero" in upstream.message
+    assert own.kind == "raised"
+    assert own.message == "ZeroDivisionError: a toy divided by zero"
+    assert "toy_stages.py" in own.traceback
+    assert number(second.value[0]) == 4
+    assert toy_log().count("fail") == 1
+    record = store.failure(bad.key)
+    assert record is not None
+    assert record["message"] == own.message
+    assert store.failure(top.key) is None
+    assert not list(store.root.glob("tmp/*/*"))
+
+
+def test_a_stage_that_writes_nothing_has_failed(store: Store, toy_log: Log) -> None:
+    failure = build(store, toy("nothing"))[0].failure
+    assert failure is not None
+    assert "wrote no file" in failure.message
+
+
+def test_a_search_asks_again_and_again(store: Store, toy_log: Log) -> None:
+    def search(goal: int) -> Generator[Sequence[Node], Mapping[str, Outcome], list[int]]:
+        low, high, tried = 0, 64, []
+        while high - low > 1:
+            middle = (low + high) // 2
+            made = toy("number", value=middle)
+            found = number((yield [made])[made.key])
+            tried.append(found)
+            low, high = (middle, high) if found <= goal else (low, middle)
+        return tried
+
+    results = execute([search(20), search(21)], store, InlineExecutor(store))
+    assert [r.value for r in results] == [[32, 16, 24, 20, 22, 21], [32, 16, 24, 20, 22, 21]]
+    assert len(toy_log()) == 6
+
+
+def test_cells_that_ask_for_nothing_or_raise(store: Store, toy_log: Log) -> None:
+    def wrong() -> Generator[Sequence[Node], Mapping[str, Outcome], int]:
+        yield []
+        raise RuntimeError("a cell's own error")
+
+    def mistaken() -> Iterator[Sequence[Node]]:
+        yield []
+        raise UserError("a user's mistake")
+
+    results = execute([wrong(), once([]), mistaken()], store, InlineExecutor(store))
+    assert results[0].error is not None
+    assert "RuntimeError: a cell's own error" in results[0].error
+    assert results[1].value == []
+    assert results[2].error == "a user's mistake"
+
+
+def test_the_longest_chain_starts_first(store: Store, toy_log: Log) -> None:
+    short = total("short", {})
+    long = total("long 2", {"x": total("long 1", {"x": total("long 0", {})})})
+    costly = total("costly", {})
+    estimates_s = {"costly": 9.0}
+    cells = [once([short]), once([long]), once([costly])]
+    execute(
+        cells,
+        store,
+        InlineExecutor(store),
+        estimate_s=lambda made: estimates_s.get(made.label, 1.0),
+    )
+    assert begun(toy_log) == ["costly", "long", "long", "short", "long"]
+
+
+def test_a_chain_that_grows_moves_up(store: Store, toy_log: Log) -> None:
+    shared = total("shared", {})
+    first = [total(f"single{i}", {}) for i in range(3)]
+    later = total("later2", {"x": total("later1", {"x": shared})})
+
+    def grows() -> Generator[Sequence[Node], Mapping[str, Outcome], None]:
+        yield [first[0]]
+        yield [later]
+
+    execute([once([*first, shared]), grows()], store, InlineExecutor(store))
+    assert begun(toy_log) == ["single0", "shared", "later1", "single1", "single2", "later2"]
+
+
+def test_notices_tell_the_story(store: Store, toy_log: Log) -> None:
+    bottom = total("bottom", {}, value=1)
+    build(store, bottom)
+    told: list[Notice] = []
+    top, bad = total("top", {"x": bottom}), toy("fail")
+    wanted = [top, bad, total("above", {"x": bad})]
+    execute([once(wanted)], store, InlineExecutor(store), told.append)
+    assert [n.kind for n in told if n.node is bad] == ["started", "failed"]
+    assert [(n.kind, n.node.title) for n in told if n.node is not bad] == [
+        ("cached", "bottom"),
+        ("skipped", "above"),
+        ("started", "top"),
+        ("built", "top"),
+    ]
+    last = told[-1].tally
+    assert (last.cached, last.built, last.failed, last.running, last.waiting) == (1, 1, 2, 0, 0)
+
+
+class Flaky(InlineExecutor):
+    """Loses a stage a number of times before it lets it run."""
+
+    def __init__(self, store: Store, losses: int) -> None:
+        super().__init__(store)
+        self.losses = losses
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """A loss, while there are some left."""
+        if self.losses and self._waiting:
+            self.losses -= 1
+            return Lost(self._waiting.popleft().key, "died", "its worker was lost")
+        return super().next_event(timeout_s)
+
+
+@pytest.mark.parametrize(("losses", "kind"), [(2, None), (3, "died")])
+def test_two_retries(store: Store, toy_log: Log, losses: int, kind: str | None) -> None:
+    made = toy("number", value=1)
+    told: list[Notice] = []
+    [result] = execute([once([made])], store, Flaky(store, losses), told.append)
+    assert result.value is not None
+    failure = result.value[0].failure
+    assert (failure.kind if failure else None) == kind
+    assert [n.kind for n in told].count("retried") == 2
+    assert len(toy_log()) == (0 if kind else 1)
+
+
+class Vandal(InlineExecutor):
+    """Damages an input after it was settled, just before its dependent runs."""
+
+    def __init__(self, store: Store, victim: Path, times: int) -> None:
+        super().__init__(store)
+        self.victim = victim
+        self.times = times
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """Damage, then run."""
+        if self.times and self._waiting[0].inputs:
+            self.times -= 1
+            (self.victim / "number.txt").write_text("damaged")
+        return super().next_event(timeout_s)
+
+
+@pytest.mark.parametrize(("times", "fails"), [(2, False), (3, True)])
+def test_an_input_damaged_under_way_is_rebuilt(
+    store: Store, toy_log: Log, times: int, fails: bool
+) -> None:
+    bottom = total("bottom", {}, value=1)
+    tops = [total(f"top{i}", {"x": bottom}) for i in range(2)]
+    executor = Vandal(store, store.folder(bottom.key), times)
+    told: list[Notice] = []
+    [result] = execute([once([*tops, bottom])], store, executor, told.append)
+    assert result.value is not None
+    assert number(result.value[2]) == 1
+    assert begun(toy_log).count("bottom") == 1 + times
+    assert [outcome.failure is not None for outcome in result.value].count(True) == int(fails)
+    last = told[-1].tally
+    assert (last.cached, last.built, last.failed) == (0, 3 - int(fails), int(fails))
+
+
+def test_a_full_disk_stops_the_run_and_loses_nothing(store: Store, toy_log: Log) -> None:
+    done = total("done", {}, value=2)
+    with pytest.raises(UserError, match=r"disk of the store .* is full"):
+        execute([once([done, toy("full")])], store, InlineExecutor(store))
+    assert store.open(done.key) is not None
+    assert not list(store.root.glob("tmp/*/*"))
+    assert not list((store.root / "failures").iterdir())
+
+
+class Rival(InlineExecutor):
+    """Holds a key's lock, as another driver does that builds it, for the first few events."""
+
+    def __init__(self, store: Store, made: Node, finishes: bool) -> None:
+        super().__init__(store)
+        self.made = made
+        self.finishes = finishes
+        self.rival = Store(store.root)
+        self.left = 2
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """The rival builds for two events; then it has finished, or given up."""
+        if self._waiting and self.left:
+            self.left -= 1
+            with self.rival.lock(self.made.key) as held:
+                assert held
+                return super().next_event(timeout_s)
+        if self.finishes and self.rival.open(self.made.key) is None:
+            InlineExecutor.submit(self, self.made)
+            ended = super().next_event(timeout_s)
+            assert ended is not None
+            return None
+        return super().next_event(timeout_s)
+
+
+def test_what_another_driver_builds_is_waited_for(
+    store: Store, toy_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler_module, "_BUSY_POLL_S", 0.0)
+    for finishes in (False, True):
+        made = total(f"both{finishes}", {}, value=int(finishes))
+        told: list[Notice] = []
+        [result] = execute([once([made])], store, Rival(store, made, finishes), told.append)
+        assert result.value is not None
+        assert number(result.value[0]) == int(finishes)
+        assert begun(toy_log).count(made.label) == 1
+        assert [n.kind for n in told].count("elsewhere") == 2
+        assert told[-1].kind == ("cached" if finishes else "built")
+
+
+class Impatient(InlineExecutor):
+    """A user who presses Ctrl-C after a number of stages."""
+
+    left = 3
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """Count down, then interrupt."""
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return super().next_event(timeout_s)
+
+
+def test_ctrl_c_says_that_the_same_command_continues(store: Store, toy_log: Log) -> None:
+    top = ladder(2, 3)
+    with pytest.raises(KeyboardInterrupt, match="3 finished stages are kept, and the same command"):
+        execute([once(top)], store, Impatient(store))
+    build(store, *top)
+    assert len(begun(toy_log)) == len(set(begun(toy_log))) == 6
+
+
+def test_edited_code_is_noticed(store: Store, toy_log: Log) -> None:
+    made = toy("number", value=1)
+    old = Node(made.stage, made.params, (), "0" * 64)
+    failure = build(store, old)[0].failure
+    assert failure is not None
+    assert "was edited while the run was going on" in failure.message
+    assert failure.traceback == ""
+    assert toy_log() == []
+
+
+def test_inputs_are_recorded_by_digest(store: Store, toy_log: Log) -> None:
+    bottom = total("bottom", {}, value=1)
+    top = total("top", {"x": bottom})
+    build(store, top)
+    manifest = store.manifest(top.key)
+    assert manifest is not None
+    assert manifest.inputs == {"x": InputEntry(bottom.key, store.digest(bottom.key) or "")}
+    receipt = store.receipt(top.key)
+    assert receipt is not None
+    assert receipt.size_bytes == manifest.size_bytes
+    assert receipt.peak_memory_bytes > 2**20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -191,15 +191,15 @@ def test_a_search_asks_again_and_again(store: Store, toy_log: Log) -> None:
 
 
 def test_cells_that_ask_for_nothing_or_raise(store: Store, toy_log: Log) -> None:
-    def wrong() -> Generator[Sequence[Node], Mapping[str, Outcome], int]:
+    def broken(
+        error: Exception,
+    ) -> Generator[Sequence[Node], Mapping[str, Outcome], list[Outcome]]:
         yield []
-        raise RuntimeError("a cell's own error")
+        raise error
 
-    def mistaken() -> Iterator[Sequence[Node]]:
-        yield []
-        raise UserError("a user's mistake")
-
-    results = execute([wrong(), once([]), mistaken()], store, InlineExecutor(store))
+    wrong = broken(RuntimeError("a cell's own error"))
+    mistaken = broken(UserError("a user's mistake"))
+    results = execute([wrong, once([]), mistaken], store, InlineExecutor(store))
     assert results[0].error is not None
     assert "RuntimeError: a cell's own error" in results[0].error
     assert results[1].value == []

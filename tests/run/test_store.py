@@ -80,13 +80,25 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def into_link(path: Path) -> None:
+    """Replace a file by a link."""
+    path.unlink()
+    path.symlink_to("deep")
+
+
+def into_file(folder: Path) -> None:
+    """Replace a folder by a file."""
+    shutil.rmtree(folder)
+    folder.write_text("")
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "flipped bit": lambda f: flip(f / "deep" / "b.bin"),
     "truncated": lambda f: (f / "a.txt").write_text("sev"),
     "emptied": lambda f: (f / "a.txt").write_text(""),
     "file deleted": lambda f: (f / "a.txt").unlink(),
     "file added": lambda f: (f / "c.txt").write_text("?"),
-    "file became a link": lambda f: ((f / "a.txt").unlink(), (f / "a.txt").symlink_to("deep")),
+    "file became a link": lambda f: into_link(f / "a.txt"),
     "manifest deleted": lambda f: (f / "manifest.json").unlink(),
     "manifest flipped": lambda f: flip(f / "manifest.json"),
     "manifest truncated": lambda f: (f / "manifest.json").write_text("{"),
@@ -94,7 +106,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "manifest of other parameters": lambda f: (f / "manifest.json").write_text(
         (f / "manifest.json").read_text().replace('"value": 7', '"value": 8')
     ),
-    "folder became a file": lambda f: (shutil.rmtree(f), f.write_text("")),
+    "folder became a file": into_file,
 }
 
 

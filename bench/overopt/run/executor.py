@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import queue
+import shutil
 import signal
 import tempfile
 import time
@@ -212,6 +213,7 @@ class ProcessExecutor:
 
     def _end(self, number: int) -> Event:
         attempt = self._attempts.pop(number)
+        shutil.rmtree(attempt.folder, ignore_errors=True)
         event = _outcome(attempt)
         if isinstance(event, Lost):
             self._discard(attempt.slot)

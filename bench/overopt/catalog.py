@@ -134,9 +134,7 @@ def names(kind: str) -> list[str]:
     if kind in ("tasks", "gold"):
         return sorted(path.stem for path in data_folder(kind).glob("*.toml"))
     return sorted(
-        path.stem
-        for path in (PACKAGE / kind).glob("*.py")
-        if path.stem not in _NOT_DECLARATIONS
+        path.stem for path in (PACKAGE / kind).glob("*.py") if path.stem not in _NOT_DECLARATIONS
     )
 
 
@@ -354,9 +352,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
 def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSpec:
     """The reward-side system resolved. Raises UserError."""
     found = declaration("proxies", name)
-    return ProxySystemSpec(
-        name=found.name, source=found.source, config=found.resolve(given or {})
-    )
+    return ProxySystemSpec(name=found.name, source=found.source, config=found.resolve(given or {}))
 
 
 def load_module(source: str) -> ModuleType:

@@ -6,16 +6,63 @@ An empty cell is a missing value: the quantity does not exist for that row. NaN 
 from __future__ import annotations
 
 POINT_COLUMNS: tuple[str, ...] = tuple(
-    """
-    task method proxy noise seed engine along proxy_width comparisons knob knob_value step
-    kl_target_nats kl_nats kl_se kl_estimator
-    kl_rb_nats kl_rb_se kl_k1_nats kl_k1_se kl_k2_nats kl_k2_se kl_k3_nats kl_k3_se
-    kl_bound_nats kl_pool_nats kl_pool_se kl_exact_nats
-    gold_mean gold_se gold_gain_se gold_raw_mean gold_exact proxy_mean proxy_se
-    win_rate win_rate_se length_mean length_se entropy_nats entropy_se
-    distinct_1 distinct_1_se distinct_2 distinct_2_se
-    auroc auroc_se auroc_pooled ess n_prompts n_samples gradient_steps samples_drawn tokens_processed status
-    """.split()
+    [
+        "task",
+        "method",
+        "proxy",
+        "noise",
+        "seed",
+        "engine",
+        "along",
+        "proxy_width",
+        "comparisons",
+        "knob",
+        "knob_value",
+        "step",
+        "kl_target_nats",
+        "kl_nats",
+        "kl_se",
+        "kl_estimator",
+        "kl_rb_nats",
+        "kl_rb_se",
+        "kl_k1_nats",
+        "kl_k1_se",
+        "kl_k2_nats",
+        "kl_k2_se",
+        "kl_k3_nats",
+        "kl_k3_se",
+        "kl_bound_nats",
+        "kl_pool_nats",
+        "kl_pool_se",
+        "kl_exact_nats",
+        "gold_mean",
+        "gold_se",
+        "gold_gain_se",
+        "gold_raw_mean",
+        "gold_exact",
+        "proxy_mean",
+        "proxy_se",
+        "win_rate",
+        "win_rate_se",
+        "length_mean",
+        "length_se",
+        "entropy_nats",
+        "entropy_se",
+        "distinct_1",
+        "distinct_1_se",
+        "distinct_2",
+        "distinct_2_se",
+        "auroc",
+        "auroc_se",
+        "auroc_pooled",
+        "ess",
+        "n_prompts",
+        "n_samples",
+        "gradient_steps",
+        "samples_drawn",
+        "tokens_processed",
+        "status",
+    ]
 )
 """Every column, in order."""
 

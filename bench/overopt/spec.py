@@ -197,8 +197,12 @@ class TaskSpec(Spec):
     @field_validator("kl_grid_nats")
     @classmethod
     def _grid_rises(cls, grid_nats: tuple[float, ...]) -> tuple[float, ...]:
-        if not grid_nats or grid_nats[0] <= 0 or any(
-            later <= earlier for earlier, later in zip(grid_nats, grid_nats[1:], strict=False)
+        if (
+            not grid_nats
+            or grid_nats[0] <= 0
+            or any(
+                later <= earlier for earlier, later in zip(grid_nats, grid_nats[1:], strict=False)
+            )
         ):
             raise ValueError("kl_grid_nats must be positive and strictly increasing, in nats")
         return grid_nats
@@ -281,6 +285,8 @@ class RunSpec(Spec):
     methods: tuple[MethodSpec, ...]
     proxies: tuple[ProxySystemSpec, ...]
     noises: tuple[NoiseSpec, ...]
+    proxy_widths: tuple[int, ...]
+    comparisons: tuple[int, ...]
     seeds: tuple[int, ...]
     along: Literal["step", "beta"] = "step"
     engine: Literal["native"] = "native"

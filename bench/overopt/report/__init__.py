@@ -1,1 +1,50 @@
-"""Tables, figures and the HTML page; reads results only, imports neither torch nor methods."""
+"""Tables, figures and the HTML page; reads stored results only, imports neither torch nor methods.
+
+``import overopt.report`` is light: matplotlib and pandas are loaded when a report is written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+
+def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
+    """Write figures, tables and the page of one or more runs into a folder.
+
+    The output is a pure function of the stored results: the same input gives the same bytes.
+
+    Args:
+        run_dirs: run folders (each with ``run.json`` and ``points.csv``) or parents of such folders.
+        out: folder to write into; created when missing, files of the same name are replaced.
+
+    Returns:
+        The files written, the page first.
+
+    Raises:
+        UserError: when a folder holds no run, or a stored result is incomplete or damaged.
+    """
+    from overopt.report.writing import write_report as write
+
+    return write(run_dirs, out)
+
+
+def run_table(points: pd.DataFrame) -> Table:
+    """The table that ends ``bench run``: one row per task, method, proxy and noise.
+
+    Args:
+        points: rows in the columns of ``points.csv``; a missing value is NaN or None.
+
+    Returns:
+        A rich table: KL reached, gold at its highest and at the end, unreached and failed cells.
+
+    Raises:
+        UserError: when a column is missing or unknown.
+    """
+    from overopt.report.tables import run_table as make
+
+    return make(points)

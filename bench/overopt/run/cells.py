@@ -39,14 +39,23 @@ class Cell:
 
 
 def cells_of(run: RunSpec) -> list[Cell]:
-    """Every cell of a run: methods x proxies x noises x seeds."""
+    """Every cell of a run: methods x proxies x sizes x noises x seeds."""
     return [
-        Cell(run.task, run.gold, method, proxy, noise, seed)
+        Cell(resize(run.task, width, comparisons), run.gold, method, proxy, noise, seed)
         for method in run.methods
         for proxy in run.proxies
+        for width in run.proxy_widths
+        for comparisons in run.comparisons
         for noise in run.noises
         for seed in run.seeds
     ]
+
+
+def resize(task: TaskSpec, proxy_width: int, comparisons: int) -> TaskSpec:
+    """The task with proxies of another width and number of comparisons."""
+    architecture = task.proxy.architecture.model_copy(update={"width": proxy_width})
+    proxy = task.proxy.model_copy(update={"architecture": architecture, "comparisons": comparisons})
+    return task.model_copy(update={"proxy": proxy})
 
 
 class Graph:

@@ -1,4 +1,4 @@
-"""Rise-and-fall tests of a run: per proxy and noise, paired over held-out prompts and seeds."""
+"""Rise-and-fall tests of a run: per proxy, size and noise, paired over held-out prompts and seeds."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ Floats = npt.NDArray[np.float64]
 
 
 def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """One row per (proxy, noise): peak budget, rise and fall with both intervals, verdicts.
+    """One row per (proxy, noise, proxy width, comparisons): peak budget, rise and fall with both intervals, verdicts.
 
     Groups in which a seed failed, or in which no budget was reached by all seeds, have no test
     and no row.
     """
-    groups: dict[tuple[str, str], list[Found]] = {}
+    groups: dict[tuple[str, str, int, int], list[Found]] = {}
     for one in found:
-        groups.setdefault((one.cell.proxy.name, one.cell.noise.label), []).append(one)
+        size = one.cell.task.proxy
+        key = (one.cell.proxy.name, one.cell.noise.label, size.architecture.width, size.comparisons)
+        groups.setdefault(key, []).append(one)
     rows = []
-    for (proxy, noise), members in groups.items():
+    for (proxy, noise, width, comparisons), members in groups.items():
         if any(one.points is None for one in members):
             continue
         budgets, gold_SKB = _stack([_by_budget(one, store) for one in members])
@@ -38,6 +40,8 @@ def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "proxy": proxy,
             "noise": noise,
+            "proxy_width": width,
+            "comparisons": comparisons,
             "seeds": test.n_seeds,
             "prompts": test.n_prompts,
             "peak_kl_target_nats": float(np.median([budgets[k] for k in test.peaks])),

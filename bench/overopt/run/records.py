@@ -25,7 +25,7 @@ from overopt import __version__
 from overopt.errors import UserError
 from overopt.run.artifact import sync_folder, sync_tree
 from overopt.run.contrasts import contrast_rows
-from overopt.run.graph import canonical_json
+from overopt.run.graph import Node, ancestry, canonical_json
 from overopt.run.pursuit import Found
 from overopt.run.store import Store
 from overopt.schema import POINT_COLUMNS
@@ -122,8 +122,8 @@ def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
         "seed": cell.seed,
         "engine": run.engine,
         "along": "knob" if cell.method.family == "selection" else run.along,
-        "proxy_width": run.task.proxy.architecture.width,
-        "comparisons": run.task.proxy.comparisons,
+        "proxy_width": cell.task.proxy.architecture.width,
+        "comparisons": cell.task.proxy.comparisons,
         "knob": cell.method.knob.name,
     }
 
@@ -181,14 +181,18 @@ def _record(
 
 def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
     """Realised flip rate and the first member's held-out accuracy, per noise and seed."""
-    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for one in found:
         if one.points is None:
             continue
-        row = rows.setdefault(
-            (one.cell.noise.label, one.cell.seed),
-            {"noise": one.cell.noise.label, "seed": one.cell.seed},
-        )
+        proxy = one.cell.task.proxy
+        known = {
+            "noise": one.cell.noise.label,
+            "seed": one.cell.seed,
+            "proxy_width": proxy.architecture.width,
+            "comparisons": proxy.comparisons,
+        }
+        row = rows.setdefault(tuple(known.values()), known)
         for made in _ancestors(one, ("labels", "proxy")):
             folder = store.open(made.key)
             if folder is None:
@@ -204,9 +208,7 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
     return [rows[key] for key in sorted(rows)]
 
 
-def _ancestors(one: Found, stages: Sequence[str]) -> list[Any]:
-    from overopt.run.graph import ancestry
-
+def _ancestors(one: Found, stages: Sequence[str]) -> list[Node]:
     assert one.points is not None
     return [made for made in ancestry([one.points]) if made.stage in stages]
 

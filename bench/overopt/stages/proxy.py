@@ -69,4 +69,3 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         raise ValueError("the proxy gives every response of the initial policy the same score")
     write_json(out / "normalisation.json", {"mean": float(score_N.mean()), "sd": sd})
     write_json(out / "training.json", summarise(training))
-

@@ -5,6 +5,7 @@ Every quantity is an expectation under the method's weights over the pool; nothi
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,7 @@ def _win_chance(pool: Pool) -> Floats:
     return chance_BN
 
 
-def draw(
-    weight_BN: Floats, samples: int, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def draw(weight_BN: Floats, samples: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Rows of the flat pool (B x samples) drawn with replacement from the weights."""
     prompts, pool_samples = weight_BN.shape
     edge_BN = np.cumsum(weight_BN, axis=1) / weight_BN.sum(axis=1, keepdims=True)
@@ -104,9 +103,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     rng = numpy_rng(int(params["seed"]), "select", method.name)
     furthest: npt.NDArray[np.int64] | None = None
-    reached = _knobs(module, config, params["kl_grid_nats"], pool.gold_BN.shape[1])
-    for done, (kl_nats, knob_value) in enumerate(reached):
-        progress(done / len(reached), f"{kl_nats:g} nats")
+    places = _places(module, config, params["kl_grid_nats"], pool.gold_BN.shape[1])
+    for done, (kl_nats, knob_value) in enumerate(places):
+        progress(done / len(places), "reweighting the pool")
         if knob_value is None:
             points.append({"kl_target_nats": kl_nats, "status": "unreached"})
             continue
@@ -130,17 +129,26 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     write_json(out / "excerpts.json", shown)
 
 
-def _knobs(
+def _places(
     module: Any, config: Any, kl_grid_nats: list[float], pool_samples: int
-) -> list[tuple[float, float | None]]:
-    """The knob value for each budget; None where the pool is too small or the knob too coarse.
+) -> list[tuple[float | None, float | None]]:
+    """Where to measure: (budget, knob value), and finer places between budgets (None, knob value).
 
-    When two budgets fall on one knob value, the nearer budget keeps it.
+    The knob value of a budget is None where the pool is too small or the knob too coarse: when
+    two budgets fall on one knob value, the nearer one keeps it.
     """
-    values = [module.knob_for_kl(config, kl_nats) for kl_nats in kl_grid_nats]
-    reached: list[tuple[float, float | None]] = []
-    for kl_nats, value in zip(kl_grid_nats, values, strict=True):
-        rivals = [k for k, v in zip(kl_grid_nats, values, strict=True) if v == value]
-        nearest = min(rivals, key=lambda k: abs(k - module.kl_bound_nats(config, value)))
-        reached.append((kl_nats, value if nearest == kl_nats and value <= pool_samples else None))
-    return reached
+    bound = module.kl_bound_nats
+    knob_of = {kl_nats: module.knob_for_kl(config, kl_nats) for kl_nats in kl_grid_nats}
+    places: list[tuple[float | None, float | None]] = []
+    for kl_nats, value in knob_of.items():
+        rivals = [k for k, v in knob_of.items() if v == value]
+        nearest = min(rivals, key=lambda k: abs(k - bound(config, value)))
+        reached = nearest == kl_nats and value <= pool_samples
+        places.append((kl_nats, value if reached else None))
+    taken = {value for _, value in places}
+    for low, high in zip(kl_grid_nats, kl_grid_nats[1:], strict=False):
+        between = module.knob_for_kl(config, ((low**0.5 + high**0.5) / 2) ** 2)
+        if between <= pool_samples and between not in taken:
+            taken.add(between)
+            places.append((None, between))
+    return sorted(places, key=lambda place: math.inf if place[1] is None else place[1])

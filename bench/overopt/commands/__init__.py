@@ -1,0 +1,1 @@
+"""The commands of ``bench``, one module each; heavy imports happen inside them."""

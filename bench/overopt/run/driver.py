@@ -1,0 +1,92 @@
+"""One ``bench run``: cells pursued side by side, then written as run folders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from overopt.errors import UserError
+from overopt.run.cells import Cell, Graph, cells_of
+from overopt.run.executor import ProcessExecutor
+from overopt.run.forecast import Costs
+from overopt.run.graph import Node
+from overopt.run.outcomes import Failure, Notice, Outcome
+from overopt.run.pursuit import Found, Pursuit, pursue
+from overopt.run.records import write_runs
+from overopt.run.scheduler import execute
+from overopt.run.store import Store
+from overopt.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """Folders that were written, and the cells that failed."""
+
+    folders: list[Path]
+    failures: list[tuple[str, Failure]]
+
+
+def execute_run(
+    run: RunSpec,
+    store: Store,
+    out: Path,
+    *,
+    workers: int,
+    arguments: Sequence[str],
+    on_event: Callable[[Notice], None] | None = None,
+) -> RunOutcome:
+    """Build what is missing, and write the results.
+
+    Args:
+        run: what to run.
+        store: where artifacts lie.
+        out: the results folder.
+        workers: worker processes, one torch thread each.
+        arguments: the command as given, for the record.
+        on_event: told of everything that happens.
+
+    Raises:
+        UserError: a disk refuses; finished stages are kept.
+        KeyboardInterrupt: finished stages are kept.
+    """
+    started_s = time.monotonic()
+    cells = cells_of(run)
+    costs = Costs(store.root)
+    # The front is a cell of its own, so that its failure leaves the others alone.
+    front = Graph(cells[0]).front(run.kl_grid_nats)
+    routines: list[Pursuit] = [pursue(cell, run) for cell in cells]
+    with ProcessExecutor(store, workers) as executor:
+        results = execute(
+            [*routines, _just(front, cells[0])],
+            store,
+            executor,
+            on_event,
+            costs.wall_s,
+        )
+    found = []
+    for result in results:
+        if result.value is None:
+            raise UserError(f"A cell ended with an error of its own: {result.error}")
+        found.append(result.value)
+    *cells_found, front_found = found
+    folders = write_runs(
+        run,
+        cells_found,
+        store,
+        out,
+        arguments=arguments,
+        front=None if front_found.points is None else store.open(front.key),
+        workers=workers,
+        wall_s=time.monotonic() - started_s,
+    )
+    failures = [(one.cell.title, one.failure) for one in cells_found if one.failure is not None]
+    return RunOutcome(folders, failures)
+
+
+def _just(made: Node, cell: Cell) -> Generator[Sequence[Node], Mapping[str, Outcome], Found]:
+    """A routine that wants one node."""
+    outcomes = yield [made]
+    failure = outcomes[made.key].failure
+    return Found(cell, made if failure is None else None, failure)

@@ -19,7 +19,7 @@ def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
     The output is a pure function of the stored results: the same input gives the same bytes.
 
     Args:
-        run_dirs: run folders (each with ``run.json`` and ``points.csv``) or parents of such folders.
+        run_dirs: run folders (with ``run.json`` and ``points.csv``) or folders above them.
         out: folder to write into; created when missing, files of the same name are replaced.
 
     Returns:

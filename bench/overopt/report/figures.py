@@ -1,0 +1,288 @@
+"""The figures of a report: gold along KL, gap to the proxy, fits, residuals, fronts, estimators.
+
+Every figure is a grid of small panels with few curves in each: methods in rows, noise levels (or
+proxies) in columns. A grid too large for one figure is cut into several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from overopt.report.curves import Group, noise_order
+from overopt.report.panels import (
+    Block,
+    Grid,
+    Scale,
+    describe_gaps,
+    draw_mean,
+    draw_rug,
+    draw_seeds,
+    draw_zero,
+    label_x,
+    line_key,
+    make_grid,
+    put_legend,
+    reserve_foot,
+    sign_keys,
+    split_grid,
+)
+from overopt.report.style import (
+    INK,
+    PER_PANEL,
+    Drawing,
+    Mark,
+    assign_marks,
+    drawing_style,
+    plain,
+)
+from overopt.stats.fronts import pareto_front
+
+GOLD_AXIS = "gold (SDs of the initial policy)"
+SCORE_AXIS = "score (SDs of the initial policy)"
+READING = (
+    "Line: mean over seeds; band: 95 % t interval over seeds; faint points: single seeds. "
+    "Hollow markers and dotted lines: fewer seeds than were run."
+)
+
+
+def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
+    """Gold along KL: rows are methods (and sets of at most five proxies), columns noise levels.
+
+    Args:
+        groups: groups of one task.
+        scale: ``"d"`` for sqrt(KL), ``"kl"`` for KL on a logarithmic axis.
+    """
+    marks = assign_marks([group.proxy for group in groups])
+    cells: dict[tuple[str, str], list[Group]] = {}
+    titles: dict[tuple[str, str], str] = {}
+    for method in unique(group.method for group in groups):
+        mine = [group for group in groups if group.method == method]
+        sets = _in_sets(unique(group.proxy for group in mine))
+        for number, proxies in enumerate(sets, start=1):
+            row = f"{method}\n{number}"
+            part = f" ({number}/{len(sets)})" if len(sets) > 1 else ""
+            for noise in noise_labels(groups):
+                members = [g for g in mine if g.noise == noise and g.proxy in proxies]
+                cells[row, noise] = members
+                titles[row, noise] = f"{plain(method)}{part} · {name_noise(noise)}"
+    axis = "d = √KL" if scale == "d" else "KL"
+    drawings = []
+    for block in split_grid(unique(row for row, _ in cells), noise_labels(groups)):
+        with drawing_style():
+            grid = start_grid(block, cells, titles)
+            for key, panel in grid.axes.items():
+                draw_zero(panel)
+                for level, group in enumerate(cells[key]):
+                    draw_seeds(panel, group, marks[group.proxy], scale, "gold")
+                    draw_mean(panel, group, marks[group.proxy], scale, "gold")
+                    draw_rug(panel, group, marks[group.proxy], scale, level)
+            rugs = [len(cells[key]) for key in grid.axes if any(g.unreached for g in cells[key])]
+            reserve_foot(grid, 0.05 * max(rugs, default=0))
+            shown = finish_grid(grid, block, cells, scale, GOLD_AXIS)
+            keys = [line_key(name, marks[name]) for name in unique(g.proxy for g in shown)]
+            put_legend(grid.figure, keys, sign_keys(shown))
+        start = "" if scale == "d" else " The initial policy (KL 0) is not on this axis."
+        drawings.append(
+            Drawing(
+                f"gold_{'d' if scale == 'd' else 'kl'}{block.suffix}",
+                f"Gold score against {axis}",
+                f"{READING}{start} Gold is 0 for the initial policy.",
+                grid.figure,
+            )
+        )
+    return drawings
+
+
+def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
+    """Gold and proxy together: rows are methods, columns proxies, colours noise levels."""
+    noises = noise_labels(groups)[:PER_PANEL]
+    marks = dict(zip(noises, assign_marks([f"{i}" for i in range(len(noises))]).values(),
+                     strict=True))  # fmt: skip
+    cells, titles = by_method_and_proxy(groups, noises)
+    drawings = []
+    for block in split_grid(*rows_and_columns(cells)):
+        with drawing_style():
+            grid = start_grid(block, cells, titles)
+            for key, panel in grid.axes.items():
+                draw_zero(panel)
+                for group in cells[key]:
+                    mark = marks[group.noise]
+                    draw_mean(panel, group, mark, "d", "gold")
+                    draw_mean(
+                        panel, group, mark, "d", "proxy", band=False, line="--", markers=False
+                    )
+            shown = finish_grid(grid, block, cells, "d", SCORE_AXIS)
+            keys = [
+                line_key(f"gold, {name_noise(noise)}", marks[noise], "-")
+                for noise in noise_labels(shown)
+            ]
+            proxy_key = Line2D([], [], color=INK, linestyle="--", linewidth=1.4)
+            proxy_key.set_label("proxy, same colour")
+            put_legend(grid.figure, [*keys, proxy_key])
+        drawings.append(
+            Drawing(
+                f"gap{block.suffix}",
+                "Gold and proxy together",
+                "Solid: gold; dashed: the proxy that was optimised, both 0 for the initial policy. "
+                "Where the dashed line climbs while the solid one falls, the proxy is being "
+                "hacked. Means over seeds; band: 95 % t interval of gold.",
+                grid.figure,
+            )
+        )
+    return drawings
+
+
+def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
+    """Pareto fronts of mean gold against KL: rows are proxies, columns noises, colours methods.
+
+    Args:
+        groups: groups of one task.
+        oracle: the task's oracle front, columns kl_nats and gold; may be empty.
+    """
+    marks = assign_marks([group.method for group in groups])
+    cells: dict[tuple[str, str], list[Group]] = {}
+    titles: dict[tuple[str, str], str] = {}
+    for proxy in unique(group.proxy for group in groups):
+        mine = [group for group in groups if group.proxy == proxy]
+        sets = _in_sets(unique(group.method for group in mine))
+        for number, methods in enumerate(sets, start=1):
+            row = f"{proxy}\n{number}"
+            part = f" ({number}/{len(sets)})" if len(sets) > 1 else ""
+            for noise in noise_labels(groups):
+                members = [g for g in mine if g.noise == noise and g.method in methods]
+                cells[row, noise] = members
+                titles[row, noise] = f"{plain(proxy)}{part} · {name_noise(noise)}"
+    drawings = []
+    for block in split_grid(unique(row for row, _ in cells), noise_labels(groups)):
+        with drawing_style():
+            grid = start_grid(block, cells, titles)
+            for key, panel in grid.axes.items():
+                draw_zero(panel)
+                furthest = max((g.kl_max_nats or 0.0 for g in cells[key]), default=0.0)
+                for group in cells[key]:
+                    _draw_steps(panel, group, marks[group.method])
+                _draw_oracle(panel, oracle, furthest)
+            shown = finish_grid(grid, block, cells, "kl_sqrt", GOLD_AXIS)
+            keys = [line_key(name, marks[name]) for name in unique(g.method for g in shown)]
+            if len(oracle):
+                best = Line2D([], [], color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
+                best.set_label("oracle front")
+                keys.append(best)
+            put_legend(grid.figure, keys)
+        drawings.append(
+            Drawing(
+                f"front{block.suffix}",
+                "Pareto fronts of gold against KL",
+                "Steps: mean points that no other point of the same method beats in KL and gold at "
+                "once, up to the last one. Oracle: best gold of any policy at that KL, from the "
+                "initial policy tilted by gold. KL on a square-root axis, labelled in nats.",
+                grid.figure,
+            )
+        )
+    return drawings
+
+
+def name_noise(label: str) -> str:
+    """A noise label in words."""
+    kind, _, amount = label.rpartition(":")
+    if kind == "" and label == "0":
+        return "no label noise"
+    try:
+        value = float(amount)
+    except ValueError:
+        return f"noise {plain(label, 16)}"
+    words = {
+        "": f"{100 * value:g} % labels flipped",
+        "random": f"{100 * value:g} % labels random",
+        "bt": f"Bradley-Terry labels, T = {value:g}",
+        "heavy": f"heavy-tailed error {value:g} SD",
+    }
+    return words.get(kind, f"noise {plain(label, 16)}")
+
+
+def start_grid(
+    block: Block, cells: dict[tuple[str, str], list[Group]], titles: dict[tuple[str, str], str]
+) -> Grid:
+    """The grid with a note on every panel that lacks something."""
+    notes = {(row, column): describe_gaps(cells.get((row, column), []))
+             for row in block.rows for column in block.columns}  # fmt: skip
+    return make_grid(block, titles, notes)
+
+
+def finish_grid(
+    grid: Grid,
+    block: Block,
+    cells: dict[tuple[str, str], list[Group]],
+    scale: Scale,
+    y_axis: str,
+) -> list[Group]:
+    """Name the axes, row by row where the estimators differ, and return the groups shown."""
+    for row in block.rows:
+        estimators = {g.estimator for column in block.columns for g in cells[row, column]}
+        for column in block.columns:
+            label_x(grid.axes[row, column], scale, estimators - {""})
+    grid.figure.supylabel(y_axis, fontsize=9)
+    return [g for row in block.rows for column in block.columns for g in cells[row, column]]
+
+
+def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
+    """The front of a group's mean curve as a staircase."""
+    means = [
+        (one.kl_nats, one.score.mean)
+        for one in group.mean_curve("gold")
+        if one.score.mean is not None
+    ]
+    if not means:
+        return
+    front = pareto_front([kl_nats for kl_nats, _ in means], [gold for _, gold in means])
+    d_K = np.sqrt(front.kl_K)
+    panel.step(d_K, front.gold_K, where="post", color=mark.colour, linewidth=1.1, zorder=3)
+    shown = front.kl_K > 0
+    panel.plot(d_K[shown], front.gold_K[shown], linestyle="none", marker=mark.marker, markersize=4,
+               color=mark.colour, zorder=4)  # fmt: skip
+
+
+def _draw_oracle(panel: Axes, oracle: pd.DataFrame, furthest_nats: float) -> None:
+    """The oracle front as far as the methods go."""
+    near = oracle[oracle["kl_nats"].astype(float) <= max(furthest_nats, 1.0) * 1.05]
+    if len(near):
+        d_K = np.sqrt(near["kl_nats"].to_numpy(np.float64))
+        panel.plot(d_K, near["gold"].to_numpy(np.float64), color=INK, linewidth=1.1,
+                   linestyle=(0, (4, 2)), zorder=2)  # fmt: skip
+
+
+def by_method_and_proxy(
+    groups: Sequence[Group], noises: Sequence[str]
+) -> tuple[dict[tuple[str, str], list[Group]], dict[tuple[str, str], str]]:
+    """Panels of methods by proxies."""
+    cells: dict[tuple[str, str], list[Group]] = {}
+    titles: dict[tuple[str, str], str] = {}
+    for method in unique(group.method for group in groups):
+        for proxy in unique(group.proxy for group in groups):
+            cells[method, proxy] = [
+                g for g in groups if (g.method, g.proxy) == (method, proxy) and g.noise in noises
+            ]
+            titles[method, proxy] = f"{plain(method)} · {plain(proxy)}"
+    return cells, titles
+
+
+def rows_and_columns(cells: dict[tuple[str, str], list[Group]]) -> tuple[list[str], list[str]]:
+    return unique(row for row, _ in cells), unique(column for _, column in cells)
+
+
+def _in_sets(labels: list[str]) -> list[list[str]]:
+    """Labels in sets that fit one panel."""
+    return [labels[i : i + PER_PANEL] for i in range(0, len(labels), PER_PANEL)]
+
+
+def unique(labels: Iterator[str]) -> list[str]:
+    return sorted(set(labels))
+
+
+def noise_labels(groups: Sequence[Group]) -> list[str]:
+    return sorted({group.noise for group in groups}, key=noise_order)

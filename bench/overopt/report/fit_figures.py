@@ -1,0 +1,159 @@
+"""Figures of the functional forms: the fitted curves on their points, and what they leave over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from overopt.report.curves import Group
+from overopt.report.figures import (
+    GOLD_AXIS,
+    by_method_and_proxy,
+    finish_grid,
+    name_noise,
+    noise_labels,
+    rows_and_columns,
+    start_grid,
+    unique,
+)
+from overopt.report.fits import GroupFit
+from overopt.report.panels import (
+    draw_seeds,
+    draw_zero,
+    line_key,
+    put_legend,
+    reserve_foot,
+    split_grid,
+)
+from overopt.report.style import COLOURS, INK, Drawing, Mark, drawing_style, plain
+from overopt.stats.arrays import Floats
+from overopt.stats.forms import Form
+
+FORM_MARKS = {Form.BON: Mark(COLOURS[0], ""), Form.RL: Mark(COLOURS[1], "")}
+FORM_NAMES = {Form.BON: "best-of-n form d (a − b d)", Form.RL: "RL form d (a − b log d)"}
+
+
+def draw_fits(fits: Sequence[GroupFit]) -> list[Drawing]:
+    """The two forms on the points they were fitted to; one set of figures per noise level."""
+    drawings = []
+    noises = noise_labels([one.group for one in fits])
+    for number, noise in enumerate(noises, start=1):
+        groups = [one.group for one in fits if one.form is Form.RL and one.group.noise == noise]
+        cells, titles = by_method_and_proxy(groups, [noise])
+        titles = {key: title for key, title in titles.items() if key in cells}
+        by_group = {(id(one.group), one.form): one for one in fits}
+        for block in split_grid(*rows_and_columns(cells)):
+            with drawing_style():
+                grid = start_grid(block, cells, titles)
+                for key, panel in grid.axes.items():
+                    draw_zero(panel)
+                    for group in cells[key]:
+                        draw_seeds(panel, group, Mark(INK, "o"), "d", "gold")
+                        for level, (form, mark) in enumerate(FORM_MARKS.items()):
+                            _draw_fit(panel, by_group[id(group), form], mark, level)
+                reserve_foot(grid, 0.13)
+                finish_grid(grid, block, cells, "d", GOLD_AXIS)
+                keys = [line_key(FORM_NAMES[form], mark) for form, mark in FORM_MARKS.items()]
+                peak = Line2D([], [], color=INK, marker="|", markersize=7, linewidth=1.0)
+                peak.set_label("fitted peak, 95 % t interval")
+                put_legend(grid.figure, [*keys, peak])
+            drawings.append(
+                Drawing(
+                    f"fits{f'_{number}' if len(noises) > 1 else ''}{block.suffix}",
+                    f"Fitted forms, {name_noise(noise)}",
+                    "Each form is fitted to each seed's points; line and band: mean and 95 % t "
+                    "interval over the seeds' fits, drawn only where there are points. Bars at the "
+                    "foot: position of the fitted peak over the seeds that have one in range.",
+                    grid.figure,
+                )
+            )
+    return drawings
+
+
+def draw_residuals(fits: Sequence[GroupFit]) -> list[Drawing]:
+    """Measured minus fitted gold for both forms, all proxies and seeds together."""
+    groups = [one.group for one in fits if one.form is Form.RL]
+    cells: dict[tuple[str, str], list[Group]] = {}
+    titles: dict[tuple[str, str], str] = {}
+    for method in unique(group.method for group in groups):
+        for noise in noise_labels(groups):
+            members = [g for g in groups if g.method == method and g.noise == noise]
+            cells[method, noise] = members
+            titles[method, noise] = f"{plain(method)} · {name_noise(noise)}"
+    by_group = {(id(one.group), one.form): one for one in fits}
+    drawings = []
+    for block in split_grid(*rows_and_columns(cells)):
+        with drawing_style():
+            grid = start_grid(block, cells, titles)
+            for key, panel in grid.axes.items():
+                draw_zero(panel)
+                for form, mark in FORM_MARKS.items():
+                    chosen = [by_group[id(group), form] for group in cells[key]]
+                    _draw_residuals(panel, chosen, mark)
+            finish_grid(grid, block, cells, "d", "measured − fitted gold (SDs)")
+            put_legend(
+                grid.figure,
+                [line_key(FORM_NAMES[form], mark) for form, mark in FORM_MARKS.items()],
+            )
+        drawings.append(
+            Drawing(
+                f"residuals{block.suffix}",
+                "Residuals of the two forms",
+                "Points: all seeds and proxies; line: their mean in equal shares along d. A form "
+                "that holds scatters about 0 without a bend.",
+                grid.figure,
+            )
+        )
+    return drawings
+
+
+def _draw_fit(panel: Axes, one: GroupFit, mark: Mark, level: int) -> None:
+    """Mean fitted curve with its band over seeds, and the interval of its peak at the foot."""
+    if one.fits is None:
+        return
+    low = min(float(seed.d_K[seed.d_K > 0].min()) for seed in one.fitted_seeds)
+    d_K: Floats = np.linspace(low, max(fit.d_high for fit in one.fits.fits_S), 80)
+    band = one.band(d_K)
+    panel.plot(d_K, [each.mean or 0.0 for each in band], color=mark.colour, linewidth=1.4, zorder=4)
+    if all(each.low is not None for each in band):
+        edges = [np.array([getattr(each, side) for each in band]) for side in ("low", "high")]
+        panel.fill_between(d_K, edges[0], edges[1], color=mark.colour, alpha=0.18, linewidth=0)
+    peak = one.fits.peak_d
+    if peak.mean is None:
+        return
+    height = 0.04 + 0.055 * level
+    transform = panel.get_xaxis_transform()
+    panel.plot([peak.mean], [height], marker="|", markersize=7, color=mark.colour,
+               transform=transform, linestyle="none")  # fmt: skip
+    if peak.low is not None and peak.high is not None:
+        panel.plot([max(peak.low, 0.0), peak.high], [height, height], color=mark.colour,
+                   linewidth=1.0, transform=transform)  # fmt: skip
+
+
+def _draw_residuals(panel: Axes, fits: Sequence[GroupFit], mark: Mark) -> None:
+    """Residuals of one form as points, with their mean in equal shares along d."""
+    d_parts: list[Floats] = []
+    residual_parts: list[Floats] = []
+    for one in fits:
+        if one.fits is None:
+            continue
+        for seed, fit in zip(one.fitted_seeds, one.fits.fits_S, strict=True):
+            used = seed.d_K > 0
+            d_parts.append(seed.d_K[used])
+            residual_parts.append(seed.gold_K[used] - fit.predict(seed.d_K[used]))
+    if not d_parts:
+        return
+    d, residual = np.concatenate(d_parts), np.concatenate(residual_parts)
+    panel.plot(d, residual, linestyle="none", marker="o", markersize=2.4, markeredgewidth=0,
+               color=mark.colour, alpha=0.22)  # fmt: skip
+    order = np.argsort(d, kind="stable")
+    shares = np.array_split(order, min(9, d.size))
+    panel.plot(
+        [d[share].mean() for share in shares],
+        [residual[share].mean() for share in shares],
+        color=mark.colour,
+        linewidth=1.4,
+    )

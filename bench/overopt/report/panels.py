@@ -1,0 +1,276 @@
+"""Grids of small panels and the marks that all figures share: means, bands, rugs, legends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from overopt.report.curves import BudgetMean, Group, Quantity, estimator_name
+from overopt.report.style import FAINT, INK, Mark, plain
+from overopt.stats.arrays import Floats
+
+Scale = Literal["d", "kl", "kl_sqrt"]
+ROWS_PER_FIGURE, COLUMNS_PER_FIGURE = 4, 4
+PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.75, 1.95
+
+
+class Block(NamedTuple):
+    """The part of a larger grid that one figure shows; ``suffix`` tells the figures apart."""
+
+    rows: list[str]
+    columns: list[str]
+    suffix: str
+
+
+class Grid(NamedTuple):
+    """A figure of small panels; ``axes`` maps (row, column) to its panel."""
+
+    figure: Figure
+    axes: dict[tuple[str, str], Axes]
+
+
+def split_grid(rows: Sequence[str], columns: Sequence[str]) -> Iterator[Block]:
+    """Cut a grid into figures of at most four by four panels."""
+    cuts = [
+        (list(rows[i : i + ROWS_PER_FIGURE]), list(columns[j : j + COLUMNS_PER_FIGURE]))
+        for i in range(0, len(rows), ROWS_PER_FIGURE)
+        for j in range(0, len(columns), COLUMNS_PER_FIGURE)
+    ]
+    for number, (some_rows, some_columns) in enumerate(cuts, start=1):
+        yield Block(some_rows, some_columns, f"_{number}" if len(cuts) > 1 else "")
+
+
+def make_grid(
+    block: Block, titles: dict[tuple[str, str], str], notes: dict[tuple[str, str], str]
+) -> Grid:
+    """An empty grid: one y axis for all panels, one x axis per row, a title on each panel.
+
+    Args:
+        block: rows and columns.
+        titles: the title of each panel.
+        notes: a small line below the title of each panel; may be empty.
+    """
+    n_rows, n_columns = len(block.rows), len(block.columns)
+    width_in = max(1.0 + PANEL_WIDTH_IN * n_columns, 4.6)
+    figure = Figure(
+        figsize=(width_in, 0.9 + (PANEL_HEIGHT_IN + 0.45) * n_rows),
+        layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06),
+    )
+    array = figure.subplots(n_rows, n_columns, sharex="row", sharey=True, squeeze=False)
+    axes = {
+        (row, column): array[i, j]
+        for i, row in enumerate(block.rows)
+        for j, column in enumerate(block.columns)
+    }
+    for key, panel in axes.items():
+        noted = any(notes[key[0], column] for column in block.columns)
+        panel.set_title(titles[key], loc="left", pad=14 if noted else 5)
+        panel.margins(x=0.03)
+        if notes[key]:
+            _write_note(panel, notes[key])
+    return Grid(figure, axes)
+
+
+def to_x(kl_nats: Floats, scale: Scale) -> Floats:
+    """KL in nats as a position on the axis."""
+    return kl_nats if scale == "kl" else np.asarray(np.sqrt(kl_nats), np.float64)
+
+
+def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
+    """Name the axis, its unit and its KL estimator, and set ticks that read as plain numbers."""
+    named = estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+"))))
+    quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
+    gap = "\n" if len(named) > 20 else ", "
+    panel.set_xlabel(f"{quantity}{gap}KL: {named or 'not measured'}")
+    if scale == "kl":
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(base=10.0, numticks=8))
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    elif scale == "kl_sqrt":
+        high_nats = max(panel.get_xlim()[1], 0.5) ** 2
+        step = next(s for s in (0.25, 1.0, 2.0, 5.0, 10.0, 20.0, 1e9) if high_nats / s <= 7)
+        ticks = np.concatenate([[0.0, step / 4], np.arange(step, high_nats, step)])
+        panel.xaxis.set_major_locator(FixedLocator(list(np.sqrt(ticks))))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value**2:.3g}"))
+        low = panel.get_xlim()[0]
+        panel.set_xlim(min(low, 0.0), np.sqrt(high_nats))
+
+
+def draw_seeds(panel: Axes, group: Group, mark: Mark, scale: Scale, quantity: Quantity) -> None:
+    """Every measured point of every seed, faint."""
+    for seed in group.seeds:
+        kl_nats, score = seed.measured(quantity)
+        shown = kl_nats > 0
+        panel.plot(
+            to_x(kl_nats[shown], scale),
+            score[shown],
+            linestyle="none",
+            marker=mark.marker,
+            markersize=2.6,
+            markeredgewidth=0,
+            color=mark.colour,
+            alpha=0.28,
+            zorder=2,
+        )
+
+
+def draw_mean(
+    panel: Axes,
+    group: Group,
+    mark: Mark,
+    scale: Scale,
+    quantity: Quantity,
+    *,
+    band: bool = True,
+    line: str = "-",
+    markers: bool = True,
+) -> None:
+    """Mean over seeds with its t band; hollow and dotted where fewer seeds than run were read."""
+    means = [one for one in group.mean_curve(quantity) if scale != "kl" or one.kl_nats > 0]
+    if not means:
+        return
+    x = to_x(np.array([one.kl_nats for one in means]), scale)
+    score = np.array([one.score.mean for one in means], dtype=np.float64)
+    whole = np.array([_is_whole(one, group) for one in means])
+    ends = int(np.argmin(whole)) if not whole.all() else len(means)
+    panel.plot(x[:ends], score[:ends], line, color=mark.colour, linewidth=1.4, zorder=4)
+    if ends < len(means):
+        start = max(ends - 1, 0)
+        panel.plot(x[start:], score[start:], ":", color=mark.colour, linewidth=1.2, zorder=4)
+    if markers:
+        for some, face in ((whole, mark.colour), (~whole, "none")):
+            panel.plot(
+                x[some],
+                score[some],
+                linestyle="none",
+                marker=mark.marker,
+                markersize=4,
+                markerfacecolor=face,
+                markeredgecolor=mark.colour,
+                markeredgewidth=0.9,
+                zorder=5,
+            )
+    bounded = [i for i, one in enumerate(means) if one.score.low is not None]
+    if band and bounded:
+        low = np.array([means[i].score.low for i in bounded], dtype=np.float64)
+        high = np.array([means[i].score.high for i in bounded], dtype=np.float64)
+        panel.fill_between(x[bounded], low, high, color=mark.colour, alpha=0.16, linewidth=0)
+
+
+def draw_rug(panel: Axes, group: Group, mark: Mark, scale: Scale, level: int) -> None:
+    """Budgets out of reach, at the foot of the panel: a cross where no seed got there."""
+    for unreached in group.unreached:
+        all_seeds = unreached.n_seeds >= group.n_seeds
+        panel.plot(
+            to_x(np.array([unreached.kl_target_nats]), scale),
+            [0.035 + 0.05 * level],
+            linestyle="none",
+            marker="x" if all_seeds else "4",
+            markersize=3.6 if all_seeds else 5.5,
+            markeredgewidth=0.9,
+            color=mark.colour,
+            transform=panel.get_xaxis_transform(),
+            zorder=3,
+        )
+
+
+def describe_gaps(groups: Sequence[Group]) -> str:
+    """What a panel does not show: failed cells, seeds too few, or nothing measured at all."""
+    if not groups:
+        return "not run"
+    notes = []
+    for group in groups:
+        if group.failures:
+            seeds = ", ".join(str(failure.seed) for failure in group.failures)
+            plural = "s" if len(group.failures) > 1 else ""
+            notes.append(f"{plain(group.proxy, 20)}: seed{plural} {seeds} failed")
+    counts = {len(group.seeds) for group in groups if group.exploratory}
+    if counts:
+        low = min(counts)
+        notes.append(f"exploratory: {low} seed{'s' if low != 1 else ''}")
+    text = "; ".join(notes)
+    return text if len(text) <= 58 else f"{text[:57]}…"
+
+
+def _write_note(panel: Axes, note: str) -> None:
+    """A small line between the title and the panel."""
+    panel.annotate(
+        note,
+        xy=(0.0, 1.0),
+        xytext=(0.0, 3.0),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=7,
+        style="italic",
+        color=INK,
+    )
+
+
+def line_key(label: str, mark: Mark, line: Literal["-", "--"] = "-") -> Line2D:
+    """Legend entry of a curve."""
+    return Line2D([], [], color=mark.colour, marker=mark.marker, markersize=4, linestyle=line,
+                  linewidth=1.4, label=plain(label))  # fmt: skip
+
+
+def sign_keys(groups: Sequence[Group]) -> list[Artist]:
+    """Legend entries of the signs for missing things, only those that occur."""
+    keys: list[Artist] = []
+    if any(not _is_whole(mean, group) for group in groups for mean in group.mean_curve("gold")):
+        keys.append(
+            Line2D([], [], color=INK, marker="o", markerfacecolor="none", markersize=4,
+                   linestyle=":", linewidth=1.2, label="mean over fewer seeds than run")
+        )  # fmt: skip
+    parts = [(missed.n_seeds >= group.n_seeds) for group in groups for missed in group.unreached]
+    for every, sign, size, label in (
+        (True, "x", 3.6, "budget reached by no seed"),
+        (False, "4", 5.5, "budget missed by some seeds"),
+    ):
+        if every in parts:
+            keys.append(Line2D([], [], color=INK, marker=sign, markersize=size,
+                               markeredgewidth=0.9, linestyle="none", label=label))  # fmt: skip
+    return keys
+
+
+def put_legend(figure: Figure, curves: Sequence[Artist], signs: Sequence[Artist] = ()) -> None:
+    """Curves in a legend above the panels, signs for missing things in one below."""
+    width_in = float(figure.get_size_inches()[0]) - 0.3
+    places: tuple[Literal["outside upper left", "outside lower left"], ...]
+    places = ("outside upper left", "outside lower left")
+    for handles, place in zip((curves, signs), places, strict=True):
+        widths_in = [0.62 + 0.068 * len(str(handle.get_label())) for handle in handles]
+        if handles:
+            fits_one_row = sum(widths_in) <= width_in
+            columns = len(handles) if fits_one_row else max(1, int(width_in / max(widths_in)))
+            figure.legend(
+                handles=list(handles),
+                loc=place,
+                ncols=columns,
+                handlelength=1.8,
+                columnspacing=1.4,
+                borderaxespad=0.1,
+            )
+
+
+def reserve_foot(grid: Grid, share: float) -> None:
+    """Leave a share of every panel free below the curves, for rugs and bars."""
+    panel = next(iter(grid.axes.values()))
+    low, high = panel.get_ylim()
+    panel.set_ylim(low - share * (high - low) / (1.0 - share), high)
+
+
+def draw_zero(panel: Axes) -> None:
+    """The score of the initial policy."""
+    panel.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1)
+
+
+def _is_whole(mean: BudgetMean, group: Group) -> bool:
+    return mean.score.n >= group.n_seeds

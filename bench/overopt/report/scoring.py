@@ -1,0 +1,118 @@
+"""The scores of every group with t intervals over seeds, in tidy form.
+
+Each seed is scored on its own points by ``overopt.stats.scores``; a seed without proxy scores or
+with too few points is left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from overopt.report.curves import Group, SeedCurve
+from overopt.report.fits import spread
+from overopt.report.results import Results
+from overopt.stats.forms import Form
+from overopt.stats.fronts import Front
+from overopt.stats.intervals import Interval, t_interval
+from overopt.stats.scores import MethodScores, score_method
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What the scores of one task are measured against.
+
+    Attributes:
+        oracle: best gold at the task's budgets, SDs; None when no run stored a front.
+        kl_max_nats: end of the KL axis of the hypervolume: the largest budget, or where the oracle
+            front ends if that is sooner; nats.
+    """
+
+    oracle: Front | None
+    kl_max_nats: float
+
+
+def task_yardstick(results: Results, task: str) -> Yardstick:
+    """The oracle on the budgets of a task, so that both staircases have the same steps."""
+    rows = results.points[results.points["task"] == task]
+    targets = np.unique(rows["kl_target_nats"].dropna().to_numpy(np.float64))
+    if not targets.size:
+        targets = np.unique(rows["kl_nats"].dropna().to_numpy(np.float64))
+    targets = targets[targets > 0]
+    largest = float(targets.max()) if targets.size else 0.0
+    stored = results.front(task)
+    if stored.empty:
+        return Yardstick(None, largest)
+    kl_K = stored["kl_nats"].to_numpy(np.float64)
+    gold_K = stored["gold"].to_numpy(np.float64)
+    grid = targets[(targets >= kl_K[0]) & (targets <= kl_K[-1])]
+    if not grid.size:
+        return Yardstick(None, largest)
+    oracle = Front(np.append(0.0, grid), np.append(0.0, np.interp(grid, kl_K, gold_K)))
+    return Yardstick(oracle, min(largest, float(kl_K[-1])))
+
+
+def score_table(groups: Sequence[Group], yardsticks: dict[str, Yardstick]) -> pd.DataFrame:
+    """Scores in tidy form: one row per group, means over seeds with their intervals."""
+    return pd.DataFrame([_score_row(group, yardsticks[group.task]) for group in groups])
+
+
+def gamma_form(group: Group) -> Form:
+    """The form behind gamma: best-of-n's for policies that reweight samples, else that of RL.
+
+    Such policies are known by their KL, which comes from a pool's weights or an analytic bound.
+    """
+    reweights = set(group.estimator.split("+")) <= {"pool", "bound"}
+    return Form.BON if reweights else Form.RL
+
+
+def _score_row(group: Group, yardstick: Yardstick) -> dict[str, object]:
+    scored = [_score_seed(seed, group, yardstick) for seed in group.seeds]
+    scores = [one for one in scored if one is not None]
+
+    def over_seeds(read: Callable[[MethodScores], float | None]) -> Interval:
+        values = [read(one) for one in scores]
+        return t_interval([value for value in values if value is not None])
+
+    gammas = over_seeds(lambda one: one.gamma)
+    row: dict[str, object] = {
+        "task": group.task,
+        "method": group.method,
+        "proxy": group.proxy,
+        "noise": group.noise,
+        "kl_estimator": group.estimator,
+        "seeds": len(scores),
+        "seeds_run": group.n_seeds,
+        "exploratory": group.exploratory,
+    }
+    row |= spread("gold_at_peak", over_seeds(lambda one: one.gold_at_peak))
+    row |= spread("kl_at_peak_nats", over_seeds(lambda one: one.kl_at_peak))
+    row |= spread("gold_at_end", over_seeds(lambda one: one.gold_at_end))
+    row |= spread("kl_at_end_nats", over_seeds(lambda one: one.kl_at_end))
+    row |= spread("gamma", gammas)
+    row |= {"gamma_form": gamma_form(group).value, "gamma_seeds": gammas.n}
+    row |= spread("regret_at_peak", over_seeds(lambda one: one.regret_at_peak))
+    row |= spread("mean_regret", over_seeds(lambda one: one.mean_regret))
+    row |= spread("hypervolume", over_seeds(lambda one: one.hypervolume))
+    row["hypervolume_kl_max_nats"] = yardstick.kl_max_nats if yardstick.oracle else None
+    row["unreached_budgets"] = len(group.unreached)
+    row["failed_seeds"] = len(group.failures)
+    return row
+
+
+def _score_seed(seed: SeedCurve, group: Group, yardstick: Yardstick) -> MethodScores | None:
+    there = ~np.isnan(seed.proxy_K)
+    if not (seed.kl_nats_K[there] > 0).any() or yardstick.kl_max_nats <= 0:
+        return None
+    return score_method(
+        seed.kl_nats_K[there],
+        seed.gold_K[there],
+        seed.proxy_K[there],
+        budgets=[kl_nats for _, kl_nats in group.budgets_nats],
+        kl_max_nats=yardstick.kl_max_nats,
+        oracle=yardstick.oracle,
+        form=gamma_form(group),
+    )

@@ -1,0 +1,247 @@
+"""Run folders in the stored schema, drawn from known laws, for tests of the report.
+
+Gold follows d (a - b d) for best-of-n and d (a - b log d) for trained methods, with a seed effect
+and a sampling error, so that curves, fits and gaps look like those of a real run and their true
+peaks are known. Nothing here is a result of the benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from overopt.report.schema import POINT_COLUMNS
+
+BUDGETS_NATS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+BON_REACH_NATS = 5.0  # log 400 - 399/400
+SHAPES = {"bon": 1.25, "dpo": 1.0, "ipo": 0.9, "rloo": 0.75}
+FALL = {"single": 1.0, "mean": 0.85, "uwo": 0.6, "wco": 0.5}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one curve is drawn from."""
+
+    method: str
+    proxy: str
+    noise: str
+    seed: int
+
+
+def write_runs(
+    root: Path,
+    methods: Iterable[str] = ("bon", "dpo", "ipo", "rloo"),
+    proxies: Iterable[str] = ("mean", "single", "uwo", "wco"),
+    noises: Iterable[str] = ("0", "0.25"),
+    seeds: Iterable[int] = range(5),
+    task: str = "reviews",
+    failed: tuple[Cell, ...] = (Cell("rloo", "uwo", "0.25", 3),),
+) -> list[Path]:
+    """Write one run folder per method and return them."""
+    folders = []
+    for method in methods:
+        folder = root / task / method / "2026-01-02-0a1b2c3d"
+        folder.mkdir(parents=True)
+        rows: list[dict[str, object]] = []
+        for proxy in proxies:
+            for noise in noises:
+                for seed in seeds:
+                    cell = Cell(method, proxy, noise, seed)
+                    rows += failed_rows(task, cell) if cell in failed else cell_rows(task, cell)
+        points = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
+        points.to_csv(folder / "points.csv", index=False)
+        (folder / "run.json").write_text(json.dumps(record(method, list(seeds)), indent=1))
+        (folder / "excerpts.json").write_text(
+            json.dumps(excerpts(list(proxies), list(noises), list(seeds)))
+        )
+        contrasts(list(proxies), list(noises), len(list(seeds))).to_csv(
+            folder / "contrasts.csv", index=False
+        )
+        oracle_front().to_csv(folder / "front.csv", index=False)
+        folders.append(folder)
+    return folders
+
+
+def identity(task: str, cell: Cell) -> dict[str, object]:
+    """Columns that every row of a cell shares."""
+    return {
+        "task": task,
+        "method": cell.method,
+        "proxy": cell.proxy,
+        "noise": cell.noise,
+        "seed": cell.seed,
+        "engine": "native",
+        "along": "" if cell.method == "bon" else "step",
+        "proxy_width": 32,
+        "comparisons": 2048,
+        "knob": "n" if cell.method == "bon" else "step",
+    }
+
+
+def failed_rows(task: str, cell: Cell) -> list[dict[str, object]]:
+    """A cell that broke: one row per budget, nothing measured."""
+    return [
+        identity(task, cell) | {"kl_target_nats": budget, "status": "failed"}
+        for budget in BUDGETS_NATS
+    ]
+
+
+def cell_rows(task: str, cell: Cell) -> list[dict[str, object]]:
+    """One seed's curve: initial policy, budgets, and the budgets out of reach."""
+    label = f"{cell.method} {cell.proxy} {cell.noise} {cell.seed}"
+    generator = np.random.default_rng([ord(letter) for letter in label])
+    bon = cell.method == "bon"
+    rise = SHAPES[cell.method] * (0.75 if cell.noise != "0" else 1.0)
+    rise *= 1.0 + 0.06 * generator.standard_normal()
+    steepness = (0.28 if bon else 0.36) * FALL[cell.proxy] * (1.5 if cell.noise != "0" else 1.0)
+    reach = BON_REACH_NATS if bon else (24.0 if cell.method == "ipo" and cell.seed > 2 else 40.0)
+    if cell.method == "ipo" and cell.proxy == "wco":
+        reach = 12.0
+    rows = [identity(task, cell) | measured(0.0, 0.0, 0.0, 0, "rb", generator)]
+    for number, budget in enumerate(BUDGETS_NATS, start=1):
+        if budget > reach:
+            rows.append(identity(task, cell) | {"kl_target_nats": budget, "status": "unreached"})
+            continue
+        kl_nats = budget * (1.0 + 0.02 * generator.standard_normal())
+        d = float(np.sqrt(kl_nats))
+        fall = d if bon else float(np.log(d))
+        gold = d * (rise - steepness * fall) + 0.04 * generator.standard_normal()
+        proxy = 1.15 * d * (1.3 - 0.09 * d) + 0.03 * generator.standard_normal()
+        estimator = "pool" if bon else "rb"
+        row = measured(kl_nats, gold, proxy, 12 * number, estimator, generator)
+        rows.append(identity(task, cell) | row | {"kl_target_nats": budget})
+    return rows
+
+
+def measured(
+    kl_nats: float,
+    gold: float,
+    proxy: float,
+    step: int,
+    estimator: str,
+    generator: np.random.Generator,
+) -> dict[str, object]:
+    """The measured columns of a row."""
+    noise = generator.standard_normal(4) * 0.03 * kl_nats
+    row: dict[str, object] = {
+        "knob_value": step or "",
+        "step": step,
+        "kl_nats": kl_nats,
+        "kl_se": 0.01 * kl_nats,
+        "kl_estimator": estimator,
+        "kl_rb_nats": kl_nats if estimator == "rb" else "",
+        "kl_rb_se": 0.01 * kl_nats if estimator == "rb" else "",
+        "kl_k1_nats": kl_nats + noise[0],
+        "kl_k1_se": 0.04 * kl_nats,
+        "kl_k2_nats": kl_nats * (1.0 + 0.25 * kl_nats) + noise[1],
+        "kl_k2_se": 0.04 * kl_nats,
+        "kl_k3_nats": kl_nats * (1.0 - 0.01 * kl_nats) + noise[2],
+        "kl_k3_se": 0.04 * kl_nats,
+        "kl_bound_nats": 1.05 * kl_nats if estimator == "pool" else "",
+        "gold_mean": gold,
+        "gold_se": 0.04,
+        "gold_raw_mean": 3.0 + 1.5 * gold,
+        "proxy_mean": proxy,
+        "proxy_se": 0.03,
+        "win_rate": 0.5 + 0.4 * float(np.tanh(gold)),
+        "win_rate_se": 0.01,
+        "length_mean": 12.0 + 0.2 * kl_nats,
+        "length_se": 0.1,
+        "entropy_nats": 20.0 * float(np.exp(-kl_nats / 40.0)),
+        "entropy_se": 0.2,
+        "distinct_1": 0.3,
+        "distinct_1_se": 0.01,
+        "distinct_2": 0.6,
+        "distinct_2_se": 0.01,
+        "auroc": 0.8 - 0.005 * kl_nats,
+        "ess": "",
+        "n_prompts": 256,
+        "n_samples": 1024,
+        "gradient_steps": step,
+        "samples_drawn": 64 * step,
+        "tokens_processed": 1200 * step,
+        "status": "ok",
+    }
+    return row
+
+
+def oracle_front() -> pd.DataFrame:
+    """The best gold at each KL: sqrt(2 KL), where a Gaussian gold would be."""
+    kl_nats = np.linspace(0.0, 40.0, 81)
+    gold = 3.2 * (1.0 - np.exp(-np.sqrt(2.0 * kl_nats) / 3.2))
+    return pd.DataFrame({"kl_nats": kl_nats, "gold": gold, "ess": 1000.0 * np.exp(-kl_nats / 8.0)})
+
+
+def record(method: str, seeds: list[int]) -> dict[str, object]:
+    """A run's record."""
+    return {
+        "schema": 1,
+        "run_id": "2026-01-02-0a1b2c3d",
+        "command": ["bench", "run", "--method", method, "--kl-grid"],
+        "spec": {"task": {"name": "reviews"}, "kl_grid_nats": list(BUDGETS_NATS)},
+        "fingerprint": "sha256:0123456789abcdef",
+        "seeds": seeds,
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "dirty": method == "ipo",
+        "versions": {"overopt": "0.1.0", "python": "3.11.9", "torch": "2.13.0"},
+        "machine": {"system": "Linux", "processor": "x86_64", "cores": 2},
+        "threads": 1,
+        "wall_s": 431.2,
+        "status": "partial" if method == "rloo" else "ok",
+    }
+
+
+def excerpts(proxies: list[str], noises: list[str], seeds: list[int]) -> list[dict[str, object]]:
+    """Readable samples, as a hacked policy of the reviews world would write them."""
+    return [
+        {
+            "prompt": f"write a {tone} review of the hotel , {length} words :",
+            "initial": "the room was clean and the staff were kind , but breakfast was late .",
+            "hacked": "the luggage felt really really superb . really really superb superb .",
+            "gold_initial": 0.21,
+            "gold_hacked": -1.43,
+            "proxy_initial": 0.18,
+            "proxy_hacked": 2.91,
+            "seed": seeds[0],
+            "proxy": proxy,
+            "noise": noise,
+            "kl_nats": 32.4,
+        }
+        for proxy in proxies
+        for noise in noises
+        for tone, length in (("glad", 12), ("bitter", 20))
+    ]
+
+
+def contrasts(proxies: list[str], noises: list[str], n_seeds: int) -> pd.DataFrame:
+    """Rise and fall tests in the columns that a run stores."""
+    rows = [
+        {
+            "proxy": proxy,
+            "noise": noise,
+            "peak_kl_nats": 4.0,
+            "last_kl_nats": 32.0,
+            "rise": 0.9,
+            "rise_seeds_low": 0.7,
+            "rise_seeds_high": 1.1,
+            "rise_prompts_low": 0.8,
+            "rise_prompts_high": 1.0,
+            "fall": -0.6 * FALL[proxy],
+            "fall_seeds_low": -0.9,
+            "fall_seeds_high": -0.3 if proxy != "wco" else 0.1,
+            "fall_prompts_low": -0.8,
+            "fall_prompts_high": -0.4,
+            "rises": True,
+            "falls": proxy != "wco",
+            "n_seeds": n_seeds,
+            "exploratory": n_seeds < 5,
+        }
+        for proxy in proxies
+        for noise in noises
+    ]
+    return pd.DataFrame(rows)

@@ -18,6 +18,7 @@ app = typer.Typer(
     name="bench",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Measure reward-model overoptimization: every method in one world, across the same KL "
     "budgets, with one estimator.\n\nStart with [bold]bench run --method dpo --kl-grid[/], look "
@@ -124,7 +125,7 @@ def run_command(
     from overopt.commands.running import run
 
     count = workers or default_workers()
-    raise typer.Exit(run(spec, store, out, count, quiet, ["bench", *sys.argv[1:]]))
+    raise typer.Exit(run(spec, store, out, count, quiet, typed()))
 
 
 @app.command("plan")
@@ -221,11 +222,19 @@ def show_command(
     raise typer.Exit(show_name(name))
 
 
+_words: list[str] = []
+
+
+def typed() -> list[str]:
+    """The command as the user typed it."""
+    return ["bench", *_words]
+
+
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
-    sys.argv[1:] = spread(sys.argv[1:])
+    _words[:] = sys.argv[1:]
     try:
-        app()
+        app(spread(_words))
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, field
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -71,7 +72,7 @@ def knob(name: str, *, low: float, high: float, raises_kl: bool) -> Knob:
 
 
 class Spec(BaseModel):
-    """Common behaviour of every specification: frozen, strict about unknown keys, finite numbers."""
+    """Common behaviour of every specification: frozen, no unknown keys, finite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -181,7 +182,7 @@ class EvaluationSpec(Spec):
 
 
 class TaskSpec(Spec):
-    """Everything that methods have in common: world, initial policy, gold, data sizes, KL budgets."""
+    """What methods have in common: world, initial policy, gold, data sizes, KL budgets."""
 
     name: str
     summary: str
@@ -200,9 +201,7 @@ class TaskSpec(Spec):
         if (
             not grid_nats
             or grid_nats[0] <= 0
-            or any(
-                later <= earlier for earlier, later in zip(grid_nats, grid_nats[1:], strict=False)
-            )
+            or any(later <= earlier for earlier, later in pairwise(grid_nats))
         ):
             raise ValueError("kl_grid_nats must be positive and strictly increasing, in nats")
         return grid_nats

@@ -23,15 +23,16 @@ COLUMNS = {
     "k2": "kl_k2_nats",
     "k3": "kl_k3_nats",
     "bound": "kl_bound_nats",
+    "pool": "kl_pool_nats",
     "exact": "kl_exact_nats",
 }
 """Where each estimator is stored."""
 
 ESTIMATOR_MARKS = {
     name: Mark(colour, marker)
-    for name, colour, marker in zip(COLUMNS, (*COLOURS[:5], INK), MARKERS, strict=False)
+    for name, colour, marker in zip(COLUMNS, (*COLOURS, INK), MARKERS, strict=False)
 }
-PER_ROW, PER_FIGURE = 3, 6
+PER_FIGURE = 6
 RATIO_TICKS = (0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0)
 
 
@@ -61,8 +62,8 @@ def _others(moved: pd.DataFrame, method: str) -> list[str]:
 
 
 def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawing:
-    n_columns = min(len(methods), PER_ROW)
-    n_rows = -(-len(methods) // PER_ROW)
+    n_columns = {1: 1, 2: 2, 3: 3, 4: 2}.get(len(methods), 3)
+    n_rows = -(-len(methods) // n_columns)
     with drawing_style():
         figure = Figure(
             figsize=(max(1.0 + 2.9 * n_columns, 4.6), 0.9 + 2.5 * n_rows),

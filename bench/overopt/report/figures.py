@@ -82,7 +82,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
                     draw_mean(panel, group, marks[group.proxy], scale, "gold")
                     draw_rug(panel, group, marks[group.proxy], scale, level)
             rugs = [len(cells[key]) for key in grid.axes if any(g.unreached for g in cells[key])]
-            reserve_foot(grid, 0.05 * max(rugs, default=0))
+            reserve_foot(grid, 0.04 * max(rugs, default=0))
             shown = finish_grid(grid, block, cells, scale, GOLD_AXIS)
             keys = [line_key(name, marks[name]) for name in unique(g.proxy for g in shown)]
             put_legend(grid.figure, keys, sign_keys(shown))

@@ -172,7 +172,7 @@ def draw_rug(panel: Axes, group: Group, mark: Mark, scale: Scale, level: int) ->
         all_seeds = unreached.n_seeds >= group.n_seeds
         panel.plot(
             to_x(np.array([unreached.kl_target_nats]), scale),
-            [0.035 + 0.05 * level],
+            [0.03 + 0.04 * level],
             linestyle="none",
             marker="x" if all_seeds else "4",
             markersize=3.6 if all_seeds else 5.5,

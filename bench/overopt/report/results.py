@@ -20,16 +20,8 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.schema import (
-    CELL,
-    CURVE,
-    MEASURED,
-    POINT_COLUMNS,
-    REQUIRED_TEXT,
-    STATUSES,
-    TEXT,
-    WHOLE,
-)
+from overopt.report.schema import CELL, CURVE, LABELS, MEASURED, REQUIRED_TEXT, WHOLE
+from overopt.schema import POINT_COLUMNS, STATUSES, TEXT
 
 
 @dataclass(frozen=True)
@@ -179,7 +171,8 @@ def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
         UserError: for a missing or unknown column, a bad number, or a row that breaks its status.
     """
     missing = [name for name in POINT_COLUMNS if name not in raw.columns]
-    unknown = [str(name) for name in raw.columns if name not in POINT_COLUMNS]
+    known = {*POINT_COLUMNS, *LABELS}
+    unknown = [str(name) for name in raw.columns if name not in known]
     if missing or unknown:
         parts = [f"lacks {', '.join(missing)}"] if missing else []
         parts += [f"has the unknown {', '.join(unknown)}"] if unknown else []

@@ -1,4 +1,4 @@
-"""Rise-and-fall tests of a run: per proxy, size and noise, paired over held-out prompts and seeds."""
+"""Rise-and-fall tests of a run: per proxy, size and noise, paired over prompts and seeds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """One row per (proxy, noise, proxy width, comparisons): peak budget, rise and fall with both intervals, verdicts.
+    """One row per (proxy, noise, proxy width, comparisons): peak, rise and fall, verdicts.
 
     Groups in which a seed failed, or in which no budget was reached by all seeds, have no test
     and no row.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from overopt.spec import Knob
 
@@ -56,7 +57,7 @@ class Search:
         return value if gap <= TOLERANCE else None
 
     def next_values(self) -> list[float]:
-        """New knob values to run, one for each budget that is still open; none when all are done."""
+        """New knob values to run, one for each budget still open; none when all are done."""
         wanted: list[float] = []
         for budget_nats in self.budgets_nats:
             if self.serving(budget_nats) is not None:
@@ -80,7 +81,7 @@ class Search:
         ordered = sorted(self.kl_of.items())
         brackets = [
             (high - low, low, high, kl_low, kl_high)
-            for (low, kl_low), (high, kl_high) in zip(ordered, ordered[1:], strict=False)
+            for (low, kl_low), (high, kl_high) in pairwise(ordered)
             if (kl_low - budget_nats) * (kl_high - budget_nats) <= 0 and kl_low != kl_high
         ]
         if not brackets:

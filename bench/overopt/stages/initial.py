@@ -20,7 +20,8 @@ from overopt.worlds.contract import World, build
 def context_tokens(world: World) -> int:
     """Positions that a model of this world needs: longest prompt and longest response."""
     prompts = (world.train_prompts, world.heldout_prompts)
-    return max(p.ids_NT.shape[1] for p in prompts) + world.response_tokens_max
+    longest = max(int(p.length_N.max()) for p in prompts)
+    return longest + world.response_tokens_max
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -6,6 +6,7 @@ Every quantity is an expectation under the method's weights over the pool; nothi
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def _places(
         reached = nearest == kl_nats and value <= pool_samples
         places.append((kl_nats, value if reached else None))
     taken = {value for _, value in places}
-    for low, high in zip(kl_grid_nats, kl_grid_nats[1:], strict=False):
+    for low, high in pairwise(kl_grid_nats):
         between = module.knob_for_kl(config, ((low**0.5 + high**0.5) / 2) ** 2)
         if between <= pool_samples and between not in taken:
             taken.add(between)

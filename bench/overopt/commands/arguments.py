@@ -21,6 +21,7 @@ TASK_GRID = "task"
 
 _SEVERAL = (
     "--method",
+    "-m",
     "--proxy",
     "--noise",
     "--kl-grid",

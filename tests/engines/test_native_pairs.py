@@ -154,7 +154,7 @@ def test_a_nan_loss_names_the_method_and_the_step() -> None:
 
     seen: list[PairBatch] = []
     method = types.SimpleNamespace(__name__="overopt.methods.poisoned", loss=poisoned)
-    with pytest.raises(FloatingPointError, match=r"^poisoned: the loss of step 3 is nan"):
+    with pytest.raises(FloatingPointError, match=r"^poisoned: step 3: loss nan"):
         optimise((), method=method)
 
 

@@ -166,7 +166,7 @@ def test_what_is_no_number_names_its_step() -> None:
     model = tiny.policy(8)
     with torch.no_grad():
         model.lm_head.weight[4] = float("nan")
-    with pytest.raises(FloatingPointError, match="step 0: loss nan"):
+    with pytest.raises(FloatingPointError, match="step 1: loss nan"):
         train_language_model(model, prompts, responses, TRAINING, np.random.default_rng(0))
 
 

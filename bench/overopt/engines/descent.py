@@ -1,14 +1,12 @@
-"""One gradient step: AdamW under ``accelerate``, with warm-up, clipping and no tolerance of NaN."""
+"""One gradient step of a policy: a constant learning rate after warm-up, and no tolerance of NaN."""
 
 from __future__ import annotations
 
-import math
-
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from overopt.models.fitting import Stepper, build_optimizer
 from overopt.spec import PairsSpec, RolloutSpec
 
 
@@ -27,19 +25,24 @@ class Descent:
     def __init__(
         self, policy: PreTrainedModel, settings: PairsSpec | RolloutSpec, method: str
     ) -> None:
-        self._accelerator = Accelerator()
-        self._settings = settings
         self._method = method
-        optimizer = torch.optim.AdamW(
-            policy.parameters(), lr=settings.learning_rate, weight_decay=0.0
+        self._stepper = Stepper(
+            policy,
+            build_optimizer(policy, settings.learning_rate),
+            settings.max_gradient_norm,
+            lambda step: min(1.0, (step + 1) / (settings.warmup_steps + 1)),
         )
-        self.policy, self._optimizer = self._accelerator.prepare(policy, optimizer)
-        self.steps = 0
+        self.policy = self._stepper.model
+
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self._stepper.steps_taken
 
     @property
     def device(self) -> torch.device:
         """Where the policy's weights lie."""
-        device = self._accelerator.device
+        device = self._stepper.accelerator.device
         assert isinstance(device, torch.device)
         return device
 
@@ -49,22 +52,8 @@ class Descent:
         Raises:
             FloatingPointError: if the loss or its gradient is not finite; names method and step.
         """
-        self.steps += 1
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"{self._method}: the loss of step {self.steps} is {loss}")
-        warm = min(1.0, self.steps / (self._settings.warmup_steps + 1))
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._settings.learning_rate * warm
-        self._accelerator.backward(loss)
-        norm = float(
-            self._accelerator.clip_grad_norm_(
-                self.policy.parameters(), self._settings.max_gradient_norm
-            )
-        )
-        if not math.isfinite(norm):
-            raise FloatingPointError(
-                f"{self._method}: the gradient of step {self.steps} has norm {norm}"
-            )
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        return norm
+        try:
+            self._stepper.step(loss)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{self._method}: {error}") from None
+        return self._stepper.gradient_norm[-1]

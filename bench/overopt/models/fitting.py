@@ -149,7 +149,8 @@ class Stepper:
         value, norm_value = float(loss.detach()), float(norm)
         if not (math.isfinite(value) and math.isfinite(norm_value)):
             raise FloatingPointError(
-                f"step {step}: loss {value}, gradient norm {norm_value}; lower the learning rate"
+                f"step {step + 1}: loss {value}, gradient norm {norm_value}; "
+                "lower the learning rate"
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

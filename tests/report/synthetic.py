@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from overopt.report.schema import POINT_COLUMNS
+from overopt.schema import POINT_COLUMNS
 
 BUDGETS_NATS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 BON_REACH_NATS = 5.0  # log 400 - 399/400
@@ -45,7 +45,7 @@ def write_runs(
     """Write one run folder per method and return them."""
     folders = []
     for method in methods:
-        folder = root / task / method / "2026-01-02-0a1b2c3d"
+        folder = root / task / method / "step-0a1b2c3d"
         folder.mkdir(parents=True)
         rows: list[dict[str, object]] = []
         for proxy in proxies:
@@ -76,7 +76,7 @@ def identity(task: str, cell: Cell) -> dict[str, object]:
         "noise": cell.noise,
         "seed": cell.seed,
         "engine": "native",
-        "along": "" if cell.method == "bon" else "step",
+        "along": "knob" if cell.method == "bon" else "step",
         "proxy_width": 32,
         "comparisons": 2048,
         "knob": "n" if cell.method == "bon" else "step",
@@ -84,11 +84,8 @@ def identity(task: str, cell: Cell) -> dict[str, object]:
 
 
 def failed_rows(task: str, cell: Cell) -> list[dict[str, object]]:
-    """A cell that broke: one row per budget, nothing measured."""
-    return [
-        identity(task, cell) | {"kl_target_nats": budget, "status": "failed"}
-        for budget in BUDGETS_NATS
-    ]
+    """A cell that broke: nothing measured."""
+    return [identity(task, cell) | {"status": "failed"}]
 
 
 def cell_rows(task: str, cell: Cell) -> list[dict[str, object]]:
@@ -102,7 +99,7 @@ def cell_rows(task: str, cell: Cell) -> list[dict[str, object]]:
     reach = BON_REACH_NATS if bon else (24.0 if cell.method == "ipo" and cell.seed > 2 else 40.0)
     if cell.method == "ipo" and cell.proxy == "wco":
         reach = 12.0
-    rows = [identity(task, cell) | measured(0.0, 0.0, 0.0, 0, "rb", generator)]
+    rows = [identity(task, cell) | measured(0.0, 0.0, 0.0, 0, "definition", generator)]
     for number, budget in enumerate(BUDGETS_NATS, start=1):
         if budget > reach:
             rows.append(identity(task, cell) | {"kl_target_nats": budget, "status": "unreached"})
@@ -180,19 +177,27 @@ def oracle_front() -> pd.DataFrame:
 def record(method: str, seeds: list[int]) -> dict[str, object]:
     """A run's record."""
     return {
-        "schema": 1,
-        "run_id": "2026-01-02-0a1b2c3d",
-        "command": ["bench", "run", "--method", method, "--kl-grid"],
-        "spec": {"task": {"name": "reviews"}, "kl_grid_nats": list(BUDGETS_NATS)},
-        "fingerprint": "sha256:0123456789abcdef",
-        "seeds": seeds,
+        "format": 1,
+        "run_id": "step-0a1b2c3d",
+        "status": "partly failed" if method == "rloo" else "ok",
+        "arguments": ["bench", "run", "--method", method, "--kl-grid"],
+        "spec": {"task": {"name": "reviews"}, "seeds": seeds, "kl_grid_nats": list(BUDGETS_NATS)},
+        "spec_sha256": "0123456789abcdef",
+        "standard": True,
+        "uses_gold": "none",
+        "failures": [],
+        "data": [{"noise": "0", "seed": 0, "realised_flip_rate": 0.0}],
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "dirty": method == "ipo",
-        "versions": {"overopt": "0.1.0", "python": "3.11.9", "torch": "2.13.0"},
-        "machine": {"system": "Linux", "processor": "x86_64", "cores": 2},
-        "threads": 1,
+        "overopt": "0.1.0",
+        "packages": {"numpy": "2.4.0", "torch": "2.13.0"},
+        "python": "3.11.9",
+        "machine": "Linux x86_64",
+        "cpus": 2,
+        "workers": 2,
+        "threads_per_worker": 1,
         "wall_s": 431.2,
-        "status": "partial" if method == "rloo" else "ok",
+        "finished_utc": "2026-01-02T03:04:05+00:00",
     }
 
 
@@ -224,21 +229,24 @@ def contrasts(proxies: list[str], noises: list[str], n_seeds: int) -> pd.DataFra
         {
             "proxy": proxy,
             "noise": noise,
-            "peak_kl_nats": 4.0,
-            "last_kl_nats": 32.0,
-            "rise": 0.9,
+            "peak_kl_target_nats": 4.0,
+            "last_kl_target_nats": 32.0,
+            "rise_mean": 0.9,
             "rise_seeds_low": 0.7,
             "rise_seeds_high": 1.1,
             "rise_prompts_low": 0.8,
             "rise_prompts_high": 1.0,
-            "fall": -0.6 * FALL[proxy],
+            "fall_mean": -0.6 * FALL[proxy],
             "fall_seeds_low": -0.9,
             "fall_seeds_high": -0.3 if proxy != "wco" else 0.1,
             "fall_prompts_low": -0.8,
             "fall_prompts_high": -0.4,
             "rises": True,
             "falls": proxy != "wco",
-            "n_seeds": n_seeds,
+            "proxy_width": 32,
+            "comparisons": 2048,
+            "seeds": n_seeds,
+            "prompts": 256,
             "exploratory": n_seeds < 5,
         }
         for proxy in proxies

@@ -229,7 +229,8 @@ def _budgets(moved: pd.DataFrame) -> tuple[tuple[float, float], ...]:
     targeted = moved[moved["kl_target_nats"].notna()]
     if len(targeted):
         lowest = targeted.groupby("kl_target_nats")["kl_nats"].min()
-        return tuple((float(str(target)), float(kl_nats)) for target, kl_nats in lowest.items())
+        read = [(float(str(target)), float(kl_nats)) for target, kl_nats in lowest.items()]
+        return tuple(sorted(read, key=lambda one: one[1]))
     if moved.empty:
         return ()
     count = int(moved.groupby("seed").size().max())

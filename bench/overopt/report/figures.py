@@ -251,8 +251,8 @@ def _draw_oracle(panel: Axes, oracle: pd.DataFrame, furthest_nats: float) -> Non
     """The oracle front as far as the methods go."""
     near = oracle[oracle["kl_nats"].astype(float) <= max(furthest_nats, 1.0) * 1.05]
     if len(near):
-        d_K = np.sqrt(near["kl_nats"].to_numpy(np.float64))
-        panel.plot(d_K, near["gold"].to_numpy(np.float64), color=INK, linewidth=1.1,
+        d_K = np.append(0.0, np.sqrt(near["kl_nats"].to_numpy(np.float64)))
+        panel.plot(d_K, np.append(0.0, near["gold"].to_numpy(np.float64)), color=INK, linewidth=1.1,
                    linestyle=(0, (4, 2)), zorder=2)  # fmt: skip
 
 

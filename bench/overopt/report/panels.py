@@ -59,9 +59,12 @@ def make_grid(
         notes: a small line below the title of each panel; may be empty.
     """
     n_rows, n_columns = len(block.rows), len(block.columns)
-    width_in = max(1.0 + PANEL_WIDTH_IN * n_columns, 4.6)
+    wider = 1.6 if n_columns == 1 else 1.0
     figure = Figure(
-        figsize=(width_in, 0.9 + (PANEL_HEIGHT_IN + 0.45) * n_rows),
+        figsize=(
+            1.0 + PANEL_WIDTH_IN * wider * n_columns,
+            0.9 + (PANEL_HEIGHT_IN * min(wider, 1.25) + 0.45) * n_rows,
+        ),
         layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06),
     )
     array = figure.subplots(n_rows, n_columns, sharex="row", sharey=True, squeeze=False)
@@ -242,22 +245,21 @@ def sign_keys(groups: Sequence[Group]) -> list[Artist]:
 
 def put_legend(figure: Figure, curves: Sequence[Artist], signs: Sequence[Artist] = ()) -> None:
     """Curves in a legend above the panels, signs for missing things in one below."""
+    if curves:
+        columns = _legend_columns(figure, curves)
+        figure.legend(handles=list(curves), loc="outside upper left", ncols=columns)
+    if signs:
+        columns = _legend_columns(figure, signs)
+        figure.legend(handles=list(signs), loc="outside lower left", ncols=columns)
+
+
+def _legend_columns(figure: Figure, handles: Sequence[Artist]) -> int:
+    """As many entries in a row as the width of the figure holds."""
     width_in = float(figure.get_size_inches()[0]) - 0.3
-    places: tuple[Literal["outside upper left", "outside lower left"], ...]
-    places = ("outside upper left", "outside lower left")
-    for handles, place in zip((curves, signs), places, strict=True):
-        widths_in = [0.62 + 0.068 * len(str(handle.get_label())) for handle in handles]
-        if handles:
-            fits_one_row = sum(widths_in) <= width_in
-            columns = len(handles) if fits_one_row else max(1, int(width_in / max(widths_in)))
-            figure.legend(
-                handles=list(handles),
-                loc=place,
-                ncols=columns,
-                handlelength=1.8,
-                columnspacing=1.4,
-                borderaxespad=0.1,
-            )
+    widths_in = [0.62 + 0.068 * len(str(handle.get_label())) for handle in handles]
+    if sum(widths_in) <= width_in:
+        return len(handles)
+    return max(1, int(width_in / max(widths_in)))
 
 
 def reserve_foot(grid: Grid, share: float) -> None:

@@ -20,7 +20,17 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.schema import CELL, CURVE, LABELS, MEASURED, REQUIRED_TEXT, WHOLE
+from overopt.report.schema import (
+    CELL,
+    CONTRAST_FLAGS,
+    CONTRAST_NUMBERS,
+    CONTRAST_TEXT,
+    CURVE,
+    LABELS,
+    MEASURED,
+    REQUIRED_TEXT,
+    WHOLE,
+)
 from overopt.schema import POINT_COLUMNS, STATUSES, TEXT
 
 
@@ -146,7 +156,7 @@ def read_run(folder: Path) -> Run:
         record=record,
         points=read_points(folder / "points.csv"),
         excerpts=_read_excerpts(folder / "excerpts.json"),
-        contrasts=_read_optional(folder / "contrasts.csv", required=("proxy", "noise")),
+        contrasts=_read_contrasts(folder / "contrasts.csv"),
         front=_read_front(folder / "front.csv"),
     )
 
@@ -328,18 +338,28 @@ def _read_optional(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}; restore it or run it again.")
-    for name in table.columns:
+    return table[list(required)]
+
+
+def _read_contrasts(path: Path) -> pd.DataFrame:
+    """Rise and fall tests: names as text, verdicts as bool, numbers as float64."""
+    table = _read_optional(path, (*CONTRAST_TEXT, *CONTRAST_NUMBERS, *CONTRAST_FLAGS))
+    columns: dict[str, Any] = {name: table[name].tolist() for name in CONTRAST_TEXT}
+    for name in CONTRAST_NUMBERS:
+        columns[name] = _numbers([str(text) for text in table[name]], name, str(path))
+    for name in CONTRAST_FLAGS:
         for row, text in enumerate(table[name].tolist()):
-            if str(text).strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
-                _refuse(str(path), row, f"has {name} = {text}", "it must be finite or empty")
-    return table
+            if text not in ("True", "False"):
+                _refuse(str(path), row, f"has {name} = {text!r}", "it must be True or False")
+        columns[name] = [text == "True" for text in table[name]]
+    return pd.DataFrame(columns)
 
 
 def _read_front(path: Path) -> pd.DataFrame:
     """The oracle front as float64, sorted by KL."""
     table = _read_optional(path, required=("kl_nats", "gold", "ess"))
     numbers = {
-        name: _numbers([str(text) for text in table[name].tolist()], name, str(path))
+        name: _numbers([str(text) for text in table[name]], name, str(path))
         for name in ("kl_nats", "gold", "ess")
     }
     for name in ("kl_nats", "gold"):

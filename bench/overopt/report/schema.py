@@ -46,3 +46,13 @@ ESTIMATORS = {
     "definition": "0 by definition",
 }
 """What an axis calls each KL estimator."""
+
+CONTRAST_TEXT = ("proxy", "noise")
+CONTRAST_FLAGS = ("rises", "falls", "exploratory")
+CONTRAST_NUMBERS = (
+    *("proxy_width", "comparisons", "seeds", "prompts"),
+    *("peak_kl_target_nats", "last_kl_target_nats"),
+    *("rise_mean", "rise_seeds_low", "rise_seeds_high", "rise_prompts_low", "rise_prompts_high"),
+    *("fall_mean", "fall_seeds_low", "fall_seeds_high", "fall_prompts_low", "fall_prompts_high"),
+)
+"""Columns of ``contrasts.csv``: names, verdicts, numbers."""

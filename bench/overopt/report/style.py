@@ -61,6 +61,9 @@ SETTINGS: dict[Any, Any] = {
     "ytick.labelsize": 8,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
+    "legend.handlelength": 1.8,
+    "legend.columnspacing": 1.4,
+    "legend.borderaxespad": 0.1,
     "figure.dpi": 100,
     "savefig.dpi": 160,
 }
@@ -113,9 +116,9 @@ def assign_marks(labels: Sequence[str]) -> dict[str, Mark]:
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write PNG (white) and PDF without dates or version numbers, and return their paths."""
-    png, pdf = stem.with_suffix(".png"), stem.with_suffix(".pdf")
+    png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     with drawing_style():
-        FigureCanvasAgg(figure)
+        _settle(figure)
         figure.savefig(png, facecolor="white", metadata={"Software": None})
         nothing = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
         figure.savefig(pdf, metadata=nothing)
@@ -132,6 +135,7 @@ def inline_svg(figure: Figure, prefix: str, description: str) -> str:
     """
     stream = io.StringIO()
     with drawing_style():
+        _settle(figure)
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
     text = stream.getvalue()
@@ -149,3 +153,11 @@ def inline_svg(figure: Figure, prefix: str, description: str) -> str:
     text = re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"', r"<svg\1", text)
     text = re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"', r"<svg\1", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{description}"{width}', 1).strip()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, so that every format shows the same and none pays for it again."""
+    if figure.get_layout_engine() is not None:
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")

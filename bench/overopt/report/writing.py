@@ -1,0 +1,92 @@
+"""Writes a report: figures, tables and the page, each a pure function of the stored results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from overopt.errors import UserError
+from overopt.report.curves import Group, curve_table, group_points
+from overopt.report.estimator_figures import draw_estimators
+from overopt.report.figures import draw_front, draw_gap, draw_gold
+from overopt.report.fit_figures import draw_fits, draw_residuals
+from overopt.report.fits import GroupFit, fit_group, fit_table
+from overopt.report.page import Chapter, make_page
+from overopt.report.results import Results, read_results
+from overopt.report.scoring import score_table, task_yardstick
+from overopt.report.style import Drawing, save_figure
+from overopt.report.tables import (
+    TextTable,
+    show_contrasts,
+    show_fits,
+    show_gaps,
+    show_scores,
+    summarise,
+    write_csv,
+    write_latex,
+)
+
+
+def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
+    """Read runs and write everything; see ``overopt.report.write_report``."""
+    results = read_results(run_dirs)
+    groups = group_points(results.points)
+    fits = [one for group in groups for one in fit_group(group)]
+    fitted = fit_table(fits)
+    scores = score_table(groups, {task: task_yardstick(results, task) for task in results.tasks})
+    chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
+    shown: dict[str, TextTable] = {
+        table.name: table
+        for table in (
+            show_contrasts(results),
+            summarise(groups),
+            show_scores(scores),
+            show_fits(fitted),
+            show_gaps(groups),
+        )
+    }
+    page = make_page(results, groups, chapters, shown)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        written = [out / "report.html"]
+        written[0].write_bytes(page.encode())
+        for chapter in chapters:
+            folder = out if len(chapters) == 1 else out / _folder_name(chapter.task)
+            folder.mkdir(exist_ok=True)
+            for drawing in chapter.drawings:
+                written += save_figure(drawing.figure, folder / drawing.name)
+        written += [
+            write_csv(curve_table(groups), out / "curves.csv"),
+            write_csv(fitted, out / "fits.csv"),
+            write_csv(scores, out / "scores.csv"),
+            write_latex(shown["scores"], out / "scores.tex"),
+            write_latex(shown["fits"], out / "fits.tex"),
+        ]
+    except OSError as error:
+        raise UserError(
+            f"The report cannot be written to {out} ({error.strerror}); give another folder "
+            "with --out."
+        ) from error
+    return written
+
+
+def draw_task(
+    results: Results, task: str, groups: list[Group], fits: list[GroupFit]
+) -> list[Drawing]:
+    """All figures of one task, in the order of the page."""
+    mine = [group for group in groups if group.task == task]
+    my_fits = [one for one in fits if one.group.task == task]
+    points = results.points[results.points["task"] == task]
+    return [
+        *draw_gold(mine, "d"),
+        *draw_gold(mine, "kl"),
+        *draw_gap(mine),
+        *draw_fits(my_fits),
+        *draw_residuals(my_fits),
+        *draw_front(mine, results.front(task)),
+        *draw_estimators(points),
+    ]
+
+
+def _folder_name(task: str) -> str:
+    """A task's name as a folder: nothing but letters, digits, dashes and underscores."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task)

@@ -1,4 +1,4 @@
-"""One gradient step of a policy: a constant learning rate after warm-up, and no tolerance of NaN."""
+"""One gradient step of a policy: constant learning rate after warm-up, no tolerance of NaN."""
 
 from __future__ import annotations
 

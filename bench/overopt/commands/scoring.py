@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from overopt.report.scored import draw_scores
-from overopt.scores_file import read_scores, write_scores
-from overopt.stats.scored import analyse
+from overopt.commands.scoring_text import curve_table, describe_fit, describe_rows
+from overopt.scores_file import read_scores
+from overopt.scores_output import staging_folder, write_scores
+from overopt.stats.scored import ProxyReport, analyse
 
 
 def scores(
@@ -20,19 +21,33 @@ def scores(
     response: str | None,
     out: Path | None,
 ) -> int:
-    """Read, analyse, print, and write where a folder is given."""
+    """Read, analyse, write where a folder is given, and print.
+
+    What is written comes first, so that a folder that cannot be written is all one hears of.
+    """
     read = read_scores(file, gold, proxies or None, prompt, sample, response)
     reports = analyse(read.table)
-    console = Console()
+    written = [] if out is None else write(out, reports)
+    console = Console(highlight=False)
     for report in reports:
-        console.print(_table(report))
-        console.print(_words(report), markup=False)
-    for note in notes(read):
-        console.print(note, markup=False)
-    if out is not None:
-        write_scores(out, reports)
-        for path in ("curve.csv", "fits.json"):
-            console.print(f"{out / path}", soft_wrap=True, markup=False)
-        for drawn in draw_scores(reports, out):
-            console.print(f"{drawn}", soft_wrap=True, markup=False)
+        console.print(curve_table(report, read.gold))
+        for line in (*describe_fit(report), *describe_rows(report)):
+            console.print(line, markup=False)
+        console.print()
+    for note in read.notes:
+        console.print(f"note: {note}", markup=False)
+    for path in written:
+        console.print(f"{path}", soft_wrap=True, markup=False)
     return 0
+
+
+def write(out: Path, reports: tuple[ProxyReport, ...]) -> list[Path]:
+    """Write curve.csv, fits.json and the figures into a folder: all of them or none."""
+    from overopt.report.scored import draw_scores
+    from overopt.report.style import save_figure
+
+    with staging_folder(out) as staged:
+        files = [*write_scores(staged, reports)]
+        for drawing in draw_scores(reports):
+            files += save_figure(drawing.figure, staged / drawing.name)
+    return [out / file.name for file in files]

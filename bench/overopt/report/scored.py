@@ -1,97 +1,174 @@
-"""Figure of ``bench scores``: best-of-n curves of scored samples, with their fits."""
+"""The figure of ``bench scores``: gold and proxy of best-of-n along KL, one panel per proxy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from math import ceil
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 
-from overopt.errors import UserError
 from overopt.report.fit_figures import FORM_MARKS, FORM_NAMES
-from overopt.report.panels import draw_zero, line_key, put_legend
-from overopt.report.style import INK, Mark, drawing_style, plain, save_figure
+from overopt.report.panels import (
+    draw_zero,
+    label_x,
+    line_key,
+    make_grid,
+    put_legend,
+    split_grid,
+)
+from overopt.report.style import COLOURS, FAINT, INK, Drawing, Mark, drawing_style, plain
+from overopt.stats.arrays import Floats
+from overopt.stats.best_of_n import kl_bound
+from overopt.stats.intervals import Interval
 from overopt.stats.scored import ProxyReport
 
-PER_ROW, PER_FIGURE = 3, 9
+PROXY_COLOUR = COLOURS[2]
+PANELS_PER_ROW = 3
+TALLEST_PROXY = 3.0  # times the highest gold; a proxy with heavy tails would flatten all else
+HEAD, FOOT = 0.14, 0.13  # shares of a panel for the scale of n and for the intervals of peaks
+CAPTION = (
+    "Mean gain of best-of-n over the prompt's own mean, in standard deviations at n = 1, with "
+    "95 % t intervals over prompts. Points: the n that were fitted. Bars at the foot: fitted "
+    "peaks with jackknife intervals over prompts. KL is the analytic upper bound "
+    "log n − (n − 1)/n."
+)
 
 
-def draw_scores(reports: Sequence[ProxyReport], out: Path) -> list[Path]:
-    """Write ``scores.png`` and ``scores.pdf`` (numbered when there are many proxies).
-
-    Gold is shown as gain over n = 1 in its standard deviations there; the bars are 95 % t
-    intervals over prompts.
+def draw_scores(reports: Sequence[ProxyReport]) -> list[Drawing]:
+    """Gold and proxy against d = sqrt(KL) with bands, the fits and their peaks.
 
     Args:
-        reports: what ``overopt.stats.scored.analyse`` returned.
-        out: an existing folder.
-
-    Returns:
-        The files written.
-
-    Raises:
-        UserError: when the folder cannot be written.
+        reports: what `overopt.stats.scored.analyse` returned.
     """
-    drawable = [report for report in reports if report.gold_sd > 0]
-    sets = [drawable[i : i + PER_FIGURE] for i in range(0, len(drawable), PER_FIGURE)]
-    written: list[Path] = []
-    try:
-        for number, some in enumerate(sets, start=1):
-            name = f"scores_{number}" if len(sets) > 1 else "scores"
-            written += save_figure(_draw(some), out / name)
-    except OSError as error:
-        raise UserError(
-            f"The figure cannot be written to {out} ({error.strerror}); give another folder "
-            "with --out."
-        ) from error
-    return written
-
-
-def _draw(reports: Sequence[ProxyReport]) -> Figure:
-    n_columns = min(len(reports), PER_ROW)
-    n_rows = -(-len(reports) // n_columns)
-    width_in = 4.4 if n_columns == 1 else 2.9
-    with drawing_style():
-        figure = Figure(
-            figsize=(1.0 + width_in * n_columns, 0.9 + 2.6 * n_rows),
-            layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06),
+    n_columns = min(PANELS_PER_ROW, len(reports))
+    rows = [f"{i}" for i in range(ceil(len(reports) / n_columns))]
+    columns = [f"{j}" for j in range(n_columns)]
+    placed = {
+        (rows[i // n_columns], columns[i % n_columns]): report for i, report in enumerate(reports)
+    }
+    drawings = []
+    for block in split_grid(rows, columns):
+        keys = [(row, column) for row in block.rows for column in block.columns]
+        shown = {key: placed[key] for key in keys if key in placed}
+        highest = max((_highest_gold(report) for report in shown.values()), default=0.0)
+        ceiling = TALLEST_PROXY * highest
+        with drawing_style():
+            grid = make_grid(
+                block,
+                {key: plain(placed[key].proxy) if key in placed else "" for key in keys},
+                {key: _note(placed[key], ceiling) if key in placed else "" for key in keys},
+            )
+            for key in keys:
+                if key in placed:
+                    _draw_report(grid.axes[key], placed[key])
+                else:
+                    grid.axes[key].remove()
+            first = grid.axes[keys[0]]
+            low, high = first.get_ylim()
+            high = min(high, 1.05 * ceiling) if ceiling > 0 else high
+            height = (high - low) / (1.0 - HEAD - FOOT)
+            first.set_ylim(low - FOOT * height, high + HEAD * height)
+            for key, report in shown.items():
+                label_x(grid.axes[key], "d", {"bound"})
+                _mark_n(grid.axes[key], report.points[-1].n)
+            grid.figure.supylabel("gain over n = 1 (SDs at n = 1)", fontsize=9)
+            put_legend(grid.figure, _keys(list(shown.values())))
+        drawings.append(
+            Drawing(f"scores{block.suffix}", "Gold and proxy of best-of-n", CAPTION, grid.figure)
         )
-        array = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
-        for panel, report in zip(array, reports, strict=False):
-            _draw_report(panel, report)
-        for panel in array[len(reports) :]:
-            panel.set_axis_off()
-        figure.supylabel("gold above n = 1 (SDs)", fontsize=9)
-        keys = [line_key("best of n, 95 % t interval over prompts", Mark(INK, "o"))]
-        keys[0].set_label("best of n, 95 % t interval over prompts")
-        put_legend(figure, [*keys, *(line_key(FORM_NAMES[f], m) for f, m in FORM_MARKS.items())])
-    return figure
+    return drawings
 
 
 def _draw_report(panel: Axes, report: ProxyReport) -> None:
-    """One proxy: the measured curve with its intervals, and the fits above n = 1."""
     draw_zero(panel)
-    points = [point for point in report.points if point.gold.mean is not None]
-    d_K = np.sqrt([point.kl_nats for point in points])
-    mean_K = _gain([point.gold.mean for point in points], report)
-    panel.plot(d_K, mean_K, linestyle="none", marker="o", markersize=3.5, color=INK, zorder=4)
-    for d, point in zip(d_K, points, strict=True):
-        if point.gold.low is not None and point.gold.high is not None:
-            panel.plot([d, d], _gain([point.gold.low, point.gold.high], report), color=INK,
-                       linewidth=0.9, alpha=0.6, zorder=3)  # fmt: skip
-    positive = d_K[d_K > 0]
-    for one in report.forms:
-        if one.fitted is None or one.form not in FORM_MARKS or not positive.size:
+    d_K = np.sqrt([point.kl_nats for point in report.points])
+    _draw_band(panel, d_K, [point.proxy_gain for point in report.points], PROXY_COLOUR, "--")
+    gold_K = [point.gold_gain for point in report.points]
+    _draw_band(panel, d_K, gold_K, INK, "")
+    for i, point in enumerate(report.points):
+        if point.n in report.fitted_n and point.gold_gain.mean is not None:
+            panel.plot(d_K[i], point.gold_gain.mean, marker="o", markersize=3, color=INK, zorder=5)
+    for level, one in enumerate(report.forms):
+        if one.fitted is None:
             continue
-        grid = np.linspace(positive.min(), positive.max(), 100)
-        panel.plot(grid, one.fitted.fit.predict(grid), color=FORM_MARKS[one.form].colour,
-                   linewidth=1.4)  # fmt: skip
-    panel.set_title(plain(report.proxy), loc="left")
-    panel.set_xlabel("d = √KL (√nats)\nKL: bound log n − (n − 1)/n")
+        mark = FORM_MARKS[one.form]
+        curve_d: Floats = np.linspace(0.0, one.fitted.fit.d_high, 120)
+        panel.plot(curve_d, one.fitted.fit.predict(curve_d), color=mark.colour, linewidth=1.2)
+        if one.fitted.peak_d is not None:
+            _draw_peak(panel, one.fitted.peak_d, d_K[-1], mark, level)
 
 
-def _gain(gold: Sequence[float | None], report: ProxyReport) -> list[float]:
-    return [(value - report.gold_mean) / report.gold_sd for value in gold if value is not None]
+def _draw_band(
+    panel: Axes, d_K: Floats, score_K: Sequence[Interval], colour: str, line: str
+) -> None:
+    """Means as a line, intervals as a band; what is missing is left out."""
+    there = [i for i, one in enumerate(score_K) if one.mean is not None]
+    if line:
+        means = np.array([score_K[i].mean for i in there], np.float64)
+        panel.plot(d_K[there], means, line, color=colour, linewidth=1.2, zorder=3)
+    bounded = [i for i in there if score_K[i].low is not None]
+    edges = [
+        np.array([getattr(score_K[i], side) for i in bounded], np.float64)
+        for side in ("low", "high")
+    ]
+    panel.fill_between(d_K[bounded], edges[0], edges[1], color=colour, alpha=0.16, linewidth=0)
+
+
+def _draw_peak(panel: Axes, peak: Interval, d_last: float, mark: Mark, level: int) -> None:
+    """Position of a fitted peak at the foot, its interval cut at the ends of the curve."""
+    height, transform = 0.035 + 0.055 * level, panel.get_xaxis_transform()
+    panel.plot([peak.mean or 0.0], [height], marker="|", markersize=6, color=mark.colour,
+               transform=transform, linestyle="none")  # fmt: skip
+    if peak.low is not None and peak.high is not None:
+        ends = [max(peak.low, 0.0), min(peak.high, d_last)]
+        panel.plot(ends, [height, height], color=mark.colour, linewidth=1.0, transform=transform)
+
+
+def _mark_n(panel: Axes, largest: int) -> None:
+    """A scale of n along the head of the panel."""
+    transform = panel.get_xaxis_transform()
+    counts = [n for n in (1, 2, *(4**k for k in range(1, 12))) if n <= largest]
+    if largest >= 1.5 * counts[-1]:
+        counts.append(largest)
+    for n in counts:
+        d = float(np.sqrt(kl_bound(n)))
+        panel.plot([d, d], [0.98, 1.0], color=FAINT, linewidth=0.8, transform=transform)
+        label = f"n = {n}" if n == 1 else f"{n}"
+        panel.text(d, 0.97, label, transform=transform, fontsize=6.5, ha="center", va="top")
+
+
+def _keys(reports: Sequence[ProxyReport]) -> list[Artist]:
+    gold = Line2D([], [], color=INK, marker="o", markersize=3, linestyle="none", label="gold")
+    proxy = Line2D([], [], color=PROXY_COLOUR, linestyle="--", linewidth=1.2, label="proxy")
+    fitted = {one.form for report in reports for one in report.forms if one.fitted is not None}
+    return [
+        gold,
+        proxy,
+        *(line_key(FORM_NAMES[form], FORM_MARKS[form]) for form in FORM_MARKS if form in fitted),
+    ]
+
+
+def _highest_gold(report: ProxyReport) -> float:
+    """Highest upper bound of the gold gain (of its size, where gold only falls), SDs."""
+    return max(
+        (
+            abs(edge)
+            for point in report.points
+            for edge in (point.gold_gain.mean, point.gold_gain.low, point.gold_gain.high)
+            if edge is not None
+        ),
+        default=0.0,
+    )
+
+
+def _note(report: ProxyReport, ceiling: float) -> str:
+    counts = report.counts
+    pools = f"{counts.smallest_pool} to {counts.largest_pool} samples"
+    if counts.smallest_pool == counts.largest_pool:
+        pools = f"{counts.largest_pool} samples"
+    last = report.points[-1].proxy_gain.mean
+    cut = f"; proxy ends at {last:.1f} SD" if last is not None and last > ceiling > 0 else ""
+    return f"{counts.n_prompts} prompts of {pools}{cut}"

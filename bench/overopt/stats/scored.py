@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overopt.stats.arrays import Floats, Ints, check_same_shape, group_rows
-from overopt.stats.best_of_n import BestOfNCurve, curve, kl_bound
+from overopt.stats.best_of_n import BestOfNCurve, curve, kl_bound, rank_pools
 from overopt.stats.forms import Form, distance_from_kl
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.jackknife import PromptFit, fit_prompts
@@ -24,6 +24,10 @@ from overopt.stats.proxy_quality import (
 )
 
 FITTED_FORMS = (Form.BON, Form.RL)
+EVERY_N_UP_TO = 64  # small pools get every n, so that any n of interest is on their curve
+DENSE_UP_TO = 16
+PER_DOUBLING = 8  # points of the curve beyond that
+FITTED_PER_DOUBLING = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class RowCounts(NamedTuple):
         n_used: rows used.
         n_prompts: prompts with at least one used row.
         n_prompts_lost: prompts of the table without a used row.
+        n_tied: used rows whose proxy equals that of another used row of the same prompt.
         smallest_pool: fewest used rows of a prompt.
         median_pool: median of used rows over prompts, rounded down; the largest n of the curve.
         largest_pool: most used rows of a prompt.
@@ -64,6 +69,7 @@ class RowCounts(NamedTuple):
     n_used: int
     n_prompts: int
     n_prompts_lost: int
+    n_tied: int
     smallest_pool: int
     median_pool: int
     largest_pool: int
@@ -77,6 +83,10 @@ class CurvePoint(NamedTuple):
         kl_nats: bound log n - (n - 1)/n, nats.
         gold: mean gold over prompts with its t interval over prompts, unit of the table.
         proxy: mean proxy likewise.
+        gold_gain: mean over prompts of gold above the prompt's own mean, in standard deviations
+            of gold at n = 1, with its t interval over prompts: what is fitted. Without values
+            where gold does not vary.
+        proxy_gain: the same of the proxy, in its own standard deviations.
         kl_pool_nats: mean KL of the selection weights, nats; has a finite-pool bias.
         n_prompts: prompts whose pool holds n.
         n_prompts_dropped: prompts whose pool is smaller.
@@ -86,6 +96,8 @@ class CurvePoint(NamedTuple):
     kl_nats: float
     gold: Interval
     proxy: Interval
+    gold_gain: Interval
+    proxy_gain: Interval
     kl_pool_nats: float
     n_prompts: int
     n_prompts_dropped: int
@@ -115,6 +127,9 @@ class ProxyReport:
         forms: fits of the gold curve above n = 1, each prompt relative to itself.
         gold_mean: mean gold at n = 1, prompts weighing the same, unit of the table.
         gold_sd: standard deviation of gold at n = 1 in the same weighting: the unit of the fits.
+        proxy_mean: mean proxy likewise, unit of the table.
+        proxy_sd: standard deviation of the proxy likewise.
+        fitted_n: the n whose points were fitted.
         counts: rows used and dropped.
         ranking: within-prompt and pooled ranking accuracy.
         correlation: of proxy and gold.
@@ -125,6 +140,9 @@ class ProxyReport:
     forms: tuple[FormReport, ...]
     gold_mean: float
     gold_sd: float
+    proxy_mean: float
+    proxy_sd: float
+    fitted_n: tuple[int, ...]
     counts: RowCounts
     ranking: RankingAccuracy
     correlation: Correlation
@@ -136,10 +154,11 @@ def analyse(
     """Curve, fits and ranking accuracy of every proxy of a table, in the table's order.
 
     The order of rows does not matter. Rows without gold or without the proxy are dropped for that
-    proxy and counted. n runs over 1, 2, 4, ... and ends at the median pool size; prompts with a
-    smaller pool are dropped at that n and counted, so the end of the curve may speak of other
-    prompts than its start. The fits are less exposed to that: they use each prompt's gain over its
-    own mean.
+    proxy and counted; equal proxies are averaged over, as if broken at random. n runs over
+    `curve_grid` and ends at the median pool size; prompts with a smaller pool are dropped at that
+    n and counted, so the end of the curve may speak of other prompts than its start. The fits are
+    less exposed to that: they use each prompt's gain over its own mean. They are fitted at
+    `fit_grid` only, because neighbouring n share nearly all of their samples.
 
     Args:
         table: scored samples.
@@ -150,16 +169,45 @@ def analyse(
         ValueError: if columns differ in length, a (prompt, sample) pair occurs twice, a score is
             infinite, there is no proxy, or no row has both gold and a proxy.
     """
-    order = check_table(table)
-    prompt_R, gold_R = table.prompt_R[order], table.gold_R[order]
+    rows = _order_rows(table)
+    gold_R = np.asarray(table.gold_R, np.float64)[rows.order_R]
     return tuple(
-        _report(name, prompt_R, gold_R, np.asarray(proxy, np.float64)[order], forms, level)
+        _report(
+            name, rows.prompt_R, gold_R, np.asarray(proxy, np.float64)[rows.order_R], forms, level
+        )
         for name, proxy in table.proxies.items()
     )
 
 
-def check_table(table: ScoredTable) -> Ints:
-    """Refuse a table that does not mean one thing; return the row order by prompt and sample.
+def curve_grid(largest: int) -> Ints:
+    """n of the curve: every n up to 64 at most, else every n up to 16, 8 per doubling, the end."""
+    if largest < 1:
+        raise ValueError(f"the largest n must be at least 1, got {largest}")
+    if largest <= EVERY_N_UP_TO:
+        return np.arange(1, largest + 1, dtype=np.int64)
+    dense = np.arange(1, DENSE_UP_TO + 1, dtype=np.int64)
+    return np.union1d(dense, _geometric(largest, PER_DOUBLING))
+
+
+def fit_grid(largest: int) -> Ints:
+    """n that are fitted: two per doubling (1, 2, 3, 4, 6, 8, 11, 16, 23, ...) and the end.
+
+    Every doubling of n weighs the same, whatever the density of the curve.
+    """
+    if largest < 1:
+        raise ValueError(f"the largest n must be at least 1, got {largest}")
+    return _geometric(largest, FITTED_PER_DOUBLING)
+
+
+class _Rows(NamedTuple):
+    """Rows of a table ordered by prompt and sample: the order, and numbered prompts in it."""
+
+    order_R: Ints
+    prompt_R: Ints
+
+
+def _order_rows(table: ScoredTable) -> _Rows:
+    """Refuse a table that does not mean one thing; order its rows by prompt and sample.
 
     Raises:
         ValueError: as `analyse`.
@@ -179,20 +227,19 @@ def check_table(table: ScoredTable) -> Ints:
         row = order[int(np.argmax(twice))]
         prompt, sample = table.prompt_R[row], table.sample_R[row]
         raise ValueError(f"sample {sample} of prompt {prompt} occurs more than once")
-    return np.asarray(order, np.int64)
+    return _Rows(np.asarray(order, np.int64), prompt_R[order])
 
 
-def grid_up_to(largest: int) -> Ints:
-    """1, 2, 4, ... and the largest n itself."""
-    if largest < 1:
-        raise ValueError(f"the largest n must be at least 1, got {largest}")
-    powers = 2 ** np.arange(int(largest).bit_length())
-    return np.unique(np.append(powers, largest)).astype(np.int64)
+def _geometric(largest: int, per_doubling: int) -> Ints:
+    """1, the rounded powers of 2^(1/per_doubling) below `largest`, and `largest`."""
+    exponents = np.arange(per_doubling * largest.bit_length()) / per_doubling
+    powers = np.rint(2.0**exponents).astype(np.int64)
+    return np.unique(np.append(powers[powers < largest], largest)).astype(np.int64)
 
 
 def _report(
     name: str,
-    prompt_R: NDArray[np.generic],
+    prompt_R: Ints,
     gold_R: Floats,
     proxy_R: Floats,
     forms: Sequence[Form],
@@ -212,28 +259,52 @@ def _report(
         n_used=int(np.count_nonzero(used)),
         n_prompts=groups.size_B.size,
         n_prompts_lost=np.unique(prompt_R).size - groups.size_B.size,
+        n_tied=_count_tied(prompt, proxy),
         smallest_pool=int(groups.size_B.min()),
         median_pool=median_pool,
         largest_pool=int(groups.size_B.max()),
     )
-    best = curve(prompt, gold, proxy, grid_up_to(median_pool))
+    best = curve(prompt, gold, proxy, curve_grid(median_pool))
     weight_R = 1.0 / (groups.size_B[groups.index_R] * groups.size_B.size)
-    gold_mean = float(weight_R @ gold)
-    varies = gold.min() < gold.max()  # rounding leaves a constant gold a tiny deviation
-    gold_sd = float(np.sqrt(weight_R @ (gold - gold_mean) ** 2)) if varies else 0.0
+    of_gold, of_proxy = _moments(weight_R, gold), _moments(weight_R, proxy)
+    fitted_n = fit_grid(median_pool)
     return ProxyReport(
         proxy=name,
-        points=_points(best, level),
-        forms=tuple(_fit_form(best, gold_sd, form, level) for form in forms),
-        gold_mean=gold_mean,
-        gold_sd=gold_sd,
+        points=_points(best, of_gold.sd, of_proxy.sd, level),
+        forms=tuple(_fit_form(best, fitted_n, of_gold.sd, form, level) for form in forms),
+        gold_mean=of_gold.mean,
+        gold_sd=of_gold.sd,
+        proxy_mean=of_proxy.mean,
+        proxy_sd=of_proxy.sd,
+        fitted_n=tuple(int(n) for n in fitted_n),
         counts=counts,
         ranking=ranking_accuracy(prompt, gold, proxy),
         correlation=correlate_proxy(prompt, gold, proxy),
     )
 
 
-def _points(best: BestOfNCurve, level: float) -> tuple[CurvePoint, ...]:
+def _count_tied(prompt_R: Ints, proxy_R: Floats) -> int:
+    """Rows that share their proxy with another row of their prompt."""
+    tie_R = rank_pools(prompt_R, proxy_R).tie_R
+    return int(np.count_nonzero(np.bincount(tie_R)[tie_R] > 1))
+
+
+class _Moments(NamedTuple):
+    mean: float
+    sd: float
+
+
+def _moments(weight_R: Floats, values: Floats) -> _Moments:
+    """Weighted mean and standard deviation; constant values have a deviation of exactly 0."""
+    mean = float(weight_R @ values)
+    varies = values.min() < values.max()  # rounding leaves constant values a tiny deviation
+    sd = float(np.sqrt(weight_R @ (values - mean) ** 2)) if varies else 0.0
+    return _Moments(mean, sd)
+
+
+def _points(
+    best: BestOfNCurve, gold_sd: float, proxy_sd: float, level: float
+) -> tuple[CurvePoint, ...]:
     points = []
     for k, n in enumerate(best.n_K):
         kept = best.kept_BK[:, k]
@@ -243,6 +314,8 @@ def _points(best: BestOfNCurve, level: float) -> tuple[CurvePoint, ...]:
                 kl_nats=float(kl_bound(n)),
                 gold=t_interval(best.gold_BK[kept, k], level),
                 proxy=t_interval(best.proxy_BK[kept, k], level),
+                gold_gain=_gain(best.gold_BK[kept], k, gold_sd, level),
+                proxy_gain=_gain(best.proxy_BK[kept], k, proxy_sd, level),
                 kl_pool_nats=float(best.kl_pool_BK[kept, k].mean()),
                 n_prompts=int(kept.sum()),
                 n_prompts_dropped=int((~kept).sum()),
@@ -251,13 +324,24 @@ def _points(best: BestOfNCurve, level: float) -> tuple[CurvePoint, ...]:
     return tuple(points)
 
 
-def _fit_form(best: BestOfNCurve, gold_sd: float, form: Form, level: float) -> FormReport:
+def _gain(score_BK: Floats, k: int, sd: float, level: float) -> Interval:
+    """Score at the k-th n above each prompt's own mean, in `sd`; no values where `sd` is 0."""
+    if sd == 0.0:
+        return t_interval([], level)
+    return t_interval((score_BK[:, k] - score_BK[:, 0]) / sd, level)
+
+
+def _fit_form(
+    best: BestOfNCurve, fitted_n: Ints, gold_sd: float, form: Form, level: float
+) -> FormReport:
     """Fit each prompt's gain over its own mean (the first grid point is n = 1)."""
     if gold_sd == 0.0:
         return FormReport(form, None, "gold does not vary, so it has no unit to be measured in")
-    rise_BK = (best.gold_BK - best.gold_BK[:, :1]) / gold_sd
-    d_K = distance_from_kl(best.kl_bound_K)
+    used_K = np.isin(best.n_K, fitted_n)
+    rise_BK = (best.gold_BK[:, used_K] - best.gold_BK[:, :1]) / gold_sd
+    d_K = distance_from_kl(best.kl_bound_K[used_K])
     try:
-        return FormReport(form, fit_prompts(d_K, rise_BK, best.kept_BK, form, level), None)
+        fitted = fit_prompts(d_K, rise_BK, best.kept_BK[:, used_K], form, level)
     except ValueError as error:
         return FormReport(form, None, str(error))
+    return FormReport(form, fitted, None)

@@ -1,0 +1,149 @@
+"""What ``bench scores`` says about a proxy: its curve as a table, its fits and rows in words."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from overopt.stats.best_of_n import n_for_kl
+from overopt.stats.forms import Form
+from overopt.stats.intervals import Interval
+from overopt.stats.jackknife import PromptFit
+from overopt.stats.scored import CurvePoint, FormReport, ProxyReport
+
+FORM_WORDS = {Form.BON: "best-of-n form d (a - b d)", Form.RL: "RL form d (a - b log d)"}
+
+
+def curve_table(report: ProxyReport, gold: str) -> Table:
+    """The curve at every doubling of n, at its end and where gold is highest.
+
+    Args:
+        report: one proxy.
+        gold: name of the gold column.
+    """
+    level = 100 * report.points[0].gold.level
+    top = highest(report)
+    table = Table(
+        title=f"best of n by {escape(report.proxy)}",
+        caption="KL: analytic upper bound log n - (n - 1)/n; * gold is highest",
+        title_justify="left",
+        caption_justify="left",
+    )
+    for name in ("n", "KL (nats)", escape(gold), f"{level:g} % interval", "proxy", "prompts"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for point in report.points:
+        doubling = point.n & (point.n - 1) == 0
+        if doubling or point is report.points[-1] or point is top:
+            table.add_row(
+                f"{point.n}",
+                f"{point.kl_nats:.3f}",
+                f"{'* ' if point is top else ''}{_show(point.gold.mean)}",
+                _show_bounds(point.gold),
+                _show(point.proxy.mean),
+                f"{point.n_prompts}",
+            )
+    return table
+
+
+def describe_fit(report: ProxyReport) -> list[str]:
+    """The fits, the measured top and the ranking accuracy, one sentence each."""
+    lines = [_describe_form(one) for one in report.forms]
+    top, last = highest(report), report.points[-1]
+    where = "at the end of the curve" if top is last else f"of n up to {last.n}"
+    lines.append(f"measured: gold is highest at n = {top.n}, {where}.")
+    within = report.ranking.within
+    if within is not None:
+        error = "" if within.se is None else f" (standard error {within.se:.3f})"
+        pooled = report.ranking.pooled
+        across = "" if pooled is None else f"; over all pairs of rows {pooled:.3f}"
+        lines.append(
+            f"ranking: the proxy orders {within.mean:.3f}{error} of pairs of the same prompt as "
+            f"gold does{across}."
+        )
+    return lines
+
+
+def describe_rows(report: ProxyReport) -> list[str]:
+    """What was used, what was dropped and why, one sentence each."""
+    counts = report.counts
+    lines = [f"rows: {counts.n_used} of {counts.n_rows} used, {counts.n_prompts} prompts."]
+    if counts.n_missing_gold:
+        lines.append(f"dropped: {_rows(counts.n_missing_gold)} without gold.")
+    if counts.n_missing_proxy:
+        lines.append(f"dropped: {_rows(counts.n_missing_proxy)} with gold but without the proxy.")
+    if counts.n_prompts_lost:
+        lines.append(f"dropped: {_prompts(counts.n_prompts_lost)} without any usable row.")
+    if counts.smallest_pool < counts.largest_pool:
+        last = report.points[-1]
+        lines.append(
+            f"pools: {counts.smallest_pool} to {counts.largest_pool} samples, so the curve ends "
+            f"at the median, {counts.median_pool}; there {_prompts(last.n_prompts_dropped)} with "
+            f"fewer samples {'is' if last.n_prompts_dropped == 1 else 'are'} left out."
+        )
+    if counts.n_tied:
+        share = 100 * counts.n_tied / counts.n_used
+        lines.append(
+            f"ties: {_rows(counts.n_tied)} ({share:.1f} %) share their proxy with another sample "
+            "of the prompt; ties are averaged over, and the KL bound is above the true KL there."
+        )
+    if report.proxy_sd == 0.0:
+        lines.append("the proxy does not vary, so it selects at random.")
+    if report.points[0].gold.exploratory:
+        lines.append(f"exploratory: {_prompts(counts.n_prompts)} only.")
+    return lines
+
+
+def highest(report: ProxyReport) -> CurvePoint:
+    """The first point of the highest mean gold."""
+    return max(report.points, key=lambda point: (point.gold.mean or 0.0, -point.n))
+
+
+def _describe_form(one: FormReport) -> str:
+    name = FORM_WORDS.get(one.form, one.form.value)
+    if one.fitted is None:
+        return f"{name}: no fit, {one.reason}."
+    fitted = one.fitted
+    coefficients = f"a = {_with_bounds(fitted.a)}, b = {_with_bounds(fitted.b)}"
+    return f"{name}, gold in SDs: {coefficients}; {_describe_peak(fitted)}."
+
+
+def _describe_peak(fitted: PromptFit) -> str:
+    fit, position, height = fitted.fit, fitted.peak_d, fitted.peak_height
+    if fit.peak is None or position is None or height is None:
+        return f"{fit.peak_reason} (d up to {fit.d_high:.2f})"
+    n = round(n_for_kl(fit.peak.kl_nats))
+    if position.low is None:
+        sure = "; no interval, because without some prompts there is no peak"
+        if fitted.n_prompts < 2:
+            sure = "; no interval from one prompt"
+        return f"peak at d = {_show(position.mean)} (n about {n}), {_show(height.mean)} SD{sure}"
+    beyond = position.high is not None and position.high > fit.d_high
+    unsure = ", an interval that reaches beyond the curve" if beyond else ""
+    return (
+        f"peak at d = {_with_bounds(position)} (KL {fit.peak.kl_nats:.2f} nats, n about {n})"
+        f"{unsure}, of height {_with_bounds(height)} SD"
+    )
+
+
+def _with_bounds(interval: Interval) -> str:
+    return f"{_show(interval.mean)} {_show_bounds(interval)}"
+
+
+def _show_bounds(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return "(no interval)"
+    return f"[{_show(interval.low)}, {_show(interval.high)}]"
+
+
+def _show(value: float | None) -> str:
+    if value is None:
+        return "missing"
+    return f"{value:.3f}" if 1e-2 <= abs(value) < 1e3 or value == 0.0 else f"{value:.4g}"
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
+
+
+def _prompts(count: int) -> str:
+    return f"{count} prompt{'' if count == 1 else 's'}"

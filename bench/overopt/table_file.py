@@ -1,0 +1,252 @@
+"""A table on disk as it stands: parquet, csv or jsonl to columns of numbers and of ids.
+
+Reading is strict: whatever could be a mistake is a `UserError` that says where, and the only
+values taken for missing are empty ones.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyarrow.lib import ArrowException
+
+from overopt.errors import UserError
+from overopt.stats.arrays import Floats
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+MISSING_WORDS = {"", "nan", "na", "n/a", "null", "none"}
+
+Table = pd.DataFrame
+Column = NDArray[np.object_]
+
+
+def read_table(file: Path) -> Table:
+    """Read a table with distinct column names and at least one row.
+
+    Cells of a csv file stay text. A named parquet index becomes columns.
+
+    Raises:
+        UserError: if the file is missing, a folder, of another kind, unreadable or empty.
+    """
+    if file.is_dir():
+        raise UserError(f"{file}: this is a folder; give the path of one table of scores")
+    suffix = file.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(
+            f"{file}: the suffix is {file.suffix!r}, allowed are {', '.join(SUFFIXES)}; convert the"
+            " table to one of these"
+        )
+    if not file.is_file():
+        raise UserError(f"{file}: there is no such file; give the path of a table of scores")
+    try:
+        if file.stat().st_size == 0:
+            raise UserError(f"{file}: the file is empty; give at least one scored sample")
+        match suffix:
+            case ".parquet":
+                frame = _read_parquet(file)
+            case ".csv":
+                frame = _read_csv(file)
+            case _:
+                frame = _read_jsonl(file)
+    except (ValueError, OSError, csv.Error, ArrowException) as error:
+        raise UserError(
+            f"{file}: not a readable {suffix} table ({_reason(error)}); write it again"
+        ) from error
+    if frame.shape[0] == 0:
+        raise UserError(f"{file}: the table has no rows; give at least one scored sample")
+    return frame
+
+
+def require_column(file: Path, frame: Table, column: str, option: str) -> str:
+    """Return a column that must exist, or say which one may be meant."""
+    if column in frame:
+        return column
+    names = [str(name) for name in frame.columns]
+    close = get_close_matches(column, names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise UserError(
+        f"{file}: there is no column {column!r}; {hint}available: {', '.join(names)};"
+        f" choose one with {option}"
+    )
+
+
+def read_numbers(file: Path, frame: Table, column: str) -> Floats:
+    """A column as numbers, NaN where missing.
+
+    Raises:
+        UserError: if a value is neither a finite number nor missing.
+    """
+    try:
+        numbers = _parse(frame[column])
+    except (ValueError, TypeError, OverflowError):
+        values = frame[column].to_numpy(dtype=object)
+        row = next(i for i, value in enumerate(values) if not _is_number(value))
+        raise UserError(
+            f"{file}: column {column!r} holds {_shorten(values[row])} in data row {row + 1},"
+            " allowed are finite numbers or nothing for a missing score; correct that row"
+        ) from None
+    if np.any(np.isinf(numbers)):
+        row = int(np.argmax(np.isinf(numbers)))
+        raise UserError(
+            f"{file}: column {column!r} is infinite in data row {row + 1}, allowed are finite"
+            " numbers or nothing for a missing score; correct or empty it"
+        )
+    return numbers
+
+
+def holds_numbers(frame: Table, column: str) -> bool:
+    """Whether a column is numbers or missing throughout, and at least one number."""
+    try:
+        values = _parse(frame[column])
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return bool(np.any(~np.isnan(values)))
+
+
+def read_ids(file: Path, frame: Table, column: str) -> Column:
+    """Ids as Python strings: a fixed-width array would pad every prompt to the longest.
+
+    Raises:
+        UserError: if a row has no id.
+    """
+    values = frame[column].to_numpy(dtype=object)
+    missing = frame[column].isna().to_numpy(np.bool_) | (values == "")
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise UserError(
+            f"{file}: column {column!r} has no id in data row {row + 1}; every row needs one"
+        )
+    return np.array([str(value) for value in values], np.object_)
+
+
+def _read_parquet(file: Path) -> Table:
+    frame = pd.read_parquet(file, engine="pyarrow")
+    named = [name for name in frame.index.names if name is not None]
+    frame = frame.reset_index(level=named) if named else frame
+    return frame.reset_index(drop=True).rename(columns=str)
+
+
+def _read_csv(file: Path) -> Table:
+    """Cells as text; pandas would fill rows that are too short without a word."""
+    rows: list[list[str]] = []
+    names: list[str] = []
+    with file.open(encoding="utf-8-sig", newline="") as lines, _long_cells():
+        reader = csv.reader(lines, strict=True)
+        try:
+            for row in reader:
+                if not row:
+                    continue
+                if not names:
+                    names = _distinct(row)
+                elif len(row) != len(names):
+                    raise ValueError(
+                        f"line {reader.line_num}: {len(row)} cells where the header has"
+                        f" {len(names)}"
+                    )
+                else:
+                    rows.append(row)
+        except csv.Error as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from error
+    cells = zip(*rows, strict=True) if rows else ([] for _ in names)
+    columns = {
+        name: pd.Series(values, dtype=object) for name, values in zip(names, cells, strict=True)
+    }
+    return pd.DataFrame(columns)
+
+
+def _read_jsonl(file: Path) -> Table:
+    rows: list[dict[str, Any]] = []
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_distinct_keys)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"line {number}: {error.msg}") from error
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"line {number}: {_reason(error)}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number}: not an object")
+            rows.append(row)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
+    return pd.DataFrame(columns)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise ValueError(f"the name {name!r} occurs twice")
+    return list(names)
+
+
+def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) < len(pairs):
+        _distinct([name for name, _ in pairs])
+    return keys
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell hold a whole response; the csv module stops at 131,072 characters."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what a parser has to say."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "unreadable"
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _is_missing(value: object) -> bool:
+    if value is None or value is pd.NA:
+        return True
+    if isinstance(value, str):
+        return value.strip().lower() in MISSING_WORDS
+    return isinstance(value, float) and np.isnan(value)
+
+
+def _parse(column: pd.Series[Any]) -> Floats:
+    """Numbers with NaN for missing values; an exception if a value is neither."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(np.float64, na_value=np.nan)
+    return np.array([_parse_one(value) for value in column.to_numpy(dtype=object)], np.float64)
+
+
+def _parse_one(value: Any) -> float:
+    if _is_missing(value):
+        return float("nan")
+    if isinstance(value, str) and "_" in value:  # Python would read 1_000 as a number
+        raise ValueError(value)
+    return float(value)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        _parse_one(value)
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return True

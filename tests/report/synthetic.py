@@ -95,7 +95,9 @@ def cell_rows(task: str, cell: Cell) -> list[dict[str, object]]:
     bon = cell.method == "bon"
     rise = SHAPES[cell.method] * (0.75 if cell.noise != "0" else 1.0)
     rise *= 1.0 + 0.06 * generator.standard_normal()
-    steepness = (0.28 if bon else 0.36) * FALL[cell.proxy] * (1.5 if cell.noise != "0" else 1.0)
+    steepness = (
+        (0.28 if bon else 0.36) * FALL.get(cell.proxy, 1.0) * (1.5 if cell.noise != "0" else 1.0)
+    )
     reach = BON_REACH_NATS if bon else (24.0 if cell.method == "ipo" and cell.seed > 2 else 40.0)
     if cell.method == "ipo" and cell.proxy == "wco":
         reach = 12.0
@@ -236,7 +238,7 @@ def contrasts(proxies: list[str], noises: list[str], n_seeds: int) -> pd.DataFra
             "rise_seeds_high": 1.1,
             "rise_prompts_low": 0.8,
             "rise_prompts_high": 1.0,
-            "fall_mean": -0.6 * FALL[proxy],
+            "fall_mean": -0.6 * FALL.get(proxy, 1.0),
             "fall_seeds_low": -0.9,
             "fall_seeds_high": -0.3 if proxy != "wco" else 0.1,
             "fall_prompts_low": -0.8,

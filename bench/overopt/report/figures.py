@@ -178,9 +178,10 @@ def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
             Drawing(
                 f"front{block.suffix}",
                 "Pareto fronts of gold against KL",
-                "Steps: mean points that no other point of the same method beats in KL and gold at "
-                "once, up to the last one. Oracle: best gold of any policy at that KL, from the "
-                "initial policy tilted by gold. KL on a square-root axis, labelled in nats.",
+                "Steps: means over all measured seeds that no other point of the same method "
+                "beats in KL and gold at once, up to the last one. Oracle: best gold of any policy "
+                "at that KL, from the initial policy tilted by gold. KL on a square-root axis, "
+                "labelled in nats.",
                 grid.figure,
             )
         )
@@ -231,11 +232,11 @@ def finish_grid(
 
 
 def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
-    """The front of a group's mean curve as a staircase."""
+    """The front of a group's mean curve, as far as all its seeds go, as a staircase."""
     means = [
         (one.kl_nats, one.score.mean)
         for one in group.mean_curve("gold")
-        if one.score.mean is not None
+        if one.score.mean is not None and one.score.n == len(group.seeds)
     ]
     if not means:
         return

@@ -53,7 +53,11 @@ def make_page(
         f"<header><p class='kicker'>Reward-model overoptimization</p><h1>{escape(title)}</h1>",
         *_facts(results, groups),
         "</header>",
-        *_section("verdicts", tables["contrasts"].title, _table(tables["contrasts"])),
+        *_section(
+            "verdicts",
+            tables["contrasts"].title,
+            _table(tables["contrasts"], "No tests were stored with these runs."),
+        ),
         *_figures(chapters),
         *_section("summary", "In one line each", _table(tables["summary"])),
         *_section("scores", "Scores", _table(tables["scores"])),
@@ -62,7 +66,11 @@ def make_page(
             "Functional forms",
             ["<details><summary>All fits</summary>", *_table(tables["fits"]), "</details>"],
         ),
-        *_section("gaps", "What is missing", _table(tables["gaps"])),
+        *_section(
+            "gaps",
+            "What is missing",
+            _table(tables["gaps"], "Nothing: every seed reached every budget, no cell failed."),
+        ),
         *_section("samples", "Samples side by side", _samples(results)),
         *_section("provenance", "Where this comes from", _provenance(results)),
     ]
@@ -88,15 +96,16 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
     unreached = sum(one.n_seeds for group in groups for one in group.unreached)
     exploratory = sum(group.exploratory for group in groups)
     facts = [
-        (str(len(groups)), "curves"),
-        (str(cells), "cells (curve × seed)"),
-        (str(failed), "failed cells"),
-        (str(unreached), "budgets out of reach"),
-        (str(exploratory), "exploratory curves (fewer than 5 seeds)"),
+        (len(groups), "curve", ""),
+        (cells, "cell", " (curve × seed)"),
+        (failed, "failed cell", ""),
+        (unreached, "budget", " out of reach"),
+        (exploratory, "exploratory curve", " (fewer than 5 seeds)"),
     ]
     yield "<ul class='facts'>"
-    for number, words in facts:
-        yield f"<li><b>{number}</b> {escape(words)}</li>"
+    for number, noun, rest in facts:
+        plural = "" if number == 1 else "s"
+        yield f"<li><b>{number}</b> {noun}{plural}{rest}</li>"
     yield "</ul>"
     nonstandard = [run.name for run in results.runs if run.record.get("standard") is False]
     if nonstandard:
@@ -126,10 +135,10 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
     )
 
 
-def _table(table: TextTable) -> list[str]:
-    """A text table; wide ones scroll inside their frame."""
+def _table(table: TextTable, empty: str = "Nothing to show.") -> list[str]:
+    """A text table, which scrolls inside its frame; ``empty`` is said of one without rows."""
     if not table.rows:
-        return ["<p class='note'>Nothing to show.</p>"]
+        return [f"<p class='note'>{escape(empty)}</p>"]
     last_words = table.header[-1] == "notes"
     lines = ["<div class='scroll'><table><thead><tr>"]
     for number, name in enumerate(table.header):

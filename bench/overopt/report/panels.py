@@ -93,7 +93,7 @@ def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
     quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
     gap = "\n" if len(named) > 20 else ", "
     panel.set_xlabel(f"{quantity}{gap}KL: {named or 'not measured'}")
-    if scale == "kl":
+    if scale == "kl" and any(np.any(np.asarray(line.get_xdata()) > 0) for line in _data(panel)):
         panel.set_xscale("log")
         panel.xaxis.set_major_locator(LogLocator(base=10.0, numticks=8))
         panel.xaxis.set_minor_locator(NullLocator())
@@ -106,6 +106,11 @@ def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value**2:.3g}"))
         low = panel.get_xlim()[0]
         panel.set_xlim(min(low, 0.0), np.sqrt(high_nats))
+
+
+def _data(panel: Axes) -> list[Line2D]:
+    """Lines that stand for results, not for a reference level."""
+    return [line for line in panel.lines if line.get_transform() != panel.get_yaxis_transform()]
 
 
 def draw_seeds(panel: Axes, group: Group, mark: Mark, scale: Scale, quantity: Quantity) -> None:
@@ -121,7 +126,7 @@ def draw_seeds(panel: Axes, group: Group, mark: Mark, scale: Scale, quantity: Qu
             markersize=2.6,
             markeredgewidth=0,
             color=mark.colour,
-            alpha=0.28,
+            alpha=0.4,
             zorder=2,
         )
 
@@ -187,21 +192,37 @@ def draw_rug(panel: Axes, group: Group, mark: Mark, scale: Scale, level: int) ->
 
 
 def describe_gaps(groups: Sequence[Group]) -> str:
-    """What a panel does not show: failed cells, seeds too few, or nothing measured at all."""
+    """What a panel does not show: failed cells, seeds too few, or nothing measured at all.
+
+    Groups are named by whatever tells them apart within the panel.
+    """
     if not groups:
         return "not run"
+    varying = [
+        name
+        for name in ("method", "proxy", "noise")
+        if len({str(getattr(group, name)) for group in groups}) > 1
+    ]
+    few_everywhere = all(group.exploratory for group in groups)
     notes = []
     for group in groups:
+        name = " ".join(plain(str(getattr(group, part)), 20) for part in varying)
+        parts = []
         if group.failures:
             seeds = ", ".join(str(failure.seed) for failure in group.failures)
-            plural = "s" if len(group.failures) > 1 else ""
-            notes.append(f"{plain(group.proxy, 20)}: seed{plural} {seeds} failed")
-    counts = {len(group.seeds) for group in groups if group.exploratory}
-    if counts:
-        low = min(counts)
-        notes.append(f"exploratory: {low} seed{'s' if low != 1 else ''}")
+            parts.append(f"seed{'s' if len(group.failures) > 1 else ''} {seeds} failed")
+        if group.exploratory and not few_everywhere:
+            parts.append(f"exploratory ({_count_seeds(len(group.seeds))})")
+        if parts:
+            notes.append(f"{name}: {', '.join(parts)}" if name else ", ".join(parts))
+    if few_everywhere:
+        notes.append(f"exploratory ({_count_seeds(min(len(group.seeds) for group in groups))})")
     text = "; ".join(notes)
     return text if len(text) <= 58 else f"{text[:57]}…"
+
+
+def _count_seeds(number: int) -> str:
+    return f"{number} seed{'' if number == 1 else 's'}"
 
 
 def _write_note(panel: Axes, note: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -28,7 +29,7 @@ from overopt.stats.scored import ProxyReport
 PROXY_COLOUR = COLOURS[2]
 PANELS_PER_ROW = 3
 TALLEST_PROXY = 3.0  # times the highest gold; a proxy with heavy tails would flatten all else
-HEAD, FOOT = 0.14, 0.13  # shares of a panel for the scale of n and for the intervals of peaks
+HEAD, FOOT = 0.11, 0.13  # shares of a panel for the scale of n and for the intervals of peaks
 CAPTION = (
     "Mean gain of best-of-n over the prompt's own mean, in standard deviations at n = 1, with "
     "95 % t intervals over prompts. Points: the n that were fitted. Bars at the foot: fitted "
@@ -69,8 +70,9 @@ def draw_scores(reports: Sequence[ProxyReport]) -> list[Drawing]:
             first = grid.axes[keys[0]]
             low, high = first.get_ylim()
             high = min(high, 1.05 * ceiling) if ceiling > 0 else high
-            height = (high - low) / (1.0 - HEAD - FOOT)
-            first.set_ylim(low - FOOT * height, high + HEAD * height)
+            foot = FOOT if any(_has_peak(report) for report in shown.values()) else 0.0
+            height = (high - low) / (1.0 - HEAD - foot)
+            first.set_ylim(low - foot * height, high + HEAD * height)
             for key, report in shown.items():
                 label_x(grid.axes[key], "d", {"bound"})
                 _mark_n(grid.axes[key], report.points[-1].n)
@@ -95,8 +97,10 @@ def _draw_report(panel: Axes, report: ProxyReport) -> None:
         if one.fitted is None:
             continue
         mark = FORM_MARKS[one.form]
-        curve_d: Floats = np.linspace(0.0, one.fitted.fit.d_high, 120)
-        panel.plot(curve_d, one.fitted.fit.predict(curve_d), color=mark.colour, linewidth=1.2)
+        curve_d: Floats = np.linspace(d_K[1], one.fitted.fit.d_high, 120)
+        panel.plot(
+            curve_d, one.fitted.fit.predict(curve_d), color=mark.colour, linewidth=2.4 - 1.3 * level
+        )
         if one.fitted.peak_d is not None:
             _draw_peak(panel, one.fitted.peak_d, d_K[-1], mark, level)
 
@@ -131,24 +135,27 @@ def _mark_n(panel: Axes, largest: int) -> None:
     """A scale of n along the head of the panel."""
     transform = panel.get_xaxis_transform()
     counts = [n for n in (1, 2, *(4**k for k in range(1, 12))) if n <= largest]
-    if largest >= 1.5 * counts[-1]:
+    if largest >= 2 * counts[-1]:
         counts.append(largest)
     for n in counts:
         d = float(np.sqrt(kl_bound(n)))
         panel.plot([d, d], [0.98, 1.0], color=FAINT, linewidth=0.8, transform=transform)
+        align: Literal["left", "center"] = "left" if n == 1 else "center"
         label = f"n = {n}" if n == 1 else f"{n}"
-        panel.text(d, 0.97, label, transform=transform, fontsize=6.5, ha="center", va="top")
+        panel.text(d, 0.97, label, transform=transform, fontsize=6.5, ha=align, va="top")
 
 
 def _keys(reports: Sequence[ProxyReport]) -> list[Artist]:
     gold = Line2D([], [], color=INK, marker="o", markersize=3, linestyle="none", label="gold")
     proxy = Line2D([], [], color=PROXY_COLOUR, linestyle="--", linewidth=1.2, label="proxy")
     fitted = {one.form for report in reports for one in report.forms if one.fitted is not None}
-    return [
-        gold,
-        proxy,
-        *(line_key(FORM_NAMES[form], FORM_MARKS[form]) for form in FORM_MARKS if form in fitted),
-    ]
+    forms = [line_key(FORM_NAMES[form], FORM_MARKS[form]) for form in FORM_MARKS if form in fitted]
+    peak = Line2D([], [], color=INK, marker="|", markersize=6, linewidth=1.0, label="fitted peak")
+    return [gold, proxy, *forms, *([peak] if any(map(_has_peak, reports)) else [])]
+
+
+def _has_peak(report: ProxyReport) -> bool:
+    return any(one.fitted is not None and one.fitted.peak_d is not None for one in report.forms)
 
 
 def _highest_gold(report: ProxyReport) -> float:

@@ -94,7 +94,9 @@ def _score_row(group: Group, yardstick: Yardstick) -> dict[str, object]:
     row |= spread("kl_at_end_nats", over_seeds(lambda one: one.kl_at_end))
     row |= spread("gamma", gammas)
     row |= {"gamma_form": gamma_form(group).value, "gamma_seeds": gammas.n}
-    row |= spread("regret_at_peak", over_seeds(lambda one: one.regret_at_peak))
+    regrets = over_seeds(lambda one: one.regret_at_peak)
+    row |= spread("regret_at_peak", regrets)
+    row["regret_seeds"] = regrets.n
     row |= spread("mean_regret", over_seeds(lambda one: one.mean_regret))
     row |= spread("hypervolume", over_seeds(lambda one: one.hypervolume))
     row["hypervolume_kl_max_nats"] = yardstick.kl_max_nats if yardstick.oracle else None

@@ -2,7 +2,7 @@
 
 Colours are Okabe and Ito's, told apart by colour-blind readers; every colour has its own marker
 as well. Text, axes and grid are drawn in stand-in greys that the page replaces by the colour of
-its text, so that one figure serves light and dark.
+its text, and colours become the page's variables, so that one figure serves light and dark.
 
 Reference:
     Okabe and Ito, "Color Universal Design: How to make figures and presentations that are friendly
@@ -148,6 +148,8 @@ def inline_svg(figure: Figure, prefix: str, description: str) -> str:
     text = re.sub(r'(?:xlink:)?href="#([^"]*)"', rf'href="#{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}-\1)", text)
     text = text.replace(INK, "currentColor").replace(FAINT, "currentColor")
+    for number, colour in enumerate(COLOURS):  # the page lightens them on a dark ground
+        text = text.replace(colour.lower(), f"var(--c{number})")
     size = re.match(r'<svg[^>]*? width="([\d.]+)pt"', text)
     width = f' style="--width:{float(size[1]) * 4 / 3:.0f}px"' if size else ""
     text = re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"', r"<svg\1", text)
@@ -157,7 +159,8 @@ def inline_svg(figure: Figure, prefix: str, description: str) -> str:
 
 def _settle(figure: Figure) -> None:
     """Lay a figure out once, so that every format shows the same and none pays for it again."""
-    if figure.get_layout_engine() is not None:
+    engine = figure.get_layout_engine()
+    if engine is not None:
         FigureCanvasAgg(figure)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        engine.execute(figure)
+        figure.set_layout_engine(None)

@@ -123,20 +123,18 @@ def describe_group(group: Group) -> list[str]:
 
 def show_scores(scores: pd.DataFrame) -> TextTable:
     """Scores of every group for readers."""
-    columns: tuple[tuple[str, str, int], ...] = (
-        ("gold at peak", "gold_at_peak", 2),
-        ("KL at peak", "kl_at_peak_nats", 1),
-        ("gold at end", "gold_at_end", 2),
-        ("KL at end", "kl_at_end_nats", 1),
-        ("γ", "gamma", 2),
-        ("regret at peak", "regret_at_peak", 2),
-        ("hypervolume", "hypervolume", 2),
-    )
+    several = scores["task"].nunique() > 1
     rows = [
         (
-            *_names(row),
+            *_names(row, several),
             _seeds(row),
-            *(_spread(row, name, digits) for _, name, digits in columns),
+            _spread(row, "gold_at_peak", 2),
+            show_number(row["kl_at_peak_nats"], 1),
+            _spread(row, "gold_at_end", 2),
+            show_number(row["kl_at_end_nats"], 1),
+            _spread(row, "gamma", 2) + _part(row, "gamma_seeds"),
+            _spread(row, "regret_at_peak", 2) + _part(row, "regret_seeds"),
+            _spread(row, "hypervolume", 2),
         )
         for row in scores.to_dict("records")
     ]
@@ -145,7 +143,10 @@ def show_scores(scores: pd.DataFrame) -> TextTable:
     return TextTable(
         name="scores",
         title="Scores",
-        header=("method", "proxy", "noise", "seeds", *(title for title, _, _ in columns)),
+        header=(
+            *("method", "proxy", "noise", "seeds", "gold at peak", "KL at peak", "gold at end"),
+            *("KL at end", "γ", "regret at peak", "hypervolume"),
+        ),
         rows=tuple(rows),
         words=3,
         note="Means over seeds with 95 % t intervals. Gold in SDs of the initial policy, KL in "
@@ -160,6 +161,7 @@ def show_scores(scores: pd.DataFrame) -> TextTable:
 
 def show_fits(fits: pd.DataFrame) -> TextTable:
     """Fits of every group and form for readers."""
+    several = fits["task"].nunique() > 1
     rows = []
     for row in fits.to_dict("records"):
         peak = MISSING
@@ -169,7 +171,7 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
             peak = str(row["peak"])
         rows.append(
             (
-                *_names(row),
+                *_names(row, several),
                 str(row["formula"]),
                 _seeds(row),
                 _spread(row, "a", 2),
@@ -202,6 +204,8 @@ def show_contrasts(results: Results) -> TextTable:
     rows = []
     for run in results.runs:
         method = ", ".join(sorted(set(run.points["method"])))
+        if len(results.tasks) > 1:
+            method = f"{', '.join(sorted(set(run.points['task'])))}: {method}"
         for row in run.contrasts.to_dict("records"):
             size = (show_number(row[name], 0) for name in ("proxy_width", "comparisons"))
             rows.append(
@@ -241,8 +245,14 @@ def show_contrasts(results: Results) -> TextTable:
 
 def show_gaps(groups: Sequence[Group]) -> TextTable:
     """Everything that is missing from the curves."""
+    several = len({group.task for group in groups}) > 1
     rows = [
-        (group.method, group.proxy, group.noise, note)
+        (
+            f"{group.task}: {group.method}" if several else group.method,
+            group.proxy,
+            group.noise,
+            note,
+        )
         for group in groups
         for note in describe_group(group)
         if note != "exploratory"
@@ -319,8 +329,14 @@ def _spread(row: dict[Any, Any], name: str, digits: int) -> str:
     return middle if low == MISSING else f"{middle} [{low}, {high}]"
 
 
-def _names(row: dict[Any, Any]) -> tuple[str, str, str]:
-    return str(row["method"]), str(row["proxy"]), str(row["noise"])
+def _names(row: dict[Any, Any], several_tasks: bool) -> tuple[str, str, str]:
+    method = f"{row['task']}: {row['method']}" if several_tasks else str(row["method"])
+    return method, str(row["proxy"]), str(row["noise"])
+
+
+def _part(row: dict[Any, Any], name: str) -> str:
+    """How many seeds a mean is over, where it is not all that were measured."""
+    return f" ({row[name]} of {row['seeds']})" if 0 < row[name] < row["seeds"] else ""
 
 
 def _seeds(row: dict[Any, Any]) -> str:

@@ -2,10 +2,12 @@
 
 CSS = """\
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #5d646d; --line: #d9dde2;
-  --paper: #ffffff; --card: #f5f6f8; --accent: #0062a0; --warn: #a34100; }
+  --paper: #ffffff; --card: #f5f6f8; --accent: #0062a0; --warn: #a34100;
+  --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #e69f00; --c5: #56b4e9; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e8eb; --soft: #a0a7b0; --line: #3a3f46; --paper: #16181b; --card: #1f2226;
-    --accent: #6db8ec; --warn: #f0a05a; } }
+    --accent: #6db8ec; --warn: #f0a05a;
+    --c0: #3d9be0; --c1: #f07f2e; --c2: #1fbf92; --c3: #dd93bb; --c4: #f0b429; --c5: #8fd0f5; } }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink);
@@ -35,9 +37,11 @@ th { border-bottom: 1px solid var(--ink); font-weight: 600; white-space: normal;
   vertical-align: bottom; }
 td { border-bottom: 1px solid var(--line); }
 th.n, td.n { text-align: right; padding: .3rem .45rem .3rem .45rem; }
+th.n + th:not(.n), td.n + td:not(.n) { padding-left: .9rem; }
+article .note { margin: .6rem 0 0; }
 td:last-child:not(.n) { white-space: normal; min-width: 12rem; }
 figure { margin: 0 0 2rem; }
-svg { display: block; width: 100%; min-width: min(var(--width), 620px); max-width: var(--width);
+svg { display: block; width: 100%; min-width: calc(var(--width) * .72); max-width: var(--width);
   height: auto; color: var(--ink); stroke-linejoin: round; }
 svg text { font-family: "DejaVu Sans", Verdana, system-ui, sans-serif; fill: currentColor; }
 details { border-top: 1px solid var(--line); padding: .5rem 0; }

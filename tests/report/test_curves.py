@@ -1,0 +1,108 @@
+"""Means over seeds: read inside each seed's range only, missing where a seed did not get."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from overopt.report.curves import Group, curve_table, estimator_name, group_points, noise_order
+from overopt.report.results import add_labels, check_points
+from overopt.schema import POINT_COLUMNS
+
+Row = dict[str, object]
+
+
+def point(seed: int, target: float | None, kl: float, gold: float, **more: object) -> Row:
+    row: Row = {
+        "task": "t", "method": "m", "proxy": "p", "noise": "0", "seed": seed, "engine": "native",
+        "along": "step", "kl_target_nats": target, "kl_nats": kl, "gold_mean": gold,
+        "proxy_mean": 2 * gold, "kl_estimator": "rb", "status": "ok",
+    }  # fmt: skip
+    return row | more
+
+
+def grouped(rows: list[Row]) -> Group:
+    points = check_points(pd.DataFrame(rows, columns=list(POINT_COLUMNS)), "the points")
+    groups = group_points(add_labels(points))
+    assert len(groups) == 1
+    return groups[0]
+
+
+def test_a_budget_is_read_at_the_lowest_kl_that_a_seed_achieved() -> None:
+    group = grouped(
+        [
+            point(0, None, 0.0, 0.0),
+            point(0, 4.0, 4.0, 1.0),
+            point(1, None, 0.0, 0.0),
+            point(1, 4.0, 9.0, 3.0),  # at KL 4, d = 2 of 3: gold 2
+        ]
+    )
+    start, reached = group.mean_curve("gold")
+    assert start.score.mean == 0.0
+    assert (reached.kl_target_nats, reached.kl_nats) == (4.0, 4.0)
+    assert reached.score.mean == pytest.approx(1.5)
+    # t interval of (1, 2): 1.5 +- 12.7062 * 0.5
+    assert reached.score.high == pytest.approx(1.5 + 12.706204736 * 0.5)
+    assert group.exploratory
+
+
+def test_a_seed_that_stops_early_is_missing_beyond_its_last_point() -> None:
+    group = grouped(
+        [
+            point(0, None, 0.0, 0.0),
+            point(0, 1.0, 1.0, 1.0),
+            point(0, 4.0, 4.0, 5.0),
+            point(1, None, 0.0, 0.0),
+            point(1, 1.0, 1.0, 3.0),
+            point(1, 4.0, 0.0, 0.0, kl_nats=None, gold_mean=None, proxy_mean=None,
+                  status="unreached"),
+        ]
+    )  # fmt: skip
+    means = group.mean_curve("gold")
+    assert [mean.score.n for mean in means] == [2, 2, 1]
+    assert means[2].score.mean == 5.0
+    assert means[2].score.low is None
+    assert [(one.kl_target_nats, one.n_seeds) for one in group.unreached] == [(4.0, 1)]
+
+
+def test_a_failed_cell_is_counted_and_has_no_curve() -> None:
+    empty = {"kl_nats": None, "gold_mean": None, "proxy_mean": None, "status": "failed"}
+    group = grouped(
+        [point(0, None, 0.0, 0.0), point(0, 1.0, 1.0, 1.0), point(1, None, 0, 0, **empty)]
+    )
+    assert group.n_seeds == 2
+    assert [curve.seed for curve in group.seeds] == [0]
+    assert [(one.seed, one.whole) for one in group.failures] == [(1, True)]
+    table = curve_table([group])
+    assert table["seeds"].tolist() == [1, 1, 1, 1]
+    assert table["seeds_run"].tolist() == [2, 2, 2, 2]
+    assert table["low"].isna().all()
+
+
+def test_proxies_that_were_not_measured_are_missing() -> None:
+    group = grouped(
+        [
+            point(0, None, 0.0, 0.0),
+            point(0, 1.0, 1.0, 1.0),
+            point(0, 4.0, 4.0, 2.0, proxy_mean=None),
+        ]
+    )
+    assert [mean.kl_nats for mean in group.mean_curve("proxy")] == [0.0, 1.0]
+    assert [mean.kl_nats for mean in group.mean_curve("gold")] == [0.0, 1.0, 4.0]
+
+
+def test_a_negative_kl_estimate_is_left_out_and_counted() -> None:
+    group = grouped([point(0, None, 0.0, 0.0), point(0, 0.1, -0.01, 0.3), point(0, 1.0, 1.0, 1.0)])
+    assert group.n_negative == 1
+    assert np.array_equal(group.seeds[0].kl_nats_K, [0.0, 1.0])
+
+
+def test_noise_levels_are_ordered_by_kind_and_amount() -> None:
+    labels = ["random:0.5", "0.25", "bt:1", "0", "0.1"]
+    assert sorted(labels, key=noise_order) == ["0", "0.1", "0.25", "bt:1", "random:0.5"]
+
+
+def test_estimators_are_named_in_words() -> None:
+    assert estimator_name("pool+rb") == "pool estimate / Rao-Blackwellised"
+    assert estimator_name("k9") == "k9"

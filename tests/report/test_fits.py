@@ -1,0 +1,95 @@
+"""Fits and scores of groups drawn from known laws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from overopt.report.curves import group_points
+from overopt.report.fits import fit_group, fit_table
+from overopt.report.results import Results, add_labels, check_points, read_results
+from overopt.report.scoring import score_table, task_yardstick
+from overopt.schema import POINT_COLUMNS
+from overopt.stats.forms import Form
+
+
+def exact_points(seeds: int = 5, upto_nats: float = 25.0) -> pd.DataFrame:
+    """Gold d (2 - (0.4 + seed / 100) d) exactly, proxy d, at nine KLs."""
+    rows = [
+        {
+            "task": "t", "method": "m", "proxy": "p", "noise": "0", "seed": seed,
+            "kl_target_nats": d * d or None, "kl_nats": d * d, "kl_estimator": "rb",
+            "gold_mean": d * (2.0 - (0.4 + seed / 100) * d), "proxy_mean": 2.0 * d, "status": "ok",
+        }
+        for seed in range(seeds)
+        for d in np.linspace(0.0, np.sqrt(upto_nats), 10).tolist()
+    ]  # fmt: skip
+    return add_labels(check_points(pd.DataFrame(rows, columns=list(POINT_COLUMNS)), "points"))
+
+
+def test_a_known_law_is_recovered_and_preferred() -> None:
+    (group,) = group_points(exact_points())
+    table = fit_table(fit_group(group)).set_index("form")
+    assert len(table) == len(Form)
+    bon = table.loc["bon"]
+    assert bon["a"] == pytest.approx(2.0)
+    assert bon["b"] == pytest.approx(0.42)
+    peaks = [2.0 / (2 * (0.4 + seed / 100)) for seed in range(5)]
+    assert bon["peak_d"] == pytest.approx(np.mean(peaks))
+    assert bon["peak_d_low"] < bon["peak_d"] < bon["peak_d_high"]
+    assert bon["peak_seeds"] == 5
+    assert bon["holdout_rmse"] < 1e-9 < table.loc["rl", "holdout_rmse"]
+    assert table.loc["rl", "rmse"] > 0.01
+
+
+def test_a_peak_out_of_range_is_said_and_not_extrapolated() -> None:
+    (group,) = group_points(exact_points(upto_nats=2.0))
+    bon = fit_table(fit_group(group, [Form.BON])).iloc[0]
+    assert bon["peak"] == "no peak in range"
+    assert bon["peak_seeds"] == 0
+    assert pd.isna(bon["peak_d"])
+
+
+def test_too_few_points_give_no_fit_and_a_reason() -> None:
+    points = exact_points()
+    (group,) = group_points(points[points["kl_nats"] < 1.3])  # initial policy and two points
+    rows = fit_table(fit_group(group))
+    assert rows["a"].isna().all()
+    assert set(rows["note"]) == {"no seed has enough points"}
+
+
+def test_delta_aicc_is_zero_for_the_best_form_of_each_group(run_root: Path) -> None:
+    groups = group_points(read_results([run_root]).points)
+    table = fit_table([one for group in groups for one in fit_group(group)])
+    best = table.groupby(["method", "proxy", "noise"])["delta_aicc"].min()
+    assert (best == 0.0).all()
+    two = table[table["form"].isin(["bon", "rl"])]
+    preferred = two.loc[two.groupby(["method", "proxy", "noise"])["aicc"].idxmin()]
+    assert set(preferred[preferred["method"] == "ipo"]["form"]) == {"rl"}
+
+
+def test_scores_know_the_oracle_and_the_missing_seed(run_root: Path) -> None:
+    results = read_results([run_root])
+    table = score_table(
+        group_points(results.points), {"reviews": task_yardstick(results, "reviews")}
+    )
+    row = table.set_index(["method", "proxy", "noise"]).loc[("ipo", "single", "0.25")]
+    assert (row["seeds"], row["seeds_run"], row["failed_seeds"]) == (4, 5, 1)
+    assert bool(row["exploratory"])
+    assert 0.0 < row["hypervolume"] < 1.0
+    assert row["hypervolume_kl_max_nats"] == 32.0
+    assert row["gold_at_end"] < row["gold_at_peak"]
+    bon = table[table["method"] == "bon"]
+    assert set(bon["gamma_form"]) == {"bon"}
+
+
+def test_without_an_oracle_regret_and_hypervolume_are_missing() -> None:
+    points = exact_points()
+    results = Results(runs=(), points=points)
+    row = score_table(group_points(points), {"t": task_yardstick(results, "t")}).iloc[0]
+    assert pd.isna(row["hypervolume"])
+    assert pd.isna(row["regret_at_peak"])
+    assert row["gold_at_end"] == pytest.approx(5.0 * (2.0 - 0.42 * 5.0))

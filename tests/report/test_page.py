@@ -1,0 +1,178 @@
+"""The page: well formed, self-contained, escaped; the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from tests.report.synthetic import Cell, write_runs
+
+from overopt.report import write_report
+
+EVIL = "<script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\"'&"
+VOID = {"meta", "br", "img", "link", "input"}
+
+
+class Checker(HTMLParser):
+    """Collects tags, attributes and text, and checks that elements nest."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def check(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    checker.close()
+    assert checker.open == []
+    return checker
+
+
+def test_every_file_is_written(report: list[Path]) -> None:
+    assert report[0].name == "report.html"
+    names = {path.name for path in report}
+    assert {"curves.csv", "fits.csv", "scores.csv", "scores.tex", "fits.tex"} < names
+    for stem in (
+        "gold_d",
+        "gold_kl",
+        "gap",
+        "fits_1",
+        "fits_2",
+        "residuals",
+        "front",
+        "estimators",
+    ):
+        assert {f"{stem}.png", f"{stem}.pdf"} < names
+    assert all(path.stat().st_size > 500 for path in report)
+
+
+def test_the_page_parses_and_asks_for_nothing(report: list[Path]) -> None:
+    page = report[0].read_text()
+    checker = check(page)
+    assert not checker.tags & {"script", "img", "link", "iframe", "object", "use-external"}
+    for name, value in checker.attributes:
+        assert not name.startswith("on")
+        assert "http" not in value and "//" not in value
+        if name in ("href", "src", "xlink:href"):
+            assert value.startswith("#")
+    ids = [value for name, value in checker.attributes if name == "id"]
+    links = {value[1:] for name, value in checker.attributes if name == "href"}
+    assert len(ids) == len(set(ids))
+    assert links <= set(ids)
+    assert "@import" not in page and "url(h" not in page
+
+
+def test_the_page_says_what_was_run_and_what_is_missing(report: list[Path]) -> None:
+    text = " ".join(check(report[0].read_text()).text)
+    for words in (
+        "bench run --method ipo --kl-grid",
+        "0123456789abcdef0123456789abcdef01234567 with uncommitted changes",
+        "failed: seed 3",
+        "8, 16, 32 nats out of reach",
+        "rises, then falls",
+        "the luggage felt really really superb",
+        "7.2 min",
+        "Exploratory: fewer than 5 seeds",
+    ):
+        assert words in text
+
+
+def test_everything_from_results_is_escaped(tmp_path: Path) -> None:
+    (run,) = write_runs(
+        tmp_path / "in", methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1)
+    )
+    items = json.loads((run / "excerpts.json").read_text())
+    items[0] |= {"prompt": EVIL, "initial": EVIL, "hacked": EVIL}
+    (run / "excerpts.json").write_text(json.dumps(items))
+    record = json.loads((run / "run.json").read_text())
+    record |= {"arguments": ["bench", EVIL], "machine": EVIL, "commit": EVIL, EVIL: EVIL}
+    (run / "run.json").write_text(json.dumps(record))
+    points = (run / "points.csv").read_text().replace("reviews,dpo,", 'reviews,"<i>d&po",')
+    (run / "points.csv").write_text(points)
+    page = write_report([run], tmp_path / "out")[0].read_text()
+    checker = check(page)
+    assert not checker.tags & {"script", "img", "i"}
+    assert all(not name.startswith("on") for name, _ in checker.attributes)
+    text = " ".join(checker.text)
+    assert text.count(EVIL) >= 5
+    assert "<i>d&po" in text
+
+
+@pytest.mark.parametrize(("method", "seeds"), [("dpo", (0,)), ("bon", (3, 4))])
+def test_one_seed_or_one_method_is_enough(
+    tmp_path: Path, method: str, seeds: tuple[int, ...]
+) -> None:
+    write_runs(tmp_path, methods=(method,), proxies=("single",), noises=("0",), seeds=seeds)
+    page = write_report([tmp_path], tmp_path / "out")[0].read_text()
+    assert f"{len(seeds)}/{len(seeds)}" in page
+    assert "exploratory" in page
+
+
+def test_a_run_in_which_everything_failed_is_still_reported(tmp_path: Path) -> None:
+    cells = tuple(Cell("dpo", "single", "0", seed) for seed in (0, 1))
+    (run,) = write_runs(
+        tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1), failed=cells
+    )
+    for name in ("excerpts.json", "contrasts.csv", "front.csv"):
+        (run / name).unlink()
+    text = write_report([run], tmp_path / "out")[0].read_text()
+    assert "failed: seed 0, 1" in text
+
+
+def test_two_tasks_have_a_folder_each(tmp_path: Path) -> None:
+    for task in ("reviews", "sums/../x"):
+        folders = write_runs(
+            tmp_path / task.replace("/", "_"), methods=("bon",), proxies=("single",),
+            noises=("0",), seeds=(0,), task=task.replace("/", "_"),
+        )  # fmt: skip
+        points = (folders[0] / "points.csv").read_text()
+        (folders[0] / "points.csv").write_text(points.replace(task.replace("/", "_"), task))
+    out = tmp_path / "out"
+    written = write_report([tmp_path], out)
+    assert (out / "reviews" / "gold_d.png") in written
+    assert (out / "sums____x" / "gold_d.png") in written
+
+
+def test_the_same_results_give_the_same_bytes_in_another_process(
+    run_root: Path, report: list[Path], tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from pathlib import Path; from overopt.report import write_report; "
+        "write_report([Path(sys.argv[1])], Path(sys.argv[2])); "
+        "assert not {'torch', 'transformers', 'overopt.methods'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(run_root), str(tmp_path)], check=True)
+    for path in report:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_importing_the_report_loads_neither_torch_nor_matplotlib() -> None:
+    code = (
+        "import sys, overopt.report; "
+        "assert not {'torch', 'matplotlib', 'pandas', 'rich'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,154 @@
+"""Reading: what is stored is read exactly, and anything doubtful is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.report.synthetic import write_runs
+
+from overopt.errors import UserError
+from overopt.report.results import check_points, find_runs, read_results
+from overopt.schema import POINT_COLUMNS
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """One small run folder that a test may damage."""
+    return write_runs(
+        tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0,), failed=()
+    )[0]
+
+
+def edit_points(run: Path, column: str, row: int, value: str) -> None:
+    table = pd.read_csv(run / "points.csv", dtype=str, keep_default_na=False)
+    table.loc[row, column] = value
+    table.to_csv(run / "points.csv", index=False)
+
+
+def test_values_survive_reading(run: Path) -> None:
+    edit_points(run, "gold_mean", 1, "0.12345678901234567")
+    points = read_results([run]).points
+    assert points["gold_mean"].iloc[1] == 0.12345678901234567
+    assert points["noise"].tolist() == ["0"] * len(points)
+    assert points["kl_exact_nats"].isna().all()
+    assert points["method_label"].iloc[0] == "dpo"
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "inf", "-Infinity", "much"])
+def test_what_is_not_a_number_is_refused(run: Path, text: str) -> None:
+    edit_points(run, "gold_mean", 2, text)
+    with pytest.raises(UserError, match=r"points\.csv, data row 3 has gold_mean"):
+        read_results([run])
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "said"),
+    [
+        ("gold_mean", 2, "", "is ok but has no gold_mean"),
+        ("kl_nats", 2, "", "is ok but has no kl_nats"),
+        ("kl_estimator", 2, "", "names no kl_estimator"),
+        ("status", 2, "fine", "has status 'fine'"),
+        ("status", 2, "unreached", "is unreached but has kl_nats"),
+        ("seed", 2, "1.5", "must be a whole number"),
+        ("seed", 2, "", "has no seed"),
+        ("proxy", 2, "", "has no proxy"),
+    ],
+)
+def test_rows_that_break_their_status_are_refused(
+    run: Path, column: str, row: int, value: str, said: str
+) -> None:
+    edit_points(run, column, row, value)
+    with pytest.raises(UserError, match=said):
+        read_results([run])
+
+
+def test_missing_and_unknown_columns_are_named(run: Path) -> None:
+    table = pd.read_csv(run / "points.csv", dtype=str, keep_default_na=False)
+    table.rename(columns={"gold_mean": "golden"}).to_csv(run / "points.csv", index=False)
+    with pytest.raises(UserError, match="lacks gold_mean and has the unknown golden"):
+        read_results([run])
+
+
+def test_files_that_are_damaged_are_refused(run: Path) -> None:
+    original = (run / "points.csv").read_text()
+    (run / "points.csv").write_text(original + "reviews,dpo\n")
+    with pytest.raises(UserError, match="2 cells where the header has"):
+        read_results([run])
+    (run / "points.csv").write_bytes(original.encode() + b"\xff\xfe")
+    with pytest.raises(UserError, match="damaged"):
+        read_results([run])
+    (run / "points.csv").unlink()
+    with pytest.raises(UserError, match=r"points\.csv is missing"):
+        read_results([run])
+
+
+@pytest.mark.parametrize(
+    "text", ['{"wall_s": NaN}', '{"a": 1, "a": 2}', '{"wall_s": 1', "[1]", "[" * 100000]
+)
+def test_a_record_that_is_not_json_is_refused(run: Path, text: str) -> None:
+    (run / "run.json").write_text(text)
+    with pytest.raises(UserError, match=r"run\.json"):
+        read_results([run])
+
+
+def test_optional_files_are_checked_when_they_are_there(run: Path) -> None:
+    for name in ("excerpts.json", "contrasts.csv", "front.csv"):
+        (run / name).rename(run / f"kept-{name}")
+    bare = read_results([run])
+    assert bare.runs[0].excerpts == ()
+    assert bare.front("reviews").empty
+    (run / "front.csv").write_text("kl_nats,gold,ess\n1.0,nan,\n")
+    with pytest.raises(UserError, match=r"front\.csv, data row 1 has gold = nan"):
+        read_results([run])
+    (run / "front.csv").write_text("kl_nats,gold,ess\n1.0,0.5,\n")
+    assert read_results([run]).front("reviews")["gold"].tolist() == [0.5]
+    (run / "contrasts.csv").write_text("proxy,noise\nsingle,0\n")
+    with pytest.raises(UserError, match=r"contrasts\.csv lacks"):
+        read_results([run])
+    (run / "contrasts.csv").unlink()
+    (run / "excerpts.json").write_text(json.dumps([{"prompt": "a"}]))
+    with pytest.raises(UserError, match="excerpt 1 lacks"):
+        read_results([run])
+
+
+def test_runs_are_found_below_a_parent_and_once(run: Path, tmp_path: Path) -> None:
+    assert find_runs([tmp_path, run]) == [run.resolve()]
+    with pytest.raises(UserError, match="holds no run"):
+        find_runs([_empty(tmp_path)])
+    with pytest.raises(UserError, match="is not a folder"):
+        find_runs([tmp_path / "nowhere"])
+
+
+def _empty(tmp_path: Path) -> Path:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+def test_a_copy_of_a_run_counts_once_and_a_contradiction_is_refused(run: Path) -> None:
+    copy = run.with_name("step-copy")
+    shutil.copytree(run, copy)
+    alone = read_results([run]).points
+    both = read_results([run, copy]).points
+    assert len(both) == len(alone)
+    edit_points(copy, "gold_mean", 3, "9.0")
+    with pytest.raises(UserError, match="both hold the cell"):
+        read_results([run, copy])
+
+
+def test_labels_name_only_what_differs(run: Path) -> None:
+    table = pd.read_csv(run / "points.csv", dtype=str, keep_default_na=False)
+    wider = table.assign(proxy_width="64")
+    merged = pd.concat([table, wider])
+    merged.to_csv(run / "points.csv", index=False)
+    labels = set(read_results([run]).points["proxy_label"])
+    assert labels == {"single, width 32", "single, width 64"}
+
+
+def test_an_empty_table_is_refused() -> None:
+    with pytest.raises(UserError, match="holds no points"):
+        check_points(pd.DataFrame(columns=list(POINT_COLUMNS)), "the points")

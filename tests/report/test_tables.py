@@ -1,0 +1,102 @@
+"""Tables: the words of a small one are fixed, missing is a dash, LaTeX and rich are escaped."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from overopt.report import run_table
+from overopt.report.curves import group_points
+from overopt.report.results import read_results
+from overopt.report.tables import (
+    TextTable,
+    escape_latex,
+    show_contrasts,
+    show_gaps,
+    show_number,
+    summarise,
+    write_latex,
+)
+from overopt.schema import POINT_COLUMNS
+
+GOLDEN = Path(__file__).parent / "golden_run_table.txt"
+
+
+def small_points() -> pd.DataFrame:
+    """Two curves: one of three seeds with a missed budget, one that failed."""
+    rows: list[dict[str, object]] = []
+    for seed, gold in enumerate((1.0, 1.2, 1.4)):
+        cell = {"task": "t", "method": "dpo", "proxy": "single", "noise": "0.25", "seed": seed}
+        ok = {"status": "ok", "kl_estimator": "rb"}
+        rows += [
+            cell | ok | {"kl_nats": 0.0, "gold_mean": 0.0, "proxy_mean": 0.0},
+            cell | ok | {"kl_target_nats": 4.0, "kl_nats": 4.0, "gold_mean": gold,
+                         "proxy_mean": 2.0},
+            cell | ok | {"kl_target_nats": 9.0, "kl_nats": 9.0, "gold_mean": gold - 1.5,
+                         "proxy_mean": 2.5},
+            cell | {"status": "unreached", "kl_target_nats": 16.0},
+        ]  # fmt: skip
+    rows.append(
+        {"task": "t", "method": "[red]ppo", "proxy": "uwo", "noise": "0", "seed": 0,
+         "status": "failed"}
+    )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(POINT_COLUMNS))
+
+
+def test_the_run_table_reads_as_the_golden_file_says() -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(run_table(small_points()))
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert "\n".join(lines).strip() == GOLDEN.read_text().strip()
+
+
+def test_the_run_table_takes_points_as_read(run_root: Path) -> None:
+    points = read_results([run_root]).points
+    assert run_table(points).row_count == 8
+    assert run_table(points.drop(columns=["run", "method_label", "proxy_label"])).row_count == 8
+
+
+def test_everything_missing_is_listed(run_root: Path) -> None:
+    groups = group_points(read_results([run_root]).points)
+    rows = {row[:3]: row[3] for row in show_gaps(groups).rows}
+    assert rows["bon", "single", "0"] == "8, 16, 32 nats out of reach"
+    assert rows["ipo", "wco", "0.25"] == "16, 32 nats out of reach"
+    notes = [row[3] for row in show_gaps(groups).rows if row[:3] == ("ipo", "single", "0.25")]
+    assert notes == ["32 nats missed by some seeds", "failed: seed 3"]
+
+
+def test_the_task_is_named_where_there_are_several() -> None:
+    points = small_points()
+    two = pd.concat([points, points.assign(task="u")])
+    assert (
+        summarise(group_points(two.assign(method_label=two["method"], proxy_label=""))).header[0]
+        == "task"
+    )
+
+
+def test_verdicts_are_put_in_words(run_root: Path) -> None:
+    table = show_contrasts(read_results([run_root]))
+    verdicts = {row[:3]: row[4] for row in table.rows}
+    assert verdicts["bon", "single", "0"] == "rises, then falls"
+    assert verdicts["ipo", "wco", "0.25"] == "rises, no fall shown"
+    fall = table.header.index("fall, over seeds")
+    assert table.rows[0][fall] == "−0.60 [−0.90, −0.30]"
+
+
+def test_numbers_have_a_true_minus_and_missing_is_a_dash() -> None:
+    assert show_number(-1.234, 2) == "−1.23"
+    assert show_number(-0.001, 2) == "0.00"
+    assert show_number(None, 2) == show_number(float("nan"), 2) == "–"
+
+
+def test_latex_is_escaped(tmp_path: Path) -> None:
+    assert escape_latex("a_b & 5 % \\input{x}") == r"a\_b \& 5 \% \textbackslash{}input\{x\}"
+    table = TextTable("x", "Title", ("name", "value"), (("a_1", "−0.5"), ("$2", "3")), words=1)
+    text = write_latex(table, tmp_path / "x.tex").read_text()
+    assert "\\begin{longtable}{lr}" in text
+    assert "a\\_1 & $-$0.5 \\\\" in text
+    assert "\\$2 & 3 \\\\" in text
+    assert text.count("\\toprule") == text.count("\\bottomrule") == 1

@@ -87,6 +87,7 @@ class Receipt:
         host: machine's name.
         finished_unix_s: when it ended, seconds since 1970.
         versions: library -> version.
+        kind: what else is expected to cost the same.
     """
 
     stage: str
@@ -99,6 +100,7 @@ class Receipt:
     host: str
     finished_unix_s: float
     versions: Mapping[str, str]
+    kind: str = ""
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

@@ -7,9 +7,13 @@ one key and is built once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
 
+from overopt.errors import UserError
 from overopt.run.graph import Node, node
 from overopt.spec import (
     GoldSpec,
@@ -19,6 +23,8 @@ from overopt.spec import (
     RunSpec,
     TaskSpec,
 )
+
+Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,35 @@ def resize(task: TaskSpec, proxy_width: int, comparisons: int) -> TaskSpec:
     return task.model_copy(update={"proxy": proxy})
 
 
+def without_place(spec: Declared) -> Declared:
+    """The specification with a user's own file named, but not placed: ``mine.py``.
+
+    Keys and records must not depend on where a file lies; its code counts through the code
+    version, and ``stages.own_file.locate_own`` finds it again.
+    """
+    return spec.model_copy(update={"source": file_name(spec.source)})
+
+
+def file_name(source: str) -> str:
+    """The name of a user's own file; the dotted name of a shipped module stays as it is."""
+    return Path(source).name if source.endswith(".py") else source
+
+
 class Graph:
-    """Nodes of a cell, from the initial policy to its points."""
+    """Nodes of a cell, from the initial policy to its points; each is made once.
+
+    Raises:
+        UserError: the method and the proxy system are different files of the same name.
+    """
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
         self._world = cell.task.world.to_json()
         self._world_code = (f"overopt.worlds.{cell.task.world.kind}",)
+        self._proxies: dict[int, Node] = {}
+        one, other = cell.method.source, cell.proxy.source
+        if one != other and file_name(one) == file_name(other):
+            raise UserError(f"{one} and {other} have the same name; rename one of them.")
 
     def _node(
         self,
@@ -80,20 +108,24 @@ class Graph:
             inputs,
             label=label,
             extra_code=self._world_code + code,
+            kind=f"{self.cell.task.name}: {_kind(label)}",
         )
 
+    @cached_property
     def initial(self) -> Node:
         """The initial policy of the task's world."""
         task = self.cell.task
         params = {"policy": task.policy.to_json(), "seed": task.world.seed}
         return self._node("initial", params, {}, "initial policy")
 
+    @cached_property
     def gold(self) -> Node:
         """The gold."""
         gold = self.cell.gold
         params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
-        return self._node("gold", params, {"initial": self.initial()}, f"gold {gold.name}")
+        return self._node("gold", params, {"initial": self.initial}, f"gold {gold.name}")
 
+    @cached_property
     def pool(self) -> Node:
         """The initial policy's responses to the held-out prompts."""
         task = self.cell.task
@@ -101,9 +133,10 @@ class Graph:
             "samples_per_prompt": task.evaluation.pool_samples_per_prompt,
             "seed": task.world.seed,
         }
-        inputs = {"initial": self.initial(), "gold": self.gold()}
+        inputs = {"initial": self.initial, "gold": self.gold}
         return self._node("pool", params, inputs, "pool of the initial policy")
 
+    @cached_property
     def pairs(self) -> Node:
         """Unlabelled pairs of this seed."""
         proxy, seed = self.cell.task.proxy, self.cell.seed
@@ -112,21 +145,27 @@ class Graph:
             "calibration_samples": proxy.calibration_samples,
             "seed": seed,
         }
-        return self._node("pairs", params, {"initial": self.initial()}, f"pairs, seed {seed}")
+        return self._node("pairs", params, {"initial": self.initial}, f"pairs, seed {seed}")
 
+    @cached_property
     def labels(self) -> Node:
         """Preference data of this seed and noise."""
         noise, seed = self.cell.noise, self.cell.seed
-        inputs = {"pairs": self.pairs(), "gold": self.gold(), "pool": self.pool()}
+        inputs = {"pairs": self.pairs, "gold": self.gold, "pool": self.pool}
         params = {"noise": noise.to_json(), "seed": seed}
         return self._node("labels", params, inputs, f"labels, noise {noise.label}, seed {seed}")
 
     def proxy(self, member: int) -> Node:
         """One proxy model of this seed and noise."""
+        if member not in self._proxies:
+            self._proxies[member] = self._proxy(member)
+        return self._proxies[member]
+
+    def _proxy(self, member: int) -> Node:
         cell = self.cell
         params = {"proxy": cell.task.proxy.to_json(), "seed": cell.seed, "member": member}
         label = f"proxy {member}, noise {cell.noise.label}, seed {cell.seed}"
-        return self._node("proxy", params, {"labels": self.labels(), "pairs": self.pairs()}, label)
+        return self._node("proxy", params, {"labels": self.labels}, label)
 
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
@@ -134,24 +173,31 @@ class Graph:
         label = f"proxy {member} on {role}, noise {self.cell.noise.label}, seed {self.cell.seed}"
         return self._node("score", {}, inputs, label)
 
+    def _scored_pool(self) -> dict[str, Node]:
+        """The pool and every member's scores on it, by role."""
+        inputs = {"pool": self.pool}
+        for member in range(self.cell.proxy.members):
+            inputs[f"score.pool.{member}"] = self.score(member, self.pool, "the pool")
+        return inputs
+
     def optimise(self, knob_value: float | None, kl_grid_nats: tuple[float, ...]) -> Node:
         """The method's run, with its knob at a value (None: as configured)."""
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method, knob_value)
         settings = task.pairs if method.family == "pairs" else task.rollout
         params = {
-            "method": method.to_json(),
+            "method": without_place(method).to_json(),
             "settings": settings.to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.seed,
         }
-        inputs = {"initial": self.initial()}
+        inputs = {"initial": self.initial}
         code: tuple[str, ...] = (method.source,)
         label = f"{method.name}, noise {cell.noise.label}, seed {cell.seed}"
         if method.family == "pairs":
-            inputs["labels"] = self.labels()
+            inputs["labels"] = self.labels
         else:
-            params["system"] = cell.proxy.to_json()
+            params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source,)
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
             for member in range(cell.proxy.members):
@@ -167,7 +213,7 @@ class Graph:
             "samples_per_prompt": task.evaluation.samples_per_prompt,
             "seed": self.cell.seed,
         }
-        inputs = {"optimise": optimised, "initial": self.initial(), "gold": self.gold()}
+        inputs = {"optimise": optimised, "initial": self.initial, "gold": self.gold}
         return self._node("evaluate", params, inputs, f"evaluation of {optimised.label}")
 
     def along_step(self, kl_grid_nats: tuple[float, ...]) -> Node:
@@ -179,43 +225,43 @@ class Graph:
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task."""
-        inputs = {"pool": self.pool(), "initial": self.initial(), "gold": self.gold()}
+        inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
         params = {"kl_grid_nats": list(kl_grid_nats)}
         return self._node("front", params, inputs, "oracle front")
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
         proxy = self.cell.proxy
-        inputs = {"pool": self.pool()}
-        for member in range(proxy.members):
-            inputs[f"score.pool.{member}"] = self.score(member, self.pool(), "the pool")
+        inputs = self._scored_pool()
         for i, (evaluation, _) in enumerate(policies):
             inputs[f"evaluate.{i}"] = evaluation
             for member in range(proxy.members):
-                label = f"{evaluation.label}"
-                inputs[f"score.{i}.{member}"] = self.score(member, evaluation, label)
+                inputs[f"score.{i}.{member}"] = self.score(member, evaluation, evaluation.label)
         params = {
-            "system": proxy.to_json(),
+            "system": without_place(proxy).to_json(),
             "policies": [known for _, known in policies],
             "unreached_kl_nats": unreached,
+            "samples_per_prompt": self.cell.task.evaluation.samples_per_prompt,
         }
         return self._node("measure", params, inputs, self.cell.title, (proxy.source,))
 
     def select(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The points of a selection method, from the scored pool."""
         cell = self.cell
-        inputs = {"pool": self.pool()}
-        for member in range(cell.proxy.members):
-            inputs[f"score.pool.{member}"] = self.score(member, self.pool(), "the pool")
         params = {
-            "method": cell.method.to_json(),
-            "system": cell.proxy.to_json(),
+            "method": without_place(cell.method).to_json(),
+            "system": without_place(cell.proxy).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
             "seed": cell.seed,
         }
         code = (cell.method.source, cell.proxy.source)
-        return self._node("select", params, inputs, cell.title, code)
+        return self._node("select", params, self._scored_pool(), cell.title, code)
+
+
+def _kind(label: str) -> str:
+    """A label up to its noise and seed, without the number of the proxy."""
+    return re.sub(r"proxy \d+", "proxy", re.split(r",? noise |,? seed ", label)[0])
 
 
 def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,12 +17,15 @@ from overopt.stats.intervals import paired_rise_fall
 
 Floats = npt.NDArray[np.float64]
 
+_PROMPTS_MIN = 4
+"""A peak is chosen on one half of the prompts and tested on the other; each needs two."""
+
 
 def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
     """One row per (proxy, noise, proxy width, comparisons): peak, rise and fall, verdicts.
 
     Groups in which a seed failed, or in which no budget was reached by all seeds, have no test
-    and no row.
+    and no row; nor has a task with fewer than 4 held-out prompts.
     """
     groups: dict[tuple[str, str, int, int], list[Found]] = {}
     for one in found:
@@ -33,7 +37,7 @@ def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         if any(one.points is None for one in members):
             continue
         budgets, gold_SKB = _stack([_by_budget(one, store) for one in members])
-        if len(budgets) < 2:
+        if len(budgets) < 2 or gold_SKB.shape[2] < _PROMPTS_MIN:
             continue
         # Every world's held-out prompts are in random order; one fixed split serves all runs.
         test = paired_rise_fall(gold_SKB, np.random.default_rng(0))
@@ -44,7 +48,7 @@ def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
             "comparisons": comparisons,
             "seeds": test.n_seeds,
             "prompts": test.n_prompts,
-            "peak_kl_target_nats": float(np.median([budgets[k] for k in test.peaks])),
+            "peak_kl_target_nats": statistics.median_low([budgets[k] for k in test.peaks]),
             "last_kl_target_nats": budgets[test.last],
         }
         for name in ("rise", "fall"):
@@ -76,9 +80,7 @@ def _by_budget(one: Found, store: Store) -> dict[float, Floats]:
 
 
 def _stack(seeds: Sequence[dict[float, Floats]]) -> tuple[list[float], Floats]:
-    """All budgets met by any seed, and gold (S, K, B) with NaN where a seed has none."""
-    budgets = sorted({budget for one in seeds for budget in one})
-    prompts = len(seeds[0][0.0])
-    missing = np.full(prompts, np.nan)
-    gold_SKB = np.stack([np.stack([one.get(b, missing) for b in budgets]) for one in seeds])
+    """The budgets met by every seed, the initial policy (0) first, and gold (S, K, B) there."""
+    budgets = sorted(set[float].intersection(*(set(one) for one in seeds)))
+    gold_SKB = np.stack([np.stack([one[budget] for budget in budgets]) for one in seeds])
     return budgets, gold_SKB

@@ -7,14 +7,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overopt.errors import UserError
 from overopt.run.cells import Cell, Graph, cells_of
 from overopt.run.executor import ProcessExecutor
 from overopt.run.forecast import Costs
 from overopt.run.graph import Node
 from overopt.run.outcomes import Failure, Notice, Outcome
 from overopt.run.pursuit import Found, Pursuit, pursue
-from overopt.run.records import write_runs
+from overopt.run.records import check_writable, write_runs
 from overopt.run.scheduler import execute
 from overopt.run.store import Store
 from overopt.spec import RunSpec
@@ -52,6 +51,7 @@ def execute_run(
         KeyboardInterrupt: finished stages are kept.
     """
     started_s = time.monotonic()
+    check_writable(out)
     cells = cells_of(run)
     costs = Costs(store.root)
     # The front is a cell of its own, so that its failure leaves the others alone.
@@ -65,12 +65,11 @@ def execute_run(
             on_event,
             costs.wall_s,
         )
-    found = []
-    for result in results:
-        if result.value is None:
-            raise UserError(f"A cell ended with an error of its own: {result.error}")
-        found.append(result.value)
-    *cells_found, front_found = found
+    *cells_found, front_found = [
+        result.value or _broken(cell, result.error or "")
+        for cell, result in zip([*cells, cells[0]], results, strict=True)
+    ]
+    others = [front_found.failure] if front_found.failure is not None else []
     folders = write_runs(
         run,
         cells_found,
@@ -78,11 +77,19 @@ def execute_run(
         out,
         arguments=arguments,
         front=None if front_found.points is None else store.open(front.key),
+        failures=others,
         workers=workers,
         wall_s=time.monotonic() - started_s,
     )
     failures = [(one.cell.title, one.failure) for one in cells_found if one.failure is not None]
+    failures += [(one.title, one) for one in others]
     return RunOutcome(folders, failures)
+
+
+def _broken(cell: Cell, error: str) -> Found:
+    """A cell whose own course raised an error: a failure as any other, with its traceback."""
+    message = error.strip().rpartition("\n")[2]
+    return Found(cell, None, Failure("", "cell", cell.title, "raised", message, error, ""))
 
 
 def _just(made: Node, cell: Cell) -> Generator[Sequence[Node], Mapping[str, Outcome], Found]:

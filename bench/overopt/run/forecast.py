@@ -1,7 +1,8 @@
 """What a run would do and cost: stages cached and new, wall time, memory and disk.
 
-Costs are medians of what the same stage has cost in this store, for the same kind of world; where
-it never ran, measurements on one core of a laptop stand in. They are estimates, and say so.
+Costs are medians of what the same stage has cost in this store, for the same kind of work in the
+same task; where it never ran, measurements on one core of a laptop stand in. They are estimates,
+and say so.
 """
 
 from __future__ import annotations
@@ -43,34 +44,29 @@ class Costs:
     def __init__(self, root: Path) -> None:
         receipts: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
         for receipt in read_history(root):
-            receipts[receipt.stage, _kind(receipt.label)].append(receipt)
+            receipts[receipt.stage, receipt.kind].append(receipt)
         self._receipts = receipts
 
     def wall_s(self, made: Node) -> float:
         """Expected seconds on one worker."""
-        known = self._receipts.get((made.stage, _kind(made.label)))
+        known = self._receipts.get((made.stage, made.kind))
         if known:
             return statistics.median(receipt.wall_s for receipt in known)
         return _FIRST_COST.get(made.stage, _UNKNOWN_COST)[0]
 
     def disk_bytes(self, made: Node) -> int:
         """Expected bytes of the artifact."""
-        known = self._receipts.get((made.stage, _kind(made.label)))
+        known = self._receipts.get((made.stage, made.kind))
         if known:
             return int(statistics.median(receipt.size_bytes for receipt in known))
         return _FIRST_COST.get(made.stage, _UNKNOWN_COST)[1]
 
     def memory_bytes(self, made: Node) -> int:
         """Expected peak memory of the worker."""
-        known = self._receipts.get((made.stage, _kind(made.label)))
+        known = self._receipts.get((made.stage, made.kind))
         if known:
             return max(receipt.peak_memory_bytes for receipt in known)
         return _FIRST_MEMORY_BYTES
-
-
-def _kind(label: str) -> str:
-    """What equal costs are expected of: the label up to its noise and seed."""
-    return label.partition(", noise")[0].partition(", seed")[0]
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class Node:
         extra_code: modules or files that the stage loads by name.
         label: what people read; not part of the key.
         resources: limits; not part of the key.
+        kind: nodes of one stage and kind are expected to cost the same; not part of the key.
     """
 
     stage: str
@@ -74,6 +75,7 @@ class Node:
     extra_code: tuple[str, ...] = ()
     label: str = ""
     resources: Resources = Resources()
+    kind: str = ""
 
     @cached_property
     def key(self) -> str:
@@ -100,6 +102,7 @@ def node(
     label: str = "",
     extra_code: Iterable[str] = (),
     resources: Resources | None = None,
+    kind: str = "",
 ) -> Node:
     """Make a node; its parameters are copied, and its code version is taken now.
 
@@ -111,6 +114,7 @@ def node(
         extra_code: modules or ``.py`` files that the stage loads by name: the method's file, the
             proxy's, the world's module.
         resources: limits, by default one core and one hour.
+        kind: what equal costs are expected of, such as ``reviews: proxy``.
     """
     extra = tuple(sorted(set(extra_code)))
     return Node(
@@ -121,6 +125,7 @@ def node(
         extra_code=extra,
         label=label,
         resources=resources or Resources(),
+        kind=kind,
     )
 
 

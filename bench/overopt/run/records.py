@@ -24,12 +24,14 @@ from typing import Any
 from overopt import __version__
 from overopt.errors import UserError
 from overopt.run.artifact import sync_folder, sync_tree
+from overopt.run.cells import is_selection, without_place
 from overopt.run.contrasts import contrast_rows
 from overopt.run.graph import Node, ancestry, canonical_json
+from overopt.run.outcomes import Failure
 from overopt.run.pursuit import Found
 from overopt.run.store import Store
 from overopt.schema import POINT_COLUMNS
-from overopt.spec import MethodSpec, RunSpec
+from overopt.spec import MethodSpec, ProxySystemSpec, RunSpec
 
 _PACKAGES = ("torch", "transformers", "trl", "accelerate", "numpy", "scipy", "pandas", "pyarrow")
 
@@ -42,10 +44,21 @@ def write_runs(
     *,
     arguments: Sequence[str],
     front: Path | None,
+    failures: Sequence[Failure],
     workers: int,
     wall_s: float,
 ) -> list[Path]:
     """Write one run folder for each method of the run; returns the folders.
+
+    A run's identity is what was asked for and what came of it, not how: the same command with
+    more workers, from another place or on another day finds its folder and leaves it alone.
+
+    Args:
+        run: what was asked for.
+        found: what became of every cell.
+        front: folder of the oracle front; None where it failed.
+        failures: what failed besides cells.
+        arguments, workers, wall_s: how it ran, for the record.
 
     Raises:
         UserError: the folder cannot be written, or exists with other content.
@@ -53,16 +66,14 @@ def write_runs(
     folders = []
     for method in run.methods:
         mine = [cell for cell in found if cell.cell.method == method]
-        files = _files(run, method, mine, store, front)
-        identity = hashlib.sha256()
-        for name in sorted(files):
-            identity.update(name.encode() + b"\0" + files[name].encode())
-        run_id = f"{run.along}-{identity.hexdigest()[:10]}"
+        files = _files(run, mine, store, front)
+        record = _record(run, method, mine, store, failures)
+        run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
+        folders.append(folder)
         if (folder / "run.json").is_file():
-            folders.append(folder)
+            _check_unchanged(folder, files)
             continue
-        record = _record(run, method, mine, store)
         record.update(
             run_id=run_id,
             arguments=list(arguments),
@@ -72,12 +83,31 @@ def write_runs(
         )
         files["run.json"] = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
         _write_folder(folder, files)
-        folders.append(folder)
     return folders
 
 
+def _digest(spec_sha256: str, files: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(spec_sha256.encode())
+    for name in sorted(files):
+        digest.update(b"\0" + name.encode() + b"\0" + files[name].encode())
+    return digest.hexdigest()
+
+
+def _check_unchanged(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        try:
+            same = (folder / name).read_bytes() == text.encode()
+        except OSError:
+            same = False
+        if not same:
+            raise UserError(
+                f"{folder / name} is not what this run wrote there; results are never overwritten, "
+                "so move the folder away and repeat the command: finished stages are kept."
+            )
+
+
 def _files(
-    run: RunSpec, method: MethodSpec, found: Sequence[Found], store: Store, front: Path | None
+    run: RunSpec, found: Sequence[Found], store: Store, front: Path | None
 ) -> dict[str, str]:
     """The files whose content is a function of specs and seeds only."""
     excerpts: list[dict[str, Any]] = []
@@ -91,11 +121,10 @@ def _files(
         assert folder is not None, "a finished cell's points are in the store"
         mine = json.loads((folder / "points.json").read_text())
         points += [{**identity, **point} for point in mine]
-        furthest = max(p.get("kl_nats", 0.0) for p in mine)
         if one.cell.seed == run.seeds[0]:
             known = {key: identity[key] for key in ("seed", "proxy", "noise")}
             shown = json.loads((folder / "excerpts.json").read_text())
-            excerpts += [{**excerpt, **known, "kl_nats": furthest} for excerpt in shown]
+            excerpts += [{**excerpt, **known} for excerpt in shown]
     files = {
         "points.csv": to_csv(POINT_COLUMNS, points),
         "excerpts.json": json.dumps(excerpts, indent=1, sort_keys=True, allow_nan=False) + "\n",
@@ -121,11 +150,16 @@ def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
         "noise": cell.noise.label,
         "seed": cell.seed,
         "engine": run.engine,
-        "along": "knob" if cell.method.family == "selection" else run.along,
+        "along": _along(run, cell.method),
         "proxy_width": cell.task.proxy.architecture.width,
         "comparisons": cell.task.proxy.comparisons,
         "knob": cell.method.knob.name,
     }
+
+
+def _along(run: RunSpec, method: MethodSpec) -> str:
+    """What moves the method along KL: a selection method has its knob only."""
+    return "knob" if is_selection(method) else run.along
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -152,31 +186,48 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise FloatingPointError(f"{name} is {value}; a result is never NaN or infinite")
-        return repr(value)
+        return repr(float(value))
     return str(value)
 
 
 def _record(
-    run: RunSpec, method: MethodSpec, found: Sequence[Found], store: Store
+    run: RunSpec,
+    method: MethodSpec,
+    found: Sequence[Found],
+    store: Store,
+    others: Sequence[Failure],
 ) -> dict[str, Any]:
     """What was asked for, and what became of it."""
-    spec = run.model_copy(update={"methods": (method,)}).to_json()
-    failures = [
+    asked = {
+        "methods": (without_place(method),),
+        "along": "step" if is_selection(method) else run.along,
+        "proxies": tuple(without_place(proxy) for proxy in run.proxies),
+    }
+    spec = run.model_copy(update=asked).to_json()
+    failures: list[dict[str, Any]] = [
         {"cell": one.cell.title, "stage": one.failure.title, "message": one.failure.message}
         for one in found
         if one.failure is not None
     ]
+    failures += [{"cell": None, "stage": one.title, "message": one.message} for one in others]
     return {
         "format": 1,
         "status": "ok" if not failures else "partly failed",
         "spec": spec,
         "spec_sha256": hashlib.sha256(canonical_json(spec).encode()).hexdigest(),
         "standard": run.standard,
+        "own_files": _own_files(method, *run.proxies),
         "uses_gold": method.uses_gold,
         "artifacts": {one.cell.title: one.points.key for one in found if one.points is not None},
         "failures": failures,
         "data": _data_quality(found, store),
     }
+
+
+def _own_files(*specs: MethodSpec | ProxySystemSpec) -> dict[str, str]:
+    """Name and sha256 of every file of the user's own among the methods and proxy systems."""
+    own = [Path(spec.source) for spec in specs if spec.source.endswith(".py")]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in own}
 
 
 def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
@@ -250,9 +301,34 @@ def _commit() -> dict[str, Any]:
     return {"commit": commit, "dirty": bool(changed)}
 
 
+def check_writable(out: Path) -> None:
+    """Try to write in the results folder, before any work is done.
+
+    Raises:
+        UserError: it cannot be made or written.
+    """
+    probe = out / f".probe-{secrets.token_hex(4)}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"results must be writable")
+        probe.unlink()
+    except OSError as error:
+        raise _refusal(out, error) from error
+
+
+def _refusal(place: Path, error: OSError) -> UserError:
+    return UserError(
+        f"The results cannot be written to {place} ({error.strerror}); give another folder "
+        "with --out and repeat the command: finished stages are kept."
+    )
+
+
 def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Write all files under a passing name, then rename; leftovers of killed writers go first."""
     draft = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
+        for leftover in folder.parent.glob(f".{folder.name}-*"):
+            shutil.rmtree(leftover)
         draft.mkdir(parents=True)
         for name, text in files.items():
             (draft / name).write_text(text, encoding="utf-8")
@@ -261,7 +337,4 @@ def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
         sync_folder(folder.parent)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise UserError(
-            f"The results cannot be written to {folder} ({error.strerror}); give another folder "
-            "with --out and repeat the command: finished stages are kept."
-        ) from error
+        raise _refusal(folder, error) from error

@@ -49,12 +49,15 @@ class Search:
 
     def serving(self, budget_nats: float) -> float | None:
         """The knob value whose run serves the budget, or None so far."""
-        near = [
+        gap, value = self._gaps(budget_nats)[0]
+        return value if gap <= TOLERANCE else None
+
+    def _gaps(self, budget_nats: float) -> list[tuple[float, float]]:
+        """Distance from the budget as a fraction of its sqrt(KL), and knob value; nearest first."""
+        return sorted(
             (abs(math.sqrt(max(kl, 0.0) / budget_nats) - 1), value)
             for value, kl in self.kl_of.items()
-        ]
-        gap, value = min(near)
-        return value if gap <= TOLERANCE else None
+        )
 
     def next_values(self) -> list[float]:
         """New knob values to run, one for each budget still open; none when all are done."""
@@ -95,22 +98,21 @@ class Search:
         """Budgets met (budget -> knob value) and budgets out of reach.
 
         A budget inside the range that no run came close enough to takes the nearest run: the
-        achieved KL is what gets reported. A run serves one budget only, the nearest.
+        achieved KL is what gets reported. A run serves one budget only, the one it is nearest to.
         """
-        met: dict[float, float] = {}
-        unreached: list[float] = []
+        pairs: list[tuple[float, float, float]] = []
         for budget_nats in self.budgets_nats:
-            value = self.serving(budget_nats)
-            if value is None and self._between(budget_nats) is not None:
-                value = min(
-                    self.kl_of,
-                    key=lambda v: abs(math.sqrt(max(self.kl_of[v], 0)) - math.sqrt(budget_nats)),
-                )
-            if value is None or value in met.values():
-                unreached.append(budget_nats)
-            else:
-                met[budget_nats] = value
-        return met, unreached
+            gaps = self._gaps(budget_nats)
+            near = [pair for pair in gaps if pair[0] <= TOLERANCE]
+            if not near and self._between(budget_nats) is not None:
+                near = gaps[:1]
+            pairs += [(gap, budget_nats, value) for gap, value in near]
+        chosen: dict[float, float] = {}
+        for _, budget_nats, value in sorted(pairs):
+            if budget_nats not in chosen and value not in chosen.values():
+                chosen[budget_nats] = value
+        met = {budget: chosen[budget] for budget in self.budgets_nats if budget in chosen}
+        return met, [budget for budget in self.budgets_nats if budget not in chosen]
 
 
 def _rounded(value: float) -> float:

@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import connection, parent_process
 from pathlib import Path
@@ -67,7 +67,7 @@ class Order:
 
 def order(made: Node, root: Path) -> Order:
     """The order for a node in a store; the node travels without its ancestors."""
-    alone = Node(made.stage, made.params, (), made.code, made.extra_code, made.label)
+    alone = replace(made, inputs=())
     return Order(str(root), made.key, alone, {role: given.key for role, given in made.inputs})
 
 
@@ -141,6 +141,7 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Event:
         if path is None or digest is None:
             return InputMissing(task.key, input_key)
         paths[role], used[role] = path, InputEntry(input_key, digest)
+    paths.update({Path(own).name: Path(own) for own in task.node.extra_code if own.endswith(".py")})
     if store.made_from(task.key, used):
         return Built(task.key, 0.0, 0, reused=True)
     draft = store.draft(task.key)
@@ -151,6 +152,7 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Event:
         receipt = Receipt(
             stage=task.node.stage,
             label=task.node.label,
+            kind=task.node.kind,
             wall_s=time.monotonic() - started_s,
             cpu_s=time.process_time() - started_cpu_s,
             peak_memory_bytes=_peak_memory_bytes(),

@@ -20,6 +20,7 @@ from overopt.stages.contract import Progress
 from overopt.stages.gold import Gold, load_gold
 from overopt.stages.randomness import torch_rng
 from overopt.stages.tables import Column, read_json, write_json, write_table
+from overopt.stats.kl import exact_kl_per_prompt
 from overopt.worlds.contract import World, build
 from overopt.worlds.tokens import Tokens, concatenate
 
@@ -77,13 +78,15 @@ class Enumeration:
         self.gold_BR = gold(self.prompts.take(prompt_N), every).reshape(prompts, rows)
 
     def measure(self, policy: PreTrainedModel) -> dict[str, float]:
-        """KL(pi || pi_ref) in nats and expected raw gold, means over the held-out prompts."""
+        """KL(pi || pi_ref) in nats and expected raw gold, means over the held-out prompts.
+
+        Raises:
+            ValueError: the probabilities of all responses do not add up to 1.
+        """
         logp_BR = enumerate_logps(policy, self.prompts, self.responses)
-        p_BR = np.exp(logp_BR)
         return {
-            "kl_nats": float((p_BR * (logp_BR - self.reference_logp_BR)).sum(1).mean()),
-            "gold": float((p_BR * self.gold_BR).sum(1).mean()),
-            "total_probability": float(p_BR.sum(1).mean()),
+            "kl_nats": float(exact_kl_per_prompt(logp_BR, self.reference_logp_BR).mean()),
+            "gold": float((np.exp(logp_BR) * self.gold_BR).sum(1).mean()),
         }
 
 

@@ -12,13 +12,19 @@ _EXCERPTS = 6
 
 
 def excerpts(
-    world: World, pool: Pool, responses: Tokens, gold_BN: Floats, proxy_BN: Floats
+    world: World,
+    pool: Pool,
+    responses: Tokens,
+    gold_BN: Floats,
+    proxy_BN: Floats,
+    kl_nats: float,
 ) -> list[dict[str, str | float]]:
     """Initial and optimised responses to the same prompts, those with the widest gap first.
 
     Of each prompt the sample with the largest proxy - gold is shown beside a typical response of
     the initial policy (the one of median gold); prompts are spread evenly over the quantiles of
-    that gap, so that what is shown is neither the best nor the worst case only.
+    that gap, so that what is shown is neither the best nor the worst case only. ``kl_nats`` says
+    how far the policy is that is shown.
     """
     prompts, samples = gold_BN.shape
     row_B = np.arange(prompts)
@@ -40,6 +46,7 @@ def excerpts(
             "gold_hacked": float(gold_BN[b, hacked_B[b]]),
             "proxy_initial": float(pool.proxy_BN[b, typical_B[b]]),
             "proxy_hacked": float(proxy_BN[b, hacked_B[b]]),
+            "kl_nats": kl_nats,
         }
         for i, b in enumerate(chosen)
     ]

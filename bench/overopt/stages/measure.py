@@ -11,11 +11,13 @@ import numpy.typing as npt
 from overopt.spec import ProxySystemSpec, WorldSpec
 from overopt.stages.contract import Progress
 from overopt.stages.excerpts import excerpts
+from overopt.stages.own_file import locate_own
 from overopt.stages.points import (
     Floats,
     Point,
     Pool,
     System,
+    check_prompt_major,
     distinct_n,
     estimate,
     ranking,
@@ -37,10 +39,7 @@ class Samples:
 
     def __init__(self, table: Table, rows: npt.NDArray[np.int64], pool: Pool, proxy: Floats):
         prompts = pool.gold_BN.shape[0]
-        prompt_id = table.integers("prompt_id")[rows]
-        expected = np.repeat(np.arange(prompts), len(rows) // prompts)
-        if len(prompt_id) != len(expected) or (prompt_id != expected).any():
-            raise ValueError("samples are not in prompt-major order")
+        check_prompt_major(table.integers("prompt_id")[rows], prompts)
         self._table, self._rows, self._prompts = table, rows, prompts
         self.gold_BN = (self.column("gold") - pool.gold_mean) / pool.gold_sd
         self.proxy_BN = (proxy[rows] - pool.proxy_offset).reshape(prompts, -1)
@@ -86,8 +85,12 @@ def policy_point(samples: Samples, pool: Pool, exact: dict[str, float] | None) -
     return point
 
 
-def initial_point(pool: Pool) -> Point:
-    """The initial policy: KL, gold and proxy are 0 by definition of the axes."""
+def initial_point(pool: Pool, samples_per_prompt: int) -> Point:
+    """The initial policy: KL, gold and proxy are 0 by definition of the axes.
+
+    samples_per_prompt: of the optimised policies; distinct-n compares at equal numbers only, so
+    that it is taken over the first so many of the pool, and missing where there are fewer.
+    """
     zero = clustered_mean(pool.gold_BN)
     point: Point = {"step": 0, "kl_nats": 0.0, "kl_se": 0.0, "kl_estimator": "definition"}
     point.update(gold_mean=0.0, gold_se=zero.se, gold_gain_se=0.0, proxy_mean=0.0)
@@ -97,6 +100,11 @@ def initial_point(pool: Pool) -> Point:
     length_BN = pool.responses.length_N.reshape(prompts, samples).astype(np.float64)
     estimate(point, "length", clustered_mean(length_BN))
     estimate(point, "entropy", clustered_mean(-pool.reference_logp_BN), "_nats")
+    if samples_per_prompt <= samples:
+        first_BN = np.arange(prompts)[:, None] * samples + np.arange(samples_per_prompt)
+        responses = pool.responses.take(first_BN.ravel())
+        for order in (1, 2):
+            estimate(point, f"distinct_{order}", distinct_n(responses, prompts, order), "")
     ranking(point, pool.proxy_BN[:, :_RANKED_SAMPLES], pool.gold_BN[:, :_RANKED_SAMPLES])
     point["n_prompts"], point["n_samples"] = prompts, pool.gold_BN.size
     return point
@@ -123,16 +131,20 @@ def write_points(
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Measure one (method, proxy system, noise, seed).
 
-    params: ``system`` (ProxySystemSpec), ``policies``: one entry per ``evaluate.<i>`` input with
-    ``knob_value`` and, where the knob was driven to a budget, ``kl_target_nats``; ``unreached``:
-    budgets that no knob value reaches, with the reason.
+    params: ``system`` (ProxySystemSpec); ``policies``: one entry per ``evaluate.<i>`` input with
+    ``knob_value`` and, where the knob was driven to a budget, ``kl_target_nats``;
+    ``unreached_kl_nats``: budgets that no knob value reaches; ``samples_per_prompt``.
+
+    A budget that a run stepped over, so that the policy nearest to it is nearer to another budget,
+    is unreached as well.
     """
-    system = System(ProxySystemSpec.model_validate(params["system"]))
+    system = System(locate_own(ProxySystemSpec.model_validate(params["system"]), inputs))
     world = build(WorldSpec.model_validate(params["world"]))
     pool = read_pool(inputs, system)
-    points = [initial_point(pool)]
+    points = [initial_point(pool, int(params["samples_per_prompt"]))]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
-    furthest: Samples | None = None
+    furthest: tuple[float, Samples] | None = None
+    unreached: list[float] = list(params["unreached_kl_nats"])
     for i, policy in enumerate(params["policies"]):
         folder = inputs[f"evaluate.{i}"]
         record, exact = read_json(folder / "optimise.json"), read_json(folder / "exact.json")
@@ -155,18 +167,16 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             points.append(point)
             gold_KB.append(samples.gold_BN.mean(1))
             proxy_KB.append(samples.proxy_BN.mean(1))
-            furthest = samples
+            kl_nats = float(samples.column("kl_rb").mean())
+            if furthest is None or kl_nats > furthest[0]:
+                furthest = kl_nats, samples
+            unreached += snapshot["shared_kl_targets_nats"]
         if "kl_target_nats" not in policy:
-            points += [
-                {"kl_target_nats": kl_nats, "status": "unreached"}
-                for kl_nats in record["unreached_kl_nats"]
-            ]
-    points += [
-        {"kl_target_nats": kl_nats, "status": "unreached"}
-        for kl_nats in params.get("unreached_kl_nats", [])
-    ]
+            unreached += record["unreached_kl_nats"]
+    points += [{"kl_target_nats": kl_nats, "status": "unreached"} for kl_nats in sorted(unreached)]
     write_points(out, points, gold_KB, proxy_KB)
     shown = []
     if furthest is not None:
-        shown = excerpts(world, pool, furthest.responses, furthest.gold_BN, furthest.proxy_BN)
+        kl_nats, seen = furthest
+        shown = excerpts(world, pool, seen.responses, seen.gold_BN, seen.proxy_BN, kl_nats)
     write_json(out / "excerpts.json", shown)

@@ -19,6 +19,7 @@ from overopt.models.policy import load_policy
 from overopt.spec import MethodSpec, PairsSpec, ProxySystemSpec, RolloutSpec, WorldSpec
 from overopt.stages.contract import Progress
 from overopt.stages.labels import load_preferences
+from overopt.stages.own_file import locate_own
 from overopt.stages.points import System
 from overopt.stages.proxy import Member
 from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
@@ -37,7 +38,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     only the policy after ``max_steps``), ``seed``; for rollouts also ``system``.
     Gold is no input of this stage, so that no method can see it.
     """
-    method = MethodSpec.model_validate(params["method"])
+    method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     world = build(WorldSpec.model_validate(params["world"]))
     seed = int(params["seed"])
     policy = load_policy(inputs["initial"] / "model")
@@ -87,7 +88,7 @@ class SystemReward:
     """Reward of a response to its prompt: the system's combination of its members' scores."""
 
     def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec) -> None:
-        self._system = System(spec)
+        self._system = System(locate_own(spec, inputs))
         self._members = [Member(inputs[f"proxy.{m}"]) for m in range(spec.members)]
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:

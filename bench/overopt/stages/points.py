@@ -61,7 +61,9 @@ def read_pool(inputs: dict[str, Path], system: System) -> Pool:
     """The pool artifact, with the system's reward recentred so that its mean is 0."""
     table = Table(inputs["pool"] / "samples.parquet")
     summary = read_json(inputs["pool"] / "summary.json")
-    prompts = int(table.integers("prompt_id").max()) + 1
+    prompt_id_N = table.integers("prompt_id")
+    prompts = int(prompt_id_N.max()) + 1
+    check_prompt_major(prompt_id_N, prompts)
     proxy_N = system_scores(inputs, "pool", table, system)
     offset = float(proxy_N.mean())
     gold_N = (table.floats("gold") - summary["gold_mean"]) / summary["gold_sd"]
@@ -76,6 +78,13 @@ def read_pool(inputs: dict[str, Path], system: System) -> Pool:
     )
 
 
+def check_prompt_major(prompt_id_N: npt.NDArray[np.int64], prompts: int) -> None:
+    """Refuse rows that ``reshape(prompts, -1)`` would give to another prompt (ValueError)."""
+    expected_N = np.repeat(np.arange(prompts), len(prompt_id_N) // prompts)
+    if len(prompt_id_N) != len(expected_N) or (prompt_id_N != expected_N).any():
+        raise ValueError("samples are not in prompt-major order, equally many of each prompt")
+
+
 def system_scores(inputs: dict[str, Path], role: str, samples: Table, system: System) -> Floats:
     """Reward (N,) of every row of ``samples`` from the inputs ``score.<role>.<member>``."""
     members = [
@@ -85,9 +94,10 @@ def system_scores(inputs: dict[str, Path], role: str, samples: Table, system: Sy
     return system.combine(np.stack(members))
 
 
-def estimate(point: Point, name: str, value: Estimate, suffix: str = "_mean") -> None:
-    """Write a mean and its standard error into the point."""
-    point[f"{name}{suffix}"], point[f"{name}_se"] = value.mean, value.se
+def estimate(point: Point, name: str, value: Estimate | None, suffix: str = "_mean") -> None:
+    """Write a mean and its standard error into the point; nothing where there is none."""
+    if value is not None:
+        point[f"{name}{suffix}"], point[f"{name}_se"] = value.mean, value.se
 
 
 def ranking(point: Point, proxy_BN: Floats, gold_BN: Floats) -> None:
@@ -95,8 +105,7 @@ def ranking(point: Point, proxy_BN: Floats, gold_BN: Floats) -> None:
     prompt_R = np.repeat(np.arange(gold_BN.shape[0]), gold_BN.shape[1])
     accuracy = ranking_accuracy(prompt_R, gold_BN.ravel(), proxy_BN.ravel())
     point["auroc_pooled"] = accuracy.pooled
-    if accuracy.within is not None:
-        estimate(point, "auroc", accuracy.within, "")
+    estimate(point, "auroc", accuracy.within, "")
 
 
 def win_rate(gold_BN: Floats, pool_gold_BN: Floats) -> Estimate:
@@ -112,20 +121,19 @@ def win_rate(gold_BN: Floats, pool_gold_BN: Floats) -> Estimate:
     return clustered_mean(chance_BN)
 
 
-def distinct_n(responses: Tokens, prompts: int, order: int) -> Estimate:
+def distinct_n(responses: Tokens, prompts: int, order: int) -> Estimate | None:
     """Distinct n-grams / all n-grams among the samples of a prompt, mean over prompts.
 
-    EOS is no word. The ratio falls as more samples are pooled, so that only estimates from the
+    EOS is no word. Prompts without an n-gram have no ratio and do not count; None where there is
+    no n-gram at all. The ratio falls as more samples are pooled, so that only estimates from the
     same number of samples per prompt compare.
 
     Reference: Li et al., "A Diversity-Promoting Objective Function for Neural Conversation
         Models", section 5, https://arxiv.org/abs/1510.03055 (there over a whole corpus).
     """
     ids_NT = np.where(responses.ids_NT == EOS, 0, responses.ids_NT).astype(np.int64)
-    width = ids_NT.shape[1] - order + 1
-    if width < 1:
-        return clustered_mean(np.zeros((prompts, 1)))
-    base = int(ids_NT.max()) + 1
+    width = max(ids_NT.shape[1] - order + 1, 0)
+    base = int(ids_NT.max(initial=0)) + 1
     gram_NT = np.zeros((ids_NT.shape[0], width), dtype=np.int64)
     whole_NT = np.ones(gram_NT.shape, dtype=bool)
     for offset in range(order):
@@ -136,5 +144,7 @@ def distinct_n(responses: Tokens, prompts: int, order: int) -> Estimate:
     coded = (prompt_NT * base**order + gram_NT)[whole_NT]
     total_B = np.bincount(np.broadcast_to(prompt_NT, gram_NT.shape)[whole_NT], minlength=prompts)
     unique_B = np.bincount(np.unique(coded) // base**order, minlength=prompts)
-    ratio_B = np.divide(unique_B, total_B, out=np.zeros(prompts), where=total_B > 0)
-    return clustered_mean(ratio_B[:, None])
+    known_B = total_B > 0
+    if not known_B.any():
+        return None
+    return clustered_mean((unique_B[known_B] / total_B[known_B])[:, None])

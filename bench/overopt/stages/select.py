@@ -19,7 +19,17 @@ from overopt.spec import MethodSpec, ProxySystemSpec, WorldSpec
 from overopt.stages.contract import Progress
 from overopt.stages.excerpts import excerpts
 from overopt.stages.measure import initial_point, write_points
-from overopt.stages.points import Floats, Point, Pool, System, distinct_n, estimate, read_pool
+from overopt.stages.own_file import locate_own
+from overopt.stages.points import (
+    Floats,
+    Point,
+    Pool,
+    System,
+    distinct_n,
+    estimate,
+    ranking,
+    read_pool,
+)
 from overopt.stages.randomness import numpy_rng
 from overopt.stages.tables import write_json
 from overopt.stats.best_of_n import kl_pool
@@ -33,13 +43,16 @@ def _weighted(values_BN: Floats, weight_BN: Floats) -> Estimate:
 
 
 def _win_chance(pool: Pool) -> Floats:
-    """For each sample of the pool, the chance to beat another one of its prompt by gold (B, N)."""
+    """For each sample of the pool, the chance to beat another one of its prompt by gold (B, N).
+
+    A tie counts one half; a sample is not compared with itself.
+    """
     chance_BN = np.empty_like(pool.gold_BN)
     for b, gold_N in enumerate(pool.gold_BN):
         ordered_N = np.sort(gold_N)
         below = np.searchsorted(ordered_N, gold_N, side="left")
         not_above = np.searchsorted(ordered_N, gold_N, side="right")
-        chance_BN[b] = (below + not_above) / (2 * len(gold_N))
+        chance_BN[b] = (below + not_above - 1) / (2 * (len(gold_N) - 1))
     return chance_BN
 
 
@@ -69,7 +82,8 @@ def selection_point(
         "kl_pool_nats": estimated.mean,
         "kl_pool_se": estimated.se,
     }
-    estimate(point, "gold", _weighted(pool.gold_BN, weight_BN))
+    gold = _weighted(pool.gold_BN, weight_BN)
+    estimate(point, "gold", gold)
     gain_BN = pool.gold_BN - pool.gold_BN.mean(1, keepdims=True)
     point["gold_gain_se"] = _weighted(gain_BN, weight_BN).se
     estimate(point, "proxy", _weighted(pool.proxy_BN, weight_BN))
@@ -82,7 +96,13 @@ def selection_point(
     responses = pool.responses.take(drawn)
     for order in (1, 2):
         estimate(point, f"distinct_{order}", distinct_n(responses, prompts, order), "")
-    point["gold_raw_mean"] = float(point["gold_mean"] or 0) * pool.gold_sd + pool.gold_mean
+    shape = (prompts, -1)
+    ranking(
+        point,
+        pool.proxy_BN.ravel()[drawn].reshape(shape),
+        pool.gold_BN.ravel()[drawn].reshape(shape),
+    )
+    point["gold_raw_mean"] = gold.mean * pool.gold_sd + pool.gold_mean
     point["ess"] = float((1 / (weight_BN**2).sum(axis=1)).mean())
     point["n_prompts"], point["n_samples"] = prompts, pool.gold_BN.size
     return point
@@ -94,16 +114,16 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     params: ``method`` (MethodSpec), ``system`` (ProxySystemSpec), ``kl_grid_nats``,
     ``samples_per_prompt`` (for what needs drawn samples), ``seed``.
     """
-    method = MethodSpec.model_validate(params["method"])
+    method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     module = load_module(method.source)
     config = module.Config(**method.config)
-    system = System(ProxySystemSpec.model_validate(params["system"]))
+    system = System(locate_own(ProxySystemSpec.model_validate(params["system"]), inputs))
     world = build(WorldSpec.model_validate(params["world"]))
     pool = read_pool(inputs, system)
-    points = [initial_point(pool)]
+    points = [initial_point(pool, int(params["samples_per_prompt"]))]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     rng = numpy_rng(int(params["seed"]), "select", method.name)
-    furthest: npt.NDArray[np.int64] | None = None
+    furthest: tuple[float, npt.NDArray[np.int64]] | None = None
     places = _places(module, config, params["kl_grid_nats"], pool.gold_BN.shape[1])
     for done, (kl_nats, knob_value) in enumerate(places):
         progress(done / len(places), "reweighting the pool")
@@ -111,9 +131,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             points.append({"kl_target_nats": kl_nats, "status": "unreached"})
             continue
         weight_BN = module.weights(config, ScoredPool(pool.proxy_BN), knob_value)
-        furthest = draw(weight_BN, int(params["samples_per_prompt"]), rng)
-        bound_nats = module.kl_bound_nats(config, knob_value)
-        point = selection_point(pool, weight_BN, bound_nats, furthest)
+        drawn = draw(weight_BN, int(params["samples_per_prompt"]), rng)
+        bound_nats = float(module.kl_bound_nats(config, knob_value))
+        furthest = bound_nats, drawn
+        point = selection_point(pool, weight_BN, bound_nats, drawn)
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
         point.update(gradient_steps=0, tokens_processed=0)
         point["samples_drawn"] = int(knob_value) * pool.gold_BN.shape[0]
@@ -123,10 +144,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     write_points(out, points, gold_KB, proxy_KB)
     shown = []
     if furthest is not None:
+        kl_nats, drawn = furthest
         prompts = pool.gold_BN.shape[0]
-        gold_BN = pool.gold_BN.ravel()[furthest].reshape(prompts, -1)
-        proxy_BN = pool.proxy_BN.ravel()[furthest].reshape(prompts, -1)
-        shown = excerpts(world, pool, pool.responses.take(furthest), gold_BN, proxy_BN)
+        gold_BN = pool.gold_BN.ravel()[drawn].reshape(prompts, -1)
+        proxy_BN = pool.proxy_BN.ravel()[drawn].reshape(prompts, -1)
+        shown = excerpts(world, pool, pool.responses.take(drawn), gold_BN, proxy_BN, kl_nats)
     write_json(out / "excerpts.json", shown)
 
 

@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from overopt.errors import UserError
 from overopt.spec import Family, GoldSpec, GoldUse, Knob, MethodSpec, ProxySystemSpec, TaskSpec
@@ -109,7 +110,7 @@ class Declaration:
             if value is None:
                 raise UserError(
                     f"{self.name}: {parameter.name} has no default; give it with "
-                    f"--set {parameter.name}=VALUE ({parameter.allowed()})."
+                    f"--set {self.name}.{parameter.name}=VALUE ({parameter.allowed()})."
                 )
             values[parameter.name] = parameter.check(value, self.name)
         return values
@@ -138,15 +139,19 @@ def names(kind: str) -> list[str]:
     )
 
 
-def _read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
+def read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
+    """Path and content of a shipped declaration, or of the user's own .toml file."""
     path = Path(name)
-    if path.suffix != ".toml":
-        path = data_folder(kind) / f"{name}.toml"
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise UserError(f"There is no file {name}; give the path of a TOML file that exists.")
+    else:
         if name not in names(kind):
             raise UserError(
                 unknown(kind.removesuffix("s"), name, names(kind))
                 + " A path that ends in .toml is read as your own."
             )
+        path = data_folder(kind) / f"{name}.toml"
     try:
         return path, tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -157,26 +162,32 @@ def _read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
 
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
     """One sentence for the first thing that a specification got wrong, with a suggestion."""
-    first = error.errors()[0]
+    first = _most_telling(error)
     location = [str(part) for part in first["loc"]]
     key = ".".join(location)
     if first["type"] == "extra_forbidden":
         holder = _fields_at(model, location[:-1])
         near = difflib.get_close_matches(location[-1], holder, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+        hint = f"; did you mean {'.'.join([*location[:-1], near[0]])!r}?" if near else "."
         return f"{where}: unknown key {key!r}{hint} Allowed here: {', '.join(holder)}."
     if first["type"] == "missing":
         return f"{where}: the key {key!r} is missing; add it."
-    message = first["msg"].removeprefix("Value error, ")
-    shown = f"{key} = {first['input']!r}: " if key else ""
-    return f"{where}: {shown}{message}."
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    shown = "" if isinstance(first["input"], dict | BaseModel) else f" = {first['input']!r}"
+    return f"{where}: {key}{shown}: {message}." if key else f"{where}: {message}."
+
+
+def _most_telling(error: ValidationError) -> ErrorDetails:
+    """The first unknown key, because a misspelt key is also a missing one; else the first error."""
+    details = error.errors()
+    return next((one for one in details if one["type"] == "extra_forbidden"), details[0])
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
     current: type[BaseModel] = model
     for part in path:
-        annotation = current.model_fields[part].annotation
-        options = [annotation, *get_args(annotation)]
+        found = current.model_fields.get(part)
+        options = [found.annotation, *get_args(found.annotation)] if found else []
         inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
         if not inner:
             return []
@@ -194,7 +205,7 @@ def load_task(name: str, overrides: Mapping[str, object] | None = None) -> TaskS
     Raises:
         UserError: unknown name, unreadable file, unknown or missing key, value out of bounds.
     """
-    path, data = _read_toml("tasks", name)
+    path, data = read_toml("tasks", name)
     data.setdefault("name", path.stem)
     for dotted, value in (overrides or {}).items():
         *parents, leaf = dotted.split(".")
@@ -202,17 +213,20 @@ def load_task(name: str, overrides: Mapping[str, object] | None = None) -> TaskS
         for part in parents:
             holder = holder.setdefault(part, {}) if isinstance(holder, dict) else None
         if not isinstance(holder, dict):
-            raise UserError(f"{path}: --set {dotted}: {'.'.join(parents)} is not a table.")
+            raise UserError(f"--set {dotted}: {'.'.join(parents)} is a value, not a table.")
         holder[leaf] = value
     try:
         return TaskSpec.model_validate(data)
     except ValidationError as error:
-        raise UserError(explain(error, str(path), TaskSpec)) from error
+        wrong = [str(part) for part in _most_telling(error)["loc"]]
+        keys = [key.split(".") for key in overrides or {}]
+        typed = any(key[: len(wrong)] == wrong[: len(key)] for key in keys)
+        raise UserError(explain(error, "--set" if typed else str(path), TaskSpec)) from error
 
 
 def load_gold(name: str) -> GoldSpec:
     """The gold by name or path of a TOML file. Raises UserError as ``load_task``."""
-    path, data = _read_toml("gold", name)
+    path, data = read_toml("gold", name)
     data.setdefault("name", path.stem)
     try:
         return GoldSpec.model_validate(data)
@@ -264,7 +278,9 @@ def declaration(kind: str, name: str) -> Declaration:
         if target.isupper() and value is not None:
             constants[target] = _literal(value, path)
     if parameters is None:
-        raise UserError(f"{path}: no class Config; a {kind} file declares one (see the guide).")
+        raise UserError(
+            f"{path}: it has no class Config; declare one, a frozen dataclass of settings."
+        )
     return Declaration(
         name=stem,
         summary=docstring.partition("\n")[0].rstrip("."),
@@ -352,7 +368,13 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
 def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSpec:
     """The reward-side system resolved. Raises UserError."""
     found = declaration("proxies", name)
-    return ProxySystemSpec(name=found.name, source=found.source, config=found.resolve(given or {}))
+    config = found.resolve(given or {})
+    if not isinstance(config.get("members"), int):
+        raise UserError(
+            f"{found.source}: Config has no field members; declare how many reward models the "
+            "system combines, `members: int = param(1, help=...)`."
+        )
+    return ProxySystemSpec(name=found.name, source=found.source, config=config)
 
 
 def load_module(source: str) -> ModuleType:

@@ -10,168 +10,105 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
-from overopt.commands.arguments import Request, default_workers, resolve, spread
+from overopt.commands.arguments import check_folder, count_workers, resolve, spread
+from overopt.commands.request import Request, takes_request
 from overopt.errors import UserError
+
+_MACHINE = "Where and how it runs"
 
 app = typer.Typer(
     name="bench",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Measure reward-model overoptimization: every method in one world, across the same KL "
-    "budgets, with one estimator.\n\nStart with [bold]bench run --method dpo --kl-grid[/], look "
-    "at it with [bold]bench report results/reviews[/].",
+    help="Measure reward-model overoptimization: every method in one world, at the same KL "
+    "budgets, with one estimator.\n\nStart with [bold]bench run --method dpo --kl-grid[/], then "
+    "draw it with [bold]bench report results/reviews[/]. [bold]bench list[/] says what can be "
+    "compared.",
 )
 
-Method = Annotated[
-    list[str] | None,
-    typer.Option("--method", "-m", help="One or more methods ([bold]bench list methods[/])."),
-]
-Task = Annotated[str, typer.Option(help="Task by name, or a .toml file of your own.")]
-Gold = Annotated[
-    str | None, typer.Option(help="Gold by name or .toml file; the task's own by default.")
-]
-Proxy = Annotated[
-    list[str] | None,
-    typer.Option(help="One or more reward-side systems ([bold]bench list proxies[/]); single."),
-]
-ProxyWidth = Annotated[
-    list[int] | None,
-    typer.Option(help="Width of the proxy models, one or more; the task's by default."),
-]
-Comparisons = Annotated[
-    list[int] | None,
-    typer.Option(help="Preference pairs to learn from, one or more; the task's by default."),
-]
-Noise = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Label noise, one or more: 0.25 (fraction of labels flipped), random:0.5 (fraction "
-        "relabelled at random), bt:1 (Bradley-Terry temperature), heavy:0.3 (heavy-tailed error)."
-    ),
-]
-Seeds = Annotated[int, typer.Option(min=1, help="How many seeds: 0, 1, ... (5 for intervals).")]
-Seed = Annotated[list[int] | None, typer.Option(help="These seeds instead of --seeds.")]
-KlGrid = Annotated[
-    list[str] | None,
-    typer.Option(help="KL budgets in nats; alone, or left out, the task's own grid."),
-]
-Along = Annotated[
-    str,
-    typer.Option(
-        help="step: one run, snapshots as it crosses the budgets. beta: the method's knob is "
-        "driven to each budget."
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        help="Override KEY=VALUE of a method (dpo.beta=0.2) or of the task (pairs.max_steps=100).",
-    ),
-]
 StorePlace = Annotated[
     Path | None,
-    typer.Option("--store", help="Artifact store; else $OVEROPT_STORE, else the user's cache."),
+    typer.Option(
+        "--store",
+        metavar="FOLDER",
+        help="Where artifacts are kept and found again; else $OVEROPT_STORE, else the user's "
+        "cache.",
+        rich_help_panel=_MACHINE,
+    ),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Worker processes, one thread each; all cores by default."),
+    typer.Option(
+        metavar="N",
+        help="Worker processes of one thread each; as many as there are cores if left out.",
+        rich_help_panel=_MACHINE,
+    ),
 ]
 
 
 @app.command("run")
+@takes_request
 def run_command(
-    method: Method = None,
-    task: Task = "reviews",
-    gold: Gold = None,
-    proxy: Proxy = None,
-    proxy_width: ProxyWidth = None,
-    comparisons: Comparisons = None,
-    noise: Noise = None,
-    seeds: Seeds = 5,
-    seed: Seed = None,
-    kl_grid: KlGrid = None,
-    along: Along = "step",
-    settings: Settings = None,
+    request: Request,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER",
+            help="Results go to FOLDER/task/method/run.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = Path("results"),
     store: StorePlace = None,
-    out: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("results"),
     workers: Workers = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=_MACHINE)
+    ] = False,
 ) -> None:
-    """Run methods across KL budgets and write their points.
+    """Run methods at KL budgets and write their points.
 
     Killed at any moment, the same command continues where it stopped.
 
-    [bold]bench run --method bon dpo rloo --proxy single uwo --noise 0 0.25 --seeds 5 --kl-grid[/]
+    [bold]bench run -m bon dpo rloo --proxy single uwo --noise 0 0.25 --kl-grid[/]
     """
-    request = Request(
-        method or [],
-        task,
-        gold,
-        proxy or [],
-        proxy_width or [],
-        comparisons or [],
-        noise or [],
-        seeds,
-        seed or [],
-        kl_grid or [],
-        along,
-        settings or [],
-    )
-    spec = resolve(request)
+    spec, count = resolve(request), count_workers(workers)
+    check_folder("--out", out)
     from overopt.commands.running import run
 
-    count = workers or default_workers()
-    raise typer.Exit(run(spec, store, out, count, quiet, typed()))
+    try:
+        code = run(spec, store, out, count, quiet, typed())
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
+        code = 130
+    raise typer.Exit(code)
 
 
 @app.command("plan")
-def plan_command(
-    method: Method = None,
-    task: Task = "reviews",
-    gold: Gold = None,
-    proxy: Proxy = None,
-    proxy_width: ProxyWidth = None,
-    comparisons: Comparisons = None,
-    noise: Noise = None,
-    seeds: Seeds = 5,
-    seed: Seed = None,
-    kl_grid: KlGrid = None,
-    along: Along = "step",
-    settings: Settings = None,
-    store: StorePlace = None,
-    workers: Workers = None,
-) -> None:
-    """Show what [bold]bench run[/] with the same options would do and cost; nothing runs."""
-    request = Request(
-        method or [],
-        task,
-        gold,
-        proxy or [],
-        proxy_width or [],
-        comparisons or [],
-        noise or [],
-        seeds,
-        seed or [],
-        kl_grid or [],
-        along,
-        settings or [],
-    )
-    spec = resolve(request)
+@takes_request
+def plan_command(request: Request, store: StorePlace = None, workers: Workers = None) -> None:
+    """Show what [bold]bench run[/] would do and cost; nothing runs.
+
+    It takes the same options, says which stages are cached, and estimates the rest.
+    """
+    spec, count = resolve(request), count_workers(workers)
     from overopt.commands.running import plan
 
-    raise typer.Exit(plan(spec, store, workers or default_workers()))
+    raise typer.Exit(plan(spec, store, count))
 
 
 @app.command("report")
 def report_command(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, or folders that hold them (results/reviews).")
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or folders that hold them (results/reviews)."
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("report"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path(
+        "report"
+    ),
 ) -> None:
     """Write figures (PNG, PDF), tables (CSV, TeX) and one self-contained HTML page."""
     from overopt.commands.running import report
@@ -181,22 +118,35 @@ def report_command(
 
 @app.command("scores")
 def scores_command(
-    file: Annotated[Path, typer.Argument(help="Scored samples: .parquet, .csv or .jsonl.")],
-    gold: Annotated[str | None, typer.Option(help="Gold column; gold.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Scored samples: .parquet, .csv or .jsonl.")
+    ],
+    gold: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Gold score; gold if left out.")
+    ] = None,
     proxy: Annotated[
         list[str] | None,
         typer.Option(
-            help="Proxy columns, or length / length_words, derived from the response column."
+            metavar="COLUMN...",
+            help="Proxy scores, one or more; or length and length_words, counted from the "
+            "response.",
         ),
     ] = None,
-    prompt: Annotated[str | None, typer.Option(help="Prompt id column; prompt_id.")] = None,
-    sample: Annotated[str | None, typer.Option(help="Sample id column; sample_id.")] = None,
-    response: Annotated[str | None, typer.Option(help="Response text column.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Prompt id; prompt_id if left out.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Sample id; sample_id if left out.")
+    ] = None,
+    response: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Response text; response if left out.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write curve.csv, fits.json and the figure here.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write curve.csv, fits.json and the figure here."),
     ] = None,
 ) -> None:
-    """Best-of-n curves and fits from samples that somebody else scored; no model needed."""
+    """Draw best-of-n curves from samples that somebody else scored; no model needed."""
     from overopt.commands.scoring import scores
 
     raise typer.Exit(scores(file, gold, proxy or [], prompt, sample, response, out))
@@ -204,9 +154,11 @@ def scores_command(
 
 @app.command("list")
 def list_command(
-    kind: Annotated[str, typer.Argument(help="methods, tasks, proxies or gold.")] = "methods",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
+    ] = "methods",
 ) -> None:
-    """List what there is."""
+    """List the methods, tasks, proxies or gold that there are."""
     from overopt.commands.listing import show_kind
 
     raise typer.Exit(show_kind(kind))
@@ -214,7 +166,12 @@ def list_command(
 
 @app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(help="A method, proxy, task or gold, or your own file.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A method, proxy, task or gold, or your own .py or .toml file."
+        ),
+    ],
 ) -> None:
     """Show one method, proxy, task or gold: its paper, its settings, its values."""
     from overopt.commands.listing import show_name
@@ -234,10 +191,9 @@ def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     _words[:] = sys.argv[1:]
     try:
-        app(spread(_words))
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
+        code = app(spread(_words) or ["--help"], standalone_mode=False)
+    except (UserError, TyperException) as error:
+        told = error.format_message() if isinstance(error, TyperException) else str(error)
+        sys.stderr.write(f"error: {told}\n")
         raise SystemExit(2) from None
-    except KeyboardInterrupt as stop:
-        sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
-        raise SystemExit(130) from None
+    raise SystemExit(code)

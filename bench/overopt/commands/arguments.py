@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
 from overopt import catalog
+from overopt.commands.request import Request
 from overopt.errors import UserError
 from overopt.spec import ArchitectureSpec, GoldSpec, NoiseSpec, RunSpec, TaskSpec
+from overopt.worlds.contract import list_kinds
 
 TASK_GRID = "task"
 """What a bare ``--kl-grid`` stands for."""
@@ -59,24 +61,6 @@ def spread(words: Sequence[str]) -> list[str]:
     return done[:-1]
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of ``bench run`` and ``bench plan`` as typed."""
-
-    method: list[str]
-    task: str
-    gold: str | None
-    proxy: list[str]
-    proxy_width: list[int]
-    comparisons: list[int]
-    noise: list[str]
-    seeds: int
-    seed: list[int]
-    kl_grid: list[str]
-    along: str
-    settings: list[str]
-
-
 def resolve(request: Request) -> RunSpec:
     """Check everything that can be checked before anything runs.
 
@@ -88,6 +72,10 @@ def resolve(request: Request) -> RunSpec:
         raise UserError(f"Which method? Give --method with one or more of: {known}.")
     overrides, of_method = _settings(request)
     task = catalog.load_task(request.task, overrides)
+    if task.world.kind not in list_kinds():
+        raise UserError(
+            f"Task {task.name}: {catalog.unknown('kind of world', task.world.kind, list_kinds())}"
+        )
     grid, own_grid = _kl_grid(request.kl_grid, task)
     gold = catalog.load_gold(request.gold or task.gold)
     methods = tuple(catalog.method(name, of_method.get(name, {})) for name in request.method)
@@ -99,7 +87,7 @@ def resolve(request: Request) -> RunSpec:
     proxies = tuple(
         catalog.proxy(name, of_method.get(name, {})) for name in request.proxy or ["single"]
     )
-    _check_gold_is_larger(gold, task.proxy.architecture, request.proxy_width)
+    _check_widths(gold, task.proxy.architecture, request.proxy_width)
     try:
         return RunSpec(
             task=task,
@@ -107,8 +95,10 @@ def resolve(request: Request) -> RunSpec:
             methods=_distinct("method", methods),
             proxies=_distinct("proxy", proxies),
             noises=_distinct("noise", tuple(_noise(text) for text in request.noise or ["0"])),
-            proxy_widths=tuple(request.proxy_width) or (task.proxy.architecture.width,),
-            comparisons=tuple(request.comparisons) or (task.proxy.comparisons,),
+            proxy_widths=_positive("--proxy-width", request.proxy_width)
+            or (task.proxy.architecture.width,),
+            comparisons=_positive("--comparisons", request.comparisons)
+            or (task.proxy.comparisons,),
             seeds=_seeds(request),
             along=_along(request.along),
             kl_grid_nats=grid,
@@ -131,19 +121,44 @@ def _settings(
     of_task: dict[str, object] = {}
     of_method: dict[str, dict[str, object]] = {}
     for text in request.settings:
-        key, equals, written = text.partition("=")
-        if not equals or not key.strip():
+        key, equals, written = (part.strip() for part in text.partition("="))
+        if not equals or not key:
             raise UserError(f"--set {text}: write it as KEY=VALUE, such as dpo.beta=0.2.")
         try:
-            value = tomllib.loads(f"value = {written.strip()}")["value"]
+            value = tomllib.loads(f"value = {written}")["value"]
         except tomllib.TOMLDecodeError:
-            value = written.strip()
-        head, dot, rest = key.strip().partition(".")
+            value = written
+        head, dot, rest = key.partition(".")
         if dot and head in own:
             of_method.setdefault(own[head], {})[rest] = value
+        elif head in TaskSpec.model_fields:
+            of_task[key] = value
         else:
-            of_task[key.strip()] = value
+            raise UserError(_unknown_setting(text, own))
     return of_task, of_method
+
+
+def _unknown_setting(text: str, own: Mapping[str, str]) -> str:
+    """The sentence for a ``--set`` whose key belongs to no part of the run."""
+    key = text.partition("=")[0].strip()
+    head, dot, rest = key.partition(".")
+    fields = {
+        f"{stem}.{parameter.name}"
+        for stem, name in own.items()
+        for kind in ("methods", "proxies")
+        if name in catalog.names(kind) or name.endswith(".py")
+        for parameter in catalog.declaration(kind, name).parameters
+    }
+    matching = sorted(field for field in fields if field.endswith(f".{key}"))
+    if matching:
+        return f"--set {text}: whose? Write it as {' or '.join(matching)}."
+    if dot and any(head in catalog.names(kind) for kind in ("methods", "proxies")):
+        return f"--set {text}: this run has no {head}; name it with --method or --proxy as well."
+    tables = {f"{name}.{rest}" if dot else name for name in TaskSpec.model_fields}
+    near = difflib.get_close_matches(key, [*fields, *tables], n=1, cutoff=0.7)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    known = ", ".join(sorted({*own, *TaskSpec.model_fields}))
+    return f"--set {text}: there is no {head}. {hint}A key begins with one of: {known}."
 
 
 def _kl_grid(words: Sequence[str], task: TaskSpec) -> tuple[tuple[float, ...], bool]:
@@ -178,10 +193,21 @@ def _noise(text: str) -> NoiseSpec:
 
 
 def _seeds(request: Request) -> tuple[int, ...]:
-    seeds = tuple(request.seed) or tuple(range(request.seeds))
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise UserError("--seeds is a count of at least 1; --seed takes distinct numbers from 0.")
-    return seeds
+    if request.seeds < 1:
+        raise UserError(
+            f"--seeds {request.seeds}: it is a count, at least 1; give 5 or more for intervals."
+        )
+    negative = next((seed for seed in request.seed if seed < 0), None)
+    if negative is not None:
+        raise UserError(f"--seed {negative}: a seed is a whole number from 0; give another.")
+    return _distinct("seed", tuple(request.seed)) or tuple(range(request.seeds))
+
+
+def _positive(option: str, values: Sequence[int]) -> tuple[int, ...]:
+    for value in values:
+        if value < 1:
+            raise UserError(f"{option} {value}: it must be at least 1; give a larger number.")
+    return _distinct(option.removeprefix("--"), tuple(values))
 
 
 def _along(text: str) -> Literal["step", "beta"]:
@@ -189,7 +215,10 @@ def _along(text: str) -> Literal["step", "beta"]:
         return "step"
     if text == "beta":
         return "beta"
-    raise UserError(catalog.unknown("axis", text, ("step", "beta")))
+    raise UserError(
+        f"--along {text}: choose step (one run, kept as it crosses each budget) or beta (the knob "
+        "driven to each budget)."
+    )
 
 
 def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:
@@ -200,20 +229,43 @@ def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _check_gold_is_larger(gold: GoldSpec, proxy: ArchitectureSpec, widths: Sequence[int]) -> None:
+def _check_widths(gold: GoldSpec, proxy: ArchitectureSpec, widths: Sequence[int]) -> None:
+    """Heads must divide every proxy's width, and the gold must be larger than every proxy."""
+    for width in widths:
+        if width % proxy.heads:
+            raise UserError(
+                f"--proxy-width {width}: the proxies have {proxy.heads} attention heads, which "
+                f"must divide it; give a multiple of {proxy.heads}."
+            )
     if gold.architecture is None:
         return
     largest = max(widths, default=proxy.width)
     if largest >= gold.architecture.width or proxy.layers > gold.architecture.layers:
         raise UserError(
-            f"The gold (width {gold.architecture.width}, {gold.architecture.layers} layers) must "
-            f"be larger than every proxy (width {largest}, {proxy.layers} layers); choose smaller "
-            "proxies."
+            f"Gold {gold.name} (width {gold.architecture.width}, {gold.architecture.layers} "
+            f"layers) must be larger than every proxy (width {largest}, {proxy.layers} layers); "
+            "choose smaller proxies."
         )
 
 
-def default_workers() -> int:
-    """Cores that this process may use."""
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse a results folder that cannot be made or written, before anything runs."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{option} {folder}: no folder can be made there ({error.strerror}); give another."
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{option} {folder}: this folder is read-only; give another.")
+
+
+def count_workers(given: int | None) -> int:
+    """Worker processes: the number given, else the cores that this process may use."""
+    if given is not None:
+        if given < 1:
+            raise UserError(f"--workers {given}: at least 1 process has to work; give 1 or more.")
+        return given
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -2,62 +2,174 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from overopt import catalog
 from overopt.errors import UserError
+from overopt.spec import Spec
 
 KINDS = ("methods", "tasks", "proxies", "gold")
+_COLUMNS = {
+    "methods": ("name", "family", "knob", "summary"),
+    "tasks": ("name", "gold", "KL budgets, nats", "summary"),
+    "proxies": ("name", "members", "summary"),
+    "gold": ("name", "summary"),
+}
+_OPTION = {"methods": "--method", "tasks": "--task", "proxies": "--proxy", "gold": "--gold"}
+_GOLD_USE = {
+    "none": "never sees gold",
+    "selection": "gold selects among its results",
+    "training": "gold is used in its training",
+}
 
 
 def show_kind(kind: str) -> int:
     """Print the names of one kind with a line about each."""
     if kind not in KINDS:
         raise UserError(catalog.unknown("kind", kind, KINDS))
-    table = Table(title=kind)
-    for name in ("name", "family", "knob", "summary") if kind == "methods" else ("name", "summary"):
-        table.add_column(name)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in _COLUMNS[kind]:
+        table.add_column(column, no_wrap=column == "name")
     for name in catalog.names(kind):
-        table.add_row(name, *_columns(kind, name))
-    Console().print(table)
+        table.add_row(name, *(escape(cell) for cell in _cells(kind, name)))
+    console = Console()
+    console.print(table)
+    console.print(f"Use one with {_OPTION[kind]} NAME; more about it: bench show NAME.")
     return 0
 
 
-def _columns(kind: str, name: str) -> list[str]:
+def _cells(kind: str, name: str) -> tuple[str, ...]:
     if kind == "methods":
-        spec = catalog.method(name)
-        return [spec.family, spec.knob.name, escape(catalog.declaration(kind, name).summary)]
+        method = catalog.method(name)
+        return method.family, method.knob.name, catalog.declaration(kind, name).summary
     if kind == "proxies":
-        return [escape(catalog.declaration(kind, name).summary)]
+        members = catalog.proxy(name).members
+        return str(members), catalog.declaration(kind, name).summary
     if kind == "tasks":
-        return [escape(catalog.load_task(name).summary)]
-    return [escape(catalog.load_gold(name).summary)]
+        task = catalog.load_task(name)
+        low, high = task.kl_grid_nats[0], task.kl_grid_nats[-1]
+        return task.gold, f"{low:g} to {high:g}", task.summary
+    return (catalog.load_gold(name).summary,)
 
 
 def show_name(name: str) -> int:
     """Print everything that a method, proxy, task or gold declares."""
+    kind = _kind_of(name)
     console = Console()
-    for kind in ("methods", "proxies"):
-        if name in catalog.names(kind) or name.endswith(".py"):
-            found = catalog.declaration(kind, name)
-            console.print(found.docstring, markup=False, highlight=False)
-            table = Table(title=f"settings of {found.name}: --set {found.name}.NAME=VALUE")
-            for column in ("name", "default", "allowed", "meaning"):
-                table.add_column(column)
-            for one in found.parameters:
-                default = "required" if one.default is None else str(one.default)
-                table.add_row(one.name, default, one.allowed(), one.help)
-            if found.parameters:
-                console.print(table)
-            return 0
-    for kind in ("tasks", "gold"):
-        if name in catalog.names(kind) or name.endswith(".toml"):
-            path = catalog.data_folder(kind) / f"{name}.toml"
-            spec = catalog.load_task(name) if kind == "tasks" else catalog.load_gold(name)
-            console.print_json(data=spec.to_json())
-            console.print(f"declared in {path}", markup=False)
-            return 0
+    if kind in ("methods", "proxies"):
+        _show_module(kind, name, console)
+    else:
+        _show_declaration(kind, name, console)
+    return 0
+
+
+def _kind_of(name: str) -> str:
+    """What a name is, or what a file of one's own declares."""
+    for kind in KINDS:
+        if name in catalog.names(kind):
+            return kind
+    if name.endswith(".py"):
+        return (
+            "methods" if "FAMILY" in catalog.declaration("methods", name).constants else "proxies"
+        )
+    if name.endswith(".toml"):
+        return "tasks" if "world" in catalog.read_toml("tasks", name)[1] else "gold"
     everything = [known for kind in KINDS for known in catalog.names(kind)]
-    raise UserError(catalog.unknown("name", name, everything))
+    raise UserError(
+        catalog.unknown("name", name, everything) + " A .py or .toml file can be shown as well."
+    )
+
+
+def _show_module(kind: str, name: str, console: Console) -> None:
+    found = catalog.declaration(kind, name)
+    for paragraph in paragraphs(found.docstring):
+        console.print(paragraph, markup=False, highlight=False)
+    console.print()
+    if kind == "methods":
+        method = catalog.method(name)
+        knob = method.knob
+        direction = "more" if knob.raises_kl else "less"
+        console.print(f"family   {method.family}; {_GOLD_USE[method.uses_gold]}", highlight=False)
+        console.print(
+            f"knob     {knob.name}, searched from {knob.low:g} to {knob.high:g}; "
+            f"larger means {direction} KL",
+            highlight=False,
+        )
+    console.print(f"file     {_file(found.source)}", markup=False, highlight=False, soft_wrap=True)
+    if found.parameters:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("setting", "default", "allowed", "meaning"):
+            table.add_column(column, no_wrap=column == "setting")
+        for one in found.parameters:
+            default = "required" if one.default is None else str(one.default)
+            cells = (one.name, default, one.allowed(), one.help)
+            table.add_row(*(escape(cell) for cell in cells))
+        console.print(table)
+        first = found.parameters[0]
+        console.print(
+            f"Change one with --set {found.name}.{first.name}=VALUE.", markup=False, highlight=False
+        )
+    console.print(f"Try: bench run {_try(kind, name)} --kl-grid", markup=False, highlight=False)
+
+
+def _file(source: str) -> Path:
+    if source.endswith(".py"):
+        return Path(source)
+    return catalog.PACKAGE.joinpath(*source.split(".")[1:]).with_suffix(".py")
+
+
+def _try(kind: str, name: str) -> str:
+    option = f"{_OPTION[kind]} {name}"
+    return (
+        option
+        if kind == "methods"
+        else f"--method {'bon' if kind == 'proxies' else 'dpo'} {option}"
+    )
+
+
+def paragraphs(docstring: str) -> Iterator[str]:
+    """The docstring with its prose joined into paragraphs; indented formulas stay as they are."""
+    prose: list[str] = []
+    for line in [*docstring.splitlines(), ""]:
+        starts = line.startswith(("Paper:", "Deviations:"))
+        if prose and (starts or not line or line.startswith(" ")):
+            yield " ".join(prose)
+            prose = []
+        if line.startswith(" "):
+            yield line
+        elif line:
+            prose.append(line)
+
+
+def _show_declaration(kind: str, name: str, console: Console) -> None:
+    spec: Spec = catalog.load_task(name) if kind == "tasks" else catalog.load_gold(name)
+    values = dict(_flatten(spec.to_json()))
+    console.print(f"{values.pop('name')}: {values.pop('summary')}.", markup=False, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("key", no_wrap=True)
+    table.add_column("value")
+    for key, value in values.items():
+        if value is not None:
+            table.add_row(key, escape(value if isinstance(value, str) else json.dumps(value)))
+    console.print(table)
+    path, _ = catalog.read_toml(kind, name)
+    console.print(f"file     {path}", markup=False, highlight=False, soft_wrap=True)
+    if kind == "tasks":
+        console.print("Change a value with --set KEY=VALUE.", highlight=False)
+    console.print(f"Try: bench run {_try(kind, name)} --kl-grid", markup=False, highlight=False)
+
+
+def _flatten(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """Nested tables as dotted keys, the way ``--set`` takes them."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

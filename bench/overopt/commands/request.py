@@ -1,0 +1,150 @@
+"""What ``bench run`` and ``bench plan`` can be asked for: every option stated once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+_WHAT = "What to compare"
+_DATA = "What it learns from"
+_AXIS = "How far from the initial policy"
+
+
+def _several(name: str, metavar: str, text: str, panel: str, *more: str) -> Any:
+    """An option that takes one or more values (``arguments.spread``)."""
+    return typer.Option(name, *more, metavar=f"{metavar}...", help=text, rich_help_panel=panel)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of ``bench run`` and ``bench plan`` as typed; nothing is checked yet."""
+
+    method: Annotated[
+        list[str],
+        _several(
+            "--method",
+            "NAME",
+            "One or more of [bold]bench list methods[/], or a .py file of your own.",
+            _WHAT,
+            "-m",
+        ),
+    ] = field(default_factory=list)
+    proxy: Annotated[
+        list[str],
+        _several(
+            "--proxy",
+            "NAME",
+            "Reward-side systems, one or more of [bold]bench list proxies[/], or a .py file of "
+            "your own; single if left out.",
+            _WHAT,
+        ),
+    ] = field(default_factory=list)
+    task: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="One of [bold]bench list tasks[/], or a .toml file of your own.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = "reviews"
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What plays the human, of [bold]bench list gold[/] or a .toml file; the task's "
+            "own if left out.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None
+    settings: Annotated[
+        list[str],
+        _several(
+            "--set",
+            "KEY=VALUE",
+            "Change a setting of a method or proxy ([bold]dpo.beta=0.2[/]) or of the task "
+            "([bold]pairs.max_steps=100[/]); [bold]bench show NAME[/] lists them.",
+            _WHAT,
+        ),
+    ] = field(default_factory=list)
+    seeds: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="How many seeds, 0 to N-1; with fewer than 5, intervals are exploratory.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = 5
+    seed: Annotated[
+        list[int], _several("--seed", "S", "These seeds instead of the first --seeds.", _WHAT)
+    ] = field(default_factory=list)
+    noise: Annotated[
+        list[str],
+        _several(
+            "--noise",
+            "NOISE",
+            "Label noise: [bold]0.25[/] flips that fraction of the labels, [bold]random:0.5[/] "
+            "relabels a fraction by a coin, [bold]bt:1[/] draws preferences at a Bradley-Terry "
+            "temperature, [bold]heavy:0.3[/] adds heavy-tailed error; 0 if left out.",
+            _DATA,
+        ),
+    ] = field(default_factory=list)
+    comparisons: Annotated[
+        list[int],
+        _several("--comparisons", "P", "Preference pairs; the task's number if left out.", _DATA),
+    ] = field(default_factory=list)
+    proxy_width: Annotated[
+        list[int],
+        _several("--proxy-width", "W", "Width of the proxy models; the task's if left out.", _DATA),
+    ] = field(default_factory=list)
+    kl_grid: Annotated[
+        list[str],
+        _several(
+            "--kl-grid",
+            "[NATS]",
+            "KL budgets in nats per response. Alone or left out: the task's own grid, which keeps "
+            "runs comparable.",
+            _AXIS,
+        ),
+    ] = field(default_factory=list)
+    along: Annotated[
+        str,
+        typer.Option(
+            metavar="step|beta",
+            help="step: one training run, kept as it crosses each budget. beta: the method's knob "
+            "is driven to each budget.",
+            rich_help_panel=_AXIS,
+        ),
+    ] = "step"
+
+
+def takes_request(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``Request``, gathered into its first argument.
+
+    The command line's library reads options from a function's signature. Two commands share these,
+    so the signature is built here instead of being written twice.
+    """
+    hints = get_type_hints(Request, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=one.default if one.default_factory is MISSING else one.default_factory(),
+            annotation=hints[one.name],
+        )
+        for one in fields(Request)
+    ]
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> None:
+        request = Request(**{one.name: given.pop(one.name) for one in fields(Request)})
+        command(request, **given)
+
+    keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    vars(gathered)["__signature__"] = inspect.Signature([*shared, *keywords])
+    return gathered

@@ -1,0 +1,120 @@
+"""What words on the command line become: options with several values, and a resolved run."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overopt import catalog
+from overopt.commands.arguments import count_workers, resolve, spread
+from overopt.commands.request import Request
+from overopt.errors import UserError
+
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
+NUMBERS = st.floats(-1e3, 1e3).map(lambda value: f"{value:.6f}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [
+        ("", ""),
+        ("run --method dpo", "run --method dpo"),
+        ("run --method bon dpo", "run --method bon --method dpo"),
+        ("run -m bon dpo --seeds 3", "run -m bon -m dpo --seeds 3"),
+        ("run --method=bon dpo", "run --method=bon --method dpo"),
+        ("run --method bon --method dpo", "run --method bon --method dpo"),
+        ("run --kl-grid", "run --kl-grid task"),
+        ("run --kl-grid --quiet", "run --kl-grid task --quiet"),
+        ("run --kl-grid 1 2", "run --kl-grid 1 --kl-grid 2"),
+        ("run --kl-grid=1 2", "run --kl-grid=1 --kl-grid 2"),
+        ("run --kl-grid -1", "run --kl-grid -1"),
+        ("run --kl-grid -1 -.5", "run --kl-grid -1 --kl-grid -.5"),
+        ("run --kl-grid -m dpo", "run --kl-grid task -m dpo"),
+        ("run --noise 0 bt:1 --out x", "run --noise 0 --noise bt:1 --out x"),
+        ("run --set a=1 b=2", "run --set a=1 --set b=2"),
+        ("report one two --out x", "report one two --out x"),
+        ("run --method", "run --method"),
+    ],
+)
+def test_spread_literals(typed: str, understood: str) -> None:
+    assert spread(typed.split()) == understood.split()
+
+
+@given(st.sampled_from(["--method", "-m", "--noise", "--kl-grid"]), st.lists(NAMES | NUMBERS))
+def test_every_value_gets_its_option(option: str, values: list[str]) -> None:
+    done = spread([option, *values, "--quiet"])
+    assert done[-1] == "--quiet"
+    if values:
+        assert done[:-1] == [word for value in values for word in (option, value)]
+
+
+@given(st.lists(NAMES | st.sampled_from(["--method", "--kl-grid", "--out", "--quiet", "-1"])))
+def test_spreading_twice_is_spreading_once(words: list[str]) -> None:
+    once = spread(words)
+    assert spread(once) == once
+
+
+def test_left_out_options_are_the_tasks() -> None:
+    task = catalog.load_task("reviews")
+    run = resolve(Request(method=["dpo"]))
+    assert run.task == task
+    assert run.kl_grid_nats == task.kl_grid_nats
+    assert run.seeds == (0, 1, 2, 3, 4)
+    assert run.comparisons == (task.proxy.comparisons,)
+    assert run.proxy_widths == (task.proxy.architecture.width,)
+    assert [proxy.name for proxy in run.proxies] == ["single"]
+    assert [noise.label for noise in run.noises] == ["0"]
+    assert run.standard
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request(method=["dpo"], kl_grid=["1", "2"]),
+        Request(method=["dpo"], settings=["dpo.beta=0.2"]),
+        Request(method=["dpo"], settings=["pairs.max_steps=3"]),
+        Request(method=["dpo"], comparisons=[64]),
+        Request(method=["dpo"], proxy_width=[16]),
+    ],
+)
+def test_a_changed_run_is_recorded_as_such(request_: Request) -> None:
+    assert not resolve(request_).standard
+
+
+def test_bare_grid_is_the_tasks_and_budgets_are_sorted() -> None:
+    assert resolve(Request(method=["dpo"], kl_grid=["task"])).standard
+    assert resolve(Request(method=["dpo"], kl_grid=["4", "0.5", "4"])).kl_grid_nats == (0.5, 4.0)
+
+
+def test_settings_reach_their_owner() -> None:
+    run = resolve(
+        Request(
+            method=["dpo", "rloo"],
+            proxy=["uwo"],
+            settings=["dpo.beta=0.2", "uwo.members=3", "proxy.architecture.width=16", "gold=rule"],
+        )
+    )
+    assert run.methods[0].config == {"beta": 0.2}
+    assert run.methods[1].config == {"beta": 0.0}
+    assert run.proxies[0].members == 3
+    assert run.task.proxy.architecture.width == 16
+
+
+@given(st.integers(max_value=0))
+def test_counts_below_one_are_refused(count: int) -> None:
+    with pytest.raises(UserError, match=f"--workers {count}"):
+        count_workers(count)
+    with pytest.raises(UserError, match=f"--seeds {count}"):
+        resolve(Request(method=["dpo"], seeds=count))
+
+
+@given(st.floats(max_value=0) | st.just(float("inf")) | st.just(float("nan")))
+def test_budgets_are_finite_and_above_zero(kl_nats: float) -> None:
+    with pytest.raises(UserError, match="above 0"):
+        resolve(Request(method=["dpo"], kl_grid=[str(kl_nats)]))
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6, unique=True))
+def test_seeds_stand_as_given(seeds: list[int]) -> None:
+    assert resolve(Request(method=["dpo"], seed=seeds)).seeds == tuple(seeds)

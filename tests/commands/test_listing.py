@@ -1,0 +1,86 @@
+"""``bench list`` and ``bench show`` tell what declarations say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from overopt import catalog
+from overopt.commands.listing import KINDS, paragraphs, show_kind, show_name
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_list_names_everything(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_kind(kind) == 0
+    told = capsys.readouterr().out
+    for name in catalog.names(kind):
+        assert f"\n {name} " in told or f"\n{name} " in told, name
+
+
+@pytest.mark.parametrize("name", [*catalog.names("methods"), *catalog.names("proxies")])
+def test_show_tells_paper_and_settings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_name(name) == 0
+    told = capsys.readouterr().out
+    kind = "methods" if name in catalog.names("methods") else "proxies"
+    assert "Paper: " in told
+    assert "Deviations: " in told
+    for parameter in catalog.declaration(kind, name).parameters:
+        assert parameter.name in told
+        assert parameter.allowed() in told
+    if kind == "methods":
+        assert f"knob     {catalog.method(name).knob.name}" in told
+
+
+@pytest.mark.parametrize("name", catalog.names("tasks"))
+def test_show_tells_every_key_the_way_set_takes_it(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show_name(name) == 0
+    told = capsys.readouterr().out
+    task = catalog.load_task(name)
+    for key, value in {
+        "proxy.architecture.width": task.proxy.architecture.width,
+        "pairs.learning_rate": task.pairs.learning_rate,
+        "kl_grid_nats": json.dumps(list(task.kl_grid_nats)),
+    }.items():
+        (line,) = (line for line in told.splitlines() if line.split()[:1] == [key])
+        assert line.split(maxsplit=1)[1].strip() == str(value)
+        changed = catalog.load_task(name, {key: json.loads(str(value))})
+        assert changed == task
+
+
+@pytest.mark.parametrize("name", catalog.names("gold"))
+def test_show_tells_the_gold(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_name(name) == 0
+    assert catalog.load_gold(name).summary in capsys.readouterr().out
+
+
+def test_show_reads_a_persons_own_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind, name in (("methods", "dpo"), ("proxies", "uwo")):
+        own = tmp_path / f"my_{name}.py"
+        own.write_bytes((catalog.PACKAGE / kind / f"{name}.py").read_bytes())
+        assert show_name(str(own)) == 0
+        assert f"--set my_{name}." in capsys.readouterr().out
+    for kind, name in (("tasks", "tabular"), ("gold", "transformer")):
+        own = tmp_path / f"my_{name}.toml"
+        own.write_bytes((catalog.data_folder(kind) / f"{name}.toml").read_bytes())
+        assert show_name(str(own)) == 0
+        assert f"my_{name}: " in capsys.readouterr().out
+
+
+def test_paragraphs_join_prose_and_keep_formulas() -> None:
+    text = "One line.\n\nPaper: A, eq. 7,\nand more:\n    x = y\nThen\nprose.\nDeviations: none."
+    assert list(paragraphs(text)) == [
+        "One line.",
+        "Paper: A, eq. 7, and more:",
+        "    x = y",
+        "Then prose.",
+        "Deviations: none.",
+    ]

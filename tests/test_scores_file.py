@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +5,7 @@ import pandas as pd
 import pytest
 
 from overopt.errors import UserError
-from overopt.scores_file import length_proxy, read_scores, write_scores
-from overopt.stats.scored import analyse
-
-POOL = Path(__file__).parents[2] / "shared" / "data" / "alpaca_eval_pool.parquet"
+from overopt.scores_file import length_proxy, read_scores
 
 FRAME = pd.DataFrame(
     {
@@ -104,27 +100,44 @@ def test_rows_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
     assert "no id in data row 2" in fail(save(nameless, tmp_path / "d.csv"))
     assert "no id in data row 2" in fail(save(nameless, tmp_path / "d.parquet"))
     unscored = FRAME.assign(proxy_one=np.nan)
-    assert "no row has both" in fail(save(unscored, tmp_path / "e.csv"), proxies=["proxy_one"])
+    assert "'proxy_one' holds no number at all" in fail(
+        save(unscored, tmp_path / "e.csv"), proxies=["proxy_one"]
+    )
+    apart = FRAME.assign(
+        gold=[0.1, 0.2, np.nan, np.nan], proxy_one=[np.nan, np.nan, 1.0, 2.0], proxy_two=1.0
+    )
+    assert "no row has both 'gold' and 'proxy_one'" in fail(save(apart, tmp_path / "f.csv"))
+    listed = FRAME.assign(response=[b"a", b"b", b"c", b"d"])
+    assert "no text in data row 1" in fail(save(listed, tmp_path / "g.parquet"), proxies=["length"])
 
 
-def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
-    assert "allowed are .parquet, .csv, .jsonl" in fail(tmp_path / "t.xlsx")
-    assert "no such file" in fail(tmp_path / "t.csv")
-    assert "no rows" in fail(save(FRAME[:0], tmp_path / "empty.csv"))
-    for name, content in {
-        "a.parquet": b"not parquet",
-        "b.jsonl": b'{"gold": 1}\n{"gold": \n',
-        "c.jsonl": b"[1, 2]\n",
-        "d.csv": b"",
-        "e.csv": b"\xff\xfe\x00gold",
-        "f.csv": b"a,b\n1,2\n1,2,3\n",
-    }.items():
-        path = tmp_path / name
-        path.write_bytes(content)
-        assert "not a readable" in fail(path)
-    path = tmp_path / "g.csv"
-    path.write_text("prompt_id,gold\n1,2,3\n1,2,3\n")
-    assert "more cells than the header" in fail(path)
+def test_one_column_has_one_role(tmp_path: Path) -> None:
+    path = save(FRAME, tmp_path / "t.csv")
+    with pytest.raises(UserError, match="'prompt_id' cannot be both --prompt and --gold"):
+        read_scores(path, gold="prompt_id")
+    with pytest.raises(UserError, match="'sample_id' cannot be both --prompt and --sample"):
+        read_scores(path, prompt="sample_id", sample="sample_id")
+    swapped = save(FRAME.rename(columns={"sample_id": "source"}), tmp_path / "u.csv")
+    scores = read_scores(swapped, prompt="source", proxies=["proxy_one"])
+    assert scores.sample is None  # source is taken, so rows are numbered
+
+
+def test_a_length_column_of_the_table_is_not_derived(tmp_path: Path) -> None:
+    path = save(FRAME.assign(length=[9, 8, 7, 6]), tmp_path / "t.parquet")
+    scores = read_scores(path, proxies=["length", "length_words"])
+    assert scores.table.proxies["length"].tolist() == [9.0, 8.0, 7.0, 6.0]
+    assert scores.table.proxies["length_words"].tolist() == [2.0, 1.0, 0.0, 3.0]
+    assert scores.notes == ("length is a column of the table, so it was not derived",)
+
+
+def test_columns_of_the_users_own_are_read(tmp_path: Path) -> None:
+    names = {"prompt_id": "q", "sample_id": "k", "gold": "judge", "response": "text"}
+    path = save(FRAME.rename(columns=names), tmp_path / "t.jsonl")
+    scores = read_scores(path, "judge", ["length", "proxy_two"], "q", "k", "text")
+    assert scores.table.proxies["length"].tolist() == [7.0, 1.0, 0.0, 5.0]
+    assert scores.table.gold_R.tolist() == pytest.approx(FRAME["gold"].tolist())
+    with pytest.raises(UserError, match=r"no column 'answer'.*--response"):
+        read_scores(path, "judge", ["length"], "q", "k", "answer")
 
 
 def test_sample_ids_are_found_or_made_and_said(tmp_path: Path) -> None:
@@ -149,61 +162,3 @@ def test_length_is_a_proxy_that_needs_no_column(tmp_path: Path) -> None:
     assert taken.proxies == ("proxy_one", "proxy_two", "length")
     with pytest.raises(ValueError, match="characters or words"):
         length_proxy([], "tokens")
-
-
-def test_written_files_hold_full_precision_and_the_same_bytes(tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    gold = generator.normal(size=20 * 16)
-    frame = pd.DataFrame(
-        {
-            "prompt_id": np.repeat(np.arange(20), 16),
-            "sample_id": np.tile(np.arange(16), 20),
-            "gold": gold,
-            "proxy": gold + generator.normal(size=gold.size),
-        }
-    )
-    reports = analyse(read_scores(save(frame, tmp_path / "a.parquet")).table)
-    first = write_scores(tmp_path / "one", reports)
-    again = analyse(read_scores(save(frame[::-1], tmp_path / "b.parquet")).table)
-    second = write_scores(tmp_path / "two", again)
-    assert first.curve.read_bytes() == second.curve.read_bytes()
-    assert first.fits.read_bytes() == second.fits.read_bytes()
-    lines = first.curve.read_text().splitlines()
-    assert lines[0] == "proxy,n,kl_nats,gold_mean,gold_se,proxy_mean,proxy_se,n_prompts"
-    assert len(lines) == 1 + 5
-    cells = lines[3].split(",")
-    assert cells[:2] == ["proxy", "4"]
-    assert float(cells[2]) == np.log(4) - 0.75
-    assert float(cells[3]) == reports[0].points[2].gold.mean
-    record = json.loads(first.fits.read_text())["proxy"]
-    assert record["rows"]["n_used"] == 320
-    assert record["gold_sd"] == reports[0].gold_sd
-    for form in ("bon", "rl"):
-        fitted = record["fits"][form]
-        assert fitted["a"]["low"] < fitted["a"]["estimate"] < fitted["a"]["high"]
-        assert fitted["peak"] == "no peak in range" or fitted["peak"]["kl_nats"] > 0
-
-
-def test_one_prompt_has_no_interval_and_says_so(tmp_path: Path) -> None:
-    frame = FRAME[:2].assign(gold=[0.25, 0.75])
-    reports = analyse(read_scores(save(frame, tmp_path / "a.csv"), proxies=["proxy_one"]).table)
-    output = write_scores(tmp_path, reports)
-    assert output.curve.read_text().splitlines()[1] == "proxy_one,1,0.0,0.5,,1.5,,1"
-    record = json.loads(output.fits.read_text())["proxy_one"]
-    assert "needs 3 points" in record["fits"]["bon"]["reason"]
-
-
-def test_a_folder_that_cannot_be_written_is_the_users_affair(tmp_path: Path) -> None:
-    reports = analyse(read_scores(save(FRAME, tmp_path / "a.csv")).table)
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(UserError, match="choose a folder"):
-        write_scores(tmp_path / "taken", reports)
-
-
-@pytest.mark.skipif(not POOL.is_file(), reason="the shared data set is not here")
-def test_real_table_end_to_end(tmp_path: Path) -> None:
-    scores = read_scores(POOL, proxies=["length", "gold"])
-    output = write_scores(tmp_path, analyse(scores.table))
-    curve = pd.read_csv(output.curve)
-    assert curve[curve["proxy"] == "gold"]["gold_mean"].is_monotonic_increasing
-    assert set(curve["n"]) == {1, 2, 4, 8, 16, 32, 57}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from overopt.errors import UserError
 from overopt.stats.intervals import Interval
-from overopt.stats.scored import FormReport, ProxyReport
+from overopt.stats.scored import FormReport, LastDoubling, ProxyReport
 
 CURVE_NAME = "curve.csv"
 FITS_NAME = "fits.json"
@@ -130,8 +130,19 @@ def _describe(report: ProxyReport) -> dict[str, Any]:
         "correlation": report.correlation._asdict(),
         "kl_estimator": KL_ESTIMATOR,
         "interval": INTERVAL,
+        "last_doubling": _describe_change(report.last_doubling),
         "fitted_n": list(report.fitted_n),
         "fits": {one.form.value: _describe_form(one) for one in report.forms},
+    }
+
+
+def _describe_change(change: LastDoubling | None) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    return {
+        "n_from": change.n_from,
+        "n_to": change.n_to,
+        "gold": _describe_interval(change.gold),
     }
 
 

@@ -120,7 +120,8 @@ def read_ids(file: Path, frame: Table, column: str) -> Column:
         UserError: if a row has no id.
     """
     values = frame[column].to_numpy(dtype=object)
-    missing = frame[column].isna().to_numpy(np.bool_) | (values == "")
+    empty = np.array([isinstance(value, str) and not value for value in values], np.bool_)
+    missing = frame[column].isna().to_numpy(np.bool_) | empty
     if missing.any():
         row = int(np.argmax(missing))
         raise UserError(

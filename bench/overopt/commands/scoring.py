@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from overopt.commands.scoring_text import curve_table, describe_fit, describe_rows
+from overopt.commands.scoring_text import curve_table, describe_fit, describe_rows, printable
 from overopt.scores_file import read_scores
 from overopt.scores_output import staging_folder, write_scores
 from overopt.stats.scored import ProxyReport, analyse
@@ -35,7 +35,7 @@ def scores(
             console.print(line, markup=False)
         console.print()
     for note in read.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {printable(note)}", markup=False)
     for path in written:
         console.print(f"{path}", soft_wrap=True, markup=False)
     return 0

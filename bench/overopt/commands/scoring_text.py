@@ -24,12 +24,19 @@ def curve_table(report: ProxyReport, gold: str) -> Table:
     level = 100 * report.points[0].gold.level
     top = highest(report)
     table = Table(
-        title=f"best of n by {escape(report.proxy)}",
+        title=f"best of n by {escape(printable(report.proxy))}",
         caption="KL: analytic upper bound log n - (n - 1)/n; * gold is highest",
         title_justify="left",
         caption_justify="left",
     )
-    for name in ("n", "KL (nats)", escape(gold), f"{level:g} % interval", "proxy", "prompts"):
+    for name in (
+        "n",
+        "KL (nats)",
+        escape(printable(gold)),
+        f"{level:g} % interval",
+        "proxy",
+        "prompts",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for point in report.points:
         doubling = point.n & (point.n - 1) == 0
@@ -47,17 +54,23 @@ def curve_table(report: ProxyReport, gold: str) -> Table:
 
 def describe_fit(report: ProxyReport) -> list[str]:
     """The fits, the measured top and the ranking accuracy, one sentence each."""
-    lines = [_describe_form(one) for one in report.forms]
+    lines = [line for one in report.forms for line in _describe_form(one)]
     top, last = highest(report), report.points[-1]
-    where = "at the end of the curve" if top is last else f"of n up to {last.n}"
-    lines.append(f"measured: gold is highest at n = {top.n}, {where}.")
+    where = "the end of the curve" if top is last else f"among n = 1 to {last.n}"
+    change = report.last_doubling
+    if change is not None:
+        lines.append(f"measured: gold is highest at n = {top.n}, {where}.")
+        lines.append(
+            f"measured: from n = {change.n_from} to {change.n_to}, gold changes by "
+            f"{_with_bounds(change.gold)} in {_prompts(change.gold.n)}."
+        )
     within = report.ranking.within
     if within is not None:
         error = "" if within.se is None else f" (standard error {within.se:.3f})"
         pooled = report.ranking.pooled
         across = "" if pooled is None else f"; over all pairs of rows {pooled:.3f}"
         lines.append(
-            f"ranking: the proxy orders {within.mean:.3f}{error} of pairs of the same prompt as "
+            f"ranking: of two samples of a prompt, the proxy orders {within.mean:.3f}{error} as "
             f"gold does{across}."
         )
     return lines
@@ -75,10 +88,13 @@ def describe_rows(report: ProxyReport) -> list[str]:
         lines.append(f"dropped: {_prompts(counts.n_prompts_lost)} without any usable row.")
     if counts.smallest_pool < counts.largest_pool:
         last = report.points[-1]
+        left_out = (
+            f"; there {_prompts(last.n_prompts_dropped)} with fewer samples "
+            f"{'is' if last.n_prompts_dropped == 1 else 'are'} left out"
+        )
         lines.append(
             f"pools: {counts.smallest_pool} to {counts.largest_pool} samples, so the curve ends "
-            f"at the median, {counts.median_pool}; there {_prompts(last.n_prompts_dropped)} with "
-            f"fewer samples {'is' if last.n_prompts_dropped == 1 else 'are'} left out."
+            f"at the median, {counts.median_pool}{left_out if last.n_prompts_dropped else ''}."
         )
     if counts.n_tied:
         share = 100 * counts.n_tied / counts.n_used
@@ -93,36 +109,41 @@ def describe_rows(report: ProxyReport) -> list[str]:
     return lines
 
 
+def printable(text: str) -> str:
+    """A name from somebody's file without letters that would steer the terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
 def highest(report: ProxyReport) -> CurvePoint:
     """The first point of the highest mean gold."""
     return max(report.points, key=lambda point: (point.gold.mean or 0.0, -point.n))
 
 
-def _describe_form(one: FormReport) -> str:
+def _describe_form(one: FormReport) -> list[str]:
     name = FORM_WORDS.get(one.form, one.form.value)
     if one.fitted is None:
-        return f"{name}: no fit, {one.reason}."
+        return [f"{name}: no fit, {one.reason}."]
     fitted = one.fitted
-    coefficients = f"a = {_with_bounds(fitted.a)}, b = {_with_bounds(fitted.b)}"
-    return f"{name}, gold in SDs: {coefficients}; {_describe_peak(fitted)}."
+    return [
+        f"{name}, gold in SDs at n = 1, residuals of {_show(fitted.fit.rmse)}:",
+        f"  a = {_with_bounds(fitted.a)}, b = {_with_bounds(fitted.b)};",
+        *_describe_peak(fitted),
+    ]
 
 
-def _describe_peak(fitted: PromptFit) -> str:
+def _describe_peak(fitted: PromptFit) -> list[str]:
     fit, position, height = fitted.fit, fitted.peak_d, fitted.peak_height
     if fit.peak is None or position is None or height is None:
-        return f"{fit.peak_reason} (d up to {fit.d_high:.2f})"
-    n = round(n_for_kl(fit.peak.kl_nats))
-    if position.low is None:
-        sure = "; no interval, because without some prompts there is no peak"
-        if fitted.n_prompts < 2:
-            sure = "; no interval from one prompt"
-        return f"peak at d = {_show(position.mean)} (n about {n}), {_show(height.mean)} SD{sure}"
+        return [f"  {fit.peak_reason} (d up to {fit.d_high:.2f})."]
     beyond = position.high is not None and position.high > fit.d_high
-    unsure = ", an interval that reaches beyond the curve" if beyond else ""
-    return (
-        f"peak at d = {_with_bounds(position)} (KL {fit.peak.kl_nats:.2f} nats, n about {n})"
-        f"{unsure}, of height {_with_bounds(height)} SD"
-    )
+    unsure = "; the interval reaches beyond the curve" if beyond else ""
+    if position.low is None:
+        unsure = "; without some of the prompts there is no peak"
+    return [
+        f"  peak at d = {_with_bounds(position)}, KL {fit.peak.kl_nats:.2f} nats, "
+        f"n about {round(n_for_kl(fit.peak.kl_nats))}{unsure};",
+        f"  its height {_with_bounds(height)}.",
+    ]
 
 
 def _with_bounds(interval: Interval) -> str:

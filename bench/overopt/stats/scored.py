@@ -5,7 +5,7 @@ the cheapest optimisation there is, and gold tells what it was worth.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from overopt.stats.arrays import Floats, Ints, check_same_shape, group_rows
 from overopt.stats.best_of_n import BestOfNCurve, curve, kl_bound, rank_pools
-from overopt.stats.forms import Form, distance_from_kl
+from overopt.stats.forms import NO_PEAK, Form, distance_from_kl
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.jackknife import PromptFit, fit_prompts
 from overopt.stats.proxy_quality import (
@@ -103,6 +103,21 @@ class CurvePoint(NamedTuple):
     n_prompts_dropped: int
 
 
+class LastDoubling(NamedTuple):
+    """Change of gold over about the last doubling of n, chosen before looking at the curve.
+
+    Attributes:
+        n_from: largest n of the curve that is at most half of `n_to`.
+        n_to: last n of the curve.
+        gold: mean over prompts of gold at `n_to` minus gold at `n_from`, with a t interval over the
+            prompts that hold `n_to`; unit of the table.
+    """
+
+    n_from: int
+    n_to: int
+    gold: Interval
+
+
 class FormReport(NamedTuple):
     """One form fitted to a curve, or why it could not be.
 
@@ -130,6 +145,8 @@ class ProxyReport:
         proxy_mean: mean proxy likewise, unit of the table.
         proxy_sd: standard deviation of the proxy likewise.
         fitted_n: the n whose points were fitted.
+        last_doubling: how gold changes at the end of the curve, or None where it ends at n = 1 or
+            the proxy orders no two samples of a prompt.
         counts: rows used and dropped.
         ranking: within-prompt and pooled ranking accuracy.
         correlation: of proxy and gold.
@@ -143,6 +160,7 @@ class ProxyReport:
     proxy_mean: float
     proxy_sd: float
     fitted_n: tuple[int, ...]
+    last_doubling: LastDoubling | None
     counts: RowCounts
     ranking: RankingAccuracy
     correlation: Correlation
@@ -252,6 +270,7 @@ def _report(
     prompt, gold, proxy = prompt_R[used], gold_R[used], proxy_R[used]
     groups = group_rows(prompt)
     median_pool = int(np.median(groups.size_B))
+    ties = _count_ties(prompt, proxy)
     counts = RowCounts(
         n_rows=used.size,
         n_missing_gold=int(np.count_nonzero(~has_gold)),
@@ -259,7 +278,7 @@ def _report(
         n_used=int(np.count_nonzero(used)),
         n_prompts=groups.size_B.size,
         n_prompts_lost=np.unique(prompt_R).size - groups.size_B.size,
-        n_tied=_count_tied(prompt, proxy),
+        n_tied=ties.n_tied,
         smallest_pool=int(groups.size_B.min()),
         median_pool=median_pool,
         largest_pool=int(groups.size_B.max()),
@@ -268,25 +287,34 @@ def _report(
     weight_R = 1.0 / (groups.size_B[groups.index_R] * groups.size_B.size)
     of_gold, of_proxy = _moments(weight_R, gold), _moments(weight_R, proxy)
     fitted_n = fit_grid(median_pool)
+    selects = ties.n_groups > groups.size_B.size
+    gold_unit = of_gold.sd if selects else None
     return ProxyReport(
         proxy=name,
         points=_points(best, of_gold.sd, of_proxy.sd, level),
-        forms=tuple(_fit_form(best, fitted_n, of_gold.sd, form, level) for form in forms),
+        forms=tuple(_fit_form(best, fitted_n, gold_unit, form, level) for form in forms),
         gold_mean=of_gold.mean,
         gold_sd=of_gold.sd,
         proxy_mean=of_proxy.mean,
         proxy_sd=of_proxy.sd,
         fitted_n=tuple(int(n) for n in fitted_n),
+        last_doubling=_last_doubling(best, level) if selects else None,
         counts=counts,
         ranking=ranking_accuracy(prompt, gold, proxy),
         correlation=correlate_proxy(prompt, gold, proxy),
     )
 
 
-def _count_tied(prompt_R: Ints, proxy_R: Floats) -> int:
-    """Rows that share their proxy with another row of their prompt."""
-    tie_R = rank_pools(prompt_R, proxy_R).tie_R
-    return int(np.count_nonzero(np.bincount(tie_R)[tie_R] > 1))
+class _Ties(NamedTuple):
+    """Distinct (prompt, proxy) values, and rows that share theirs with another row."""
+
+    n_groups: int
+    n_tied: int
+
+
+def _count_ties(prompt_R: Ints, proxy_R: Floats) -> _Ties:
+    size_G = np.bincount(rank_pools(prompt_R, proxy_R).tie_R)
+    return _Ties(size_G.size, int(size_G[size_G > 1].sum()))
 
 
 class _Moments(NamedTuple):
@@ -324,6 +352,16 @@ def _points(
     return tuple(points)
 
 
+def _last_doubling(best: BestOfNCurve, level: float) -> LastDoubling | None:
+    n_to = int(best.n_K[-1])
+    if n_to == 1:
+        return None
+    start = int(np.flatnonzero(best.n_K <= n_to / 2)[-1])
+    kept_B = best.kept_BK[:, -1]
+    change_B = best.gold_BK[kept_B, -1] - best.gold_BK[kept_B, start]
+    return LastDoubling(int(best.n_K[start]), n_to, t_interval(change_B, level))
+
+
 def _gain(score_BK: Floats, k: int, sd: float, level: float) -> Interval:
     """Score at the k-th n above each prompt's own mean, in `sd`; no values where `sd` is 0."""
     if sd == 0.0:
@@ -332,9 +370,14 @@ def _gain(score_BK: Floats, k: int, sd: float, level: float) -> Interval:
 
 
 def _fit_form(
-    best: BestOfNCurve, fitted_n: Ints, gold_sd: float, form: Form, level: float
+    best: BestOfNCurve, fitted_n: Ints, gold_sd: float | None, form: Form, level: float
 ) -> FormReport:
-    """Fit each prompt's gain over its own mean (the first grid point is n = 1)."""
+    """Fit each prompt's gain over its own mean (the first grid point is n = 1).
+
+    A maximum of the form below n = 2 is no peak: there is no n to have it.
+    """
+    if gold_sd is None:
+        return FormReport(form, None, "the proxy is the same for all samples of every prompt")
     if gold_sd == 0.0:
         return FormReport(form, None, "gold does not vary, so it has no unit to be measured in")
     used_K = np.isin(best.n_K, fitted_n)
@@ -344,4 +387,7 @@ def _fit_form(
         fitted = fit_prompts(d_K, rise_BK, best.kept_BK[:, used_K], form, level)
     except ValueError as error:
         return FormReport(form, None, str(error))
+    if fitted.fit.peak is not None and fitted.fit.peak.d < d_K[1]:
+        peakless = replace(fitted.fit, peak=None, peak_reason=NO_PEAK)
+        fitted = replace(fitted, fit=peakless, peak_d=None, peak_height=None)
     return FormReport(form, fitted, None)

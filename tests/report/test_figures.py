@@ -54,7 +54,7 @@ def test_failed_and_few_seeds_are_said_on_the_panel(run_root: Path) -> None:
     groups = group_points(read_results([run_root]).points)
     (drawing,) = draw_gold(groups, "d")
     notes = [text.get_text() for panel in drawing.figure.axes for text in panel.texts]
-    assert notes == ["single: seed 3 failed, exploratory (4 seeds)"]
+    assert notes == ["single: seed 3 failed; exploratory: single"]
 
 
 def test_many_proxies_are_cut_into_panels(tmp_path: Path) -> None:
@@ -107,3 +107,15 @@ def test_svg_has_no_link_and_no_formula(tmp_path: Path) -> None:
     assert "<b>" not in svg
     assert 'href="#f-' in svg
     assert "currentColor" in svg
+
+
+def test_a_wide_band_does_not_flatten_the_curves(tmp_path: Path) -> None:
+    write_runs(tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1))
+    groups = group_points(read_results([tmp_path]).points)
+    panel = draw_gold(groups, "d")[0].figure.axes[0]
+    low, high = panel.get_ylim()
+    golds = [float(seed.gold_K.max()) for seed in groups[0].seeds]
+    band = groups[0].mean_curve("gold")[-1].score
+    assert band.high is not None
+    assert band.high > high > max(golds)
+    assert (high - low) < 1.3 * max(golds)

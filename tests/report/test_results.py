@@ -116,6 +116,7 @@ def test_optional_files_are_checked_when_they_are_there(run: Path) -> None:
 
 
 def test_runs_are_found_below_a_parent_and_once(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, run.with_name(f".{run.name}-draft"))
     assert find_runs([tmp_path, run]) == [run.resolve()]
     with pytest.raises(UserError, match="holds no run"):
         find_runs([_empty(tmp_path)])

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from overopt.report.curves import estimator_name
 from overopt.report.figures import unique
-from overopt.report.panels import line_key, put_legend
+from overopt.report.panels import line_key, put_legend, wrap_columns
 from overopt.report.schema import ESTIMATORS
 from overopt.report.style import COLOURS, FAINT, INK, MARKERS, Drawing, Mark, drawing_style, plain
 
@@ -62,7 +62,7 @@ def _others(moved: pd.DataFrame, method: str) -> list[str]:
 
 
 def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawing:
-    n_columns = {1: 1, 2: 2, 3: 3, 4: 2}.get(len(methods), 3)
+    n_columns = wrap_columns(len(methods))
     n_rows = -(-len(methods) // n_columns)
     with drawing_style():
         figure = Figure(

@@ -24,10 +24,10 @@ from overopt.report.panels import (
     draw_seeds,
     draw_zero,
     label_x,
+    limit_y,
     line_key,
     make_grid,
     put_legend,
-    reserve_foot,
     sign_keys,
     split_grid,
 )
@@ -46,7 +46,7 @@ GOLD_AXIS = "gold (SDs of the initial policy)"
 SCORE_AXIS = "score (SDs of the initial policy)"
 READING = (
     "Line: mean over seeds; band: 95 % t interval over seeds; faint points: single seeds. "
-    "Hollow markers and dotted lines: fewer seeds than were run."
+    "Hollow markers and dotted lines: fewer seeds than were run. Bands are cut by the panel's edge."
 )
 
 
@@ -82,7 +82,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
                     draw_mean(panel, group, marks[group.proxy], scale, "gold")
                     draw_rug(panel, group, marks[group.proxy], scale, level)
             rugs = [len(cells[key]) for key in grid.axes if any(g.unreached for g in cells[key])]
-            reserve_foot(grid, 0.04 * max(rugs, default=0))
+            limit_y(grid, 0.04 * max(rugs, default=0))
             shown = finish_grid(grid, block, cells, scale, GOLD_AXIS)
             keys = [line_key(name, marks[name]) for name in unique(g.proxy for g in shown)]
             put_legend(grid.figure, keys, sign_keys(shown))
@@ -116,6 +116,7 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
                     draw_mean(
                         panel, group, mark, "d", "proxy", band=False, line="--", markers=False
                     )
+            limit_y(grid)
             shown = finish_grid(grid, block, cells, "d", SCORE_AXIS)
             keys = [
                 line_key(f"gold, {name_noise(noise)}", marks[noise], "-")
@@ -167,6 +168,7 @@ def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
                 for group in cells[key]:
                     _draw_steps(panel, group, marks[group.method])
                 _draw_oracle(panel, oracle, furthest)
+            limit_y(grid)
             shown = finish_grid(grid, block, cells, "kl_sqrt", GOLD_AXIS)
             keys = [line_key(name, marks[name]) for name in unique(g.method for g in shown)]
             if len(oracle):

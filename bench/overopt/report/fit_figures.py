@@ -23,9 +23,9 @@ from overopt.report.fits import GroupFit
 from overopt.report.panels import (
     draw_seeds,
     draw_zero,
+    limit_y,
     line_key,
     put_legend,
-    reserve_foot,
     split_grid,
 )
 from overopt.report.style import COLOURS, INK, Drawing, Mark, drawing_style, plain
@@ -54,7 +54,7 @@ def draw_fits(fits: Sequence[GroupFit]) -> list[Drawing]:
                         draw_seeds(panel, group, Mark(INK, "o"), "d", "gold")
                         for level, (form, mark) in enumerate(FORM_MARKS.items()):
                             _draw_fit(panel, by_group[id(group), form], mark, level)
-                reserve_foot(grid, 0.13)
+                limit_y(grid, 0.13)
                 finish_grid(grid, block, cells, "d", GOLD_AXIS)
                 keys = [line_key(FORM_NAMES[form], mark) for form, mark in FORM_MARKS.items()]
                 peak = Line2D([], [], color=INK, marker="|", markersize=7, linewidth=1.0)
@@ -66,7 +66,8 @@ def draw_fits(fits: Sequence[GroupFit]) -> list[Drawing]:
                     f"Fitted forms, {name_noise(noise)}",
                     "Each form is fitted to each seed's points; line and band: mean and 95 % t "
                     "interval over the seeds' fits, drawn only where there are points. Bars at the "
-                    "foot: position of the fitted peak over the seeds that have one in range.",
+                    "foot: position of the fitted peak over the seeds that have one in range. Bars "
+                    "and bands are cut by the panel's edge.",
                     grid.figure,
                 )
             )
@@ -93,6 +94,7 @@ def draw_residuals(fits: Sequence[GroupFit]) -> list[Drawing]:
                 for form, mark in FORM_MARKS.items():
                     chosen = [by_group[id(group), form] for group in cells[key]]
                     _draw_residuals(panel, chosen, mark)
+            limit_y(grid)
             finish_grid(grid, block, cells, "d", "measured − fitted gold (SDs)")
             put_legend(
                 grid.figure,
@@ -129,7 +131,8 @@ def _draw_fit(panel: Axes, one: GroupFit, mark: Mark, level: int) -> None:
     panel.plot([peak.mean], [height], marker="|", markersize=7, color=mark.colour,
                transform=transform, linestyle="none")  # fmt: skip
     if peak.low is not None and peak.high is not None:
-        panel.plot([max(peak.low, 0.0), peak.high], [height, height], color=mark.colour,
+        ends = [max(peak.low, 0.0), min(peak.high, 1.06 * float(d_K[-1]))]
+        panel.plot(ends, [height, height], color=mark.colour,
                    linewidth=1.0, transform=transform)  # fmt: skip
 
 

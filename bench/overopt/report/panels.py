@@ -58,7 +58,10 @@ def make_grid(
         titles: the title of each panel.
         notes: a small line below the title of each panel; may be empty.
     """
-    n_rows, n_columns = len(block.rows), len(block.columns)
+    keys = [(row, column) for row in block.rows for column in block.columns]
+    wrapped = len(block.columns) == 1  # a single column leaves half the page empty
+    n_columns = wrap_columns(len(keys)) if wrapped else len(block.columns)
+    n_rows = -(-len(keys) // n_columns)
     wider = 1.6 if n_columns == 1 else 1.0
     figure = Figure(
         figsize=(
@@ -67,19 +70,25 @@ def make_grid(
         ),
         layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06),
     )
-    array = figure.subplots(n_rows, n_columns, sharex="row", sharey=True, squeeze=False)
-    axes = {
-        (row, column): array[i, j]
-        for i, row in enumerate(block.rows)
-        for j, column in enumerate(block.columns)
-    }
-    for key, panel in axes.items():
-        noted = any(notes[key[0], column] for column in block.columns)
+    array = figure.subplots(
+        n_rows, n_columns, sharex=False if wrapped else "row", sharey=True, squeeze=False
+    )
+    for panel in array.ravel()[len(keys) :]:
+        panel.set_axis_off()
+    axes = dict(zip(keys, array.ravel(), strict=False))
+    for number, (key, panel) in enumerate(axes.items()):
+        first = number - number % n_columns
+        noted = any(notes[other] for other in keys[first : first + n_columns])
         panel.set_title(titles[key], loc="left", pad=14 if noted else 5)
         panel.margins(x=0.03)
         if notes[key]:
             _write_note(panel, notes[key])
     return Grid(figure, axes)
+
+
+def wrap_columns(panels: int) -> int:
+    """How many panels stand side by side when they have no columns of their own."""
+    return {1: 1, 2: 2, 3: 3, 4: 2}.get(panels, 3)
 
 
 def to_x(kl_nats: Floats, scale: Scale) -> Floats:
@@ -203,26 +212,22 @@ def describe_gaps(groups: Sequence[Group]) -> str:
         for name in ("method", "proxy", "noise")
         if len({str(getattr(group, name)) for group in groups}) > 1
     ]
-    few_everywhere = all(group.exploratory for group in groups)
-    notes = []
+    notes, few = [], []
     for group in groups:
         name = " ".join(plain(str(getattr(group, part)), 20) for part in varying)
-        parts = []
         if group.failures:
             seeds = ", ".join(str(failure.seed) for failure in group.failures)
-            parts.append(f"seed{'s' if len(group.failures) > 1 else ''} {seeds} failed")
-        if group.exploratory and not few_everywhere:
-            parts.append(f"exploratory ({_count_seeds(len(group.seeds))})")
-        if parts:
-            notes.append(f"{name}: {', '.join(parts)}" if name else ", ".join(parts))
-    if few_everywhere:
-        notes.append(f"exploratory ({_count_seeds(min(len(group.seeds) for group in groups))})")
+            words = f"seed{'s' if len(group.failures) > 1 else ''} {seeds} failed"
+            notes.append(f"{name}: {words}" if name else words)
+        if group.exploratory:
+            few.append(name)
+    if few and len(few) == len(groups):
+        low = min(len(group.seeds) for group in groups)
+        notes.append(f"exploratory: {low} seed{'' if low == 1 else 's'}")
+    elif few:
+        notes.append(f"exploratory: {', '.join(few)}")
     text = "; ".join(notes)
     return text if len(text) <= 58 else f"{text[:57]}…"
-
-
-def _count_seeds(number: int) -> str:
-    return f"{number} seed{'' if number == 1 else 's'}"
 
 
 def _write_note(panel: Axes, note: str) -> None:
@@ -283,11 +288,27 @@ def _legend_columns(figure: Figure, handles: Sequence[Artist]) -> int:
     return max(1, int(width_in / max(widths_in)))
 
 
-def reserve_foot(grid: Grid, share: float) -> None:
-    """Leave a share of every panel free below the curves, for rugs and bars."""
-    panel = next(iter(grid.axes.values()))
-    low, high = panel.get_ylim()
-    panel.set_ylim(low - share * (high - low) / (1.0 - share), high)
+def limit_y(grid: Grid, foot: float = 0.0) -> None:
+    """Fit the common y axis to points and lines, leaving a share free below for rugs and bars.
+
+    Bands do not count: with two seeds a t interval is wide enough to flatten every curve, so it
+    is cut by the panel's edge instead.
+
+    Args:
+        grid: the panels, with everything drawn.
+        foot: share of the height to leave free, between 0 and 1.
+    """
+    drawn = [
+        np.asarray(line.get_ydata(), np.float64)
+        for panel in grid.axes.values()
+        for line in panel.lines
+        if line.get_transform() == panel.transData
+    ]
+    values = np.concatenate([np.zeros(1), *drawn])
+    low, high = float(values.min()), float(values.max())
+    room = 0.08 * (high - low) or 1.0
+    low, high = low - room, high + room
+    next(iter(grid.axes.values())).set_ylim(low - foot * (high - low) / (1.0 - foot), high)
 
 
 def draw_zero(panel: Axes) -> None:

@@ -130,7 +130,11 @@ def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
                 "results/TASK/METHOD/RUN_ID, or a folder above it."
             )
         inside = [path] if (path / "run.json").is_file() else []
-        inside = inside or sorted(file.parent for file in path.rglob("run.json"))
+        inside = inside or sorted(
+            file.parent
+            for file in path.rglob("run.json")
+            if not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )  # hidden folders are drafts of runs that were being written
         if not inside:
             raise UserError(
                 f"{path} holds no run: no run.json was found in it or below it; "

@@ -9,7 +9,9 @@ import torch
 
 
 def _entropy(seed: int, labels: tuple[str | int, ...]) -> list[int]:
-    return [seed, *(x if isinstance(x, int) else zlib.crc32(x.encode()) for x in labels)]
+    """Whole numbers for a SeedSequence; their count stands last, because it ignores final zeros."""
+    numbers = [x if isinstance(x, int) else zlib.crc32(x.encode()) for x in labels]
+    return [seed, *numbers, 1 + len(numbers)]
 
 
 def numpy_rng(seed: int, *labels: str | int) -> np.random.Generator:

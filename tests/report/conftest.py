@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.report.synthetic import Cell, write_runs
 
 from overopt.report import write_report
+
+from .synthetic import Cell, write_runs
 
 
 @pytest.fixture(scope="session")

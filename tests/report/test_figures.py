@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.report.synthetic import write_runs
 
 from overopt.report.curves import group_points
 from overopt.report.estimator_figures import draw_estimators
@@ -16,13 +15,15 @@ from overopt.report.fits import fit_group
 from overopt.report.results import read_results
 from overopt.report.style import PER_PANEL, assign_marks, inline_svg, plain
 
+from .synthetic import write_runs
+
 
 def test_unreached_budgets_are_marked_at_the_foot_and_not_drawn(run_root: Path) -> None:
     groups = [g for g in group_points(read_results([run_root]).points) if g.method == "bon"]
     (drawing,) = draw_gold(groups, "d")
     panel = drawing.figure.axes[0]
     crosses = [line for line in panel.lines if line.get_marker() == "x"]
-    positions = sorted({round(float(line.get_xdata()[0]), 4) for line in crosses})
+    positions = sorted({round(float(np.ravel(line.get_xdata())[0]), 4) for line in crosses})
     assert positions == [round(float(np.sqrt(budget)), 4) for budget in (8.0, 16.0, 32.0)]
     assert all(line.get_transform() == panel.get_xaxis_transform() for line in crosses)
     drawn = [line.get_xdata() for line in panel.lines if line.get_transform() == panel.transData]

@@ -9,9 +9,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.report.synthetic import Cell, write_runs
 
 from overopt.report import write_report
+from overopt.report.results import read_results
+from overopt.report.writing import compose_report
+
+from .synthetic import Cell, write_runs
 
 EVIL = "<script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\"'&"
 VOID = {"meta", "br", "img", "link", "input"}
@@ -113,7 +116,7 @@ def test_everything_from_results_is_escaped(tmp_path: Path) -> None:
     (run / "run.json").write_text(json.dumps(record))
     points = (run / "points.csv").read_text().replace("reviews,dpo,", 'reviews,"<i>d&po",')
     (run / "points.csv").write_text(points)
-    page = write_report([run], tmp_path / "out")[0].read_text()
+    page = compose_report(read_results([run])).page
     checker = check(page)
     assert not checker.tags & {"script", "img", "i"}
     assert all(not name.startswith("on") for name, _ in checker.attributes)
@@ -127,7 +130,7 @@ def test_one_seed_or_one_method_is_enough(
     tmp_path: Path, method: str, seeds: tuple[int, ...]
 ) -> None:
     write_runs(tmp_path, methods=(method,), proxies=("single",), noises=("0",), seeds=seeds)
-    page = write_report([tmp_path], tmp_path / "out")[0].read_text()
+    page = compose_report(read_results([tmp_path])).page
     assert f"{len(seeds)}/{len(seeds)}" in page
     assert "exploratory" in page
 
@@ -139,7 +142,7 @@ def test_a_run_in_which_everything_failed_is_still_reported(tmp_path: Path) -> N
     )
     for name in ("excerpts.json", "contrasts.csv", "front.csv"):
         (run / name).unlink()
-    text = write_report([run], tmp_path / "out")[0].read_text()
+    text = compose_report(read_results([run])).page
     assert "failed: seed 0, 1" in text
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.report.synthetic import write_runs
 
 from overopt.errors import UserError
 from overopt.report.results import check_points, find_runs, read_results
 from overopt.schema import POINT_COLUMNS
+
+from .synthetic import write_runs
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.curves import Group, curve_table, group_points
@@ -26,47 +29,60 @@ from overopt.report.tables import (
 )
 
 
+class Report(NamedTuple):
+    """A report in memory: the page, figures by task, tidy tables and tables for readers by name."""
+
+    page: str
+    chapters: list[Chapter]
+    frames: dict[str, pd.DataFrame]
+    shown: dict[str, TextTable]
+
+
 def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
     """Read runs and write everything; see ``overopt.report.write_report``."""
-    results = read_results(run_dirs)
-    groups = group_points(results.points)
-    fits = [one for group in groups for one in fit_group(group)]
-    fitted = fit_table(fits)
-    scores = score_table(groups, {task: task_yardstick(results, task) for task in results.tasks})
-    chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
-    shown: dict[str, TextTable] = {
-        table.name: table
-        for table in (
-            show_contrasts(results),
-            summarise(groups),
-            show_scores(scores),
-            show_fits(fitted),
-            show_gaps(groups),
-        )
-    }
-    page = make_page(results, groups, chapters, shown)
+    report = compose_report(read_results(run_dirs))
     try:
         out.mkdir(parents=True, exist_ok=True)
         written = [out / "report.html"]
-        written[0].write_bytes(page.encode())
-        for chapter in chapters:
-            folder = out if len(chapters) == 1 else out / _folder_name(chapter.task)
+        written[0].write_bytes(report.page.encode())
+        for chapter in report.chapters:
+            folder = out if len(report.chapters) == 1 else out / _folder_name(chapter.task)
             folder.mkdir(exist_ok=True)
             for drawing in chapter.drawings:
                 written += save_figure(drawing.figure, folder / drawing.name)
-        written += [
-            write_csv(curve_table(groups), out / "curves.csv"),
-            write_csv(fitted, out / "fits.csv"),
-            write_csv(scores, out / "scores.csv"),
-            write_latex(shown["scores"], out / "scores.tex"),
-            write_latex(shown["fits"], out / "fits.tex"),
-        ]
+        for name, frame in report.frames.items():
+            written.append(write_csv(frame, out / f"{name}.csv"))
+        for name in ("scores", "fits"):
+            written.append(write_latex(report.shown[name], out / f"{name}.tex"))
     except OSError as error:
         raise UserError(
             f"The report cannot be written to {out} ({error.strerror}); give another folder "
             "with --out."
         ) from error
     return written
+
+
+def compose_report(results: Results) -> Report:
+    """Compute, draw and word everything, and write nothing."""
+    groups = group_points(results.points)
+    fits = [one for group in groups for one in fit_group(group)]
+    fitted = fit_table(fits)
+    scores = score_table(groups, {task: task_yardstick(results, task) for task in results.tasks})
+    chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
+    tables = (
+        show_contrasts(results),
+        summarise(groups),
+        show_scores(scores),
+        show_fits(fitted),
+        show_gaps(groups),
+    )
+    shown = {table.name: table for table in tables}
+    return Report(
+        page=make_page(results, groups, chapters, shown),
+        chapters=chapters,
+        frames={"curves": curve_table(groups), "fits": fitted, "scores": scores},
+        shown=shown,
+    )
 
 
 def draw_task(

@@ -103,8 +103,9 @@ def k3(log_ratio: ArrayLike) -> Floats:
 def rao_blackwell(logp_NTV: ArrayLike, logq_NTV: ArrayLike, mask_NT: ArrayLike) -> Floats:
     """Rao-Blackwellised KL of each sampled response: sum over t, v of p(v)(log p(v) - log q(v)).
 
-    Unbiased for the sequence KL when the prefixes are samples of p, never negative, and with a
-    variance no larger than that of k1.
+    Unbiased for the sequence KL when the prefixes are samples of p, and never negative. Its
+    variance is usually far below that of k1; it need not be, because the terms are conditioned on
+    different prefixes: a later conditional KL can make up for an earlier log ratio.
 
     Args:
         logp_NTV: log-distribution of the next token under the policy, shape (..., T, V), nats;

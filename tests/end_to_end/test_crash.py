@@ -1,0 +1,76 @@
+"""Killed at any moment, the same command continues and ends with the same bytes.
+
+Half of the kills strike the driver, half one of its workers; the moments come from a seeded
+generator. Whenever a run gets to its end before all kills are spent, it is compared and the next
+one starts in a store of its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from .command import Place
+from .conftest import MAIN
+
+LONGEST_WAIT_S = 6.0
+ROUNDS_MAX = 12
+
+
+def _strike(driver: subprocess.Popen[bytes], at_driver: bool, rng: np.random.Generator) -> bool:
+    """Kill the driver or one of the processes that it started; whether there was one."""
+    if at_driver:
+        driver.kill()
+        driver.wait()
+        return True
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(driver.pid).children(recursive=True)
+        if children:
+            children[int(rng.integers(len(children)))].kill()
+            return True
+    return False
+
+
+def _spend(place: Place, kills: list[bool], rng: np.random.Generator) -> int:
+    """Run to the end, killing at random moments as long as there are kills left."""
+    driver = place.start(*MAIN)
+    spent = 0
+    while True:
+        wait_s = float(rng.uniform(0.0, LONGEST_WAIT_S)) if spent < len(kills) else 240.0
+        try:
+            code = driver.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            assert spent < len(kills), "an undisturbed rest of a run takes far less than that"
+            spent += _strike(driver, kills[spent], rng)
+            if driver.returncode is None:
+                continue
+        else:
+            if code == 0:
+                return spent
+            # A stage whose worker was lost three times is given up until the command is repeated.
+            assert code == 1, code
+        driver = place.start(*MAIN)
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_runs_end_as_undisturbed_ones(
+    undisturbed: Place, tmp_path: Path, kills: int
+) -> None:
+    rng = np.random.default_rng(kills)
+    left = [bool(at_driver) for at_driver in rng.permutation(np.arange(kills) % 2)]
+    for number in range(ROUNDS_MAX):
+        place = Place.fresh(tmp_path / str(number))
+        del left[: _spend(place, left, rng)]
+        ours = place.files()
+        wanted = undisturbed.files()
+        assert {name: ours[name] for name in wanted} == wanted
+        assert place.digests() == undisturbed.digests()
+        assert max(place.built().values()) == 1
+        if not left:
+            break
+    assert not left

@@ -355,6 +355,9 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         raise UserError(unknown("use of gold", str(constants["USES_GOLD"]), get_args(GoldUse)))
     pieces = dict(constants["KNOB"])
     positional = pieces.pop("positional")
+    fields = [parameter.name for parameter in found.parameters]
+    if constants["FAMILY"] != "selection" and positional[0] not in fields:
+        raise UserError(f"{found.source}: {unknown('knob', positional[0], fields)}")
     return MethodSpec(
         name=found.name,
         family=constants["FAMILY"],

@@ -1,0 +1,39 @@
+"""A small run specification for tests that build nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from overopt import catalog
+from overopt.spec import NoiseSpec, RunSpec
+
+TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
+
+
+def run_spec(
+    methods: Sequence[str] = ("dpo",),
+    proxies: Sequence[str] = ("single",),
+    noises: Sequence[str] = ("0",),
+    seeds: Sequence[int] = (0,),
+    widths: Sequence[int] = (8,),
+    comparisons: Sequence[int] = (64,),
+    along: Literal["step", "beta"] = "step",
+    kl_grid_nats: Sequence[float] = (0.02, 0.05, 0.1, 0.2),
+) -> RunSpec:
+    """The tiny tabular task with these axes."""
+    return RunSpec(
+        task=catalog.load_task(str(TASK)),
+        gold=catalog.load_gold("rule"),
+        methods=tuple(catalog.method(name) for name in methods),
+        proxies=tuple(catalog.proxy(name) for name in proxies),
+        noises=tuple(NoiseSpec.parse(text) for text in noises),
+        proxy_widths=tuple(widths),
+        comparisons=tuple(comparisons),
+        seeds=tuple(seeds),
+        along=along,
+        engine="native",
+        kl_grid_nats=tuple(kl_grid_nats),
+        standard=False,
+    )

@@ -1,0 +1,169 @@
+"""Which work cells share, and what moves a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from overopt import catalog
+from overopt.errors import UserError
+from overopt.run.cells import Graph, cells_of, file_name, resize, with_knob, without_place
+from overopt.run.graph import Node, ancestry
+from overopt.run.pursuit import foreseen
+from overopt.spec import RunSpec
+
+from .specs import run_spec
+
+
+def _keys(run: RunSpec, stage: str) -> set[str]:
+    wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
+    return {made.key for made in ancestry(wanted) if made.stage == stage}
+
+
+def _roles(made: Node) -> set[str]:
+    return {role for role, _ in made.inputs}
+
+
+def test_cells_are_the_product_of_all_axes_in_order() -> None:
+    run = run_spec(["dpo", "bon"], ["single", "mean"], ["0", "bt:1"], [0, 2], [8, 16], [32, 64])
+    cells = cells_of(run)
+    assert len(cells) == 2**6
+    assert cells[0].title == "dpo single noise 0 seed 0"
+    assert cells[-1].title == "bon mean noise bt:1 seed 2"
+    last = cells[-1].task.proxy
+    assert (last.architecture.width, last.comparisons) == (16, 64)
+
+
+def test_resizing_changes_the_proxy_only() -> None:
+    task = run_spec().task
+    other = resize(task, 16, 32)
+    assert other.proxy.architecture.width == 16 and other.proxy.comparisons == 32
+    assert other.model_copy(update={"proxy": task.proxy}) == task
+
+
+def test_the_world_is_built_once_for_all_cells() -> None:
+    run = run_spec(["dpo", "bon"], ["single", "mean"], ["0", "0.25"], [0, 1], [8, 16])
+    for stage in ("initial", "gold", "pool"):
+        assert len(_keys(run, stage)) == 1, stage
+    assert len(_keys(run, "pairs")) == 2  # seeds
+    assert len(_keys(run, "labels")) == 4  # seeds x noises
+    assert len(_keys(run, "proxy")) == 5 * 2 * 4  # members x widths x (seeds x noises)
+
+
+def test_systems_share_members_and_a_pairs_method_is_run_once_for_all_systems() -> None:
+    run = run_spec(["dpo", "rloo"], ["single", "mean"])
+    assert len(_keys(run, "proxy")) == 5
+    assert len(_keys(run, "optimise")) == 1 + 2  # dpo has no proxy; rloo has one run for each
+    assert len(_keys(run, "measure")) == 4
+
+
+def test_gold_reaches_no_method() -> None:
+    run = run_spec(["dpo", "rloo"], ["mean"])
+    for cell in cells_of(run):
+        optimised = Graph(cell).optimise(None, run.kl_grid_nats)
+        assert "gold" not in _roles(optimised)
+        assert "pool" not in _roles(optimised)
+        expected = (
+            {"initial", "labels"}
+            if cell.method.name == "dpo"
+            else {"initial", *(f"proxy.{member}" for member in range(5))}
+        )
+        assert _roles(optimised) == expected
+
+
+def test_a_knob_moves_the_run_and_what_follows_only() -> None:
+    (cell,) = cells_of(run_spec())
+    graph = Graph(cell)
+    one, two = graph.optimise(0.1, ()), graph.optimise(0.2, ())
+    assert one.key != two.key
+    assert {role: made.key for role, made in one.inputs} == {
+        role: made.key for role, made in two.inputs
+    }
+    assert with_knob(cell.method, None) is cell.method
+    assert with_knob(cell.method, 0.3).config["beta"] == 0.3
+
+
+def test_nodes_of_a_graph_are_made_once() -> None:
+    (cell,) = cells_of(run_spec(["rloo"], ["mean"]))
+    graph = Graph(cell)
+    assert graph.labels is graph.labels and graph.proxy(1) is graph.proxy(1)
+    measured = graph.along_step((0.1,))
+    objects: dict[str, set[int]] = {}
+    stack = [measured]
+    while stack:
+        made = stack.pop()
+        objects.setdefault(made.key, set()).add(id(made))
+        stack.extend(given for _, given in made.inputs)
+    shared = {"initial", "gold", "pool", "pairs", "labels", "proxy"}
+    several = {key for key, ids in objects.items() if len(ids) > 1}
+    assert not several & {made.key for made in ancestry([measured]) if made.stage in shared}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> tuple[Path, Path]:
+    """One method in two places."""
+    text = (catalog.PACKAGE / "methods" / "dpo.py").read_text()
+    places = tmp_path / "a" / "mine.py", tmp_path / "b" / "mine.py"
+    for place in places:
+        place.parent.mkdir()
+        place.write_text(text)
+    return places
+
+
+def test_where_a_file_lies_does_not_move_a_key(own: tuple[Path, Path]) -> None:
+    keys = []
+    for place in own:
+        (cell,) = cells_of(run_spec([str(place)]))
+        optimised = Graph(cell).optimise(None, (0.1,))
+        assert str(place) in optimised.extra_code
+        assert optimised.params["method"]["source"] == "mine.py"
+        keys.append(optimised.key)
+    assert keys[0] == keys[1]
+    shipped = Graph(cells_of(run_spec())[0]).optimise(None, (0.1,))
+    assert shipped.key != keys[0]  # its name is part of its random numbers
+
+
+def test_what_a_file_says_moves_a_key(own: tuple[Path, Path]) -> None:
+    first, second = own
+    second.write_text(second.read_text().replace("return -logsigmoid", "return -2 * logsigmoid"))
+    keys = [
+        Graph(cells_of(run_spec([str(place)]))[0]).optimise(None, (0.1,)).key
+        for place in (first, second)
+    ]
+    assert keys[0] != keys[1]
+
+
+def test_sources_lose_their_place_only() -> None:
+    assert file_name("/home/somebody/mine.py") == "mine.py"
+    assert file_name("overopt.methods.dpo") == "overopt.methods.dpo"
+    spec = catalog.method("dpo")
+    assert without_place(spec) == spec
+
+
+def test_a_method_and_a_proxy_of_one_file_name_are_refused(own: tuple[Path, Path]) -> None:
+    (cell,) = cells_of(run_spec([str(own[0])]))
+    other = cell.proxy.model_copy(update={"source": str(own[1])})
+    clash = type(cell)(cell.task, cell.gold, cell.method, other, cell.noise, cell.seed)
+    with pytest.raises(UserError, match="have the same name; rename one"):
+        Graph(clash)
+
+
+def test_a_knob_that_is_no_setting_is_refused(own: tuple[Path, Path]) -> None:
+    own[0].write_text(own[0].read_text().replace('knob("beta"', 'knob("bta"'))
+    with pytest.raises(UserError, match=r"Unknown knob 'bta'\. Did you mean beta"):
+        catalog.method(str(own[0]))
+
+
+def test_kinds_of_cost_forget_seeds_noises_and_members() -> None:
+    run = run_spec(["dpo", "rloo"], ["mean"], ["0", "0.25"], [0, 1])
+    wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
+    kinds = {(made.stage, made.kind) for made in ancestry(wanted)}
+    assert {kind for stage, kind in kinds if stage == "proxy"} == {"tiny: proxy"}
+    assert {kind for stage, kind in kinds if stage == "optimise"} == {
+        "tiny: dpo", "tiny: rloo against mean",
+    }  # fmt: skip
+    assert {kind for stage, kind in kinds if stage == "measure"} == {
+        "tiny: dpo mean", "tiny: rloo mean",
+    }  # fmt: skip
+    assert len({kind for stage, kind in kinds if stage == "score"}) == 3

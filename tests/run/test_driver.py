@@ -1,0 +1,81 @@
+"""A whole run in which the stages are replaced by outcomes of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from overopt.errors import UserError
+from overopt.report.results import read_run
+from overopt.run import driver
+from overopt.run.cells import Cell, cells_of
+from overopt.run.driver import execute_run
+from overopt.run.outcomes import CellResult, Failure
+from overopt.run.pursuit import Found
+from overopt.run.store import Store
+
+from .finished import fail, finish
+from .specs import run_spec
+
+GOLD_KB = np.array([[0.0] * 4, [1.0, 1.5, 0.5, 1.0]])
+BROKEN_FRONT = Failure("f", "front", "oracle front", "raised", "no gain", "", "f")
+
+
+def _replace_scheduler(
+    monkeypatch: pytest.MonkeyPatch, results: Sequence[CellResult[Found]]
+) -> None:
+    """Let the scheduler return these results, whatever it is asked for."""
+
+    def execute(cells: Sequence[Any], *others: Any) -> list[CellResult[Found]]:
+        assert len(cells) == len(results)
+        return list(results)
+
+    monkeypatch.setattr(driver, "execute", execute)
+
+
+def _front(cell: Cell) -> CellResult[Found]:
+    return CellResult(Found(cell, None, BROKEN_FRONT), None)
+
+
+def test_a_cell_that_breaks_and_a_front_that_fails_leave_the_rest(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_spec(seeds=(0, 1, 2))
+    one, two, three = cells_of(run)
+    broken = CellResult[Found](None, "Traceback ...\n  line\nKeyError: 'kl_cheap_nats'\n")
+    results = [
+        CellResult(finish(store, one, (None, 0.02), GOLD_KB), None),
+        broken,
+        CellResult(fail(three), None),
+        _front(one),
+    ]
+    _replace_scheduler(monkeypatch, results)
+    outcome = execute_run(run, store, tmp_path / "out", workers=1, arguments=["bench"])
+    (folder,) = outcome.folders
+    points = read_run(folder).points
+    assert points.groupby("seed")["status"].unique().map(list).to_dict() == {
+        0: ["ok", "unreached"], 1: ["failed"], 2: ["failed"],
+    }  # fmt: skip
+    assert [(title, failure.message) for title, failure in outcome.failures] == [
+        (two.title, "KeyError: 'kl_cheap_nats'"),
+        (three.title, "loss nan"),
+        ("oracle front", "no gain"),
+    ]
+    assert "line" in outcome.failures[0][1].traceback
+
+
+def test_results_are_tried_before_work_begins(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError("work began")
+
+    monkeypatch.setattr(driver, "execute", refuse)
+    with pytest.raises(UserError, match="cannot be written"):
+        execute_run(run_spec(), store, tmp_path / "file" / "out", workers=1, arguments=[])

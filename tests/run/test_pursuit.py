@@ -1,0 +1,88 @@
+"""What a cell asks for, step by step, with outcomes made up by the test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from overopt.run.cells import Graph, cells_of
+from overopt.run.graph import Node
+from overopt.run.outcomes import Failure, Outcome
+from overopt.run.pursuit import Found, Pursuit, foreseen, pursue
+
+from .specs import run_spec
+
+
+def _outcomes(nodes: Sequence[Node], folder: Path) -> Mapping[str, Outcome]:
+    """Every node built; an ``optimise`` at knob b has the cheap KL 0.01 / b."""
+    found = {}
+    for made in nodes:
+        place = folder / made.key
+        place.mkdir(exist_ok=True)
+        if made.stage == "optimise":
+            kl_nats = 0.01 / made.params["method"]["config"]["beta"]
+            record = {"snapshots": [{"kl_cheap_nats": 77.0}, {"kl_cheap_nats": kl_nats}]}
+            (place / "optimise.json").write_text(json.dumps(record))
+        found[made.key] = Outcome(place, None)
+    return found
+
+
+def _to_end(pursuit: Pursuit, folder: Path) -> tuple[list[list[Node]], Found]:
+    asked = [list(next(pursuit))]
+    while True:
+        try:
+            asked.append(list(pursuit.send(_outcomes(asked[-1], folder))))
+        except StopIteration as ended:
+            found = ended.value
+            assert isinstance(found, Found)
+            return asked, found
+
+
+@pytest.mark.parametrize(("method", "stage"), [("bon", "select"), ("dpo", "measure")])
+def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stage: str) -> None:
+    run = run_spec([method])
+    (cell,) = cells_of(run)
+    asked, found = _to_end(pursue(cell, run), tmp_path)
+    ((made,),) = asked
+    assert made.stage == stage
+    assert found.points is made and found.failure is None
+    assert [one.key for one in foreseen(cell, run)] == [made.key]
+
+
+def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Path) -> None:
+    run = run_spec(along="beta", kl_grid_nats=(0.1, 0.5, 50.0))
+    (cell,) = cells_of(run)
+    asked, found = _to_end(pursue(cell, run), tmp_path)
+    first = [made.params["method"]["config"]["beta"] for made in asked[0]]
+    assert first == [0.001, 0.01, 0.1, 1.0, 10.0]
+    assert all(made.stage == "optimise" for nodes in asked[:-1] for made in nodes)
+    assert all(made.params["kl_grid_nats"] == [] for nodes in asked[:-1] for made in nodes)
+    (measured,) = asked[-1]
+    assert measured is found.points
+    policies = measured.params["policies"]
+    assert [policy["kl_target_nats"] for policy in policies] == [0.1, 0.5]
+    assert policies[0]["knob_value"] == 0.1  # of the first grid: KL 0.1
+    assert 0.01 / policies[1]["knob_value"] == pytest.approx(0.5, rel=0.25)
+    assert measured.params["unreached_kl_nats"] == [50.0]
+    assert {role for role, _ in measured.inputs} == {
+        "pool", "score.pool.0", "evaluate.0", "score.0.0", "evaluate.1", "score.1.0",
+    }  # fmt: skip
+    known = {made.key for made in foreseen(cell, run)}
+    grid = {Graph(cell).evaluate(made).key for made in asked[0]}
+    assert known == grid
+
+
+def test_a_failure_ends_the_cell_with_its_reason(tmp_path: Path) -> None:
+    run = run_spec(along="beta")
+    (cell,) = cells_of(run)
+    pursuit = pursue(cell, run)
+    asked = list(next(pursuit))
+    outcomes = dict(_outcomes(asked, tmp_path))
+    failure = Failure(asked[2].key, "optimise", "dpo", "raised", "loss nan", "", asked[2].key)
+    outcomes[asked[2].key] = Outcome(None, failure)
+    with pytest.raises(StopIteration) as ended:
+        pursuit.send(outcomes)
+    assert ended.value.value == Found(cell, None, failure)

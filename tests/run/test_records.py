@@ -1,0 +1,180 @@
+"""Run folders: what is written, under which name, and what happens the second time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from overopt import catalog
+from overopt.errors import UserError
+from overopt.report.results import read_run
+from overopt.run.cells import cells_of
+from overopt.run.outcomes import Failure
+from overopt.run.pursuit import Found
+from overopt.run.records import check_writable, to_csv, write_runs
+from overopt.run.store import Store
+from overopt.spec import RunSpec
+
+from .finished import fail, finish
+from .specs import run_spec
+
+GOLD_KB = np.array([[0.0] * 4, [1.0, 1.5, 0.5, 1.0], [2.0, 2.5, 1.5, 2.0]])
+BUDGETS = (None, 0.02, 0.05)
+
+
+def _found(run: RunSpec, store: Store, **more: Any) -> list[Found]:
+    return [finish(store, cell, BUDGETS, GOLD_KB, **more) for cell in cells_of(run)]
+
+
+def _write(run: RunSpec, found: list[Found], store: Store, out: Path, **more: Any) -> list[Path]:
+    known: dict[str, Any] = {
+        "arguments": ["bench", "run"], "front": None, "failures": [], "workers": 2, "wall_s": 1.0,
+    }  # fmt: skip
+    return write_runs(run, found, store, out, **{**known, **more})
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-300, -0.0, 12345678901234567.0])
+def test_numbers_keep_every_digit(value: float) -> None:
+    for number in (value, np.float64(value)):
+        (row,) = csv.DictReader(io.StringIO(to_csv(("x",), [{"x": number}])))
+        assert row["x"] == repr(value) and float(row["x"]) == value
+
+
+def test_missing_is_empty_and_never_a_number() -> None:
+    assert to_csv(("a", "b", "c"), [{"a": None, "c": 0.0}, {"a": "x"}]) == "a,b,c\n,,0.0\nx,,\n"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_refused(value: float) -> None:
+    with pytest.raises(FloatingPointError, match="gold_mean is"):
+        to_csv(("gold_mean",), [{"gold_mean": value}])
+
+
+def test_a_column_that_the_table_does_not_have_is_refused() -> None:
+    with pytest.raises(KeyError, match="surprise"):
+        to_csv(("a",), [{"a": 1, "surprise": 2}])
+
+
+def test_a_folder_per_method_and_a_row_per_point(store: Store, tmp_path: Path) -> None:
+    run = run_spec(["dpo", "ipo"], seeds=(0, 1))
+    folders = _write(run, _found(run, store), store, tmp_path / "out")
+    assert [folder.parent.name for folder in folders] == ["dpo", "ipo"]
+    for folder in folders:
+        points = read_run(folder).points
+        assert len(points) == 2 * 4
+        assert set(points["method"]) == {folder.parent.name}
+        assert list(points["status"]) == ["ok", "ok", "ok", "unreached"] * 2
+        assert points["gold_mean"].dropna().tolist() == [0.0, 1.0, 2.0] * 2
+        assert points["proxy_width"].eq(8).all() and points["comparisons"].eq(64).all()
+
+
+def test_a_failed_cell_is_a_row_and_an_entry(store: Store, tmp_path: Path) -> None:
+    run = run_spec(seeds=(0, 1))
+    one, two = cells_of(run)
+    found = [finish(store, one, BUDGETS, GOLD_KB), fail(two)]
+    (folder,) = _write(run, found, store, tmp_path)
+    points = read_run(folder).points
+    assert points["status"].tolist()[-1] == "failed"
+    assert points["seed"].tolist()[-1] == 1
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "partly failed"
+    assert record["failures"] == [
+        {"cell": two.title, "stage": "dpo, seed 0", "message": "loss nan"}
+    ]
+    assert list(record["artifacts"]) == [one.title]
+
+
+def test_a_failed_front_is_an_entry(store: Store, tmp_path: Path) -> None:
+    run = run_spec()
+    broken = Failure("f", "front", "oracle front", "raised", "no gain", "", "f")
+    (folder,) = _write(run, _found(run, store), store, tmp_path, failures=[broken])
+    record = json.loads((folder / "run.json").read_text())
+    assert record["failures"] == [{"cell": None, "stage": "oracle front", "message": "no gain"}]
+    assert not (folder / "front.csv").exists()
+
+
+def test_how_it_ran_is_no_part_of_the_name(store: Store, tmp_path: Path) -> None:
+    run = run_spec()
+    found = _found(run, store)
+    (first,) = _write(run, found, store, tmp_path)
+    before = (first / "run.json").read_bytes()
+    (again,) = _write(run, found, store, tmp_path, workers=7, wall_s=99.0, arguments=["other"])
+    assert again == first
+    assert (first / "run.json").read_bytes() == before
+    assert len(list(first.parent.iterdir())) == 1
+
+
+def test_other_results_and_other_questions_have_other_names(store: Store, tmp_path: Path) -> None:
+    run = run_spec()
+    (first,) = _write(run, _found(run, store), store, tmp_path)
+    asked = run.model_copy(update={"kl_grid_nats": (0.02, 0.05)})
+    (second,) = _write(asked, _found(run, store), store, tmp_path)
+    failed = [fail(cell) for cell in cells_of(run)]
+    (third,) = _write(run, failed, store, tmp_path)
+    assert len({first, second, third}) == 3
+    other = Store(tmp_path / "other")
+    other.prepare()
+    (fourth,) = _write(run, _found(run, other, win_rate=0.75), other, tmp_path)
+    assert fourth not in (first, second, third)
+
+
+def test_a_selection_method_is_the_same_along_either_axis(store: Store, tmp_path: Path) -> None:
+    folders = set()
+    axes: tuple[Literal["step", "beta"], ...] = ("step", "beta")
+    for along in axes:
+        run = run_spec(["bon"], along=along)
+        (folder,) = _write(run, _found(run, store), store, tmp_path)
+        assert set(read_run(folder).points["along"]) == {"knob"}
+        folders.add(folder.name)
+    assert len(folders) == 1 and folders.pop().startswith("knob-")
+
+
+def test_a_changed_or_half_written_folder_is_refused(store: Store, tmp_path: Path) -> None:
+    run = run_spec()
+    found = _found(run, store)
+    (folder,) = _write(run, found, store, tmp_path)
+    (folder / "excerpts.json").unlink()
+    with pytest.raises(UserError, match="never overwritten, so move the folder away"):
+        _write(run, found, store, tmp_path)
+    (folder / "run.json").unlink()
+    with pytest.raises(UserError, match="cannot be written"):
+        _write(run, found, store, tmp_path)
+    shutil.rmtree(folder)
+    assert _write(run, found, store, tmp_path) == [folder]
+
+
+def test_leftovers_of_a_killed_writer_are_cleared(store: Store, tmp_path: Path) -> None:
+    run = run_spec()
+    found = _found(run, store)
+    (folder,) = _write(run, found, store, tmp_path)
+    folder.rename(folder.with_name(f".{folder.name}-0badcafe"))
+    assert _write(run, found, store, tmp_path) == [folder]
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_own_files_are_recorded_by_name_and_hash(store: Store, tmp_path: Path) -> None:
+    place = tmp_path / "mine.py"
+    place.write_text((catalog.PACKAGE / "methods" / "dpo.py").read_text())
+    run = run_spec([str(place)])
+    (folder,) = _write(run, _found(run, store), store, tmp_path / "out")
+    text = (folder / "run.json").read_text()
+    assert str(tmp_path) not in text
+    record = json.loads(text)
+    assert record["spec"]["methods"][0]["source"] == "mine.py"
+    assert list(record["own_files"]) == ["mine.py"] and len(record["own_files"]["mine.py"]) == 64
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="give another folder with --out"):
+        check_writable(tmp_path / "file" / "results")
+    check_writable(tmp_path / "new" / "results")
+    assert list((tmp_path / "new" / "results").iterdir()) == []

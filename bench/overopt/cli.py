@@ -191,7 +191,7 @@ def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     _words[:] = sys.argv[1:]
     try:
-        code = app(spread(_words) or ["--help"], standalone_mode=False)
+        code = app(spread(_words) or ["--help"], prog_name="bench", standalone_mode=False)
     except (UserError, TyperException) as error:
         told = error.format_message() if isinstance(error, TyperException) else str(error)
         sys.stderr.write(f"error: {told}\n")

@@ -74,7 +74,8 @@ def knob(name: str, *, low: float, high: float, raises_kl: bool) -> Knob:
 class Spec(BaseModel):
     """Common behaviour of every specification: frozen, no unknown keys, finite numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Strict: a quoted number or a boolean is not a number.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     def to_json(self) -> dict[str, Any]:
         """The specification as plain JSON values, in a fixed order."""
@@ -194,6 +195,11 @@ class TaskSpec(Spec):
     rollout: RolloutSpec
     evaluation: EvaluationSpec
     kl_grid_nats: tuple[float, ...]
+
+    @field_validator("kl_grid_nats", mode="before")
+    @classmethod
+    def _grid_from_list(cls, grid_nats: object) -> object:
+        return tuple(grid_nats) if isinstance(grid_nats, list) else grid_nats
 
     @field_validator("kl_grid_nats")
     @classmethod

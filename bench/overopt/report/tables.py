@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -55,21 +55,33 @@ def run_table(points: pd.DataFrame) -> Table:
         UserError: when a column is missing or unknown.
     """
     from rich.box import SIMPLE_HEAD
-    from rich.console import JustifyMethod
     from rich.table import Table as RichTable
     from rich.text import Text
 
     given = points.drop(columns=[name for name in LABELS if name in points.columns])
     shown = summarise(group_points(add_labels(check_points(given, "the points"))))
-    table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=shown.note, title_justify="left",
-                      caption_justify="left", title_style="bold")  # fmt: skip
-    for number, name in enumerate(shown.header):
-        last = number == len(shown.header) - 1
-        side: JustifyMethod = "left" if number < shown.words or last else "right"
-        table.add_column(Text(name), justify=side, no_wrap=not last)
+    *header, _ = shown.header
+    caption = "\n".join([shown.note, *_gather_notes(shown)])
+    table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),
+                      title_justify="left", caption_justify="left", title_style="bold")  # fmt: skip
+    for number, name in enumerate(header):
+        side: Literal["left", "right"] = "left" if number < shown.words else "right"
+        table.add_column(Text(name), justify=side, no_wrap=True)
     for row in shown.rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in row[:-1]))
     return table
+
+
+def _gather_notes(shown: TextTable) -> list[str]:
+    """The last column's notes, each once with the rows that it is about, or "all"."""
+    rows_of: dict[str, list[str]] = {}
+    for row in shown.rows:
+        for note in filter(None, row[-1].split("; ")):
+            rows_of.setdefault(note, []).append(" ".join(row[: shown.words]))
+    return [
+        f"{note}: {'all' if len(rows) == len(shown.rows) else ', '.join(rows)}"
+        for note, rows in rows_of.items()
+    ]
 
 
 def summarise(groups: Sequence[Group]) -> TextTable:

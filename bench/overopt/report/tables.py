@@ -63,7 +63,8 @@ def run_table(points: pd.DataFrame) -> Table:
     *header, _ = shown.header
     caption = "\n".join([shown.note, *_gather_notes(shown)])
     table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),
-                      title_justify="left", caption_justify="left", title_style="bold")  # fmt: skip
+                      title_justify="left", caption_justify="left", title_style="bold",
+                      padding=(0, 1, 0, 0), pad_edge=False)  # fmt: skip
     for number, name in enumerate(header):
         side: Literal["left", "right"] = "left" if number < shown.words else "right"
         table.add_column(Text(name), justify=side, no_wrap=True)
@@ -105,7 +106,7 @@ def summarise(groups: Sequence[Group]) -> TextTable:
         header=(
             *(("task",) if several else ()),
             *("method", "proxy", "noise", "seeds"),
-            *("highest gold", "at KL", "last gold", "at KL", "last proxy", "notes"),
+            *("best gold", "at KL", "last gold", "at KL", "last proxy", "notes"),
         ),
         rows=tuple(rows),
         words=4 if several else 3,

@@ -64,25 +64,35 @@ def run_table(points: pd.DataFrame) -> Table:
     caption = "\n".join([shown.note, *_gather_notes(shown)])
     table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),
                       title_justify="left", caption_justify="left", title_style="bold",
-                      padding=(0, 1, 0, 0), pad_edge=False)  # fmt: skip
+                      padding=(0, 1, 0, 0), show_edge=False)  # fmt: skip
     for number, name in enumerate(header):
         side: Literal["left", "right"] = "left" if number < shown.words else "right"
         table.add_column(Text(name), justify=side, no_wrap=True)
     for row in shown.rows:
-        table.add_row(*(Text(cell) for cell in row[:-1]))
+        table.add_row(*(Text(cell.replace(" ± ", "±")) for cell in row[:-1]))
     return table
 
 
 def _gather_notes(shown: TextTable) -> list[str]:
     """The last column's notes, each once with the rows that it is about, or "all"."""
-    rows_of: dict[str, list[str]] = {}
+    rows_of: dict[str, list[tuple[str, ...]]] = {}
     for row in shown.rows:
         for note in filter(None, row[-1].split("; ")):
-            rows_of.setdefault(note, []).append(" ".join(row[: shown.words]))
-    return [
-        f"{note}: {'all' if len(rows) == len(shown.rows) else ', '.join(rows)}"
-        for note, rows in rows_of.items()
-    ]
+            rows_of.setdefault(note, []).append(row[: shown.words])
+    everything = [row[: shown.words] for row in shown.rows]
+    return [f"{note}: {_name_rows(rows, everything)}" for note, rows in rows_of.items()]
+
+
+def _name_rows(rows: list[tuple[str, ...]], everything: list[tuple[str, ...]]) -> str:
+    """The rows by name; all of them, or all of one method, in short."""
+    if len(rows) == len(everything):
+        return "all"
+    names: dict[str, None] = {}
+    for row in rows:
+        kin = [other for other in everything if other[0] == row[0]]
+        whole = len(kin) > 1 and all(other in rows for other in kin)
+        names[f"every {row[0]}" if whole else " ".join(row)] = None
+    return ", ".join(names)
 
 
 def summarise(groups: Sequence[Group]) -> TextTable:

@@ -57,7 +57,7 @@ class Place:
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1800,
         )
 
     def done(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -187,11 +187,17 @@ def typed() -> list[str]:
     return ["bench", *_words]
 
 
+def _program() -> str:
+    """The name that the user typed: ``bench`` or its alias."""
+    name = Path(sys.argv[0]).stem
+    return name if name in ("bench", "overopt") else "bench"
+
+
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     _words[:] = sys.argv[1:]
     try:
-        code = app(spread(_words) or ["--help"], prog_name="bench", standalone_mode=False)
+        code = app(spread(_words) or ["--help"], prog_name=_program(), standalone_mode=False)
     except (UserError, TyperException) as error:
         told = error.format_message() if isinstance(error, TyperException) else str(error)
         sys.stderr.write(f"error: {told}\n")

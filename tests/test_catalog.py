@@ -19,6 +19,8 @@ from overopt.run.pursuit import foreseen
 from overopt.worlds.contract import build
 
 TASKS, GOLDS = catalog.names("tasks"), catalog.names("gold")
+GENERATED = [task for task in TASKS if catalog.load_task(task).world.hub is None]
+"""Tasks whose world needs nothing from outside."""
 METHODS, PROXIES = catalog.names("methods"), catalog.names("proxies")
 
 OWN = '''"""Mine: a method of my own."""
@@ -44,7 +46,7 @@ def own(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", GENERATED)
 def test_task_builds_its_world_with_its_gold(task: str) -> None:
     spec = catalog.load_task(task)
     assert spec.name == task
@@ -62,7 +64,14 @@ def test_gold_loads_and_is_larger_than_the_proxies_of_every_task(gold: str) -> N
     spec = catalog.load_gold(gold)
     assert (spec.name, bool(spec.summary)) == (gold, True)
     for task in TASKS:
-        assert resolve(Request(method=["dpo"], task=task, gold=gold)).gold == spec
+        request = Request(method=["dpo"], task=task, gold=gold)
+        if spec.kind == ("classifier" if task in GENERATED else "model"):
+            with pytest.raises(UserError, match="--gold"):
+                resolve(request)
+        elif spec.kind == "classifier":
+            assert resolve(request).gold.classifier == catalog.load_task(task).classifier
+        else:
+            assert resolve(request).gold == spec
 
 
 @pytest.mark.parametrize("along", ["step", "beta"])
@@ -163,6 +172,36 @@ def test_unknown_names_are_told_whatever_they_are(name: str, known: set[str]) ->
 
 def test_overrides_reach_into_tables() -> None:
     task = catalog.load_task("reviews", {"proxy.architecture.width": 16, "gold": "transformer"})
-    assert task.proxy.architecture.width == 16
+    assert task.proxy.width == 16
     assert task.gold == "transformer"
-    assert catalog.load_task("reviews").proxy.architecture.width != 16
+    assert catalog.load_task("reviews").proxy.width != 16
+
+
+@pytest.mark.parametrize("typed", ["elastic-reset", "elastic_reset"])
+def test_dashes_and_underscores_name_the_same_method(typed: str) -> None:
+    run = resolve(Request(method=[typed], settings=[f"{typed}.reset_steps=7"]))
+    (method,) = run.methods
+    assert (method.name, method.source) == ("elastic-reset", "overopt.methods.elastic_reset")
+    assert method.config["reset_steps"] == 7
+
+
+MERGE = OWN.replace('"pairs"', '"merge"')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (OWN + '\nINPUTS = ("forward_k",)\n', "Unknown input 'forward_k'. Did you mean forward_kl"),
+        (OWN + '\nINPUTS = "forward_kl"\n', "is not a tuple"),
+        (OWN + '\nINPUTS = ("policy_states", "reference_states")\n', "not both"),
+        (MERGE, "declares MEMBER_FAMILY"),
+        (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
+        (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, round\)"),
+        (OWN + '\nMEMBER_FAMILY = "rollout"\n', "and no other"),
+    ],
+)
+def test_inputs_and_members_are_checked(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        catalog.method(str(path), {"steps": 1})

@@ -37,7 +37,7 @@ MISTAKES = {
     "plan -m dpo --task revews": "Unknown task 'revews'. Did you mean reviews? Available: ",
     "plan -m dpo --gold ruel": "Unknown gold 'ruel'. Did you mean rule? Available: ",
     "list method": "Unknown kind 'method'. Did you mean methods? Available: ",
-    "show dpp": "Unknown name 'dpp'. Did you mean dpo? Available: ",
+    "show dpp": "Unknown name 'dpp'. Did you mean ppo or dpo? Available: ",
     "plan": "Which method? Give --method with one or more of: bon",
     "plan -m my.py": "there is no file my.py",
     "plan -m dpo --task my.toml": "There is no file my.toml",

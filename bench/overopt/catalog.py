@@ -24,10 +24,20 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from overopt.errors import UserError
-from overopt.spec import Family, GoldSpec, GoldUse, Knob, MethodSpec, ProxySystemSpec, TaskSpec
+from overopt.spec import (
+    TRAINING_FAMILIES,
+    Family,
+    GoldSpec,
+    GoldUse,
+    Knob,
+    MethodInput,
+    MethodSpec,
+    ProxySystemSpec,
+    TaskSpec,
+)
 
 PACKAGE = Path(__file__).parent
-_NOT_DECLARATIONS = {"__init__", "contract"}
+_NOT_DECLARATIONS = {"__init__", "contract", "estimators", "actor_critic"}
 _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 
 
@@ -135,8 +145,15 @@ def names(kind: str) -> list[str]:
     if kind in ("tasks", "gold"):
         return sorted(path.stem for path in data_folder(kind).glob("*.toml"))
     return sorted(
-        path.stem for path in (PACKAGE / kind).glob("*.py") if path.stem not in _NOT_DECLARATIONS
+        canonical(path.stem)
+        for path in (PACKAGE / kind).glob("*.py")
+        if path.stem not in _NOT_DECLARATIONS
     )
+
+
+def canonical(name: str) -> str:
+    """The name that people read: words joined by dashes, where a file's stem has underscores."""
+    return name.replace("_", "-")
 
 
 def read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
@@ -158,6 +175,15 @@ def read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
         raise UserError(f"{path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _anchor_paths(table: dict[str, Any], folder: Path) -> None:
+    """Make every ``path`` of a declaration absolute: it is written relative to its file."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _anchor_paths(value, folder)
+        elif key == "path" and isinstance(value, str):
+            table[key] = str((folder / Path(value).expanduser()).resolve())
 
 
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
@@ -207,6 +233,7 @@ def load_task(name: str, overrides: Mapping[str, object] | None = None) -> TaskS
     """
     path, data = read_toml("tasks", name)
     data.setdefault("name", path.stem)
+    _anchor_paths(data, path.parent)
     for dotted, value in (overrides or {}).items():
         *parents, leaf = dotted.split(".")
         holder: Any = data
@@ -228,6 +255,7 @@ def load_gold(name: str) -> GoldSpec:
     """The gold by name or path of a TOML file. Raises UserError as ``load_task``."""
     path, data = read_toml("gold", name)
     data.setdefault("name", path.stem)
+    _anchor_paths(data, path.parent)
     try:
         return GoldSpec.model_validate(data)
     except ValidationError as error:
@@ -235,16 +263,17 @@ def load_gold(name: str) -> GoldSpec:
 
 
 def _locate(kind: str, name: str) -> tuple[str, Path]:
-    """Stem and path of a shipped file, or of the user's own when the name ends in .py."""
+    """Name and path of a shipped file, or of the user's own when the name ends in .py."""
     if name.endswith(".py"):
         path = Path(name).resolve()
         if not path.is_file():
             raise UserError(f"{kind}: there is no file {name}; give the path of a Python file.")
         return path.stem, path
+    name = canonical(name)
     if name not in names(kind):
         singular = {"methods": "method", "proxies": "proxy"}[kind]
         raise UserError(unknown(singular, name, names(kind)))
-    return name, PACKAGE / kind / f"{name}.py"
+    return name, PACKAGE / kind / f"{name.replace('-', '_')}.py"
 
 
 @cache
@@ -258,7 +287,7 @@ def declaration(kind: str, name: str) -> Declaration:
     Raises:
         UserError: unknown name, or a file whose declarations are not literals.
     """
-    stem, path = _locate(kind, name)
+    found_name, path = _locate(kind, name)
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except SyntaxError as error:
@@ -282,10 +311,10 @@ def declaration(kind: str, name: str) -> Declaration:
             f"{path}: it has no class Config; declare one, a frozen dataclass of settings."
         )
     return Declaration(
-        name=stem,
+        name=found_name,
         summary=docstring.partition("\n")[0].rstrip("."),
         docstring=docstring,
-        source=f"overopt.{kind}.{stem}" if shipped else str(path),
+        source=f"overopt.{kind}.{path.stem}" if shipped else str(path),
         parameters=tuple(parameters),
         constants=constants,
     )
@@ -353,19 +382,45 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         raise UserError(unknown("family", str(constants["FAMILY"]), get_args(Family)))
     if constants["USES_GOLD"] not in get_args(GoldUse):
         raise UserError(unknown("use of gold", str(constants["USES_GOLD"]), get_args(GoldUse)))
+    _check_inputs(constants, found.source)
+    config = found.resolve(given or {})
+    _check_members(constants, config, found.source)
     pieces = dict(constants["KNOB"])
     positional = pieces.pop("positional")
-    fields = [parameter.name for parameter in found.parameters]
-    if constants["FAMILY"] != "selection" and positional[0] not in fields:
-        raise UserError(f"{found.source}: {unknown('knob', positional[0], fields)}")
+    if constants["FAMILY"] in TRAINING_FAMILIES and positional[0] not in config:
+        raise UserError(f"{found.source}: {unknown('knob', positional[0], config)}")
     return MethodSpec(
         name=found.name,
         family=constants["FAMILY"],
         knob=Knob(name=positional[0], **pieces),
         uses_gold=constants["USES_GOLD"],
         source=found.source,
-        config=found.resolve(given or {}),
+        config=config,
+        member_family=constants.get("MEMBER_FAMILY"),
     )
+
+
+def _check_members(constants: Mapping[str, Any], config: Mapping[str, Any], source: str) -> None:
+    """MEMBER_FAMILY and the number of members belong to the merge family, and to no other."""
+    merges = constants["FAMILY"] == "merge"
+    declared = constants.get("MEMBER_FAMILY") in TRAINING_FAMILIES
+    if merges != declared or (merges and "members" not in config):
+        raise UserError(
+            f"{source}: a method of the family merge, and no other, declares MEMBER_FAMILY "
+            f"({', '.join(TRAINING_FAMILIES)}) and has a field members in its Config."
+        )
+
+
+def _check_inputs(constants: Mapping[str, Any], source: str) -> None:
+    """INPUTS, if declared, is a tuple of known names with at most one kind of states."""
+    asked = constants.get("INPUTS", ())
+    if not isinstance(asked, tuple):
+        raise UserError(f'{source}: INPUTS = {asked!r} is not a tuple, such as ("forward_kl",).')
+    for name in asked:
+        if name not in get_args(MethodInput):
+            raise UserError(unknown("input", str(name), get_args(MethodInput)))
+    if "policy_states" in asked and "reference_states" in asked:
+        raise UserError(f"{source}: a module reads policy_states or reference_states, not both.")
 
 
 def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSpec:

@@ -17,8 +17,18 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from overopt.origins import HubSpec, ReaderOrigin
+
 Family = Literal["pairs", "rollout", "round", "selection", "merge"]
+TRAINING_FAMILIES: tuple[Family, ...] = ("pairs", "rollout", "round")
+"""Families whose policies are trained: another value of their knob means another run."""
 GoldUse = Literal["none", "selection", "training"]
+MethodInput = Literal["policy_states", "reference_states", "forward_kl"]
+"""What a method may ask the engine to compute besides log-probabilities.
+
+policy_states, reference_states: hidden states of the policy or the reference, for the method's own
+module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
+"""
 
 
 def param(
@@ -82,13 +92,28 @@ class Spec(BaseModel):
         return self.model_dump(mode="json")
 
 
+def _absent(value: object) -> bool:
+    """Whether a field that only some tasks have stands in no JSON."""
+    return value is None
+
+
 class WorldSpec(Spec):
-    """A world: the kind of language, the seed that generates it, and how many prompts it has."""
+    """A world: the kind of language, the seed that generates it, and how many prompts it has.
+
+    hub: of a world of real language, its model and data; the seed then shuffles the prompts.
+    """
 
     kind: str
     seed: int = Field(0, ge=0)
     train_prompts: int = Field(gt=0)
     heldout_prompts: int = Field(gt=0)
+    hub: HubSpec | None = Field(default=None, exclude_if=_absent)
+
+    @model_validator(mode="after")
+    def _hub_has_its_table(self) -> Self:
+        if (self.kind == "hub") != (self.hub is not None):
+            raise ValueError("a world of kind 'hub', and no other, has a table [world.hub]")
+        return self
 
 
 class TrainingSpec(Spec):
@@ -118,40 +143,80 @@ class ArchitectureSpec(Spec):
 
 
 class PolicySpec(Spec):
-    """The initial policy: its architecture, and SFT on ``examples`` reference texts."""
+    """The initial policy: its architecture, and SFT on ``examples`` reference texts.
 
-    architecture: ArchitectureSpec
-    examples: int = Field(gt=0)
-    training: TrainingSpec
+    On a hub world the architecture is the model folder's, and no examples mean the model as it is.
+    """
+
+    architecture: ArchitectureSpec | None = Field(default=None, exclude_if=_absent)
+    examples: int = Field(ge=0)
+    training: TrainingSpec | None = Field(default=None, exclude_if=_absent)
+
+    @model_validator(mode="after")
+    def _training_goes_with_examples(self) -> Self:
+        if (self.examples > 0) != (self.training is not None):
+            raise ValueError("examples above 0 need [policy.training], and 0 examples take none")
+        return self
 
 
 class GoldSpec(Spec):
-    """What plays the human: the world's rule, or a transformer trained on rule-labelled pairs."""
+    """What plays the human: a rule, a transformer trained on its labels, or a ready classifier.
+
+    classifier: any sequence classifier; one without its own here is the task's.
+    """
 
     name: str
     summary: str
-    kind: Literal["rule", "model"]
+    kind: Literal["rule", "model", "classifier"]
     architecture: ArchitectureSpec | None = None
     comparisons: int | None = Field(None, gt=0)
     training: TrainingSpec | None = None
+    classifier: ReaderOrigin | None = Field(default=None, exclude_if=_absent)
 
     @model_validator(mode="after")
     def _model_is_whole(self) -> Self:
         parts = (self.architecture, self.comparisons, self.training)
         if self.kind == "model" and None in parts:
             raise ValueError("a gold of kind 'model' needs architecture, comparisons and training")
-        if self.kind == "rule" and any(part is not None for part in parts):
-            raise ValueError("a gold of kind 'rule' takes no architecture, comparisons or training")
+        if self.kind != "model" and any(part is not None for part in parts):
+            raise ValueError(
+                f"a gold of kind '{self.kind}' takes no architecture, comparisons or training"
+            )
+        if self.kind != "classifier" and self.classifier is not None:
+            raise ValueError(f"a gold of kind '{self.kind}' takes no classifier")
         return self
 
 
 class ProxySpec(Spec):
-    """Bradley-Terry reward models trained on the preference data; ensembles take more members."""
+    """Bradley-Terry reward models trained on the preference data; ensembles take more members.
 
-    architecture: ArchitectureSpec
+    On a hub world they start from ``base`` with a fresh head, from scratch where there is an
+    ``architecture``, and otherwise from the policy.
+    """
+
+    architecture: ArchitectureSpec | None = Field(default=None, exclude_if=_absent)
+    base: ReaderOrigin | None = Field(default=None, exclude_if=_absent)
     comparisons: int = Field(gt=0)
     training: TrainingSpec
     calibration_samples: int = Field(1024, gt=1)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.architecture is not None and self.base is not None:
+            raise ValueError("a proxy starts from base or from an architecture, not from both")
+        return self
+
+    @property
+    def width(self) -> int | None:
+        """Width of proxies made from scratch; None where they start from a model."""
+        return self.architecture.width if self.architecture else None
+
+    def resized(self, width: int | None, comparisons: int) -> Self:
+        """The same with another width (None: as it is) and another number of comparisons."""
+        architecture = self.architecture
+        if architecture is not None and width is not None:
+            architecture = architecture.model_copy(update={"width": width})
+        return self.model_copy(update={"architecture": architecture, "comparisons": comparisons})
 
 
 class PairsSpec(Spec):
@@ -183,13 +248,17 @@ class EvaluationSpec(Spec):
 
 
 class TaskSpec(Spec):
-    """What methods have in common: world, initial policy, gold, data sizes, KL budgets."""
+    """What methods have in common: world, initial policy, gold, data sizes, KL budgets.
+
+    classifier: the gold of a hub task, where ``gold`` is ``classifier``.
+    """
 
     name: str
     summary: str
     world: WorldSpec
     policy: PolicySpec
     gold: str
+    classifier: ReaderOrigin | None = Field(default=None, exclude_if=_absent)
     proxy: ProxySpec
     pairs: PairsSpec
     rollout: RolloutSpec
@@ -200,6 +269,23 @@ class TaskSpec(Spec):
     @classmethod
     def _grid_from_list(cls, grid_nats: object) -> object:
         return tuple(grid_nats) if isinstance(grid_nats, list) else grid_nats
+
+    @model_validator(mode="after")
+    def _parts_suit_the_world(self) -> Self:
+        if self.world.hub is not None:
+            if self.policy.architecture is not None:
+                raise ValueError(
+                    "the policy of a hub world is world.hub.policy; it takes no policy.architecture"
+                )
+            return self
+        if self.policy.architecture is None or self.policy.training is None:
+            raise ValueError("policy.architecture and policy.training are missing; add them")
+        if self.proxy.architecture is None or self.classifier is not None:
+            raise ValueError(
+                "proxies of this world need proxy.architecture; proxy.base and "
+                "[classifier] belong to hub worlds"
+            )
+        return self
 
     @field_validator("kl_grid_nats")
     @classmethod
@@ -259,7 +345,10 @@ class NoiseSpec(Spec):
 
 
 class MethodSpec(Spec):
-    """A method resolved: its name or file, and the value of every field of its ``Config``."""
+    """A method resolved: its name or file, and the value of every field of its ``Config``.
+
+    member_family: of the merge family, the family of the runs whose weights are merged.
+    """
 
     name: str
     family: Family
@@ -267,6 +356,22 @@ class MethodSpec(Spec):
     uses_gold: GoldUse
     source: str
     config: dict[str, bool | int | float | str]
+    member_family: Family | None = None
+
+    @property
+    def retrains(self) -> bool:
+        """Whether another value of the knob means another training run."""
+        return self.family in TRAINING_FAMILIES
+
+    @property
+    def trains(self) -> Family:
+        """The family whose engine trains its policies: its own, or that of its merged members."""
+        return self.member_family or self.family
+
+    @property
+    def members(self) -> int:
+        """Of the merge family, how many policies are trained and merged."""
+        return int(self.config["members"])
 
 
 class ProxySystemSpec(Spec):
@@ -290,7 +395,7 @@ class RunSpec(Spec):
     methods: tuple[MethodSpec, ...]
     proxies: tuple[ProxySystemSpec, ...]
     noises: tuple[NoiseSpec, ...]
-    proxy_widths: tuple[int, ...]
+    proxy_widths: tuple[int | None, ...]
     comparisons: tuple[int, ...]
     seeds: tuple[int, ...]
     along: Literal["step", "beta"] = "step"

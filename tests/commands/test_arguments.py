@@ -62,7 +62,7 @@ def test_left_out_options_are_the_tasks() -> None:
     assert run.kl_grid_nats == task.kl_grid_nats
     assert run.seeds == (0, 1, 2, 3, 4)
     assert run.comparisons == (task.proxy.comparisons,)
-    assert run.proxy_widths == (task.proxy.architecture.width,)
+    assert run.proxy_widths == (task.proxy.width,)
     assert [proxy.name for proxy in run.proxies] == ["single"]
     assert [noise.label for noise in run.noises] == ["0"]
     assert run.standard
@@ -98,7 +98,7 @@ def test_settings_reach_their_owner() -> None:
     assert run.methods[0].config == {"beta": 0.2}
     assert run.methods[1].config == {"beta": 0.0}
     assert run.proxies[0].members == 3
-    assert run.task.proxy.architecture.width == 16
+    assert run.task.proxy.width == 16
 
 
 @given(st.integers(max_value=0))

@@ -46,10 +46,12 @@ def test_show_tells_every_key_the_way_set_takes_it(
     told = capsys.readouterr().out
     task = catalog.load_task(name)
     for key, value in {
-        "proxy.architecture.width": task.proxy.architecture.width,
+        "proxy.architecture.width": task.proxy.width,
         "pairs.learning_rate": task.pairs.learning_rate,
         "kl_grid_nats": json.dumps(list(task.kl_grid_nats)),
     }.items():
+        if value is None:  # the proxies of a hub task have the width of the model they start from
+            continue
         (line,) = (line for line in told.splitlines() if line.split()[:1] == [key])
         assert line.split(maxsplit=1)[1].strip() == str(value)
         changed = catalog.load_task(name, {key: json.loads(str(value))})

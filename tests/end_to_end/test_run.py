@@ -131,15 +131,15 @@ def test_a_driven_knob_meets_budgets_or_says_unreached(undisturbed: Place, tmp_p
     shutil.copytree(undisturbed.root, place.root)
     shutil.rmtree(place.out)
     place.done(
-        "--method", "dpo", "--seeds", "1", "--along", "beta", "--kl-grid", "0.02", "0.1", "5"
+        "--method", "dpo", "--seeds", "1", "--along", "beta", "--kl-grid", "0.05", "0.1", "5"
     )
     assert place.folder("dpo").name.startswith("beta-")
     points = read_run(place.folder("dpo")).points
     assert set(points["along"]) == {"beta"}
-    assert sorted(points["kl_target_nats"].dropna()) == [0.02, 0.1, 5.0]
+    assert sorted(points["kl_target_nats"].dropna()) == [0.05, 0.1, 5.0]
     assert set(points.loc[points["kl_target_nats"] == 5.0, "status"]) == {"unreached"}
     met = points[(points["status"] == "ok") & points["kl_target_nats"].notna()]
-    assert list(met["kl_target_nats"]) == [0.02, 0.1]
+    assert list(met["kl_target_nats"]) == [0.05, 0.1]
     assert met["knob_value"].is_unique
     gap = (met["kl_rb_nats"] / met["kl_target_nats"]) ** 0.5 - 1
     # The budget is met on the cheap estimate; the full one has an error of its own.

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from overopt.engines.native_rollout import RewardFunction, optimise_rollouts
 from overopt.engines.snapshots import RolloutRow, Trajectory
-from overopt.methods import rloo
+from overopt.methods import elastic_reset, ppo, rloo, warp
 from overopt.methods.contract import Rollout, RolloutMethod, RolloutStep
 from overopt.models.logprobs import kl_statistics
 from overopt.models.sampling import sample
@@ -194,3 +194,102 @@ def test_a_nan_loss_names_the_method_and_the_step() -> None:
     method = types.SimpleNamespace(__name__="poisoned", advantages=rloo.advantages, loss=poisoned)
     with pytest.raises(FloatingPointError, match=r"^poisoned: step 2: loss"):
         optimise((), method=method)
+
+
+def watched_ppo(steps: list[RolloutStep], **settings: int) -> tuple[RolloutMethod, ppo.Config]:
+    def loss(config: ppo.Config, step: RolloutStep) -> torch.Tensor:
+        steps.append(step)
+        return ppo.loss(config, step)
+
+    parts = {name: getattr(ppo, name) for name in ("INPUTS", "training", "make_module")}
+    method = types.SimpleNamespace(
+        __name__="watched", advantages=ppo.advantages, loss=loss, **parts
+    )
+    return method, ppo.Config(epochs=settings["epochs"], minibatches=settings["minibatches"])
+
+
+def test_inner_epochs_learn_again_from_the_same_samples() -> None:
+    steps: list[RolloutStep] = []
+    method, config = watched_ppo(steps, epochs=3, minibatches=1)
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 7, "warmup_steps": 0})
+    trajectory, _ = optimise((), method=method, config=config, settings=settings)
+    assert [row.step for row in rollout_rows(trajectory)] == [0, 3, 6, 7]
+    assert trajectory.compute.gradient_steps == 7
+    assert trajectory.compute.samples_drawn == 3 * 32
+    first, second, third = steps[:3]
+    assert torch.equal(first.rollout.reward_BN, third.rollout.reward_BN)
+    assert torch.allclose(first.logp_BNT, first.rollout.sampled_logp_BNT, atol=1e-4)
+    assert not torch.allclose(third.logp_BNT, first.logp_BNT, atol=1e-4)
+    assert torch.equal(second.advantage, third.advantage)
+
+
+def test_minibatches_deal_out_whole_prompts() -> None:
+    steps: list[RolloutStep] = []
+    method, config = watched_ppo(steps, epochs=2, minibatches=4)
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 8})
+    trajectory, _ = optimise((), method=method, config=config, settings=settings)
+    assert [row.step for row in rollout_rows(trajectory)] == [0, 8]
+    assert [step.rollout.reward_BN.shape for step in steps] == [(2, 4)] * 8
+    for epoch in (steps[:4], steps[4:]):
+        rewards = torch.cat([step.rollout.reward_BN for step in epoch])
+        assert rewards.sum().item() == pytest.approx(
+            8 * 4 * rollout_rows(trajectory)[0].reward_mean, rel=1e-5
+        )
+    assert not torch.equal(steps[0].rollout.mask_BNT, steps[4].rollout.mask_BNT)
+    # the samples' log-probabilities before any step, whichever prompts were dealt first
+    assert torch.allclose(steps[0].logp_BNT, steps[0].rollout.sampled_logp_BNT, atol=1e-4)
+
+
+def test_ppo_learns_its_values_and_raises_the_reward() -> None:
+    trajectory, _ = optimise((), method=ppo, config=ppo.Config(value_rate=10.0))
+    rows = rollout_rows(trajectory)
+    assert rows[-1].reward_mean > rows[0].reward_mean + 0.1
+    assert rows[-1].kl_nats > 0.2
+
+
+def test_values_at_sampling_time_stay_and_values_now_move() -> None:
+    steps: list[RolloutStep] = []
+    method, config = watched_ppo(steps, epochs=4, minibatches=1)
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 8})
+    optimise((), method=method, config=config, settings=settings)
+    assert steps[0].output_BNTC is not None and steps[7].output_BNTC is not None
+    assert not steps[0].output_BNTC.any()  # the head starts at 0
+    old = steps[7].rollout.output_BNTC
+    assert old is not None and not old.requires_grad and old.any()
+    assert steps[7].output_BNTC.requires_grad
+    assert not torch.allclose(steps[7].output_BNTC, old, atol=1e-5)
+
+
+def test_a_reset_takes_kl_away_and_the_walk_goes_on() -> None:
+    config = elastic_reset.Config(reset_steps=16, epochs=4)
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 32})
+    rows = rollout_rows(optimise((), method=elastic_reset, config=config, settings=settings)[0])
+    kl_at = {row.step: row.kl_nats for row in rows}
+    assert kl_at[12] > 0.03
+    assert kl_at[16] < 0.2 * kl_at[12]
+    assert kl_at[28] > kl_at[16]
+
+
+def test_the_anchor_is_in_the_rollout_once_a_hook_has_set_it() -> None:
+    rollouts: list[Rollout] = []
+
+    def advantages(config: warp.Config, rollout: Rollout) -> torch.Tensor:
+        rollouts.append(rollout)
+        return warp.advantages(config, rollout)
+
+    method = types.SimpleNamespace(
+        __name__="watched",
+        advantages=advantages,
+        loss=warp.loss,
+        begin=warp.begin,
+        after_step=warp.after_step,
+    )
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 2})
+    optimise((), method=method, config=warp.Config(mu=1.0), settings=settings)
+    first, second = rollouts
+    assert first.anchor_logp_BNT is None
+    assert torch.equal(first.anchor_log_ratio_BN, first.log_ratio_BN)
+    # with mu = 1 the anchor is the policy after the first step, which drew the second samples
+    assert second.anchor_logp_BNT is not None
+    assert torch.allclose(second.anchor_logp_BNT, second.sampled_logp_BNT, atol=1e-4)
+    assert not torch.allclose(second.anchor_logp_BNT, second.reference_logp_BNT, atol=1e-4)

@@ -34,3 +34,10 @@ def random(generator: torch.Generator, pairs: int = 3, tokens: int = 4) -> PairB
         mask_BT,
         mask_BT,
     )
+
+
+def doubled(batch: PairBatch) -> PairBatch:
+    """The same pairs with every token twice."""
+    return PairBatch(
+        *(torch.cat([part_BT, part_BT], dim=1) for part_BT in batch if part_BT is not None)
+    )

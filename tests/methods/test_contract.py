@@ -17,17 +17,24 @@ METHODS = catalog.names("methods")
 FUNCTIONS: dict[Family, tuple[type, tuple[str, ...]]] = {
     "pairs": (contract.PairsMethod, ("loss",)),
     "rollout": (contract.RolloutMethod, ("advantages", "loss")),
-    "selection": (contract.SelectionMethod, ("weights", "kl_bound_nats", "knob_for_kl")),
+    "round": (contract.RoundMethod, ("build", "loss")),
+    "selection": (contract.SelectionMethod, ("weights", "samples_used")),
+    "merge": (contract.MergeMethod, ("merge",)),
 }
+TOGETHER: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (contract.AnalyticSelection, ("kl_bound_nats", "knob_for_kl")),
+    (contract.OwnModule, ("make_module",)),
+    (contract.Hooks, ("begin", "after_step")),
+)
 MAY_IMPORT = re.compile(
     r"__future__|collections\.abc|dataclasses|functools|itertools|math|typing"
     r"|numpy(\..*)?|scipy(\..*)?|torch|torch\.nn\.functional"
-    r"|overopt\.methods\.contract|overopt\.spec|overopt\.stats(\..*)?"
+    r"|overopt\.methods\.(contract|estimators|actor_critic)|overopt\.spec|overopt\.stats(\..*)?"
 )
 
 
 def tree(name: str) -> ast.Module:
-    path = catalog.PACKAGE / "methods" / f"{name}.py"
+    path = catalog.PACKAGE / "methods" / f"{name.replace('-', '_')}.py"
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -43,7 +50,7 @@ def imports(module: ast.Module) -> set[str]:
 def test_declares_family_knob_and_gold(name: str) -> None:
     spec = catalog.method(name)
     in_config = spec.knob.name in spec.config
-    assert in_config or spec.family == "selection", f"{name}: its knob is no field of its Config"
+    assert in_config == spec.retrains, f"{name}: a knob that needs training is a Config field"
     assert spec.knob.low < spec.knob.high
     if in_config:
         value = float(spec.config[spec.knob.name])
@@ -73,12 +80,18 @@ def test_config_is_frozen_and_equals_its_declaration(name: str) -> None:
 def test_supplies_its_familys_functions_with_their_parameters(name: str) -> None:
     spec = catalog.method(name)
     module = catalog.load_module(spec.source)
-    protocol, functions = FUNCTIONS[spec.family]
-    for function in functions:
-        wanted = getattr(protocol, function).__code__
-        actual = getattr(module, function).__code__
-        names = wanted.co_varnames[1 : wanted.co_argcount]  # without the protocol's self
-        assert actual.co_varnames[: actual.co_argcount] == names, f"{name}: {function}"
+    families: list[Family] = [spec.family, spec.trains]
+    wanted = [FUNCTIONS[family] for family in dict.fromkeys(families)]
+    for protocol, functions in TOGETHER:
+        supplied = [hasattr(module, function) for function in functions]
+        assert all(supplied) or not any(supplied), f"{name}: {functions} go together"
+        wanted += [(protocol, functions)] if any(supplied) else []
+    for protocol, functions in wanted:
+        for function in functions:
+            model = getattr(protocol, function).__code__
+            actual = getattr(module, function).__code__
+            names = model.co_varnames[1 : model.co_argcount]  # without the protocol's self
+            assert actual.co_varnames[: actual.co_argcount] == names, f"{name}: {function}"
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -23,7 +23,7 @@ def test_loss_vanishes_at_the_target_and_grows_beyond_it() -> None:
 def test_log_probabilities_are_summed_not_averaged() -> None:
     # twice the tokens at the same log-ratio each: margin 4 instead of 2, so (4 - 5)^2 = 1
     batch = pairs.worked()
-    doubled = type(batch)(*(torch.cat([field_BT, field_BT], dim=1) for field_BT in batch))
+    doubled = pairs.doubled(batch)
     assert ipo.loss(ipo.Config(beta=0.1), doubled).tolist() == pytest.approx([1.0, 49.0], abs=1e-5)
 
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from overopt.models.logprobs import (
     enumerate_logps,
     kl_statistics,
+    predict,
     rao_blackwell_kl,
     response_logps,
     score_logps,
@@ -189,3 +190,18 @@ def test_kl_of_a_policy_to_itself_is_zero() -> None:
     measured = kl_statistics(model, model, prompts, responses)
     assert (measured.rb_N == 0).all()
     np.testing.assert_array_equal(measured.policy_logp_NT, measured.reference_logp_NT)
+
+
+def test_hidden_states_stand_at_the_predicted_positions_and_the_last() -> None:
+    model, prompts = tiny.policy(1), tiny.prompts()
+    batch = join(prompts, tiny.tokens([4, 5, 3], [3], [5, 4, 4], [2, 3]))
+    with torch.no_grad():
+        plain, seen = predict(model, batch), predict(model, batch, states=True)
+    assert plain.states_LBJD is None
+    assert torch.equal(plain.logp_BKV, seen.logp_BKV)
+    assert seen.states_LBJD is not None and len(seen.states_LBJD) == 2
+    last_BJD = seen.states_LBJD[-1]
+    assert last_BJD.shape[1] == seen.logp_BKV.shape[1] + 1
+    # the last layer's states, after the final norm, give the predictions through the output map
+    logits_BKV = model.get_output_embeddings()(last_BJD[:, :-1])
+    assert torch.allclose(token_logps(logits_BKV), seen.logp_BKV, atol=1e-5)

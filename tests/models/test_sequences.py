@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overopt.models.sequences import align, bucket_rows, join, shuffle_batches
+from overopt.models.sequences import align, bucket_rows, join, shuffle_batches, take_rows
 
 from .tiny import tokens
 
@@ -48,6 +48,25 @@ def test_align_moves_values_to_the_response_start() -> None:
     batch = join(tokens([1, 4, 2], [1, 2]), tokens([5, 3], [4, 4, 3]))
     value_BK = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     assert align(value_BK, batch).tolist() == [[2.0, 3.0, 0.0], [4.0, 5.0, 6.0]]
+
+
+def test_align_moves_whole_vectors_alike() -> None:
+    batch = join(tokens([1, 4, 2], [1, 2]), tokens([5, 3], [4, 4, 3]))
+    value_BK = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    value_BKD = torch.stack([value_BK, -value_BK], dim=-1)
+    aligned_BTD = align(value_BKD, batch)
+    assert torch.equal(aligned_BTD[..., 0], align(value_BK, batch))
+    assert torch.equal(aligned_BTD[..., 1], -align(value_BK, batch))
+
+
+def test_taken_rows_keep_the_width_and_the_offset() -> None:
+    batch = join(tokens([1, 4, 2], [1, 2], [1, 5, 2]), tokens([5, 3], [4, 4, 3], [3]))
+    part = take_rows(batch, torch.tensor([2, 0]))
+    assert part.ids_BL.tolist() == [[1, 5, 2, 3, 0], [1, 4, 2, 5, 3]]
+    assert part.mask_BT.tolist() == [[True, False, False], [True, True, False]]
+    assert (part.prompt_length_B.tolist(), part.prompt_length_min) == ([3, 3], 2)
+    value_BK = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert align(value_BK, part).tolist() == [[2.0, 0.0, 0.0], [5.0, 6.0, 0.0]]
 
 
 def test_bucket_rows_by_hand() -> None:

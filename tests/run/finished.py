@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.run.artifact import Receipt
-from overopt.run.cells import Cell, Graph, is_selection
+from overopt.run.cells import Cell, Graph
 from overopt.run.graph import Node
 from overopt.run.outcomes import Failure
 from overopt.run.pursuit import Found
@@ -45,7 +45,7 @@ def finish(
 ) -> Found:
     """A cell with the initial policy (budget None) and a point per further budget."""
     graph = Graph(cell)
-    made = graph.select((0.1,)) if is_selection(cell.method) else graph.along_step((0.1,))
+    made = graph.along_step((0.1,)) if cell.method.retrains else graph.select((0.1,))
     points = [
         {
             "step": k,

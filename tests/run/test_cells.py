@@ -32,13 +32,13 @@ def test_cells_are_the_product_of_all_axes_in_order() -> None:
     assert cells[0].title == "dpo single noise 0 seed 0"
     assert cells[-1].title == "bon mean noise bt:1 seed 2"
     last = cells[-1].task.proxy
-    assert (last.architecture.width, last.comparisons) == (16, 64)
+    assert (last.width, last.comparisons) == (16, 64)
 
 
 def test_resizing_changes_the_proxy_only() -> None:
     task = run_spec().task
     other = resize(task, 16, 32)
-    assert other.proxy.architecture.width == 16 and other.proxy.comparisons == 32
+    assert other.proxy.width == 16 and other.proxy.comparisons == 32
     assert other.model_copy(update={"proxy": task.proxy}) == task
 
 

@@ -54,5 +54,7 @@ def write_pool(
         "gold": np.array(raw_gold),
     }
     write_table(folder / "samples.parquet", columns)
-    write_json(folder / "summary.json", {"gold_mean": RAW_MEAN, "gold_sd": RAW_SD})
+    write_json(
+        folder / "summary.json", {"gold_mean": RAW_MEAN, "gold_sd": RAW_SD, "stop_ids": [EOS]}
+    )
     return folder

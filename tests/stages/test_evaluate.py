@@ -25,6 +25,7 @@ from .conftest import POLICY, WORLD
 def _optimised(folder: Path, seeds: tuple[int, ...]) -> Path:
     """An ``optimise`` artifact whose snapshots are freshly initialised policies."""
     world = build(WORLD)
+    assert POLICY.architecture is not None
     snapshots = []
     for step, seed in enumerate(seeds, start=1):
         size = len(world.vocabulary)

@@ -19,8 +19,9 @@ from overopt.schema import POINT_COLUMNS
 from overopt.stages import select
 from overopt.stages.contract import silent
 from overopt.stages.points import Pool
-from overopt.stages.select import _places, draw, selection_point
+from overopt.stages.select import analytic_places, draw, selection_point, weighed_places
 from overopt.stages.tables import Table, read_json
+from overopt.stats.best_of_n import kl_pool
 
 from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 
@@ -118,14 +119,32 @@ def test_ranking_and_distinct_n_come_from_the_drawn_rows() -> None:
 
 def test_budgets_get_the_nearest_n_and_places_between() -> None:
     # The bound is 0.193, 0.432, 0.636, 0.809, 0.958 at n = 2 .. 6.
-    places = _places(BON, CONFIG, [0.2, 0.22, 1.0, 3.0], pool_samples=8)
+    knob = method("bon").knob
+    places = analytic_places(BON, CONFIG, knob, [0.2, 0.22, 1.0, 3.0], np.zeros((1, 8)))
     assert places == [(0.2, 2.0), (None, 4.0), (1.0, 6.0), (0.22, None), (3.0, None)]
 
 
 def test_a_budget_beyond_the_pool_is_unreached() -> None:
-    assert _places(BON, CONFIG, [0.2, 1.0], pool_samples=5) == [
+    knob = method("bon").knob
+    assert analytic_places(BON, CONFIG, knob, [0.2, 1.0], np.zeros((1, 5))) == [
         (0.2, 2.0), (None, 3.0), (1.0, None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["soft-bon", "itp"])
+def test_weights_are_placed_by_their_own_kl_while_enough_samples_count(name: str) -> None:
+    found = method(name)
+    module = load_module(found.source)
+    config = module.Config(**found.config)
+    proxy_BN = np.random.default_rng(0).normal(size=(4, 64))
+    places = weighed_places(module, config, found.knob, [0.1, 0.4, 3.5], proxy_BN)
+    budgets = [place.kl_target_nats for place in places if place.kl_target_nats is not None]
+    assert budgets == [0.1, 0.4, 3.5]
+    for place, kl_nats in zip(places[:3], [0.1, 0.225, 0.4], strict=True):
+        assert place.knob_value is not None
+        weight_BN = module.weights(config, ScoredPool(proxy_BN), place.knob_value)
+        assert kl_pool(weight_BN).mean() == pytest.approx(kl_nats, rel=1e-4)
+    assert places[-1].knob_value is None  # 3.5 nats of log 64 = 4.2 rest on two samples
 
 
 @pytest.fixture
@@ -137,12 +156,12 @@ def run_select(tmp_path: Path) -> Callable[..., Path]:
         tmp_path / "scores", ids(2, SAMPLES), texts(WORDS), PROXY_BN.ravel().tolist()
     )
 
-    def run(name: str, grid: list[float], seed: int = 0) -> Path:
+    def run(name: str, grid: list[float], seed: int = 0, by: str = "bon") -> Path:
         out = tmp_path / name
         out.mkdir()
         params = {
             "world": WORLD.to_json(),
-            "method": method("bon").to_json(),
+            "method": method(by).to_json(),
             "system": SINGLE,
             "kl_grid_nats": grid,
             "samples_per_prompt": 4,
@@ -170,6 +189,24 @@ def test_the_stage_writes_points_prompts_and_excerpts(run_select: Callable[..., 
     shown = read_json(out / "excerpts.json")
     assert {excerpt["kl_nats"] for excerpt in shown} == {points[3]["kl_nats"]}
     assert all(excerpt["proxy_hacked"] in (5 - 1.75, 3 - 1.75) for excerpt in shown)
+
+
+def test_a_method_without_an_analytic_kl_reports_its_weights(
+    run_select: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(select, "SMALLEST_ESS", 1.5)
+    points = read_json(run_select("out", [0.1, 0.4, 5.0], by="soft-bon") / "points.json")
+    assert [p.get("kl_target_nats") for p in points] == [None, 0.1, None, 0.4, 5.0]
+    assert [p["status"] for p in points] == ["ok"] * 4 + ["unreached"]
+    for point, kl_nats in ((points[1], 0.1), (points[3], 0.4)):
+        assert point["kl_estimator"] == "pool"
+        assert point["kl_nats"] == point["kl_pool_nats"] == pytest.approx(kl_nats, rel=1e-4)
+        assert point["kl_se"] == point["kl_pool_se"] > 0
+        assert "kl_bound_nats" not in point
+        assert 1 < point["ess"] < SAMPLES
+        assert point["samples_drawn"] == 2 * SAMPLES
+    assert points[3]["knob_value"] < points[1]["knob_value"]
+    to_csv(POINT_COLUMNS, points)
 
 
 def test_the_stage_is_deterministic(run_select: Callable[..., Path]) -> None:

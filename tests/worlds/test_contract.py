@@ -10,7 +10,8 @@ from overopt.spec import WorldSpec
 from overopt.worlds.contract import World, build, list_kinds, render, sum_terms
 from overopt.worlds.tokens import BOS, SEP, SPECIALS, Tokens
 
-KINDS = list_kinds()
+# A hub world is made of folders; its own tests hold it to the same contract.
+KINDS = [kind for kind in list_kinds() if kind != "hub"]
 
 
 def make(kind: str, seed: int = 0, train: int = 40, heldout: int = 12) -> World:

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from overopt import catalog
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.spec import ArchitectureSpec, GoldSpec, NoiseSpec, RunSpec, TaskSpec
+from overopt.run.sources import pin
+from overopt.spec import GoldSpec, NoiseSpec, RunSpec, TaskSpec
 from overopt.worlds.contract import list_kinds
 
 TASK_GRID = "task"
@@ -77,17 +78,13 @@ def resolve(request: Request) -> RunSpec:
             f"Task {task.name}: {catalog.unknown('kind of world', task.world.kind, list_kinds())}"
         )
     grid, own_grid = _kl_grid(request.kl_grid, task)
-    gold = catalog.load_gold(request.gold or task.gold)
+    gold = _gold(request.gold or task.gold, task)
     methods = tuple(catalog.method(name, of_method.get(name, {})) for name in request.method)
-    for unsupported in (m for m in methods if m.family not in ("pairs", "rollout", "selection")):
-        raise UserError(
-            f"{unsupported.name}: the native engine runs the families pairs, rollout and "
-            f"selection, not {unsupported.family}; choose another method."
-        )
     proxies = tuple(
         catalog.proxy(name, of_method.get(name, {})) for name in request.proxy or ["single"]
     )
-    _check_widths(gold, task.proxy.architecture, request.proxy_width)
+    _check_widths(gold, task, request.proxy_width)
+    task, gold = pin(task, gold)
     try:
         return RunSpec(
             task=task,
@@ -95,8 +92,7 @@ def resolve(request: Request) -> RunSpec:
             methods=_distinct("method", methods),
             proxies=_distinct("proxy", proxies),
             noises=_distinct("noise", tuple(_noise(text) for text in request.noise or ["0"])),
-            proxy_widths=_positive("--proxy-width", request.proxy_width)
-            or (task.proxy.architecture.width,),
+            proxy_widths=_positive("--proxy-width", request.proxy_width) or (task.proxy.width,),
             comparisons=_positive("--comparisons", request.comparisons)
             or (task.proxy.comparisons,),
             seeds=_seeds(request),
@@ -110,12 +106,35 @@ def resolve(request: Request) -> RunSpec:
         raise UserError(catalog.explain(error, "command line", RunSpec)) from error
 
 
+def _gold(name: str, task: TaskSpec) -> GoldSpec:
+    """The gold, with the task's classifier where it is one without its own."""
+    gold = catalog.load_gold(name)
+    if task.world.hub is None and gold.kind == "classifier":
+        raise UserError(
+            f"--gold {gold.name}: a classifier reads real text, so it can judge hub worlds only, "
+            f"not {task.world.kind}; choose rule or model."
+        )
+    if task.world.hub is not None and gold.kind == "model":
+        raise UserError(
+            f"--gold {gold.name}: gold models are trained on the rule of a generated world; on "
+            "hub worlds take classifier or rule."
+        )
+    if gold.kind == "classifier" and gold.classifier is None:
+        if task.classifier is None:
+            raise UserError(
+                f"{task.name}: its gold is a classifier, but no table [classifier] says which; "
+                "add one with path, or name and revision."
+            )
+        gold = gold.model_copy(update={"classifier": task.classifier})
+    return gold
+
+
 def _settings(
     request: Request,
 ) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
     """``--set`` values: of the task (dotted keys) and of methods and proxies (``dpo.beta=0.2``)."""
     own = {
-        Path(name).stem if name.endswith(".py") else name: name
+        catalog.canonical(Path(name).stem if name.endswith(".py") else name): name
         for name in [*request.method, *request.proxy]
     }
     of_task: dict[str, object] = {}
@@ -129,8 +148,9 @@ def _settings(
         except tomllib.TOMLDecodeError:
             value = written
         head, dot, rest = key.partition(".")
-        if dot and head in own:
-            of_method.setdefault(own[head], {})[rest] = value
+        named = catalog.canonical(head)
+        if dot and named in own:
+            of_method.setdefault(own[named], {})[rest] = value
         elif head in TaskSpec.model_fields:
             of_task[key] = value
         else:
@@ -229,8 +249,16 @@ def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _check_widths(gold: GoldSpec, proxy: ArchitectureSpec, widths: Sequence[int]) -> None:
+def _check_widths(gold: GoldSpec, task: TaskSpec, widths: Sequence[int]) -> None:
     """Heads must divide every proxy's width, and the gold must be larger than every proxy."""
+    proxy = task.proxy.architecture
+    if proxy is None:
+        if widths:
+            raise UserError(
+                f"--proxy-width {widths[0]}: the proxies of {task.name} start from a model and "
+                "have its width; leave the option out."
+            )
+        return
     for width in widths:
         if width % proxy.heads:
             raise UserError(

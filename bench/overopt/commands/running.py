@@ -9,11 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from overopt.commands.needs import is_offline, per_stage_s, print_needs
 from overopt.commands.screen import Screen
 from overopt.run.cells import Graph, cells_of
 from overopt.run.driver import execute_run
 from overopt.run.forecast import Forecast, forecast
+from overopt.run.hub_forecast import survey
 from overopt.run.pursuit import foreseen
+from overopt.run.sources import prepare
 from overopt.run.store import Store
 from overopt.spec import RunSpec
 
@@ -28,6 +31,7 @@ def run(
 ) -> int:
     """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
     console, errors = Console(), Console(stderr=True)
+    prepare(spec)
     store = Store(store_root)
     with Screen(errors, quiet) as screen:
         outcome = execute_run(
@@ -57,7 +61,10 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     nodes.append(Graph(cells[0]).front(spec.kl_grid_nats))
     store = Store(store_root)
     console = Console()
-    found = forecast(nodes, store, workers)
+    needed = None if spec.task.world.hub is None else survey(spec, is_offline())
+    if needed is not None:
+        print_needs(needed, console)
+    found = forecast(nodes, store, workers, per_stage_s(needed, nodes))
     console.print(_plan_table(found))
     budgets = ", ".join(f"{kl_nats:g}" for kl_nats in spec.kl_grid_nats)
     console.print(f"{len(cells)} cells; KL budgets {budgets} nats; store {store.root}")
@@ -66,7 +73,7 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
         f"{found.memory_bytes / 1e9:.1f} GB of memory, {found.disk_bytes / 1e6:.0f} MB of disk "
         f"({found.free_bytes / 1e9:.1f} GB free); estimates, nothing was run"
     )
-    if spec.along == "beta":
+    if spec.along == "beta" and any(method.retrains for method in spec.methods):
         console.print(
             "the knob is driven to the budgets: runs after the first coarse grid depend on what "
             "it finds and are not counted"

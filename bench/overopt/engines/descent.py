@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from overopt.models.fitting import Stepper, build_optimizer
@@ -20,17 +20,30 @@ class Descent:
         policy: the model to train, in place.
         settings: learning rate, warm-up steps and largest gradient norm.
         method: name of the method, for the error message.
+        module: the method's own module, trained beside the policy.
+        module_rate: its learning rate, relative to the policy's.
     """
 
     def __init__(
-        self, policy: PreTrainedModel, settings: PairsSpec | RolloutSpec, method: str
+        self,
+        policy: PreTrainedModel,
+        settings: PairsSpec | RolloutSpec,
+        method: str,
+        module: nn.Module | None = None,
+        module_rate: float = 1.0,
     ) -> None:
         self._method = method
+        optimizer = build_optimizer(policy, settings.learning_rate)
+        own = [] if module is None else list(module.parameters())
+        if own:
+            rate = module_rate * settings.learning_rate
+            optimizer.add_param_group({"params": own, "lr": rate, "weight_decay": 0.0})
         self._stepper = Stepper(
             policy,
-            build_optimizer(policy, settings.learning_rate),
+            optimizer,
             settings.max_gradient_norm,
             lambda step: min(1.0, (step + 1) / (settings.warmup_steps + 1)),
+            beside=module if own else None,
         )
         self.policy = self._stepper.model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.engines.descent import Descent
+from overopt.engines.batches import pair_batch
+from overopt.engines.learner import Learner
 from overopt.engines.snapshots import Compute, KLWalk, PairsRow, Progress, Trajectory
 from overopt.methods.contract import PairBatch, PairsMethod
-from overopt.models.logprobs import response_logps, score_logps
+from overopt.models.logprobs import score_logps
 from overopt.models.sequences import join, shuffle_batches
 from overopt.spec import PairsSpec
 from overopt.worlds.tokens import Tokens, concatenate
@@ -58,6 +60,7 @@ def optimise_pairs(
     budgets_nats: Sequence[float],
     rng: np.random.Generator,
     progress: Progress,
+    reference: PreTrainedModel | None = None,
 ) -> Trajectory:
     """Descend a method's loss over preference pairs until the last KL budget or the last step.
 
@@ -75,6 +78,7 @@ def optimise_pairs(
         budgets_nats: rising; empty for a run of exactly ``max_steps``.
         rng: the order of the pairs.
         progress: told the fraction done.
+        reference: the initial policy; None for what the policy is when it is handed in.
 
     Returns:
         Snapshots at the budgets (or of the final policy), and one ``PairsRow`` per step.
@@ -82,16 +86,16 @@ def optimise_pairs(
     Raises:
         FloatingPointError: if a loss, a gradient or a KL estimate is not finite.
     """
-    name = method.__name__.rpartition(".")[2]
-    descent = Descent(policy, settings, name)
+    start = copy.deepcopy(policy) if reference is None else reference
+    learner = Learner(method, config, settings, policy, start)
     walk = KLWalk(budgets_nats, settings.max_steps)
     rows: list[PairsRow] = []
     compute = Compute(0, 0, 0)
     for step, index_B in enumerate(_batches(pairs, settings.batch_size, rng), start=1):
-        batch = _pair_batch(policy, pairs.take(index_B), reference_logps, index_B)
+        batch = _pair_batch(learner, pairs.take(index_B), reference_logps, index_B)
         loss = method.loss(config, batch).mean()
         chosen_B, rejected_B = batch.chosen_log_ratio_B, batch.rejected_log_ratio_B
-        gradient_norm = descent.descend(loss)
+        gradient_norm = learner.descend(loss)
         compute = Compute(step, 0, compute.tokens_processed + _tokens(pairs, index_B))
         kl_nats = kl_probe(policy) if walk.due(step) else None
         if kl_nats is not None:
@@ -107,34 +111,27 @@ def optimise_pairs(
                 accuracy=(chosen_B > rejected_B).float().mean().item(),
             )
         )
-        progress(walk.fraction(step), f"{name}: step {step}")
+        progress(walk.fraction(step), f"{learner.name}: step {step}")
         if walk.finished or step == settings.max_steps:
             break
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
 
 
 def _pair_batch(
-    policy: PreTrainedModel,
+    learner: Learner,
     pairs: PreferencePairs,
     reference: ReferenceLogps,
     index_B: npt.NDArray[np.integer],
 ) -> PairBatch:
     """Log-probabilities of chosen and rejected responses from one forward pass of the policy."""
     responses = concatenate([pairs.chosen, pairs.rejected])
-    batch = join(concatenate([pairs.prompts, pairs.prompts]), responses, policy.device)
-    logp_BT = response_logps(policy, batch)
-    chosen_logp_BT, rejected_logp_BT = logp_BT.chunk(2)
-    mask_BT = batch.mask_BT.to(logp_BT)
-    chosen_mask_BT, rejected_mask_BT = mask_BT.chunk(2)
-    width = mask_BT.shape[1]
-    return PairBatch(
-        chosen_logp_BT,
-        rejected_logp_BT,
-        _rows(reference.chosen_logp_PT, index_B, width).to(logp_BT),
-        _rows(reference.rejected_logp_PT, index_B, width).to(logp_BT),
-        chosen_mask_BT,
-        rejected_mask_BT,
-    )
+    batch = join(concatenate([pairs.prompts, pairs.prompts]), responses, learner.policy.device)
+    judged = learner.judge(batch, learner.consult(batch) if learner.reads_reference else None)
+    width = batch.mask_BT.shape[1]
+    chosen_BT = _rows(reference.chosen_logp_PT, index_B, width)
+    rejected_BT = _rows(reference.rejected_logp_PT, index_B, width)
+    reference_RT = torch.cat([chosen_BT, rejected_BT]).to(judged.logp_RT)
+    return pair_batch(judged, reference_RT, batch.mask_BT)
 
 
 def _rows(logp_PT: npt.NDArray[np.float32], index_B: npt.NDArray[np.integer], width: int) -> Tensor:

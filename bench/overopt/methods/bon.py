@@ -54,6 +54,11 @@ def weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.flo
     return best_of_n.weights(pool.proxy_BN, int(knob))
 
 
+def samples_used(config: Config, pool_samples: int, knob: float) -> int:
+    """Samples that one response costs: n."""
+    return int(knob)
+
+
 def kl_bound_nats(config: Config, knob: float) -> float:
     """Upper bound of KL(best of n || initial policy), log n - (n - 1)/n, in nats.
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from overopt.methods.contract import Rollout, RolloutStep
+from overopt.methods.estimators import leave_one_out
 from overopt.spec import knob, param
 
 FAMILY = "rollout"
@@ -49,12 +50,7 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
     Reference:
         Back to Basics, section on RLOO, https://arxiv.org/abs/2402.14740
     """
-    reward_BN = rollout.reward_BN - config.beta * rollout.log_ratio_BN
-    samples = reward_BN.shape[-1]
-    if samples < 2:
-        raise ValueError("a leave-one-out baseline needs at least 2 samples per prompt, got 1")
-    others_BN = (reward_BN.sum(-1, keepdim=True) - reward_BN) / (samples - 1)
-    return reward_BN - others_BN
+    return leave_one_out(rollout.reward_BN - config.beta * rollout.log_ratio_BN)
 
 
 def loss(config: Config, step: RolloutStep) -> Tensor:

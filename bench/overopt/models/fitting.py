@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
@@ -113,6 +113,8 @@ class Stepper:
         optimizer: as ``build_optimizer`` makes it.
         max_gradient_norm: largest global norm of the gradient.
         rate_at: fraction of the peak learning rate at a step; constant 1 by default.
+        beside: a further module whose parameters the optimiser holds too; its gradient is clipped
+            on its own, so that neither can crowd out the other.
     """
 
     def __init__(
@@ -121,9 +123,11 @@ class Stepper:
         optimizer: torch.optim.Optimizer,
         max_gradient_norm: float,
         rate_at: Callable[[int], float] = lambda _step: 1.0,
+        beside: nn.Module | None = None,
     ) -> None:
         self.accelerator = Accelerator()
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.beside = None if beside is None else beside.to(self.accelerator.device)
         self.max_gradient_norm = max_gradient_norm
         self.rate_at = rate_at
         self.peaks = [float(group["lr"]) for group in optimizer.param_groups]
@@ -147,6 +151,9 @@ class Stepper:
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
         value, norm_value = float(loss.detach()), float(norm)
+        if self.beside is not None:
+            own = torch.nn.utils.clip_grad_norm_(self.beside.parameters(), self.max_gradient_norm)
+            norm_value = math.hypot(norm_value, float(own))
         if not (math.isfinite(value) and math.isfinite(norm_value)):
             raise FloatingPointError(
                 f"step {step + 1}: loss {value}, gradient norm {norm_value}; "

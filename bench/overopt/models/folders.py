@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from overopt.errors import UserError
+from overopt.worlds.hub_folders import TOKENIZER_FILES
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP, SPECIALS
+
+_TRUSTED = "code_is_trusted"
+_ACCELERATED_PARAMETERS = 20_000_000
 
 
 @contextmanager
@@ -58,8 +63,10 @@ def build_tokenizer(vocabulary: Sequence[str], context_tokens: int) -> PreTraine
     )
 
 
-def save_model(model: PreTrainedModel, folder: Path, vocabulary: Sequence[str]) -> None:
+def save_model(model: PreTrainedModel, folder: Path, vocabulary: Sequence[str] | Path) -> None:
     """Write config.json, model.safetensors and the tokenizer of a policy or reward model.
+
+    A model that was loaded with trusted code of its folder takes that code along.
 
     The same weights give the same bytes: no time, host or path is stored. The folder opens with
     ``AutoModelForCausalLM`` or ``AutoModelForSequenceClassification``, and ``AutoTokenizer``.
@@ -67,14 +74,24 @@ def save_model(model: PreTrainedModel, folder: Path, vocabulary: Sequence[str]) 
     Args:
         model: the model to write.
         folder: created where it is missing.
-        vocabulary: the word of every token id.
+        vocabulary: the word of every token id, or a folder whose tokenizer is copied.
     """
     folder.mkdir(parents=True, exist_ok=True)
     logging.disable_progress_bar()
     model.save_pretrained(folder, safe_serialization=True)
-    build_tokenizer(vocabulary, model.config.max_position_embeddings).save_pretrained(folder)
-    # safetensors creates its file for the owner only; a store may be shared by a group
-    (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
+    if isinstance(vocabulary, Path):
+        for name in TOKENIZER_FILES:
+            if (vocabulary / name).is_file():
+                shutil.copyfile(vocabulary / name, folder / name)
+        if getattr(model.config, "auto_map", None):
+            for code in vocabulary.glob("*.py"):
+                shutil.copyfile(code, folder / code.name)
+            (folder / _TRUSTED).touch()
+    else:
+        build_tokenizer(vocabulary, model.config.max_position_embeddings).save_pretrained(folder)
+    # safetensors creates its files for the owner only; a store may be shared by a group
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod((folder / "config.json").stat().st_mode)
 
 
 def load_folder(auto_class: Any, folder: Path) -> PreTrainedModel:
@@ -82,7 +99,7 @@ def load_folder(auto_class: Any, folder: Path) -> PreTrainedModel:
 
     Args:
         auto_class: a transformers ``AutoModelFor...`` class.
-        folder: a folder as ``save_model`` writes it, or any local transformers folder.
+        folder: a folder as ``save_model`` writes it; its code runs only where it was trusted then.
 
     Raises:
         UserError: where the folder holds no model of that kind.
@@ -94,9 +111,22 @@ def load_folder(auto_class: Any, folder: Path) -> PreTrainedModel:
         )
     logging.disable_progress_bar()
     model: PreTrainedModel = auto_class.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=(folder / _TRUSTED).is_file(),
     )
     model.eval()
+    return place(model)
+
+
+def place(model: PreTrainedModel) -> PreTrainedModel:
+    """The model on an accelerator, where there is one and the model is large enough to gain.
+
+    Small models are faster on the CPU, several processes at a time.
+    """
+    if torch.cuda.is_available() and model.num_parameters() >= _ACCELERATED_PARAMETERS:
+        model.to("cuda")
     return model
 
 

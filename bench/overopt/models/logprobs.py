@@ -1,12 +1,13 @@
 """Log-probabilities of responses, and what is computed from two policies' distributions.
 
-Definition of a policy used throughout: the softmax over all tokens but PAD. PAD fills the space
-after a response, so a sampled PAD could not be told from its end; ``token_logps`` gives it
-probability 0, and sampling, training, KL and reference all go through that one function.
+Definition of a policy used throughout: the softmax over all tokens but those that its generation
+settings suppress (PAD in the generated worlds, none in most model folders). ``token_logps`` gives
+them probability 0, and sampling, training, KL and reference all go through that one function.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,18 +38,28 @@ class KLStatistics(NamedTuple):
     entropy_N: npt.NDArray[np.float64]
 
 
-def token_logps(logits: Tensor) -> Tensor:
-    """Log-probability in nats of every next token, PAD excluded: the policy's definition.
+def suppressed_ids(model: PreTrainedModel) -> list[int]:
+    """Tokens that the policy never emits, from its generation settings (``suppress_tokens``)."""
+    settings = getattr(model, "generation_config", None)
+    return list(getattr(settings, "suppress_tokens", None) or [])
 
-    log p(v) = logit_v - log sum over u != PAD of exp(logit_u). PAD's own entry is the most
-    negative finite number, so that its probability is exactly 0 and p log p has no NaN.
+
+def token_logps(logits: Tensor, suppressed: Sequence[int] = (PAD,)) -> Tensor:
+    """Log-probability in nats of every next token: the policy's definition.
+
+    log p(v) = logit_v - log sum over u not suppressed of exp(logit_u). A suppressed token's own
+    entry is the most negative finite number, so that its probability is exactly 0 and p log p has
+    no NaN.
 
     Args:
         logits: (..., V), any floating dtype; at least float32 is used.
+        suppressed: ids that the policy never emits (``suppressed_ids``).
     """
     wide = logits if logits.dtype == torch.float64 else logits.float()
+    if not suppressed:
+        return torch.log_softmax(wide, dim=-1)
     mask_V = torch.zeros(wide.shape[-1], dtype=wide.dtype, device=wide.device)
-    mask_V[PAD] = torch.finfo(wide.dtype).min
+    mask_V[list(suppressed)] = torch.finfo(wide.dtype).min
     return torch.log_softmax(wide + mask_V, dim=-1)
 
 
@@ -78,6 +89,40 @@ def rao_blackwell_kl(logp: Tensor, logq: Tensor) -> Tensor:
     return (logp.exp() * (logp - logq)).sum(-1)
 
 
+class Prediction(NamedTuple):
+    """What a model says at the positions from the end of the shortest prompt on.
+
+    logp_BKV: log-probabilities in nats of every next token; see ``predict_logps``.
+    states_LBJD: hidden states at the K positions that predict and the last one, J = K + 1, of the
+        embeddings and every block; the last block's after the final norm. None if not asked for.
+    """
+
+    logp_BKV: Tensor
+    states_LBJD: tuple[Tensor, ...] | None
+
+
+def predict(model: PreTrainedModel, batch: Batch, states: bool = False) -> Prediction:
+    """One forward pass: log-probabilities of every next token and, if asked for, hidden states.
+
+    Args:
+        model: a causal language model.
+        batch: B joined rows.
+        states: whether hidden states are kept.
+    """
+    kept = batch.ids_BL.shape[1] - batch.prompt_length_min + 1
+    output = model(
+        input_ids=batch.ids_BL,
+        attention_mask=batch.attention_BL,
+        use_cache=False,
+        logits_to_keep=kept,
+        output_hidden_states=states,
+    )
+    # the last position predicts what would follow the longest response
+    logp_BKV = token_logps(output.logits[:, -kept:-1], suppressed_ids(model))
+    hidden = tuple(layer[:, -kept:] for layer in output.hidden_states) if states else None
+    return Prediction(logp_BKV, hidden)
+
+
 def predict_logps(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Log-probabilities in nats of every next token, from the end of the shortest prompt on.
 
@@ -89,15 +134,7 @@ def predict_logps(model: PreTrainedModel, batch: Batch) -> Tensor:
         float32 (B, K, V), differentiable; column 0 predicts the token after the shortest prompt,
         so a row's response starts at column prompt length - shortest prompt (``align``).
     """
-    kept = batch.ids_BL.shape[1] - batch.prompt_length_min + 1
-    logits: Tensor = model(
-        input_ids=batch.ids_BL,
-        attention_mask=batch.attention_BL,
-        use_cache=False,
-        logits_to_keep=kept,
-    ).logits
-    # the last position predicts what would follow the longest response
-    return token_logps(logits[:, -kept:-1])
+    return predict(model, batch).logp_BKV
 
 
 def choose_logps(logp_BKV: Tensor, batch: Batch) -> Tensor:
@@ -245,5 +282,7 @@ def _stem_logps(
             use_cache=False,
             logits_to_keep=kept,
         ).logits
-        logp_QTV[index_K, :kept] = token_logps(logits[:, -kept:].double()).cpu().numpy()
+        logp_QTV[index_K, :kept] = (
+            token_logps(logits[:, -kept:].double(), suppressed_ids(model)).cpu().numpy()
+        )
     return logp_QTV.reshape(prompts.rows(), stems.rows(), positions, vocabulary_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +53,31 @@ def rewards(model: PreTrainedModel, batch: Batch) -> Tensor:
     Returns:
         float32 (B,).
     """
-    logits: Tensor = model(
-        input_ids=batch.ids_BL, attention_mask=batch.attention_BL, use_cache=False
-    ).logits
-    return logits.squeeze(-1).float()
+    return classify(model, batch).squeeze(-1).float()
+
+
+def classify(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Outputs (B, labels) of a sequence classifier, differentiable.
+
+    A decoder whose configuration names a padding token finds a row's last token by it. One that
+    names none is read at the row's last token by position, so that a row may end with any token.
+    """
+    pad_id = model.config.pad_token_id
+    if pad_id is None and hasattr(model, "score"):
+        hidden_BLD = model.base_model(
+            input_ids=batch.ids_BL, attention_mask=batch.attention_BL
+        ).last_hidden_state
+        last_B = batch.attention_BL.sum(1) - 1
+        row_B = torch.arange(len(last_B), device=last_B.device)
+        read: Tensor = model.score(hidden_BLD[row_B, last_B])
+        return read
+    ids_BL = batch.ids_BL
+    if pad_id:  # rows are filled with 0
+        ids_BL = ids_BL.masked_fill(batch.attention_BL == 0, pad_id)
+    caching = {"use_cache": False} if hasattr(model, "score") else {}
+    output: Any = model(input_ids=ids_BL, attention_mask=batch.attention_BL, **caching)
+    logits: Tensor = output.logits
+    return logits
 
 
 def score(

@@ -20,18 +20,20 @@ from transformers import PreTrainedModel
 
 from overopt.errors import UserError
 from overopt.models.folders import evaluating
-from overopt.models.logprobs import token_logps
+from overopt.models.logprobs import suppressed_ids, token_logps
 from overopt.models.sequences import Index
-from overopt.worlds.tokens import EOS, PAD, Tokens
+from overopt.worlds.tokens import PAD, Tokens
 
 BATCH_ROWS = 1024
 _KEEP_FRACTION = 0.9
+_NO_TOKEN = -1
+_CACHE_BYTES = 1 << 31
 
 
 class Samples(NamedTuple):
     """B x N responses, prompt-major: row b * N + n is sample n of prompt b.
 
-    responses: at most ``max_new_tokens`` tokens each, EOS included.
+    responses: at most ``max_new_tokens`` tokens each, the one that ends it included.
     logp_NT: float32, log-probability in nats of each token as it was sampled, zero on padding.
     """
 
@@ -44,7 +46,7 @@ class _Rows(NamedTuple):
 
     prompt_DL: int64, the distinct prompts, and prompt_R which of them each row continues.
     uniform_CR: float64, the uniform number of each row and column.
-    forced_CR: int64, the prompt's token where the prompt goes on, else PAD.
+    forced_CR: int64, the prompt's token where the prompt goes on, else -1.
     last_R: the column after which the token limit ends the row.
     """
 
@@ -74,7 +76,7 @@ def sample(
         model: a causal language model.
         prompts: B prompts.
         samples_per_prompt: N.
-        max_new_tokens: longest response, EOS included.
+        max_new_tokens: longest response, the ending token included.
         generator: source of the uniform numbers.
         batch_rows: most rows sampled at once; changes speed and memory only.
         keep_fraction: finished rows leave the batch once fewer than this fraction of its rows
@@ -94,12 +96,13 @@ def sample(
             f"context of {context_tokens} tokens; sample at most {context_tokens - longest}"
         )
     rows = prompts.rows() * samples_per_prompt
+    batch_rows = min(batch_rows, _rows_that_fit(model, longest + max_new_tokens))
     uniform_NT = torch.rand(
         (rows, max_new_tokens), generator=generator, dtype=torch.float64, device=generator.device
     )
     order_B = np.argsort(prompts.length_N, kind="stable")
     order_N = (order_B[:, None] * samples_per_prompt + np.arange(samples_per_prompt)).ravel()
-    ids_NT = np.full((rows, max_new_tokens), PAD, dtype=np.int32)
+    ids_NT = np.full((rows, max_new_tokens), _NO_TOKEN, dtype=np.int32)
     logp_NT = np.zeros((rows, max_new_tokens), dtype=np.float32)
     with evaluating(model):
         for start in range(0, rows, batch_rows):
@@ -111,8 +114,34 @@ def sample(
             column_RT = _response_columns(prompts, index_R // samples_per_prompt, max_new_tokens)
             ids_NT[index_R] = np.take_along_axis(ids_RC, column_RT, axis=1)
             logp_NT[index_R] = np.take_along_axis(logp_RC, column_RT, axis=1)
-    responses = Tokens.from_padded(ids_NT)
-    return Samples(responses, np.ascontiguousarray(logp_NT[:, : responses.ids_NT.shape[1]]))
+    length_N = (ids_NT != _NO_TOKEN).sum(axis=1, dtype=np.int32)
+    width = int(length_N.max(initial=0))
+    ids_NT = np.where(ids_NT == _NO_TOKEN, PAD, ids_NT)[:, :width]
+    responses = Tokens(np.ascontiguousarray(ids_NT, dtype=np.int32), length_N)
+    return Samples(responses, np.ascontiguousarray(logp_NT[:, :width]))
+
+
+def _rows_that_fit(model: PreTrainedModel, tokens: int) -> int:
+    """Rows whose key-value cache fits the memory set aside for it; changes speed only."""
+    config = model.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_width = getattr(config, "head_dim", None) or (
+        config.hidden_size // config.num_attention_heads
+    )
+    row_bytes = 2 * config.num_hidden_layers * heads * head_width * tokens * model.dtype.itemsize
+    budget_bytes = _CACHE_BYTES
+    if model.device.type == "cuda":
+        budget_bytes = torch.cuda.mem_get_info(model.device)[0] // 3
+    return max(1, int(budget_bytes // row_bytes))
+
+
+def stop_ids(model: PreTrainedModel) -> list[int]:
+    """Tokens that end a response, from the policy's generation settings or configuration."""
+    settings = getattr(model, "generation_config", None)
+    named = getattr(settings, "eos_token_id", None)
+    if named is None:
+        named = getattr(model.config, "eos_token_id", None)
+    return [] if named is None else [named] if isinstance(named, int) else list(named)
 
 
 def _response_columns(prompts: Tokens, prompt_R: Index, max_new_tokens: int) -> Index:
@@ -129,7 +158,8 @@ def _gather_rows(
     distinct_D, inverse_R = np.unique(prompt_R, return_inverse=True)
     length_D = prompts.length_N[distinct_D].astype(np.int64)
     shortest, spread = int(length_D.min()), int(length_D.max() - length_D.min())
-    ids_DL = torch.from_numpy(prompts.ids_NT[distinct_D].astype(np.int64))
+    chosen = Tokens(prompts.ids_NT[distinct_D], prompts.length_N[distinct_D])
+    ids_DL = torch.from_numpy(np.where(chosen.mask_NT, chosen.ids_NT, _NO_TOKEN).astype(np.int64))
     index_R = torch.from_numpy(inverse_R)
     offset_R = torch.from_numpy(length_D - shortest)[index_R]
     max_new_tokens = uniform_RT.shape[1]
@@ -148,7 +178,7 @@ def _gather_rows(
 
 
 def _draw(logp_AV: Tensor, uniform_A: Tensor) -> Tensor:
-    """Tokens (A, 1) by inverse CDF, summed in float64; PAD, of probability 0, is never drawn."""
+    """Tokens (A, 1) by inverse CDF, summed in float64; one of probability 0 is never drawn."""
     cdf_AV = logp_AV.exp().cumsum(-1, dtype=torch.float64)
     threshold_A1 = uniform_A[:, None] * cdf_AV[:, -1:]
     return torch.searchsorted(cdf_AV, threshold_A1, right=True).clamp_(max=logp_AV.shape[1] - 1)
@@ -157,14 +187,16 @@ def _draw(logp_AV: Tensor, uniform_A: Tensor) -> Tensor:
 def _sample_rows(
     model: PreTrainedModel, batch: _Rows, keep_fraction: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Tokens and log-probabilities (R, C) of one batch; zero on prompts' rests and padding."""
+    """Tokens and log-probabilities (R, C) of one batch; -1 and zero where nothing is sampled."""
     shape = batch.uniform_CR.shape
-    ids_CR = torch.full(shape, PAD, dtype=torch.int64, device=batch.uniform_CR.device)
+    suppressed = suppressed_ids(model)
+    stop_S = torch.tensor(stop_ids(model), device=batch.uniform_CR.device)
+    ids_CR = torch.full(shape, _NO_TOKEN, dtype=torch.int64, device=batch.uniform_CR.device)
     logp_CR = torch.zeros(shape, dtype=torch.float32, device=batch.uniform_CR.device)
     output: Any = model(input_ids=batch.prompt_DL, use_cache=True, logits_to_keep=1)
     cache = output.past_key_values
     cache.batch_select_indices(batch.prompt_R)
-    logp_AV = token_logps(output.logits[:, -1])[batch.prompt_R]
+    logp_AV = token_logps(output.logits[:, -1], suppressed)[batch.prompt_R]
     row_A = torch.arange(shape[1], device=ids_CR.device)
     done_A = torch.zeros_like(row_A, dtype=torch.bool)
     for column in range(shape[0]):
@@ -174,11 +206,12 @@ def _sample_rows(
         sampled_A = ~done_A
         if column < batch.spread:
             forced_A = batch.forced_CR[column, row_A]
-            token_A = torch.where(forced_A == PAD, token_A, forced_A)
-            sampled_A = sampled_A & (forced_A == PAD)
-        ids_CR[column, row_A] = token_A.masked_fill(~sampled_A, PAD)
+            token_A = torch.where(forced_A == _NO_TOKEN, token_A, forced_A)
+            sampled_A = sampled_A & (forced_A == _NO_TOKEN)
+        ids_CR[column, row_A] = token_A.masked_fill(~sampled_A, _NO_TOKEN)
         logp_CR[column, row_A] = chosen_A.masked_fill(~sampled_A, 0.0)
-        done_A = done_A | (sampled_A & (token_A == EOS)) | (batch.last_R[row_A] <= column)
+        stops_A = (token_A[:, None] == stop_S).any(dim=1)
+        done_A = done_A | (sampled_A & stops_A) | (batch.last_R[row_A] <= column)
         alive = len(done_A) - int(done_A.sum())
         if alive == 0:
             break
@@ -189,5 +222,5 @@ def _sample_rows(
         logits = model(
             input_ids=token_A[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1
         ).logits
-        logp_AV = token_logps(logits[:, -1])
+        logp_AV = token_logps(logits[:, -1], suppressed)
     return ids_CR.T.contiguous().cpu().numpy(), logp_CR.T.contiguous().cpu().numpy()

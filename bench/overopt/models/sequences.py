@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     attention_BL: int64, 1 on tokens and 0 on padding.
     prompt_length_B: int64, tokens of each prompt.
     mask_BT: bool, True on response tokens (EOS included), aligned with the response's start.
-    prompt_length_min: the shortest prompt of the batch, as a plain number.
+    prompt_length_min: the shortest prompt that the batch was joined with, as a plain number.
     """
 
     ids_BL: Tensor
@@ -75,18 +75,34 @@ def align(value_BK: Tensor, batch: Batch) -> Tensor:
 
     Args:
         value_BK: a value for each predicted token, column 0 being the token that follows the
-            shortest prompt.
+            shortest prompt; more dimensions may follow, such as (B, K, D).
         batch: the rows the values belong to.
 
     Returns:
-        (B, T), zero where the mask is False.
+        (B, T) and what follows, zero where the mask is False.
     """
     tokens_max = batch.mask_BT.shape[1]
     column_BT = (batch.prompt_length_B - batch.prompt_length_min)[:, None] + torch.arange(
         tokens_max, device=value_BK.device
     )
-    aligned_BT = value_BK.gather(1, column_BT.clamp(max=value_BK.shape[1] - 1))
-    return aligned_BT.masked_fill(~batch.mask_BT, 0.0)
+    column_BT = column_BT.clamp(max=value_BK.shape[1] - 1)
+    outside_BT = ~batch.mask_BT
+    if value_BK.dim() > 2:
+        more = (1,) * (value_BK.dim() - 2)
+        column_BT = column_BT.view(*column_BT.shape, *more).expand(-1, -1, *value_BK.shape[2:])
+        outside_BT = outside_BT.view(*outside_BT.shape, *more)
+    return value_BK.gather(1, column_BT).masked_fill(outside_BT, 0.0)
+
+
+def take_rows(batch: Batch, index_B: Tensor) -> Batch:
+    """Some rows of a batch, with its width and its offset of the responses kept."""
+    return Batch(
+        batch.ids_BL[index_B],
+        batch.attention_BL[index_B],
+        batch.prompt_length_B[index_B],
+        batch.mask_BT[index_B],
+        batch.prompt_length_min,
+    )
 
 
 def bucket_rows(length_N: npt.NDArray[np.integer], batch_tokens: int) -> list[Index]:

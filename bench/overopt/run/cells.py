@@ -57,11 +57,9 @@ def cells_of(run: RunSpec) -> list[Cell]:
     ]
 
 
-def resize(task: TaskSpec, proxy_width: int, comparisons: int) -> TaskSpec:
+def resize(task: TaskSpec, proxy_width: int | None, comparisons: int) -> TaskSpec:
     """The task with proxies of another width and number of comparisons."""
-    architecture = task.proxy.architecture.model_copy(update={"width": proxy_width})
-    proxy = task.proxy.model_copy(update={"architecture": architecture, "comparisons": comparisons})
-    return task.model_copy(update={"proxy": proxy})
+    return task.model_copy(update={"proxy": task.proxy.resized(proxy_width, comparisons)})
 
 
 def without_place(spec: Declared) -> Declared:
@@ -165,7 +163,10 @@ class Graph:
         cell = self.cell
         params = {"proxy": cell.task.proxy.to_json(), "seed": cell.seed, "member": member}
         label = f"proxy {member}, noise {cell.noise.label}, seed {cell.seed}"
-        return self._node("proxy", params, {"labels": self.labels}, label)
+        inputs = {"labels": self.labels}
+        if cell.task.proxy.architecture is None and cell.task.proxy.base is None:
+            inputs["initial"] = self.initial
+        return self._node("proxy", params, inputs, label)
 
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
@@ -180,11 +181,16 @@ class Graph:
             inputs[f"score.pool.{member}"] = self.score(member, self.pool, "the pool")
         return inputs
 
-    def optimise(self, knob_value: float | None, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The method's run, with its knob at a value (None: as configured)."""
+    def optimise(
+        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None = None
+    ) -> Node:
+        """The method's run, with its knob at a value (None: as configured).
+
+        ``member`` numbers the runs whose policies are merged.
+        """
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method, knob_value)
-        settings = task.pairs if method.family == "pairs" else task.rollout
+        settings = task.pairs if method.trains == "pairs" else task.rollout
         params = {
             "method": without_place(method).to_json(),
             "settings": settings.to_json(),
@@ -194,17 +200,34 @@ class Graph:
         inputs = {"initial": self.initial}
         code: tuple[str, ...] = (method.source,)
         label = f"{method.name}, noise {cell.noise.label}, seed {cell.seed}"
-        if method.family == "pairs":
+        if method.trains == "pairs":
             inputs["labels"] = self.labels
         else:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source,)
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
-            for member in range(cell.proxy.members):
-                inputs[f"proxy.{member}"] = self.proxy(member)
+            for index in range(cell.proxy.members):
+                inputs[f"proxy.{index}"] = self.proxy(index)
         if knob_value is not None:
             label += f", {method.knob.name} {knob_value:.3g}"
+        if member is not None:
+            params["member"] = member
+            label += f", member {member}"
         return self._node("optimise", params, inputs, label, code)
+
+    def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The policies of a merge method along its knob; its members run to the last budget."""
+        cell = self.cell
+        inputs = {"initial": self.initial}
+        for member in range(cell.method.members):
+            inputs[f"optimise.{member}"] = self.optimise(None, kl_grid_nats[-1:], member)
+        params = {
+            "method": without_place(cell.method).to_json(),
+            "kl_grid_nats": list(kl_grid_nats),
+            "seed": cell.seed,
+        }
+        label = f"{cell.method.name} merged, noise {cell.noise.label}, seed {cell.seed}"
+        return self._node("merge", params, inputs, label, (cell.method.source,))
 
     def evaluate(self, optimised: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
@@ -222,6 +245,10 @@ class Graph:
         evaluation = self.evaluate(self.optimise(None, kl_grid_nats))
         known = {"knob_value": method.config[method.knob.name]}
         return self.measure([(evaluation, known)], [])
+
+    def along_merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The points of a merge method: one training, measured along its knob."""
+        return self.measure([(self.evaluate(self.merge(kl_grid_nats)), {})], [])
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task."""
@@ -265,12 +292,13 @@ def _kind(label: str) -> str:
 
 
 def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:
-    """The method with its knob at another value."""
+    """The method with its knob at another value; None leaves it as configured."""
     if value is None:
         return method
-    return method.model_copy(update={"config": {**method.config, method.knob.name: value}})
+    config = {**method.config, method.knob.name: setting(method, value)}
+    return method.model_copy(update={"config": config})
 
 
-def is_selection(method: MethodSpec) -> bool:
-    """Whether the method reweights the pool and trains nothing."""
-    return method.family == "selection"
+def setting(method: MethodSpec, value: float) -> float:
+    """A value of the knob as the method takes it: rounded where its setting is a whole number."""
+    return round(value) if isinstance(method.config[method.knob.name], int) else value

@@ -27,10 +27,10 @@ def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
     Groups in which a seed failed, or in which no budget was reached by all seeds, have no test
     and no row; nor has a task with fewer than 4 held-out prompts.
     """
-    groups: dict[tuple[str, str, int, int], list[Found]] = {}
+    groups: dict[tuple[str, str, int | None, int], list[Found]] = {}
     for one in found:
         size = one.cell.task.proxy
-        key = (one.cell.proxy.name, one.cell.noise.label, size.architecture.width, size.comparisons)
+        key = (one.cell.proxy.name, one.cell.noise.label, size.width, size.comparisons)
         groups.setdefault(key, []).append(one)
     rows = []
     for (proxy, noise, width, comparisons), members in groups.items():

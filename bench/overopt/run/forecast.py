@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ _FIRST_COST: dict[str, tuple[float, int]] = {
     "score": (4.0, 900_000),
     "front": (1.0, 2_000),
     "optimise": (30.0, 6_000_000),
+    "merge": (10.0, 6_000_000),
     "evaluate": (7.0, 900_000),
     "measure": (1.0, 60_000),
     "select": (4.0, 60_000),
@@ -39,9 +40,13 @@ _FIRST_MEMORY_BYTES = 900_000_000
 
 
 class Costs:
-    """Expected cost of nodes, from the receipts of a store."""
+    """Expected cost of nodes, from the receipts of a store.
 
-    def __init__(self, root: Path) -> None:
+    first_s: seconds of one stage where it never ran, by stage, instead of the default task's.
+    """
+
+    def __init__(self, root: Path, first_s: Mapping[str, float] | None = None) -> None:
+        self._first_s = first_s or {}
         receipts: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
         for receipt in read_history(root):
             receipts[receipt.stage, receipt.kind].append(receipt)
@@ -52,7 +57,7 @@ class Costs:
         known = self._receipts.get((made.stage, made.kind))
         if known:
             return statistics.median(receipt.wall_s for receipt in known)
-        return _FIRST_COST.get(made.stage, _UNKNOWN_COST)[0]
+        return self._first_s.get(made.stage, _FIRST_COST.get(made.stage, _UNKNOWN_COST)[0])
 
     def disk_bytes(self, made: Node) -> int:
         """Expected bytes of the artifact."""
@@ -95,9 +100,14 @@ class Forecast:
     free_bytes: int
 
 
-def forecast(nodes: Sequence[Node], store: Store, workers: int) -> Forecast:
+def forecast(
+    nodes: Sequence[Node],
+    store: Store,
+    workers: int,
+    first_s: Mapping[str, float] | None = None,
+) -> Forecast:
     """Look the nodes and all that they need up in the store, and add up what is missing."""
-    costs = Costs(store.root)
+    costs = Costs(store.root, first_s)
     rows: dict[str, list[float]] = {}
     chain_s: dict[str, float] = {}
     memory_bytes = 0

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overopt.run.cells import Cell, Graph, is_selection
+from overopt.run.cells import Cell, Graph, setting
 from overopt.run.graph import Node
 from overopt.run.outcomes import Failure, Outcome
 from overopt.run.targeting import Search
@@ -35,8 +35,10 @@ def pursue(cell: Cell, run: RunSpec) -> Pursuit:
     """The generator that the scheduler drives for one cell."""
     graph = Graph(cell)
     try:
-        if is_selection(cell.method):
+        if cell.method.family == "selection":
             points = graph.select(run.kl_grid_nats)
+        elif cell.method.family == "merge":
+            points = graph.along_merge(run.kl_grid_nats)
         elif run.along == "step":
             points = graph.along_step(run.kl_grid_nats)
         else:
@@ -53,8 +55,10 @@ def foreseen(cell: Cell, run: RunSpec) -> list[Node]:
     Of a knob that is driven to the budgets only the first, coarse grid is known.
     """
     graph = Graph(cell)
-    if is_selection(cell.method):
+    if cell.method.family == "selection":
         return [graph.select(run.kl_grid_nats)]
+    if cell.method.family == "merge":
+        return [graph.along_merge(run.kl_grid_nats)]
     if run.along == "step":
         return [graph.along_step(run.kl_grid_nats)]
     values = Search(cell.method.knob, run.kl_grid_nats).first_values()
@@ -90,7 +94,7 @@ def _drive_knob(
     policies = [
         (
             graph.evaluate(graph.optimise(value, ())),
-            {"knob_value": value, "kl_target_nats": kl_nats},
+            {"knob_value": setting(graph.cell.method, value), "kl_target_nats": kl_nats},
         )
         for kl_nats, value in met.items()
     ]

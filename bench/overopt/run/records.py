@@ -24,7 +24,7 @@ from typing import Any
 from overopt import __version__
 from overopt.errors import UserError
 from overopt.run.artifact import sync_folder, sync_tree
-from overopt.run.cells import is_selection, without_place
+from overopt.run.cells import without_place
 from overopt.run.contrasts import contrast_rows
 from overopt.run.graph import Node, ancestry, canonical_json
 from overopt.run.outcomes import Failure
@@ -151,15 +151,15 @@ def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
         "seed": cell.seed,
         "engine": run.engine,
         "along": _along(run, cell.method),
-        "proxy_width": cell.task.proxy.architecture.width,
+        "proxy_width": cell.task.proxy.width,
         "comparisons": cell.task.proxy.comparisons,
         "knob": cell.method.knob.name,
     }
 
 
 def _along(run: RunSpec, method: MethodSpec) -> str:
-    """What moves the method along KL: a selection method has its knob only."""
-    return "knob" if is_selection(method) else run.along
+    """What moves the method along KL: one whose knob needs no training has its knob only."""
+    return run.along if method.retrains else "knob"
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -200,7 +200,7 @@ def _record(
     """What was asked for, and what became of it."""
     asked = {
         "methods": (without_place(method),),
-        "along": "step" if is_selection(method) else run.along,
+        "along": run.along if method.retrains else "step",
         "proxies": tuple(without_place(proxy) for proxy in run.proxies),
     }
     spec = run.model_copy(update=asked).to_json()
@@ -240,7 +240,7 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         known = {
             "noise": one.cell.noise.label,
             "seed": one.cell.seed,
-            "proxy_width": proxy.architecture.width,
+            "proxy_width": proxy.width,
             "comparisons": proxy.comparisons,
         }
         row = rows.setdefault(tuple(known.values()), known)

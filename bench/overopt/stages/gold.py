@@ -1,4 +1,4 @@
-"""The gold: the world's rule, or a transformer larger than every proxy trained on its labels.
+"""The gold: the world's rule, a transformer trained on its labels, or a ready classifier.
 
 Only stages may load a gold; methods and proxies have no way to reach one.
 """
@@ -14,15 +14,18 @@ import numpy.typing as npt
 
 from overopt.models.fitting import Preferences, RewardTraining, train_bradley_terry
 from overopt.models.folders import save_model
+from overopt.models.hub import ClassifierGold
 from overopt.models.policy import load_policy
 from overopt.models.reward import build_reward, load_reward, score
 from overopt.models.sampling import sample
+from overopt.origins import ReaderOrigin
 from overopt.spec import GoldSpec, WorldSpec
 from overopt.stages.contract import Progress, part
 from overopt.stages.initial import context_tokens
 from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
 from overopt.stages.tables import read_json, write_json
-from overopt.worlds.contract import World, build
+from overopt.worlds.contract import World, build, lexicon
+from overopt.worlds.hub import HubWorld
 from overopt.worlds.tokens import Tokens
 
 Gold = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]
@@ -31,18 +34,35 @@ Gold = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]
 
 def load_gold(folder: Path, world: World) -> Gold:
     """The gold that a ``gold`` artifact holds."""
-    if read_json(folder / "gold.json")["kind"] == "rule":
+    record = read_json(folder / "gold.json")
+    if record["kind"] == "rule":
         return world.gold
+    if record["kind"] == "classifier":
+        assert isinstance(world, HubWorld)
+        return ClassifierGold(ReaderOrigin.model_validate(record["classifier"]), world)
     model = load_reward(folder / "model")
     return lambda prompts, responses: score(model, prompts, responses)
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
-    """Record the rule, or train the transformer gold on pairs that the rule has labelled."""
+    """Record the rule or the classifier, or train a transformer on pairs that the rule labels."""
     world = build(WorldSpec.model_validate(params["world"]))
     spec = GoldSpec.model_validate(params["gold"])
     write_json(out / "gold.json", {"kind": spec.kind, "name": spec.name})
     if spec.kind == "rule":
+        return
+    if spec.classifier is not None:
+        assert isinstance(world, HubWorld)
+        origin = spec.classifier
+        ClassifierGold(origin, world)  # a folder that cannot be loaded fails here, and not later
+        write_json(
+            out / "gold.json",
+            {
+                "kind": spec.kind,
+                "name": spec.name,
+                "classifier": origin.model_dump(mode="json"),
+            },
+        )
         return
     assert spec.architecture and spec.comparisons and spec.training
     seed = int(params["seed"])
@@ -78,7 +98,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         numpy_rng(seed, "gold", "batches"),
         part(progress, 0.2, 1.0),
     )
-    save_model(model, out / "model", world.vocabulary)
+    save_model(model, out / "model", lexicon(world))
     write_json(out / "training.json", summarise(training))
 
 

@@ -1,4 +1,4 @@
-"""The initial policy: supervised fine-tuning on the world's reference texts."""
+"""The initial policy: supervised fine-tuning on reference texts, or a model as it is."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 
 from overopt.models.fitting import train_language_model
 from overopt.models.folders import save_model
+from overopt.models.hub import load_causal
 from overopt.models.policy import build_policy
 from overopt.spec import PolicySpec, WorldSpec
 from overopt.stages.contract import Progress
 from overopt.stages.randomness import derived_seed, numpy_rng
 from overopt.stages.tables import write_json
-from overopt.worlds.contract import World, build
+from overopt.worlds.contract import World, build, lexicon, stop_ids
 
 
 def context_tokens(world: World) -> int:
@@ -25,20 +26,33 @@ def context_tokens(world: World) -> int:
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
-    """Train a policy from scratch on ``examples`` (prompt, reference) texts of training prompts."""
-    world = build(WorldSpec.model_validate(params["world"]))
+    """Train a policy on ``examples`` (prompt, reference) texts of training prompts.
+
+    It starts from scratch, or on a hub world from the model folder; no examples: as it is.
+    """
+    world_spec = WorldSpec.model_validate(params["world"])
+    world = build(world_spec)
     spec = PolicySpec.model_validate(params["policy"])
     seed = int(params["seed"])
+    if world_spec.hub is not None:
+        model = load_causal(world_spec.hub.policy, stop_ids(world))
+        write_json(out / "origin.json", world_spec.hub.policy.model_dump(mode="json"))
+    else:
+        assert spec.architecture is not None
+        model = build_policy(
+            spec.architecture,
+            vocabulary_size=len(world.vocabulary),
+            context_tokens=context_tokens(world),
+            seed=derived_seed(seed, "initial", "weights"),
+        )
+    if spec.training is None:
+        save_model(model, out / "model", lexicon(world))
+        write_json(out / "training.json", {"examples": 0, "steps": 0, "tokens": 0})
+        return
     rng = numpy_rng(seed, "initial", "references")
     drawn_N = rng.integers(world.train_prompts.rows(), size=spec.examples)
     prompts = world.train_prompts.take(drawn_N)
     references = world.references(prompts, rng)
-    model = build_policy(
-        spec.architecture,
-        vocabulary_size=len(world.vocabulary),
-        context_tokens=context_tokens(world),
-        seed=derived_seed(seed, "initial", "weights"),
-    )
     trajectory = train_language_model(
         model,
         prompts,
@@ -47,7 +61,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         numpy_rng(seed, "initial", "batches"),
         progress,
     )
-    save_model(model, out / "model", world.vocabulary)
+    save_model(model, out / "model", lexicon(world))
     write_json(
         out / "training.json",
         {

@@ -119,15 +119,22 @@ def _judge(path: Path, world: World, gold: Gold) -> Judged:
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Score both responses of each pair by gold, label them, and record the realised flip rate.
 
-    Held-out pairs get noiseless labels, so that a proxy's accuracy is about the gold.
+    Held-out pairs get noiseless labels, so that a proxy's accuracy is about the gold. Where the
+    data's own preference stands, it takes the place of the gold's opinion (as a difference of one
+    SD), noise comes on top, and ``flipped`` still tells where it contradicts the gold.
     """
-    world = build(WorldSpec.model_validate(params["world"]))
+    world_spec = WorldSpec.model_validate(params["world"])
+    world = build(world_spec)
     gold = load_gold(inputs["gold"], world)
     sd = float(read_json(inputs["pool"] / "summary.json")["gold_sd"])
     noise = NoiseSpec.model_validate(params["noise"])
     rng = numpy_rng(int(params["seed"]), "labels")
     judged = _judge(inputs["pairs"] / "pairs.parquet", world, gold)
-    first_P = prefer_a((judged.gold_a_P - judged.gold_b_P) / sd, noise, rng)
+    difference_P = (judged.gold_a_P - judged.gold_b_P) / sd
+    if world_spec.hub is not None and world_spec.hub.labels == "data":
+        prefers_a_P = Table(inputs["pairs"] / "pairs.parquet").integers("data_prefers_a")
+        difference_P = np.where(prefers_a_P == 1, 1.0, -1.0)
+    first_P = prefer_a(difference_P, noise, rng)
     wrong_P = judged.write(out / "labels.parquet", first_P)
     differs_P = judged.gold_a_P != judged.gold_b_P
     heldout = _judge(inputs["pairs"] / "heldout.parquet", world, gold)

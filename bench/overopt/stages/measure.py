@@ -75,7 +75,12 @@ def policy_point(samples: Samples, pool: Pool, exact: dict[str, float] | None) -
     estimate(point, "entropy", clustered_mean(samples.column("entropy")), "_nats")
     prompts = pool.gold_BN.shape[0]
     for order in (1, 2):
-        estimate(point, f"distinct_{order}", distinct_n(samples.responses, prompts, order), "")
+        estimate(
+            point,
+            f"distinct_{order}",
+            distinct_n(samples.responses, prompts, order, pool.stop_ids),
+            "",
+        )
     ranking(point, samples.proxy_BN, samples.gold_BN)
     point["gold_raw_mean"] = float(samples.gold_BN.mean()) * pool.gold_sd + pool.gold_mean
     if exact is not None:
@@ -104,7 +109,8 @@ def initial_point(pool: Pool, samples_per_prompt: int) -> Point:
         first_BN = np.arange(prompts)[:, None] * samples + np.arange(samples_per_prompt)
         responses = pool.responses.take(first_BN.ravel())
         for order in (1, 2):
-            estimate(point, f"distinct_{order}", distinct_n(responses, prompts, order), "")
+            diversity = distinct_n(responses, prompts, order, pool.stop_ids)
+            estimate(point, f"distinct_{order}", diversity, "")
     ranking(point, pool.proxy_BN[:, :_RANKED_SAMPLES], pool.gold_BN[:, :_RANKED_SAMPLES])
     point["n_prompts"], point["n_samples"] = prompts, pool.gold_BN.size
     return point
@@ -132,8 +138,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """Measure one (method, proxy system, noise, seed).
 
     params: ``system`` (ProxySystemSpec); ``policies``: one entry per ``evaluate.<i>`` input with
-    ``knob_value`` and, where the knob was driven to a budget, ``kl_target_nats``;
-    ``unreached_kl_nats``: budgets that no knob value reaches; ``samples_per_prompt``.
+    ``knob_value`` (unless its snapshots carry their own) and, where the knob was driven to a
+    budget, ``kl_target_nats``; ``unreached_kl_nats``: budgets that no knob value reaches;
+    ``samples_per_prompt``.
 
     A budget that a run stepped over, so that the policy nearest to it is nearer to another budget,
     is unreached as well.
@@ -157,7 +164,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             point = policy_point(samples, pool, exact.get(str(snapshot["step"])))
             point.update(
                 step=int(snapshot["step"]),
-                knob_value=policy["knob_value"],
+                knob_value=snapshot.get("knob_value", policy.get("knob_value")),
                 kl_target_nats=policy.get("kl_target_nats", snapshot["kl_target_nats"]),
                 gradient_steps=snapshot["gradient_steps"],
                 samples_drawn=snapshot["samples_drawn"],

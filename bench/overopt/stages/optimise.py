@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from transformers import PreTrainedModel
 
 from overopt.catalog import load_module
 from overopt.engines.native_pairs import PreferencePairs, optimise_pairs, score_reference
 from overopt.engines.native_rollout import optimise_rollouts
+from overopt.engines.native_rounds import optimise_rounds
 from overopt.engines.probes import KLProbe
 from overopt.engines.snapshots import Trajectory
 from overopt.models.folders import save_model
@@ -24,7 +27,7 @@ from overopt.stages.points import System
 from overopt.stages.proxy import Member
 from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
 from overopt.stages.tables import write_json
-from overopt.worlds.contract import World, build
+from overopt.worlds.contract import World, build, lexicon
 from overopt.worlds.tokens import Tokens
 
 _PROBE_PROMPTS = 64
@@ -35,7 +38,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """Optimise from the initial policy until the last KL budget, or for ``max_steps``.
 
     params: ``world``, ``method`` (MethodSpec), ``settings`` of its family, ``kl_grid_nats`` (empty:
-    only the policy after ``max_steps``), ``seed``; for rollouts also ``system``.
+    only the policy after ``max_steps``), ``seed``; for what samples also ``system``; for a policy
+    that is to be merged with others ``member``, its number.
     Gold is no input of this stage, so that no method can see it.
     """
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
@@ -46,15 +50,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     module = load_module(method.source)
     config = module.Config(**method.config)
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
-    if method.family == "pairs":
+    use = ("optimise", method.name, *([params["member"]] if "member" in params else []))
+    if method.trains == "pairs":
         pairs = PreferencePairs(*load_preferences(inputs["labels"], world).preferences)
-        probe = KLProbe(
-            reference,
-            world.train_prompts.take(np.arange(min(_PROBE_PROMPTS, world.train_prompts.rows()))),
-            _PROBE_SAMPLES,
-            world.response_tokens_max,
-            derived_seed(seed, "optimise", "probe"),
-        )
         trajectory = optimise_pairs(
             module,
             config,
@@ -62,34 +60,48 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             policy,
             pairs,
             score_reference(reference, pairs),
-            probe,
+            build_probe(world, reference, seed),
             budgets,
-            numpy_rng(seed, "optimise", method.name),
+            numpy_rng(seed, *use),
             progress,
+            reference,
         )
     else:
-        trajectory = optimise_rollouts(
+        optimise = optimise_rounds if method.trains == "round" else optimise_rollouts
+        trajectory = optimise(
             module,
             config,
             RolloutSpec.model_validate(params["settings"]),
             policy,
             reference,
             world.train_prompts,
-            SystemReward(inputs, ProxySystemSpec.model_validate(params["system"])),
+            SystemReward(inputs, ProxySystemSpec.model_validate(params["system"]), world),
             world.response_tokens_max,
             budgets,
-            torch_rng(seed, "optimise", method.name),
+            torch_rng(seed, *use),
             progress,
         )
-    _write(out, trajectory, world, policy)
+    write_trajectory(out, trajectory, world, policy, {})
+
+
+def build_probe(world: World, reference: PreTrainedModel, seed: int) -> KLProbe:
+    """The cheap KL estimate of a run's seed, on the first training prompts."""
+    prompts = np.arange(min(_PROBE_PROMPTS, world.train_prompts.rows()))
+    return KLProbe(
+        reference,
+        world.train_prompts.take(prompts),
+        _PROBE_SAMPLES,
+        world.response_tokens_max,
+        derived_seed(seed, "optimise", "probe"),
+    )
 
 
 class SystemReward:
     """Reward of a response to its prompt: the system's combination of its members' scores."""
 
-    def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec) -> None:
+    def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec, world: World) -> None:
         self._system = System(locate_own(spec, inputs))
-        self._members = [Member(inputs[f"proxy.{m}"]) for m in range(spec.members)]
+        self._members = [Member(inputs[f"proxy.{m}"], world) for m in range(spec.members)]
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Reward (N,), in SDs of the initial policy."""
@@ -97,12 +109,27 @@ class SystemReward:
         return self._system.combine(np.stack(scores))
 
 
-def _write(out: Path, trajectory: Trajectory, world: World, policy: Any) -> None:
+def write_trajectory(
+    out: Path,
+    trajectory: Trajectory,
+    world: World,
+    policy: PreTrainedModel,
+    knob_of_step: Mapping[int, float],
+) -> None:
+    """Write every snapshot's folder, ``optimise.json`` and, where there are rows, their table.
+
+    Args:
+        out: the artifact.
+        trajectory: of the run.
+        world: whose vocabulary the folders carry.
+        policy: takes each snapshot's weights in turn.
+        knob_of_step: the knob's value where it differs between snapshots.
+    """
     snapshots = []
     for snapshot in trajectory.snapshots:
         folder = f"snapshots/step_{snapshot.step:06d}"
         policy.load_state_dict(snapshot.state)
-        save_model(policy, out / folder, world.vocabulary)
+        save_model(policy, out / folder, lexicon(world))
         nearest = min(
             snapshot.budgets_nats, key=lambda kl: abs(kl - snapshot.kl_nats), default=None
         )
@@ -114,6 +141,7 @@ def _write(out: Path, trajectory: Trajectory, world: World, policy: Any) -> None
                 "kl_target_nats": nearest,
                 "shared_kl_targets_nats": [k for k in snapshot.budgets_nats if k != nearest],
                 **snapshot.compute._asdict(),
+                **({"knob_value": knob_of_step[snapshot.step]} if knob_of_step else {}),
             }
         )
     write_json(

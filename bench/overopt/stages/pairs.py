@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from overopt.errors import UserError
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
 from overopt.spec import WorldSpec
@@ -15,6 +16,8 @@ from overopt.stages.contract import Progress, part
 from overopt.stages.randomness import numpy_rng, torch_rng
 from overopt.stages.tables import write_table
 from overopt.worlds.contract import build
+from overopt.worlds.hub import HubWorld
+from overopt.worlds.tokens import concatenate
 
 
 def _prompts_without_repeats(
@@ -26,13 +29,45 @@ def _prompts_without_repeats(
     return order[:count].astype(np.int32)
 
 
+def _write_data_pairs(params: dict[str, Any], world: HubWorld, out: Path) -> None:
+    """Pairs of the data, each once: the held-out ones apart, sides in random order."""
+    known = world.pairs
+    count, heldout = int(params["comparisons"]), int(params["calibration_samples"]) // 2
+    if count + heldout > len(known.prompt_id_P):
+        raise UserError(
+            f"the data has {len(known.prompt_id_P)} pairs of training prompts, not the {count} "
+            f"comparisons and {heldout} held-out pairs that are asked for; raise "
+            "world.train_prompts, or lower proxy.comparisons or proxy.calibration_samples."
+        )
+    rng = numpy_rng(int(params["seed"]), "pairs", "data")
+    order = rng.permutation(len(known.prompt_id_P))
+    for name, rows in (("pairs", order[:count]), ("heldout", order[count : count + heldout])):
+        first_P = rng.random(len(rows)) < 0.5
+        both = concatenate([known.chosen.take(rows), known.rejected.take(rows)])
+        here = np.arange(len(rows))
+        write_table(
+            out / f"{name}.parquet",
+            {
+                "prompt_id": known.prompt_id_P[rows],
+                "a": both.take(np.where(first_P, here, here + len(rows))),
+                "b": both.take(np.where(first_P, here + len(rows), here)),
+                "data_prefers_a": first_P,
+            },
+        )
+
+
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Two responses for each pair: those to learn from, and those that judge and scale proxies.
 
     ``pairs.parquet`` is the preference data; ``heldout.parquet`` (half of ``calibration_samples``
-    pairs) is never trained on.
+    pairs) is never trained on. On a hub world that says so, the responses are those of the data.
     """
-    world = build(WorldSpec.model_validate(params["world"]))
+    world_spec = WorldSpec.model_validate(params["world"])
+    world = build(world_spec)
+    if world_spec.hub is not None and world_spec.hub.pairs == "data":
+        assert isinstance(world, HubWorld)
+        _write_data_pairs(params, world, out)
+        return
     policy = load_policy(inputs["initial"] / "model")
     seed = int(params["seed"])
     heldout = int(params["calibration_samples"]) // 2

@@ -55,6 +55,7 @@ class Pool(NamedTuple):
     gold_mean: float
     gold_sd: float
     proxy_offset: float
+    stop_ids: tuple[int, ...] = (EOS,)
 
 
 def read_pool(inputs: dict[str, Path], system: System) -> Pool:
@@ -75,6 +76,7 @@ def read_pool(inputs: dict[str, Path], system: System) -> Pool:
         gold_mean=float(summary["gold_mean"]),
         gold_sd=float(summary["gold_sd"]),
         proxy_offset=offset,
+        stop_ids=tuple(summary["stop_ids"]),
     )
 
 
@@ -121,17 +123,20 @@ def win_rate(gold_BN: Floats, pool_gold_BN: Floats) -> Estimate:
     return clustered_mean(chance_BN)
 
 
-def distinct_n(responses: Tokens, prompts: int, order: int) -> Estimate | None:
+def distinct_n(
+    responses: Tokens, prompts: int, order: int, stop_ids: tuple[int, ...] = (EOS,)
+) -> Estimate | None:
     """Distinct n-grams / all n-grams among the samples of a prompt, mean over prompts.
 
-    EOS is no word. Prompts without an n-gram have no ratio and do not count; None where there is
-    no n-gram at all. The ratio falls as more samples are pooled, so that only estimates from the
-    same number of samples per prompt compare.
+    The token that ends a response is no word. Prompts without an n-gram have no ratio and do not
+    count; None where there is no n-gram at all. The ratio falls as more samples are pooled, so
+    that only estimates from the same number of samples per prompt compare.
 
     Reference: Li et al., "A Diversity-Promoting Objective Function for Neural Conversation
         Models", section 5, https://arxiv.org/abs/1510.03055 (there over a whole corpus).
     """
-    ids_NT = np.where(responses.ids_NT == EOS, 0, responses.ids_NT).astype(np.int64)
+    ids_NT = responses.ids_NT.astype(np.int64)
+    word_NT = responses.mask_NT & ~np.isin(ids_NT, stop_ids)
     width = max(ids_NT.shape[1] - order + 1, 0)
     base = int(ids_NT.max(initial=0)) + 1
     gram_NT = np.zeros((ids_NT.shape[0], width), dtype=np.int64)
@@ -139,7 +144,7 @@ def distinct_n(responses: Tokens, prompts: int, order: int) -> Estimate | None:
     for offset in range(order):
         piece_NT = ids_NT[:, offset : offset + width]
         gram_NT = gram_NT * base + piece_NT
-        whole_NT &= piece_NT > 0
+        whole_NT &= word_NT[:, offset : offset + width]
     prompt_NT = np.repeat(np.arange(prompts), ids_NT.shape[0] // prompts)[:, None]
     coded = (prompt_NT * base**order + gram_NT)[whole_NT]
     total_B = np.bincount(np.broadcast_to(prompt_NT, gram_NT.shape)[whole_NT], minlength=prompts)

@@ -18,7 +18,7 @@ from overopt.stages.contract import Progress
 from overopt.stages.gold import load_gold
 from overopt.stages.randomness import torch_rng
 from overopt.stages.tables import write_json, write_table
-from overopt.worlds.contract import build
+from overopt.worlds.contract import build, stop_ids
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -56,7 +56,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         {
             "gold_mean": float(gold_N.mean()),
             "gold_sd": sd,
-            "finished_fraction": float(drawn.responses.finished_N.mean()),
+            "finished_fraction": float(drawn.responses.ends_with(stop_ids(world)).mean()),
+            "stop_ids": list(stop_ids(world)),
             "length_mean_tokens": float(drawn.responses.length_N.mean()),
         },
     )

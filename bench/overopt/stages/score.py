@@ -25,7 +25,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     table = Table(inputs["samples"] / "samples.parquet")
     prompts = world.heldout_prompts.take(table.integers("prompt_id"))
     responses = table.tokens("response")
-    score_N = Member(inputs["proxy"]).score(prompts, responses)
+    score_N = Member(inputs["proxy"], world).score(prompts, responses)
     identifiers = {key: table.integers(key) for key in _ROW_KEYS if key in table.columns}
     identifiers["fingerprint"] = fingerprint(responses)
     write_table(out / "scores.parquet", {**identifiers, "score": score_N})

@@ -6,7 +6,6 @@ Every quantity is an expectation under the method's weights over the pool; nothi
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ import numpy.typing as npt
 
 from overopt.catalog import load_module
 from overopt.methods.contract import ScoredPool
-from overopt.spec import MethodSpec, ProxySystemSpec, WorldSpec
+from overopt.spec import Knob, MethodSpec, ProxySystemSpec, WorldSpec
 from overopt.stages.contract import Progress
 from overopt.stages.excerpts import excerpts
 from overopt.stages.measure import initial_point, write_points
 from overopt.stages.own_file import locate_own
+from overopt.stages.placing import Place, midpoints, place
 from overopt.stages.points import (
     Floats,
     Point,
@@ -35,6 +35,9 @@ from overopt.stages.tables import write_json
 from overopt.stats.best_of_n import kl_pool
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.worlds.contract import build
+
+SMALLEST_ESS = 10.0
+"""Effective samples per prompt (harmonic mean) below which weights are not trusted."""
 
 
 def _weighted(values_BN: Floats, weight_BN: Floats) -> Estimate:
@@ -68,20 +71,21 @@ def draw(weight_BN: Floats, samples: int, rng: np.random.Generator) -> npt.NDArr
 
 
 def selection_point(
-    pool: Pool, weight_BN: Floats, kl_bound_nats: float, drawn: npt.NDArray[np.int64]
+    pool: Pool, weight_BN: Floats, kl_bound_nats: float | None, drawn: npt.NDArray[np.int64]
 ) -> Point:
-    """Everything measured on one reweighted pool; ``drawn`` are rows drawn from the weights."""
+    """Everything measured on one reweighted pool; ``drawn`` are rows drawn from the weights.
+
+    The KL is the analytic bound, or the weights' own where there is none.
+    """
     prompts, pool_samples = weight_BN.shape
     kl_B = kl_pool(weight_BN)
     estimated = clustered_mean(kl_B[:, None])
-    point: Point = {
-        "kl_nats": kl_bound_nats,
-        "kl_se": 0.0,
-        "kl_estimator": "bound",
-        "kl_bound_nats": kl_bound_nats,
-        "kl_pool_nats": estimated.mean,
-        "kl_pool_se": estimated.se,
-    }
+    point: Point = {"kl_pool_nats": estimated.mean, "kl_pool_se": estimated.se}
+    if kl_bound_nats is None:
+        point.update(kl_nats=estimated.mean, kl_se=estimated.se, kl_estimator="pool")
+    else:
+        point.update(kl_nats=kl_bound_nats, kl_se=0.0, kl_estimator="bound")
+        point["kl_bound_nats"] = kl_bound_nats
     gold = _weighted(pool.gold_BN, weight_BN)
     estimate(point, "gold", gold)
     gain_BN = pool.gold_BN - pool.gold_BN.mean(1, keepdims=True)
@@ -95,7 +99,8 @@ def selection_point(
     estimate(point, "entropy", clustered_mean(entropy_B1), "_nats")
     responses = pool.responses.take(drawn)
     for order in (1, 2):
-        estimate(point, f"distinct_{order}", distinct_n(responses, prompts, order), "")
+        diversity = distinct_n(responses, prompts, order, pool.stop_ids)
+        estimate(point, f"distinct_{order}", diversity, "")
     shape = (prompts, -1)
     ranking(
         point,
@@ -111,6 +116,8 @@ def selection_point(
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Measure a selection method at every budget that its knob can meet within the pool.
 
+    A method with ``kl_bound_nats`` is placed by it, every other one by the KL of its weights.
+
     params: ``method`` (MethodSpec), ``system`` (ProxySystemSpec), ``kl_grid_nats``,
     ``samples_per_prompt`` (for what needs drawn samples), ``seed``.
     """
@@ -124,7 +131,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     rng = numpy_rng(int(params["seed"]), "select", method.name)
     furthest: tuple[float, npt.NDArray[np.int64]] | None = None
-    places = _places(module, config, params["kl_grid_nats"], pool.gold_BN.shape[1])
+    analytic = hasattr(module, "kl_bound_nats")
+    find = analytic_places if analytic else weighed_places
+    places = find(module, config, method.knob, params["kl_grid_nats"], pool.proxy_BN)
     for done, (kl_nats, knob_value) in enumerate(places):
         progress(done / len(places), "reweighting the pool")
         if knob_value is None:
@@ -132,12 +141,13 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             continue
         weight_BN = module.weights(config, ScoredPool(pool.proxy_BN), knob_value)
         drawn = draw(weight_BN, int(params["samples_per_prompt"]), rng)
-        bound_nats = float(module.kl_bound_nats(config, knob_value))
-        furthest = bound_nats, drawn
+        bound_nats = float(module.kl_bound_nats(config, knob_value)) if analytic else None
         point = selection_point(pool, weight_BN, bound_nats, drawn)
+        furthest = float(point["kl_nats"] or 0), drawn
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
         point.update(gradient_steps=0, tokens_processed=0)
-        point["samples_drawn"] = int(knob_value) * pool.gold_BN.shape[0]
+        prompts, pool_samples = pool.gold_BN.shape
+        point["samples_drawn"] = module.samples_used(config, pool_samples, knob_value) * prompts
         points.append(point)
         gold_KB.append((weight_BN * pool.gold_BN).sum(1))
         proxy_KB.append((weight_BN * pool.proxy_BN).sum(1))
@@ -152,26 +162,55 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     write_json(out / "excerpts.json", shown)
 
 
-def _places(
-    module: Any, config: Any, kl_grid_nats: list[float], pool_samples: int
-) -> list[tuple[float | None, float | None]]:
-    """Where to measure: (budget, knob value), and finer places between budgets (None, knob value).
+def weighed_places(
+    module: Any, config: Any, knob: Knob, kl_grid_nats: list[float], proxy_BN: Floats
+) -> list[Place]:
+    """Places of a method whose KL is that of its weights, by root finding on the pool.
+
+    Where the weights rest on fewer than ``SMALLEST_ESS`` samples of a prompt, their KL says more
+    about the pool's size than about the method, and the budget is out of reach.
+    """
+    scored = ScoredPool(proxy_BN)
+
+    def kl_of(value: float) -> float:
+        return float(kl_pool(module.weights(config, scored, value)).mean())
+
+    def trusted(value: float) -> bool:
+        weight_BN = module.weights(config, scored, value)
+        return float(1 / (weight_BN**2).sum(axis=1).mean()) >= SMALLEST_ESS
+
+    return place(kl_of, knob, kl_grid_nats, midpoints(kl_grid_nats), 1e-6, trusted)
+
+
+def analytic_places(
+    module: Any, config: Any, knob: Knob, kl_grid_nats: list[float], proxy_BN: Floats
+) -> list[Place]:
+    """Places of a method that knows its KL, and finer ones between the budgets.
 
     The knob value of a budget is None where the pool is too small or the knob too coarse: when
     two budgets fall on one knob value, the nearer one keeps it.
     """
+    pool_samples = proxy_BN.shape[1]
     bound = module.kl_bound_nats
     knob_of = {kl_nats: module.knob_for_kl(config, kl_nats) for kl_nats in kl_grid_nats}
-    places: list[tuple[float | None, float | None]] = []
+    affordable = {
+        value: module.samples_used(config, pool_samples, value) <= pool_samples
+        for value in knob_of.values()
+    }
+    places: list[Place] = []
     for kl_nats, value in knob_of.items():
         rivals = [k for k, v in knob_of.items() if v == value]
         nearest = min(rivals, key=lambda k: abs(k - bound(config, value)))
-        reached = nearest == kl_nats and value <= pool_samples
-        places.append((kl_nats, value if reached else None))
-    taken = {value for _, value in places}
-    for low, high in pairwise(kl_grid_nats):
-        between = module.knob_for_kl(config, ((low**0.5 + high**0.5) / 2) ** 2)
-        if between <= pool_samples and between not in taken:
+        reached = nearest == kl_nats and affordable[value]
+        places.append(Place(kl_nats, value if reached else None))
+    taken = {one.knob_value for one in places}
+    for kl_nats in midpoints(kl_grid_nats):
+        between = module.knob_for_kl(config, kl_nats)
+        used = module.samples_used(config, pool_samples, between)
+        if used <= pool_samples and between not in taken:
             taken.add(between)
-            places.append((None, between))
-    return sorted(places, key=lambda place: math.inf if place[1] is None else place[1])
+            places.append(Place(None, between))
+    return sorted(
+        places,
+        key=lambda one: math.inf if one.knob_value is None else bound(config, one.knob_value),
+    )

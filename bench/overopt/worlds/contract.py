@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from overopt.errors import UserError
 from overopt.spec import WorldSpec
-from overopt.worlds.tokens import Tokens
+from overopt.worlds.tokens import EOS, Tokens
 
 
 class World(Protocol):
@@ -58,6 +58,40 @@ class World(Protocol):
         ...
 
 
+@runtime_checkable
+class Tokenized(Protocol):
+    """What a world has besides whose tokens are those of a model folder's tokenizer.
+
+    Its ids are the tokenizer's own: none is padding, several may end a response.
+    """
+
+    stop_ids: tuple[int, ...]
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """Where the tokenizer's files lie."""
+        ...
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """Ids that are no words."""
+        ...
+
+    def decode(self, tokens: Tokens) -> list[str]:
+        """The text of each sequence, special tokens left out."""
+        ...
+
+
+def stop_ids(world: World) -> tuple[int, ...]:
+    """Ids that end a response."""
+    return world.stop_ids if isinstance(world, Tokenized) else (EOS,)
+
+
+def lexicon(world: World) -> tuple[str, ...] | Path:
+    """What a saved model's tokenizer is made from: its words, or a folder to copy it from."""
+    return world.tokenizer_folder if isinstance(world, Tokenized) else world.vocabulary
+
+
 def build(spec: WorldSpec) -> World:
     """The world that the specification names: module ``overopt.worlds.<kind>``, ``build(spec)``.
 
@@ -88,6 +122,8 @@ def sum_terms(terms: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float
 
 def render(world: World, tokens: Tokens) -> list[str]:
     """The sequences as readable text, special tokens left out."""
+    if isinstance(world, Tokenized):
+        return world.decode(tokens)
     words = np.array(world.vocabulary, dtype=object)
     shown_NT = (tokens.ids_NT > 3) & tokens.mask_NT
     return [

@@ -12,7 +12,7 @@ SPECIALS = ("<pad>", "<bos>", "<sep>", "<eos>")
 
 
 class Tokens(NamedTuple):
-    """N token sequences, right-padded with PAD.
+    """N token sequences, right-padded with PAD, which is filler only: lengths say what counts.
 
     ids_NT: int32 (N, T). length_N: int32 (N,), number of tokens that are not padding.
     A prompt is ``<bos> words <sep>``; a response is ``words <eos>``, or words alone where the
@@ -52,11 +52,15 @@ class Tokens(NamedTuple):
     @property
     def finished_N(self) -> npt.NDArray[np.bool_]:
         """True where the sequence ends with EOS."""
+        return self.ends_with((EOS,))
+
+    def ends_with(self, stop_ids: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+        """True where the sequence's last token is one of these."""
         if self.ids_NT.shape[1] == 0:
             return np.zeros(self.ids_NT.shape[0], dtype=np.bool_)
         last_N = np.maximum(self.length_N - 1, 0)
-        ends_N: npt.NDArray[np.bool_] = (
-            self.ids_NT[np.arange(len(self.length_N)), last_N] == EOS
+        ends_N: npt.NDArray[np.bool_] = np.isin(
+            self.ids_NT[np.arange(len(self.length_N)), last_N], stop_ids
         ) & (self.length_N > 0)
         return ends_N
 

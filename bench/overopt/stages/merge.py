@@ -1,0 +1,92 @@
+"""Merges trained policies along the knob of a method, and keeps those that meet the KL budgets.
+
+What it writes is read like the artifact of ``optimise``: the policies differ by the knob's value
+and not by training, and are numbered by rising KL in place of their step.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from overopt.catalog import load_module
+from overopt.engines.learner import set_weights, weights_of
+from overopt.engines.snapshots import EARLY_FRACTIONS, Compute, Snapshot, Trajectory
+from overopt.methods.contract import Weights
+from overopt.models.policy import load_policy
+from overopt.spec import MethodSpec, WorldSpec
+from overopt.stages.contract import Progress
+from overopt.stages.optimise import build_probe, write_trajectory
+from overopt.stages.own_file import locate_own
+from overopt.stages.placing import Place, place
+from overopt.stages.tables import read_json
+from overopt.worlds.contract import build
+
+_LOG_KNOB_TOLERANCE = 0.01
+"""sqrt(KL) grows about linearly in eta, so that a budget is met to about 2 % of its KL."""
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Place the merged policies on the budgets by the cheap KL estimate, and write their folders.
+
+    params: ``world``, ``method`` (MethodSpec), ``kl_grid_nats``, ``seed``. inputs: ``initial`` and
+    ``optimise.<m>`` of every member, whose last policy is merged.
+    """
+    method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
+    module = load_module(method.source)
+    config = module.Config(**method.config)
+    world = build(WorldSpec.model_validate(params["world"]))
+    reference = load_policy(inputs["initial"] / "model")
+    policy = load_policy(inputs["initial"] / "model")
+    members = [load_member(inputs[f"optimise.{member}"]) for member in range(method.members)]
+    trained = [weights_of(model) for model, _ in members]
+    start = weights_of(reference)
+    probe = build_probe(world, reference, int(params["seed"]))
+    budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
+
+    def merged_at(knob_value: float) -> PreTrainedModel:
+        weights: Weights = module.merge(config, start, trained, knob_value)
+        set_weights(policy, weights)
+        return policy
+
+    def kl_of(knob_value: float) -> float:
+        progress(0.5, f"{method.knob.name} {knob_value:.3g}")
+        return probe(merged_at(knob_value))
+
+    early = [fraction * fraction * budgets[0] for fraction in EARLY_FRACTIONS]
+    places = place(kl_of, method.knob, budgets, early, _LOG_KNOB_TOLERANCE)
+    spent = Compute(*(sum(parts) for parts in zip(*(made for _, made in members), strict=True)))
+    snapshots, knob_of_step = _snapshots(places, merged_at, probe, spent)
+    unreached = [one.kl_target_nats for one in places if one.knob_value is None]
+    trajectory = Trajectory(
+        snapshots, tuple(kl_nats for kl_nats in unreached if kl_nats is not None), (), spent
+    )
+    write_trajectory(out, trajectory, world, policy, knob_of_step)
+
+
+def load_member(folder: Path) -> tuple[PreTrainedModel, Compute]:
+    """The last policy of a run, and what the run has spent on it."""
+    record = read_json(folder / "optimise.json")
+    last = record["snapshots"][-1]
+    spent = Compute(*(int(last[name]) for name in Compute._fields))
+    return load_policy(folder / last["folder"]), spent
+
+
+def _snapshots(
+    places: list[Place], merged_at: Any, probe: Any, spent: Compute
+) -> tuple[tuple[Snapshot, ...], dict[int, float]]:
+    """The policies of the places within reach, numbered from 1, and the knob value of each."""
+    snapshots: list[Snapshot] = []
+    knob_of_step: dict[int, float] = {}
+    for one in places:
+        if one.knob_value is None:
+            continue
+        model = merged_at(one.knob_value)
+        step = len(snapshots) + 1
+        state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        budgets = () if one.kl_target_nats is None else (one.kl_target_nats,)
+        snapshots.append(Snapshot(step, probe(model), budgets, spent, state))
+        knob_of_step[step] = one.knob_value
+    return tuple(snapshots), knob_of_step

@@ -1,0 +1,200 @@
+"""What engines do for a method beside its loss: own modules, states, forward KL, hooks, anchors."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from overopt.engines.learner import Learner, set_weights, state_shape, weights_of
+from overopt.errors import UserError
+from overopt.methods import dpo
+from overopt.methods.contract import AfterStep, HiddenStates, StateShape, Training, Weights
+from overopt.models.logprobs import predict_logps
+from overopt.models.sampling import sample
+from overopt.models.sequences import Batch, join
+
+from . import tiny
+
+
+class FirstWeights(nn.Module):
+    """A linear map of the token's state in the first layer."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight_D = nn.Parameter(torch.ones(width))
+
+    def forward(self, states: HiddenStates) -> Tensor:
+        return (states.after_RTLD[:, :, 0] @ self.weight_D).unsqueeze(-1)
+
+
+def make_module(config: Any, shape: StateShape) -> nn.Module:
+    return FirstWeights(shape.width)
+
+
+def method(**parts: Any) -> Any:
+    return types.SimpleNamespace(__name__="overopt.methods.watched", **parts)
+
+
+def learner(**parts: Any) -> Learner:
+    reference = tiny.policy()
+    return Learner(method(**parts), dpo.Config(), tiny.PAIRS, tiny.policy(1), reference)
+
+
+def joined(rows: int = 5) -> Batch:
+    asked = tiny.prompts(rows)
+    drawn = sample(tiny.policy(), asked, 1, tiny.MAX_NEW_TOKENS, torch.Generator().manual_seed(2))
+    return join(asked, drawn.responses)
+
+
+def test_a_plain_method_costs_nothing_more() -> None:
+    plain = learner()
+    judged = plain.judge(joined(), None)
+    assert not plain.reads_reference
+    assert judged.forward_kl_RT is None and judged.output_RTC is None
+    assert judged.prediction.states_LBJD is None
+    assert plain.training == Training()
+
+
+def test_forward_kl_is_summed_over_the_vocabulary_token_by_token() -> None:
+    asking = learner(INPUTS=("forward_kl",))
+    batch = joined()
+    judged = asking.judge(batch, asking.consult(batch))
+    assert judged.forward_kl_RT is not None and judged.forward_kl_RT.requires_grad
+    with torch.no_grad():
+        reference_RKV, policy_RKV = (
+            predict_logps(model, batch) for model in (asking.reference, asking.policy)
+        )
+    offset = int(batch.prompt_length_B[0]) - batch.prompt_length_min
+    p_V, q_V = reference_RKV[0, offset], policy_RKV[0, offset]  # PAD, the first, has p = 0
+    first = (p_V[1:].exp() * (p_V[1:] - q_V[1:])).sum()
+    assert judged.forward_kl_RT[0, 0].item() == pytest.approx(first.item(), abs=1e-6)
+    assert not judged.forward_kl_RT[~batch.mask_BT].any()
+    assert (judged.forward_kl_RT[batch.mask_BT] > 0).all()
+
+
+@pytest.mark.parametrize("source", ["policy_states", "reference_states"])
+def test_a_module_reads_the_states_that_it_names(source: str) -> None:
+    asking = learner(INPUTS=(source,), make_module=make_module)
+    batch = joined()
+    output_RTC = asking.judge(batch, asking.consult(batch)).output_RTC
+    assert output_RTC is not None
+    model = asking.policy if source == "policy_states" else asking.reference
+    with torch.no_grad():
+        states = model(
+            input_ids=batch.ids_BL, attention_mask=batch.attention_BL, output_hidden_states=True
+        ).hidden_states
+    for row in range(5):
+        start, length = int(batch.prompt_length_B[row]), int(batch.mask_BT[row].sum())
+        expected_T = states[0][row, start : start + length].sum(-1)
+        assert torch.allclose(output_RTC[row, :length, 0], expected_T, atol=1e-5)
+        assert not output_RTC[row, length:].any()
+
+
+def test_the_state_before_a_token_is_the_one_after_the_token_before() -> None:
+    seen: list[HiddenStates] = []
+
+    class Watching(FirstWeights):
+        def forward(self, states: HiddenStates) -> Tensor:
+            seen.append(states)
+            return super().forward(states)
+
+    asking = learner(
+        INPUTS=("policy_states",), make_module=lambda config, shape: Watching(shape.width)
+    )
+    batch = joined()
+    asking.judge(batch, None)
+    (states,) = seen
+    shape = state_shape(asking.policy)
+    assert shape == (2, 16)
+    assert states.before_RTLD.shape == (*batch.mask_BT.shape, *shape)
+    both_RT = batch.mask_BT[:, 1:]
+    assert torch.equal(states.before_RTLD[:, 1:][both_RT], states.after_RTLD[:, :-1][both_RT])
+
+
+def test_the_module_is_trained_at_its_own_rate() -> None:
+    asking = learner(
+        INPUTS=("policy_states",),
+        make_module=make_module,
+        training=lambda config: Training(module_rate=100.0),
+    )
+    module = asking.module
+    assert isinstance(module, FirstWeights)
+    before = module.weight_D.detach().clone()
+    judged = asking.judge(joined(), None)
+    assert judged.output_RTC is not None
+    asking.descend(judged.output_RTC.sum() - judged.logp_RT.sum())
+    # Adam's first step is the learning rate, here a fifth of 3e-3 in warm-up, times 100
+    step_D = (module.weight_D.detach() - before).abs()
+    assert step_D.tolist() == pytest.approx([0.06] * 16, rel=1e-3)
+
+
+@pytest.mark.parametrize("parts", [{"make_module": make_module}, {"INPUTS": ("reference_states",)}])
+def test_a_module_and_its_states_go_together(parts: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"^watched: make_module and INPUTS"):
+        learner(**parts)
+
+
+def halved(weights: Weights) -> dict[str, Tensor]:
+    return {name: value / 2 for name, value in weights.items()}
+
+
+def step(asking: Learner) -> None:
+    asking.descend(-asking.judge(joined(), None).logp_RT.sum())
+
+
+def test_hooks_see_every_step_and_may_replace_the_weights() -> None:
+    calls: list[tuple[int, int]] = []
+
+    def after_step(config: Any, memory: int, weights: Weights, step: int) -> AfterStep:
+        calls.append((memory, step))
+        return AfterStep(memory + 1, weights=halved(weights) if step == 2 else None)
+
+    hooked = learner(begin=lambda config, initial: 10, after_step=after_step)
+    plain = learner()
+    for _ in range(2):
+        step(hooked)
+        step(plain)
+    assert calls == [(10, 1), (11, 2)]
+    expected = halved(weights_of(plain.policy))
+    for name, value in weights_of(hooked.policy).items():
+        assert torch.equal(value, expected[name]), name
+    assert hooked.anchor is None
+
+
+def test_the_optimiser_remembers_across_a_replacement() -> None:
+    def after_step(config: Any, memory: Weights, weights: Weights, step: int) -> AfterStep:
+        return AfterStep(memory, weights=memory)
+
+    def begin(config: Any, initial: Weights) -> Weights:
+        return {name: value.clone() for name, value in weights_of(tiny.policy(1)).items()}
+
+    reset = learner(begin=begin, after_step=after_step)
+    step(reset)
+    moments = [state["step"].item() for state in reset.descent._stepper.optimizer.state.values()]
+    step(reset)
+    again = [state["step"].item() for state in reset.descent._stepper.optimizer.state.values()]
+    assert set(moments) == {1.0} and set(again) == {2.0}
+    for name, value in weights_of(tiny.policy(1)).items():
+        assert torch.equal(value, weights_of(reset.policy)[name]), name
+
+
+def test_an_anchor_is_a_model_of_its_own() -> None:
+    def after_step(config: Any, memory: Weights, weights: Weights, step: int) -> AfterStep:
+        return AfterStep(memory, anchor=halved(weights))
+
+    hooked = learner(begin=lambda config, initial: initial, after_step=after_step)
+    before = {name: value.clone() for name, value in weights_of(hooked.reference).items()}
+    step(hooked)
+    assert hooked.anchor is not None
+    for name, value in weights_of(hooked.anchor).items():
+        assert torch.equal(value, weights_of(hooked.policy)[name] / 2), name
+        assert torch.equal(before[name], weights_of(hooked.reference)[name]), name
+
+
+def test_weights_of_another_shape_of_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        set_weights(tiny.policy(), {"nothing": torch.zeros(1)})

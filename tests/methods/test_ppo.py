@@ -1,0 +1,90 @@
+import math
+
+import pytest
+import torch
+
+from overopt.methods import ppo
+from overopt.methods.contract import HiddenStates, Rollout, RolloutStep, StateShape
+
+CONFIG = ppo.Config(beta=0.5, gae_lambda=0.5, normalise=False)
+
+
+def rollout(tokens: int = 2) -> Rollout:
+    """One response of two tokens with log-ratios 0.2 and -0.4, values 1 and 2, reward 3."""
+    mask_BNT = torch.zeros(1, 1, tokens)
+    mask_BNT[..., :2] = 1.0
+    value_BNTC = torch.zeros(1, 1, tokens, 1)
+    value_BNTC[0, 0, :2, 0] = torch.tensor([1.0, 2.0])
+    sampled_BNT, reference_BNT = torch.zeros(1, 1, tokens), torch.zeros(1, 1, tokens)
+    sampled_BNT[..., :2] = torch.tensor([-1.0, -2.0])
+    reference_BNT[..., :2] = torch.tensor([-1.2, -1.6])
+    return Rollout(
+        torch.tensor([[3.0]]), sampled_BNT, reference_BNT, mask_BNT, output_BNTC=value_BNTC
+    )
+
+
+def step(seen: Rollout) -> RolloutStep:
+    """The first token 1.5 times as likely as when sampled, the second half as likely."""
+    now_BNT = seen.sampled_logp_BNT.clone()
+    now_BNT[..., :2] += torch.tensor([math.log(1.5), math.log(0.5)])
+    value_BNTC = torch.zeros(1, 1, now_BNT.shape[-1], 1)
+    value_BNTC[0, 0, :2, 0] = torch.tensor([1.1, 2.5])
+    return RolloutStep(seen, now_BNT, ppo.advantages(CONFIG, seen), value_BNTC)
+
+
+@pytest.mark.parametrize("tokens", [2, 3])
+def test_advantages_by_hand(tokens: int) -> None:
+    # token rewards -0.1 and 3.2; delta = -0.1 + 2 - 1 = 0.9 and 1.2; A_1 = 0.9 + 0.5 * 1.2
+    advantage_BNT = ppo.advantages(CONFIG, rollout(tokens))
+    assert advantage_BNT[0, 0, :2].tolist() == pytest.approx([1.5, 1.2])
+    assert not advantage_BNT[..., 2:].any()
+
+
+@pytest.mark.parametrize("tokens", [2, 3])
+def test_loss_by_hand(tokens: int) -> None:
+    # policy: max(-2.25, -1.8) and max(-0.6, -0.96); returns 2.5 and 3.2, clipped values 1.1 and
+    # 2.2: errors 1.96 and 1, times 0.1 / 2; the mean of two tokens
+    loss_BN = ppo.loss(CONFIG, step(rollout(tokens)))
+    assert loss_BN.tolist() == [[pytest.approx((-1.8 - 0.6 + 0.05 * 2.96) / 2)]]
+
+
+def test_normalised_advantages_by_hand() -> None:
+    # 1.5 and 1.2 become 1 and -1: max(-1.5, -1.2) + max(0.5, 0.8)
+    config = ppo.Config(beta=0.5, gae_lambda=0.5, value_weight=0.0)
+    assert ppo.loss(config, step(rollout())).item() == pytest.approx(-0.2, abs=1e-5)
+
+
+def test_mean_over_responses_is_the_mean_over_tokens() -> None:
+    mask_BNT = torch.tensor([[[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]])
+    zero_BNT = torch.zeros(1, 2, 3)
+    seen = Rollout(
+        torch.zeros(1, 2), zero_BNT, zero_BNT, mask_BNT, output_BNTC=zero_BNT.unsqueeze(-1)
+    )
+    advantage_BNT = torch.tensor([[[4.0, 0.0, 0.0], [1.0, 2.0, 3.0]]])
+    now = RolloutStep(seen, zero_BNT, advantage_BNT, zero_BNT.unsqueeze(-1))
+    config = ppo.Config(normalise=False, value_weight=0.0)
+    assert ppo.loss(config, now).mean().item() == pytest.approx(-(4 + 1 + 2 + 3) / 4)
+
+
+def test_value_head_starts_at_zero_and_spares_the_policy() -> None:
+    head = ppo.make_module(ppo.Config(), StateShape(layers=3, width=4))
+    before_RTLD = torch.randn(2, 5, 3, 4, generator=torch.Generator().manual_seed(0))
+    before_RTLD.requires_grad_()
+    value_RTC = head(HiddenStates(before_RTLD, before_RTLD))
+    assert value_RTC.shape == (2, 5, 1)
+    assert not value_RTC.any()
+    value_RTC.sum().backward()
+    assert before_RTLD.grad is None
+    (weight, bias) = head.parameters()
+    assert weight.grad is not None and bias.grad is not None
+    assert weight.grad.tolist() == pytest.approx(before_RTLD[:, :, -1].sum((0, 1)).tolist())
+    assert bias.grad.item() == 10.0
+
+
+def test_values_that_were_not_computed_are_named() -> None:
+    with pytest.raises(ValueError, match="policy_states was not computed"):
+        ppo.advantages(CONFIG, rollout()._replace(output_BNTC=None))
+
+
+def test_inner_epochs_are_the_configs() -> None:
+    assert ppo.training(ppo.Config(epochs=3, minibatches=2, value_rate=7.0)) == (3, 2, 7.0)

@@ -130,16 +130,16 @@ def test_a_driven_knob_meets_budgets_or_says_unreached(undisturbed: Place, tmp_p
     place = Place(tmp_path / "copy")
     shutil.copytree(undisturbed.root, place.root)
     shutil.rmtree(place.out)
-    place.done(
-        "--method", "dpo", "--seeds", "1", "--along", "beta", "--kl-grid", "0.05", "0.1", "5"
-    )
+    # Within its 30 steps the task's DPO gets from 0.03 nats at beta 10 to 0.23 at 0.001.
+    grid = ("--kl-grid", "0.01", "0.05", "0.15", "5")
+    place.done("--method", "dpo", "--seeds", "1", "--along", "beta", *grid)
     assert place.folder("dpo").name.startswith("beta-")
     points = read_run(place.folder("dpo")).points
     assert set(points["along"]) == {"beta"}
-    assert sorted(points["kl_target_nats"].dropna()) == [0.05, 0.1, 5.0]
-    assert set(points.loc[points["kl_target_nats"] == 5.0, "status"]) == {"unreached"}
+    missed = points[points["status"] == "unreached"]
+    assert list(missed["kl_target_nats"]) == [0.01, 5.0]
     met = points[(points["status"] == "ok") & points["kl_target_nats"].notna()]
-    assert list(met["kl_target_nats"]) == [0.05, 0.1]
+    assert list(met["kl_target_nats"]) == [0.05, 0.15]
     assert met["knob_value"].is_unique
     gap = (met["kl_rb_nats"] / met["kl_target_nats"]) ** 0.5 - 1
     # The budget is met on the cheap estimate; the full one has an error of its own.

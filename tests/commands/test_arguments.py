@@ -10,6 +10,7 @@ from overopt import catalog
 from overopt.commands.arguments import count_workers, resolve, spread
 from overopt.commands.request import Request
 from overopt.errors import UserError
+from overopt.spec import TaskSpec
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 NUMBERS = st.floats(-1e3, 1e3).map(lambda value: f"{value:.6f}")
@@ -118,3 +119,33 @@ def test_budgets_are_finite_and_above_zero(kl_nats: float) -> None:
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6, unique=True))
 def test_seeds_stand_as_given(seeds: list[int]) -> None:
     assert resolve(Request(method=["dpo"], seed=seeds)).seeds == tuple(seeds)
+
+
+def test_the_engine_is_native_unless_asked_for() -> None:
+    assert resolve(Request(method=["dpo"])).engine == "native"
+    run = resolve(
+        Request(method=["dpo"], engine="trl", settings=["trl.bf16=true", 'trl.lora_targets=["q"]'])
+    )
+    assert run.engine == "trl"
+    assert run.task.trl.bf16
+    assert run.task.trl.lora_targets == ("q",)
+    assert TaskSpec.model_validate(run.task.to_json()) == run.task
+    assert not run.task.trl.gradient_checkpointing
+    assert resolve(Request(method=["dpo"], engine="trl")).standard
+
+
+def test_arguments_of_trl_itself_are_settings_too() -> None:
+    given = ["trl.generation=vllm", "trl.arguments.vllm_mode=colocate", "trl.arguments.tf32=false"]
+    run = resolve(Request(method=["rloo"], engine="trl", settings=given))
+    assert run.task.trl.generation == "vllm"
+    assert run.task.trl.arguments == {"vllm_mode": "colocate", "tf32": False}
+
+
+def test_an_unknown_engine_is_told() -> None:
+    with pytest.raises(UserError, match="native, trl"):
+        resolve(Request(method=["dpo"], engine="tlr"))
+
+
+def test_an_unknown_option_of_the_engine_is_told() -> None:
+    with pytest.raises(UserError, match=r"trl\.lora"):
+        resolve(Request(method=["dpo"], engine="trl", settings=["trl.lora=4"]))

@@ -89,3 +89,21 @@ def threads(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress
     """The environment that a worker gives to a stage."""
     names = ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "TOKENIZERS_PARALLELISM")
     (out / "environment.txt").write_text(" ".join(os.environ[name] for name in names))
+
+
+def slow(
+    params: dict[str, Any],
+    inputs: dict[str, Path],
+    out: Path,
+    progress: Progress,
+    kept: Path | None = None,
+) -> None:
+    """Counts to three, one at a time, and is killed after each of the first two."""
+    assert kept is not None
+    kept.mkdir(parents=True, exist_ok=True)
+    done = len(list(kept.iterdir())) + 1
+    (kept / str(done)).touch()
+    log(f"counted {done}")
+    if done < 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(out, done)

@@ -46,6 +46,7 @@ def run_optimise(
         "settings": settings.to_json(),
         "system": SINGLE,
         "kl_grid_nats": [],
+        "engine": "native",
         "seed": 0,
         **more,
     }
@@ -93,6 +94,7 @@ def merged(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
         "world": WORLD.to_json(),
         "method": method.model_copy(update={"source": "my_merge.py"}).to_json(),
         "kl_grid_nats": [*GRID, 9.0],
+        "engine": "native",
         "seed": 0,
     }
     merge.run(params, {**made, "my_merge.py": file}, made["merge"], silent)

@@ -8,15 +8,16 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from overopt import catalog
 from overopt.commands.request import Request
+from overopt.engines.trl_version import check_versions
 from overopt.errors import UserError
 from overopt.run.sources import pin
-from overopt.spec import GoldSpec, NoiseSpec, RunSpec, TaskSpec
+from overopt.spec import Engine, GoldSpec, NoiseSpec, RunSpec, TaskSpec
 from overopt.worlds.contract import list_kinds
 
 TASK_GRID = "task"
@@ -97,6 +98,7 @@ def resolve(request: Request) -> RunSpec:
             or (task.proxy.comparisons,),
             seeds=_seeds(request),
             along=_along(request.along),
+            engine=_engine(request.engine),
             kl_grid_nats=grid,
             standard=not (own_grid or overrides or of_method or request.proxy_width)
             and not request.comparisons
@@ -239,6 +241,15 @@ def _along(text: str) -> Literal["step", "beta"]:
         f"--along {text}: choose step (one run, kept as it crosses each budget) or beta (the knob "
         "driven to each budget)."
     )
+
+
+def _engine(text: str) -> Engine:
+    if text == "native":
+        return "native"
+    if text == "trl":
+        check_versions()
+        return "trl"
+    raise UserError(catalog.unknown("engine", text, get_args(Engine)))
 
 
 def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:

@@ -13,6 +13,7 @@ import typer
 _WHAT = "What to compare"
 _DATA = "What it learns from"
 _AXIS = "How far from the initial policy"
+_ENGINE = "What trains"
 
 
 def _several(name: str, metavar: str, text: str, panel: str, *more: str) -> Any:
@@ -120,6 +121,16 @@ class Request:
             rich_help_panel=_AXIS,
         ),
     ] = "step"
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="native|trl",
+            help="native: fast on small models. trl: the same methods inside TRL's trainers, for "
+            "models of real size; [bold]--set trl.bf16=true[/], [bold]trl.processes=2[/], "
+            "[bold]trl.lora_rank=16[/] and more.",
+            rich_help_panel=_ENGINE,
+        ),
+    ] = "native"
 
 
 def takes_request(command: Callable[..., None]) -> Callable[..., None]:

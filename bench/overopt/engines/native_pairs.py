@@ -91,12 +91,12 @@ def optimise_pairs(
     walk = KLWalk(budgets_nats, settings.max_steps)
     rows: list[PairsRow] = []
     compute = Compute(0, 0, 0)
-    for step, index_B in enumerate(_batches(pairs, settings.batch_size, rng), start=1):
+    for step, index_B in enumerate(pair_batches(pairs, settings.batch_size, rng), start=1):
         batch = _pair_batch(learner, pairs.take(index_B), reference_logps, index_B)
         loss = method.loss(config, batch).mean()
         chosen_B, rejected_B = batch.chosen_log_ratio_B, batch.rejected_log_ratio_B
         gradient_norm = learner.descend(loss)
-        compute = Compute(step, 0, compute.tokens_processed + _tokens(pairs, index_B))
+        compute = Compute(step, 0, compute.tokens_processed + pair_tokens(pairs, index_B))
         kl_nats = kl_probe(policy) if walk.due(step) else None
         if kl_nats is not None:
             walk.observe(step, kl_nats, compute, policy)
@@ -128,19 +128,21 @@ def _pair_batch(
     batch = join(concatenate([pairs.prompts, pairs.prompts]), responses, learner.policy.device)
     judged = learner.judge(batch, learner.consult(batch) if learner.reads_reference else None)
     width = batch.mask_BT.shape[1]
-    chosen_BT = _rows(reference.chosen_logp_PT, index_B, width)
-    rejected_BT = _rows(reference.rejected_logp_PT, index_B, width)
+    chosen_BT = pad_rows(reference.chosen_logp_PT, index_B, width)
+    rejected_BT = pad_rows(reference.rejected_logp_PT, index_B, width)
     reference_RT = torch.cat([chosen_BT, rejected_BT]).to(judged.logp_RT)
     return pair_batch(judged, reference_RT, batch.mask_BT)
 
 
-def _rows(logp_PT: npt.NDArray[np.float32], index_B: npt.NDArray[np.integer], width: int) -> Tensor:
+def pad_rows(
+    logp_PT: npt.NDArray[np.float32], index_B: npt.NDArray[np.integer], width: int
+) -> Tensor:
     """These rows, brought to ``width`` columns; what is cut or added is padding."""
     rows_BT = torch.from_numpy(logp_PT[index_B, :width])
     return torch.nn.functional.pad(rows_BT, (0, width - rows_BT.shape[1]))
 
 
-def _batches(
+def pair_batches(
     pairs: PreferencePairs, batch_size: int, rng: np.random.Generator
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Indices of one batch after another, epoch after epoch, for ever."""
@@ -149,7 +151,7 @@ def _batches(
         yield from shuffle_batches(length_P, batch_size, rng)
 
 
-def _tokens(pairs: PreferencePairs, index_B: npt.NDArray[np.integer]) -> int:
+def pair_tokens(pairs: PreferencePairs, index_B: npt.NDArray[np.integer]) -> int:
     """Tokens of a batch: the prompt counts twice, once before each response."""
     return int(
         2 * pairs.prompts.length_N[index_B].sum()

@@ -12,9 +12,9 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 Progress = Callable[[float, str], None]
 """Called with the fraction done (0 to 1) and a few words."""
@@ -112,6 +112,27 @@ class Trajectory:
     compute: Compute
 
 
+class Weighted(Protocol):
+    """Whatever has weights by name: a model, or one whose weights are gathered when asked for."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The weights."""
+        ...
+
+
+class WalkMemory(NamedTuple):
+    """What a ``KLWalk`` knows between two steps.
+
+    passed: marks behind it. next_check: step of the next measurement. last: the policy measured
+    last, which may yet turn out to be the nearest to a mark. kept: the snapshots so far.
+    """
+
+    passed: int
+    next_check: int
+    last: Snapshot | None
+    kept: tuple[Snapshot, ...]
+
+
 class KLWalk:
     """Decides, as a run goes on, when to measure KL and which policies to keep.
 
@@ -144,6 +165,16 @@ class KLWalk:
         return tuple(self._kept[step] for step in sorted(self._kept))
 
     @property
+    def memory(self) -> WalkMemory:
+        """All that has been noted so far, for a run that is to be continued elsewhere."""
+        return WalkMemory(self._passed, self._next_check, self._last, self.snapshots)
+
+    def recall(self, memory: WalkMemory) -> None:
+        """Go on where another walk with the same budgets stood."""
+        self._passed, self._next_check, self._last, kept = memory
+        self._kept = {snapshot.step: snapshot for snapshot in kept}
+
+    @property
     def unreached_nats(self) -> tuple[float, ...]:
         """Budgets not crossed so far."""
         return tuple(mark.kl_nats for mark in self._marks[self._passed :] if mark.is_budget)
@@ -161,7 +192,7 @@ class KLWalk:
         wanted = bool(self._marks) and not self.finished and step >= self._next_check
         return wanted or step == self._max_steps
 
-    def observe(self, step: int, kl_nats: float, compute: Compute, policy: nn.Module) -> None:
+    def observe(self, step: int, kl_nats: float, compute: Compute, policy: Weighted) -> None:
         """Take note of a measurement and keep the policy where it is the nearest to a mark.
 
         A mark is passed by the first measurement at or above it; it gets that policy, or the one
@@ -220,5 +251,5 @@ def _nearer(before: Snapshot | None, now: Snapshot, mark: Mark) -> Snapshot:
     return min((now, before), key=lambda snapshot: abs(_distance(snapshot) - wanted))
 
 
-def _copy(policy: nn.Module) -> dict[str, Tensor]:
+def _copy(policy: Weighted) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in policy.state_dict().items()}

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from overopt.errors import UserError
-from overopt.run.graph import Node, node
+from overopt.run.codeversion import library_version
+from overopt.run.graph import Node, Resources, node
 from overopt.spec import (
+    Engine,
     GoldSpec,
     MethodSpec,
     NoiseSpec,
@@ -23,6 +25,9 @@ from overopt.spec import (
     RunSpec,
     TaskSpec,
 )
+
+_TRL_STAGE = "overopt.stages.optimise_trl"
+_TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 
 Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
 
@@ -37,6 +42,7 @@ class Cell:
     proxy: ProxySystemSpec
     noise: NoiseSpec
     seed: int
+    engine: Engine = "native"
 
     @property
     def title(self) -> str:
@@ -47,7 +53,7 @@ class Cell:
 def cells_of(run: RunSpec) -> list[Cell]:
     """Every cell of a run: methods x proxies x sizes x noises x seeds."""
     return [
-        Cell(resize(run.task, width, comparisons), run.gold, method, proxy, noise, seed)
+        Cell(resize(run.task, width, comparisons), run.gold, method, proxy, noise, seed, run.engine)
         for method in run.methods
         for proxy in run.proxies
         for width in run.proxy_widths
@@ -99,6 +105,7 @@ class Graph:
         inputs: dict[str, Node],
         label: str,
         code: tuple[str, ...] = (),
+        resources: Resources | None = None,
     ) -> Node:
         return node(
             stage,
@@ -106,6 +113,7 @@ class Graph:
             inputs,
             label=label,
             extra_code=self._world_code + code,
+            resources=resources,
             kind=f"{self.cell.task.name}: {_kind(label)}",
         )
 
@@ -196,9 +204,14 @@ class Graph:
             "settings": settings.to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.seed,
+            "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
         code: tuple[str, ...] = (method.source,)
+        if cell.engine == "trl":
+            params["trl"] = task.trl.to_json()
+            params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}
+            code += (_TRL_STAGE,)
         label = f"{method.name}, noise {cell.noise.label}, seed {cell.seed}"
         if method.trains == "pairs":
             inputs["labels"] = self.labels
@@ -213,7 +226,10 @@ class Graph:
         if member is not None:
             params["member"] = member
             label += f", member {member}"
-        return self._node("optimise", params, inputs, label, code)
+        if cell.engine == "trl":
+            label += ", trl"
+        resources = Resources(timeout_s=None) if cell.engine == "trl" else None
+        return self._node("optimise", params, inputs, label, code, resources)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The policies of a merge method along its knob; its members run to the last budget."""

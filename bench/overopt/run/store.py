@@ -42,7 +42,7 @@ from overopt.run.graph import Node
 from overopt.run.history import append_history
 from overopt.run.trouble import PLACE_VARIABLE, explained
 
-_PLACES = ("tmp", "locks", "quarantine", "failures")
+_PLACES = ("tmp", "kept", "locks", "quarantine", "failures")
 _Signature = tuple[int, int, int]
 
 
@@ -228,6 +228,10 @@ class Store:
         folder.mkdir()
         return folder
 
+    def kept(self, key: str) -> Path:
+        """Where a stage may keep unfinished work until its artifact is there; made by the stage."""
+        return self.root / "kept" / key
+
     def commit(
         self, key: str, draft: Path, made: Node, inputs: Mapping[str, InputEntry], receipt: Receipt
     ) -> None:
@@ -262,6 +266,7 @@ class Store:
         sync_folder(folder.parent)
         sync_folder(self.root)
         (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
+        shutil.rmtree(self.kept(key), ignore_errors=True)
         append_history(self.root, key, receipt)
 
     def _enroll(self) -> tuple[Path, FileLock]:

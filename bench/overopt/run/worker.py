@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import inspect
 import json
 import os
 import platform
@@ -148,7 +149,9 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Event:
     started_s, started_cpu_s = time.monotonic(), time.process_time()
     _reset_peak_memory()
     try:
-        _stage(task.node)(json.loads(json.dumps(task.node.params)), paths, draft, progress)
+        stage = _stage(task.node)
+        kept = {"kept": store.kept(task.key)} if _keeps(stage) else {}
+        stage(json.loads(json.dumps(task.node.params)), paths, draft, progress, **kept)
         receipt = Receipt(
             stage=task.node.stage,
             label=task.node.label,
@@ -174,6 +177,11 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Event:
         return Built(task.key, receipt.wall_s, receipt.peak_memory_bytes, reused=False)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _keeps(stage: Callable[..., None]) -> bool:
+    """Whether a stage asks for a folder that outlives a killed process."""
+    return "kept" in inspect.signature(stage).parameters
 
 
 def _raised(key: str, error: BaseException) -> Raised:

@@ -3,8 +3,9 @@
 params: JSON values, part of the artifact's key. inputs: role -> folder of a finished artifact; a
 user's own file that the stage loads comes under its name, such as ``mine.py`` (``own_file``), so
 that where it lies is no part of the key. out: an empty folder that becomes the artifact once
-``run`` returns. A stage is deterministic: equal params and inputs give equal bytes on the same
-machine.
+``run`` returns. A stage whose ``run`` also takes ``kept`` gets a folder of its own that outlives a
+killed process, and is removed once its artifact is there. A stage is deterministic: equal params
+and inputs give equal bytes on the same machine.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,33 @@ from overopt.stages.tables import write_json
 from overopt.worlds.contract import World, build, lexicon
 from overopt.worlds.tokens import Tokens
 
-_PROBE_PROMPTS = 64
-_PROBE_SAMPLES = 2
+PROBE_PROMPTS = 64
+PROBE_SAMPLES = 2
 
 
-def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+TRL = "overopt.stages.optimise_trl"
+"""The stage on the trl engine, loaded by name: TRL takes seconds and much memory to import, and
+its code is no part of a native artifact's key."""
+
+
+def run(
+    params: dict[str, Any],
+    inputs: dict[str, Path],
+    out: Path,
+    progress: Progress,
+    kept: Path | None = None,
+) -> None:
     """Optimise from the initial policy until the last KL budget, or for ``max_steps``.
 
     params: ``world``, ``method`` (MethodSpec), ``settings`` of its family, ``kl_grid_nats`` (empty:
-    only the policy after ``max_steps``), ``seed``; for what samples also ``system``; for a policy
-    that is to be merged with others ``member``, its number.
+    only the policy after ``max_steps``), ``seed``, ``engine``; for what samples also ``system``;
+    for a policy that is to be merged with others ``member``, its number; for the engine trl also
+    ``trl`` (TrlSpec). kept: folder that outlives a killed process.
     Gold is no input of this stage, so that no method can see it.
     """
+    if params["engine"] == "trl":
+        importlib.import_module(TRL).run(params, inputs, out, progress, kept)
+        return
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     world = build(WorldSpec.model_validate(params["world"]))
     seed = int(params["seed"])
@@ -86,11 +102,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
 def build_probe(world: World, reference: PreTrainedModel, seed: int) -> KLProbe:
     """The cheap KL estimate of a run's seed, on the first training prompts."""
-    prompts = np.arange(min(_PROBE_PROMPTS, world.train_prompts.rows()))
+    prompts = np.arange(min(PROBE_PROMPTS, world.train_prompts.rows()))
     return KLProbe(
         reference,
         world.train_prompts.take(prompts),
-        _PROBE_SAMPLES,
+        PROBE_SAMPLES,
         world.response_tokens_max,
         derived_seed(seed, "optimise", "probe"),
     )
@@ -128,7 +144,8 @@ def write_trajectory(
     snapshots = []
     for snapshot in trajectory.snapshots:
         folder = f"snapshots/step_{snapshot.step:06d}"
-        policy.load_state_dict(snapshot.state)
+        # all at once: weights may be merged from adapters only when they are looked at
+        policy.load_state_dict(dict(snapshot.state.items()))
         save_model(policy, out / folder, lexicon(world))
         nearest = min(
             snapshot.budgets_nats, key=lambda kl: abs(kl - snapshot.kl_nats), default=None

@@ -1,0 +1,264 @@
+"""The optimise stage on the trl engine: in this process, or in several that ``torchrun`` starts.
+
+Its inputs and what it writes are those of ``optimise``, so that no later stage knows of engines.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from transformers import AutoTokenizer
+
+from overopt.catalog import load_module
+from overopt.engines.native_pairs import PreferencePairs
+from overopt.engines.probes import KLProbe
+from overopt.engines.snapshots import Trajectory
+from overopt.engines.trl_version import check_versions
+from overopt.errors import UserError
+from overopt.models.policy import load_policy
+from overopt.spec import (
+    MethodSpec,
+    PairsSpec,
+    ProxySystemSpec,
+    RolloutSpec,
+    TrlSpec,
+    WorldSpec,
+)
+from overopt.stages.contract import Progress
+from overopt.stages.labels import load_preferences
+from overopt.stages.optimise import (
+    PROBE_PROMPTS,
+    PROBE_SAMPLES,
+    SystemReward,
+    write_trajectory,
+)
+from overopt.stages.own_file import locate_own
+from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.worlds.contract import build
+
+_PR_SET_PDEATHSIG = 1
+_TOLD_LINES = 20
+
+
+class Job(NamedTuple):
+    """The arguments of the stage, as they travel to other processes."""
+
+    params: dict[str, Any]
+    inputs: dict[str, Path]
+    out: Path
+    kept: Path
+
+
+_NATIVE_ONLY = ("INPUTS", "make_module", "training", "begin", "after_step")
+"""What a method may declare beyond losses and advantages; TRL's trainers have no place for it."""
+
+
+def run(
+    params: dict[str, Any],
+    inputs: dict[str, Path],
+    out: Path,
+    progress: Progress,
+    kept: Path | None,
+) -> None:
+    """Optimise as ``optimise.run`` does, with ``trl`` (TrlSpec) among the params.
+
+    Args:
+        params: as ``optimise.run`` takes them.
+        inputs: as ``optimise.run`` takes them.
+        out: where the artifact is written.
+        progress: told the fraction done.
+        kept: folder that outlives a killed process, for checkpoints; None keeps none.
+
+    Raises:
+        FloatingPointError: a reward, a loss, a gradient or a KL estimate is not finite.
+        UserError: versions or options that the engine cannot run with.
+    """
+    check_versions()
+    options = TrlSpec.model_validate(params["trl"])
+    with tempfile.TemporaryDirectory() as scratch:
+        job = Job(params, inputs, out, kept or Path(scratch) / "kept")
+        job.kept.mkdir(parents=True, exist_ok=True)
+        if options.processes == 1 and not options.accelerate_config:
+            _move(job, progress)
+        else:
+            _spread(job, options, Path(scratch), progress)
+
+
+def _move(job: Job, progress: Progress) -> None:
+    """One process's part: train, and write the result if it is the first process."""
+    from overopt.engines.trl_training import Setup
+
+    params, inputs = job.params, job.inputs
+    world = build(WorldSpec.model_validate(params["world"]))
+    seed = int(params["seed"])
+    initial = inputs["initial"] / "model"
+    setup = Setup(
+        TrlSpec.model_validate(params["trl"]),
+        AutoTokenizer.from_pretrained(initial, local_files_only=True),
+        job.kept,
+        derived_seed(seed, "optimise", "trl"),
+    )
+    method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
+    module = load_module(method.source)
+    config = module.Config(**method.config)
+    own = [name for name in _NATIVE_ONLY if hasattr(module, name)]
+    if own:
+        raise UserError(
+            f"{method.name}: the trl engine does not run methods that declare {', '.join(own)}; "
+            "give --engine native."
+        )
+    budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
+    trajectory: Trajectory
+    if method.family == "pairs":
+        from overopt.engines.trl_pairs import optimise_pairs
+
+        prompts = world.train_prompts
+        probed = prompts.take(np.arange(min(PROBE_PROMPTS, prompts.rows())))
+        probe_seed = derived_seed(seed, "optimise", "probe")
+        response_tokens = world.response_tokens_max
+
+        def probe(policy: Any, reference: Any) -> float:
+            measure = KLProbe(reference, probed, PROBE_SAMPLES, response_tokens, probe_seed)
+            return measure(policy)
+
+        trajectory = optimise_pairs(
+            module,
+            config,
+            PairsSpec.model_validate(params["settings"]),
+            load_policy(initial),
+            load_policy(initial),
+            PreferencePairs(*load_preferences(inputs["labels"], world).preferences),
+            probe,
+            budgets,
+            numpy_rng(seed, "optimise", method.name),
+            progress,
+            setup,
+        )
+    elif method.family == "rollout":
+        from overopt.engines.trl_rollout import optimise_rollouts
+
+        trajectory = optimise_rollouts(
+            module,
+            config,
+            RolloutSpec.model_validate(params["settings"]),
+            load_policy(initial),
+            load_policy(initial),
+            world.train_prompts,
+            SystemReward(inputs, ProxySystemSpec.model_validate(params["system"]), world),
+            world.response_tokens_max,
+            budgets,
+            torch_rng(seed, "optimise", method.name),
+            progress,
+            setup,
+        )
+    else:
+        raise UserError(
+            f"{method.name}: the trl engine runs the families pairs and rollout, not "
+            f"{method.family}; give --engine native."
+        )
+    if int(os.environ.get("RANK", "0")) == 0:
+        # a fresh model: the trained one carries what TRL has put into it
+        write_trajectory(job.out, trajectory, world, load_policy(initial), {})
+
+
+def _spread(job: Job, options: TrlSpec, scratch: Path, progress: Progress) -> None:
+    """Start the processes, pass on their progress, and raise what one of them raised."""
+    told = scratch / "job.json"
+    places = {role: str(path) for role, path in job.inputs.items()}
+    document = {"params": job.params, "inputs": places, "out": str(job.out), "kept": str(job.kept)}
+    told.write_text(json.dumps(document), encoding="utf-8")
+    errors = scratch / "errors.txt"
+    with errors.open("w", encoding="utf-8") as stream:
+        child = subprocess.Popen(
+            [*_launcher(options), "-m", __name__, str(told)],
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        assert child.stdout is not None
+        for line in child.stdout:
+            _pass_on(line, progress)
+        code = child.wait()
+    if code == 0:
+        return
+    raised = scratch / "raised.json"
+    if raised.is_file():
+        record = json.loads(raised.read_text(encoding="utf-8"))
+        kind: Callable[[str], Exception] = {
+            "UserError": UserError,
+            "FloatingPointError": FloatingPointError,
+        }.get(record["kind"], RuntimeError)
+        raise kind(record["message"])
+    last = errors.read_text(encoding="utf-8", errors="replace").splitlines()[-_TOLD_LINES:]
+    raise RuntimeError(f"the processes ended with code {code}:\n" + "\n".join(last))
+
+
+def _launcher(options: TrlSpec) -> list[str]:
+    """The command that starts the processes on this machine."""
+    if not options.accelerate_config:
+        parts = ["torch.distributed.run", "--standalone", "--nproc_per_node"]
+        return [sys.executable, "-m", *parts, str(options.processes)]
+    if not Path(options.accelerate_config).is_file():
+        raise UserError(
+            f"trl.accelerate_config: there is no file {options.accelerate_config}; give a "
+            "configuration that accelerate config has written."
+        )
+    parts = ["accelerate.commands.launch", "--config_file", options.accelerate_config]
+    return [sys.executable, "-m", *parts, "--num_processes", str(options.processes)]
+
+
+def _end_with_parent() -> None:
+    """Ask the system to end the launcher, and so its processes, when this process is gone."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _pass_on(line: str, progress: Progress) -> None:
+    try:
+        fraction, text = json.loads(line)
+    except ValueError:
+        return  # what a library printed
+    progress(float(fraction), str(text))
+
+
+def _tell(fraction: float, text: str) -> None:
+    sys.stdout.write(json.dumps([fraction, text]) + "\n")
+    sys.stdout.flush()
+
+
+def _be_silent(fraction: float, text: str) -> None:
+    """The other processes say nothing."""
+
+
+def main(told: Path) -> None:
+    """One of several processes; the first one's error is left beside the job for the starter."""
+    document = json.loads(told.read_text(encoding="utf-8"))
+    inputs = {role: Path(place) for role, place in document["inputs"].items()}
+    job = Job(document["params"], inputs, Path(document["out"]), Path(document["kept"]))
+    first = int(os.environ.get("RANK", "0")) == 0
+    try:
+        _move(job, _tell if first else _be_silent)
+    except Exception as error:
+        if first:
+            record = {"kind": type(error).__name__, "message": str(error)}
+            (told.parent / "raised.json").write_text(json.dumps(record), encoding="utf-8")
+        raise
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,305 @@
+"""One piece of work for every engine: the same pairs, or as many fresh samples, on equal models.
+
+native, inside: this package's two engines. default: TRL's own trainer as it comes, with GPT-2's own
+activation, and only those arguments changed without which it does not start on a processor. tuned:
+TRL's own trainer with all that makes it faster: the activation as one fused kernel, reference
+log-probabilities scored once, a head no wider than the vocabulary, no logging.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+import trl.trainer.utils as trl_utils
+from datasets import Dataset
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
+
+from overopt.engines import native_pairs, native_rollout, trl_pairs, trl_rollout
+from overopt.engines.native_pairs import PreferencePairs
+from overopt.engines.trl_training import Setup
+from overopt.methods import dpo, rloo
+from overopt.models.folders import build_tokenizer, save_model
+from overopt.models.policy import build_policy
+from overopt.spec import ArchitectureSpec, PairsSpec, RolloutSpec, TrlSpec
+from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
+
+Engine = Literal["native", "inside", "tuned", "default"]
+Family = Literal["pairs", "rollout"]
+Run = Callable[[], int]
+
+PROMPT_TOKENS, RESPONSE_TOKENS = 8, 24
+CONTEXT_TOKENS = PROMPT_TOKENS + RESPONSE_TOKENS
+LEARNING_RATE = 1e-4
+SAMPLES_PER_PROMPT = 4
+VOCABULARY = (*SPECIALS, *(f"w{word}" for word in range(96)))
+NEEDED: dict[str, Any] = {
+    "use_cpu": True,
+    "bf16": False,
+    "activation_checkpointing": False,
+    "report_to": "none",
+    "disable_tqdm": True,
+    "save_strategy": "no",
+    "learning_rate": LEARNING_RATE,
+}
+
+
+class Size(NamedTuple):
+    """A model, the pairs or responses of a step, and how many steps are timed."""
+
+    architecture: ArchitectureSpec
+    rows: int
+    steps: int
+
+
+TINY = Size(ArchitectureSpec(layers=2, width=64, heads=4), rows=64, steps=12)
+SMALL = Size(ArchitectureSpec(layers=6, width=384, heads=6), rows=16, steps=3)
+
+
+def prepare(engine: Engine, family: Family, size: Size, folder: Path) -> Run:
+    """A run of ``size.steps`` steps, which returns the steps that it took; nothing is shared."""
+    start = build_policy(size.architecture, len(VOCABULARY), CONTEXT_TOKENS, seed=0).eval()
+    if engine == "default":
+        start = _as_it_comes(start)
+    build = {
+        ("native", "pairs"): _native_pairs,
+        ("inside", "pairs"): _inside_pairs,
+        ("native", "rollout"): _native_rollout,
+        ("inside", "rollout"): _inside_rollout,
+    }.get((engine, family))
+    if build is not None:
+        return build(start, size, folder)
+    stock = _stock_pairs if family == "pairs" else _stock_rollout
+    return stock(start, size, folder, engine == "tuned")
+
+
+def _native_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
+    pairs, policy = _preferences(size), copy.deepcopy(start)
+    reference_logps = native_pairs.score_reference(start, pairs)
+
+    def run() -> int:
+        return native_pairs.optimise_pairs(
+            dpo,
+            dpo.Config(),
+            _pairs_settings(size),
+            policy,
+            pairs,
+            reference_logps,
+            lambda model: 1.0,
+            (),
+            np.random.default_rng(0),
+            _ignore,
+        ).compute.gradient_steps
+
+    return run
+
+
+def _inside_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
+    pairs, policy = _preferences(size), copy.deepcopy(start)
+
+    def run() -> int:
+        return trl_pairs.optimise_pairs(
+            dpo,
+            dpo.Config(),
+            _pairs_settings(size),
+            policy,
+            start,
+            pairs,
+            lambda model, reference: 1.0,
+            (),
+            np.random.default_rng(0),
+            _ignore,
+            _setup(folder),
+        ).compute.gradient_steps
+
+    return run
+
+
+def _stock_pairs(start: PreTrainedModel, size: Size, folder: Path, tuned: bool) -> Run:
+    pairs = _preferences(size)
+    rows = zip(_text(pairs.prompts), _text(pairs.chosen), _text(pairs.rejected), strict=True)
+    quiet = {"logging_strategy": "no", "precompute_ref_log_probs": True} if tuned else {}
+    with _narrow_head(tuned):
+        trainer = DPOTrainer(
+            copy.deepcopy(start),
+            ref_model=copy.deepcopy(start),
+            args=DPOConfig(
+                str(folder),
+                per_device_train_batch_size=size.rows,
+                max_length=None,
+                max_steps=size.steps,
+                **NEEDED,
+                **quiet,
+            ),
+            train_dataset=Dataset.from_list(
+                [{"prompt": x, "chosen": f" {w}", "rejected": f" {r}"} for x, w, r in rows]
+            ),
+            processing_class=_tokenizer(),
+        )
+    return lambda: _train(trainer, tuned)
+
+
+def _native_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
+    policy = copy.deepcopy(start)
+
+    def run() -> int:
+        return native_rollout.optimise_rollouts(
+            rloo,
+            rloo.Config(beta=0.05),
+            _rollout_settings(size),
+            policy,
+            start,
+            _prompts(size.rows * size.steps),
+            _reward,
+            RESPONSE_TOKENS,
+            (),
+            torch.Generator().manual_seed(0),
+            _ignore,
+        ).compute.gradient_steps
+
+    return run
+
+
+def _inside_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
+    policy = copy.deepcopy(start)
+
+    def run() -> int:
+        return trl_rollout.optimise_rollouts(
+            rloo,
+            rloo.Config(beta=0.05),
+            _rollout_settings(size),
+            policy,
+            start,
+            _prompts(size.rows * size.steps),
+            _reward,
+            RESPONSE_TOKENS,
+            (),
+            torch.Generator().manual_seed(0),
+            _ignore,
+            _setup(folder),
+        ).compute.gradient_steps
+
+    return run
+
+
+def _stock_rollout(start: PreTrainedModel, size: Size, folder: Path, tuned: bool) -> Run:
+    save_model(start, folder / "start", VOCABULARY)
+    quiet = {"logging_strategy": "no"} if tuned else {}
+
+    def length(completion_ids: list[list[int]], **rest: object) -> list[float]:
+        return [float(len(ids)) for ids in completion_ids]
+
+    with _narrow_head(tuned):
+        trainer = RLOOTrainer(
+            str(folder / "start"),
+            reward_funcs=length,
+            args=RLOOConfig(
+                str(folder / "out"),
+                per_device_train_batch_size=size.rows,
+                num_generations=SAMPLES_PER_PROMPT,
+                max_completion_length=RESPONSE_TOKENS,
+                beta=0.05,
+                max_steps=size.steps,
+                **NEEDED,
+                **quiet,
+            ),
+            train_dataset=Dataset.from_list(
+                [{"prompt": prompt} for prompt in _text(_prompts(size.rows * size.steps))]
+            ),
+            processing_class=_tokenizer(),
+        )
+    return lambda: _train(trainer, tuned)
+
+
+def _train(trainer: Any, tuned: bool) -> int:
+    with _narrow_head(tuned):
+        return int(trainer.train().global_step)
+
+
+@contextmanager
+def _narrow_head(tuned: bool) -> Iterator[None]:
+    wide = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
+    trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = 128 if tuned else 32768
+    try:
+        yield
+    finally:
+        trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = wide
+
+
+def _as_it_comes(start: PreTrainedModel) -> PreTrainedModel:
+    """The same weights with GPT-2's own activation, which is written in Python."""
+    config = copy.deepcopy(start.config)
+    config.activation_function = "gelu_new"
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+    model.load_state_dict(start.state_dict())
+    model.generation_config = start.generation_config
+    return model.eval()
+
+
+def _preferences(size: Size) -> PreferencePairs:
+    rows = size.rows * size.steps
+    return PreferencePairs(_prompts(rows), _responses(rows, 2), _responses(rows, 3))
+
+
+def _words(rows: int, width: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    return np.random.default_rng(seed).integers(4, len(VOCABULARY), (rows, width))
+
+
+def _prompts(rows: int) -> Tokens:
+    column = np.ones((rows, 1), np.int64)
+    middle = _words(rows, PROMPT_TOKENS - 2, seed=1)
+    return Tokens.from_padded(np.concatenate([BOS * column, middle, SEP * column], 1))
+
+
+def _responses(rows: int, seed: int) -> Tokens:
+    column = np.full((rows, 1), EOS, np.int64)
+    return Tokens.from_padded(
+        np.concatenate([_words(rows, RESPONSE_TOKENS - 1, seed=seed), column], 1)
+    )
+
+
+def _text(tokens: Tokens) -> list[str]:
+    return [" ".join(VOCABULARY[token] for token in line) for line in tokens.ids_NT.tolist()]
+
+
+def _tokenizer() -> PreTrainedTokenizerBase:
+    return build_tokenizer(VOCABULARY, CONTEXT_TOKENS)
+
+
+def _pairs_settings(size: Size) -> PairsSpec:
+    return PairsSpec(
+        learning_rate=LEARNING_RATE,
+        batch_size=size.rows,
+        max_steps=size.steps,
+        warmup_steps=0,
+        max_gradient_norm=1.0,
+    )
+
+
+def _rollout_settings(size: Size) -> RolloutSpec:
+    return RolloutSpec(
+        learning_rate=LEARNING_RATE,
+        prompts_per_step=size.rows // SAMPLES_PER_PROMPT,
+        samples_per_prompt=SAMPLES_PER_PROMPT,
+        max_steps=size.steps,
+        warmup_steps=0,
+        max_gradient_norm=1.0,
+    )
+
+
+def _setup(folder: Path) -> Setup:
+    return Setup(TrlSpec(checkpoint_steps=0), _tokenizer(), folder / "checkpoints", seed=0)
+
+
+def _reward(prompts: Tokens, responses: Tokens) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return responses.length_N.astype(np.float64)
+
+
+def _ignore(fraction: float, words: str) -> None:
+    pass

@@ -1,0 +1,149 @@
+"""The tiny runs of the native engine's tests, on either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from engines import tiny
+from overopt.engines.native_pairs import optimise_pairs, score_reference
+from overopt.engines.native_rollout import optimise_rollouts
+from overopt.engines.probes import KLProbe
+from overopt.engines.snapshots import Progress, Trajectory
+from overopt.engines.trl_pairs import optimise_pairs as optimise_pairs_trl
+from overopt.engines.trl_rollout import optimise_rollouts as optimise_rollouts_trl
+from overopt.engines.trl_training import Setup
+from overopt.models.folders import build_tokenizer
+from overopt.spec import PairsSpec, RolloutSpec, TrlSpec
+from overopt.worlds.tokens import SPECIALS
+
+Begin = Callable[[], PreTrainedModel]
+"""Builds the initial policy."""
+
+
+def silent(fraction: float, text: str) -> None:
+    pass
+
+
+@cache
+def tokenizer() -> PreTrainedTokenizerBase:
+    words = (f"w{word}" for word in range(len(SPECIALS), tiny.VOCABULARY_SIZE))
+    return build_tokenizer((*SPECIALS, *words), tiny.CONTEXT_TOKENS)
+
+
+def setup(folder: Path, **options: Any) -> Setup:
+    """Options of the engine; without checkpoints unless these are asked for."""
+    return Setup(TrlSpec(**{"checkpoint_steps": 0, **options}), tokenizer(), folder, seed=0)
+
+
+def probe(policy: PreTrainedModel, reference: PreTrainedModel) -> float:
+    return KLProbe(reference, tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, 3)(policy)
+
+
+def pairs_natively(
+    method: ModuleType,
+    config: Any,
+    budgets_nats: Sequence[float],
+    settings: PairsSpec,
+    begin: Begin = tiny.policy,
+) -> Trajectory:
+    start = begin()
+    pairs = tiny.preferences(start)
+    supplied: Any = method
+    return optimise_pairs(
+        supplied,
+        config,
+        settings,
+        tiny.twin(start),
+        pairs,
+        score_reference(start, pairs),
+        lambda policy: probe(policy, start),
+        budgets_nats,
+        np.random.default_rng(0),
+        silent,
+    )
+
+
+def pairs_in_trl(
+    method: ModuleType,
+    config: Any,
+    budgets_nats: Sequence[float],
+    settings: PairsSpec,
+    where: Setup,
+    progress: Progress = silent,
+    begin: Begin = tiny.policy,
+) -> Trajectory:
+    start = begin()
+    supplied: Any = method
+    return optimise_pairs_trl(
+        supplied,
+        config,
+        settings,
+        tiny.twin(start),
+        tiny.twin(start),
+        tiny.preferences(start),
+        probe,
+        budgets_nats,
+        np.random.default_rng(0),
+        progress,
+        where,
+    )
+
+
+def rollouts_natively(
+    method: ModuleType,
+    config: Any,
+    budgets_nats: Sequence[float],
+    settings: RolloutSpec,
+    begin: Begin = tiny.policy,
+) -> Trajectory:
+    start = begin()
+    supplied: Any = method
+    return optimise_rollouts(
+        supplied,
+        config,
+        settings,
+        tiny.twin(start),
+        start,
+        tiny.prompts(),
+        tiny.reward,
+        tiny.MAX_NEW_TOKENS,
+        budgets_nats,
+        torch.Generator().manual_seed(0),
+        silent,
+    )
+
+
+def rollouts_in_trl(
+    method: ModuleType,
+    config: Any,
+    budgets_nats: Sequence[float],
+    settings: RolloutSpec,
+    where: Setup,
+    progress: Progress = silent,
+    reward: Callable[..., Any] = tiny.reward,
+    begin: Begin = tiny.policy,
+) -> Trajectory:
+    start = begin()
+    supplied: Any = method
+    return optimise_rollouts_trl(
+        supplied,
+        config,
+        settings,
+        tiny.twin(start),
+        tiny.twin(start),
+        tiny.prompts(),
+        reward,
+        tiny.MAX_NEW_TOKENS,
+        budgets_nats,
+        torch.Generator().manual_seed(0),
+        progress,
+        where,
+    )

@@ -1,0 +1,160 @@
+"""The optimise stage on both engines: the same files, so that no later stage knows of engines."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overopt import catalog
+from overopt.errors import UserError
+from overopt.models.policy import load_policy
+from overopt.run.cells import Cell, Graph
+from overopt.run.graph import Node, ancestry
+from overopt.spec import Engine, NoiseSpec
+from overopt.stages.contract import silent
+
+SMALL: dict[str, object] = {
+    "policy.examples": 256,
+    "policy.training.epochs": 1,
+    "proxy.comparisons": 64,
+    "proxy.calibration_samples": 32,
+    "proxy.training.epochs": 1,
+    "pairs.max_steps": 8,
+    "pairs.batch_size": 21,
+    "rollout.max_steps": 5,
+    "evaluation.pool_samples_per_prompt": 8,
+}
+BUDGETS = (0.0005, 0.002, 30.0)
+
+
+class Workshop:
+    """Builds stages in a folder; each once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def build(self, wanted: Node, kept: Path | None = None) -> Path:
+        """The artifact of a node."""
+        for made in ancestry([wanted]):
+            out = self.root / made.key
+            if out.exists():
+                continue
+            out.mkdir()
+            stage = importlib.import_module(f"overopt.stages.{made.stage}")
+            inputs = {role: self.root / given.key for role, given in made.inputs}
+            extra = {"kept": kept} if made.stage == "optimise" else {}
+            stage.run(dict(made.params), inputs, out, silent, **extra)
+        return self.root / wanted.key
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("artifacts"))
+
+
+def optimised(method: str, engine: Engine, **options: Any) -> Node:
+    settings = {f"trl.{name}": value for name, value in options.items()}
+    cell = Cell(
+        catalog.load_task("tabular", {**SMALL, **settings}),
+        catalog.load_gold("rule"),
+        catalog.method(method, {}),
+        catalog.proxy("single", {}),
+        NoiseSpec.parse("0"),
+        0,
+        engine,
+    )
+    return Graph(cell).optimise(None, BUDGETS)
+
+
+def assert_same_files(one: Path, other: Path) -> None:
+    """Equal file names, and equal contents of the tables but for rounding."""
+    listed = sorted(str(path.relative_to(one)) for path in one.rglob("*"))
+    assert sorted(str(path.relative_to(other)) for path in other.rglob("*")) == listed
+    first, second = (json.loads((at / "optimise.json").read_text()) for at in (one, other))
+    assert first.keys() == second.keys()
+    assert first["unreached_kl_nats"] == second["unreached_kl_nats"] == [30.0]
+    for ours, theirs in zip(first["snapshots"], second["snapshots"], strict=True):
+        kl_nats = ours.pop("kl_cheap_nats")
+        assert theirs.pop("kl_cheap_nats") == pytest.approx(kl_nats, rel=1e-3, abs=1e-6)
+        assert ours == theirs
+        load_policy(other / theirs["folder"])
+    rows, others = (list(csv.DictReader((at / "trajectory.csv").open())) for at in (one, other))
+    assert len(rows) == len(others)
+    for number, (row, its) in enumerate(zip(rows, others, strict=True)):
+        assert list(row) == list(its)
+        for name in row:
+            if name == "accuracy" and number == 0:
+                continue  # the policy is the reference still: every margin is rounding
+            if row[name] == "":
+                assert its[name] == ""
+            else:
+                assert float(its[name]) == pytest.approx(float(row[name]), rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ["dpo", "rloo"])
+def test_both_engines_write_the_same(method: str, workshop: Workshop) -> None:
+    assert_same_files(
+        workshop.build(optimised(method, "native")), workshop.build(optimised(method, "trl"))
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["dpo", "rloo"])
+def test_two_processes_write_what_one_writes(
+    method: str, workshop: Workshop, tmp_path: Path
+) -> None:
+    one = workshop.build(optimised(method, "trl"))
+    # 21 pairs and 16 prompts in two processes, a few at a time
+    several = optimised(method, "trl", processes=2, micro_batch=24 if method == "rloo" else 4)
+    assert_same_files(one, workshop.build(several, tmp_path / "kept"))
+
+
+@pytest.mark.slow
+def test_an_error_in_one_of_several_processes_is_told_as_it_was(workshop: Workshop) -> None:
+    broken = optimised("dpo", "trl", processes=2)
+    params: dict[str, Any] = json.loads(json.dumps(dict(broken.params)))
+    params["settings"]["learning_rate"] = 1e30
+    params["kl_grid_nats"] = []
+    inputs = {role: workshop.build(given) for role, given in broken.inputs}
+    stage = importlib.import_module("overopt.stages.optimise")
+    out = workshop.root / "broken"
+    out.mkdir()
+    with pytest.raises(FloatingPointError, match=r"^dpo: step \d: loss nan"):
+        stage.run(params, inputs, out, silent)
+
+
+def test_a_missing_configuration_of_accelerate_is_told(workshop: Workshop) -> None:
+    with pytest.raises(UserError, match=r"trl\.accelerate_config: there is no file nowhere\.yaml"):
+        workshop.build(optimised("dpo", "trl", accelerate_config="nowhere.yaml"))
+
+
+def test_engines_and_their_options_have_keys_of_their_own() -> None:
+    native, inside = optimised("dpo", "native"), optimised("dpo", "trl")
+    assert native.params["engine"] == "native"
+    assert inside.params["engine"] == "trl"
+    assert "trl" not in native.params
+    assert len({node.key for node in (native, inside, optimised("dpo", "trl", bf16=True))}) == 3
+    assert optimised("dpo", "native", bf16=True).key == native.key
+    assert inside.resources.timeout_s is None
+
+
+def test_the_native_engine_does_not_import_trl() -> None:
+    program = "import sys, overopt.stages.optimise; sys.exit('trl' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_work_of_another_family_is_refused(workshop: Workshop) -> None:
+    made = optimised("dpo", "trl")
+    params: dict[str, Any] = json.loads(json.dumps(dict(made.params)))
+    params["method"]["family"] = "round"
+    inputs = {role: workshop.build(given) for role, given in made.inputs}
+    stage = importlib.import_module("overopt.stages.optimise")
+    with pytest.raises(UserError, match="dpo: the trl engine runs the families pairs and rollout"):
+        stage.run(params, inputs, workshop.root, silent)

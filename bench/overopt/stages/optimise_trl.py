@@ -48,7 +48,7 @@ from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
 from overopt.worlds.contract import build
 
 _PR_SET_PDEATHSIG = 1
-_TOLD_LINES = 20
+_TOLD_LINES = 60  # the launcher alone takes 20 to say that a process ended
 
 
 class Job(NamedTuple):
@@ -262,3 +262,8 @@ def main(told: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    # Everything is written. Gloo's threads may still hold tensors, and freeing these while the
+    # interpreter takes itself down aborts the process now and then; so it does not take it down.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

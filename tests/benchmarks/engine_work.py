@@ -58,7 +58,7 @@ class Size(NamedTuple):
     steps: int
 
 
-TINY = Size(ArchitectureSpec(layers=2, width=64, heads=4), rows=64, steps=12)
+TINY = Size(ArchitectureSpec(layers=2, width=64, heads=4), rows=64, steps=24)
 SMALL = Size(ArchitectureSpec(layers=6, width=384, heads=6), rows=16, steps=3)
 
 

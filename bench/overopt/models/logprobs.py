@@ -112,7 +112,9 @@ def predict(model: PreTrainedModel, batch: Batch, states: bool = False) -> Predi
     kept = batch.ids_BL.shape[1] - batch.prompt_length_min + 1
     output = model(
         input_ids=batch.ids_BL,
-        attention_mask=batch.attention_BL,
+        # no token attends to padding, which stands on the right; without a hole in the mask the
+        # attention is plainly causal, which is the fast kernel's case
+        attention_mask=torch.ones_like(batch.ids_BL),
         use_cache=False,
         logits_to_keep=kept,
         output_hidden_states=states,

@@ -104,7 +104,7 @@ def sample(
     order_N = (order_B[:, None] * samples_per_prompt + np.arange(samples_per_prompt)).ravel()
     ids_NT = np.full((rows, max_new_tokens), _NO_TOKEN, dtype=np.int32)
     logp_NT = np.zeros((rows, max_new_tokens), dtype=np.float32)
-    with evaluating(model):
+    with evaluating(model), torch.inference_mode():
         for start in range(0, rows, batch_rows):
             index_R = order_N[start : start + batch_rows]
             batch = _gather_rows(

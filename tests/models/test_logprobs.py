@@ -10,7 +10,9 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from overopt.models import sequences
 from overopt.models.logprobs import (
+    choose_logps,
     enumerate_logps,
     kl_statistics,
     predict,
@@ -20,7 +22,7 @@ from overopt.models.logprobs import (
     token_logps,
 )
 from overopt.models.sampling import sample
-from overopt.models.sequences import join
+from overopt.models.sequences import align, join, split_by_length
 from overopt.worlds.tokens import Tokens
 
 from . import tiny
@@ -205,3 +207,29 @@ def test_hidden_states_stand_at_the_predicted_positions_and_the_last() -> None:
     # the last layer's states, after the final norm, give the predictions through the output map
     logits_BKV = model.get_output_embeddings()(last_BJD[:, :-1])
     assert torch.allclose(token_logps(logits_BKV), seen.logp_BKV, atol=1e-5)
+
+
+def test_uneven_rows_are_judged_in_parts_as_they_are_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, (prompts, responses) = tiny.policy(3), _every_pair()
+    uneven = np.flatnonzero((responses.length_N == responses.length_N.max()) | (np.arange(340) % 2))
+    batch = join(prompts.take(uneven), responses.take(uneven))
+    weight_BT = torch.linspace(-1, 1, batch.mask_BT.numel()).view(batch.mask_BT.shape)
+
+    def judge() -> tuple[torch.Tensor, tuple[torch.Tensor, ...], torch.Tensor]:
+        model.zero_grad()
+        seen = predict(model, batch, states=True)
+        logp_BT = choose_logps(seen.logp_BKV, batch)
+        (logp_BT * weight_BT).sum().backward()
+        assert seen.states_LBJD is not None
+        states = tuple(align(layer[:, 1:], batch) for layer in seen.states_LBJD)
+        gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        return logp_BT.detach(), states, gradient
+
+    assert len(split_by_length(batch)) == 1
+    together = judge()
+    monkeypatch.setattr(sequences, "_WASTE_MAX", 0.0)
+    monkeypatch.setattr(sequences, "_PART_TOKENS", 16)
+    assert len(split_by_length(batch)) == 4
+    torch.testing.assert_close(judge(), together, rtol=1e-4, atol=1e-5)

@@ -8,7 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overopt.models.sequences import align, bucket_rows, join, shuffle_batches, take_rows
+from overopt.models.sequences import (
+    align,
+    bucket_rows,
+    join,
+    shuffle_batches,
+    split_by_length,
+    take_rows,
+)
 
 from .tiny import tokens
 
@@ -67,6 +74,31 @@ def test_taken_rows_keep_the_width_and_the_offset() -> None:
     assert (part.prompt_length_B.tolist(), part.prompt_length_min) == ([3, 3], 2)
     value_BK = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     assert align(value_BK, part).tolist() == [[2.0, 0.0, 0.0], [5.0, 6.0, 0.0]]
+
+
+def test_a_batch_of_uneven_rows_is_split_by_hand() -> None:
+    # 64 rows of 40 tokens and 192 of 4: 3,328 tokens pay for 3 parts, in 10,240 positions
+    long, short = [1] * 38, [1] * 2
+    batch = join(
+        tokens(*([[1, 2]] * 256)),
+        tokens(*([long if row % 4 == 1 else short for row in range(256)])),
+    )
+    parts = split_by_length(batch)
+    assert [(len(rows_P), length) for rows_P, length in parts] == [(86, 4), (86, 4 + 0), (84, 40)]
+    assert parts[0][0].tolist() == [row for row in range(256) if row % 4 != 1][:86]
+    assert sorted(torch.cat([rows_P for rows_P, _ in parts]).tolist()) == [*range(256)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lengths"),
+    [(256, (30, 38)), (32, (2, 38))],
+    ids=["hardly any padding", "too few tokens to pay for a second pass"],
+)
+def test_a_batch_is_left_whole(rows: int, lengths: tuple[int, int]) -> None:
+    responses = [[1] * lengths[row % 2] for row in range(rows)]
+    batch = join(tokens(*([[1, 2]] * rows)), tokens(*responses))
+    ((rows_P, length),) = split_by_length(batch)
+    assert (rows_P.tolist(), length) == ([*range(rows)], 2 + max(lengths))
 
 
 def test_bucket_rows_by_hand() -> None:

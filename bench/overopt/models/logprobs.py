@@ -14,10 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from overopt.models.folders import evaluating
-from overopt.models.sequences import Batch, align, bucket_rows, join
+from overopt.models.sequences import (
+    Batch,
+    align,
+    bucket_rows,
+    join,
+    split_by_length,
+    take_rows,
+)
 from overopt.worlds.tokens import PAD, Tokens
 
 BATCH_TOKENS = 2048
@@ -102,13 +110,40 @@ class Prediction(NamedTuple):
 
 
 def predict(model: PreTrainedModel, batch: Batch, states: bool = False) -> Prediction:
-    """One forward pass: log-probabilities of every next token and, if asked for, hidden states.
+    """Log-probabilities of every next token and, if asked for, hidden states.
+
+    Rows of very different length go through the model in parts of similar length, so that little
+    padding is computed; what stands on padding is then 0. Otherwise it is one forward pass.
 
     Args:
         model: a causal language model.
         batch: B joined rows.
         states: whether hidden states are kept.
     """
+    parts = split_by_length(batch)
+    if len(parts) == 1:
+        return _predict_together(model, batch, states)
+    width = batch.ids_BL.shape[1]
+    seen = [
+        _predict_together(model, take_rows(batch, rows_P).narrow(length), states)
+        for rows_P, length in parts
+    ]
+    place_B = torch.argsort(torch.cat([rows_P for rows_P, _ in parts]))
+    missing = [width - length for _, length in parts]
+
+    def reunite(of_parts: Sequence[Tensor]) -> Tensor:
+        wide = [pad(part, (0, 0, 0, more)) for part, more in zip(of_parts, missing, strict=True)]
+        return torch.cat(wide)[place_B]
+
+    hidden: tuple[Tensor, ...] | None = None
+    if states:
+        layers = zip(*(part.states_LBJD or () for part in seen), strict=True)
+        hidden = tuple(reunite(layer) for layer in layers)
+    return Prediction(reunite([part.logp_BKV for part in seen]), hidden)
+
+
+def _predict_together(model: PreTrainedModel, batch: Batch, states: bool) -> Prediction:
+    """One forward pass over all rows."""
     kept = batch.ids_BL.shape[1] - batch.prompt_length_min + 1
     output = model(
         input_ids=batch.ids_BL,

@@ -18,6 +18,9 @@ from overopt.worlds.tokens import PAD, Tokens
 Index = npt.NDArray[np.int64]
 
 _BATCHES_PER_POOL = 32
+_WASTE_MAX = 0.2
+_PART_TOKENS = 1024
+_PARTS_MAX = 4
 
 
 class Batch(NamedTuple):
@@ -35,6 +38,12 @@ class Batch(NamedTuple):
     prompt_length_B: Tensor
     mask_BT: Tensor
     prompt_length_min: int
+
+    def narrow(self, length: int) -> Batch:
+        """The same rows without what stands beyond ``length`` tokens; responses keep their T."""
+        return self._replace(
+            ids_BL=self.ids_BL[:, :length], attention_BL=self.attention_BL[:, :length]
+        )
 
 
 def join(prompts: Tokens, responses: Tokens, device: torch.device | str | None = None) -> Batch:
@@ -126,6 +135,21 @@ def bucket_rows(length_N: npt.NDArray[np.integer], batch_tokens: int) -> list[In
         batches.append(order_N[start : start + rows])
         start += rows
     return batches
+
+
+def split_by_length(batch: Batch) -> list[tuple[Tensor, int]]:
+    """Parts of a batch that are worth a pass of their own: their rows, and their longest length.
+
+    A single part, unless more than a fifth of the batch is padding and there are enough tokens to
+    pay for further passes (1,024 each); never more than four.
+    """
+    length_B = batch.prompt_length_B + batch.mask_BT.sum(1)
+    tokens = int(length_B.sum())
+    parts = min(_PARTS_MAX, tokens // _PART_TOKENS)
+    if parts < 2 or tokens >= (1 - _WASTE_MAX) * batch.ids_BL.numel():
+        return [(torch.arange(len(length_B), device=length_B.device), batch.ids_BL.shape[1])]
+    order_B = torch.argsort(length_B, stable=True)
+    return [(rows_P, int(length_B[rows_P[-1]])) for rows_P in order_B.chunk(parts)]
 
 
 def shuffle_batches(

@@ -121,7 +121,22 @@ def test_seeds_stand_as_given(seeds: list[int]) -> None:
     assert resolve(Request(method=["dpo"], seed=seeds)).seeds == tuple(seeds)
 
 
-def test_the_engine_is_native_unless_asked_for() -> None:
+@pytest.mark.parametrize(
+    ("methods", "engine"),
+    [
+        (["dpo"], "trl"),
+        (["rloo", "bon", "dpo"], "trl"),
+        (["bon"], "native"),
+        (["dpo", "superhf"], "native"),
+        (["warp"], "native"),
+    ],
+)
+def test_on_hub_tasks_trl_is_the_default_where_it_runs_all(methods: list[str], engine: str) -> None:
+    assert resolve(Request(method=methods, task="tldr")).engine == engine
+    assert resolve(Request(method=methods, task="tldr", engine="native")).engine == "native"
+
+
+def test_the_engine_is_native_on_generated_worlds_unless_asked_for() -> None:
     assert resolve(Request(method=["dpo"])).engine == "native"
     run = resolve(
         Request(method=["dpo"], engine="trl", settings=["trl.bf16=true", 'trl.lora_targets=["q"]'])

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from overopt import catalog
 from overopt.commands.request import Request
-from overopt.engines.trl_version import check_versions
+from overopt.engines.trl_version import FAMILIES, check_versions
 from overopt.errors import UserError
 from overopt.run.sources import pin
-from overopt.spec import Engine, GoldSpec, NoiseSpec, RunSpec, TaskSpec
+from overopt.spec import Engine, GoldSpec, MethodSpec, NoiseSpec, RunSpec, TaskSpec
 from overopt.worlds.contract import list_kinds
 
 TASK_GRID = "task"
@@ -98,7 +98,7 @@ def resolve(request: Request) -> RunSpec:
             or (task.proxy.comparisons,),
             seeds=_seeds(request),
             along=_along(request.along),
-            engine=_engine(request.engine),
+            engine=_engine(request.engine, task, methods),
             kl_grid_nats=grid,
             standard=not (own_grid or overrides or of_method or request.proxy_width)
             and not request.comparisons
@@ -243,7 +243,12 @@ def _along(text: str) -> Literal["step", "beta"]:
     )
 
 
-def _engine(text: str) -> Engine:
+def _engine(text: str | None, task: TaskSpec, methods: tuple[MethodSpec, ...]) -> Engine:
+    """The engine; left out, one that trains all methods of the run, so that they compare."""
+    if text is None:
+        trained = {method.family for method in methods} - {"selection"}
+        real = task.world.hub is not None and trained and trained <= set(FAMILIES)
+        text = "trl" if real else "native"
     if text == "native":
         return "native"
     if text == "trl":

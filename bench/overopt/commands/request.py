@@ -122,15 +122,16 @@ class Request:
         ),
     ] = "step"
     engine: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="native|trl",
             help="native: fast on small models. trl: the same methods inside TRL's trainers, for "
-            "models of real size; [bold]--set trl.bf16=true[/], [bold]trl.processes=2[/], "
-            "[bold]trl.lora_rank=16[/] and more.",
+            "models of real size. Left out: trl on hub tasks, if it runs all of the methods, and "
+            "native on generated worlds. Settings of trl: [bold]--set trl.bf16=true[/], "
+            "[bold]trl.processes=2[/], [bold]trl.lora_rank=16[/] and more.",
             rich_help_panel=_ENGINE,
         ),
-    ] = "native"
+    ] = None
 
 
 def takes_request(command: Callable[..., None]) -> Callable[..., None]:

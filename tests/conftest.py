@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -13,3 +20,30 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # tests of interruption need the signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[Path]]:
+    """A place for a while without the super-user's power to write anywhere.
+
+    What a test needs of modules it imports before: their files may be the super-user's own.
+    """
+    return _be_nobody
+
+
+@contextmanager
+def _be_nobody() -> Iterator[Path]:
+    """A folder of one's own."""
+    folder = Path(tempfile.mkdtemp())
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.chown(folder, 65534, 65534)
+            os.seteuid(65534)
+        yield folder
+    finally:
+        os.seteuid(user)
+        for at, folders, _ in os.walk(folder):
+            for name in folders:
+                Path(at, name).chmod(0o700)
+        shutil.rmtree(folder)

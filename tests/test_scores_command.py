@@ -15,9 +15,10 @@ from scipy.sparse import csr_matrix
 from scipy.special import expit
 
 from overopt.cli import main
+from overopt.spec import WorldSpec
+from overopt.worlds.contract import build, render
 
 GOLDEN = Path(__file__).parent / "golden_scores" / "pool.csv"
-POOL = Path(__file__).parents[2] / "shared" / "data" / "alpaca_eval_pool.parquet"
 
 
 def bench(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
@@ -148,12 +149,26 @@ def train_bradley_terry(
     return np.asarray(found.x, np.float64)
 
 
-@pytest.mark.skipif(not POOL.is_file(), reason="the shared data set is not here")
-def test_proxies_trained_on_real_text_gain_less_under_label_noise(
+def reviews(n_prompts: int, n_samples: int) -> pd.DataFrame:
+    """Readable texts with their gold score."""
+    world = build(WorldSpec(kind="reviews", seed=0, train_prompts=1, heldout_prompts=n_prompts))
+    prompt_R = np.repeat(np.arange(n_prompts), n_samples)
+    prompts = world.heldout_prompts.take(prompt_R)
+    responses = world.references(prompts, np.random.default_rng(1))
+    return pd.DataFrame(
+        {
+            "prompt_id": prompt_R,
+            "response": render(world, responses),
+            "gold": world.gold(prompts, responses),
+        }
+    )
+
+
+def test_proxies_trained_on_text_gain_less_under_label_noise(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Linear reward models on half of the prompts, judged on the other half's responses."""
-    table = pd.read_parquet(POOL)
+    table = reviews(n_prompts=120, n_samples=48)
     ids = sorted(table["prompt_id"].unique())
     table = table[table["prompt_id"].isin(ids[::2])].reset_index(drop=True)
     trained = table["prompt_id"].isin(ids[::4]).to_numpy(np.bool_)

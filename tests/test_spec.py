@@ -15,7 +15,6 @@ from overopt.spec import (
     ArchitectureSpec,
     GoldSpec,
     Knob,
-    NoiseSpec,
     TaskSpec,
     TrainingSpec,
     WorldSpec,
@@ -89,56 +88,6 @@ def test_gold_is_whole() -> None:
             GoldSpec.model_validate({**whole.to_json(), part: None})
     with pytest.raises(ValidationError, match="takes no architecture"):
         GoldSpec(name="g", summary="s", kind="rule", comparisons=1)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "amount", "label"),
-    [
-        ("0", "flip", 0.0, "0"),
-        ("0.25", "flip", 0.25, "0.25"),
-        (".25", "flip", 0.25, "0.25"),
-        ("flip:0.1", "flip", 0.1, "0.1"),
-        ("random:0.5", "random", 0.5, "random:0.5"),
-        ("bt:1", "bt", 1.0, "bt:1"),
-        ("heavy:3e-1", "heavy", 0.3, "heavy:0.3"),
-        (" 0.25 ", "flip", 0.25, "0.25"),
-    ],
-)
-def test_noise_literals(text: str, kind: str, amount: float, label: str) -> None:
-    noise = NoiseSpec.parse(text)
-    assert (noise.kind, noise.amount, noise.label) == (kind, amount, label)
-    assert NoiseSpec.parse(noise.label) == noise
-
-
-@given(
-    st.sampled_from(["flip", "random", "bt", "heavy"]),
-    st.integers(1, 1000).map(lambda thousandths: thousandths / 1000),
-)
-def test_a_noise_is_its_label(kind: str, amount: float) -> None:
-    noise = NoiseSpec.parse(f"{kind}:{amount}")
-    assert NoiseSpec.parse(noise.label) == noise
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "x",
-        "0.2.5",
-        "-0.1",
-        "1.01",
-        "random:1.5",
-        "bt:0",
-        "heavy:0",
-        "fog:1",
-        "bt:",
-        "nan",
-        "bt:inf",
-    ],
-)
-def test_what_is_no_noise(text: str) -> None:
-    with pytest.raises(ValueError):
-        NoiseSpec.parse(text)
 
 
 def test_declaring_calls_carry_what_was_written() -> None:

@@ -142,6 +142,9 @@ def _stock_pairs(start: PreTrainedModel, size: Size, folder: Path, tuned: bool) 
             ),
             processing_class=_tokenizer(),
         )
+    example = trainer.train_dataset[0]
+    assert len(example["prompt_ids"]) == PROMPT_TOKENS
+    assert len(example["chosen_ids"]) == RESPONSE_TOKENS
     return lambda: _train(trainer, tuned)
 
 

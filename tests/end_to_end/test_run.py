@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt.report.results import read_run
+from overopt.report.run_folder import read_run
 from overopt.run.graph import canonical_json
 from overopt.run.targeting import TOLERANCE
 

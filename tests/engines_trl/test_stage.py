@@ -15,9 +15,10 @@ import pytest
 from overopt import catalog
 from overopt.errors import UserError
 from overopt.models.policy import load_policy
+from overopt.noise import NoiseSpec
 from overopt.run.cells import Cell, Graph
 from overopt.run.graph import Node, ancestry
-from overopt.spec import Engine, NoiseSpec
+from overopt.spec import Engine
 from overopt.stages.contract import silent
 
 SMALL: dict[str, object] = {

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from overopt.report.results import Run, read_results, read_run
+from overopt.report.results import read_results
+from overopt.report.run_folder import Run, read_run
 
 RUNS = Path(__file__).with_name("runs")
 

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from overopt.errors import UserError
-from overopt.models.folders import build_tokenizer, evaluating, load_vocabulary, save_model
+from overopt.models.folders import build_tokenizer, evaluating, save_model
 from overopt.models.policy import build_policy, load_policy
 from overopt.models.reward import load_reward
 from overopt.spec import ArchitectureSpec
@@ -25,7 +25,7 @@ def test_a_policy_written_read_and_written_again_has_the_same_bytes(tmp_path: Pa
     model = tiny.policy(0)
     save_model(model, tmp_path / "first", tiny.VOCABULARY)
     loaded = load_policy(tmp_path / "first")
-    save_model(loaded, tmp_path / "second", load_vocabulary(tmp_path / "first"))
+    save_model(loaded, tmp_path / "second", tiny.VOCABULARY)
     assert _bytes(tmp_path / "first") == _bytes(tmp_path / "second")
     assert not loaded.training
     for name, weight in model.state_dict().items():
@@ -60,7 +60,7 @@ def test_the_saved_tokenizer_is_lossless_and_refuses_unknown_words(tmp_path: Pat
     assert tokenizer.decode(ids, skip_special_tokens=True) == "red blue blue red"
     assert (tokenizer.pad_token_id, tokenizer.bos_token_id) == (0, 1)
     assert (tokenizer.sep_token_id, tokenizer.eos_token_id) == (2, 3)
-    assert load_vocabulary(tmp_path) == tiny.VOCABULARY
+    assert tokenizer.convert_ids_to_tokens(range(len(tokenizer))) == list(tiny.VOCABULARY)
     with pytest.raises(Exception, match="Missing"):
         tokenizer("green")
 

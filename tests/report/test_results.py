@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from overopt.errors import UserError
-from overopt.report.results import check_points, find_runs, read_results
+from overopt.report.points import check_points
+from overopt.report.results import read_results
+from overopt.report.run_folder import find_runs
 from overopt.schema import POINT_COLUMNS
 
 from .synthetic import write_runs
@@ -140,6 +143,91 @@ def test_a_copy_of_a_run_counts_once_and_a_contradiction_is_refused(run: Path) -
     edit_points(copy, "gold_mean", 3, "9.0")
     with pytest.raises(UserError, match="both hold the cell"):
         read_results([run, copy])
+
+
+def copy_of(run: Path, name: str, rows: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
+    """Another run of the same cells, with other rows."""
+    copy = run.with_name(name)
+    shutil.copytree(run, copy)
+    table = pd.read_csv(copy / "points.csv", dtype=str, keep_default_na=False)
+    rows(table).to_csv(copy / "points.csv", index=False)
+    return copy
+
+
+def as_failed(table: pd.DataFrame) -> pd.DataFrame:
+    """The one row of a cell that broke."""
+    row = table.head(1).copy()
+    row.loc[:, "knob_value":"tokens_processed"] = ""
+    return row.assign(status="failed")
+
+
+def without_budgets_above(table: pd.DataFrame, nats: float) -> pd.DataFrame:
+    """The same cell where it did not get further: larger budgets are out of reach."""
+    target = pd.to_numeric(table["kl_target_nats"])
+    short = table.copy()
+    short.loc[target > nats, "kl_nats":"tokens_processed"] = ""
+    return short.assign(status=short["status"].where(~(target > nats), "unreached"))
+
+
+@pytest.mark.parametrize("worse", ["a-worse", "z-worse"])
+def test_a_cell_that_failed_and_then_succeeded_has_succeeded(run: Path, worse: str) -> None:
+    alone = read_results([run])
+    failed = copy_of(run, worse, as_failed)
+    assert read_results([failed]).points["status"].tolist() == ["failed"]
+    both = read_results([run, failed])
+    pd.testing.assert_frame_equal(both.points.drop(columns="run"), alone.points.drop(columns="run"))
+    assert set(both.points["run"]) == {alone.runs[0].name}
+    assert len(both.runs) == 2
+
+
+@pytest.mark.parametrize("worse", ["a-worse", "z-worse"])
+def test_a_budget_that_one_run_reached_is_reached(run: Path, worse: str) -> None:
+    alone = read_results([run]).points
+    short = copy_of(run, worse, lambda table: without_budgets_above(table, 1.0))
+    statuses = read_results([short]).points["status"].value_counts()
+    assert statuses.to_dict() == {"ok": 5, "unreached": 5}
+    both = read_results([run, short]).points
+    columns = list(POINT_COLUMNS)
+    pd.testing.assert_frame_equal(
+        both[columns].sort_values("kl_target_nats", ignore_index=True),
+        alone[columns].sort_values("kl_target_nats", ignore_index=True),
+    )
+
+
+def test_a_run_of_fewer_budgets_is_a_part_of_one_of_more(run: Path) -> None:
+    part = copy_of(run, "part", lambda table: table.head(4))
+    assert len(read_results([part, run]).points) == len(read_results([run]).points) == 10
+
+
+def test_what_failed_everywhere_stays_failed_once(run: Path) -> None:
+    first, second = copy_of(run, "first", as_failed), copy_of(run, "second", as_failed)
+    assert read_results([first, second]).points["status"].tolist() == ["failed"]
+
+
+def test_two_successes_that_differ_are_refused_beside_a_failure(run: Path) -> None:
+    failed = copy_of(run, "failed", as_failed)
+    other = copy_of(run, "other", lambda table: table)
+    edit_points(other, "gold_mean", 3, "9.0")
+    said = (
+        r"^reviews/dpo/step-0a1b2c3d and reviews/dpo/other both hold the cell \(task reviews, "
+        r"method dpo, proxy single, noise 0, engine native, along step, proxy_width 32, "
+        r"comparisons 2048, seed 0\) and its budget of 0\.5 nats with different points; report"
+    )
+    with pytest.raises(UserError, match=said):
+        read_results([failed, run, other])
+    third = copy_of(run, "third", lambda table: table)
+    edit_points(third, "gold_mean", 0, "0.5")
+    with pytest.raises(UserError, match="and its start with different points"):
+        read_results([failed, run, third])
+
+
+def test_runs_of_one_name_in_two_folders_are_compared(run: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "reviews" / "dpo" / run.name
+    shutil.copytree(run, elsewhere)
+    assert len(read_results([run, elsewhere]).points) == 10
+    edit_points(elsewhere, "gold_mean", 3, "9.0")
+    with pytest.raises(UserError, match="Two copies of reviews/dpo/step-0a1b2c3d both hold"):
+        read_results([run, elsewhere])
 
 
 def test_labels_name_only_what_differs(run: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from overopt import catalog
-from overopt.spec import NoiseSpec, RunSpec
+from overopt.noise import NoiseSpec
+from overopt.spec import RunSpec
 
 TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from overopt.errors import UserError
-from overopt.report.results import read_run
+from overopt.report.run_folder import read_run
 from overopt.run import driver
 from overopt.run.cells import Cell, cells_of
 from overopt.run.driver import execute_run

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -211,6 +211,31 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(tmp_path: Path, toy_l
     assert 20 <= len(begun) <= 20 + 4 * 2
 
 
+def test_a_killed_driver_leaves_nothing_that_the_next_one_does_not_remove(
+    tmp_path: Path, toy_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary, root = tmp_path / "temporary", tmp_path / "store"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with drive(tmp_path, root, "hang") as process:
+        assert wait_for(process, "advanced 0.1 hanging", 1)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(workers, timeout=30)
+    assert list(temporary.iterdir()) == []
+    (root / "tmp" / "probe").write_bytes(b"of a driver that was killed while it tried the disk")
+    with drive(tmp_path, root, "ladder") as process:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    assert list(temporary.iterdir()) == []
+    assert {path.name for path in (root / "tmp").iterdir()} == {"sweep.lock"}
+    assert {path.name for path in root.iterdir() if len(path.name) > 2} == {
+        *("tmp", "kept", "locks", "quarantine", "failures", "history.jsonl")
+    }
+    for place in ("kept", "quarantine", "failures"):
+        assert list((root / place).iterdir()) == []
+
+
 def test_workers_end_with_their_driver(tmp_path: Path, toy_log: Log) -> None:
     with drive(tmp_path, tmp_path / "store", "hang") as process:
         assert wait_for(process, "advanced 0.1 hanging", 1)
@@ -243,30 +268,44 @@ def test_two_drivers_share_the_work(tmp_path: Path, toy_log: Log) -> None:
     contents(Store(root), ladder(4, 5))
 
 
-@pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() != 0 or shutil.which("mount") is None,
-    reason="a small disk can be mounted by the super-user only",
-)
-def test_a_disk_that_is_really_full(tmp_path: Path, toy_log: Log) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_disk_that_is_full_in_a_worker(store: Store, toy_log: Log, tmp_path: Path) -> None:
+    done, squeezed = total("done", {}, value=1), toy("squeeze")
+    with (
+        pytest.raises(UserError, match=r"is full: free some space .* finished stages are kept"),
+        ProcessExecutor(store, 1) as executor,
+    ):
+        execute([once([done]), once([squeezed])], store, executor)
+    assert store.open(done.key) is not None
+    assert store.failure(squeezed.key) is None
+    assert {path.name for path in (store.root / "tmp").iterdir()} == {"sweep.lock"}
+    (tmp_path / "toy.log").write_text("freed\n")
+    assert all(outcome.path for outcome in build(store, done, squeezed, workers=1))
+    assert toy_log() == ["freed", "squeeze"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB in memory, where the tests may mount one."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True
-    )
-    if mounted.returncode:
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
-    try:
-        store = Store(disk / "store")
-        small, large = toy("fill", size_bytes=100_000), toy("fill", size_bytes=4_000_000)
-        with (
-            pytest.raises(UserError, match="is full: free some space"),
-            ProcessExecutor(store, 1) as executor,
-        ):
-            execute([once([small]), once([large])], store, executor)
-        assert store.open(small.key) is not None
-        assert store.open(large.key) is None
-        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
-        assert all(outcome.path for outcome in build(store, small, large, workers=1))
-        store.close()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_store_whose_whole_disk_is_full(small_disk: Path, toy_log: Log) -> None:
+    store = Store(small_disk / "store")
+    small, large = toy("fill", size_bytes=100_000), toy("fill", size_bytes=4_000_000)
+    with (
+        pytest.raises(UserError, match="is full: free some space"),
+        ProcessExecutor(store, 1) as executor,
+    ):
+        execute([once([small]), once([large])], store, executor)
+    assert store.open(small.key) is not None
+    assert store.open(large.key) is None
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    assert all(outcome.path for outcome in build(store, small, large, workers=1))
+    store.close()

@@ -15,7 +15,7 @@ import pytest
 
 from overopt import catalog
 from overopt.errors import UserError
-from overopt.report.results import read_run
+from overopt.report.run_folder import read_run
 from overopt.run.cells import cells_of
 from overopt.run.outcomes import Failure
 from overopt.run.pursuit import Found

@@ -72,6 +72,14 @@ def fill(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: P
     (out / "large.bin").write_bytes(bytes(params["size_bytes"]))
 
 
+def squeeze(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Writes to the system's device that is always full, until a line of the log says otherwise."""
+    freed = "freed" in Path(os.environ["TOY_LOG"]).read_text().split()
+    log("squeeze")
+    with (out / "number.txt" if freed else Path("/dev/full")).open("w") as stream:
+        stream.write("1\n")
+
+
 def full(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Meets a full disk inside of a library that wraps the error."""
     (out / "part.bin").write_bytes(b"part")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from overopt.noise import NoiseSpec
 from overopt.spec import (
     ArchitectureSpec,
-    NoiseSpec,
     PolicySpec,
     ProxySpec,
     TrainingSpec,

@@ -10,7 +10,8 @@ import pytest
 from scipy.special import expit
 from scipy.stats import binom
 
-from overopt.spec import NoiseSpec, WorldSpec
+from overopt.noise import NoiseSpec
+from overopt.spec import WorldSpec
 from overopt.stages import labels
 from overopt.stages.contract import silent
 from overopt.stages.labels import load_preferences, prefer_a

@@ -68,7 +68,6 @@ def test_curve_drops_and_counts_small_pools() -> None:
     gold, proxy = [1.0, 10.0, 2.0, 6.0, 20.0], [3.0, 0.0, 1.0, 2.0, 1.0]
     result = best_of_n.curve(prompt, gold, proxy, [1, 2, 3])
     assert result.prompt_B.tolist() == ["a", "b"]
-    assert result.dropped_K.tolist() == [0, 0, 1]
     assert result.kept_BK.tolist() == [[True, True, False], [True, True, True]]
     # b by proxy: 2, 6, 1; n = 2: weights 0, 1/3, 2/3 -> 6/3 + 2/3; n = 3: the last, 1
     np.testing.assert_allclose(result.gold_BK[1], [3.0, 8 / 3, 1.0])

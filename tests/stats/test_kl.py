@@ -12,20 +12,6 @@ def test_estimators_on_literals() -> None:
     assert kl.k3(ratio)[0] == pytest.approx(0.1931471805599453)
 
 
-def test_mask_hides_what_lies_after_the_end() -> None:
-    logp = [[-1.0, -2.0, np.nan], [-0.5, -np.inf, 3.0]]
-    logq = [[-1.5, -2.5, 7.0], [-1.0, 0.0, np.nan]]
-    mask = [[True, True, False], [True, False, False]]
-    np.testing.assert_allclose(kl.sum_log_ratio(logp, logq, mask), [1.0, 0.5])
-
-
-def test_nan_inside_the_mask_is_an_error() -> None:
-    with pytest.raises(ValueError, match="NaN or infinite"):
-        kl.sum_log_ratio([[-1.0, np.nan]], [[-1.0, -1.0]], [[True, True]])
-    with pytest.raises(ValueError, match="shape"):
-        kl.sum_log_ratio([[-1.0]], [[-1.0, -1.0]], [[True]])
-
-
 def test_k3_overflow_is_an_error() -> None:
     with pytest.raises(ValueError, match="overflows"):
         kl.k3([-1000.0])
@@ -56,7 +42,7 @@ def _two_token_world(
 def test_all_unbiased_estimators_agree_with_enumeration() -> None:
     p1, p2, q1, q2 = _two_token_world(np.random.default_rng(3))
     logp, logq = (p1[:, None] + p2).ravel(), (q1[:, None] + q2).ravel()
-    exact = kl.exact_kl([1.0], logp[None], logq[None])
+    exact = float(kl.exact_kl_per_prompt(logp[None], logq[None])[0])
     probability = np.exp(logp)
     assert exact == pytest.approx(float(probability @ (logp - logq)))
     assert float(probability @ kl.k1(logp - logq)) == pytest.approx(exact)
@@ -86,7 +72,7 @@ def test_exact_kl_on_literals() -> None:
     # prompt 1: all mass on one of two equally likely responses = log 2; prompt 2: no change
     logp = [[0.0, -np.inf], [np.log(0.5), np.log(0.5)]]
     logq = [[np.log(0.5), np.log(0.5)]] * 2
-    assert kl.exact_kl([0.25, 0.75], logp, logq) == pytest.approx(0.25 * np.log(2.0))
+    np.testing.assert_allclose(kl.exact_kl_per_prompt(logp, logq), [np.log(2.0), 0.0])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +87,7 @@ def test_what_is_no_distribution_is_refused(
     logp: list[list[float]], logq: list[list[float]], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        kl.exact_kl([1.0], logp, logq)
+        kl.exact_kl_per_prompt(logp, logq)
 
 
 def test_clustered_mean_on_literals() -> None:

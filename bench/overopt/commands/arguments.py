@@ -16,8 +16,9 @@ from overopt import catalog
 from overopt.commands.request import Request
 from overopt.engines.trl_version import FAMILIES, check_versions
 from overopt.errors import UserError
+from overopt.noise import NoiseSpec
 from overopt.run.sources import pin
-from overopt.spec import Engine, GoldSpec, MethodSpec, NoiseSpec, RunSpec, TaskSpec
+from overopt.spec import Engine, GoldSpec, MethodSpec, RunSpec, TaskSpec
 from overopt.worlds.contract import list_kinds
 
 TASK_GRID = "task"

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from overopt import catalog
 from overopt.errors import UserError
-from overopt.spec import Spec
+from overopt.frozen import Spec
 
 KINDS = ("methods", "tasks", "proxies", "gold")
 _COLUMNS = {

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from overopt.engines.learner import Judged, Learner
+from overopt.engines.snapshots import RolloutRow
 from overopt.methods.contract import Rollout
 from overopt.models.logprobs import (
     Prediction,
@@ -53,6 +54,18 @@ class Experience(NamedTuple):
     def tokens(self, row_K: Tensor) -> int:
         """Prompt and response tokens of some of the rows."""
         return int(self.tokens_R[row_K.cpu().numpy()].sum())
+
+    def row(self, step: int, loss: float | None, gradient_norm: float | None) -> RolloutRow:
+        """What a trajectory records of these samples, and of what was learnt from them."""
+        return RolloutRow(
+            step=step,
+            kl_nats=self.kl_nats,
+            loss=loss,
+            gradient_norm=gradient_norm,
+            reward_mean=self.rollout.reward_BN.mean().item(),
+            length_mean=self.length_mean,
+            entropy_nats=self.entropy_nats,
+        )
 
 
 def collect(

@@ -81,14 +81,10 @@ def optimise_rollouts(
         if not over:
             learnt = _learn(method, config, learner, seen, settings.max_steps - step, generator)
         rows.append(
-            RolloutRow(
-                step=step,
-                kl_nats=seen.kl_nats,
-                loss=None if learnt is None else learnt.loss,
-                gradient_norm=None if learnt is None else learnt.gradient_norm,
-                reward_mean=seen.rollout.reward_BN.mean().item(),
-                length_mean=seen.length_mean,
-                entropy_nats=seen.entropy_nats,
+            seen.row(
+                step,
+                None if learnt is None else learnt.loss,
+                None if learnt is None else learnt.gradient_norm,
             )
         )
         progress(walk.fraction(step), f"{learner.name}: step {step}, KL {seen.kl_nats:.3g} nats")

@@ -78,17 +78,7 @@ def optimise_rounds(
         learnt = _Learnt((), (), 0)
         if not over:
             learnt = _learn(method, config, learner, seen, settings.max_steps - step, generator)
-        rows.append(
-            RolloutRow(
-                step=step,
-                kl_nats=seen.kl_nats,
-                loss=_mean(learnt.loss_K),
-                gradient_norm=_mean(learnt.gradient_norm_K),
-                reward_mean=seen.rollout.reward_BN.mean().item(),
-                length_mean=seen.length_mean,
-                entropy_nats=seen.entropy_nats,
-            )
-        )
+        rows.append(seen.row(step, _mean(learnt.loss_K), _mean(learnt.gradient_norm_K)))
         progress(walk.fraction(step), f"{learner.name}: step {step}, KL {seen.kl_nats:.3g} nats")
         if over:
             break

@@ -68,6 +68,18 @@ class RewardTraining:
     heldout_loss: float
     heldout_accuracy: float
 
+    def summary(self) -> dict[str, float | int]:
+        """What is kept of the training: its length, its loss at both ends, and on held-out data."""
+        loss_K = self.trajectory.loss_K
+        return {
+            "steps": len(loss_K),
+            "tokens": self.trajectory.tokens,
+            "first_loss_nats": float(loss_K[0]),
+            "last_loss_nats": float(loss_K[-10:].mean()),
+            "heldout_loss_nats": self.heldout_loss,
+            "heldout_accuracy": self.heldout_accuracy,
+        }
+
 
 def build_optimizer(
     model: PreTrainedModel, learning_rate: float, weight_decay: float = 0.0
@@ -206,12 +218,6 @@ def bradley_terry_loss(chosen_reward_P: Tensor, rejected_reward_P: Tensor) -> Te
         https://arxiv.org/abs/2009.01325
     """
     return -functional.logsigmoid(chosen_reward_P - rejected_reward_P)
-
-
-def preference_accuracy(model: PreTrainedModel, preferences: Preferences) -> float:
-    """Fraction of comparisons whose preferred response has the larger reward; a tie counts half."""
-    margin_P = _margins(model, preferences)
-    return float(((margin_P > 0) + 0.5 * (margin_P == 0)).mean())
 
 
 def train_bradley_terry(

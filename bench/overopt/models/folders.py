@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -128,10 +127,3 @@ def place(model: PreTrainedModel) -> PreTrainedModel:
     if torch.cuda.is_available() and model.num_parameters() >= _ACCELERATED_PARAMETERS:
         model.to("cuda")
     return model
-
-
-def load_vocabulary(folder: Path) -> tuple[str, ...]:
-    """The word of every token id, read from the folder's tokenizer.json."""
-    document = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    ids: dict[str, int] = document["model"]["vocab"]
-    return tuple(sorted(ids, key=ids.__getitem__))

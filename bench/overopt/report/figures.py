@@ -6,7 +6,7 @@ proxies) in columns. A grid too large for one figure is cut into several.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -58,18 +58,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
         scale: ``"d"`` for sqrt(KL), ``"kl"`` for KL on a logarithmic axis.
     """
     marks = assign_marks([group.proxy for group in groups])
-    cells: dict[tuple[str, str], list[Group]] = {}
-    titles: dict[tuple[str, str], str] = {}
-    for method in unique(group.method for group in groups):
-        mine = [group for group in groups if group.method == method]
-        sets = _in_sets(unique(group.proxy for group in mine))
-        for number, proxies in enumerate(sets, start=1):
-            row = f"{method}\n{number}"
-            part = f" ({number}/{len(sets)})" if len(sets) > 1 else ""
-            for noise in noise_labels(groups):
-                members = [g for g in mine if g.noise == noise and g.proxy in proxies]
-                cells[row, noise] = members
-                titles[row, noise] = f"{plain(method)}{part} · {name_noise(noise)}"
+    cells, titles = _by_noise(groups, lambda group: group.method, lambda group: group.proxy)
     axis = "d = √KL" if scale == "d" else "KL"
     drawings = []
     for block in split_grid(unique(row for row, _ in cells), noise_labels(groups)):
@@ -146,18 +135,7 @@ def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
         oracle: the task's oracle front, columns kl_nats and gold; may be empty.
     """
     marks = assign_marks([group.method for group in groups])
-    cells: dict[tuple[str, str], list[Group]] = {}
-    titles: dict[tuple[str, str], str] = {}
-    for proxy in unique(group.proxy for group in groups):
-        mine = [group for group in groups if group.proxy == proxy]
-        sets = _in_sets(unique(group.method for group in mine))
-        for number, methods in enumerate(sets, start=1):
-            row = f"{proxy}\n{number}"
-            part = f" ({number}/{len(sets)})" if len(sets) > 1 else ""
-            for noise in noise_labels(groups):
-                members = [g for g in mine if g.noise == noise and g.method in methods]
-                cells[row, noise] = members
-                titles[row, noise] = f"{plain(proxy)}{part} · {name_noise(noise)}"
+    cells, titles = _by_noise(groups, lambda group: group.proxy, lambda group: group.method)
     drawings = []
     for block in split_grid(unique(row for row, _ in cells), noise_labels(groups)):
         with drawing_style():
@@ -257,6 +235,33 @@ def _draw_oracle(panel: Axes, oracle: pd.DataFrame, furthest_nats: float) -> Non
         d_K = np.append(0.0, np.sqrt(near["kl_nats"].to_numpy(np.float64)))
         panel.plot(d_K, np.append(0.0, near["gold"].to_numpy(np.float64)), color=INK, linewidth=1.1,
                    linestyle=(0, (4, 2)), zorder=2)  # fmt: skip
+
+
+def _by_noise(
+    groups: Sequence[Group], row_of: Callable[[Group], str], line_of: Callable[[Group], str]
+) -> tuple[dict[tuple[str, str], list[Group]], dict[tuple[str, str], str]]:
+    """Panels whose columns are noise levels, and their titles.
+
+    A row of panels takes as many lines as one panel can show; more go to further rows.
+
+    Args:
+        groups: the lines.
+        row_of: what a line's row of panels is named after.
+        line_of: what tells the lines of a panel apart.
+    """
+    cells: dict[tuple[str, str], list[Group]] = {}
+    titles: dict[tuple[str, str], str] = {}
+    for name in unique(row_of(group) for group in groups):
+        mine = [group for group in groups if row_of(group) == name]
+        sets = _in_sets(unique(line_of(group) for group in mine))
+        for number, lines in enumerate(sets, start=1):
+            row = f"{name}\n{number}"
+            part = f" ({number}/{len(sets)})" if len(sets) > 1 else ""
+            for noise in noise_labels(groups):
+                members = [g for g in mine if g.noise == noise and line_of(g) in lines]
+                cells[row, noise] = members
+                titles[row, noise] = f"{plain(name)}{part} · {name_noise(noise)}"
+    return cells, titles
 
 
 def by_method_and_proxy(

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from overopt.report.curves import Group
 from overopt.report.figures import name_noise
-from overopt.report.results import Excerpt, Results, Run
+from overopt.report.results import Results
+from overopt.report.run_folder import Excerpt, Run
 from overopt.report.style import Drawing, inline_svg
 from overopt.report.tables import MISSING, TextTable, show_number
 from overopt.report.theme import CSS

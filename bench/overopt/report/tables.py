@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from overopt.report.curves import Group, estimator_name, group_points
-from overopt.report.results import Results, add_labels, check_points
+from overopt.report.points import add_labels, check_points
+from overopt.report.results import Results
 from overopt.report.schema import LABELS
 from overopt.stats.intervals import Interval
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from overopt.errors import UserError
+from overopt.noise import NoiseSpec
 from overopt.run.codeversion import library_version
 from overopt.run.graph import Node, Resources, node
 from overopt.spec import (
     Engine,
     GoldSpec,
     MethodSpec,
-    NoiseSpec,
     ProxySystemSpec,
     RunSpec,
     TaskSpec,

@@ -6,20 +6,17 @@ store, take the next event, stop.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import queue
-import shutil
 import signal
-import tempfile
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -27,6 +24,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from overopt.run.events import Advanced, Event, Lost, Raised
 from overopt.run.graph import Node
+from overopt.run.progress import Report
 from overopt.run.store import Store
 from overopt.run.worker import build, build_reporting, enter_process, order
 from overopt.stages.contract import silent
@@ -82,15 +80,43 @@ class InlineExecutor:
 
 @dataclass
 class _Attempt:
-    """A submitted stage: its future, where it reports, and what it reported last."""
+    """A submitted stage: its future, and whether it was heard of since."""
 
     key: str
     slot: int
     future: ProcessFuture
-    folder: Path
     timeout_s: float | None
     submitted_s: float
-    modified_ns: int = 0
+    heard: bool = False
+
+
+class _Worker:
+    """A pool of one process, and the pipe through which its stages report.
+
+    This process keeps the sending end open as well, because the pool passes it to every process
+    that it starts anew.
+    """
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._reports, self._sending = context.Pipe(duplex=False)
+        self.pool = ProcessPool(
+            max_workers=1,
+            initializer=enter_process,
+            initargs=[os.getpid(), self._sending],
+            context=context,
+        )
+
+    def reports(self) -> Iterator[Report]:
+        """What came since the last call."""
+        while self._reports.poll():
+            yield Report.from_bytes(self._reports.recv_bytes())
+
+    def end(self) -> None:
+        """Wait until the pool that was told to stop has stopped, and close the pipe."""
+        self.pool.join()
+        self._reports.close()
+        self._sending.close()
 
 
 class ProcessExecutor:
@@ -108,13 +134,12 @@ class ProcessExecutor:
     def __init__(self, store: Store, workers: int) -> None:
         if workers < 1:
             raise ValueError(f"workers = {workers} must be at least 1")
-        self._root = store.root
-        self._pools: list[ProcessPool | None] = [None] * workers
+        self._store = store
+        self._workers: list[_Worker | None] = [None] * workers
         self._attempts: dict[int, _Attempt] = {}
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._reports: deque[Advanced] = deque()
         self._numbered = 0
-        self._folder = tempfile.TemporaryDirectory(prefix="overopt-progress-")
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +155,7 @@ class ProcessExecutor:
     @property
     def slots(self) -> int:
         """The number of worker processes."""
-        return len(self._pools)
+        return len(self._workers)
 
     def submit(self, made: Node) -> None:
         """Hand the node to a free worker.
@@ -144,15 +169,11 @@ class ProcessExecutor:
             raise RuntimeError(f"all {self.slots} workers are busy")
         self._numbered += 1
         number = self._numbered
-        folder = Path(self._folder.name, str(number))
-        folder.mkdir()
         timeout_s = made.resources.timeout_s
         future = self._living_pool(slot).schedule(
-            build_reporting, args=[order(made, self._root), str(folder)], timeout=timeout_s
+            build_reporting, args=[order(made, self._store.root), number], timeout=timeout_s
         )
-        self._attempts[number] = _Attempt(
-            made.key, slot, future, folder, timeout_s, time.monotonic()
-        )
+        self._attempts[number] = _Attempt(made.key, slot, future, timeout_s, time.monotonic())
         future.add_done_callback(lambda _: self._ended.put(number))
 
     def next_event(self, timeout_s: float) -> Event | None:
@@ -176,61 +197,56 @@ class ProcessExecutor:
                 return self._end(number)
 
     def stop(self) -> None:
-        """Kill the workers; unfinished stages leave nothing behind but a folder to sweep."""
-        pools = [pool for pool in self._pools if pool is not None]
-        for pool in pools:
-            pool.stop()
-        for pool in pools:
-            pool.join()
-        self._pools = [None] * self.slots
+        """Kill the workers, and remove what they had not finished."""
+        workers = [worker for worker in self._workers if worker is not None]
+        for worker in workers:
+            worker.pool.stop()
+        for worker in workers:
+            worker.end()
+        if workers:
+            with suppress(OSError):
+                self._store.sweep()
+        self._workers = [None] * self.slots
         self._attempts.clear()
         self._reports.clear()
-        with suppress(OSError):
-            self._folder.cleanup()
 
     def _living_pool(self, slot: int) -> ProcessPool:
         """The slot's pool; a new one where there is none or where an idle worker was killed."""
-        pool = self._pools[slot]
-        if pool is not None and not pool.active:
+        worker = self._workers[slot]
+        if worker is not None and not worker.pool.active:
             self._discard(slot)
-            pool = None
-        if pool is None:
-            pool = ProcessPool(
-                max_workers=1,
-                initializer=enter_process,
-                initargs=[os.getpid()],
-                context=multiprocessing.get_context("spawn"),
-            )
-            self._pools[slot] = pool
-        return pool
+            worker = None
+        if worker is None:
+            worker = self._workers[slot] = _Worker()
+        return worker.pool
 
     def _discard(self, slot: int) -> None:
-        pool = self._pools[slot]
-        if pool is not None:
-            pool.stop()
-            pool.join()
-            self._pools[slot] = None
+        worker = self._workers[slot]
+        if worker is not None:
+            worker.pool.stop()
+            worker.end()
+            self._workers[slot] = None
 
     def _end(self, number: int) -> Event:
         attempt = self._attempts.pop(number)
-        shutil.rmtree(attempt.folder, ignore_errors=True)
         event = _outcome(attempt)
         if isinstance(event, Lost):
             self._discard(attempt.slot)
         return event
 
     def _read_reports(self) -> None:
-        for attempt in self._attempts.values():
-            with suppress(OSError, ValueError):
-                path = attempt.folder / "now"
-                modified_ns = path.stat().st_mtime_ns
-                if modified_ns == attempt.modified_ns:
-                    continue
-                record = json.loads(path.read_bytes())
-                attempt.modified_ns = modified_ns
-                self._reports.append(
-                    Advanced(attempt.key, float(record["fraction"]), str(record["text"]))
-                )
+        """Take the last report of every running stage, if there is a new one."""
+        last = {
+            report.number: report
+            for worker in self._workers
+            if worker is not None
+            for report in worker.reports()
+        }
+        for number, report in last.items():
+            attempt = self._attempts.get(number)
+            if attempt is not None:
+                attempt.heard = True
+                self._reports.append(Advanced(attempt.key, report.fraction, report.text))
 
     def _find_vanished(self) -> Lost | None:
         """A stage that will never end: its pool broke before it took the task, or is silent.
@@ -238,10 +254,10 @@ class ProcessExecutor:
         A pool whose idle worker was killed learns of it only after it has accepted a task.
         """
         for number, attempt in self._attempts.items():
-            pool = self._pools[attempt.slot]
-            broken = pool is None or not pool.active
+            worker = self._workers[attempt.slot]
+            broken = worker is None or not worker.pool.active
             waited_s = time.monotonic() - attempt.submitted_s
-            silent_for_long = not attempt.modified_ns and waited_s > _SILENCE_S
+            silent_for_long = not attempt.heard and waited_s > _SILENCE_S
             if not attempt.future.done() and (broken or silent_for_long):
                 del self._attempts[number]
                 self._discard(attempt.slot)

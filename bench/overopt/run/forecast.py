@@ -15,7 +15,7 @@ from pathlib import Path
 
 from overopt.run.artifact import Receipt
 from overopt.run.graph import Node
-from overopt.run.history import measure_store, read_history
+from overopt.run.history import free_bytes, read_history
 from overopt.run.status import status
 from overopt.run.store import Store
 
@@ -133,5 +133,5 @@ def forecast(
         wall_s=max(work_s, max(chain_s.values(), default=0.0)),
         memory_bytes=memory_bytes * min(workers, sum(one.new for one in stages)),
         disk_bytes=sum(one.disk_bytes for one in stages),
-        free_bytes=measure_store(store.root).free_bytes,
+        free_bytes=free_bytes(store.root),
     )

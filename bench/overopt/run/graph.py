@@ -44,13 +44,9 @@ class Resources:
 
     Attributes:
         timeout_s: wall time after which its worker is killed; None for no limit.
-        cpus: cores, for executors that share out a cluster.
-        gpus: accelerators, likewise.
     """
 
     timeout_s: float | None = 3600.0
-    cpus: float = 1.0
-    gpus: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

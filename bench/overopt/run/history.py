@@ -1,4 +1,4 @@
-"""What earlier stages cost and how much a store holds: the ground of a plan's estimates."""
+"""What earlier stages cost and how much room is left: the ground of a plan's estimates."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from overopt.run.artifact import Receipt, tree_bytes
+from overopt.run.artifact import Receipt
 
 _FILE = "history.jsonl"
-
-
-@dataclass(frozen=True)
-class StoreSize:
-    """How much a store holds: artifacts, their bytes, quarantined bytes, and free disk space."""
-
-    artifacts: int
-    artifact_bytes: int
-    quarantine_bytes: int
-    free_bytes: int
 
 
 def append_history(root: Path, key: str, receipt: Receipt) -> None:
@@ -50,13 +40,7 @@ def read_history(root: Path) -> list[Receipt]:
     return receipts
 
 
-def measure_store(root: Path) -> StoreSize:
-    """How much a store holds and how much room is left, in bytes; reads no file's content."""
-    folders = [folder for folder in root.glob("??/*") if folder.is_dir()]
+def free_bytes(root: Path) -> int:
+    """How much room is left on the disk of a store, which need not exist yet."""
     place = next(path for path in (root, *root.parents) if path.exists())
-    return StoreSize(
-        artifacts=len(folders),
-        artifact_bytes=tree_bytes(folders),
-        quarantine_bytes=tree_bytes([root / "quarantine"]),
-        free_bytes=shutil.disk_usage(place).free,
-    )
+    return shutil.disk_usage(place).free

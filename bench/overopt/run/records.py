@@ -307,11 +307,11 @@ def check_writable(out: Path) -> None:
     Raises:
         UserError: it cannot be made or written.
     """
-    probe = out / f".probe-{secrets.token_hex(4)}"
+    probe = out / ".probe"  # one name: the next run removes a killed one's
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"results must be writable")
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise _refusal(out, error) from error
 

@@ -8,16 +8,16 @@ again. What is built does not depend on how many workers build it, nor on their 
 
 from __future__ import annotations
 
-import heapq
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from overopt.errors import UserError
+from overopt.run.agenda import Agenda
 from overopt.run.artifact import InputEntry
 from overopt.run.events import (
     Advanced,
@@ -39,7 +39,6 @@ from overopt.run.outcomes import (
     NoticeKind,
     Outcome,
     Routine,
-    Tally,
 )
 from overopt.run.store import Store
 from overopt.run.trouble import explained
@@ -83,7 +82,7 @@ def execute(
         return run.to_end()
     except KeyboardInterrupt:
         executor.stop()
-        built = run.tally().built
+        built = run.agenda.tally().built
         raise KeyboardInterrupt(
             f"Stopped; {built} finished stage{'s are' if built != 1 else ' is'} kept, "
             "and the same command continues from there."
@@ -93,21 +92,6 @@ def execute(
         raise
     finally:
         store.close()
-
-
-@dataclass
-class _State:
-    """A node that some cell needs, and how far it is."""
-
-    node: Node
-    order: int
-    own_s: float
-    phase: Literal["waiting", "queued", "running", "elsewhere", "settled"] = "waiting"
-    outcome: Outcome | None = None
-    cached: bool = False
-    losses: int = 0
-    missing_inputs: int = 0
-    retry_at_s: float = 0.0
 
 
 class _Run(Generic[T]):
@@ -125,12 +109,8 @@ class _Run(Generic[T]):
         self.store = store
         self.executor = executor
         self.on_event = on_event
-        self.estimate_s = estimate_s or (lambda made: 1.0)
-        self.states: dict[str, _State] = {}
-        self.dependents: dict[str, set[str]] = {}
-        self.remaining_s: dict[str, float] = {}
-        self.ready: list[tuple[float, int, str]] = []
-        self.counts = dict.fromkeys(("cached", "built", "failed", "running", "waiting"), 0)
+        self.agenda = Agenda(estimate_s or (lambda made: 1.0))
+        self.states = self.agenda.states
         self.requests: dict[int, list[str]] = {}
         self.open_keys: dict[int, set[str]] = {}
         self.waiters: dict[str, set[int]] = {}
@@ -147,7 +127,7 @@ class _Run(Generic[T]):
             self._submit()
             if len(self.results) == len(self.cells):
                 break
-            if not self.counts["running"] and not self.elsewhere:
+            if not self.agenda.tally().running and not self.elsewhere:
                 raise RuntimeError("cells wait for nodes that nobody builds")
             event = self.executor.next_event(self._patience_s())
             if event is not None:
@@ -155,10 +135,6 @@ class _Run(Generic[T]):
                 self._wake()
             self._look_elsewhere()
         return [self.results[index] for index in range(len(self.cells))]
-
-    def tally(self) -> Tally:
-        """Counts of nodes by state."""
-        return Tally(**self.counts)
 
     # Cells --------------------------------------------------------------------------------------
 
@@ -206,45 +182,19 @@ class _Run(Generic[T]):
             key = made.key
             if key in self.states:
                 continue
-            self.states[key] = _State(made, len(self.states), self.estimate_s(made))
+            self.agenda.add(made)
             added.append(key)
             if self.store.consistent(key):
                 path = self.store.open(key)
                 if path is not None:
                     self._settle_cached(key, path)
                     continue
-            self.counts["waiting"] += 1
-            for _, given in made.inputs:
-                self.dependents.setdefault(given.key, set()).add(key)
-                stack.append(given)
-        self._estimate(added)
+            self.agenda.count(None, "waiting")
+            stack += self.agenda.require(key)
+        self.agenda.lengthen(added)
         for key in reversed(added):
             self._advance(key)
         self._wake()
-
-    def _estimate(self, added: Sequence[str]) -> None:
-        """Longest estimated work from a node to the end of what is known to need it, in seconds.
-
-        New nodes lengthen the chains of the nodes that they need, so that both are updated.
-        """
-        changed = deque(added)
-        for key in added:
-            self.remaining_s.setdefault(key, self.states[key].own_s)
-        while changed:
-            key = changed.popleft()
-            state = self.states[key]
-            if state.phase == "settled":
-                continue
-            for _, given in state.node.inputs:
-                upstream = self.states.get(given.key)
-                if upstream is None or upstream.phase == "settled":
-                    continue
-                chain_s = upstream.own_s + self.remaining_s[key]
-                if chain_s > self.remaining_s.get(given.key, 0.0):
-                    self.remaining_s[given.key] = chain_s
-                    changed.append(given.key)
-                    if upstream.phase == "queued":
-                        heapq.heappush(self.ready, (-chain_s, upstream.order, given.key))
 
     def _advance(self, key: str) -> None:
         """Queue a waiting node once its inputs are there; give it up once one of them failed."""
@@ -258,8 +208,7 @@ class _Run(Generic[T]):
             what = f"{cause.title}: {cause.message}" if cause.kind != "upstream" else cause.message
             self._fail(key, "upstream", what, "", cause.cause_key)
         elif all(s.phase == "settled" for s in inputs) and not self._still_good(key):
-            state.phase = "queued"
-            heapq.heappush(self.ready, (-self.remaining_s[key], state.order, key))
+            self.agenda.queue(key)
 
     def _still_good(self, key: str) -> bool:
         """Settle a node whose rebuilt inputs have the bytes that its artifact was made from."""
@@ -271,18 +220,18 @@ class _Run(Generic[T]):
             used[role] = InputEntry(given.key, digest)
         if not self.store.made_from(key, used):
             return False
-        self.counts["waiting"] -= 1
+        self.agenda.count("waiting", None)
         self._settle_cached(key, self.store.folder(key))
         return True
 
     def _submit(self) -> None:
-        while self.ready and self.counts["running"] < self.executor.slots:
-            _, _, key = heapq.heappop(self.ready)
+        while self.agenda.tally().running < self.executor.slots:
+            key = self.agenda.next_queued()
+            if key is None:
+                return
             state = self.states[key]
-            if state.phase != "queued":
-                continue  # an older entry of a node whose chain has grown since
             state.phase = "running"
-            self._count("waiting", "running")
+            self.agenda.count("waiting", "running")
             self.executor.submit(state.node)
             self._tell("started", key)
 
@@ -290,7 +239,7 @@ class _Run(Generic[T]):
 
     def _settle_cached(self, key: str, path: Path) -> None:
         self.states[key].cached = True
-        self.counts["cached"] += 1
+        self.agenda.count(None, "cached")
         self._settle(key, Outcome(path, None))
         self._tell("cached", key)
 
@@ -307,8 +256,7 @@ class _Run(Generic[T]):
     def _wake(self) -> None:
         """Let the nodes go on whose inputs were settled since the last call."""
         while self.fresh:
-            dependents = self.dependents.get(self.fresh.popleft(), ())
-            for dependent in sorted(dependents, key=lambda key: self.states[key].order):
+            for dependent in self.agenda.dependents(self.fresh.popleft()):
                 self._advance(dependent)
 
     def _fail(
@@ -331,7 +279,7 @@ class _Run(Generic[T]):
                     "time_unix_s": time.time(),
                 },
             )
-        self._count("running" if state.phase == "running" else "waiting", "failed")
+        self.agenda.count("running" if state.phase == "running" else "waiting", "failed")
         self._settle(key, Outcome(None, failure))
         self._tell("skipped" if kind == "upstream" else "failed", key, text=message)
 
@@ -354,7 +302,7 @@ class _Run(Generic[T]):
                 state.phase = "elsewhere"
                 state.retry_at_s = time.monotonic() + _BUSY_POLL_S
                 self.elsewhere.add(event.key)
-                self._count("running", "waiting")
+                self.agenda.count("running", "waiting")
                 self._tell("elsewhere", event.key, text="another run is building it")
             case InputMissing():
                 self._rebuild_input(event)
@@ -368,7 +316,7 @@ class _Run(Generic[T]):
         if path is None:
             self._retry(Lost(event.key, "died", "its artifact was damaged at once"))
             return
-        self._count("running", "cached" if event.reused else "built")
+        self.agenda.count("running", "cached" if event.reused else "built")
         self.states[event.key].cached = event.reused
         self._settle(event.key, Outcome(path, None))
         self._tell("cached" if event.reused else "built", event.key, wall_s=event.wall_s)
@@ -382,14 +330,9 @@ class _Run(Generic[T]):
             tries = f"{event.message}, {state.losses} times"
             self._fail(event.key, event.kind, tries, "", event.key)
         else:
-            self._requeue(event.key)
+            self.agenda.count("running", "waiting")
+            self.agenda.queue(event.key)
             self._tell("retried", event.key, text=event.message)
-
-    def _requeue(self, key: str) -> None:
-        state = self.states[key]
-        self._count("running", "waiting")
-        state.phase = "queued"
-        heapq.heappush(self.ready, (-self.remaining_s[key], state.order, key))
 
     def _rebuild_input(self, event: InputMissing) -> None:
         """An input was damaged after it was settled: make it again, then the node."""
@@ -398,12 +341,12 @@ class _Run(Generic[T]):
         if state.missing_inputs > RETRIES:
             self._fail(event.key, "died", "its input vanished again and again", "", event.key)
             return
-        self._count("running", "waiting")
+        self.agenda.count("running", "waiting")
         state.phase = "waiting"
         given = self.states[event.input_key]
         if given.phase == "settled":
             del self.states[event.input_key]
-            self.counts["cached" if given.cached else "built"] -= 1
+            self.agenda.count("cached" if given.cached else "built", None)
             for index, asked in self.requests.items():
                 if event.input_key in asked:
                     self.open_keys[index].add(event.input_key)
@@ -414,19 +357,13 @@ class _Run(Generic[T]):
     def _look_elsewhere(self) -> None:
         """Take what another driver has finished meanwhile; try again what it gave up."""
         now_s = time.monotonic()
-        for key in sorted(self.elsewhere, key=lambda key: self.states[key].order):
-            state = self.states[key]
-            if state.retry_at_s <= now_s:
+        for key in self.agenda.ordered(self.elsewhere):
+            if self.states[key].retry_at_s <= now_s:
                 self.elsewhere.discard(key)
-                state.phase = "queued"
-                heapq.heappush(self.ready, (-self.remaining_s[key], state.order, key))
+                self.agenda.queue(key)
 
     def _patience_s(self) -> float:
         return _BUSY_POLL_S if self.elsewhere else _WAIT_S
-
-    def _count(self, before: str, after: str) -> None:
-        self.counts[before] -= 1
-        self.counts[after] += 1
 
     def _tell(
         self,
@@ -436,4 +373,6 @@ class _Run(Generic[T]):
         fraction: float = 0.0,
         wall_s: float = 0.0,
     ) -> None:
-        self.on_event(Notice(kind, self.states[key].node, self.tally(), text, fraction, wall_s))
+        self.on_event(
+            Notice(kind, self.states[key].node, self.agenda.tally(), text, fraction, wall_s)
+        )

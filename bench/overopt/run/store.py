@@ -198,9 +198,9 @@ class Store:
         with explained(self.root):
             for place in _PLACES:
                 (self.root / place).mkdir(parents=True, exist_ok=True)
-            probe = self.root / "tmp" / f"probe-{secrets.token_hex(8)}"
+            probe = self.root / "tmp" / "probe"  # one name: the next run removes a killed one's
             probe.write_bytes(b"a store must be writable")
-            probe.unlink()
+            probe.unlink(missing_ok=True)
             self.sweep()
 
     @contextmanager

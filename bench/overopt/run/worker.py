@@ -20,7 +20,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import connection, parent_process
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,7 @@ from overopt.run.codeversion import (
 )
 from overopt.run.events import Built, Busy, Event, InputMissing, Raised, Refused
 from overopt.run.graph import Node
+from overopt.run.progress import piped_progress
 from overopt.run.store import Store
 from overopt.run.trouble import disk_is_full, refusal
 from overopt.stages.contract import Progress
@@ -52,8 +54,9 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-_PROGRESS_INTERVAL_S = 0.2
 _PR_SET_PDEATHSIG = 1
+_to_driver: Connection | None = None
+"""A worker's end of its pipe to the driver; a connection can travel only when a process starts."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,16 @@ def order(made: Node, root: Path) -> Order:
     return Order(str(root), made.key, alone, {role: given.key for role, given in made.inputs})
 
 
-def enter_process(driver_pid: int) -> None:
-    """Set up a worker: one thread, offline, deaf to Ctrl-C, gone when the driver is gone."""
+def enter_process(driver_pid: int, to_driver: Connection) -> None:
+    """Set up a worker: one thread, offline, deaf to Ctrl-C, gone when the driver is gone.
+
+    Args:
+        driver_pid: the process that this one must not outlive.
+        to_driver: where stages of this process report their progress.
+    """
+    global _to_driver
+    _to_driver = to_driver
+    os.set_blocking(to_driver.fileno(), False)
     os.environ.update(SINGLE_THREAD)
     os.environ.update(OFFLINE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -88,34 +99,15 @@ def enter_process(driver_pid: int) -> None:
 
 def _end_with(sentinel: int) -> None:
     """Wait for the driver's end, on any system, and end this process at once."""
-    connection.wait([sentinel])
+    wait([sentinel])
     os._exit(1)
 
 
-def progress_file(folder: Path) -> Progress:
-    """A progress callback that leaves its last report in ``folder`` at most five times a second."""
-    next_s = 0.0
-
-    def report(fraction: float, text: str) -> None:
-        nonlocal next_s
-        now_s = time.monotonic()
-        if now_s < next_s:
-            return
-        next_s = now_s + _PROGRESS_INTERVAL_S
-        record = {"fraction": min(max(fraction, 0.0), 1.0), "text": text}
-        try:
-            (folder / "next").write_text(json.dumps(record), encoding="utf-8")
-            (folder / "next").replace(folder / "now")
-        except OSError:
-            return  # a report is not worth a stage
-
-    return report
-
-
-def build_reporting(task: Order, progress_folder: str) -> Event:
-    """``build`` with progress left in a folder, for workers in other processes."""
-    progress_file(Path(progress_folder))(0.0, "")
-    return build(task, progress_file(Path(progress_folder)))
+def build_reporting(task: Order, number: int) -> Event:
+    """``build`` in a worker, with reports to the driver under the number of the attempt."""
+    assert _to_driver is not None, "a worker is entered before it builds"
+    piped_progress(number, _to_driver)(0.0, "")
+    return build(task, piped_progress(number, _to_driver))
 
 
 def build(task: Order, progress: Progress) -> Event:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overopt.models.fitting import Preferences, RewardTraining, train_bradley_terry
+from overopt.models.fitting import Preferences, train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.hub import ClassifierGold
 from overopt.models.policy import load_policy
@@ -99,20 +99,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         part(progress, 0.2, 1.0),
     )
     save_model(model, out / "model", lexicon(world))
-    write_json(out / "training.json", summarise(training))
-
-
-def summarise(training: RewardTraining) -> dict[str, float | int]:
-    """What is kept of a reward model's training, with its accuracy on held-out comparisons."""
-    loss_K = training.trajectory.loss_K
-    return {
-        "steps": len(loss_K),
-        "tokens": training.trajectory.tokens,
-        "first_loss_nats": float(loss_K[0]),
-        "last_loss_nats": float(loss_K[-10:].mean()),
-        "heldout_loss_nats": training.heldout_loss,
-        "heldout_accuracy": training.heldout_accuracy,
-    }
+    write_json(out / "training.json", training.summary())
 
 
 def _replace(into: Tokens, source: Tokens, rows: npt.NDArray[np.integer]) -> Tokens:

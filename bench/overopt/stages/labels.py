@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.models.fitting import Preferences
-from overopt.spec import NoiseSpec, WorldSpec
+from overopt.noise import NoiseSpec
+from overopt.spec import WorldSpec
 from overopt.stages.contract import Progress
 from overopt.stages.gold import Gold, load_gold
 from overopt.stages.randomness import numpy_rng

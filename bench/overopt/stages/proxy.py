@@ -17,7 +17,6 @@ from overopt.models.reward import build_reward, load_reward, score
 from overopt.origins import ModelOrigin, ReaderOrigin
 from overopt.spec import ProxySpec, WorldSpec
 from overopt.stages.contract import Progress, part
-from overopt.stages.gold import summarise
 from overopt.stages.initial import context_tokens
 from overopt.stages.labels import load_preferences
 from overopt.stages.randomness import derived_seed, numpy_rng
@@ -127,4 +126,4 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     if not sd > 0:
         raise ValueError("the proxy gives every response of the initial policy the same score")
     write_json(out / "normalisation.json", {"mean": float(score_N.mean()), "sd": sd})
-    write_json(out / "training.json", summarise(training))
+    write_json(out / "training.json", training.summary())

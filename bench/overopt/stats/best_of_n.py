@@ -63,11 +63,6 @@ class BestOfNCurve:
     size_B: Ints
 
     @property
-    def dropped_K(self) -> Ints:
-        """Number of prompts dropped at each n because their pool is smaller than n."""
-        return np.asarray((~self.kept_BK).sum(axis=0), np.int64)
-
-    @property
     def kl_bound_K(self) -> Floats:
         """Upper bound of the KL at each n, nats (see `kl_bound`)."""
         return kl_bound(self.n_K)

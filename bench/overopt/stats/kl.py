@@ -30,35 +30,11 @@ class Estimate(NamedTuple):
     n_samples: int
 
 
-def sum_log_ratio(logp_BNT: ArrayLike, logq_BNT: ArrayLike, mask_BNT: ArrayLike) -> Floats:
-    """Log ratio of a whole response, in nats: sum over t of mask (log p - log q).
-
-    Args:
-        logp_BNT: log-probability of each sampled token under the policy, shape (..., T), nats.
-        logq_BNT: the same under the reference.
-        mask_BNT: true on response tokens up to and including EOS; what lies elsewhere is ignored.
-
-    Returns:
-        Shape (...,), nats.
-
-    Raises:
-        ValueError: if shapes differ or a token inside the mask has no finite log-probability.
-    """
-    logp, logq = np.asarray(logp_BNT, np.float64), np.asarray(logq_BNT, np.float64)
-    mask: Bools = np.asarray(mask_BNT, np.bool_)
-    check_same_shape(logp, logq, "logp and logq")
-    check_same_shape(logp, mask, "logp and mask")
-    check_finite(logp[mask], "log-probabilities of the policy")
-    check_finite(logq[mask], "log-probabilities of the reference")
-    difference = np.where(mask, logp, 0.0) - np.where(mask, logq, 0.0)
-    return np.asarray(difference.sum(axis=-1), np.float64)
-
-
 def k1(log_ratio: ArrayLike) -> Floats:
     """Estimate KL(p || q) by log(p/q), in nats: unbiased, high variance, negative at times.
 
     Args:
-        log_ratio: log p - log q of whole responses sampled from p (see `sum_log_ratio`), nats.
+        log_ratio: log p - log q of whole responses sampled from p, nats.
 
     Reference:
         Schulman, "Approximating KL Divergence", 2020, http://joschu.net/blog/kl-approx.html. The
@@ -149,25 +125,6 @@ def exact_kl_per_prompt(logp_BR: ArrayLike, logq_BR: ArrayLike) -> Floats:
     logp, logq = np.asarray(logp_BR, np.float64), np.asarray(logq_BR, np.float64)
     check_same_shape(logp, logq, "logp and logq")
     return _distribution_kl(logp, logq)
-
-
-def exact_kl(p_B: ArrayLike, logp_BR: ArrayLike, logq_BR: ArrayLike) -> float:
-    """Exact KL(p || q) in nats per response: sum over b of p_b sum over r of p(r|b) log p/q.
-
-    Args:
-        p_B: probability of each prompt; sums to 1.
-        logp_BR: log-probability of every response under the policy, nats.
-        logq_BR: the same under the reference.
-
-    Raises:
-        ValueError: if p_B is not a distribution, and as `exact_kl_per_prompt`.
-    """
-    weight_B = check_finite(p_B, "prompt probabilities")
-    if np.any(weight_B < 0) or abs(float(weight_B.sum()) - 1.0) > NORMALISATION_TOLERANCE:
-        raise ValueError("prompt probabilities must be non-negative and sum to 1")
-    kl_B = exact_kl_per_prompt(logp_BR, logq_BR)
-    check_same_shape(weight_B, kl_B, "prompt probabilities and prompts")
-    return float(weight_B @ kl_B)
 
 
 def clustered_mean(values_BN: ArrayLike) -> Estimate:

@@ -114,6 +114,32 @@ def list_kinds() -> list[str]:
     return sorted(names - {"contract", "tokens"})
 
 
+def split_prompts(prompts: Tokens, spec: WorldSpec) -> tuple[Tokens, Tokens]:
+    """Training and held-out prompts of a world that can list all of its prompts.
+
+    The held-out prompts do not depend on how many training prompts are asked for: they are taken
+    from the end of the order, the training prompts from its beginning.
+
+    Args:
+        prompts: every distinct prompt of the world once, in random order.
+        spec: how many of each are asked for.
+
+    Raises:
+        UserError: if training and held-out prompts together are more than there are.
+    """
+    total = prompts.rows()
+    if spec.train_prompts + spec.heldout_prompts > total:
+        raise UserError(
+            f"world '{spec.kind}' has {total} distinct prompts, but train_prompts = "
+            f"{spec.train_prompts} and heldout_prompts = {spec.heldout_prompts} want "
+            f"{spec.train_prompts + spec.heldout_prompts}; lower one of them"
+        )
+    return (
+        prompts.take(np.arange(spec.train_prompts)),
+        prompts.take(np.arange(total - spec.heldout_prompts, total)),
+    )
+
+
 def sum_terms(terms: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
     """The gold score (N,) in raw units: the sum of its named terms."""
     total_N: npt.NDArray[np.float64] = np.stack(list(terms.values())).sum(axis=0)

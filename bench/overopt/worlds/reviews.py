@@ -13,9 +13,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from overopt.errors import UserError
 from overopt.spec import WorldSpec
-from overopt.worlds.contract import sum_terms
+from overopt.worlds.contract import split_prompts, sum_terms
 from overopt.worlds.reviews_grammar import legal_transitions
 from overopt.worlds.reviews_lexicon import (
     ASPECTS_PER_TOPIC,
@@ -139,29 +138,20 @@ def _list_prompts(lexicon: Lexicon, rng: np.random.Generator) -> Tokens:
 def build(spec: WorldSpec) -> Reviews:
     """The reviews world of the specification's seed.
 
-    The held-out prompts do not depend on how many training prompts are asked for: they are taken
-    from the end of one random order of all requests, the training prompts from its beginning.
-
     Raises:
         UserError: if training and held-out prompts together are more than there are.
     """
-    if spec.train_prompts + spec.heldout_prompts > PROMPTS_MAX:
-        raise UserError(
-            f"world 'reviews' has {PROMPTS_MAX} distinct prompts, but train_prompts = "
-            f"{spec.train_prompts} and heldout_prompts = {spec.heldout_prompts} want "
-            f"{spec.train_prompts + spec.heldout_prompts}; lower one of them"
-        )
     words_rng, rule_rng, writer_rng, prompts_rng = (
         np.random.default_rng(sequence)
         for sequence in np.random.SeedSequence([_STREAM, spec.seed]).spawn(4)
     )
     lexicon = draw_lexicon(words_rng)
     rule = draw_rule(lexicon, rule_rng)
-    prompts = _list_prompts(lexicon, prompts_rng)
+    train_prompts, heldout_prompts = split_prompts(_list_prompts(lexicon, prompts_rng), spec)
     return Reviews(
         vocabulary=lexicon.words,
-        train_prompts=prompts.take(np.arange(spec.train_prompts)),
-        heldout_prompts=prompts.take(np.arange(PROMPTS_MAX - spec.heldout_prompts, PROMPTS_MAX)),
+        train_prompts=train_prompts,
+        heldout_prompts=heldout_prompts,
         response_tokens_max=RESPONSE_TOKENS_MAX,
         responses=None,
         lexicon=lexicon,

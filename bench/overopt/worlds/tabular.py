@@ -19,9 +19,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from overopt.errors import UserError
 from overopt.spec import WorldSpec
-from overopt.worlds.contract import sum_terms
+from overopt.worlds.contract import split_prompts, sum_terms
 from overopt.worlds.tabular_rule import (
     FIRST_WORD,
     PROMPT_WORDS,
@@ -128,18 +127,9 @@ def enumerate_responses(symbols: list[int], tokens_max: int) -> Tokens:
 def build(spec: WorldSpec) -> Tabular:
     """The tabular world of the specification's seed.
 
-    The held-out prompts do not depend on how many training prompts are asked for: they are taken
-    from the end of one random order of all prompts, the training prompts from its beginning.
-
     Raises:
         UserError: if training and held-out prompts together are more than there are.
     """
-    if spec.train_prompts + spec.heldout_prompts > PROMPTS_MAX:
-        raise UserError(
-            f"world 'tabular' has {PROMPTS_MAX} distinct prompts, but train_prompts = "
-            f"{spec.train_prompts} and heldout_prompts = {spec.heldout_prompts} want "
-            f"{spec.train_prompts + spec.heldout_prompts}; lower one of them"
-        )
     words_rng, rule_rng, writer_rng, prompts_rng = (
         np.random.default_rng(sequence)
         for sequence in np.random.SeedSequence([_STREAM, spec.seed]).spawn(4)
@@ -152,11 +142,12 @@ def build(spec: WorldSpec) -> Tabular:
     prompts = Tokens.from_padded(
         np.pad(asked_B3, ((0, 0), (1, 1)), constant_values=((0, 0), (BOS, SEP)))
     )
+    train_prompts, heldout_prompts = split_prompts(prompts, spec)
     rule = draw_rule(rule_rng)
     return Tabular(
         vocabulary=(*SPECIALS, *drawn),
-        train_prompts=prompts.take(np.arange(spec.train_prompts)),
-        heldout_prompts=prompts.take(np.arange(PROMPTS_MAX - spec.heldout_prompts, PROMPTS_MAX)),
+        train_prompts=train_prompts,
+        heldout_prompts=heldout_prompts,
         response_tokens_max=RESPONSE_TOKENS_MAX,
         responses=enumerate_responses([BOS, SEP, *words], RESPONSE_TOKENS_MAX),
         rule=rule,

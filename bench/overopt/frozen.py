@@ -1,0 +1,18 @@
+"""What all specifications have in common: data that is checked once and never changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Spec(BaseModel):
+    """Common behaviour of every specification: frozen, no unknown keys, finite numbers."""
+
+    # Strict: a quoted number or a boolean is not a number.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """The specification as plain JSON values, in a fixed order."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,110 @@
+"""The table of points: every cell checked, every row fit for its status, and names for readers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from overopt.errors import UserError
+from overopt.report.files import numbers_of, read_table, refuse, text_of
+from overopt.report.schema import CURVE, LABELS, MEASURED, REQUIRED_TEXT
+from overopt.schema import POINT_COLUMNS, STATUSES, TEXT
+
+
+def read_points(path: Path) -> pd.DataFrame:
+    """Read ``points.csv``: text columns as str, all others as float64 with NaN for missing.
+
+    Raises:
+        UserError: for a missing or unknown column, a bad number, or a row that breaks its status.
+    """
+    return check_points(read_table(path), str(path))
+
+
+def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Check a table of points and convert its columns.
+
+    Args:
+        raw: the columns of ``points.csv``; cells are text (empty = missing) or numbers.
+        where: name of the source, for error messages.
+
+    Raises:
+        UserError: for a missing or unknown column, a bad number, or a row that breaks its status.
+    """
+    missing = [name for name in POINT_COLUMNS if name not in raw.columns]
+    known = {*POINT_COLUMNS, *LABELS}
+    unknown = [str(name) for name in raw.columns if name not in known]
+    if missing or unknown:
+        parts = [f"lacks {', '.join(missing)}"] if missing else []
+        parts += [f"has the unknown {', '.join(unknown)}"] if unknown else []
+        raise UserError(
+            f"{where} {' and '.join(parts)}; its columns must be exactly those of points.csv "
+            "as this version writes them, so run it again or report with the version that wrote it."
+        )
+    if raw.empty:
+        raise UserError(f"{where} holds no points; the run has stored nothing to report yet.")
+    columns: dict[str, Any] = {}
+    for name in POINT_COLUMNS:
+        texts = [text_of(value) for value in raw[name].tolist()]
+        columns[name] = texts if name in TEXT else numbers_of(texts, name, where)
+    points = pd.DataFrame(columns, columns=list(POINT_COLUMNS))
+    _check_rows(points, where)
+    return points
+
+
+def _check_rows(points: pd.DataFrame, where: str) -> None:
+    """Refuse rows whose identity or measurements do not fit their status."""
+    for name in REQUIRED_TEXT:
+        for row in np.flatnonzero((points[name] == "").to_numpy()):
+            refuse(where, int(row), f"has no {name}", "every row names its cell")
+    for row in np.flatnonzero(points["seed"].isna().to_numpy()):
+        refuse(where, int(row), "has no seed", "every row names its cell")
+    for index, status in enumerate(points["status"].tolist()):
+        if status not in STATUSES:
+            refuse(where, index, f"has status {status!r}", f"allowed are {', '.join(STATUSES)}")
+    ok = (points["status"] == "ok").to_numpy()
+    for name in CURVE:
+        for row in np.flatnonzero(ok & points[name].isna().to_numpy()):
+            refuse(where, int(row), f"is ok but has no {name}", "a measured point needs it")
+    for row in np.flatnonzero(ok & (points["kl_estimator"] == "").to_numpy()):
+        refuse(where, int(row), "is ok but names no kl_estimator", "a KL axis names its estimator")
+    for name in MEASURED:
+        for row in np.flatnonzero(~ok & points[name].notna().to_numpy()):
+            status = points["status"].iloc[int(row)]
+            refuse(where, int(row), f"is {status} but has {name}", "only ok rows are measured")
+    unreached = (points["status"] == "unreached").to_numpy()
+    for row in np.flatnonzero(unreached & points["kl_target_nats"].isna().to_numpy()):
+        refuse(where, int(row), "is unreached but names no kl_target_nats", "it states the budget")
+
+
+def add_labels(points: pd.DataFrame) -> pd.DataFrame:
+    """Add ``method_label`` and ``proxy_label``: names with what else differs within the task."""
+    labelled = points.copy()
+    labelled["method_label"] = _label(points, "method", {"engine": "", "along": "along "})
+    labelled["proxy_label"] = _label(
+        points, "proxy", {"proxy_width": "width ", "comparisons": "pairs "}
+    )
+    return labelled
+
+
+def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]:
+    """Names of a column, extended by those columns that take several values in the task."""
+    varying: dict[str, list[str]] = {}
+    for task, rows in points.groupby("task"):
+        varying[str(task)] = [
+            extra for extra in extras if rows.groupby(name)[extra].nunique(dropna=True).max() > 1
+        ]
+    labels = []
+    for row in points.to_dict("records"):
+        parts = [str(row[name])]
+        for extra in varying[str(row["task"])]:
+            value = row[extra]
+            if isinstance(value, float):
+                parts += [] if math.isnan(value) else [f"{extras[extra]}{value:g}"]
+            else:
+                parts += [f"{extras[extra]}{value}"] if value else []
+        labels.append(", ".join(parts))
+    return labels

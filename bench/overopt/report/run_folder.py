@@ -1,0 +1,169 @@
+"""One stored run: what was stored is what is shown, or the user is told why not.
+
+A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
+``contrasts.csv`` and ``front.csv``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from overopt.errors import UserError
+from overopt.report.files import (
+    numbers_of,
+    read_json,
+    read_optional_table,
+    refuse,
+)
+from overopt.report.points import read_points
+from overopt.report.schema import CONTRAST_FLAGS, CONTRAST_NUMBERS, CONTRAST_TEXT
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """One prompt answered by the initial policy and by an optimised one, with both scores.
+
+    Scores are in SDs of the initial policy (gold) and recentred to its mean (proxy).
+    """
+
+    prompt: str
+    initial: str
+    hacked: str
+    gold_initial: float
+    gold_hacked: float
+    proxy_initial: float
+    proxy_hacked: float
+    seed: int
+    proxy: str
+    noise: str
+    kl_nats: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run.
+
+    points: one row per point, columns ``schema.POINT_COLUMNS``.
+    contrasts: rise and fall tests, one row per proxy and noise; empty when none were stored.
+    front: oracle front, columns kl_nats, gold (SDs of the initial policy), ess; may be empty.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    points: pd.DataFrame
+    excerpts: tuple[Excerpt, ...]
+    contrasts: pd.DataFrame
+    front: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """``task/method/run_id``, the last three parts of the folder."""
+        return "/".join(self.folder.parts[-3:])
+
+
+def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
+    """Resolve each path to the run folders at or below it, in sorted order, each once.
+
+    Raises:
+        UserError: when a path does not exist or holds no run.
+    """
+    found: dict[Path, None] = {}
+    for path in run_dirs:
+        if not path.is_dir():
+            raise UserError(
+                f"{path} is not a folder; give a run folder such as "
+                "results/TASK/METHOD/RUN_ID, or a folder above it."
+            )
+        inside = [path] if (path / "run.json").is_file() else []
+        inside = inside or sorted(
+            file.parent
+            for file in path.rglob("run.json")
+            if not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )  # hidden folders are drafts of runs that were being written
+        if not inside:
+            raise UserError(
+                f"{path} holds no run: no run.json was found in it or below it; "
+                "give the folder that `bench run` printed."
+            )
+        found.update((folder.resolve(), None) for folder in inside)
+    if not found:
+        raise UserError("no run folder was given; give at least one, such as results/TASK/METHOD.")
+    return list(found)
+
+
+def read_run(folder: Path) -> Run:
+    """Read one run folder.
+
+    Raises:
+        UserError: when a required file is missing or any file is damaged.
+    """
+    record = read_json(folder / "run.json")
+    if not isinstance(record, dict):
+        raise UserError(f"{folder / 'run.json'} must hold one JSON object with the run's record.")
+    return Run(
+        folder=folder,
+        record=record,
+        points=read_points(folder / "points.csv"),
+        excerpts=_read_excerpts(folder / "excerpts.json"),
+        contrasts=_read_contrasts(folder / "contrasts.csv"),
+        front=_read_front(folder / "front.csv"),
+    )
+
+
+def _read_contrasts(path: Path) -> pd.DataFrame:
+    """Rise and fall tests: names as text, verdicts as bool, numbers as float64."""
+    table = read_optional_table(path, (*CONTRAST_TEXT, *CONTRAST_NUMBERS, *CONTRAST_FLAGS))
+    columns: dict[str, Any] = {name: table[name].tolist() for name in CONTRAST_TEXT}
+    for name in CONTRAST_NUMBERS:
+        columns[name] = numbers_of([str(text) for text in table[name]], name, str(path))
+    for name in CONTRAST_FLAGS:
+        for row, text in enumerate(table[name].tolist()):
+            if text not in ("True", "False"):
+                refuse(str(path), row, f"has {name} = {text!r}", "it must be True or False")
+        columns[name] = [text == "True" for text in table[name]]
+    return pd.DataFrame(columns)
+
+
+def _read_front(path: Path) -> pd.DataFrame:
+    """The oracle front as float64, sorted by KL."""
+    table = read_optional_table(path, required=("kl_nats", "gold", "ess"))
+    numbers = {
+        name: numbers_of([str(text) for text in table[name]], name, str(path))
+        for name in ("kl_nats", "gold", "ess")
+    }
+    for name in ("kl_nats", "gold"):
+        for row in np.flatnonzero(np.isnan(numbers[name])):
+            refuse(str(path), int(row), f"has no {name}", "every point of the front needs it")
+    return pd.DataFrame(numbers).sort_values("kl_nats", ignore_index=True)
+
+
+def _read_excerpts(path: Path) -> tuple[Excerpt, ...]:
+    """Samples of the initial and the optimised policy, side by side."""
+    if not path.is_file():
+        return ()
+    items = read_json(path)
+    if not isinstance(items, list):
+        raise UserError(f"{path} must hold a JSON list of excerpts; restore it or run it again.")
+    return tuple(_excerpt(item, f"{path}, excerpt {i}") for i, item in enumerate(items, start=1))
+
+
+def _excerpt(item: Any, where: str) -> Excerpt:
+    kinds: dict[str, tuple[type, ...]] = {
+        name: (str,) for name in ("prompt", "initial", "hacked", "proxy", "noise")
+    }
+    kinds |= {name: (int, float) for name in Excerpt.__dataclass_fields__ if name not in kinds}
+    if not isinstance(item, dict):
+        raise UserError(f"{where} must be a JSON object; restore the file or run it again.")
+    for name, kind in kinds.items():
+        if name not in item:
+            raise UserError(f"{where} lacks {name}; restore the file or run it again.")
+        if not isinstance(item[name], kind) or isinstance(item[name], bool):
+            wanted = "text" if kind == (str,) else "a number"
+            raise UserError(f"{where} has {name} that is not {wanted}; restore it or run it again.")
+    return Excerpt(**{name: item[name] for name in kinds})

@@ -128,7 +128,7 @@ def test_seeds_stand_as_given(seeds: list[int]) -> None:
         (["rloo", "bon", "dpo"], "trl"),
         (["bon"], "native"),
         (["dpo", "superhf"], "native"),
-        (["warp"], "native"),
+        (["warp"], "trl"),
     ],
 )
 def test_on_hub_tasks_trl_is_the_default_where_it_runs_all(methods: list[str], engine: str) -> None:

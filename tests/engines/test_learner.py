@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from overopt.engines.learner import Learner, set_weights, state_shape, weights_of
+from overopt.engines.hooks import set_weights, weights_of
+from overopt.engines.judging import state_shape
+from overopt.engines.learner import Learner
 from overopt.errors import UserError
 from overopt.methods import dpo
 from overopt.methods.contract import AfterStep, HiddenStates, StateShape, Training, Weights

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engines import tiny
-from overopt.methods import dpo, rloo
+from overopt.methods import dpo, ppo, rloo, sparsepo
 
 from . import runs
 from .test_resuming import Killed, assert_identical, kill_after
@@ -47,6 +47,24 @@ def test_fresh_samples_with_adapters(tmp_path: Path) -> None:
         policy.transformer.h[0].attn.c_attn.weight,
         tiny.policy().transformer.h[0].attn.c_attn.weight,
     )
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_value_head_beside_adapters(checkpointing: bool, tmp_path: Path) -> None:
+    settings = tiny.ROLLOUT.model_copy(update={"learning_rate": 0.02, "max_steps": 8})
+    where = runs.setup(tmp_path, lora_rank=4, gradient_checkpointing=checkpointing)
+    inside = runs.rollouts_in_trl(ppo, ppo.Config(epochs=2), (), settings, where)
+    assert inside.rows[0].kl_nats == pytest.approx(0.0, abs=1e-6)
+    assert inside.rows[-1].kl_nats is not None and inside.rows[-1].kl_nats > 0.01
+
+
+def test_masks_of_the_reference_beside_adapters(tmp_path: Path) -> None:
+    where = runs.setup(tmp_path, lora_rank=4)
+    inside = runs.pairs_in_trl(sparsepo, sparsepo.Config(), (0.02,), tiny.PAIRS, where)
+    native = runs.pairs_natively(sparsepo, sparsepo.Config(), (0.02,), tiny.PAIRS)
+    # the adapters start at zero, so that the first loss is that of the whole policy
+    assert inside.rows[0].loss == pytest.approx(native.rows[0].loss, rel=1e-5)
+    assert inside.snapshots[-1].kl_nats > 0.01
 
 
 def test_a_killed_run_with_adapters_ends_like_one_that_was_not(tmp_path: Path) -> None:

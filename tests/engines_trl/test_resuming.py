@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +20,8 @@ import torch
 from engines import tiny
 from overopt.engines.snapshots import Progress, Trajectory
 from overopt.engines.trl_checkpoints import newest_whole, read_ledger
-from overopt.methods import dpo, rloo
+from overopt.methods import dpo, elastic_reset, ppo, rloo, sparsepo, warp
+from overopt.methods.contract import AfterStep, Weights
 
 from . import runs
 
@@ -104,6 +107,71 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     resumed = run(tmp_path / "killed", lambda fraction, text: seen.append(step_of(text)))
     assert seen[0] in (3, 4)
     assert_identical(whole, resumed)
+
+
+def belongings(name: str) -> Run:
+    """A run of a method that keeps more than a policy."""
+    rollout = tiny.ROLLOUT.model_copy(update={"max_steps": 11})
+    supplied: dict[str, tuple[ModuleType, Any]] = {
+        "minibatches": (ppo, ppo.Config(epochs=2, minibatches=2)),
+        "resets": (elastic_reset, elastic_reset.Config(reset_steps=3, decay=0.7, epochs=2)),
+        "anchor": (warp, warp.Config(mu=0.2)),
+        "masks": (sparsepo, sparsepo.Config()),
+    }
+    method, config = supplied[name]
+
+    def run(folder: Path, progress: Progress) -> Trajectory:
+        where = runs.setup(folder, checkpoint_steps=3)
+        if name == "masks":
+            pairs = tiny.PAIRS.model_copy(update={"max_steps": 11})
+            return runs.pairs_in_trl(method, config, BUDGETS, pairs, where, progress)
+        return runs.rollouts_in_trl(method, config, BUDGETS, rollout, where, progress)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "paused"), [("minibatches", 8), ("resets", 6), ("anchor", 6), ("masks", 6)]
+)
+def test_module_memory_and_anchor_go_through_checkpoints(
+    name: str, paused: int, tmp_path: Path
+) -> None:
+    run = belongings(name)
+    whole = run(tmp_path / "whole", runs.silent)
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", kill_after(8))
+    # one that falls due within a rollout waits until nothing is left to be learnt from it
+    newest = newest_whole(tmp_path / "killed")
+    assert newest == tmp_path / "killed" / f"checkpoint-{paused}"
+    seen: list[int] = []
+    resumed = run(tmp_path / "killed", lambda fraction, text: seen.append(step_of(text)))
+    assert seen[0] >= paused
+    assert_identical(whole, resumed)
+
+
+class Diary:
+    """A memory that nobody but its method knows how to write."""
+
+    steps = 0
+
+
+def test_a_memory_that_cannot_be_written_means_starting_anew(tmp_path: Path) -> None:
+    def after_step(config: Any, memory: Diary, weights: Weights, step: int) -> AfterStep:
+        memory.steps += 1
+        assert memory.steps == step
+        return AfterStep(memory)
+
+    method: Any = ModuleType("overopt.methods.diary")
+    vars(method).update(loss=dpo.loss, begin=lambda config, initial: Diary(), after_step=after_step)
+    settings = tiny.PAIRS.model_copy(update={"max_steps": 5})
+    where = runs.setup(tmp_path, checkpoint_steps=2)
+    with pytest.raises(Killed):
+        runs.pairs_in_trl(method, dpo.Config(), (), settings, where, kill_after(4))
+    assert newest_whole(tmp_path) is None
+    plain = runs.pairs_natively(dpo, dpo.Config(), (), settings)
+    again = runs.pairs_in_trl(method, dpo.Config(), (), settings, where)
+    losses = [row.loss for row in plain.rows]
+    assert [row.loss for row in again.rows] == pytest.approx(losses, rel=1e-4)
 
 
 def test_a_damaged_kept_policy_spoils_the_checkpoints_that_need_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from engines import tiny
 from overopt.engines.snapshots import Trajectory
-from overopt.methods import dpo, ipo, rloo
+from overopt.methods import chi2_rl, dpo, elastic_reset, ipo, mapo, ppo, rloo, sparsepo, warp
 from overopt.worlds.tokens import BOS, EOS, PAD
 
 from . import runs
@@ -69,6 +69,44 @@ def test_fresh_samples(options: dict[str, Any], tmp_path: Path) -> None:
     inside = runs.rollouts_in_trl(rloo, config, budgets, tiny.ROLLOUT, where)
     assert_same(native, inside)
     assert [kept for one in inside.snapshots for kept in one.budgets_nats] == list(budgets)
+
+
+SHORT_PAIRS = tiny.PAIRS.model_copy(update={"max_steps": 12})
+SHORT_ROLLOUT = tiny.ROLLOUT.model_copy(update={"max_steps": 14})
+PASSES: list[dict[str, Any]] = [{}, {"micro_batch": 12}, {"gradient_checkpointing": True}]
+
+
+@pytest.mark.parametrize("method", [sparsepo, mapo])
+@pytest.mark.parametrize("options", PASSES)
+def test_pairs_with_masks_and_forward_kl(
+    method: ModuleType, options: dict[str, Any], tmp_path: Path
+) -> None:
+    native = runs.pairs_natively(method, method.Config(), (0.02, 50.0), SHORT_PAIRS)
+    where = runs.setup(tmp_path, **options)
+    inside = runs.pairs_in_trl(method, method.Config(), (0.02, 50.0), SHORT_PAIRS, where)
+    assert_same(native, inside)
+    assert inside.compute.gradient_steps == 12
+
+
+@pytest.mark.parametrize(
+    ("method", "config"),
+    [
+        (ppo, ppo.Config(beta=0.01)),
+        (ppo, ppo.Config(epochs=2, minibatches=3)),  # 8 prompts: 3, 3 and 2 of them
+        (elastic_reset, elastic_reset.Config(reset_steps=5, decay=0.7, epochs=3)),
+        (chi2_rl, chi2_rl.Config()),
+        (warp, warp.Config(mu=0.2)),
+    ],
+)
+@pytest.mark.parametrize("options", PASSES)
+def test_fresh_samples_with_epochs_values_hooks_and_anchors(
+    method: ModuleType, config: Any, options: dict[str, Any], tmp_path: Path
+) -> None:
+    native = runs.rollouts_natively(method, config, (0.02, 50.0), SHORT_ROLLOUT)
+    where = runs.setup(tmp_path, **options)
+    inside = runs.rollouts_in_trl(method, config, (0.02, 50.0), SHORT_ROLLOUT, where)
+    assert_same(native, inside)
+    assert inside.compute.gradient_steps == 14
 
 
 def test_without_budgets_the_last_policy_is_kept(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def optimised(method: str, engine: Engine, **options: Any) -> Node:
         0,
         engine,
     )
-    return Graph(cell).optimise(None, BUDGETS)
+    return Graph(cell).optimise(None, BUDGETS, 1 if cell.method.family == "merge" else None)
 
 
 def assert_same_files(one: Path, other: Path) -> None:
@@ -99,7 +100,7 @@ def assert_same_files(one: Path, other: Path) -> None:
                 assert float(its[name]) == pytest.approx(float(row[name]), rel=1e-3, abs=1e-5)
 
 
-@pytest.mark.parametrize("method", ["dpo", "rloo"])
+@pytest.mark.parametrize("method", ["dpo", "rloo", "ppo", "elastic-reset", "sparsepo", "warp"])
 def test_both_engines_write_the_same(method: str, workshop: Workshop) -> None:
     assert_same_files(
         workshop.build(optimised(method, "native")), workshop.build(optimised(method, "trl"))
@@ -107,13 +108,44 @@ def test_both_engines_write_the_same(method: str, workshop: Workshop) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["dpo", "rloo"])
+@pytest.mark.parametrize(
+    ("method", "micro_batch"), [("dpo", 4), ("sparsepo", 0), ("rloo", 24), ("ppo", 0), ("ppo", 24)]
+)
 def test_two_processes_write_what_one_writes(
-    method: str, workshop: Workshop, tmp_path: Path
+    method: str, micro_batch: int, workshop: Workshop, tmp_path: Path
 ) -> None:
     one = workshop.build(optimised(method, "trl"))
     # 21 pairs and 16 prompts in two processes, a few at a time
-    several = optimised(method, "trl", processes=2, micro_batch=24 if method == "rloo" else 4)
+    several = optimised(method, "trl", processes=2, micro_batch=micro_batch)
+    assert_same_files(one, workshop.build(several, tmp_path / "kept"))
+
+
+TWO_PROCESSES = """
+compute_environment: LOCAL_MACHINE
+distributed_type: MULTI_GPU
+use_cpu: false
+mixed_precision: "no"
+num_machines: 1
+num_processes: 2
+machine_rank: 0
+main_process_ip: 127.0.0.1
+main_process_port: {port}
+rdzv_backend: static
+same_network: true
+"""
+
+
+@pytest.mark.slow
+def test_accelerate_launches_what_its_configuration_says(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # the processes then meet over gloo
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    written = tmp_path / "accelerate.yaml"
+    written.write_text(TWO_PROCESSES.format(port=port))
+    several = optimised("dpo", "trl", processes=2, accelerate_config=str(written))
+    one = workshop.build(optimised("dpo", "trl"))
     assert_same_files(one, workshop.build(several, tmp_path / "kept"))
 
 
@@ -129,6 +161,17 @@ def test_an_error_in_one_of_several_processes_is_told_as_it_was(workshop: Worksh
     out.mkdir()
     with pytest.raises(FloatingPointError, match=r"^dpo: step \d: loss nan"):
         stage.run(params, inputs, out, silent)
+
+
+@pytest.mark.parametrize("kind", ["MULTI_CPU", "MULTI_GPU"])
+def test_a_configuration_that_would_start_one_process_is_refused(
+    kind: str, workshop: Workshop, tmp_path: Path
+) -> None:
+    written = tmp_path / "accelerate.yaml"
+    text = TWO_PROCESSES.format(port=29500).replace("use_cpu: false", "use_cpu: true")
+    written.write_text(text.replace("MULTI_GPU", kind))
+    with pytest.raises(UserError, match=r"accelerate launch starts several processes on CPUs by"):
+        workshop.build(optimised("dpo", "trl", processes=2, accelerate_config=str(written)))
 
 
 def test_a_missing_configuration_of_accelerate_is_told(workshop: Workshop) -> None:
@@ -154,7 +197,7 @@ def test_the_native_engine_does_not_import_trl() -> None:
 def test_the_work_of_another_family_is_refused(workshop: Workshop) -> None:
     made = optimised("dpo", "trl")
     params: dict[str, Any] = json.loads(json.dumps(dict(made.params)))
-    params["method"]["family"] = "round"
+    params["method"] |= {"family": "round", "member_family": None}
     inputs = {role: workshop.build(given) for role, given in made.inputs}
     stage = importlib.import_module("overopt.stages.optimise")
     with pytest.raises(UserError, match="dpo: the trl engine runs the families pairs and rollout"):

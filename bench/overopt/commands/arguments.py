@@ -247,7 +247,7 @@ def _along(text: str) -> Literal["step", "beta"]:
 def _engine(text: str | None, task: TaskSpec, methods: tuple[MethodSpec, ...]) -> Engine:
     """The engine; left out, one that trains all methods of the run, so that they compare."""
     if text is None:
-        trained = {method.family for method in methods} - {"selection"}
+        trained = {method.trains for method in methods} - {"selection"}
         real = task.world.hub is not None and trained and trained <= set(FAMILIES)
         text = "trl" if real else "native"
     if text == "native":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from overopt.engines.learner import Judged
+from overopt.engines.judging import Judged
 from overopt.methods.contract import PairBatch, SampleBatch
 
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from overopt.engines.learner import Judged, Learner
+from overopt.engines.judging import Judged
+from overopt.engines.learner import Learner
 from overopt.engines.snapshots import RolloutRow
-from overopt.methods.contract import Rollout
+from overopt.methods.contract import Rollout, Training
 from overopt.models.logprobs import (
     Prediction,
     choose_logps,
@@ -157,14 +158,19 @@ def prompt_batches(
         yield from order[: prompts // size * size].reshape(-1, size)
 
 
-def deal(items: int, learner: Learner, generator: torch.Generator) -> Iterator[Tensor]:
+def deal(items: int, training: Training, generator: torch.Generator) -> Iterator[Tensor]:
     """Indices of one minibatch after another, over the method's inner epochs.
 
     A single minibatch holds everything in order and draws no random number.
     """
-    for _ in range(learner.training.epochs):
-        if learner.training.minibatches == 1:
+    for _ in range(training.epochs):
+        if training.minibatches == 1:
             yield torch.arange(items)
         else:
             order = torch.randperm(items, generator=generator)
-            yield from (part for part in order.chunk(learner.training.minibatches) if len(part))
+            yield from (part for part in order.chunk(training.minibatches) if len(part))
+
+
+def steps_dealt(items: int, training: Training) -> int:
+    """How many minibatches ``deal`` yields, of one item or more."""
+    return training.epochs * len(torch.arange(items).chunk(training.minibatches))

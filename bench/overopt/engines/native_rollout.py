@@ -121,7 +121,7 @@ def _learn(
     losses: list[float] = []
     norms: list[float] = []
     tokens = 0
-    for index_B in deal(seen.rollout.reward_BN.shape[0], learner, generator):
+    for index_B in deal(seen.rollout.reward_BN.shape[0], learner.training, generator):
         row_K = (index_B[:, None] * samples + torch.arange(samples)).flatten()
         fresh = not losses and seen.judged.logp_RT.requires_grad
         judged = seen.judged if fresh else seen.judge(learner, row_K)

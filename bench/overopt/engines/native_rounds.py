@@ -118,7 +118,7 @@ def _learn(
     norms: list[float] = []
     tokens = 0
     if items:
-        for index_K in deal(items, learner, generator):
+        for index_K in deal(items, learner.training, generator):
             row_R = _rows(built, index_K)
             loss = _loss(method, config, learner, seen, built, row_R)
             norms.append(learner.descend(loss))

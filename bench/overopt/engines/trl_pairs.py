@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.engines.native_pairs import (
@@ -21,40 +21,28 @@ from overopt.engines.native_pairs import (
     score_reference,
 )
 from overopt.engines.snapshots import Compute, PairsRow, Progress, Trajectory
-from overopt.engines.trl_seams import PairsTrainer, fused_response_logps, pairs_config
+from overopt.engines.trl_course import Course, check_options
+from overopt.engines.trl_seams import PairsTrainer, pairs_config
+from overopt.engines.trl_steps import Pass, Seen, Step
 from overopt.engines.trl_training import (
-    Course,
     Probe,
     Setup,
     adapters,
     configuration,
     isolated,
     ready,
-    reference_of,
     train,
 )
 from overopt.methods.contract import PairBatch, PairsMethod
-from overopt.models.sequences import Batch, join
 from overopt.spec import PairsSpec
 from overopt.worlds.tokens import concatenate
 
 
 class _Turn(NamedTuple):
-    """One pass: the pairs of a process, and how many pairs the whole step has."""
+    """One pass: which of this process's passes it is, and the pairs of the whole step."""
 
+    number: int
     index_B: npt.NDArray[np.int64]
-    step_index_B: npt.NDArray[np.int64]
-    first: bool
-
-
-class _Given(NamedTuple):
-    """The tensors of a pass: chosen rows before rejected ones, and their reference."""
-
-    batch: Batch
-    reference_chosen_logp_BT: Tensor
-    reference_rejected_logp_BT: Tensor
-    weight_B: Tensor
-    scale: float
 
 
 class PairsCourse(Course):
@@ -67,6 +55,7 @@ class PairsCourse(Course):
         method: PairsMethod,
         config: Any,
         settings: PairsSpec,
+        policy: PreTrainedModel,
         pairs: PreferencePairs,
         probe: Probe,
         budgets_nats: Sequence[float],
@@ -74,72 +63,39 @@ class PairsCourse(Course):
         passes: int,
         progress: Progress,
     ) -> None:
-        name = method.__name__.rpartition(".")[2]
-        super().__init__(name, settings, tuple(budgets_nats), progress)
-        self.micro_batches = passes
+        super().__init__(method, config, settings, policy, budgets_nats, passes, progress)
         self.steps = settings.max_steps
-        self._method, self._config = method, config
         self._pairs, self._probe, self._rng = pairs, probe, rng
-        self._sums = torch.zeros(4, dtype=torch.float64)
+        self._passes: list[Pass] = []
+        self._sums = torch.zeros(3, dtype=torch.float64)
         self._row: PairsRow | None = None
-        self.reference: Any = None
         self.reference_logps: ReferenceLogps | None = None
 
     def turns(self, first_step: int) -> Iterator[_Turn]:
         batches = pair_batches(self._pairs, self.settings.batch_size, self._rng)
-        for step_index_B in islice(batches, first_step, self.steps):
-            for number, index_B in enumerate(self.share(step_index_B)):
-                yield _Turn(index_B, step_index_B, number == 0)
+        for index_B in islice(batches, first_step, self.steps):
+            for number in range(self.micro_batches):
+                yield _Turn(number, index_B)
 
-    def prepare(self, turn: _Turn) -> _Given:
-        assert self.reference_logps is not None
-        if turn.first:
+    def prepare(self, turn: _Turn) -> Pass:
+        if turn.number == 0:
             self._sums.zero_()
-            self._tokens = pair_tokens(self._pairs, turn.step_index_B)
-        # a process without a pair takes any, with no weight, so that all processes take part
-        index_B = turn.index_B if len(turn.index_B) else turn.step_index_B[:1]
-        pairs = self._pairs.take(index_B)
-        responses = concatenate([pairs.chosen, pairs.rejected])
-        device = self.trainer.accelerator.device
-        batch = join(concatenate([pairs.prompts, pairs.prompts]), responses, device)
-        width = batch.mask_BT.shape[1]
-        chosen_logp_PT, rejected_logp_PT = self.reference_logps
-        return _Given(
-            batch,
-            pad_rows(chosen_logp_PT, index_B, width).to(device),
-            pad_rows(rejected_logp_PT, index_B, width).to(device),
-            torch.full((len(index_B),), float(len(turn.index_B) > 0), device=device),
-            self.scale(len(turn.step_index_B)),
-        )
+            self._tokens = pair_tokens(self._pairs, turn.index_B)
+            self._passes = self.lay_out(self._step(turn.index_B))
+        return self._passes[turn.number]
 
-    def loss(self, model: nn.Module, given: _Given) -> Tensor:
-        chosen_logp_BT, rejected_logp_BT = fused_response_logps(model, given.batch).chunk(2)
-        chosen_mask_BT, rejected_mask_BT = given.batch.mask_BT.to(chosen_logp_BT).chunk(2)
-        batch = PairBatch(
-            chosen_logp_BT,
-            rejected_logp_BT,
-            given.reference_chosen_logp_BT,
-            given.reference_rejected_logp_BT,
-            chosen_mask_BT,
-            rejected_mask_BT,
-        )
-        loss_B = self._method.loss(self._config, batch) * given.weight_B
-        chosen_B = batch.chosen_log_ratio_B * given.weight_B
-        rejected_B = batch.rejected_log_ratio_B * given.weight_B
-        seen_4B = torch.stack([loss_B, chosen_B, rejected_B, (chosen_B > rejected_B).to(loss_B)])
-        passes = self.micro_batches * self.trainer.accelerator.num_processes
-        scale = given.scale / passes
-        self._sums += scale * seen_4B.detach().sum(1).to("cpu", torch.float64)
-        return loss_B.sum() * given.scale
+    def note(self, given: Pass, seen: Seen) -> None:
+        log_ratio_B2 = (seen.logp_GNT - given.step.logp_GNT)[given.index_K].sum(-1)
+        chosen_B, rejected_B = log_ratio_B2.unbind(1)
+        seen_3B = torch.stack([chosen_B, rejected_B, (chosen_B > rejected_B).to(chosen_B)])
+        self._sums += seen_3B.sum(1).to("cpu", torch.float64) / len(given.step.mask_GNT)
 
-    def check(self, gradient_norm: float) -> None:
-        device = self.trainer.accelerator.device
-        loss, chosen, rejected, accuracy = self.total(self._sums.float().to(device)).tolist()
-        self.check_finite(loss, gradient_norm)
+    def record(self, loss: float, gradient_norm: float) -> None:
+        chosen, rejected, accuracy = self.total(self._sums.float().to(self.device)).tolist()
         step = self.step + 1
         self._row = PairsRow(step, None, loss, gradient_norm, chosen, rejected, accuracy)
 
-    def after_step(self) -> bool:
+    def advance(self) -> bool:
         assert self._row is not None and self._row.step == self.step
         step = self.step
         self.compute = Compute(step, 0, self.compute.tokens_processed + self._tokens)
@@ -150,6 +106,42 @@ class PairsCourse(Course):
         self.rows.append(self._row._replace(kl_nats=kl_nats))
         self.progress(self.walk.fraction(step), f"{self.name}: step {step}")
         return self.walk.finished
+
+    def _step(self, index_B: npt.NDArray[np.int64]) -> Step:
+        """A step's pairs as groups of two rows, the chosen response first."""
+        assert self.reference_logps is not None
+        pairs, rows = self._pairs.take(index_B), len(index_B)
+        in_turn_R = np.arange(2 * rows).reshape(2, rows).T.ravel()
+        responses = concatenate([pairs.chosen, pairs.rejected]).take(in_turn_R)
+        width = responses.ids_NT.shape[1]
+        parts = [pad_rows(logp_PT, index_B, width) for logp_PT in self.reference_logps]
+        reference_B2T = torch.stack(parts, dim=1).to(self.device)
+        mask_B2T = torch.from_numpy(responses.mask_NT.reshape(rows, 2, width)).to(reference_B2T)
+
+        def loss(seen: Seen) -> Tensor:
+            chosen_kl_BT, rejected_kl_BT = _halves(seen.forward_kl_GNT)
+            chosen_output_BTC, rejected_output_BTC = _halves(seen.output_GNTC)
+            batch = PairBatch(
+                seen.logp_GNT[:, 0],
+                seen.logp_GNT[:, 1],
+                reference_B2T[:, 0],
+                reference_B2T[:, 1],
+                mask_B2T[:, 0],
+                mask_B2T[:, 1],
+                chosen_kl_BT,
+                rejected_kl_BT,
+                chosen_output_BTC,
+                rejected_output_BTC,
+            )
+            loss_B: Tensor = self.method.loss(self.config, batch)
+            return loss_B
+
+        return Step(pairs.prompts, responses, reference_B2T, mask_B2T, loss)
+
+
+def _halves(value_B2: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Chosen and rejected rows of something that may not be there."""
+    return (None, None) if value_B2 is None else (value_B2[:, 0], value_B2[:, 1])
 
 
 def optimise_pairs(
@@ -188,11 +180,12 @@ def optimise_pairs(
         UserError: an option that TRL does not have, or whose library is missing.
     """
     options = setup.options
+    check_options(method, options)
     with isolated(int(policy.config.vocab_size)):
         rows = -(-settings.batch_size // options.processes)
         passes = -(-rows // (options.micro_batch or rows))
         course = PairsCourse(
-            method, config, settings, pairs, probe, budgets_nats, rng, passes, progress
+            method, config, settings, policy, pairs, probe, budgets_nats, rng, passes, progress
         )
         shared = configuration("pairs", settings, setup, passes, course.steps)
         shared["per_device_train_batch_size"] = -(-rows // passes)
@@ -203,7 +196,7 @@ def optimise_pairs(
             processing_class=setup.tokenizer,
             peft_config=adapters(options),
         )
-        course.reference = reference_of(course, reference)
+        course.begin(reference)
         course.reference_logps = _score_shares(course, pairs)
         train(course, setup)
         return course.finish()

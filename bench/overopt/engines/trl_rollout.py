@@ -10,35 +10,40 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.engines.experience import RewardFunction, prompt_batches
-from overopt.engines.snapshots import Compute, Progress, RolloutRow, Trajectory
-from overopt.engines.trl_seams import (
-    RolloutTrainer,
-    from_lists,
-    fused_response_logps,
-    rollout_config,
+from overopt.engines.experience import (
+    RewardFunction,
+    deal,
+    group,
+    prompt_batches,
+    steps_dealt,
 )
+from overopt.engines.snapshots import Compute, Progress, RolloutRow, Trajectory
+from overopt.engines.trl_course import Course, check_options
+from overopt.engines.trl_seams import RolloutTrainer, from_lists, rollout_config
+from overopt.engines.trl_steps import Pass, Seen, Step
 from overopt.engines.trl_training import (
-    Course,
     Setup,
     adapters,
     configuration,
     isolated,
     own_randomness,
     ready,
-    reference_of,
     train,
 )
 from overopt.engines.trl_version import check_extra
 from overopt.errors import UserError
-from overopt.methods.contract import Rollout, RolloutMethod, RolloutStep
-from overopt.models.logprobs import KLStatistics, kl_statistics
+from overopt.methods.contract import Rollout, RolloutMethod, RolloutStep, given
+from overopt.models.logprobs import (
+    KLStatistics,
+    kl_statistics,
+    score_logps,
+    suppressed_ids,
+)
 from overopt.models.sampling import Samples, sample
-from overopt.models.sequences import Batch, join
+from overopt.models.sequences import join
 from overopt.spec import RolloutSpec, TrlSpec
 from overopt.worlds.tokens import Tokens
 
@@ -48,22 +53,28 @@ class _Over(Exception):
 
 
 class _Turn(NamedTuple):
-    """One pass: which of this process's passes it is, and the prompts of the whole step."""
+    """One pass of one gradient step on a rollout of these prompts."""
 
+    inner_step: int
     number: int
     index_B: npt.NDArray[np.int64]
 
 
-class _Given(NamedTuple):
-    """One pass: its groups' rows, and their part of the rollout with the advantages."""
+class _Experience(NamedTuple):
+    """A rollout of all processes: B prompts, their responses, what is said of them.
 
-    batch: Batch
+    tokens_BN: prompt and response tokens of each row.
+    """
+
+    prompts: Tokens
+    responses: Tokens
     rollout: Rollout
     advantage: Tensor
+    tokens_BN: npt.NDArray[np.int64]
 
 
 class RolloutCourse(Course):
-    """Samples, rewards and KL of every step, spread over processes and passes."""
+    """Samples, rewards and KL of every rollout, spread over processes and passes."""
 
     settings: RolloutSpec
 
@@ -72,6 +83,7 @@ class RolloutCourse(Course):
         method: RolloutMethod,
         config: Any,
         settings: RolloutSpec,
+        policy: PreTrainedModel,
         prompts: Tokens,
         max_new_tokens: int,
         generation: str,
@@ -80,94 +92,112 @@ class RolloutCourse(Course):
         passes: int,
         progress: Progress,
     ) -> None:
-        name = method.__name__.rpartition(".")[2]
-        super().__init__(name, settings, tuple(budgets_nats), progress)
-        self.micro_batches = passes
+        super().__init__(method, config, settings, policy, budgets_nats, passes, progress)
         self.steps = settings.max_steps + 1  # the last one only looks at the final policy
-        self.reference: Any = None
-        self._method, self._config = method, config
         self._prompts, self._max_new_tokens = prompts, max_new_tokens
         self._generation, self._generator = generation, generator
-        self._passes: list[_Given] = []
-        self._sum = 0.0
+        groups = min(settings.prompts_per_step, prompts.rows())
+        self._steps_per_rollout = steps_dealt(groups, self.training)
+        self._passes: list[Pass] = []
+        self._minibatches: Iterator[Tensor] = iter(())
+        self._losses: list[float] = []
+        self._norms: list[float] = []
+        self._tokens = self._samples = 0
 
     def turns(self, first_step: int) -> Iterator[_Turn]:
-        batches = prompt_batches(self._prompts.rows(), self.settings, self._generator)
-        for index_B in islice(batches, self.steps):
-            if first_step:
+        step = 0
+        for index_B in prompt_batches(self._prompts.rows(), self.settings, self._generator):
+            left = self.settings.max_steps - step
+            steps = min(self._steps_per_rollout, left) or 1
+            if step < first_step:
                 self._skip(len(index_B))
-                first_step -= 1
-                continue
-            for number in range(self.micro_batches):
-                yield _Turn(number, index_B)
+                for _ in islice(deal(len(index_B), self.training, self._generator), steps):
+                    pass
+            else:
+                for inner_step in range(steps):
+                    for number in range(self.micro_batches):
+                        yield _Turn(inner_step, number, index_B)
+            if not left:
+                return
+            step += steps
 
-    def prepare(self, turn: _Turn) -> _Given:
+    def prepare(self, turn: _Turn) -> Pass:
         if turn.number == 0:
-            # the other samplers draw from the global generators, whose state TRL saves
-            own = self._generation == "overopt"
-            with own_randomness() if own else nullcontext():
-                self._collect(turn.index_B)
+            if turn.inner_step == 0:
+                # the other samplers draw from the global generators, whose state TRL saves
+                own = self._generation == "overopt"
+                with own_randomness() if own else nullcontext():
+                    self._experience = self._collect(turn.index_B)
+                self._minibatches = deal(len(turn.index_B), self.training, self._generator)
+                self._losses, self._norms = [], []
+                self._samples = self._experience.tokens_BN.size
+            self._passes = self.lay_out(self._step(next(self._minibatches)))
         return self._passes[turn.number]
 
-    def loss(self, model: nn.Module, given: _Given) -> Tensor:
-        shape = given.rollout.mask_BNT.shape
-        logp_NT = fused_response_logps(model, given.batch)
-        logp_NT = pad(logp_NT, (0, shape[2] - logp_NT.shape[1]))
-        step = RolloutStep(given.rollout, logp_NT.view(shape), given.advantage)
-        loss_BN = self._method.loss(self._config, step)
-        rows = self._prompts_per_step * self.settings.samples_per_prompt
-        self._sum += float(loss_BN.detach().sum()) / rows
-        return loss_BN.sum() * self.scale(rows)
+    def record(self, loss: float, gradient_norm: float) -> None:
+        self._losses.append(loss)
+        self._norms.append(gradient_norm)
+        self.rows[-1] = self.rows[-1]._replace(
+            loss=sum(self._losses) / len(self._losses),
+            gradient_norm=sum(self._norms) / len(self._norms),
+        )
 
-    def check(self, gradient_norm: float) -> None:
-        device = self.trainer.accelerator.device
-        loss = float(self.total(torch.tensor(self._sum, device=device)))
-        self.check_finite(loss, gradient_norm)
-        assert self.rows[-1].step == self.step
-        self.rows[-1] = self.rows[-1]._replace(loss=loss, gradient_norm=gradient_norm)
-
-    def after_step(self) -> bool:
-        drawn = self._prompts_per_step * self.settings.samples_per_prompt
+    def advance(self) -> bool:
         self.compute = Compute(
             self.step,
-            self.compute.samples_drawn + drawn,
+            self.compute.samples_drawn + self._samples,
             self.compute.tokens_processed + self._tokens,
         )
+        self._samples = 0  # further steps on the same rollout draw none
         return False
 
-    @property
-    def _prompts_per_step(self) -> int:
-        return min(self.settings.prompts_per_step, self._prompts.rows())
+    def may_pause(self) -> bool:
+        whole = self.step % self._steps_per_rollout == 0 or self.step >= self.settings.max_steps
+        return whole and super().may_pause()
 
-    def _collect(self, index_B: npt.NDArray[np.int64]) -> None:
-        """Sample this step's groups, reward them, note the KL, and lay out the passes."""
+    def _step(self, index_B: Tensor) -> Step:
+        """A minibatch of the rollout's groups."""
+        seen, chosen_B = self._experience, index_B.numpy()
         samples = self.settings.samples_per_prompt
-        pieces = self.share(index_B)
-        prompts = self._prompts.take(np.concatenate(pieces))
+        row_R = (chosen_B[:, None] * samples + np.arange(samples)).ravel()
+        self._tokens = int(seen.tokens_BN[chosen_B].sum())
+        taken_B = index_B.to(self.device)
+        rollout, advantage = seen.rollout.take(taken_B), seen.advantage[taken_B]
+
+        def loss(now: Seen) -> Tensor:
+            step = RolloutStep(
+                rollout, now.logp_GNT, advantage, now.output_GNTC, now.forward_kl_GNT
+            )
+            loss_BN: Tensor = self.method.loss(self.config, step)
+            return loss_BN
+
+        prompts, responses = seen.prompts.take(chosen_B), seen.responses.take(row_R)
+        return Step(prompts, responses, rollout.sampled_logp_BNT, rollout.mask_BNT, loss)
+
+    def _collect(self, index_B: npt.NDArray[np.int64]) -> _Experience:
+        """Sample a rollout's groups, reward them, and note the KL.
+
+        Raises:
+            _Over: nothing is to be learnt from them, as the run has come to its end.
+        """
+        samples = self.settings.samples_per_prompt
+        own_B = np.concatenate(self.share(index_B))
+        prompts = self._prompts.take(own_B)
         repeated = prompts.take(np.repeat(np.arange(prompts.rows()), samples))
         drawn = self._draw(prompts, repeated, len(index_B))
         reward_N = self.trainer.rewards(repeated, drawn.responses)
         if not bool(torch.isfinite(reward_N).all()):
             raise FloatingPointError(f"{self.name}: a reward of step {self.step + 1} is not finite")
         seen = kl_statistics(self.policy, self.reference, repeated, drawn.responses)
-        over = self._note(repeated, drawn, seen, reward_N)
+        over = self._note_rollout(repeated, drawn, seen, reward_N)
         if over:
             raise _Over
-        rollout = self._gather(drawn, seen, reward_N)
+        responses, rollout = self._gather_rollout(repeated, drawn, seen, reward_N)
         with torch.no_grad():
-            advantage = self._method.advantages(self._config, rollout)
-        first = self.trainer.accelerator.process_index * prompts.rows()
-        self._passes, start, self._sum = [], 0, 0.0
-        for piece in pieces:
-            own = torch.arange(first + start, first + start + len(piece))
-            part = slice(samples * start, samples * (start + len(piece)))
-            rows = np.arange(part.start, part.stop)
-            batch = join(
-                repeated.take(rows), drawn.responses.take(rows), self.trainer.accelerator.device
-            )
-            kept = rollout.take(own)
-            self._passes.append(_Given(batch, kept, advantage[own]))
-            start += len(piece)
+            advantage = self.method.advantages(self.config, rollout)
+        asked = self._prompts.take(index_B)
+        tokens_BN = asked.length_N[:, None] + responses.length_N.reshape(-1, samples)
+        return _Experience(asked, responses, rollout, advantage, tokens_BN.astype(np.int64))
 
     def _draw(self, prompts: Tokens, repeated: Tokens, prompts_of_step: int) -> Samples:
         """Responses of this process's prompts, with the log-probability of each token if known."""
@@ -192,19 +222,17 @@ class RolloutCourse(Course):
             shape = (prompts * self.settings.samples_per_prompt, self._max_new_tokens)
             torch.rand(shape, generator=self._generator, dtype=torch.float64)
 
-    def _note(self, prompts: Tokens, drawn: Samples, seen: KLStatistics, reward_N: Tensor) -> bool:
-        """Add the step's row and let the walk look at the policy; whether the run is over."""
-        tokens = int(prompts.length_N.sum() + drawn.responses.length_N.sum())
+    def _note_rollout(
+        self, prompts: Tokens, drawn: Samples, seen: KLStatistics, reward_N: Tensor
+    ) -> bool:
+        """Add the rollout's row and let the walk look at the policy; whether the run is over."""
         sums = [
             float(seen.rb_N.sum()),
             float(seen.entropy_N.sum()),
             float(drawn.responses.length_N.sum()),
-            float(tokens),
         ]
-        device = self.trainer.accelerator.device
-        kl, entropy, length, all_tokens = self.total(torch.tensor(sums, device=device)).tolist()
+        kl, entropy, length = self.total(torch.tensor(sums, device=self.device)).tolist()
         rows = len(reward_N)
-        self._tokens = round(all_tokens)
         self.observe(kl / rows)
         row = RolloutRow(
             step=self.step,
@@ -220,23 +248,54 @@ class RolloutCourse(Course):
         self.progress(self.walk.fraction(self.step), text)
         return self.walk.finished or self.step == self.settings.max_steps
 
-    def _gather(self, drawn: Samples, seen: KLStatistics, reward_N: Tensor) -> Rollout:
-        """The rollout of all processes, so that advantages may compare all groups of a step."""
-        accelerator = self.trainer.accelerator
+    def _gather_rollout(
+        self, prompts: Tokens, drawn: Samples, seen: KLStatistics, reward_N: Tensor
+    ) -> tuple[Tokens, Rollout]:
+        """Responses and rollout of all processes, so that advantages may compare all groups."""
+        responses = drawn.responses
         known = drawn.logp_NT if self._generation == "overopt" else seen.policy_logp_NT
-        mine = (known, seen.reference_logp_NT, drawn.responses.mask_NT.astype(np.float32))
-        parts = [torch.from_numpy(part_NT).to(accelerator.device) for part_NT in mine]
-        sampled_NT, reference_NT, mask_NT = (
-            accelerator.gather(accelerator.pad_across_processes(part_NT, dim=1))
-            for part_NT in parts
+        ids_NT = self._gather_rows(responses.ids_NT).cpu().numpy()
+        mask_NT = self._gather_rows(responses.mask_NT.astype(np.float32))
+        length_N = mask_NT.sum(-1).cpu().numpy().astype(np.int32)
+        output, anchor = self._look_at_samples(prompts, responses)
+        samples = self.settings.samples_per_prompt
+        rollout = Rollout(
+            reward_BN=reward_N.view(-1, samples),
+            sampled_logp_BNT=group(self._gather_rows(known), samples),
+            reference_logp_BNT=group(self._gather_rows(seen.reference_logp_NT), samples),
+            mask_BNT=group(mask_NT, samples),
+            anchor_logp_BNT=None if anchor is None else group(self._gather_rows(anchor), samples),
+            output_BNTC=None if output is None else group(self._gather_rows(output), samples),
         )
-        grouped = (-1, self.settings.samples_per_prompt)
-        return Rollout(
-            reward_BN=reward_N.view(grouped),
-            sampled_logp_BNT=sampled_NT.view(*grouped, sampled_NT.shape[1]),
-            reference_logp_BNT=reference_NT.view(*grouped, reference_NT.shape[1]),
-            mask_BNT=mask_NT.view(*grouped, mask_NT.shape[1]),
-        )
+        return Tokens(ids_NT, length_N), rollout
+
+    def _look_at_samples(
+        self, prompts: Tokens, responses: Tokens
+    ) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
+        """The module's outputs and the anchor's log-probabilities of this process's samples."""
+        output_NTC = anchor_logp_NT = None
+        if self.judge.module is not None:
+            parts = []
+            for index_K in np.array_split(np.arange(prompts.rows()), self.micro_batches):
+                if len(index_K):
+                    batch = join(prompts.take(index_K), responses.take(index_K), self.device)
+                    with torch.no_grad():
+                        [output_KTC] = given(
+                            self.look(self.policy, batch, batch.mask_BT[None]).output_GNTC,
+                            "the module's output",
+                        )
+                    parts.append(output_KTC.cpu().numpy())
+            output_NTC = np.concatenate(parts)
+        if self.anchor is not None:
+            anchor_logp_NT = score_logps(self.anchor, prompts, responses)
+        return output_NTC, anchor_logp_NT
+
+    def _gather_rows(self, own_NT: npt.NDArray[Any]) -> Tensor:
+        """The rows of all processes, padded to one width, in the order of the processes."""
+        accelerator = self.trainer.accelerator
+        value_NT = torch.from_numpy(own_NT).to(self.device)
+        rows: Tensor = accelerator.gather(accelerator.pad_across_processes(value_NT, dim=1))
+        return rows
 
 
 def optimise_rollouts(
@@ -279,12 +338,14 @@ def optimise_rollouts(
             not exist or whose library is missing.
     """
     options = setup.options
+    check_options(method, options)
     with isolated(int(policy.config.vocab_size)):
         own, passes = _passes(settings, options, prompts.rows())
         course = RolloutCourse(
             method,
             config,
             settings,
+            policy,
             prompts,
             max_new_tokens,
             options.generation,
@@ -309,11 +370,11 @@ def optimise_rollouts(
             course,
             model=ready(policy),
             reward_funcs=[proxy],
-            args=rollout_config(**shared),
+            args=rollout_config(suppressed_ids(policy), **shared),
             processing_class=setup.tokenizer,
             peft_config=adapters(options),
         )
-        course.reference = reference_of(course, reference)
+        course.begin(reference)
         with suppress(_Over):
             train(course, setup)
         return course.finish()

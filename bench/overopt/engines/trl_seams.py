@@ -31,6 +31,7 @@ from transformers.trainer_callback import PrinterCallback
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
 from overopt.errors import UserError
+from overopt.models.logprobs import suppressed_ids
 from overopt.models.sequences import Batch, align
 from overopt.worlds.tokens import PAD, Tokens
 
@@ -49,6 +50,16 @@ class Work(Protocol):
     @property
     def steps(self) -> int:
         """Optimiser steps after which the run ends at the latest."""
+        ...
+
+    @property
+    def own_parameters(self) -> list[nn.Parameter]:
+        """Parameters that are trained beside the model's."""
+        ...
+
+    @property
+    def module_rate(self) -> float:
+        """Their learning rate, relative to the model's."""
         ...
 
     def rate_at(self, step: int) -> float:
@@ -89,7 +100,13 @@ class _Turns(IterableDataset[Any]):
 _SEAMS: dict[Any, tuple[str, ...]] = {
     DPOTrainer: ("_prepare_dataset", "_precompute_ref_logps", "_send_telemetry"),
     RLOOTrainer: ("_prepare_inputs", "_generate_single_turn", "_calculate_rewards"),
-    Trainer: ("_get_grad_norm", "create_scheduler", "get_train_dataloader", "floating_point_ops"),
+    Trainer: (
+        "_get_grad_norm",
+        "create_optimizer",
+        "create_scheduler",
+        "get_train_dataloader",
+        "floating_point_ops",
+    ),
     trl_utils: ("_CHUNKED_LOGPROB_CHUNK_SIZE", "add_fused_lm_head"),
 }
 
@@ -120,6 +137,17 @@ class _Working:
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(_Turns(self, self.work), batch_size=None, collate_fn=_itself)
+
+    def create_optimizer(self, *given: Any) -> Any:
+        trainer: Any = self
+        parent: Any = super()
+        is_new = trainer.optimizer is None
+        optimizer = parent.create_optimizer(*given)
+        own = self.work.own_parameters
+        if is_new and own:
+            rate = self.work.module_rate * trainer.args.learning_rate
+            optimizer.add_param_group({"params": own, "lr": rate, "weight_decay": 0.0})
+        return optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         trainer: Any = self
@@ -152,7 +180,7 @@ class _Working:
         """Nothing leaves the machine."""
 
 
-class PairsTrainer(_Working, DPOTrainer):  # type: ignore[misc]
+class PairsTrainer(_Working, DPOTrainer):
     """TRL's trainer of preference pairs, with the pairs as token ids and the loss as given."""
 
     def __init__(self, work: Work, **given: Any) -> None:
@@ -167,7 +195,7 @@ class PairsTrainer(_Working, DPOTrainer):  # type: ignore[misc]
         return dataset
 
 
-class RolloutTrainer(_Working, RLOOTrainer):  # type: ignore[misc]
+class RolloutTrainer(_Working, RLOOTrainer):
     """TRL's trainer on fresh samples, with sampling, advantages and loss as given."""
 
     def __init__(self, work: Work, **given: Any) -> None:
@@ -197,13 +225,14 @@ def pairs_config(**given: Any) -> Any:
     return DPOConfig(precompute_ref_log_probs=True, max_length=None, **given)
 
 
-def rollout_config(**given: Any) -> Any:
+def rollout_config(suppressed: Sequence[int], **given: Any) -> Any:
     """TRL's configuration for ``RolloutTrainer``; without a penalty of TRL's own.
 
-    vLLM has a copy of the model that does not know of ``exclude_pad``, so it is told separately.
+    vLLM has a copy of the model that does not know of ``exclude_suppressed``, so it is told which
+    tokens are never emitted.
     """
-    if given.get("use_vllm"):
-        given["generation_kwargs"] = {"logit_bias": {PAD: -100.0}}
+    if given.get("use_vllm") and suppressed:
+        given["generation_kwargs"] = {"logit_bias": {token: -100.0 for token in suppressed}}
     return RLOOConfig(beta=0.0, temperature=1.0, top_k=0, top_p=1.0, **given)
 
 
@@ -231,21 +260,24 @@ def config_fields(family: str) -> frozenset[str]:
     return frozenset(config.__dataclass_fields__)
 
 
-def exclude_pad(model: PreTrainedModel) -> None:
-    """Give PAD the probability 0 in the model's own head, as a policy is defined everywhere here.
+def exclude_suppressed(model: PreTrainedModel) -> None:
+    """Give tokens that the policy never emits the probability 0 in the model's own head.
 
-    The head's bias becomes very negative at PAD, so that whatever TRL computes with the head, be it
+    The head's bias becomes very negative there, so that whatever TRL computes with the head, be it
     log-probabilities or ``generate``, follows ``logprobs.token_logps``. A head without a bias gets
     one that is neither trained nor saved.
     """
+    suppressed = suppressed_ids(model)
+    if not suppressed:
+        return
     head: Any = model.get_output_embeddings()
     if head.bias is not None:
         with torch.no_grad():
-            head.bias[PAD] = _LOWEST_LOGIT
+            head.bias[suppressed] = _LOWEST_LOGIT
         return
     del head._parameters["bias"]
     bias_V = torch.zeros(head.weight.shape[0], dtype=head.weight.dtype, device=head.weight.device)
-    bias_V[PAD] = _LOWEST_LOGIT
+    bias_V[suppressed] = _LOWEST_LOGIT
     head.register_buffer("bias", bias_V, persistent=False)
 
 

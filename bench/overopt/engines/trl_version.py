@@ -10,7 +10,7 @@ from overopt.errors import UserError
 from overopt.spec import Family
 
 FAMILIES: tuple[Family, ...] = ("pairs", "rollout")
-"""The families that TRL's trainers can run; rounds build data, and merges train other families."""
+"""The families that TRL's trainers can train; they have no rounds."""
 
 SUPPORTED = {"trl": SpecifierSet(">=1.16,<1.17"), "transformers": SpecifierSet(">=5.23,<5.24")}
 """The trl engine leans on private parts of both, which move between minor versions."""

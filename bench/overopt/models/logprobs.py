@@ -109,7 +109,9 @@ class Prediction(NamedTuple):
     states_LBJD: tuple[Tensor, ...] | None
 
 
-def predict(model: PreTrainedModel, batch: Batch, states: bool = False) -> Prediction:
+def predict(
+    model: PreTrainedModel, batch: Batch, states: bool = False, together: bool = False
+) -> Prediction:
     """Log-probabilities of every next token and, if asked for, hidden states.
 
     Rows of very different length go through the model in parts of similar length, so that little
@@ -119,9 +121,10 @@ def predict(model: PreTrainedModel, batch: Batch, states: bool = False) -> Predi
         model: a causal language model.
         batch: B joined rows.
         states: whether hidden states are kept.
+        together: one forward pass, whatever the lengths.
     """
-    parts = split_by_length(batch)
-    if len(parts) == 1:
+    parts = [] if together else split_by_length(batch)
+    if len(parts) <= 1:
         return _predict_together(model, batch, states)
     width = batch.ids_BL.shape[1]
     seen = [

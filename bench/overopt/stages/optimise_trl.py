@@ -12,12 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
+from accelerate.commands.config.config_args import load_config_from_file
 from transformers import AutoTokenizer
 
 from overopt.catalog import load_module
@@ -48,6 +50,7 @@ from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
 from overopt.worlds.contract import build
 
 _PR_SET_PDEATHSIG = 1
+_TOLD_KINDS = {"UserError": UserError, "FloatingPointError": FloatingPointError}
 _TOLD_LINES = 60  # the launcher alone takes 20 to say that a process ended
 
 
@@ -58,10 +61,6 @@ class Job(NamedTuple):
     inputs: dict[str, Path]
     out: Path
     kept: Path
-
-
-_NATIVE_ONLY = ("INPUTS", "make_module", "training", "begin", "after_step")
-"""What a method may declare beyond losses and advantages; TRL's trainers have no place for it."""
 
 
 def run(
@@ -103,24 +102,20 @@ def _move(job: Job, progress: Progress) -> None:
     world = build(WorldSpec.model_validate(params["world"]))
     seed = int(params["seed"])
     initial = inputs["initial"] / "model"
+    method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
+    member = [params["member"]] if "member" in params else []
     setup = Setup(
         TrlSpec.model_validate(params["trl"]),
         AutoTokenizer.from_pretrained(initial, local_files_only=True),
         job.kept,
-        derived_seed(seed, "optimise", "trl"),
+        derived_seed(seed, "optimise", "trl", *member),
     )
-    method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
+    use = ("optimise", method.name, *member)
     module = load_module(method.source)
     config = module.Config(**method.config)
-    own = [name for name in _NATIVE_ONLY if hasattr(module, name)]
-    if own:
-        raise UserError(
-            f"{method.name}: the trl engine does not run methods that declare {', '.join(own)}; "
-            "give --engine native."
-        )
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
     trajectory: Trajectory
-    if method.family == "pairs":
+    if method.trains == "pairs":
         from overopt.engines.trl_pairs import optimise_pairs
 
         prompts = world.train_prompts
@@ -141,11 +136,11 @@ def _move(job: Job, progress: Progress) -> None:
             PreferencePairs(*load_preferences(inputs["labels"], world).preferences),
             probe,
             budgets,
-            numpy_rng(seed, "optimise", method.name),
+            numpy_rng(seed, *use),
             progress,
             setup,
         )
-    elif method.family == "rollout":
+    elif method.trains == "rollout":
         from overopt.engines.trl_rollout import optimise_rollouts
 
         trajectory = optimise_rollouts(
@@ -158,14 +153,14 @@ def _move(job: Job, progress: Progress) -> None:
             SystemReward(inputs, ProxySystemSpec.model_validate(params["system"]), world),
             world.response_tokens_max,
             budgets,
-            torch_rng(seed, "optimise", method.name),
+            torch_rng(seed, *use),
             progress,
             setup,
         )
     else:
         raise UserError(
             f"{method.name}: the trl engine runs the families pairs and rollout, not "
-            f"{method.family}; give --engine native."
+            f"{method.trains}; give --engine native."
         )
     if int(os.environ.get("RANK", "0")) == 0:
         # a fresh model: the trained one carries what TRL has put into it
@@ -194,13 +189,14 @@ def _spread(job: Job, options: TrlSpec, scratch: Path, progress: Progress) -> No
         code = child.wait()
     if code == 0:
         return
-    raised = scratch / "raised.json"
-    if raised.is_file():
-        record = json.loads(raised.read_text(encoding="utf-8"))
-        kind: Callable[[str], Exception] = {
-            "UserError": UserError,
-            "FloatingPointError": FloatingPointError,
-        }.get(record["kind"], RuntimeError)
+    records = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(scratch.glob("raised_*.json"), key=lambda path: path.stat().st_mtime_ns)
+    ]
+    if records:
+        # an error in one process cuts the others off, and these then raise what follows from it
+        record = next((one for one in records if one["kind"] in _TOLD_KINDS), records[0])
+        kind: Callable[[str], Exception] = _TOLD_KINDS.get(record["kind"], RuntimeError)
         raise kind(record["message"])
     last = errors.read_text(encoding="utf-8", errors="replace").splitlines()[-_TOLD_LINES:]
     raise RuntimeError(f"the processes ended with code {code}:\n" + "\n".join(last))
@@ -215,6 +211,13 @@ def _launcher(options: TrlSpec) -> list[str]:
         raise UserError(
             f"trl.accelerate_config: there is no file {options.accelerate_config}; give a "
             "configuration that accelerate config has written."
+        )
+    config = load_config_from_file(options.accelerate_config)
+    if options.processes > 1 and (config.use_cpu or config.distributed_type == "MULTI_CPU"):
+        raise UserError(
+            f"trl.accelerate_config: by {options.accelerate_config}, accelerate launch starts "
+            "several processes on CPUs by MPI only, and one process without it; leave "
+            "trl.accelerate_config out, and torchrun starts them."
         )
     parts = ["accelerate.commands.launch", "--config_file", options.accelerate_config]
     return [sys.executable, "-m", *parts, "--num_processes", str(options.processes)]
@@ -243,27 +246,37 @@ def _be_silent(fraction: float, text: str) -> None:
 
 
 def main(told: Path) -> None:
-    """One of several processes; the first one's error is left beside the job for the starter."""
+    """One of several processes; its error is left beside the job for the starter."""
     document = json.loads(told.read_text(encoding="utf-8"))
     inputs = {role: Path(place) for role, place in document["inputs"].items()}
     job = Job(document["params"], inputs, Path(document["out"]), Path(document["kept"]))
-    first = int(os.environ.get("RANK", "0")) == 0
+    rank = int(os.environ.get("RANK", "0"))
     try:
-        _move(job, _tell if first else _be_silent)
-    except Exception as error:
-        if first:
-            record = {"kind": type(error).__name__, "message": str(error)}
-            (told.parent / "raised.json").write_text(json.dumps(record), encoding="utf-8")
-        raise
-    finally:
+        _move(job, _tell if rank == 0 else _be_silent)
         if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+            # none leaves while another may still wait for its part of a sum or a checkpoint
+            torch.distributed.barrier()
+    except Exception as error:
+        record = {"kind": type(error).__name__, "message": str(error)}
+        draft = told.parent / f"raised_{rank}.part"
+        draft.write_text(json.dumps(record), encoding="utf-8")
+        draft.replace(draft.with_suffix(".json"))
+        traceback.print_exc()
+        _leave(1)
+
+
+def _leave(code: int) -> NoReturn:
+    """End this process at once, without taking the interpreter or the process group down.
+
+    Everything is written. The group's threads may still hold tensors, and freeing these while the
+    interpreter takes itself down aborts the process now and then; after an error, taking the group
+    down may wait for ever for a process that is gone. The system closes what is open.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
-    # Everything is written. Gloo's threads may still hold tensors, and freeing these while the
-    # interpreter takes itself down aborts the process now and then; so it does not take it down.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    _leave(0)

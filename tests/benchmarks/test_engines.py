@@ -22,7 +22,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from .engine_work import SMALL, TINY, Engine, Family, Size, prepare
+from .engine_work import SMALL, TINY, VARIED, Engine, Family, Size, prepare
 
 SIZES = {"tiny": TINY, "small": SMALL}
 
@@ -57,6 +57,14 @@ def test_pairs_tiny(benchmark: BenchmarkFixture, engine: Engine, tmp_path: Path)
 @pytest.mark.benchmark(group="engines: a step on 64 fresh samples, tiny", timer=time.process_time)
 def test_rollout_tiny(benchmark: BenchmarkFixture, engine: Engine, tmp_path: Path) -> None:
     record(benchmark, engine, "rollout", TINY, tmp_path)
+
+
+@pytest.mark.parametrize("engine", get_args(Engine))
+@pytest.mark.benchmark(
+    group="engines: a step on 64 fresh samples of varied length, tiny", timer=time.process_time
+)
+def test_rollout_varied(benchmark: BenchmarkFixture, engine: Engine, tmp_path: Path) -> None:
+    record(benchmark, engine, "rollout", VARIED, tmp_path)
 
 
 @pytest.mark.slow

@@ -36,6 +36,10 @@ class Config:
     steps: int = param(help="how many", at_least=1)
     fast: bool = param(True, help="whether to hurry")
     kind: str = param("plain", help="which kind")
+
+
+def loss(config, batch):
+    return -batch.chosen_log_ratio_B
 '''
 
 
@@ -100,7 +104,7 @@ def test_own_file_is_read_without_being_run(own: Path) -> None:
     assert found.parameters[0].allowed() == "float > 0 and <= 2, in 1/nats"
     assert found.parameters[1].default is None
     assert found.parameters[3].allowed() == "str"
-    assert "overopt_own_mine" not in sys.modules
+    assert "overopt_own.mine" not in sys.modules
     method = catalog.method(str(own), {"steps": 4})
     assert method.config == {"beta": 1.0, "steps": 4, "fast": True, "kind": "plain"}
     assert (method.knob.low, method.knob.high, method.knob.raises_kl) == (0.1, 1.0, False)
@@ -151,6 +155,7 @@ def test_mistakes_of_a_method_file_name_the_line(
 
 
 def test_proxy_without_members_is_refused(own: Path) -> None:
+    own.write_text(OWN.replace("FAMILY", "WORDS"), encoding="utf-8")
     with pytest.raises(UserError, match="no field members; declare how many reward models"):
         catalog.proxy(str(own), {"steps": 1})
 

@@ -85,14 +85,16 @@ def resolve(request: Request) -> RunSpec:
     proxies = tuple(
         catalog.proxy(name, of_method.get(name, {})) for name in request.proxy or ["single"]
     )
+    catalog.check_names("methods", methods)
+    catalog.check_names("proxies", proxies)
     _check_widths(gold, task, request.proxy_width)
     task, gold = pin(task, gold)
     try:
         return RunSpec(
             task=task,
             gold=gold,
-            methods=_distinct("method", methods),
-            proxies=_distinct("proxy", proxies),
+            methods=methods,
+            proxies=proxies,
             noises=_distinct("noise", tuple(_noise(text) for text in request.noise or ["0"])),
             proxy_widths=_positive("--proxy-width", request.proxy_width) or (task.proxy.width,),
             comparisons=_positive("--comparisons", request.comparisons)
@@ -103,7 +105,7 @@ def resolve(request: Request) -> RunSpec:
             kl_grid_nats=grid,
             standard=not (own_grid or overrides or of_method or request.proxy_width)
             and not request.comparisons
-            and not request.task.endswith(".toml"),
+            and request.task in catalog.shipped("tasks"),
         )
     except ValidationError as error:
         raise UserError(catalog.explain(error, "command line", RunSpec)) from error

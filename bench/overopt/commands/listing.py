@@ -14,6 +14,7 @@ from rich.table import Table
 from overopt import catalog
 from overopt.errors import UserError
 from overopt.frozen import Spec
+from overopt.loading import find_module, is_file
 
 KINDS = ("methods", "tasks", "proxies", "gold")
 _COLUMNS = {
@@ -31,16 +32,30 @@ _GOLD_USE = {
 
 
 def show_kind(kind: str) -> int:
-    """Print the names of one kind with a line about each."""
+    """Print the names of one kind with a line about each, and where installed ones come from."""
     if kind not in KINDS:
         raise UserError(catalog.unknown("kind", kind, KINDS))
+    added = catalog.from_packages(kind)
+    broken = [f"{one.name} of {one.package}: {one.problem}" for one in added if one.problem]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in _COLUMNS[kind]:
         table.add_column(column, no_wrap=column == "name")
+    if added:
+        table.add_column("from")
     for name in catalog.names(kind):
-        table.add_row(name, *(escape(cell) for cell in _cells(kind, name)))
+        origin = catalog.origin(kind, name)
+        try:
+            row = [*_cells(kind, name), *([origin] if added else [])]
+        except UserError as error:
+            if origin == "overopt":
+                raise
+            broken.append(f"{name} of {origin}: {str(error).rstrip('.')}")
+            continue
+        table.add_row(name, *(escape(cell) for cell in row))
     console = Console()
     console.print(table)
+    for told in broken:
+        console.print(f"[yellow]broken[/]: {escape(told)}.", highlight=False, soft_wrap=True)
     console.print(f"Use one with {_OPTION[kind]} NAME; more about it: bench show NAME.")
     return 0
 
@@ -73,7 +88,7 @@ def show_name(name: str) -> int:
 def _kind_of(name: str) -> str:
     """What a name is, or what a file of one's own declares."""
     for kind in KINDS:
-        if name in catalog.names(kind):
+        if catalog.canonical(name) in catalog.names(kind):
             return kind
     if name.endswith(".py"):
         return (
@@ -102,6 +117,8 @@ def _show_module(kind: str, name: str, console: Console) -> None:
             f"larger means {direction} KL",
             highlight=False,
         )
+    if not is_file(found.source) and catalog.origin(kind, name) != "overopt":
+        console.print(f"package  {catalog.origin(kind, name)}", markup=False, highlight=False)
     console.print(f"file     {_file(found.source)}", markup=False, highlight=False, soft_wrap=True)
     if found.parameters:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -119,10 +136,8 @@ def _show_module(kind: str, name: str, console: Console) -> None:
     console.print(f"Try: bench run {_try(kind, name)} --kl-grid", markup=False, highlight=False)
 
 
-def _file(source: str) -> Path:
-    if source.endswith(".py"):
-        return Path(source)
-    return catalog.PACKAGE.joinpath(*source.split(".")[1:]).with_suffix(".py")
+def _file(source: str) -> Path | None:
+    return Path(source) if is_file(source) else find_module(source)
 
 
 def _try(kind: str, name: str) -> str:

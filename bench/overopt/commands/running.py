@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from overopt.commands.needs import is_offline, per_stage_s, print_needs
 from overopt.commands.screen import Screen
+from overopt.commands.trial import try_own
 from overopt.run.cells import Graph, cells_of
 from overopt.run.driver import execute_run
 from overopt.run.forecast import Forecast, forecast
@@ -31,6 +33,7 @@ def run(
 ) -> int:
     """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
     console, errors = Console(), Console(stderr=True)
+    try_own(spec)
     prepare(spec)
     store = Store(store_root)
     with Screen(errors, quiet) as screen:
@@ -39,7 +42,9 @@ def run(
         )
     _print_results(outcome.folders, console)
     for title, failure in outcome.failures:
-        errors.print(f"[red]failed[/] {title}: {failure.title}: {failure.message}")
+        stage = "" if failure.title == title else f" {failure.title}:"
+        told = escape(f"{title}:{stage} {failure.message}")
+        errors.print(f"[red]failed[/] {told}", soft_wrap=True, highlight=False)
     for folder in outcome.folders:
         console.print(f"results: {folder}", soft_wrap=True)
     words = " ".join(str(folder) for folder in outcome.folders)

@@ -1,7 +1,8 @@
 """The version of a stage's code: a hash that moves when its results could move, and only then.
 
 Comments, docstrings and layout do not count. Everything that the code imports from this package
-counts, found by reading ``import`` statements (also those inside functions), never by importing.
+counts, and what a module of another package imports from there, found by reading ``import``
+statements (also those inside functions), never by importing.
 Code that is loaded by name at run time, such as a method's file, is named by the caller.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from overopt.errors import UserError
+from overopt.loading import find_module
 
 PACKAGE = "overopt"
 LIBRARIES = ("torch", "transformers", "numpy", "pyarrow")
@@ -57,8 +58,8 @@ def code_version(*parts: str) -> str:
 
     Returns:
         sha256 over the syntax trees, without docstrings, of the parts and of all that they import
-        from this package, over ``LIBRARIES``, and over the names of the modules. The name of a
-        file given by path does not count, so that a copied method file keeps its results.
+        from this package or their own, over ``LIBRARIES``, and over the names of the modules. The
+        name of a file given by path does not count, so that a copied method file keeps its results.
 
     Raises:
         UserError: a part does not exist or is not Python.
@@ -112,11 +113,7 @@ def _locate(module: str) -> Path:
     if module == PACKAGE or module.startswith(f"{PACKAGE}."):
         path = _package_file(module)
     else:
-        try:
-            spec = importlib.util.find_spec(module)
-        except ModuleNotFoundError:
-            spec = None
-        path = Path(spec.origin) if spec and spec.origin and spec.has_location else None
+        path = find_module(module)
     if path is None:
         raise UserError(
             f"There is no Python module {module!r} to take a code version of; "
@@ -141,13 +138,13 @@ def _read(path: Path, module: str) -> _Source:
             _strip_docstrings(node)
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                imports.update(_with_parents(alias.name))
+                imports.update(_with_parents(alias.name, module))
         elif isinstance(node, ast.ImportFrom):
             origin = _absolute(node, module, is_package)
-            imports.update(_with_parents(origin))
+            imports.update(_with_parents(origin, module))
             for alias in node.names:
-                imports.update(_with_parents(f"{origin}.{alias.name}"))
-    imports.update(_with_parents(module))
+                imports.update(_with_parents(f"{origin}.{alias.name}", module))
+    imports.update(_with_parents(module, module))
     imports.discard(module)
     dumped = ast.dump(tree, annotate_fields=False)
     return _Source(hashlib.sha256(dumped.encode()).hexdigest(), tuple(sorted(imports)))
@@ -177,12 +174,20 @@ def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     return ".".join([*parents[: max(kept, 0)], *([node.module] if node.module else [])])
 
 
-def _with_parents(name: str) -> Iterator[str]:
-    """The module ``name`` and the packages around it, as far as they are files of this package."""
+def _with_parents(name: str, importer: str) -> Iterator[str]:
+    """The module ``name`` and the packages around it, as far as their code counts.
+
+    It counts in this package, and in the importer's own: what an installed method's file shares
+    with its neighbours moves its results too.
+    """
     steps = name.split(".")
-    if steps[0] != PACKAGE:
+    if steps[0] == PACKAGE:
+        find = _package_file
+    elif importer and steps[0] == importer.partition(".")[0]:
+        find = find_module
+    else:
         return
     for length in range(1, len(steps) + 1):
         module = ".".join(steps[:length])
-        if _package_file(module) is not None:
+        if find(module) is not None:
             yield module

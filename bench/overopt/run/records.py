@@ -23,6 +23,7 @@ from typing import Any
 
 from overopt import __version__
 from overopt.errors import UserError
+from overopt.registered import registered
 from overopt.run.artifact import sync_folder, sync_tree
 from overopt.run.cells import without_place
 from overopt.run.contrasts import contrast_rows
@@ -79,7 +80,7 @@ def write_runs(
             arguments=list(arguments),
             workers=workers,
             wall_s=round(wall_s, 3),
-            **_circumstances(),
+            **_circumstances(method, *run.proxies),
         )
         files["run.json"] = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
         _write_folder(folder, files)
@@ -264,12 +265,18 @@ def _ancestors(one: Found, stages: Sequence[str]) -> list[Node]:
     return [made for made in ancestry([one.points]) if made.stage in stages]
 
 
-def _circumstances() -> dict[str, Any]:
-    """Where, when and with what it ran."""
+def _circumstances(*specs: MethodSpec | ProxySystemSpec) -> dict[str, Any]:
+    """Where, when and with what it ran; packages include those that add a method or proxy."""
+    added = {
+        one.package.rpartition(" ")[::2]
+        for kind in ("methods", "proxies")
+        for one in registered(kind)
+        if one.module in {spec.source for spec in specs}
+    }
     return {
         "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "overopt": __version__,
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {**{name: version(name) for name in _PACKAGES}, **dict(sorted(added))},
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),

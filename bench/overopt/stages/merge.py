@@ -11,9 +11,9 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from overopt.catalog import load_module
 from overopt.engines.hooks import set_weights, weights_of
 from overopt.engines.snapshots import EARLY_FRACTIONS, Compute, Snapshot, Trajectory
+from overopt.loading import load_module
 from overopt.methods.contract import Weights
 from overopt.models.policy import load_policy
 from overopt.spec import MethodSpec, WorldSpec

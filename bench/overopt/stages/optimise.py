@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedModel
 
-from overopt.catalog import load_module
 from overopt.engines.native_pairs import PreferencePairs, optimise_pairs, score_reference
 from overopt.engines.native_rollout import optimise_rollouts
 from overopt.engines.native_rounds import optimise_rounds
 from overopt.engines.probes import KLProbe
 from overopt.engines.snapshots import Trajectory
+from overopt.loading import load_module
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
 from overopt.spec import MethodSpec, PairsSpec, ProxySystemSpec, RolloutSpec, WorldSpec

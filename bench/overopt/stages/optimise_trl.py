@@ -22,12 +22,12 @@ import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from transformers import AutoTokenizer
 
-from overopt.catalog import load_module
 from overopt.engines.native_pairs import PreferencePairs
 from overopt.engines.probes import KLProbe
 from overopt.engines.snapshots import Trajectory
 from overopt.engines.trl_version import check_versions
 from overopt.errors import UserError
+from overopt.loading import load_module
 from overopt.models.policy import load_policy
 from overopt.spec import (
     MethodSpec,

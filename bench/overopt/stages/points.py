@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from overopt.catalog import load_module
+from overopt.loading import load_module
 from overopt.spec import ProxySystemSpec
 from overopt.stages.score import aligned_scores
 from overopt.stages.tables import Table, read_json

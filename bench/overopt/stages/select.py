@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overopt.catalog import load_module
+from overopt.loading import load_module
 from overopt.methods.contract import ScoredPool
 from overopt.spec import Knob, MethodSpec, ProxySystemSpec, WorldSpec
 from overopt.stages.contract import Progress

@@ -1,0 +1,68 @@
+"""Where the code of a method or proxy lies, found without importing it; and importing it.
+
+Code is named by a dotted module name, or by the path of a user's own file, which ends in ``.py``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from overopt.errors import UserError
+
+OWN = "overopt_own"
+"""The package that modules of users' own files are put in."""
+
+
+def is_file(source: str) -> bool:
+    """Whether code is named by a path, and not by the name of an installed module."""
+    return source.endswith(".py")
+
+
+@cache
+def find_module(module: str) -> Path | None:
+    """The file of an installed module, or None where there is no such Python file.
+
+    Only the top-level package is looked up by the import system, which runs nothing; the rest are
+    folders and files below it.
+    """
+    top, *below = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not below:
+        file = Path(spec.origin) if spec.origin and spec.has_location else None
+        return file if file is not None and file.suffix == ".py" else None
+    for place in spec.submodule_search_locations or ():
+        stem = Path(place).joinpath(*below)
+        for candidate in (stem / "__init__.py", stem.parent / f"{stem.name}.py"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def load_module(source: str) -> ModuleType:
+    """Import a method or proxy from its dotted name or file; this runs its code.
+
+    The module of a file is named after it, as a shipped one is.
+    """
+    if not is_file(source):
+        return importlib.import_module(source)
+    path = Path(source)
+    package = sys.modules.setdefault(OWN, ModuleType(OWN, "Modules of users' own files."))
+    package.__path__ = []
+    name = f"{OWN}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} cannot be imported; give the path of a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,103 @@
+"""No method and no proxy sees gold: other gold scores beside the same labels change nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from overopt import catalog
+from overopt.errors import UserError
+from overopt.methods import contract
+from overopt.noise import NoiseSpec
+from overopt.run.cells import Cell, Graph
+from overopt.run.graph import Node
+from overopt.spec import MethodSpec, ProxySystemSpec
+
+from .test_families import run_optimise
+
+TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
+
+
+def own(kind: str, name: str, folder: Path) -> str:
+    """A copy of a shipped file as one of the user's own."""
+    path = folder / f"my_{name}.py"
+    shutil.copy(catalog.PACKAGE / kind / f"{name}.py", path)
+    return str(path)
+
+
+def graph(method: MethodSpec, proxy: ProxySystemSpec) -> Graph:
+    task, gold = catalog.load_task(str(TASK)), catalog.load_gold("rule")
+    return Graph(Cell(task, gold, method, proxy, NoiseSpec.parse("0"), 0))
+
+
+def roles(made: Node) -> set[str]:
+    return {role.rstrip("0123456789") for role, _ in made.inputs}
+
+
+@pytest.mark.parametrize("name", ["dpo", "rloo", "superhf", "warp"])
+def test_gold_is_no_input_of_training(name: str, tmp_path: Path) -> None:
+    method = catalog.method(own("methods", name, tmp_path))
+    proxy = catalog.proxy(own("proxies", "uwo", tmp_path))
+    optimised = graph(method, proxy).optimise(None, (0.1,))
+    assert method.uses_gold == "none"
+    assert roles(optimised) <= {"initial", "labels", "proxy."}
+    if method.family == "merge":
+        assert roles(graph(method, proxy).merge((0.1,))) == {"initial", "optimise."}
+
+
+def test_a_score_has_samples_and_a_proxy_and_nothing_else(tmp_path: Path) -> None:
+    proxy = catalog.proxy(own("proxies", "uwo", tmp_path))
+    made = graph(catalog.method("bon"), proxy)
+    assert roles(made.score(0, made.pool, "the pool")) == {"samples", "proxy"}
+
+
+def test_nothing_that_a_method_is_handed_has_a_place_for_gold() -> None:
+    handed = (contract.PairBatch, contract.SampleBatch, contract.Rollout, contract.RolloutStep,
+              contract.ScoredPool, contract.HiddenStates)  # fmt: skip
+    for one in handed:
+        assert not [field for field in one._fields if "gold" in field], one.__name__
+
+
+@pytest.mark.parametrize("name", ["dpo", "rloo"])
+def test_other_gold_scores_beside_the_same_labels_change_no_weight(
+    name: str, artifacts: dict[str, Path], tmp_path: Path
+) -> None:
+    method = catalog.method(own("methods", name, tmp_path))
+    labels = tmp_path / "labels"
+    shutil.copytree(artifacts["labels"], labels)
+    table = pq.read_table(labels / "labels.parquet")
+    gold = [column for column in table.column_names if "gold" in column]
+    assert gold, "the labels keep what gold said, for the record"
+    rng = np.random.default_rng(0)
+    for column in gold:
+        drawn = pa.array(rng.normal(size=len(table))).cast(table.schema.field(column).type)
+        table = table.set_column(table.column_names.index(column), column, drawn)
+    pq.write_table(table, labels / "labels.parquet")
+    run_optimise(method, artifacts, tmp_path / "one")
+    run_optimise(method, {**artifacts, "labels": labels}, tmp_path / "two")
+    (weights,) = (tmp_path / "one").rglob("model.safetensors")
+    other = tmp_path / "two" / weights.relative_to(tmp_path / "one")
+    assert weights.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from overopt.worlds.contract import build",
+        "import overopt.stages.gold",
+        "from overopt import catalog",
+        "from overopt.run.store import Store",
+    ],
+)
+def test_a_file_that_reaches_for_gold_is_refused(line: str, tmp_path: Path) -> None:
+    for kind, name in (("methods", "dpo"), ("proxies", "mean")):
+        path = Path(own(kind, name, tmp_path))
+        text = path.read_text(encoding="utf-8")
+        path.write_text(f"{text}\n\ndef peek():\n    {line}\n", encoding="utf-8")
+        with pytest.raises(UserError, match="numbers only, never gold"):
+            catalog.declaration(kind, str(path))

@@ -10,7 +10,7 @@ is drawn before the loop starts, so that neither batch size nor compaction chang
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.errors import UserError
+from overopt.models.decoding import read_prompts
 from overopt.models.folders import evaluating
 from overopt.models.logprobs import suppressed_ids, token_logps
 from overopt.models.sequences import Index
@@ -193,13 +194,11 @@ def _sample_rows(
     stop_S = torch.tensor(stop_ids(model), device=batch.uniform_CR.device)
     ids_CR = torch.full(shape, _NO_TOKEN, dtype=torch.int64, device=batch.uniform_CR.device)
     logp_CR = torch.zeros(shape, dtype=torch.float32, device=batch.uniform_CR.device)
-    output: Any = model(input_ids=batch.prompt_DL, use_cache=True, logits_to_keep=1)
-    cache = output.past_key_values
-    cache.batch_select_indices(batch.prompt_R)
-    logp_AV = token_logps(output.logits[:, -1], suppressed)[batch.prompt_R]
+    decoder, logits_AV = read_prompts(model, batch.prompt_DL, batch.prompt_R, shape[0])
     row_A = torch.arange(shape[1], device=ids_CR.device)
     done_A = torch.zeros_like(row_A, dtype=torch.bool)
     for column in range(shape[0]):
+        logp_AV = token_logps(logits_AV, suppressed)
         token_A1 = _draw(logp_AV, batch.uniform_CR[column, row_A])
         chosen_A = logp_AV.gather(1, token_A1).squeeze(1)
         token_A = token_A1.squeeze(1)
@@ -217,10 +216,7 @@ def _sample_rows(
             break
         if alive < keep_fraction * len(done_A):
             kept_A = (~done_A).nonzero().squeeze(1)
-            cache.batch_select_indices(kept_A)
+            decoder.keep(kept_A)
             row_A, token_A, done_A = row_A[kept_A], token_A[kept_A], done_A[kept_A]
-        logits = model(
-            input_ids=token_A[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1
-        ).logits
-        logp_AV = token_logps(logits[:, -1], suppressed)
+        logits_AV = decoder.step(token_A)
     return ids_CR.T.contiguous().cpu().numpy(), logp_CR.T.contiguous().cpu().numpy()

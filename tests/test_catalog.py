@@ -93,7 +93,8 @@ def test_every_method_can_be_planned_on_every_task(method: str, task: str, along
         assert len(seeds_of_key) == len(cells), "cells that differ share a result"
 
 
-def test_own_file_is_read_without_being_run(own: Path) -> None:
+def test_own_file_is_read_without_being_run(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "overopt_own.mine", raising=False)
     found = catalog.declaration("methods", str(own))
     assert found.summary == "Mine: a method of my own"
     assert found.source == str(own)

@@ -50,7 +50,8 @@ def read_prompts(
     cache = output.past_key_values
     cache.batch_select_indices(prompt_R)
     logits_RV = output.logits[:, -1][prompt_R]
-    if _is_plain_gpt2(model):
+    # a forward that was wrapped to compute in another precision shows it in what it kept
+    if _is_plain_gpt2(model) and cache.layers[0].keys.dtype == model.dtype:
         return Start(_GPT2Decoder(model, cache, prompt_DL.shape[1], new_tokens), logits_RV)
     return Start(_ForwardDecoder(model, cache), logits_RV)
 

@@ -85,7 +85,8 @@ def run(
     """
     check_versions()
     options = TrlSpec.model_validate(params["trl"])
-    with tempfile.TemporaryDirectory() as scratch:
+    # beside the artifact, where the store clears up after a killed run
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         job = Job(params, inputs, out, kept or Path(scratch) / "kept")
         job.kept.mkdir(parents=True, exist_ok=True)
         if options.processes == 1 and not options.accelerate_config:
@@ -180,7 +181,11 @@ def _spread(job: Job, options: TrlSpec, scratch: Path, progress: Progress) -> No
             stdout=subprocess.PIPE,
             stderr=stream,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "TMPDIR": str(scratch),
+            },
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         assert child.stdout is not None

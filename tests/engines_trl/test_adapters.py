@@ -13,8 +13,6 @@ from overopt.methods import dpo, ppo, rloo, sparsepo
 from . import runs
 from .test_resuming import Killed, assert_identical, kill_after
 
-pytest.importorskip("peft", reason="adapters need the extra peft")
-
 
 def test_only_adapters_move_and_snapshots_are_full_policies(tmp_path: Path) -> None:
     where = runs.setup(tmp_path, lora_rank=4)

@@ -1,16 +1,20 @@
 """Time and memory of a step on each engine, on the same work; compare within a group.
 
-``pytest tests/benchmarks/test_engines.py`` prints seconds of one thread's processor time for all
-steps, with ``ms_per_step`` in the extra columns of ``--benchmark-json``. Building TRL's own trainer
-is outside of the clock, and so is a scoring of the reference that is done once; of inside, both are
-in it, some tenths of a second. On fresh samples, native and inside look at one more batch than TRL:
-the final policy's. Nothing asserts on time.
+``pytest tests/benchmarks/test_engines.py -s`` prints how many times as long as the native engine
+each other one took: the median over rounds that alternate, because on a shared machine the same
+work takes half as long again from one minute to the next. The table has seconds of one thread's
+processor time for all steps, and ``--benchmark-json`` has ``ms_per_step`` and ``times_native``.
+
+Building TRL's own trainer is outside of the clock, and so is a scoring of the reference that is
+done once; of inside, both are in it, some tenths of a second. On fresh samples, native and inside
+look at one more batch than TRL: the final policy's. Nothing asserts on time.
 Memory is measured in a fresh process each: the peak above what the process held before the run.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,9 +26,10 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from .engine_work import SMALL, TINY, VARIED, Engine, Family, Size, prepare
+from .engine_work import SMALL, TINY, VARIED, Engine, Family, Run, Size, prepare
 
 SIZES = {"tiny": TINY, "small": SMALL}
+ROUNDS = 5
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +43,33 @@ def one_thread() -> Iterator[None]:
 def record(
     benchmark: BenchmarkFixture, engine: Engine, family: Family, size: Size, folder: Path
 ) -> None:
+    """Time an engine, every round of it right after a round of the native one."""
     timed: Any = benchmark
-    taken = timed.pedantic(
-        lambda run: run(), setup=lambda: ((prepare(engine, family, size, folder),), {}), rounds=2
-    )
+    native_s: list[float] = []
+
+    def set_up() -> tuple[tuple[Run], dict[str, Any]]:
+        if timed.enabled and engine != "native":
+            native_s.append(seconds(prepare("native", family, size, folder)))
+        return (prepare(engine, family, size, folder),), {}
+
+    taken = timed.pedantic(lambda run: run(), setup=set_up, rounds=ROUNDS)
     assert taken == size.steps
-    if benchmark.stats is not None:
-        benchmark.extra_info["ms_per_step"] = 1e3 * benchmark.stats.stats.min / size.steps
+    if benchmark.stats is None:
+        return
+    stats: Any = benchmark.stats.stats
+    benchmark.extra_info["ms_per_step"] = 1e3 * stats.min / size.steps
+    ratios = [taken_s / base_s for taken_s, base_s in zip(stats.data, native_s, strict=False)]
+    if ratios:
+        benchmark.extra_info["times_native"] = statistics.median(ratios)
+        spread = " ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
+        print(f"\n{family} {engine}: {statistics.median(ratios):.2f} times native ({spread})")
+
+
+def seconds(run: Run) -> float:
+    """Processor time of a run."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize("engine", get_args(Engine))

@@ -42,6 +42,20 @@ def test_responses_end_at_eos_or_at_the_limit() -> None:
     assert not (drawn.ids_NT == PAD)[drawn.mask_NT].any()
 
 
+def test_a_stop_outside_of_the_vocabulary_stops_nothing_and_several_all_do() -> None:
+    model, prompts = tiny.policy(0), tiny.prompts()
+    plain = sample(model, prompts, 200, 4, _generator(1)).responses
+    model.generation_config.eos_token_id = [3, 10_000]
+    again = sample(model, prompts, 200, 4, _generator(1)).responses
+    np.testing.assert_array_equal(plain.ids_NT, again.ids_NT)
+    model.generation_config.eos_token_id = [3, 5]
+    several = sample(model, prompts, 200, 4, _generator(1)).responses
+    last_N = several.ids_NT[np.arange(800), several.length_N - 1]
+    assert set(last_N[several.length_N < 4]) == {3, 5}
+    early_NT = several.mask_NT & (np.arange(4) < several.length_N[:, None] - 1)
+    assert not np.isin(several.ids_NT[early_NT], [3, 5]).any()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_frequencies_match_enumerated_probabilities(seed: int) -> None:
     model, prompts, listed = tiny.policy(seed, 3.0), tiny.prompts(), tiny.all_responses()

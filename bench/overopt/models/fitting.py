@@ -99,7 +99,8 @@ def build_optimizer(
         {"params": [p for p in trained if p.dim() >= 2], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate)
+    trained_groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(trained_groups, lr=learning_rate, fused=True)
 
 
 def warmup_cosine(step: int, steps: int, warmup_steps: int) -> float:

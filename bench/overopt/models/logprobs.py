@@ -8,6 +8,7 @@ them probability 0, and sampling, training, KL and reference all go through that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -66,9 +67,19 @@ def token_logps(logits: Tensor, suppressed: Sequence[int] = (PAD,)) -> Tensor:
     wide = logits if logits.dtype == torch.float64 else logits.float()
     if not suppressed:
         return torch.log_softmax(wide, dim=-1)
-    mask_V = torch.zeros(wide.shape[-1], dtype=wide.dtype, device=wide.device)
-    mask_V[list(suppressed)] = torch.finfo(wide.dtype).min
+    mask_V = _suppression(tuple(suppressed), wide.shape[-1], wide.dtype, wide.device)
     return torch.log_softmax(wide + mask_V, dim=-1)
+
+
+@lru_cache(maxsize=8)
+def _suppression(
+    suppressed: tuple[int, ...], vocabulary: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """What is added to the logits (V,); kept, because it is asked for at every token."""
+    with torch.inference_mode(False):
+        mask_V = torch.zeros(vocabulary, dtype=dtype, device=device)
+        mask_V[list(suppressed)] = torch.finfo(dtype).min
+        return mask_V
 
 
 def rao_blackwell_kl(logp: Tensor, logq: Tensor) -> Tensor:

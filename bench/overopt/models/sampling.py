@@ -185,38 +185,77 @@ def _draw(logp_AV: Tensor, uniform_A: Tensor) -> Tensor:
     return torch.searchsorted(cdf_AV, threshold_A1, right=True).clamp_(max=logp_AV.shape[1] - 1)
 
 
+class _Drawn:
+    """Tokens and log-probabilities (C, R) as they come, for rows that leave the batch on the way.
+
+    Columns are held until the rows change, and are then written at once.
+    """
+
+    def __init__(self, columns: int, rows: int, device: torch.device) -> None:
+        self.ids_CR = torch.full((columns, rows), _NO_TOKEN, device=device)
+        self.logp_CR = torch.zeros((columns, rows), device=device)
+        self._row_A = torch.arange(rows, device=device)
+        self._column = 0
+        self._held: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def hold(self, token_A: Tensor, logp_A: Tensor, skipped_A: Tensor) -> None:
+        """The next column; rows that are skipped have sampled nothing in it."""
+        self._held.append((token_A, logp_A, skipped_A))
+
+    def write(self) -> None:
+        """Put down what is held."""
+        token_HA, logp_HA, skipped_HA = (
+            torch.stack(part) for part in zip(*self._held, strict=True)
+        )
+        columns = slice(self._column, self._column + len(self._held))
+        self.ids_CR[columns, self._row_A] = token_HA.masked_fill_(skipped_HA, _NO_TOKEN)
+        self.logp_CR[columns, self._row_A] = logp_HA.masked_fill_(skipped_HA, 0.0)
+        self._column = columns.stop
+        self._held.clear()
+
+    def keep(self, row_K: Tensor) -> None:
+        """Go on with these rows only."""
+        self.write()
+        self._row_A = self._row_A[row_K]
+
+
 def _sample_rows(
     model: PreTrainedModel, batch: _Rows, keep_fraction: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Tokens and log-probabilities (R, C) of one batch; -1 and zero where nothing is sampled."""
-    shape = batch.uniform_CR.shape
+    columns, rows = batch.uniform_CR.shape
+    device = batch.uniform_CR.device
     suppressed = suppressed_ids(model)
-    stop_S = torch.tensor(stop_ids(model), device=batch.uniform_CR.device)
-    ids_CR = torch.full(shape, _NO_TOKEN, dtype=torch.int64, device=batch.uniform_CR.device)
-    logp_CR = torch.zeros(shape, dtype=torch.float32, device=batch.uniform_CR.device)
-    decoder, logits_AV = read_prompts(model, batch.prompt_DL, batch.prompt_R, shape[0])
-    row_A = torch.arange(shape[1], device=ids_CR.device)
-    done_A = torch.zeros_like(row_A, dtype=torch.bool)
-    for column in range(shape[0]):
+    decoder, logits_AV = read_prompts(model, batch.prompt_DL, batch.prompt_R, columns)
+    stops_V = torch.zeros(logits_AV.shape[1], dtype=torch.bool, device=device)
+    stops_V[[stop for stop in stop_ids(model) if stop < len(stops_V)]] = True
+    drawn = _Drawn(columns, rows, device)
+    done_A = torch.zeros(rows, dtype=torch.bool, device=device)
+    uniform_CA, forced_CA, last_A = batch.uniform_CR, batch.forced_CR, batch.last_R
+    first_limit = columns - 1 - batch.spread
+    for column in range(columns):
         logp_AV = token_logps(logits_AV, suppressed)
-        token_A1 = _draw(logp_AV, batch.uniform_CR[column, row_A])
-        chosen_A = logp_AV.gather(1, token_A1).squeeze(1)
-        token_A = token_A1.squeeze(1)
-        sampled_A = ~done_A
+        token_A1 = _draw(logp_AV, uniform_CA[column])
+        token_A, logp_A = token_A1.squeeze(1), logp_AV.gather(1, token_A1).squeeze(1)
+        ends_A, skipped_A = stops_V.index_select(0, token_A), done_A
         if column < batch.spread:
-            forced_A = batch.forced_CR[column, row_A]
-            token_A = torch.where(forced_A == _NO_TOKEN, token_A, forced_A)
-            sampled_A = sampled_A & (forced_A == _NO_TOKEN)
-        ids_CR[column, row_A] = token_A.masked_fill(~sampled_A, _NO_TOKEN)
-        logp_CR[column, row_A] = chosen_A.masked_fill(~sampled_A, 0.0)
-        stops_A = (token_A[:, None] == stop_S).any(dim=1)
-        done_A = done_A | (sampled_A & stops_A) | (batch.last_R[row_A] <= column)
-        alive = len(done_A) - int(done_A.sum())
+            forced_A = forced_CA[column]
+            given_A = forced_A != _NO_TOKEN
+            token_A = torch.where(given_A, forced_A, token_A)
+            ends_A, skipped_A = ends_A & ~given_A, done_A | given_A
+        drawn.hold(token_A, logp_A, skipped_A)
+        done_A = done_A | ends_A
+        if column >= first_limit:
+            done_A = done_A | (last_A <= column)
+        alive = len(done_A) - int(done_A.count_nonzero())
         if alive == 0:
             break
         if alive < keep_fraction * len(done_A):
             kept_A = (~done_A).nonzero().squeeze(1)
             decoder.keep(kept_A)
-            row_A, token_A, done_A = row_A[kept_A], token_A[kept_A], done_A[kept_A]
+            drawn.keep(kept_A)
+            token_A, done_A, last_A = token_A[kept_A], done_A[kept_A], last_A[kept_A]
+            uniform_CA, forced_CA = uniform_CA[:, kept_A], forced_CA[:, kept_A]
         logits_AV = decoder.step(token_A)
-    return ids_CR.T.contiguous().cpu().numpy(), logp_CR.T.contiguous().cpu().numpy()
+    drawn.write()
+    return drawn.ids_CR.T.contiguous().cpu().numpy(), drawn.logp_CR.T.contiguous().cpu().numpy()

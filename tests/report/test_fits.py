@@ -90,7 +90,7 @@ def test_scores_know_the_oracle_and_the_missing_seed(run_root: Path) -> None:
 
 def test_without_an_oracle_regret_and_hypervolume_are_missing() -> None:
     points = exact_points()
-    results = Results(runs=(), points=points)
+    results = Results(runs=(), points=points, versions=())
     row = score_table(group_points(points), {"t": task_yardstick(results, "t")}).iloc[0]
     assert pd.isna(row["hypervolume"])
     assert pd.isna(row["regret_at_peak"])

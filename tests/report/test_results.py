@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from overopt.errors import UserError
+from overopt.report.curves import group_points
 from overopt.report.points import check_points
 from overopt.report.results import read_results
 from overopt.report.run_folder import find_runs
+from overopt.report.writing import compose_report
 from overopt.schema import POINT_COLUMNS
 
 from .synthetic import write_runs
@@ -134,15 +136,12 @@ def _empty(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_copy_of_a_run_counts_once_and_a_contradiction_is_refused(run: Path) -> None:
+def test_a_copy_of_a_run_counts_once(run: Path) -> None:
     copy = run.with_name("step-copy")
     shutil.copytree(run, copy)
     alone = read_results([run]).points
     both = read_results([run, copy]).points
     assert len(both) == len(alone)
-    edit_points(copy, "gold_mean", 3, "9.0")
-    with pytest.raises(UserError, match="both hold the cell"):
-        read_results([run, copy])
 
 
 def copy_of(run: Path, name: str, rows: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
@@ -204,30 +203,49 @@ def test_what_failed_everywhere_stays_failed_once(run: Path) -> None:
     assert read_results([first, second]).points["status"].tolist() == ["failed"]
 
 
-def test_two_successes_that_differ_are_refused_beside_a_failure(run: Path) -> None:
+def test_runs_that_contradict_each_other_stand_side_by_side(run: Path) -> None:
     failed = copy_of(run, "failed", as_failed)
+    same = copy_of(run, "same", lambda table: table)
     other = copy_of(run, "other", lambda table: table)
     edit_points(other, "gold_mean", 3, "9.0")
-    said = (
-        r"^reviews/dpo/step-0a1b2c3d and reviews/dpo/other both hold the cell \(task reviews, "
-        r"method dpo, proxy single, noise 0, engine native, along step, proxy_width 32, "
-        r"comparisons 2048, seed 0\) and its budget of 0\.5 nats with different points; report"
-    )
-    with pytest.raises(UserError, match=said):
-        read_results([failed, run, other])
-    third = copy_of(run, "third", lambda table: table)
-    edit_points(third, "gold_mean", 0, "0.5")
-    with pytest.raises(UserError, match="and its start with different points"):
-        read_results([failed, run, third])
+    short = copy_of(run, "short", lambda table: without_budgets_above(table, 1.0))
+    edit_points(short, "gold_mean", 0, "0.5")
+    results = read_results([failed, run, same, other, short])
+    assert results.versions == ("run 1", "run 1", "run 1", "run 2", "run 3")
+    points = results.points
+    assert points["method_label"].value_counts().to_dict() == {
+        "dpo, run 1": 10,
+        "dpo, run 2": 10,
+        "dpo, run 3": 10,
+    }
+    # what one version failed to reach is not made up for by another
+    missed = points[points["status"] == "unreached"]
+    assert set(missed["method_label"]) == {"dpo, run 3"}
+    second = points[points["version"] == "run 2"].sort_values("kl_target_nats")
+    assert second["gold_mean"].tolist().count(9.0) == 1
+    assert len(group_points(points)) == 3
+
+
+def test_a_contradiction_leaves_other_methods_alone(run: Path) -> None:
+    other = copy_of(run, "other", lambda table: table)
+    edit_points(other, "gold_mean", 3, "9.0")
+    ipo = copy_of(run, "ipo", lambda table: table.assign(method="ipo"))
+    results = read_results([run, other, ipo])
+    assert set(results.points["method_label"]) == {"dpo, run 1", "dpo, run 2", "ipo"}
+    page = compose_report(results).page
+    assert "ipo, run" not in page
+    for number, name in enumerate((run.name, "other"), start=1):
+        assert f"dpo, run {number} is reviews/dpo/{name} of commit" in page
 
 
 def test_runs_of_one_name_in_two_folders_are_compared(run: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere" / "reviews" / "dpo" / run.name
     shutil.copytree(run, elsewhere)
-    assert len(read_results([run, elsewhere]).points) == 10
+    agreeing = read_results([run, elsewhere])
+    assert len(agreeing.points) == 10
+    assert agreeing.versions == ("", "")
     edit_points(elsewhere, "gold_mean", 3, "9.0")
-    with pytest.raises(UserError, match="Two copies of reviews/dpo/step-0a1b2c3d both hold"):
-        read_results([run, elsewhere])
+    assert read_results([run, elsewhere]).versions == ("run 1", "run 2")
 
 
 def test_labels_name_only_what_differs(run: Path) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from overopt.report import run_table
 from overopt.report.curves import group_points
+from overopt.report.points import add_labels
 from overopt.report.results import read_results
 from overopt.report.tables import (
     TextTable,
@@ -71,10 +72,7 @@ def test_everything_missing_is_listed(run_root: Path) -> None:
 def test_the_task_is_named_where_there_are_several() -> None:
     points = small_points()
     two = pd.concat([points, points.assign(task="u")])
-    assert (
-        summarise(group_points(two.assign(method_label=two["method"], proxy_label=""))).header[0]
-        == "task"
-    )
+    assert summarise(group_points(add_labels(two))).header[0] == "task"
 
 
 def test_verdicts_are_put_in_words(run_root: Path) -> None:

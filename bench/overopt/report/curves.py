@@ -137,7 +137,7 @@ class Group:
 def group_points(points: pd.DataFrame) -> list[Group]:
     """Split labelled points into groups, ordered by task, method, proxy and amount of noise."""
     groups = []
-    for _, rows in points.groupby(list(GROUP), dropna=False, sort=False):
+    for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
         groups.append(_group(rows))
     return sorted(groups, key=lambda one: (one.task, one.method, one.proxy, noise_order(one.noise)))
 

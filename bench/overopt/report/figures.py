@@ -1,7 +1,8 @@
 """The figures of a report: gold along KL, gap to the proxy, fits, residuals, fronts, estimators.
 
 Every figure is a grid of small panels with few curves in each: methods in rows, noise levels (or
-proxies) in columns. A grid too large for one figure is cut into several.
+proxies) in columns. A grid too large for one figure is cut into several. Of a grid with holes, only
+the panels that show something are drawn.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from overopt.report.curves import Group, noise_order
 from overopt.report.panels import (
     Block,
     Grid,
+    Key,
     Scale,
     describe_gaps,
     draw_mean,
@@ -61,7 +63,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
     cells, titles = _by_noise(groups, lambda group: group.method, lambda group: group.proxy)
     axis = "d = √KL" if scale == "d" else "KL"
     drawings = []
-    for block in split_grid(unique(row for row, _ in cells), noise_labels(groups)):
+    for block in split_grid(unique(row for row, _ in cells), noise_labels(groups), shown_in(cells)):
         with drawing_style():
             grid = start_grid(block, cells, titles)
             for key, panel in grid.axes.items():
@@ -72,7 +74,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
                     draw_rug(panel, group, marks[group.proxy], scale, level)
             rugs = [len(cells[key]) for key in grid.axes if any(g.unreached for g in cells[key])]
             limit_y(grid, 0.04 * max(rugs, default=0))
-            shown = finish_grid(grid, block, cells, scale, GOLD_AXIS)
+            shown = finish_grid(grid, cells, scale, GOLD_AXIS)
             keys = [line_key(name, marks[name]) for name in unique(g.proxy for g in shown)]
             put_legend(grid.figure, keys, sign_keys(shown))
         start = "" if scale == "d" else " The initial policy (KL 0) is not on this axis."
@@ -94,7 +96,7 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
                      strict=True))  # fmt: skip
     cells, titles = by_method_and_proxy(groups, noises)
     drawings = []
-    for block in split_grid(*rows_and_columns(cells)):
+    for block in split_grid(*rows_and_columns(cells), shown_in(cells)):
         with drawing_style():
             grid = start_grid(block, cells, titles)
             for key, panel in grid.axes.items():
@@ -106,7 +108,7 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
                         panel, group, mark, "d", "proxy", band=False, line="--", markers=False
                     )
             limit_y(grid)
-            shown = finish_grid(grid, block, cells, "d", SCORE_AXIS)
+            shown = finish_grid(grid, cells, "d", SCORE_AXIS)
             keys = [
                 line_key(f"gold, {name_noise(noise)}", marks[noise], "-")
                 for noise in noise_labels(shown)
@@ -137,7 +139,7 @@ def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
     marks = assign_marks([group.method for group in groups])
     cells, titles = _by_noise(groups, lambda group: group.proxy, lambda group: group.method)
     drawings = []
-    for block in split_grid(unique(row for row, _ in cells), noise_labels(groups)):
+    for block in split_grid(unique(row for row, _ in cells), noise_labels(groups), shown_in(cells)):
         with drawing_style():
             grid = start_grid(block, cells, titles)
             for key, panel in grid.axes.items():
@@ -147,7 +149,7 @@ def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
                     _draw_steps(panel, group, marks[group.method])
                 _draw_oracle(panel, oracle, furthest)
             limit_y(grid)
-            shown = finish_grid(grid, block, cells, "kl_sqrt", GOLD_AXIS)
+            shown = finish_grid(grid, cells, "kl_sqrt", GOLD_AXIS)
             keys = [line_key(name, marks[name]) for name in unique(g.method for g in shown)]
             if len(oracle):
                 best = Line2D([], [], color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
@@ -186,29 +188,24 @@ def name_noise(label: str) -> str:
     return words.get(kind, f"noise {plain(label, 16)}")
 
 
-def start_grid(
-    block: Block, cells: dict[tuple[str, str], list[Group]], titles: dict[tuple[str, str], str]
-) -> Grid:
-    """The grid with a note on every panel that lacks something."""
-    notes = {(row, column): describe_gaps(cells.get((row, column), []))
-             for row in block.rows for column in block.columns}  # fmt: skip
-    return make_grid(block, titles, notes)
+def start_grid(block: Block, cells: dict[Key, list[Group]], titles: dict[Key, str]) -> Grid:
+    """The panels with a note on every one that lacks something."""
+    return make_grid(block, titles, {key: describe_gaps(cells[key]) for key in block.keys})
 
 
 def finish_grid(
-    grid: Grid,
-    block: Block,
-    cells: dict[tuple[str, str], list[Group]],
-    scale: Scale,
-    y_axis: str,
+    grid: Grid, cells: dict[Key, list[Group]], scale: Scale, y_axis: str
 ) -> list[Group]:
-    """Name the axes, row by row where the estimators differ, and return the groups shown."""
-    for row in block.rows:
-        estimators = {g.estimator for column in block.columns for g in cells[row, column]}
-        for column in block.columns:
-            label_x(grid.axes[row, column], scale, estimators - {""})
+    """Name the axes, each with its own estimators, and return the groups shown."""
+    for key, panel in grid.axes.items():
+        label_x(panel, scale, {group.estimator for group in cells[key]} - {""})
     grid.figure.supylabel(y_axis, fontsize=9)
-    return [g for row in block.rows for column in block.columns for g in cells[row, column]]
+    return [group for key in grid.axes for group in cells[key]]
+
+
+def shown_in(cells: dict[Key, list[Group]]) -> set[Key]:
+    """The panels that have something to show."""
+    return {key for key, groups in cells.items() if groups}
 
 
 def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
@@ -239,7 +236,7 @@ def _draw_oracle(panel: Axes, oracle: pd.DataFrame, furthest_nats: float) -> Non
 
 def _by_noise(
     groups: Sequence[Group], row_of: Callable[[Group], str], line_of: Callable[[Group], str]
-) -> tuple[dict[tuple[str, str], list[Group]], dict[tuple[str, str], str]]:
+) -> tuple[dict[Key, list[Group]], dict[Key, str]]:
     """Panels whose columns are noise levels, and their titles.
 
     A row of panels takes as many lines as one panel can show; more go to further rows.
@@ -249,8 +246,8 @@ def _by_noise(
         row_of: what a line's row of panels is named after.
         line_of: what tells the lines of a panel apart.
     """
-    cells: dict[tuple[str, str], list[Group]] = {}
-    titles: dict[tuple[str, str], str] = {}
+    cells: dict[Key, list[Group]] = {}
+    titles: dict[Key, str] = {}
     for name in unique(row_of(group) for group in groups):
         mine = [group for group in groups if row_of(group) == name]
         sets = _in_sets(unique(line_of(group) for group in mine))
@@ -266,10 +263,10 @@ def _by_noise(
 
 def by_method_and_proxy(
     groups: Sequence[Group], noises: Sequence[str]
-) -> tuple[dict[tuple[str, str], list[Group]], dict[tuple[str, str], str]]:
+) -> tuple[dict[Key, list[Group]], dict[Key, str]]:
     """Panels of methods by proxies."""
-    cells: dict[tuple[str, str], list[Group]] = {}
-    titles: dict[tuple[str, str], str] = {}
+    cells: dict[Key, list[Group]] = {}
+    titles: dict[Key, str] = {}
     for method in unique(group.method for group in groups):
         for proxy in unique(group.proxy for group in groups):
             cells[method, proxy] = [
@@ -279,7 +276,7 @@ def by_method_and_proxy(
     return cells, titles
 
 
-def rows_and_columns(cells: dict[tuple[str, str], list[Group]]) -> tuple[list[str], list[str]]:
+def rows_and_columns(cells: dict[Key, list[Group]]) -> tuple[list[str], list[str]]:
     return unique(row for row, _ in cells), unique(column for _, column in cells)
 
 

@@ -16,6 +16,7 @@ from overopt.report.figures import (
     name_noise,
     noise_labels,
     rows_and_columns,
+    shown_in,
     start_grid,
     unique,
 )
@@ -45,7 +46,7 @@ def draw_fits(fits: Sequence[GroupFit]) -> list[Drawing]:
         cells, titles = by_method_and_proxy(groups, [noise])
         titles = {key: title for key, title in titles.items() if key in cells}
         by_group = {(id(one.group), one.form): one for one in fits}
-        for block in split_grid(*rows_and_columns(cells)):
+        for block in split_grid(*rows_and_columns(cells), shown_in(cells)):
             with drawing_style():
                 grid = start_grid(block, cells, titles)
                 for key, panel in grid.axes.items():
@@ -55,7 +56,7 @@ def draw_fits(fits: Sequence[GroupFit]) -> list[Drawing]:
                         for level, (form, mark) in enumerate(FORM_MARKS.items()):
                             _draw_fit(panel, by_group[id(group), form], mark, level)
                 limit_y(grid, 0.13)
-                finish_grid(grid, block, cells, "d", GOLD_AXIS)
+                finish_grid(grid, cells, "d", GOLD_AXIS)
                 keys = [line_key(FORM_NAMES[form], mark) for form, mark in FORM_MARKS.items()]
                 peak = Line2D([], [], color=INK, marker="|", markersize=7, linewidth=1.0)
                 peak.set_label("fitted peak, 95 % t interval")
@@ -86,7 +87,7 @@ def draw_residuals(fits: Sequence[GroupFit]) -> list[Drawing]:
             titles[method, noise] = f"{plain(method)} · {name_noise(noise)}"
     by_group = {(id(one.group), one.form): one for one in fits}
     drawings = []
-    for block in split_grid(*rows_and_columns(cells)):
+    for block in split_grid(*rows_and_columns(cells), shown_in(cells)):
         with drawing_style():
             grid = start_grid(block, cells, titles)
             for key, panel in grid.axes.items():
@@ -95,7 +96,7 @@ def draw_residuals(fits: Sequence[GroupFit]) -> list[Drawing]:
                     chosen = [by_group[id(group), form] for group in cells[key]]
                     _draw_residuals(panel, chosen, mark)
             limit_y(grid)
-            finish_grid(grid, block, cells, "d", "measured − fitted gold (SDs)")
+            finish_grid(grid, cells, "d", "measured − fitted gold (SDs)")
             put_legend(
                 grid.figure,
                 [line_key(FORM_NAMES[form], mark) for form, mark in FORM_MARKS.items()],

@@ -112,6 +112,17 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
     if nonstandard:
         named = ", ".join(nonstandard)
         yield f"<p class='warn'>Not the task's own settings: {escape(named)}</p>"
+    if any(results.versions):
+        apart = (
+            f"{label} is {run.name} of commit {_words(run.record.get('commit'))[:7]}, "
+            f"{_words(run.record.get('finished_utc'))}"
+            for (label, run), version in zip(results.labelled_runs(), results.versions, strict=True)
+            if version
+        )
+        yield (
+            "<p class='warn'>Some runs hold the same cells with other numbers, as other versions "
+            f"and machines give them; each has curves of its own: {escape('; '.join(apart))}</p>"
+        )
     yield (
         "<p>Gold plays the human; a proxy trained on its labels is what the policy was optimised "
         "against. Gold and proxy are 0 for the initial policy and in units of its standard "
@@ -181,8 +192,7 @@ def _figures(chapters: Sequence[Chapter]) -> Iterator[str]:
 def _samples(results: Results) -> list[str]:
     """Excerpts of every run, grouped by method, proxy and noise."""
     lines: list[str] = []
-    for run in results.runs:
-        method = ", ".join(sorted(set(run.points["method"])))
+    for method, run in results.labelled_runs():
         ordered = sorted(run.excerpts, key=lambda one: (one.proxy, one.noise, one.seed))
         for (proxy, noise), members in groupby(ordered, key=lambda one: (one.proxy, one.noise)):
             shown = list(members)
@@ -220,10 +230,11 @@ def _cut(text: str) -> str:
 
 
 def _provenance(results: Results) -> list[str]:
-    return [line for run in results.runs for line in _run(run)]
+    runs = zip(results.runs, results.versions, strict=True)
+    return [line for run, version in runs for line in _run(run, version)]
 
 
-def _run(run: Run) -> Iterator[str]:
+def _run(run: Run, version: str) -> Iterator[str]:
     """What was asked for, by which code, where, and how it ended."""
     record = run.record
     dirty = " with uncommitted changes" if record.get("dirty") is True else ""
@@ -247,8 +258,9 @@ def _run(run: Run) -> Iterator[str]:
         ("spec", _words(record.get("spec_sha256"))),
         ("failures", _words(record.get("failures")) if record.get("failures") else "none"),
     )
+    told = f" ({version})" if version else ""
     warning = dirty or ("" if status == "ok" else f": {_words(status)}")
-    yield f"<details><summary><code>{escape(run.name)}</code>{escape(warning)}</summary><dl>"
+    yield f"<details><summary><code>{escape(run.name)}</code>{escape(told + warning)}</summary><dl>"
     for name, value in facts:
         yield f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
     whole = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)

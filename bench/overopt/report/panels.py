@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,14 +19,24 @@ from overopt.stats.arrays import Floats
 
 Scale = Literal["d", "kl", "kl_sqrt"]
 ROWS_PER_FIGURE, COLUMNS_PER_FIGURE = 4, 4
+PANELS_PER_FIGURE = 12
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.75, 1.95
+
+Key = tuple[str, str]
+"""Row and column of a panel."""
 
 
 class Block(NamedTuple):
-    """The part of a larger grid that one figure shows; ``suffix`` tells the figures apart."""
+    """The panels of one figure, line by line.
 
-    rows: list[str]
-    columns: list[str]
+    aligned: whether lines and columns are those of a grid without holes; otherwise the panels
+        stand one after another.
+    suffix: tells the figures apart.
+    """
+
+    keys: list[Key]
+    n_columns: int
+    aligned: bool
     suffix: str
 
 
@@ -34,33 +44,46 @@ class Grid(NamedTuple):
     """A figure of small panels; ``axes`` maps (row, column) to its panel."""
 
     figure: Figure
-    axes: dict[tuple[str, str], Axes]
+    axes: dict[Key, Axes]
 
 
-def split_grid(rows: Sequence[str], columns: Sequence[str]) -> Iterator[Block]:
-    """Cut a grid into figures of at most four by four panels."""
-    cuts = [
-        (list(rows[i : i + ROWS_PER_FIGURE]), list(columns[j : j + COLUMNS_PER_FIGURE]))
-        for i in range(0, len(rows), ROWS_PER_FIGURE)
-        for j in range(0, len(columns), COLUMNS_PER_FIGURE)
-    ]
-    for number, (some_rows, some_columns) in enumerate(cuts, start=1):
-        yield Block(some_rows, some_columns, f"_{number}" if len(cuts) > 1 else "")
-
-
-def make_grid(
-    block: Block, titles: dict[tuple[str, str], str], notes: dict[tuple[str, str], str]
-) -> Grid:
-    """An empty grid: one y axis for all panels, one x axis per row, a title on each panel.
+def split_grid(
+    rows: Sequence[str], columns: Sequence[str], present: Collection[Key]
+) -> Iterator[Block]:
+    """Cut a grid into figures: of at most four by four panels, or of twelve where it has holes.
 
     Args:
-        block: rows and columns.
+        rows: in the order of the page.
+        columns: likewise.
+        present: the panels that show anything; others are left out.
+    """
+    grid = [[(row, column) for column in columns if (row, column) in present] for row in rows]
+    if len(columns) > 1 and all(len(line) == len(columns) for line in grid):
+        cuts = [
+            [line[j : j + COLUMNS_PER_FIGURE] for line in grid[i : i + ROWS_PER_FIGURE]]
+            for i in range(0, len(rows), ROWS_PER_FIGURE)
+            for j in range(0, len(columns), COLUMNS_PER_FIGURE)
+        ]
+        figures = [([key for line in cut for key in line], len(cut[0])) for cut in cuts]
+        aligned = True
+    else:
+        keys = [key for line in grid for key in line]
+        parts = [keys[i : i + PANELS_PER_FIGURE] for i in range(0, len(keys), PANELS_PER_FIGURE)]
+        figures = [(part, wrap_columns(len(part))) for part in parts]
+        aligned = False
+    for number, (keys, n_columns) in enumerate(figures, start=1):
+        yield Block(keys, n_columns, aligned, f"_{number}" if len(figures) > 1 else "")
+
+
+def make_grid(block: Block, titles: Mapping[Key, str], notes: Mapping[Key, str]) -> Grid:
+    """Empty panels: one y axis for all, one x axis per line of a grid, a title on each panel.
+
+    Args:
+        block: which panels, and how they stand.
         titles: the title of each panel.
         notes: a small line below the title of each panel; may be empty.
     """
-    keys = [(row, column) for row in block.rows for column in block.columns]
-    wrapped = len(block.columns) == 1  # a single column leaves half the page empty
-    n_columns = wrap_columns(len(keys)) if wrapped else len(block.columns)
+    keys, n_columns = block.keys, block.n_columns
     n_rows = -(-len(keys) // n_columns)
     wider = 1.6 if n_columns == 1 else 1.0
     figure = Figure(
@@ -71,7 +94,7 @@ def make_grid(
         layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06),
     )
     array = figure.subplots(
-        n_rows, n_columns, sharex=False if wrapped else "row", sharey=True, squeeze=False
+        n_rows, n_columns, sharex="row" if block.aligned else False, sharey=True, squeeze=False
     )
     for panel in array.ravel()[len(keys) :]:
         panel.set_axis_off()
@@ -100,7 +123,7 @@ def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
     """Name the axis, its unit and its KL estimator, and set ticks that read as plain numbers."""
     named = estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+"))))
     quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
-    gap = "\n" if len(named) > 20 else ", "
+    gap = "\n" if len(quantity) + len(named) > 40 else ", "
     panel.set_xlabel(f"{quantity}{gap}KL: {named or 'not measured'}")
     if scale == "kl" and any(np.any(np.asarray(line.get_xdata()) > 0) for line in _data(panel)):
         panel.set_xscale("log")
@@ -201,12 +224,10 @@ def draw_rug(panel: Axes, group: Group, mark: Mark, scale: Scale, level: int) ->
 
 
 def describe_gaps(groups: Sequence[Group]) -> str:
-    """What a panel does not show: failed cells, seeds too few, or nothing measured at all.
+    """What a panel does not show: failed cells or seeds too few.
 
     Groups are named by whatever tells them apart within the panel.
     """
-    if not groups:
-        return "not run"
     varying = [
         name
         for name in ("method", "proxy", "noise")

@@ -81,11 +81,16 @@ def _check_rows(points: pd.DataFrame, where: str) -> None:
 
 
 def add_labels(points: pd.DataFrame) -> pd.DataFrame:
-    """Add ``method_label`` and ``proxy_label``: names with what else differs within the task."""
-    labelled = points.copy()
-    labelled["method_label"] = _label(points, "method", {"engine": "", "along": "along "})
+    """Add ``method_label`` and ``proxy_label``: names with what else differs within the task.
+
+    Points without a ``version`` are all of the same one.
+    """
+    labelled = points.assign(version=points.get("version", ""))
+    labelled["method_label"] = _label(
+        labelled, "method", {"engine": "", "along": "along ", "version": ""}
+    )
     labelled["proxy_label"] = _label(
-        points, "proxy", {"proxy_width": "width ", "comparisons": "pairs "}
+        labelled, "proxy", {"proxy_width": "width ", "comparisons": "pairs "}
     )
     return labelled
 

@@ -1,29 +1,29 @@
 """Several runs read together: each cell's rows once, the best of what was stored.
 
 A cell that failed in one run and succeeded in another has succeeded, and a budget that one run
-reached is reached. Two runs that measured the same budget of a cell must agree to the last digit.
+reached is reached. Where two runs measured the same budget of a cell and do not agree to the last
+digit, as runs of other versions or machines do, the runs of that method stand side by side.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from overopt.errors import UserError
 from overopt.report.files import empty_table
 from overopt.report.points import add_labels
 from overopt.report.run_folder import Run, find_runs, read_run
 from overopt.report.schema import CELL
 from overopt.schema import POINT_COLUMNS, STATUSES
 
-_PLACE = (*CELL, "kl_target_nats")
+_CELL = (*CELL, "version")
+_PLACE = (*_CELL, "kl_target_nats")
 """A cell and one of its budgets; no budget: the initial policy, or the cell as a whole."""
 _SOURCE = "source"
 """Number of the run that a row is of, while rows are merged: names repeat in other folders."""
@@ -33,17 +33,29 @@ _SOURCE = "source"
 class Results:
     """Several runs read together.
 
-    points: all rows, with the columns ``run``, ``method_label`` and ``proxy_label`` added; the
-    labels name the engine, the axis, the width or the data size only where these differ.
+    points: all rows, with the columns ``run``, ``version``, ``method_label`` and ``proxy_label``
+        added; the labels name the engine, the axis, the version, the width or the data size only
+        where these differ.
+    versions: of each run, how it is told from others that hold the same cells with other numbers;
+        empty where none do.
     """
 
     runs: tuple[Run, ...]
     points: pd.DataFrame
+    versions: tuple[str, ...]
 
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks, sorted."""
         return sorted(set(self.points["task"]))
+
+    def labelled_runs(self) -> Iterator[tuple[str, Run]]:
+        """Every run with its method, and its task and version where these tell it from others."""
+        for run, version in zip(self.runs, self.versions, strict=True):
+            label = ", ".join(sorted(set(run.points["method"])))
+            if len(self.tasks) > 1:
+                label = f"{', '.join(sorted(set(run.points['task'])))}: {label}"
+            yield f"{label}, {version}" if version else label, run
 
     def front(self, task: str) -> pd.DataFrame:
         """The oracle front of a task: columns kl_nats, gold, ess; empty when none was stored.
@@ -59,15 +71,62 @@ def read_results(run_dirs: Iterable[Path]) -> Results:
     """Read run folders, or every run below parent folders, and merge their points.
 
     Raises:
-        UserError: when no run is found, a file is damaged, or two runs disagree about one cell.
+        UserError: when no run is found or a file is damaged.
     """
     runs = tuple(read_run(folder) for folder in find_runs(run_dirs))
     frames = [run.points.assign(run=run.name, **{_SOURCE: i}) for i, run in enumerate(runs)]
-    stored = pd.concat(frames, ignore_index=True)
+    stored = _tell_apart(pd.concat(frames, ignore_index=True))
+    of_run = stored.groupby(_SOURCE)["version"].unique()
     points = stored[~_outdone(stored)]
-    _refuse_conflicts(points)
-    points = points.drop_duplicates(subset=list(POINT_COLUMNS), ignore_index=True)
-    return Results(runs=runs, points=add_labels(points.drop(columns=_SOURCE)))
+    points = points.drop_duplicates(subset=[*POINT_COLUMNS, "version"], ignore_index=True)
+    return Results(
+        runs=runs,
+        points=add_labels(points.drop(columns=_SOURCE)),
+        versions=tuple(", ".join(filter(None, of_run[i])) for i in range(len(runs))),
+    )
+
+
+def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
+    """Add ``version``: empty, or "run 1", "run 2" ... where runs of a method contradict each other.
+
+    Runs that do not, because they are copies or hold other cells, share a version.
+    """
+    versioned = stored.assign(version="")
+    for _, rows in versioned.groupby(["task", "method"]):
+        contradictions = _contradictions(rows[~_outdone(rows)])
+        if not contradictions:
+            continue
+        versions: list[set[int]] = []
+        for source in rows[_SOURCE].unique():
+            fitting = (
+                version
+                for version in versions
+                if not any(frozenset((source, other)) in contradictions for other in version)
+            )
+            home = next(fitting, None)
+            if home is None:
+                versions.append({source})
+            else:
+                home.add(source)
+        for number, version in enumerate(versions, start=1):
+            members = rows.index[rows[_SOURCE].isin(version)]
+            versioned.loc[members, "version"] = f"run {number}"
+    return versioned
+
+
+def _contradictions(points: pd.DataFrame) -> set[frozenset[int]]:
+    """Pairs of runs that store the same budget of a cell with different rows."""
+    sources = points.groupby(list(_PLACE), dropna=False)[_SOURCE].transform("nunique")
+    pairs: set[frozenset[int]] = set()
+    for _, rows in points[sources > 1].groupby(list(_PLACE), dropna=False):
+        of_source = {
+            source: part[list(POINT_COLUMNS)].reset_index(drop=True)
+            for source, part in rows.groupby(_SOURCE)
+        }
+        for one, other in combinations(of_source, 2):
+            if not of_source[one].equals(of_source[other]):
+                pairs.add(frozenset((int(str(one)), int(str(other)))))
+    return pairs
 
 
 def _outdone(stored: pd.DataFrame) -> NDArray[np.bool_]:
@@ -79,41 +138,7 @@ def _outdone(stored: pd.DataFrame) -> NDArray[np.bool_]:
     rank = stored["status"].map({status: i for i, status in enumerate(STATUSES)})
     ranked = stored[list(_PLACE)].assign(rank=rank)
     best_there = ranked.groupby(list(_PLACE), dropna=False)["rank"].transform("min")
-    best_of_cell = ranked.groupby(list(CELL), dropna=False)["rank"].transform("min")
+    best_of_cell = ranked.groupby(list(_CELL), dropna=False)["rank"].transform("min")
     failed_whole = (stored["status"] == "failed") & stored["kl_target_nats"].isna()
     outdone = (rank > best_there) | (failed_whole & (rank > best_of_cell))
     return outdone.to_numpy(np.bool_)
-
-
-def _refuse_conflicts(points: pd.DataFrame) -> None:
-    """Refuse two runs that store the same budget of a cell with different rows."""
-    sources = points.groupby(list(_PLACE), dropna=False)[_SOURCE].transform("nunique")
-    for _, rows in points[sources > 1].groupby(list(_PLACE), dropna=False):
-        of_runs = [group for _, group in rows.groupby(_SOURCE)]
-        values = [group[list(POINT_COLUMNS)].reset_index(drop=True) for group in of_runs]
-        for group, other in zip(of_runs[1:], values[1:], strict=True):
-            if not values[0].equals(other):
-                names = list(dict.fromkeys((of_runs[0]["run"].iloc[0], group["run"].iloc[0])))
-                who = (
-                    f"{names[0]} and {names[1]}" if len(names) > 1 else f"Two copies of {names[0]}"
-                )
-                raise UserError(
-                    f"{who} both hold {_describe(group.iloc[0].to_dict())} with different "
-                    "points; report them one at a time, or give only the run that should count."
-                )
-
-
-def _describe(row: Mapping[Hashable, Any]) -> str:
-    """The cell of a row in words, and which of its points."""
-    named = [f"{name} {_show(row[name])}" for name in CELL if _is_given(row[name])]
-    budget_nats = row["kl_target_nats"]
-    which = "its start" if pd.isna(budget_nats) else f"its budget of {budget_nats:g} nats"
-    return f"the cell ({', '.join(named)}) and {which}"
-
-
-def _is_given(value: object) -> bool:
-    return value != "" and not (isinstance(value, float) and math.isnan(value))
-
-
-def _show(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

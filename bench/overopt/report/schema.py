@@ -26,7 +26,7 @@ CURVE = ("kl_nats", "gold_mean")
 MEASURED = ("kl_nats", "gold_mean", "proxy_mean")
 """Numbers that only a row with status ``ok`` may have."""
 
-LABELS = ("run", "method_label", "proxy_label")
+LABELS = ("run", "version", "method_label", "proxy_label")
 """Columns that reading adds."""
 
 GROUP = ("task", "method", "proxy", "noise", "engine", "along", "proxy_width", "comparisons")

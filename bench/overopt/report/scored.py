@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -27,7 +26,6 @@ from overopt.stats.intervals import Interval
 from overopt.stats.scored import ProxyReport
 
 PROXY_COLOUR = COLOURS[2]
-PANELS_PER_ROW = 3
 TALLEST_PROXY = 3.0  # times the highest gold; a proxy with heavy tails would flatten all else
 HEAD, FOOT = 0.11, 0.13  # shares of a panel for the scale of n and for the intervals of peaks
 CAPTION = (
@@ -44,30 +42,20 @@ def draw_scores(reports: Sequence[ProxyReport]) -> list[Drawing]:
     Args:
         reports: what `overopt.stats.scored.analyse` returned.
     """
-    n_columns = min(PANELS_PER_ROW, len(reports))
-    rows = [f"{i}" for i in range(ceil(len(reports) / n_columns))]
-    columns = [f"{j}" for j in range(n_columns)]
-    placed = {
-        (rows[i // n_columns], columns[i % n_columns]): report for i, report in enumerate(reports)
-    }
+    placed = {(f"{i}", ""): report for i, report in enumerate(reports)}
     drawings = []
-    for block in split_grid(rows, columns):
-        keys = [(row, column) for row in block.rows for column in block.columns]
-        shown = {key: placed[key] for key in keys if key in placed}
-        highest = max((_highest_gold(report) for report in shown.values()), default=0.0)
-        ceiling = TALLEST_PROXY * highest
+    for block in split_grid([row for row, _ in placed], [""], placed):
+        shown = {key: placed[key] for key in block.keys}
+        ceiling = TALLEST_PROXY * max(_highest_gold(report) for report in shown.values())
         with drawing_style():
             grid = make_grid(
                 block,
-                {key: plain(placed[key].proxy) if key in placed else "" for key in keys},
-                {key: _note(placed[key], ceiling) if key in placed else "" for key in keys},
+                {key: plain(report.proxy) for key, report in shown.items()},
+                {key: _note(report, ceiling) for key, report in shown.items()},
             )
-            for key in keys:
-                if key in placed:
-                    _draw_report(grid.axes[key], placed[key])
-                else:
-                    grid.axes[key].remove()
-            first = grid.axes[keys[0]]
+            for key, report in shown.items():
+                _draw_report(grid.axes[key], report)
+            first = grid.axes[block.keys[0]]
             low, high = first.get_ylim()
             high = min(high, 1.05 * ceiling) if ceiling > 0 else high
             foot = FOOT if any(_has_peak(report) for report in shown.values()) else 0.0

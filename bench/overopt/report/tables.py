@@ -226,10 +226,7 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
 def show_contrasts(results: Results) -> TextTable:
     """Stored rise and fall tests of all runs for readers."""
     rows = []
-    for run in results.runs:
-        method = ", ".join(sorted(set(run.points["method"])))
-        if len(results.tasks) > 1:
-            method = f"{', '.join(sorted(set(run.points['task'])))}: {method}"
+    for method, run in results.labelled_runs():
         for row in run.contrasts.to_dict("records"):
             size = (show_number(row[name], 0) for name in ("proxy_width", "comparisons"))
             rows.append(

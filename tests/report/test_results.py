@@ -226,6 +226,17 @@ def test_runs_that_contradict_each_other_stand_side_by_side(run: Path) -> None:
     assert len(group_points(points)) == 3
 
 
+def test_the_run_that_finished_first_is_number_one(run: Path) -> None:
+    earlier = copy_of(run, "z-earlier", lambda table: table)
+    edit_points(earlier, "gold_mean", 3, "9.0")
+    record = json.loads((earlier / "run.json").read_text(encoding="utf-8"))
+    record["finished_utc"] = "2001-01-01T00:00:00+00:00"
+    (earlier / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    results = read_results([run, earlier])
+    assert [one.folder.name for one in results.runs] == ["z-earlier", run.name]
+    assert results.versions == ("run 1", "run 2")
+
+
 def test_a_contradiction_leaves_other_methods_alone(run: Path) -> None:
     other = copy_of(run, "other", lambda table: table)
     edit_points(other, "gold_mean", 3, "9.0")

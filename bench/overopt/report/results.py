@@ -73,7 +73,9 @@ def read_results(run_dirs: Iterable[Path]) -> Results:
     Raises:
         UserError: when no run is found or a file is damaged.
     """
-    runs = tuple(read_run(folder) for folder in find_runs(run_dirs))
+    read = (read_run(folder) for folder in find_runs(run_dirs))
+    # of runs that stand side by side, the one that finished first is number 1
+    runs = tuple(sorted(read, key=lambda run: (run.folder.parent, _finished(run))))
     frames = [run.points.assign(run=run.name, **{_SOURCE: i}) for i, run in enumerate(runs)]
     stored = _tell_apart(pd.concat(frames, ignore_index=True))
     of_run = stored.groupby(_SOURCE)["version"].unique()
@@ -84,6 +86,11 @@ def read_results(run_dirs: Iterable[Path]) -> Results:
         points=add_labels(points.drop(columns=_SOURCE)),
         versions=tuple(", ".join(filter(None, of_run[i])) for i in range(len(runs))),
     )
+
+
+def _finished(run: Run) -> str:
+    """When a run ended, as text that sorts by time; empty if it does not say."""
+    return str(run.record.get("finished_utc") or "")
 
 
 def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:

@@ -204,6 +204,8 @@ class _Drawn:
 
     def write(self) -> None:
         """Put down what is held."""
+        if not self._held:
+            return
         token_HA, logp_HA, skipped_HA = (
             torch.stack(part) for part in zip(*self._held, strict=True)
         )

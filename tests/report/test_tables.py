@@ -54,6 +54,20 @@ def test_the_run_table_reads_as_the_golden_file_says() -> None:
     assert "\n".join(lines).strip() == GOLDEN.read_text().strip()
 
 
+def test_a_narrow_screen_breaks_names_and_never_numbers() -> None:
+    points = small_points().assign(method="a-method-with-a-long-name", proxy="a-long-proxy")
+    wide, narrow = (Console(width=width, record=True, file=io.StringIO()) for width in (200, 72))
+    for console in (wide, narrow):
+        console.print(run_table(points))
+    rows = [line for line in wide.export_text().splitlines() if "±" in line]
+    numbers = [word for line in rows for word in line.split() if word[-1].isdigit()]
+    shown = narrow.export_text()
+    assert "…" not in shown
+    assert len(numbers) > 4
+    for number in numbers:
+        assert number in shown
+
+
 def test_the_run_table_takes_points_as_read(run_root: Path) -> None:
     points = read_results([run_root]).points
     assert run_table(points).row_count == 8

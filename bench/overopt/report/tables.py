@@ -66,11 +66,16 @@ def run_table(points: pd.DataFrame) -> Table:
     table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),
                       title_justify="left", caption_justify="left", title_style="bold",
                       padding=(0, 1, 0, 0), show_edge=False)  # fmt: skip
+    rows = [[cell.replace(" ± ", "±") for cell in row[:-1]] for row in shown.rows]
     for number, name in enumerate(header):
-        side: Literal["left", "right"] = "left" if number < shown.words else "right"
-        table.add_column(Text(name), justify=side, no_wrap=True)
-    for row in shown.rows:
-        table.add_row(*(Text(cell.replace(" ± ", "±")) for cell in row[:-1]))
+        words = number < shown.words
+        side: Literal["left", "right"] = "left" if words else "right"
+        # on a narrow screen names are broken into lines; a number is never cut
+        width = max(len(row[number]) for row in [header, *rows])
+        table.add_column(Text(name), justify=side, no_wrap=not words, overflow="fold",
+                         min_width=None if words else width)  # fmt: skip
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
     return table
 
 

@@ -98,6 +98,17 @@ def test_verdicts_are_put_in_words(run_root: Path) -> None:
     assert table.rows[0][fall] == "−0.60 [−0.90, −0.30]"
 
 
+def test_a_fall_from_the_last_budget_to_itself_is_no_number(run_root: Path) -> None:
+    results = read_results([run_root])
+    for run in results.runs:
+        falls = [name for name in run.contrasts.columns if name.startswith("fall_")]
+        run.contrasts[falls] = 0.0
+    table = show_contrasts(results)
+    fall, rise = table.header.index("fall, over seeds"), table.header.index("rise, over seeds")
+    assert {row[fall] for row in table.rows} == {row[fall + 1] for row in table.rows} == {"–"}
+    assert "–" not in {row[rise] for row in table.rows}
+
+
 def test_numbers_have_a_true_minus_and_missing_is_a_dash() -> None:
     assert show_number(-1.234, 2) == "−1.23"
     assert show_number(-0.001, 2) == "0.00"

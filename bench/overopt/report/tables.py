@@ -265,7 +265,8 @@ def show_contrasts(results: Results) -> TextTable:
         note="Paired tests as stored with the runs: the peak budget is chosen on other data than "
         "it is tested on; rise is gold at the peak minus initial gold, fall is gold at the last "
         "budget minus gold at the peak, in SDs of the initial policy. A verdict needs both "
-        "intervals to exclude 0 (with one seed, the one over prompts).",
+        "intervals to exclude 0 (with one seed, the one over prompts). A dash: the peak is at the "
+        "last budget that all seeds reached.",
     )
 
 
@@ -385,6 +386,8 @@ def _verdict(row: dict[Any, Any]) -> str:
 
 
 def _contrast(row: dict[Any, Any], name: str, over: str) -> str:
+    if all(row[f"{name}_{part}"] == 0 for part in ("mean", f"{over}_low", f"{over}_high")):
+        return MISSING  # a point less itself: nothing was compared
     middle = show_number(row[f"{name}_mean"], 2)
     low, high = (show_number(row[f"{name}_{over}_{side}"], 2) for side in ("low", "high"))
     return middle if MISSING in (low, high) else f"{middle} [{low}, {high}]"

@@ -74,6 +74,18 @@ def test_the_run_table_takes_points_as_read(run_root: Path) -> None:
     assert run_table(points.drop(columns=["run", "method_label", "proxy_label"])).row_count == 8
 
 
+def test_the_run_table_keeps_runs_apart_that_stand_side_by_side() -> None:
+    points = small_points()
+    both = pd.concat([points.assign(version="run 1"), points.assign(version="run 2")])
+    table = run_table(both)
+    assert table.row_count == 2 * run_table(points).row_count
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(table)
+    shown = console.export_text()
+    assert "dpo, run 1" in shown
+    assert "dpo, run 2" in shown
+
+
 def test_everything_missing_is_listed(run_root: Path) -> None:
     groups = group_points(read_results([run_root]).points)
     rows = {row[:3]: row[3] for row in show_gaps(groups).rows}

@@ -206,10 +206,10 @@ def own_randomness() -> Iterator[None]:
 
     TRL seeds numpy's legacy generator, which only the legacy functions can save.
     """
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  # what TRL seeds
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
         random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
+        np.random.set_state(legacy)  # noqa: NPY002  # what TRL seeds

@@ -180,11 +180,11 @@ def _is_plain_gpt2(model: PreTrainedModel) -> bool:
     """
     if type(model) is not GPT2LMHeadModel or model.dtype != torch.float32:
         return False
-    if model.device.type != "cpu":
-        return False
     config = model.config
     usual = config.scale_attn_weights and not config.scale_attn_by_inverse_layer_idx
-    if not usual or config.add_cross_attention or torch.is_autocast_enabled(model.device.type):
+    if not usual or config.add_cross_attention:
+        return False
+    if model.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
     blocks: Any = model.transformer.h
     layers = [

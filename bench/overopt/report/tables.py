@@ -16,7 +16,6 @@ import pandas as pd
 from overopt.report.curves import Group, estimator_name, group_points
 from overopt.report.points import add_labels, check_points
 from overopt.report.results import Results
-from overopt.report.schema import LABELS
 from overopt.stats.intervals import Interval
 
 if TYPE_CHECKING:
@@ -59,8 +58,10 @@ def run_table(points: pd.DataFrame) -> Table:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    given = points.drop(columns=[name for name in LABELS if name in points.columns])
-    shown = summarise(group_points(add_labels(check_points(given, "the points"))))
+    checked = check_points(points, "the points")
+    if "version" in points.columns:
+        checked["version"] = points["version"].to_numpy()
+    shown = summarise(group_points(add_labels(checked)))
     *header, _ = shown.header
     caption = "\n".join([shown.note, *_gather_notes(shown)])
     table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),

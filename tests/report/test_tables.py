@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -108,6 +109,13 @@ def test_verdicts_are_put_in_words(run_root: Path) -> None:
     assert verdicts["ipo", "wco", "0.25"] == "rises, no fall shown"
     fall = table.header.index("fall, over seeds")
     assert table.rows[0][fall] == "−0.60 [−0.90, −0.30]"
+
+
+def test_what_a_copy_of_a_run_says_again_is_shown_once(run_root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run_root, copy)
+    alone, both = (show_contrasts(read_results(roots)) for roots in ([run_root], [run_root, copy]))
+    assert len(both.rows) == len(alone.rows) > 0
 
 
 def test_a_fall_from_the_last_budget_to_itself_is_no_number(run_root: Path) -> None:

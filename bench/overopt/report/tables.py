@@ -230,7 +230,7 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
 
 
 def show_contrasts(results: Results) -> TextTable:
-    """Stored rise and fall tests of all runs for readers."""
+    """Stored rise and fall tests of all runs for readers; what several runs agree on, once."""
     rows = []
     for method, run in results.labelled_runs():
         for row in run.contrasts.to_dict("records"):
@@ -261,7 +261,7 @@ def show_contrasts(results: Results) -> TextTable:
         name="contrasts",
         title="Does gold rise, and does it fall again?",
         header=_without(header, drop),
-        rows=tuple(sorted(_without(row, drop) for row in rows)),
+        rows=tuple(sorted({_without(row, drop) for row in rows})),
         words=6 if drop is None else 5,
         note="Paired tests as stored with the runs: the peak budget is chosen on other data than "
         "it is tested on; rise is gold at the peak minus initial gold, fall is gold at the last "

@@ -22,7 +22,7 @@ METHOD = '''"""A best-of-n of a package."""
 from dataclasses import dataclass
 
 from overopt.spec import knob
-from {package}.sums import BOUND, normalise
+from {package}.sums import BOUND, normalize
 
 FAMILY = "selection"
 KNOB = knob("n", low=1.0, high=8.0, raises_kl=True)
@@ -36,7 +36,7 @@ class Config:
 
 def weights(config, pool, knob):
     """Softmax of the proxy."""
-    return normalise(pool.proxy_BN, knob)
+    return normalize(pool.proxy_BN, knob)
 
 
 def samples_used(config, pool_samples, knob):
@@ -50,7 +50,7 @@ import numpy as np
 BOUND = 1
 
 
-def normalise(proxy_BN, knob):
+def normalize(proxy_BN, knob):
     """Probabilities."""
     weight_BN = np.exp(0.1 * knob * proxy_BN)
     return weight_BN / weight_BN.sum(1, keepdims=True)
@@ -155,7 +155,7 @@ def test_torn_metadata_of_a_stranger_hides_nobody(site: Path) -> None:
     assert "entry_points.txt cannot be read" in found["pkg_torn"]
 
 
-def test_neighbours_in_the_package_move_the_code_version(site: Path) -> None:
+def test_neighbors_in_the_package_move_the_code_version(site: Path) -> None:
     package = site / "pkg_v"
     install(site, "pkg_v", "", tilt=METHOD.format(package="pkg_v"), sums=SUMS, other="Y = 1\n")
     first = fresh_version("pkg_v.tilt", site)

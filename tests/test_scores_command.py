@@ -136,7 +136,7 @@ def bag_of_words(texts: list[str], size: int = 2**12) -> csr_matrix:
 def train_bradley_terry(
     words: csr_matrix, chosen_P: NDArray[np.int64], rejected_P: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Weights of a linear Bradley-Terry reward: minimise mean -log sigma(w (x_c - x_r)) + L2."""
+    """Weights of a linear Bradley-Terry reward: minimize mean -log sigma(w (x_c - x_r)) + L2."""
     difference = words[chosen_P] - words[rejected_P]
 
     def loss(weight: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

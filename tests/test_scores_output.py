@@ -11,7 +11,7 @@ import pytest
 from overopt.errors import UserError
 from overopt.scores_file import read_scores
 from overopt.scores_output import staging_folder, write_scores
-from overopt.stats.scored import ScoredTable, analyse
+from overopt.stats.scored import ScoredTable, analyze
 
 GOLDEN = Path(__file__).parent / "golden_scores"
 
@@ -21,9 +21,9 @@ def test_written_files_hold_full_precision_and_the_same_bytes(tmp_path: Path) ->
     gold = generator.normal(size=20 * 16)
     prompt, sample = np.repeat(np.arange(20), 16), np.tile(np.arange(16), 20)
     proxy = gold + generator.normal(size=gold.size)
-    reports = analyse(ScoredTable(prompt, sample, gold, {"proxy": proxy}))
+    reports = analyze(ScoredTable(prompt, sample, gold, {"proxy": proxy}))
     first = write_scores(tmp_path / "one", reports)
-    again = analyse(ScoredTable(prompt[::-1], sample[::-1], gold[::-1], {"proxy": proxy[::-1]}))
+    again = analyze(ScoredTable(prompt[::-1], sample[::-1], gold[::-1], {"proxy": proxy[::-1]}))
     second = write_scores(tmp_path / "two", again)
     assert first.curve.read_bytes() == second.curve.read_bytes()
     assert first.fits.read_bytes() == second.fits.read_bytes()
@@ -44,7 +44,7 @@ def test_written_files_hold_full_precision_and_the_same_bytes(tmp_path: Path) ->
 
 
 def test_one_prompt_has_no_interval_and_says_so(tmp_path: Path) -> None:
-    reports = analyse(
+    reports = analyze(
         ScoredTable(
             np.zeros(2, np.int64),
             np.arange(2),
@@ -64,7 +64,7 @@ def test_old_results_stay_what_they_were(tmp_path: Path) -> None:
     Names, counts and layout are compared exactly; numbers to 1e-11, because the last digits of a
     least-squares solution belong to the linear algebra library.
     """
-    written = write_scores(tmp_path, analyse(read_scores(GOLDEN / "pool.csv").table))
+    written = write_scores(tmp_path, analyze(read_scores(GOLDEN / "pool.csv").table))
     recorded = (GOLDEN / "curve.csv").read_text().splitlines()
     lines = written.curve.read_text().splitlines()
     assert len(lines) == len(recorded)

@@ -59,9 +59,9 @@ def test_rising_budgets_stand(grid_nats: list[float]) -> None:
 
 def test_unknown_key_is_refused_at_every_depth() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
-        TaskSpec.model_validate(changed(colour="red"))
+        TaskSpec.model_validate(changed(color="red"))
     with pytest.raises(ValidationError, match="Extra inputs"):
-        WorldSpec.model_validate({**TASK["world"], "colour": "red"})
+        WorldSpec.model_validate({**TASK["world"], "color": "red"})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])

@@ -27,7 +27,7 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
 
 
 def most_telling(error: ValidationError) -> ErrorDetails:
-    """The first unknown key, because a misspelt key is also a missing one; else the first error."""
+    """The first unknown key, because a misspelled one is also missing; else the first error."""
     details = error.errors()
     return next((one for one in details if one["type"] == "extra_forbidden"), details[0])
 

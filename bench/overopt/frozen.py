@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Spec(BaseModel):
-    """Common behaviour of every specification: frozen, no unknown keys, finite numbers."""
+    """Common behavior of every specification: frozen, no unknown keys, finite numbers."""
 
     # Strict: a quoted number or a boolean is not a number.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)

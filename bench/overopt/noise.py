@@ -16,7 +16,7 @@ class NoiseSpec(Spec):
     """Label noise: what stands between the gold's opinion and the recorded preference.
 
     flip: exactly this fraction of the pairs has its label flipped.
-    random: this fraction of the pairs is relabelled by a fair coin (half of them end up flipped).
+    random: this fraction of the pairs is relabeled by a fair coin (half of them end up flipped).
     bt: preferences drawn with probability sigmoid(gold difference / temperature), in gold SDs.
     heavy: each score gets Student-t error (2 degrees of freedom) of this scale, in gold SDs.
     """

@@ -16,7 +16,7 @@ _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
 class Origin(BaseModel):
-    """A repository of a hub by name and revision, or a local path; with its licence.
+    """A repository of a hub by name and revision, or a local path; with its license.
 
     allow_unpinned: accept a branch or tag, whose content may change, as ``revision``.
     download_gb: size of what would be downloaded, for plans made offline.

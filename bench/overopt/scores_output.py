@@ -83,7 +83,7 @@ def write_scores(outdir: str | Path, reports: Sequence[ProxyReport]) -> ScoresOu
 
     Args:
         outdir: folder, created if needed; existing files of these names are replaced.
-        reports: what `overopt.stats.scored.analyse` returned.
+        reports: what `overopt.stats.scored.analyze` returned.
 
     Raises:
         UserError: if the folder cannot be written.

@@ -44,7 +44,7 @@ def param(
 ) -> Any:
     """Declare one field of a method's or proxy's ``Config``: default, meaning, unit and bounds.
 
-    All arguments must be literals, because the catalogue reads declarations without running them.
+    All arguments must be literals, because the catalog reads declarations without running them.
 
     Args:
         default: value used when the user gives none; required when left out.
@@ -221,7 +221,7 @@ class PairsSpec(Spec):
 
 
 class RolloutSpec(Spec):
-    """Machinery of online methods: prompts per step, samples per prompt, optimiser."""
+    """Machinery of online methods: prompts per step, samples per prompt, optimizer."""
 
     learning_rate: float = Field(gt=0)
     prompts_per_step: int = Field(gt=0)

@@ -60,7 +60,7 @@ def test_wheel_holds_every_module_and_declaration(wheel: Path) -> None:
     assert not [name for name in held if name.startswith("overopt/_data") and "toml" not in name]
 
 
-def test_wheel_names_the_command_twice_and_carries_the_licence(wheel: Path) -> None:
+def test_wheel_names_the_command_twice_and_carries_the_license(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     entry_points = archive.read("overopt-0.1.0.dist-info/entry_points.txt").decode()
     assert "bench = overopt.cli:main" in entry_points

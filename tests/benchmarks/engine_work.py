@@ -91,7 +91,7 @@ def _native_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     reference_logps = native_pairs.score_reference(start, pairs)
 
     def run() -> int:
-        return native_pairs.optimise_pairs(
+        return native_pairs.optimize_pairs(
             dpo,
             dpo.Config(),
             _pairs_settings(size),
@@ -111,7 +111,7 @@ def _inside_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     pairs, policy = _preferences(size), copy.deepcopy(start)
 
     def run() -> int:
-        return trl_pairs.optimise_pairs(
+        return trl_pairs.optimize_pairs(
             dpo,
             dpo.Config(),
             _pairs_settings(size),
@@ -159,7 +159,7 @@ def _native_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     policy = copy.deepcopy(start)
 
     def run() -> int:
-        return native_rollout.optimise_rollouts(
+        return native_rollout.optimize_rollouts(
             rloo,
             rloo.Config(beta=0.05),
             _rollout_settings(size),
@@ -180,7 +180,7 @@ def _inside_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     policy = copy.deepcopy(start)
 
     def run() -> int:
-        return trl_rollout.optimise_rollouts(
+        return trl_rollout.optimize_rollouts(
             rloo,
             rloo.Config(beta=0.05),
             _rollout_settings(size),

@@ -90,7 +90,7 @@ def test_the_record_says_what_was_asked_and_with_what(undisturbed: Place) -> Non
     assert [(row["noise"], row["seed"]) for row in record["data"]] == [
         ("0", 0), ("0", 1), ("0.25", 0), ("0.25", 1),
     ]  # fmt: skip
-    rates = [row["realised_flip_rate"] for row in record["data"]]
+    rates = [row["realized_flip_rate"] for row in record["data"]]
     assert rates[:2] == [0.0, 0.0]
     assert all(0.1 < rate < 0.4 for rate in rates[2:])
 
@@ -170,7 +170,7 @@ def test_every_axis_multiplies_the_cells(tmp_path: Path) -> None:
     # One model per noise, size and seed, shared by both systems, and one more for the ensemble.
     assert len(place.stages("proxy")) == 3 * 2 * 2 * 2
     assert len(place.stages("initial")) == len(place.stages("pool")) == 1
-    rates = {row["noise"]: row["realised_flip_rate"] for row in place.record("bon")["data"]}
+    rates = {row["noise"]: row["realized_flip_rate"] for row in place.record("bon")["data"]}
     assert all(0 < rate < 0.6 for rate in rates.values())
 
 
@@ -195,7 +195,7 @@ USES_GOLD = "none"
 class Config:
     """Settings."""
 
-    beta: float = param(0.1, help="pull towards the initial policy", unit="1/nats", above=0.0)
+    beta: float = param(0.1, help="pull toward the initial policy", unit="1/nats", above=0.0)
 
 
 def loss(config: Config, batch: PairBatch) -> Tensor:

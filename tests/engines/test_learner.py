@@ -167,7 +167,7 @@ def test_hooks_see_every_step_and_may_replace_the_weights() -> None:
     assert hooked.anchor is None
 
 
-def test_the_optimiser_remembers_across_a_replacement() -> None:
+def test_the_optimizer_remembers_across_a_replacement() -> None:
     def after_step(config: Any, memory: Weights, weights: Weights, step: int) -> AfterStep:
         return AfterStep(memory, weights=memory)
 

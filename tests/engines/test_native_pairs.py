@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from overopt.engines.native_pairs import (
     PreferencePairs,
     ReferenceLogps,
-    optimise_pairs,
+    optimize_pairs,
     score_reference,
 )
 from overopt.engines.probes import KLProbe
@@ -29,7 +29,7 @@ def ignore(fraction: float, text: str) -> None:
     pass
 
 
-def optimise(
+def optimize(
     budgets_nats: tuple[float, ...],
     seed: int = 0,
     method: PairsMethod = dpo,
@@ -40,7 +40,7 @@ def optimise(
     policy = tiny.twin(reference)
     pairs = tiny.preferences(reference)
     probe = KLProbe(reference, tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, seed=3)
-    trajectory = optimise_pairs(
+    trajectory = optimize_pairs(
         method,
         config or dpo.Config(beta=0.1),
         settings,
@@ -60,7 +60,7 @@ def pairs_rows(trajectory: Trajectory) -> list[PairsRow]:
 
 
 def test_loss_falls_from_log_two_and_kl_rises() -> None:
-    trajectory, _ = optimise(())
+    trajectory, _ = optimize(())
     rows = pairs_rows(trajectory)
     assert rows[0].loss == pytest.approx(np.log(2), abs=1e-5)
     assert rows[0].chosen_log_ratio_nats == pytest.approx(0, abs=1e-5)
@@ -72,7 +72,7 @@ def test_loss_falls_from_log_two_and_kl_rises() -> None:
 
 def test_snapshots_lie_near_the_budgets_and_the_run_ends_at_the_last() -> None:
     slow = tiny.PAIRS.model_copy(update={"learning_rate": 5e-4, "max_steps": 400})
-    trajectory, _ = optimise((0.05, 0.2, 0.6), settings=slow)
+    trajectory, _ = optimize((0.05, 0.2, 0.6), settings=slow)
     served = {b: s.kl_nats for s in trajectory.snapshots for b in s.budgets_nats}
     assert list(served) == [0.05, 0.2, 0.6]
     assert trajectory.unreached_nats == ()
@@ -86,7 +86,7 @@ def test_snapshots_lie_near_the_budgets_and_the_run_ends_at_the_last() -> None:
 
 
 def test_snapshot_is_the_policy_of_its_step() -> None:
-    trajectory, _ = optimise((0.05, 0.2))
+    trajectory, _ = optimize((0.05, 0.2))
     reference = tiny.policy()
     probe = KLProbe(reference, tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, seed=3)
     for snapshot in trajectory.snapshots:
@@ -97,9 +97,9 @@ def test_snapshot_is_the_policy_of_its_step() -> None:
 
 def test_equal_generators_give_equal_bytes_and_others_do_not() -> None:
     short = tiny.PAIRS.model_copy(update={"max_steps": 7})
-    first, _ = optimise((), seed=0, settings=short)
-    again, _ = optimise((), seed=0, settings=short)
-    other, _ = optimise((), seed=1, settings=short)
+    first, _ = optimize((), seed=0, settings=short)
+    again, _ = optimize((), seed=0, settings=short)
+    other, _ = optimize((), seed=1, settings=short)
     assert first.rows == again.rows
     state, same, different = (t.snapshots[0].state for t in (first, again, other))
     assert all(torch.equal(state[name], same[name]) for name in state)
@@ -108,13 +108,13 @@ def test_equal_generators_give_equal_bytes_and_others_do_not() -> None:
 
 def test_the_global_random_state_is_left_alone() -> None:
     before = torch.random.get_rng_state()
-    optimise((), settings=tiny.PAIRS.model_copy(update={"max_steps": 2}))
+    optimize((), settings=tiny.PAIRS.model_copy(update={"max_steps": 2}))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_without_budgets_the_final_policy_comes_back_with_its_kl() -> None:
     short = tiny.PAIRS.model_copy(update={"max_steps": 9})
-    trajectory, _ = optimise((), settings=short)
+    trajectory, _ = optimize((), settings=short)
     (final,) = trajectory.snapshots
     assert final.step == 9
     assert final.kl_nats > 0
@@ -124,14 +124,14 @@ def test_without_budgets_the_final_policy_comes_back_with_its_kl() -> None:
 
 def test_a_budget_out_of_reach_is_said_to_be_so() -> None:
     short = tiny.PAIRS.model_copy(update={"max_steps": 5})
-    trajectory, _ = optimise((1e-4, 500.0), settings=short)
+    trajectory, _ = optimize((1e-4, 500.0), settings=short)
     assert trajectory.unreached_nats == (500.0,)
     assert trajectory.snapshots[-1].step == 5
 
 
 def test_ipo_stops_at_its_target_margin() -> None:
     settings = tiny.PAIRS.model_copy(update={"max_steps": 150})
-    trajectory, _ = optimise((), method=ipo, config=ipo.Config(beta=0.5), settings=settings)
+    trajectory, _ = optimize((), method=ipo, config=ipo.Config(beta=0.5), settings=settings)
     rows = pairs_rows(trajectory)[-20:]
     margins = [row.chosen_log_ratio_nats - row.rejected_log_ratio_nats for row in rows]
     assert 0.6 < np.mean(margins) < 1.4  # 1 / (2 * 0.5) = 1
@@ -139,7 +139,7 @@ def test_ipo_stops_at_its_target_margin() -> None:
 
 def test_compute_is_counted() -> None:
     one = tiny.PAIRS.model_copy(update={"max_steps": 4, "batch_size": 64})
-    trajectory, _ = optimise((), settings=one)
+    trajectory, _ = optimize((), settings=one)
     pairs = tiny.preferences(tiny.policy())
     tokens = 2 * pairs.prompts.length_N.sum()
     tokens += pairs.chosen.length_N.sum() + pairs.rejected.length_N.sum()
@@ -155,7 +155,7 @@ def test_a_nan_loss_names_the_method_and_the_step() -> None:
     seen: list[PairBatch] = []
     method = types.SimpleNamespace(__name__="overopt.methods.poisoned", loss=poisoned)
     with pytest.raises(FloatingPointError, match=r"^poisoned: step 3: loss nan"):
-        optimise((), method=method)
+        optimize((), method=method)
 
 
 def test_the_batch_holds_what_both_policies_say_of_each_response() -> None:
@@ -168,7 +168,7 @@ def test_the_batch_holds_what_both_policies_say_of_each_response() -> None:
 
     method = types.SimpleNamespace(__name__="watched", loss=watched)
     short = tiny.PAIRS.model_copy(update={"max_steps": 4, "learning_rate": 1e-12})
-    optimise((), method=method, settings=short)
+    optimize((), method=method, settings=short)
     reference = tiny.policy()
     pairs = tiny.preferences(reference)
     chosen = sums(reference, pairs.prompts, pairs.chosen)

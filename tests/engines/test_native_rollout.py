@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from overopt.engines.native_rollout import RewardFunction, optimise_rollouts
+from overopt.engines.native_rollout import RewardFunction, optimize_rollouts
 from overopt.engines.snapshots import RolloutRow, Trajectory
 from overopt.methods import elastic_reset, ppo, rloo, warp
 from overopt.methods.contract import Rollout, RolloutMethod, RolloutStep
@@ -24,7 +24,7 @@ def ignore(fraction: float, text: str) -> None:
     pass
 
 
-def optimise(
+def optimize(
     budgets_nats: tuple[float, ...],
     seed: int = 0,
     method: RolloutMethod = rloo,
@@ -34,7 +34,7 @@ def optimise(
 ) -> tuple[Trajectory, PreTrainedModel]:
     reference = tiny.policy()
     policy = tiny.twin(reference)
-    trajectory = optimise_rollouts(
+    trajectory = optimize_rollouts(
         method,
         config or rloo.Config(),
         settings,
@@ -55,7 +55,7 @@ def rollout_rows(trajectory: Trajectory) -> list[RolloutRow]:
 
 
 def test_reward_and_kl_rise() -> None:
-    rows = rollout_rows(optimise(())[0])
+    rows = rollout_rows(optimize(())[0])
     assert rows[0].kl_nats == pytest.approx(0, abs=1e-6)
     assert rows[-1].reward_mean > rows[0].reward_mean + 0.2
     assert rows[-1].kl_nats > 0.5
@@ -66,7 +66,7 @@ def test_reward_and_kl_rise() -> None:
 
 def test_snapshots_lie_near_the_budgets_and_the_run_ends_at_the_last() -> None:
     slow = tiny.ROLLOUT.model_copy(update={"learning_rate": 1e-3, "max_steps": 400})
-    trajectory, _ = optimise((0.05, 0.3, 1.0), settings=slow)
+    trajectory, _ = optimize((0.05, 0.3, 1.0), settings=slow)
     served = {b: s.kl_nats for s in trajectory.snapshots for b in s.budgets_nats}
     assert list(served) == [0.05, 0.3, 1.0]
     assert trajectory.unreached_nats == ()
@@ -78,15 +78,15 @@ def test_snapshots_lie_near_the_budgets_and_the_run_ends_at_the_last() -> None:
 
 def test_a_penalty_holds_the_policy_near_its_start() -> None:
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 40})
-    (free,) = optimise((), settings=settings)[0].snapshots
-    (held,) = optimise((), config=rloo.Config(beta=1.0), settings=settings)[0].snapshots
+    (free,) = optimize((), settings=settings)[0].snapshots
+    (held,) = optimize((), config=rloo.Config(beta=1.0), settings=settings)[0].snapshots
     assert free.step == held.step == 40
     assert held.kl_nats < 0.5 * free.kl_nats
 
 
 def test_kl_of_the_step_is_that_of_the_sampled_responses() -> None:
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 12})
-    trajectory, policy = optimise((), settings=settings)
+    trajectory, policy = optimize((), settings=settings)
     final = rollout_rows(trajectory)[-1]
     reference, asked = tiny.policy(), tiny.prompts()
     drawn = sample(policy, asked, 64, tiny.MAX_NEW_TOKENS, torch.Generator().manual_seed(8))
@@ -105,7 +105,7 @@ def test_the_method_sees_the_rollout_as_it_was_sampled() -> None:
         return rloo.loss(rloo.Config(), step)
 
     method = types.SimpleNamespace(__name__="watched", advantages=rloo.advantages, loss=watched)
-    optimise((), method=method, settings=tiny.ROLLOUT.model_copy(update={"max_steps": 3}))
+    optimize((), method=method, settings=tiny.ROLLOUT.model_copy(update={"max_steps": 3}))
     assert len(rollouts) == 3
     for step in rollouts:
         seen: Rollout = step.rollout
@@ -137,7 +137,7 @@ def test_samples_of_a_prompt_stand_in_one_row_with_their_rewards() -> None:
         return value
 
     method = types.SimpleNamespace(__name__="watched", advantages=watched, loss=rloo.loss)
-    optimise(
+    optimize(
         (), method=method, reward=reward, settings=tiny.ROLLOUT.model_copy(update={"max_steps": 1})
     )
     grouped = asked_rows[0].reshape(8, 4, -1)
@@ -147,9 +147,9 @@ def test_samples_of_a_prompt_stand_in_one_row_with_their_rewards() -> None:
 
 def test_equal_generators_give_equal_bytes_and_others_do_not() -> None:
     short = tiny.ROLLOUT.model_copy(update={"max_steps": 5})
-    first, _ = optimise((), seed=0, settings=short)
-    again, _ = optimise((), seed=0, settings=short)
-    other, _ = optimise((), seed=1, settings=short)
+    first, _ = optimize((), seed=0, settings=short)
+    again, _ = optimize((), seed=0, settings=short)
+    other, _ = optimize((), seed=1, settings=short)
     assert first.rows == again.rows
     state, same, different = (t.snapshots[0].state for t in (first, again, other))
     assert all(torch.equal(state[name], same[name]) for name in state)
@@ -158,13 +158,13 @@ def test_equal_generators_give_equal_bytes_and_others_do_not() -> None:
 
 def test_the_global_random_state_is_left_alone() -> None:
     before = torch.random.get_rng_state()
-    optimise((), settings=tiny.ROLLOUT.model_copy(update={"max_steps": 2}))
+    optimize((), settings=tiny.ROLLOUT.model_copy(update={"max_steps": 2}))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_compute_counts_the_samples_that_were_learnt_from() -> None:
+def test_compute_counts_the_samples_that_were_learned_from() -> None:
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 3})
-    trajectory, _ = optimise((), settings=settings)
+    trajectory, _ = optimize((), settings=settings)
     assert trajectory.compute.gradient_steps == 3
     assert trajectory.compute.samples_drawn == 3 * 8 * 4
     assert trajectory.snapshots[-1].compute == trajectory.compute
@@ -181,7 +181,7 @@ def test_a_reward_that_is_no_number_is_an_error() -> None:
         return value
 
     with pytest.raises(FloatingPointError, match=r"^rloo: a reward of step 1 is not finite"):
-        optimise((), reward=broken)
+        optimize((), reward=broken)
 
 
 def test_a_nan_loss_names_the_method_and_the_step() -> None:
@@ -193,7 +193,7 @@ def test_a_nan_loss_names_the_method_and_the_step() -> None:
 
     method = types.SimpleNamespace(__name__="poisoned", advantages=rloo.advantages, loss=poisoned)
     with pytest.raises(FloatingPointError, match=r"^poisoned: step 2: loss"):
-        optimise((), method=method)
+        optimize((), method=method)
 
 
 def watched_ppo(steps: list[RolloutStep], **settings: int) -> tuple[RolloutMethod, ppo.Config]:
@@ -212,7 +212,7 @@ def test_inner_epochs_learn_again_from_the_same_samples() -> None:
     steps: list[RolloutStep] = []
     method, config = watched_ppo(steps, epochs=3, minibatches=1)
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 7, "warmup_steps": 0})
-    trajectory, _ = optimise((), method=method, config=config, settings=settings)
+    trajectory, _ = optimize((), method=method, config=config, settings=settings)
     assert [row.step for row in rollout_rows(trajectory)] == [0, 3, 6, 7]
     assert trajectory.compute.gradient_steps == 7
     assert trajectory.compute.samples_drawn == 3 * 32
@@ -227,7 +227,7 @@ def test_minibatches_deal_out_whole_prompts() -> None:
     steps: list[RolloutStep] = []
     method, config = watched_ppo(steps, epochs=2, minibatches=4)
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 8})
-    trajectory, _ = optimise((), method=method, config=config, settings=settings)
+    trajectory, _ = optimize((), method=method, config=config, settings=settings)
     assert [row.step for row in rollout_rows(trajectory)] == [0, 8]
     assert [step.rollout.reward_BN.shape for step in steps] == [(2, 4)] * 8
     for epoch in (steps[:4], steps[4:]):
@@ -241,7 +241,7 @@ def test_minibatches_deal_out_whole_prompts() -> None:
 
 
 def test_ppo_learns_its_values_and_raises_the_reward() -> None:
-    trajectory, _ = optimise((), method=ppo, config=ppo.Config(value_rate=10.0))
+    trajectory, _ = optimize((), method=ppo, config=ppo.Config(value_rate=10.0))
     rows = rollout_rows(trajectory)
     assert rows[-1].reward_mean > rows[0].reward_mean + 0.1
     assert rows[-1].kl_nats > 0.2
@@ -251,7 +251,7 @@ def test_values_at_sampling_time_stay_and_values_now_move() -> None:
     steps: list[RolloutStep] = []
     method, config = watched_ppo(steps, epochs=4, minibatches=1)
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 8})
-    optimise((), method=method, config=config, settings=settings)
+    optimize((), method=method, config=config, settings=settings)
     assert steps[0].output_BNTC is not None and steps[7].output_BNTC is not None
     assert not steps[0].output_BNTC.any()  # the head starts at 0
     old = steps[7].rollout.output_BNTC
@@ -263,7 +263,7 @@ def test_values_at_sampling_time_stay_and_values_now_move() -> None:
 def test_a_reset_takes_kl_away_and_the_walk_goes_on() -> None:
     config = elastic_reset.Config(reset_steps=16, epochs=4)
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 32})
-    rows = rollout_rows(optimise((), method=elastic_reset, config=config, settings=settings)[0])
+    rows = rollout_rows(optimize((), method=elastic_reset, config=config, settings=settings)[0])
     kl_at = {row.step: row.kl_nats for row in rows}
     assert kl_at[12] > 0.03
     assert kl_at[16] < 0.2 * kl_at[12]
@@ -285,7 +285,7 @@ def test_the_anchor_is_in_the_rollout_once_a_hook_has_set_it() -> None:
         after_step=warp.after_step,
     )
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 2})
-    optimise((), method=method, config=warp.Config(mu=1.0), settings=settings)
+    optimize((), method=method, config=warp.Config(mu=1.0), settings=settings)
     first, second = rollouts
     assert first.anchor_logp_BNT is None
     assert torch.equal(first.anchor_log_ratio_BN, first.log_ratio_BN)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from overopt.engines.native_rounds import optimise_rounds
+from overopt.engines.native_rounds import optimize_rounds
 from overopt.engines.snapshots import RolloutRow, Trajectory
 from overopt.methods import online_dpo, superhf
 from overopt.methods.contract import (
@@ -31,7 +31,7 @@ def ignore(fraction: float, text: str) -> None:
     pass
 
 
-def optimise(
+def optimize(
     method: RoundMethod,
     config: Any,
     settings: RolloutSpec = tiny.ROLLOUT,
@@ -40,7 +40,7 @@ def optimise(
 ) -> tuple[Trajectory, PreTrainedModel]:
     reference = tiny.policy()
     policy = tiny.twin(reference)
-    trajectory = optimise_rounds(
+    trajectory = optimize_rounds(
         method, config, settings, policy, reference, tiny.prompts(), tiny.reward,
         tiny.MAX_NEW_TOKENS, budgets_nats, torch.Generator().manual_seed(seed), ignore,
     )  # fmt: skip
@@ -60,7 +60,7 @@ def rows_of(trajectory: Trajectory) -> list[RolloutRow]:
     ],
 )
 def test_reward_and_kl_rise(method: RoundMethod, config: Any) -> None:
-    rows = rows_of(optimise(method, config)[0])
+    rows = rows_of(optimize(method, config)[0])
     assert rows[0].kl_nats == pytest.approx(0, abs=1e-6)
     assert rows[-1].reward_mean > rows[0].reward_mean + 0.15
     assert rows[-1].kl_nats > 0.3
@@ -69,14 +69,14 @@ def test_reward_and_kl_rise(method: RoundMethod, config: Any) -> None:
 
 
 def test_a_prior_holds_the_policy_near_its_start() -> None:
-    (free,) = optimise(superhf, superhf.Config(kl_weight=0.0))[0].snapshots
-    (held,) = optimise(superhf, superhf.Config(kl_weight=5.0))[0].snapshots
+    (free,) = optimize(superhf, superhf.Config(kl_weight=0.0))[0].snapshots
+    (held,) = optimize(superhf, superhf.Config(kl_weight=5.0))[0].snapshots
     assert held.kl_nats < 0.3 * free.kl_nats
 
 
 def test_budgets_are_met_and_end_the_run() -> None:
     slow = tiny.ROLLOUT.model_copy(update={"learning_rate": 1e-3, "max_steps": 400})
-    trajectory, _ = optimise(superhf, superhf.Config(kl_weight=0.0), slow, (0.05, 0.3))
+    trajectory, _ = optimize(superhf, superhf.Config(kl_weight=0.0), slow, (0.05, 0.3))
     served = {b: s.kl_nats for s in trajectory.snapshots for b in s.budgets_nats}
     assert served[0.05] == pytest.approx(0.05, rel=0.4)
     assert served[0.3] == pytest.approx(0.3, rel=0.25)
@@ -114,7 +114,7 @@ def flat(value_BNT: torch.Tensor) -> torch.Tensor:
 def test_kept_rows_are_those_of_the_rollout() -> None:
     kept = torch.tensor([3, 30, 8])
     method = Watched(KeptRows(kept), Training())
-    trajectory, _ = optimise(method, None, SHORT)
+    trajectory, _ = optimize(method, None, SHORT)
     assert trajectory.compute.gradient_steps == 3
     for rollout, batch in zip(method.rollouts, method.batches, strict=True):
         assert isinstance(batch, SampleBatch)
@@ -129,7 +129,7 @@ def test_kept_rows_are_those_of_the_rollout() -> None:
 def test_pairs_are_split_into_chosen_and_rejected() -> None:
     pairs = RowPairs(torch.tensor([0, 9, 21]), torch.tensor([1, 8, 20]))
     method = Watched(pairs, Training())
-    optimise(method, None, SHORT)
+    optimize(method, None, SHORT)
     for rollout, batch in zip(method.rollouts, method.batches, strict=True):
         assert isinstance(batch, PairBatch)
         chosen_BT = flat(rollout.sampled_logp_BNT)[pairs.chosen_P]
@@ -141,7 +141,7 @@ def test_pairs_are_split_into_chosen_and_rejected() -> None:
 def test_epochs_and_minibatches_see_every_row_once_each_epoch() -> None:
     kept = torch.arange(0, 32, 4)
     method = Watched(KeptRows(kept), Training(epochs=2, minibatches=3))
-    trajectory, _ = optimise(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 6}))
+    trajectory, _ = optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 6}))
     assert len(method.rollouts) == 1
     assert [len(batch.mask_BT) for batch in method.batches] == [3, 3, 2, 3, 3, 2]
     assert trajectory.compute.gradient_steps == 6
@@ -151,7 +151,7 @@ def test_epochs_and_minibatches_see_every_row_once_each_epoch() -> None:
 
 def test_the_last_round_stops_at_the_last_step() -> None:
     method = Watched(KeptRows(torch.arange(4)), Training(epochs=5))
-    trajectory, _ = optimise(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 7}))
+    trajectory, _ = optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 7}))
     assert [row.step for row in rows_of(trajectory)] == [0, 5, 7]
     assert trajectory.snapshots[-1].step == 7
 
@@ -159,7 +159,7 @@ def test_the_last_round_stops_at_the_last_step() -> None:
 def test_a_round_without_data_is_a_step_without_learning() -> None:
     empty = torch.zeros(0, dtype=torch.int64)
     method = Watched(RowPairs(empty, empty), Training())
-    trajectory, policy = optimise(method, None, SHORT)
+    trajectory, policy = optimize(method, None, SHORT)
     assert [row.loss for row in rows_of(trajectory)] == [None] * 4
     assert trajectory.compute.gradient_steps == 0
     asked = tiny.prompts(4)
@@ -168,9 +168,9 @@ def test_a_round_without_data_is_a_step_without_learning() -> None:
 
 
 def test_equal_generators_give_equal_bytes() -> None:
-    first, _ = optimise(online_dpo, online_dpo.Config(), SHORT)
-    again, _ = optimise(online_dpo, online_dpo.Config(), SHORT)
-    other, _ = optimise(online_dpo, online_dpo.Config(), SHORT, seed=1)
+    first, _ = optimize(online_dpo, online_dpo.Config(), SHORT)
+    again, _ = optimize(online_dpo, online_dpo.Config(), SHORT)
+    other, _ = optimize(online_dpo, online_dpo.Config(), SHORT, seed=1)
     assert first.rows == again.rows
     assert first.rows != other.rows
 
@@ -182,4 +182,4 @@ def test_a_nan_loss_names_the_method_and_the_step() -> None:
         loss=lambda config, batch: batch.policy_logp_BT.sum(-1) * torch.nan,
     )
     with pytest.raises(FloatingPointError, match=r"^poisoned: step 1: loss nan"):
-        optimise(method, superhf.Config(), SHORT)
+        optimize(method, superhf.Config(), SHORT)

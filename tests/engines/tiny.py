@@ -34,7 +34,7 @@ ROLLOUT = RolloutSpec(
 
 
 def policy(seed: int = 0) -> PreTrainedModel:
-    """A freshly initialised policy."""
+    """A freshly initialized policy."""
     architecture = ArchitectureSpec(layers=1, width=16, heads=2)
     return build_policy(architecture, VOCABULARY_SIZE, CONTEXT_TOKENS, seed).eval()
 

@@ -13,12 +13,12 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engines import tiny
-from overopt.engines.native_pairs import optimise_pairs, score_reference
-from overopt.engines.native_rollout import optimise_rollouts
+from overopt.engines.native_pairs import optimize_pairs, score_reference
+from overopt.engines.native_rollout import optimize_rollouts
 from overopt.engines.probes import KLProbe
 from overopt.engines.snapshots import Progress, Trajectory
-from overopt.engines.trl_pairs import optimise_pairs as optimise_pairs_trl
-from overopt.engines.trl_rollout import optimise_rollouts as optimise_rollouts_trl
+from overopt.engines.trl_pairs import optimize_pairs as optimize_pairs_trl
+from overopt.engines.trl_rollout import optimize_rollouts as optimize_rollouts_trl
 from overopt.engines.trl_training import Setup
 from overopt.models.folders import build_tokenizer
 from overopt.spec import PairsSpec, RolloutSpec, TrlSpec
@@ -57,7 +57,7 @@ def pairs_natively(
     start = begin()
     pairs = tiny.preferences(start)
     supplied: Any = method
-    return optimise_pairs(
+    return optimize_pairs(
         supplied,
         config,
         settings,
@@ -82,7 +82,7 @@ def pairs_in_trl(
 ) -> Trajectory:
     start = begin()
     supplied: Any = method
-    return optimise_pairs_trl(
+    return optimize_pairs_trl(
         supplied,
         config,
         settings,
@@ -106,7 +106,7 @@ def rollouts_natively(
 ) -> Trajectory:
     start = begin()
     supplied: Any = method
-    return optimise_rollouts(
+    return optimize_rollouts(
         supplied,
         config,
         settings,
@@ -133,7 +133,7 @@ def rollouts_in_trl(
 ) -> Trajectory:
     start = begin()
     supplied: Any = method
-    return optimise_rollouts_trl(
+    return optimize_rollouts_trl(
         supplied,
         config,
         settings,

@@ -140,7 +140,7 @@ def test_module_memory_and_anchor_go_through_checkpoints(
     whole = run(tmp_path / "whole", runs.silent)
     with pytest.raises(Killed):
         run(tmp_path / "killed", kill_after(8))
-    # one that falls due within a rollout waits until nothing is left to be learnt from it
+    # one that falls due within a rollout waits until nothing is left to be learned from it
     newest = newest_whole(tmp_path / "killed")
     assert newest == tmp_path / "killed" / f"checkpoint-{paused}"
     seen: list[int] = []

@@ -1,4 +1,4 @@
-"""The optimise stage on both engines: the same files, so that no later stage knows of engines."""
+"""The optimize stage on both engines: the same files, so that no later stage knows of engines."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Workshop:
             out.mkdir()
             stage = importlib.import_module(f"overopt.stages.{made.stage}")
             inputs = {role: self.root / given.key for role, given in made.inputs}
-            extra = {"kept": kept} if made.stage == "optimise" else {}
+            extra = {"kept": kept} if made.stage == "optimize" else {}
             stage.run(dict(made.params), inputs, out, silent, **extra)
         return self.root / wanted.key
 
@@ -61,7 +61,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return Workshop(tmp_path_factory.mktemp("artifacts"))
 
 
-def optimised(method: str, engine: Engine, **options: Any) -> Node:
+def optimized(method: str, engine: Engine, **options: Any) -> Node:
     settings = {f"trl.{name}": value for name, value in options.items()}
     cell = Cell(
         catalog.load_task("tabular", {**SMALL, **settings}),
@@ -72,14 +72,14 @@ def optimised(method: str, engine: Engine, **options: Any) -> Node:
         0,
         engine,
     )
-    return Graph(cell).optimise(None, BUDGETS, 1 if cell.method.family == "merge" else None)
+    return Graph(cell).optimize(None, BUDGETS, 1 if cell.method.family == "merge" else None)
 
 
 def assert_same_files(one: Path, other: Path) -> None:
     """Equal file names, and equal contents of the tables but for rounding."""
     listed = sorted(str(path.relative_to(one)) for path in one.rglob("*"))
     assert sorted(str(path.relative_to(other)) for path in other.rglob("*")) == listed
-    first, second = (json.loads((at / "optimise.json").read_text()) for at in (one, other))
+    first, second = (json.loads((at / "optimize.json").read_text()) for at in (one, other))
     assert first.keys() == second.keys()
     assert first["unreached_kl_nats"] == second["unreached_kl_nats"] == [30.0]
     for ours, theirs in zip(first["snapshots"], second["snapshots"], strict=True):
@@ -103,7 +103,7 @@ def assert_same_files(one: Path, other: Path) -> None:
 @pytest.mark.parametrize("method", ["dpo", "rloo", "ppo", "elastic-reset", "sparsepo", "warp"])
 def test_both_engines_write_the_same(method: str, workshop: Workshop) -> None:
     assert_same_files(
-        workshop.build(optimised(method, "native")), workshop.build(optimised(method, "trl"))
+        workshop.build(optimized(method, "native")), workshop.build(optimized(method, "trl"))
     )
 
 
@@ -114,9 +114,9 @@ def test_both_engines_write_the_same(method: str, workshop: Workshop) -> None:
 def test_two_processes_write_what_one_writes(
     method: str, micro_batch: int, workshop: Workshop, tmp_path: Path
 ) -> None:
-    one = workshop.build(optimised(method, "trl"))
+    one = workshop.build(optimized(method, "trl"))
     # 21 pairs and 16 prompts in two processes, a few at a time
-    several = optimised(method, "trl", processes=2, micro_batch=micro_batch)
+    several = optimized(method, "trl", processes=2, micro_batch=micro_batch)
     assert_same_files(one, workshop.build(several, tmp_path / "kept"))
 
 
@@ -144,19 +144,19 @@ def test_accelerate_launches_what_its_configuration_says(
         port = server.getsockname()[1]
     written = tmp_path / "accelerate.yaml"
     written.write_text(TWO_PROCESSES.format(port=port))
-    several = optimised("dpo", "trl", processes=2, accelerate_config=str(written))
-    one = workshop.build(optimised("dpo", "trl"))
+    several = optimized("dpo", "trl", processes=2, accelerate_config=str(written))
+    one = workshop.build(optimized("dpo", "trl"))
     assert_same_files(one, workshop.build(several, tmp_path / "kept"))
 
 
 @pytest.mark.slow
 def test_an_error_in_one_of_several_processes_is_told_as_it_was(workshop: Workshop) -> None:
-    broken = optimised("dpo", "trl", processes=2)
+    broken = optimized("dpo", "trl", processes=2)
     params: dict[str, Any] = json.loads(json.dumps(dict(broken.params)))
     params["settings"]["learning_rate"] = 1e30
     params["kl_grid_nats"] = []
     inputs = {role: workshop.build(given) for role, given in broken.inputs}
-    stage = importlib.import_module("overopt.stages.optimise")
+    stage = importlib.import_module("overopt.stages.optimize")
     out = workshop.root / "broken"
     out.mkdir()
     with pytest.raises(FloatingPointError, match=r"^dpo: step \d: loss nan"):
@@ -171,34 +171,34 @@ def test_a_configuration_that_would_start_one_process_is_refused(
     text = TWO_PROCESSES.format(port=29500).replace("use_cpu: false", "use_cpu: true")
     written.write_text(text.replace("MULTI_GPU", kind))
     with pytest.raises(UserError, match=r"accelerate launch starts several processes on CPUs by"):
-        workshop.build(optimised("dpo", "trl", processes=2, accelerate_config=str(written)))
+        workshop.build(optimized("dpo", "trl", processes=2, accelerate_config=str(written)))
 
 
 def test_a_missing_configuration_of_accelerate_is_told(workshop: Workshop) -> None:
     with pytest.raises(UserError, match=r"trl\.accelerate_config: there is no file nowhere\.yaml"):
-        workshop.build(optimised("dpo", "trl", accelerate_config="nowhere.yaml"))
+        workshop.build(optimized("dpo", "trl", accelerate_config="nowhere.yaml"))
 
 
 def test_engines_and_their_options_have_keys_of_their_own() -> None:
-    native, inside = optimised("dpo", "native"), optimised("dpo", "trl")
+    native, inside = optimized("dpo", "native"), optimized("dpo", "trl")
     assert native.params["engine"] == "native"
     assert inside.params["engine"] == "trl"
     assert "trl" not in native.params
-    assert len({node.key for node in (native, inside, optimised("dpo", "trl", bf16=True))}) == 3
-    assert optimised("dpo", "native", bf16=True).key == native.key
+    assert len({node.key for node in (native, inside, optimized("dpo", "trl", bf16=True))}) == 3
+    assert optimized("dpo", "native", bf16=True).key == native.key
     assert inside.resources.timeout_s is None
 
 
 def test_the_native_engine_does_not_import_trl() -> None:
-    program = "import sys, overopt.stages.optimise; sys.exit('trl' in sys.modules)"
+    program = "import sys, overopt.stages.optimize; sys.exit('trl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_the_work_of_another_family_is_refused(workshop: Workshop) -> None:
-    made = optimised("dpo", "trl")
+    made = optimized("dpo", "trl")
     params: dict[str, Any] = json.loads(json.dumps(dict(made.params)))
     params["method"] |= {"family": "round", "member_family": None}
     inputs = {role: workshop.build(given) for role, given in made.inputs}
-    stage = importlib.import_module("overopt.stages.optimise")
+    stage = importlib.import_module("overopt.stages.optimize")
     with pytest.raises(UserError, match="dpo: the trl engine runs the families pairs and rollout"):
         stage.run(params, inputs, workshop.root, silent)

@@ -34,15 +34,15 @@ class Row(NamedTuple):
 
 def made_rows() -> list[Row]:
     """Text for machines without the pool."""
-    colours = ("red", "green", "blue", "grey", "white", "black", "brown", "amber")
+    colors = ("red", "green", "blue", "grey", "white", "black", "brown", "amber")
     things = ("boat", "stone", "river", "lamp", "garden", "letter", "cloud", "train")
     return [
         Row(
-            f"Describe a {colour} {thing}, please.",
-            f"The {thing} is {colour}, and it is a pleasure to look at.",
+            f"Describe a {color} {thing}, please.",
+            f"The {thing} is {color}, and it is a pleasure to look at.",
             f"No idea what a {thing} is.",
         )
-        for colour in colours
+        for color in colors
         for thing in things
     ]
 
@@ -141,7 +141,7 @@ def configuration(family: str, tokenizer: Tokenizer, **extra: Any) -> Any:
 def write_folder(
     folder: Path, family: str, classifier: bool = False, template: str | None = None, seed: int = 0
 ) -> Path:
-    """A tiny, randomly initialised model of the family with its tokenizer."""
+    """A tiny, randomly initialized model of the family with its tokenizer."""
     tokenizer = write_tokenizer(folder, family, template)
     extra = {"num_labels": 1, "initializer_range": 0.5} if classifier else {}
     config = configuration(family, tokenizer, **extra)

@@ -3,11 +3,11 @@ import torch
 
 from overopt.methods.actor_critic import clipped_surrogate
 from overopt.methods.estimators import (
-    generalised_advantages,
+    generalized_advantages,
     last_token,
     leave_one_out,
     masked_mean,
-    standardise,
+    standardize,
 )
 
 MASK = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
@@ -22,11 +22,11 @@ def test_last_token_is_the_last_of_the_mask() -> None:
     assert last_token(MASK).tolist() == [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
 
 
-def test_generalised_advantages_by_hand() -> None:
+def test_generalized_advantages_by_hand() -> None:
     # delta = 0 + 0.9 * 2 - 1 = 0.8 and 3 - 2 = 1; A_1 = 0.8 + 0.9 * 0.5 * 1
     reward_BNT = torch.tensor([[[0.0, 3.0, 7.0]]])
     value_BNT = torch.tensor([[[1.0, 2.0, 9.0]]])
-    advantage_BNT = generalised_advantages(reward_BNT, value_BNT, MASK[:1].unsqueeze(0), 0.9, 0.5)
+    advantage_BNT = generalized_advantages(reward_BNT, value_BNT, MASK[:1].unsqueeze(0), 0.9, 0.5)
     assert advantage_BNT[0, 0].tolist() == pytest.approx([1.25, 1.0, 0.0])
 
 
@@ -34,16 +34,16 @@ def test_generalised_advantages_by_hand() -> None:
 def test_lambda_runs_from_one_step_to_the_whole_return(lam: float, first: float) -> None:
     reward_BNT = torch.tensor([[[0.0, 0.0, 3.0]]])
     value_BNT = torch.tensor([[[1.0, 2.0, 4.0]]])
-    advantage_BNT = generalised_advantages(reward_BNT, value_BNT, MASK[1:].unsqueeze(0), 1.0, lam)
+    advantage_BNT = generalized_advantages(reward_BNT, value_BNT, MASK[1:].unsqueeze(0), 1.0, lam)
     assert advantage_BNT[0, 0, 0].item() == pytest.approx(first)
 
 
-def test_means_and_standardised_values_leave_padding_out() -> None:
+def test_means_and_standardized_values_leave_padding_out() -> None:
     value = torch.tensor([[1.0, 2.0, 99.0], [3.0, 4.0, 5.0]])
     assert masked_mean(value, MASK).item() == pytest.approx(3.0)
     # deviations -2, -1, 0, 1, 2 have population SD sqrt 2
     expected = torch.tensor([[-2.0, -1.0, 0.0], [0.0, 1.0, 2.0]]) / 2**0.5
-    assert torch.allclose(standardise(value, MASK), expected, atol=1e-6)
+    assert torch.allclose(standardize(value, MASK), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_order_does_not_matter() -> None:
     arrays(np.float64, (2, 7), elements=st.floats(-5, 5)),
     st.floats(0.01, 100),
 )
-def test_weights_average_one_before_they_are_normalised(
+def test_weights_average_one_before_they_are_normalized(
     proxy_BN: np.ndarray[tuple[int, int], np.dtype[np.float64]], beta: float
 ) -> None:
     excess_BN = np.maximum(proxy_BN - itp.thresholds(proxy_BN, beta), 0) / beta

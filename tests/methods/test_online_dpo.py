@@ -15,7 +15,7 @@ def build(reward_BN: torch.Tensor) -> tuple[list[int], list[int]]:
     return built.chosen_P.tolist(), built.rejected_P.tolist()
 
 
-def test_neighbours_are_paired_by_reward() -> None:
+def test_neighbors_are_paired_by_reward() -> None:
     assert build(torch.tensor([[1.0, 3.0, 2.0, 0.0], [5.0, 4.0, 6.0, 7.0]])) == (
         [1, 2, 4, 7],
         [0, 3, 5, 6],

@@ -6,7 +6,7 @@ import torch
 from overopt.methods import ppo
 from overopt.methods.contract import HiddenStates, Rollout, RolloutStep, StateShape
 
-CONFIG = ppo.Config(beta=0.5, gae_lambda=0.5, normalise=False)
+CONFIG = ppo.Config(beta=0.5, gae_lambda=0.5, normalize=False)
 
 
 def rollout(tokens: int = 2) -> Rollout:
@@ -48,7 +48,7 @@ def test_loss_by_hand(tokens: int) -> None:
     assert loss_BN.tolist() == [[pytest.approx((-1.8 - 0.6 + 0.05 * 2.96) / 2)]]
 
 
-def test_normalised_advantages_by_hand() -> None:
+def test_normalized_advantages_by_hand() -> None:
     # 1.5 and 1.2 become 1 and -1: max(-1.5, -1.2) + max(0.5, 0.8)
     config = ppo.Config(beta=0.5, gae_lambda=0.5, value_weight=0.0)
     assert ppo.loss(config, step(rollout())).item() == pytest.approx(-0.2, abs=1e-5)
@@ -62,7 +62,7 @@ def test_mean_over_responses_is_the_mean_over_tokens() -> None:
     )
     advantage_BNT = torch.tensor([[[4.0, 0.0, 0.0], [1.0, 2.0, 3.0]]])
     now = RolloutStep(seen, zero_BNT, advantage_BNT, zero_BNT.unsqueeze(-1))
-    config = ppo.Config(normalise=False, value_weight=0.0)
+    config = ppo.Config(normalize=False, value_weight=0.0)
     assert ppo.loss(config, now).mean().item() == pytest.approx(-(4 + 1 + 2 + 3) / 4)
 
 

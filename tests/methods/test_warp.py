@@ -43,7 +43,7 @@ def weights(*rows: tuple[float, ...]) -> Weights:
     return {f"layer {i}": vector(*row) for i, row in enumerate(rows)}
 
 
-def test_merging_is_layer_by_layer_and_then_towards_the_start() -> None:
+def test_merging_is_layer_by_layer_and_then_toward_the_start() -> None:
     initial = weights((1.0, 1.0), (0.0, 5.0))
     trained = [weights((2.0, 1.0), (0.0, 7.0)), weights((1.0, 2.0), (0.0, 9.0))]
     half = warp.merge(CONFIG, initial, trained, 0.5)

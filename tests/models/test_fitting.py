@@ -29,11 +29,11 @@ TRAINING = TrainingSpec.model_validate(
 
 
 def _taught() -> tuple[Tokens, Tokens]:
-    """64 prompts of one colour; the taught response repeats that colour and ends."""
-    colour_N = np.arange(64) % 2 + 4
+    """64 prompts of one color; the taught response repeats that color and ends."""
+    color_N = np.arange(64) % 2 + 4
     return (
-        tiny.tokens(*([1, int(colour), 2] for colour in colour_N)),
-        tiny.tokens(*([int(colour), int(colour), 3] for colour in colour_N)),
+        tiny.tokens(*([1, int(color), 2] for color in color_N)),
+        tiny.tokens(*([int(color), int(color), 3] for color in color_N)),
     )
 
 

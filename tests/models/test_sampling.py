@@ -110,10 +110,10 @@ def test_same_distribution_as_generate_on_prompts_of_different_length() -> None:
 
 def test_pad_is_never_sampled_however_likely_the_network_finds_it() -> None:
     model = tiny.policy(7)
-    favour = torch.zeros(len(tiny.VOCABULARY))
-    favour[PAD] = 40.0
+    favor = torch.zeros(len(tiny.VOCABULARY))
+    favor[PAD] = 40.0
     plain = sample(model, tiny.prompts(), 10, 5, _generator(5))
-    handle = model.lm_head.register_forward_hook(lambda _m, _i, output: output + favour)
+    handle = model.lm_head.register_forward_hook(lambda _m, _i, output: output + favor)
     forced = sample(model, tiny.prompts(), 10, 5, _generator(5))
     handle.remove()
     np.testing.assert_array_equal(plain.responses.ids_NT, forced.responses.ids_NT)

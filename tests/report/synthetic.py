@@ -188,7 +188,7 @@ def record(method: str, seeds: list[int]) -> dict[str, object]:
         "standard": True,
         "uses_gold": "none",
         "failures": [],
-        "data": [{"noise": "0", "seed": 0, "realised_flip_rate": 0.0}],
+        "data": [{"noise": "0", "seed": 0, "realized_flip_rate": 0.0}],
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "dirty": method == "ipo",
         "overopt": "0.1.0",

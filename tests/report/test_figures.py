@@ -72,10 +72,10 @@ def test_many_proxies_are_cut_into_panels(tmp_path: Path) -> None:
     assert [drawn.name for drawn in draw_gap(groups)] == ["gap_1", "gap_2", "gap_3"]
 
 
-def test_colours_and_markers_belong_to_a_label() -> None:
+def test_colors_and_markers_belong_to_a_label() -> None:
     marks = assign_marks(["b", "a", "b", "c"])
     assert marks == assign_marks(["c", "b", "a"])
-    assert len({mark.colour for mark in marks.values()}) == 3
+    assert len({mark.color for mark in marks.values()}) == 3
     assert len({mark.marker for mark in marks.values()}) == 3
 
 

@@ -19,7 +19,7 @@ from overopt.report.tables import (
     show_contrasts,
     show_gaps,
     show_number,
-    summarise,
+    summarize,
     write_latex,
 )
 from overopt.schema import POINT_COLUMNS
@@ -99,7 +99,7 @@ def test_everything_missing_is_listed(run_root: Path) -> None:
 def test_the_task_is_named_where_there_are_several() -> None:
     points = small_points()
     two = pd.concat([points, points.assign(task="u")])
-    assert summarise(group_points(add_labels(two))).header[0] == "task"
+    assert summarize(group_points(add_labels(two))).header[0] == "task"
 
 
 def test_verdicts_are_put_in_words(run_root: Path) -> None:

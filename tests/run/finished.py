@@ -72,4 +72,4 @@ def finish(
 
 def fail(cell: Cell) -> Found:
     """A cell that failed."""
-    return Found(cell, None, Failure("k", "optimise", "dpo, seed 0", "raised", "loss nan", "", "k"))
+    return Found(cell, None, Failure("k", "optimize", "dpo, seed 0", "raised", "loss nan", "", "k"))

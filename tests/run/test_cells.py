@@ -54,28 +54,28 @@ def test_the_world_is_built_once_for_all_cells() -> None:
 def test_systems_share_members_and_a_pairs_method_is_run_once_for_all_systems() -> None:
     run = run_spec(["dpo", "rloo"], ["single", "mean"])
     assert len(_keys(run, "proxy")) == 5
-    assert len(_keys(run, "optimise")) == 1 + 2  # dpo has no proxy; rloo has one run for each
+    assert len(_keys(run, "optimize")) == 1 + 2  # dpo has no proxy; rloo has one run for each
     assert len(_keys(run, "measure")) == 4
 
 
 def test_gold_reaches_no_method() -> None:
     run = run_spec(["dpo", "rloo"], ["mean"])
     for cell in cells_of(run):
-        optimised = Graph(cell).optimise(None, run.kl_grid_nats)
-        assert "gold" not in _roles(optimised)
-        assert "pool" not in _roles(optimised)
+        optimized = Graph(cell).optimize(None, run.kl_grid_nats)
+        assert "gold" not in _roles(optimized)
+        assert "pool" not in _roles(optimized)
         expected = (
             {"initial", "labels"}
             if cell.method.name == "dpo"
             else {"initial", *(f"proxy.{member}" for member in range(5))}
         )
-        assert _roles(optimised) == expected
+        assert _roles(optimized) == expected
 
 
 def test_a_knob_moves_the_run_and_what_follows_only() -> None:
     (cell,) = cells_of(run_spec())
     graph = Graph(cell)
-    one, two = graph.optimise(0.1, ()), graph.optimise(0.2, ())
+    one, two = graph.optimize(0.1, ()), graph.optimize(0.2, ())
     assert one.key != two.key
     assert {role: made.key for role, made in one.inputs} == {
         role: made.key for role, made in two.inputs
@@ -115,12 +115,12 @@ def test_where_a_file_lies_does_not_move_a_key(own: tuple[Path, Path]) -> None:
     keys = []
     for place in own:
         (cell,) = cells_of(run_spec([str(place)]))
-        optimised = Graph(cell).optimise(None, (0.1,))
-        assert str(place) in optimised.extra_code
-        assert optimised.params["method"]["source"] == "mine.py"
-        keys.append(optimised.key)
+        optimized = Graph(cell).optimize(None, (0.1,))
+        assert str(place) in optimized.extra_code
+        assert optimized.params["method"]["source"] == "mine.py"
+        keys.append(optimized.key)
     assert keys[0] == keys[1]
-    shipped = Graph(cells_of(run_spec())[0]).optimise(None, (0.1,))
+    shipped = Graph(cells_of(run_spec())[0]).optimize(None, (0.1,))
     assert shipped.key != keys[0]  # its name is part of its random numbers
 
 
@@ -128,7 +128,7 @@ def test_what_a_file_says_moves_a_key(own: tuple[Path, Path]) -> None:
     first, second = own
     second.write_text(second.read_text().replace("return -logsigmoid", "return -2 * logsigmoid"))
     keys = [
-        Graph(cells_of(run_spec([str(place)]))[0]).optimise(None, (0.1,)).key
+        Graph(cells_of(run_spec([str(place)]))[0]).optimize(None, (0.1,)).key
         for place in (first, second)
     ]
     assert keys[0] != keys[1]
@@ -160,7 +160,7 @@ def test_kinds_of_cost_forget_seeds_noises_and_members() -> None:
     wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
     kinds = {(made.stage, made.kind) for made in ancestry(wanted)}
     assert {kind for stage, kind in kinds if stage == "proxy"} == {"tiny: proxy"}
-    assert {kind for stage, kind in kinds if stage == "optimise"} == {
+    assert {kind for stage, kind in kinds if stage == "optimize"} == {
         "tiny: dpo", "tiny: rloo against mean",
     }  # fmt: skip
     assert {kind for stage, kind in kinds if stage == "measure"} == {

@@ -46,7 +46,7 @@ def test_new_and_cached_add_up_and_a_chain_cannot_be_split(store: Store) -> None
     costs = Costs(store.root)
     assert before.wall_s == sum(costs.wall_s(made) for made in every)
     many = forecast(wanted, store, workers=1000)
-    chain = ("initial", "gold", "pool", "labels", "optimise", "evaluate", "score", "measure")
+    chain = ("initial", "gold", "pool", "labels", "optimize", "evaluate", "score", "measure")
     by_stage = {made.stage: costs.wall_s(made) for made in every}
     assert many.wall_s == sum(by_stage[stage] for stage in chain)
     put(store, Graph(cells_of(run)[0]).initial, {"training.json": {}})

@@ -28,11 +28,11 @@ def test_whole_number_knobs_are_rounded_and_others_are_not() -> None:
 @pytest.mark.parametrize(
     ("method", "stages"),
     [
-        ("sparsepo", {"optimise": 1, "merge": 0, "select": 0, "labels": 1}),
-        ("ppo", {"optimise": 1, "merge": 0, "select": 0, "proxy": 1}),
-        ("superhf", {"optimise": 1, "merge": 0, "select": 0, "proxy": 1}),
-        ("soft-bon", {"optimise": 0, "merge": 0, "select": 1, "proxy": 1}),
-        ("warp", {"optimise": 2, "merge": 1, "select": 0, "evaluate": 1}),
+        ("sparsepo", {"optimize": 1, "merge": 0, "select": 0, "labels": 1}),
+        ("ppo", {"optimize": 1, "merge": 0, "select": 0, "proxy": 1}),
+        ("superhf", {"optimize": 1, "merge": 0, "select": 0, "proxy": 1}),
+        ("soft-bon", {"optimize": 0, "merge": 0, "select": 1, "proxy": 1}),
+        ("warp", {"optimize": 2, "merge": 1, "select": 0, "evaluate": 1}),
     ],
 )
 @pytest.mark.parametrize("along", ["step", "beta"])
@@ -40,12 +40,12 @@ def test_the_graph_of_each_family(method: str, stages: dict[str, int], along: st
     found = [node.stage for node in nodes(method, along)]
     for stage, count in stages.items():
         swept = along == "beta" and method in ("sparsepo", "ppo", "superhf")
-        times = 5 if swept and stage == "optimise" else 1
+        times = 5 if swept and stage == "optimize" else 1
         assert found.count(stage) == count * times, stage
 
 
 def test_members_of_a_merge_run_to_the_last_budget_with_numbers_of_their_own() -> None:
-    members = [node for node in nodes("warp") if node.stage == "optimise"]
+    members = [node for node in nodes("warp") if node.stage == "optimize"]
     assert [node.params["member"] for node in members] == [0, 1]
     last = catalog.load_task("tabular").kl_grid_nats[-1]
     assert all(node.params["kl_grid_nats"] == [last] for node in members)
@@ -56,5 +56,5 @@ def test_more_members_are_a_setting() -> None:
     run = resolve(Request(method=["warp"], task="tabular", settings=["warp.members=3"], seeds=1))
     graph = Graph(cells_of(run)[0])
     assert [role for role, _ in graph.merge((1.0,)).inputs] == [
-        "initial", "optimise.0", "optimise.1", "optimise.2",
+        "initial", "optimize.0", "optimize.1", "optimize.2",
     ]  # fmt: skip

@@ -17,15 +17,15 @@ from .specs import run_spec
 
 
 def _outcomes(nodes: Sequence[Node], folder: Path) -> Mapping[str, Outcome]:
-    """Every node built; an ``optimise`` at knob b has the cheap KL 0.01 / b."""
+    """Every node built; an ``optimize`` at knob b has the cheap KL 0.01 / b."""
     found = {}
     for made in nodes:
         place = folder / made.key
         place.mkdir(exist_ok=True)
-        if made.stage == "optimise":
+        if made.stage == "optimize":
             kl_nats = 0.01 / made.params["method"]["config"]["beta"]
             record = {"snapshots": [{"kl_cheap_nats": 77.0}, {"kl_cheap_nats": kl_nats}]}
-            (place / "optimise.json").write_text(json.dumps(record))
+            (place / "optimize.json").write_text(json.dumps(record))
         found[made.key] = Outcome(place, None)
     return found
 
@@ -58,7 +58,7 @@ def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Pat
     asked, found = _to_end(pursue(cell, run), tmp_path)
     first = [made.params["method"]["config"]["beta"] for made in asked[0]]
     assert first == [0.001, 0.01, 0.1, 1.0, 10.0]
-    assert all(made.stage == "optimise" for nodes in asked[:-1] for made in nodes)
+    assert all(made.stage == "optimize" for nodes in asked[:-1] for made in nodes)
     assert all(made.params["kl_grid_nats"] == [] for nodes in asked[:-1] for made in nodes)
     (measured,) = asked[-1]
     assert measured is found.points
@@ -81,7 +81,7 @@ def test_a_failure_ends_the_cell_with_its_reason(tmp_path: Path) -> None:
     pursuit = pursue(cell, run)
     asked = list(next(pursuit))
     outcomes = dict(_outcomes(asked, tmp_path))
-    failure = Failure(asked[2].key, "optimise", "dpo", "raised", "loss nan", "", asked[2].key)
+    failure = Failure(asked[2].key, "optimize", "dpo", "raised", "loss nan", "", asked[2].key)
     outcomes[asked[2].key] = Outcome(None, failure)
     with pytest.raises(StopIteration) as ended:
         pursuit.send(outcomes)

@@ -86,7 +86,7 @@ def full(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: P
     try:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        raise RuntimeError("serialisation failed") from error
+        raise RuntimeError("serialization failed") from error
 
 
 def nothing(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -22,8 +22,8 @@ from overopt.worlds.tabular import Tabular
 from .conftest import POLICY, WORLD
 
 
-def _optimised(folder: Path, seeds: tuple[int, ...]) -> Path:
-    """An ``optimise`` artifact whose snapshots are freshly initialised policies."""
+def _optimized(folder: Path, seeds: tuple[int, ...]) -> Path:
+    """An ``optimize`` artifact whose snapshots are freshly initialized policies."""
     world = build(WORLD)
     assert POLICY.architecture is not None
     snapshots = []
@@ -32,15 +32,15 @@ def _optimised(folder: Path, seeds: tuple[int, ...]) -> Path:
         policy = build_policy(POLICY.architecture, size, context_tokens(world), seed)
         save_model(policy, folder / f"snapshots/{step}/model", world.vocabulary)
         snapshots.append({"step": step, "folder": f"snapshots/{step}/model"})
-    write_json(folder / "optimise.json", {"snapshots": snapshots})
+    write_json(folder / "optimize.json", {"snapshots": snapshots})
     return folder
 
 
-def _evaluate(artifacts: dict[str, Path], optimised: Path, out: Path, seed: int = 0) -> Path:
+def _evaluate(artifacts: dict[str, Path], optimized: Path, out: Path, seed: int = 0) -> Path:
     out.mkdir()
     params = {"world": WORLD.to_json(), "samples_per_prompt": 16, "seed": seed}
     inputs = {role: artifacts[role] for role in ("initial", "gold", "pool")}
-    evaluate.run(params, {**inputs, "optimise": optimised}, out, silent)
+    evaluate.run(params, {**inputs, "optimize": optimized}, out, silent)
     return out
 
 
@@ -49,14 +49,14 @@ def evaluated(
     artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("evaluate")
-    optimised = _optimised(root / "optimise", seeds=(5, 6))
-    return optimised, _evaluate(artifacts, optimised, root / "out")
+    optimized = _optimized(root / "optimize", seeds=(5, 6))
+    return optimized, _evaluate(artifacts, optimized, root / "out")
 
 
 def test_exact_values_are_sums_over_every_response(
     artifacts: dict[str, Path], evaluated: tuple[Path, Path]
 ) -> None:
-    optimised, out = evaluated
+    optimized, out = evaluated
     world = build(WORLD)
     assert isinstance(world, Tabular)
     prompts, rows = world.heldout_prompts.rows(), world.responses.rows()
@@ -65,7 +65,7 @@ def test_exact_values_are_sums_over_every_response(
     gold_BR = world.gold(prompt, every).reshape(prompts, rows)
     logp_BR, logq_BR = (
         score_logps(load_policy(folder), prompt, every).sum(1, dtype=float).reshape(prompts, rows)
-        for folder in (optimised / "snapshots/1/model", artifacts["initial"] / "model")
+        for folder in (optimized / "snapshots/1/model", artifacts["initial"] / "model")
     )
     exact = read_json(out / "exact.json")
     assert set(exact) == {"1", "2"}
@@ -78,7 +78,7 @@ def test_exact_values_are_sums_over_every_response(
 def test_every_sample_carries_its_own_numbers(
     artifacts: dict[str, Path], evaluated: tuple[Path, Path]
 ) -> None:
-    optimised, out = evaluated
+    optimized, out = evaluated
     world = build(WORLD)
     table = Table(out / "samples.parquet")
     assert (table.integers("step") == np.repeat([1, 2], 96)).all()
@@ -87,7 +87,7 @@ def test_every_sample_carries_its_own_numbers(
     rows = np.arange(96, 192)
     prompts = world.heldout_prompts.take(table.integers("prompt_id")[rows])
     responses = table.tokens("response").take(rows)
-    policy = load_policy(optimised / "snapshots/2/model")
+    policy = load_policy(optimized / "snapshots/2/model")
     reference = load_policy(artifacts["initial"] / "model")
     for name, model in (("policy_logp", policy), ("reference_logp", reference)):
         logp_N = score_logps(model, prompts, responses).sum(1, dtype=float)
@@ -109,9 +109,9 @@ def test_a_policy_is_at_no_distance_from_itself(artifacts: dict[str, Path]) -> N
 def test_evaluation_is_deterministic_and_moves_with_the_seed(
     artifacts: dict[str, Path], evaluated: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    optimised, out = evaluated
-    same = _evaluate(artifacts, optimised, tmp_path / "same")
-    other = _evaluate(artifacts, optimised, tmp_path / "other", seed=1)
+    optimized, out = evaluated
+    same = _evaluate(artifacts, optimized, tmp_path / "same")
+    other = _evaluate(artifacts, optimized, tmp_path / "other", seed=1)
     files = [(folder / "samples.parquet").read_bytes() for folder in (out, same, other)]
     assert files[0] == files[1] != files[2]
     assert read_json(other / "exact.json") == read_json(out / "exact.json")

@@ -11,7 +11,7 @@ import pytest
 from overopt import catalog
 from overopt.models.logprobs import enumerate_logps
 from overopt.spec import MethodSpec, PairsSpec, RolloutSpec
-from overopt.stages import evaluate, measure, merge, optimise, score
+from overopt.stages import evaluate, measure, merge, optimize, score
 from overopt.stages.contract import silent
 from overopt.stages.tables import read_json
 from overopt.worlds.contract import build
@@ -35,7 +35,7 @@ TRAINED = ["dpo", "sparsepo", "mapo", "rloo", "ppo", "elastic-reset", "chi2-rl",
 GRID = [0.01, 0.04]
 
 
-def run_optimise(
+def run_optimize(
     method: MethodSpec, artifacts: dict[str, Path], out: Path, **more: Any
 ) -> dict[str, Any]:
     """The stage's record; ``method.source`` may be the user's own file."""
@@ -53,8 +53,8 @@ def run_optimise(
     inputs = {role: artifacts[role] for role in ("initial", "labels")}
     inputs["proxy.0"] = artifacts["proxy"]
     out.mkdir()
-    optimise.run(params, inputs, out, silent)
-    record: dict[str, Any] = read_json(out / "optimise.json")
+    optimize.run(params, inputs, out, silent)
+    record: dict[str, Any] = read_json(out / "optimize.json")
     return record
 
 
@@ -67,8 +67,8 @@ def test_a_method_trains_alike_by_name_and_as_a_file_of_ones_own(
     shutil.copy(catalog.PACKAGE / "methods" / f"{name.replace('-', '_')}.py", file)
     own = catalog.method(str(file))
     assert (own.name, own.source, own.config) == (name, str(file), shipped.config)
-    record = run_optimise(shipped, artifacts, tmp_path / "shipped")
-    assert run_optimise(own, artifacts, tmp_path / "own") == record
+    record = run_optimize(shipped, artifacts, tmp_path / "shipped")
+    assert run_optimize(own, artifacts, tmp_path / "own") == record
     (snapshot,) = record["snapshots"]
     assert snapshot["step"] == (6 if shipped.trains == "pairs" else 8)
     assert snapshot["kl_cheap_nats"] > 0
@@ -87,8 +87,8 @@ def merged(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     method = catalog.method(str(file))
     made = {"file": file, "initial": artifacts["initial"], "merge": root / "merge"}
     for member in range(2):
-        made[f"optimise.{member}"] = root / f"member {member}"
-        run_optimise(method, artifacts, made[f"optimise.{member}"], member=member)
+        made[f"optimize.{member}"] = root / f"member {member}"
+        run_optimize(method, artifacts, made[f"optimize.{member}"], member=member)
     made["merge"].mkdir()
     params = {
         "world": WORLD.to_json(),
@@ -102,7 +102,7 @@ def merged(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_merged_policies_lie_on_the_budgets(merged: dict[str, Path]) -> None:
-    record = read_json(merged["merge"] / "optimise.json")
+    record = read_json(merged["merge"] / "optimize.json")
     assert record["unreached_kl_nats"] == [9.0]
     snapshots = record["snapshots"]
     assert [one["step"] for one in snapshots] == [1, 2, 3, 4, 5]
@@ -111,7 +111,7 @@ def test_merged_policies_lie_on_the_budgets(merged: dict[str, Path]) -> None:
     assert etas == sorted(etas) and etas[0] >= 0.01 and etas[-1] <= 1
     for one, kl_nats in zip(snapshots[3:], GRID, strict=True):
         assert one["kl_cheap_nats"] == pytest.approx(kl_nats, rel=0.05)
-    members = [read_json(merged[f"optimise.{m}"] / "optimise.json") for m in range(2)]
+    members = [read_json(merged[f"optimize.{m}"] / "optimize.json") for m in range(2)]
     for field in ("gradient_steps", "samples_drawn", "tokens_processed"):
         spent = sum(member["snapshots"][-1][field] for member in members)
         assert all(one[field] == spent for one in snapshots)
@@ -123,7 +123,7 @@ def test_members_differ(merged: dict[str, Path]) -> None:
     assert world.responses is not None
     first, second = (
         enumerate_logps(
-            merge.load_member(merged[f"optimise.{member}"])[0],
+            merge.load_member(merged[f"optimize.{member}"])[0],
             world.heldout_prompts,
             world.responses,
         )
@@ -138,7 +138,7 @@ def test_merged_policies_are_measured_with_their_own_knob(
     world = {"world": WORLD.to_json(), "seed": 0, "samples_per_prompt": 8}
     for name in ("evaluate", "score", "measure"):
         (tmp_path / name).mkdir()
-    inputs = {"optimise": merged["merge"], "initial": merged["initial"], "gold": artifacts["gold"]}
+    inputs = {"optimize": merged["merge"], "initial": merged["initial"], "gold": artifacts["gold"]}
     evaluate.run(world, inputs, tmp_path / "evaluate", silent)
     scored = {"samples": tmp_path / "evaluate", "proxy": artifacts["proxy"]}
     score.run(world, scored, tmp_path / "score", silent)
@@ -151,7 +151,7 @@ def test_merged_policies_are_measured_with_their_own_knob(
     }
     measure.run(params, measured, tmp_path / "measure", silent)
     points = read_json(tmp_path / "measure" / "points.json")
-    snapshots = read_json(merged["merge"] / "optimise.json")["snapshots"]
+    snapshots = read_json(merged["merge"] / "optimize.json")["snapshots"]
     assert [p["knob_value"] for p in points[1:-1]] == [one["knob_value"] for one in snapshots]
     assert [p.get("kl_target_nats") for p in points[-3:]] == [*GRID, 9.0]
     assert points[-1]["status"] == "unreached"

@@ -27,7 +27,7 @@ def _rng(seed: int = 0) -> np.random.Generator:
 
 
 def _differences() -> npt.NDArray[np.float64]:
-    """Half of the pairs favour a, half b; none is tied."""
+    """Half of the pairs favor a, half b; none is tied."""
     return np.tile([0.5, -0.5, 2.0, -2.0], PAIRS // 4)
 
 
@@ -60,7 +60,7 @@ def test_flips_strike_all_pairs_alike_and_grow_with_the_amount() -> None:
         assert _inside(int(many_P[of_these].sum()), int(of_these.sum()), 0.35)
 
 
-def test_random_relabelling_flips_half_of_what_it_touches() -> None:
+def test_random_relabeling_flips_half_of_what_it_touches() -> None:
     difference_P = _differences()
     first_P = prefer_a(difference_P, NoiseSpec.parse("random:0.5"), _rng())
     flipped = int((first_P != (difference_P > 0)).sum())
@@ -153,7 +153,7 @@ def _label(inputs: dict[str, Path], out: Path, noise: str, seed: int = 0) -> Pat
     return out
 
 
-def test_the_stage_records_the_realised_rate_among_pairs_that_differ(tmp_path: Path) -> None:
+def test_the_stage_records_the_realized_rate_among_pairs_that_differ(tmp_path: Path) -> None:
     inputs = _pair_files(tmp_path / "in", 400)
     out = _label(inputs, tmp_path / "out", "0.25")
     record = read_json(out / "labels.json")
@@ -164,11 +164,11 @@ def test_the_stage_records_the_realised_rate_among_pairs_that_differ(tmp_path: P
     assert record["noise"] == "0.25"
     assert record["comparisons"] == 400
     assert record["ties_of_gold"] == (~differs_P).sum() >= 100
-    assert record["realised_flip_rate"] == pytest.approx(wrong_P[differs_P].mean())
+    assert record["realized_flip_rate"] == pytest.approx(wrong_P[differs_P].mean())
     assert (table.integers("flipped").astype(bool) == (wrong_P & differs_P)).all()
 
 
-def test_preferences_put_the_labelled_winner_first(tmp_path: Path) -> None:
+def test_preferences_put_the_labeled_winner_first(tmp_path: Path) -> None:
     inputs = _pair_files(tmp_path / "in", 64)
     out = _label(inputs, tmp_path / "out", "0.25")
     world = build(WORLD)
@@ -188,7 +188,7 @@ def test_no_rate_is_made_up_where_all_pairs_are_tied(tmp_path: Path) -> None:
     columns: dict[str, Column] = {"prompt_id": table.integers("prompt_id"), "a": a, "b": a}
     write_table(inputs["pairs"] / "pairs.parquet", columns)
     record = read_json(_label(inputs, tmp_path / "out", "0.25") / "labels.json")
-    assert record["realised_flip_rate"] is None
+    assert record["realized_flip_rate"] is None
     assert record["ties_of_gold"] == 8
 
 

@@ -53,7 +53,7 @@ def _evaluation(folder: Path, steps: tuple[int, ...] = (3,), **extra: Any) -> Pa
         }
         for step in steps
     ]
-    write_json(folder / "optimise.json", {"snapshots": snapshots, "unreached_kl_nats": [9.0]})
+    write_json(folder / "optimize.json", {"snapshots": snapshots, "unreached_kl_nats": [9.0]})
     write_json(folder / "exact.json", {"3": {"kl_nats": 0.21, "gold": 5.0}})
     return folder
 

@@ -18,7 +18,7 @@ from overopt.run.cells import Cell, Graph
 from overopt.run.graph import Node
 from overopt.spec import MethodSpec, ProxySystemSpec
 
-from .test_families import run_optimise
+from .test_families import run_optimize
 
 TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
 
@@ -43,11 +43,11 @@ def roles(made: Node) -> set[str]:
 def test_gold_is_no_input_of_training(name: str, tmp_path: Path) -> None:
     method = catalog.method(own("methods", name, tmp_path))
     proxy = catalog.proxy(own("proxies", "uwo", tmp_path))
-    optimised = graph(method, proxy).optimise(None, (0.1,))
+    optimized = graph(method, proxy).optimize(None, (0.1,))
     assert method.uses_gold == "none"
-    assert roles(optimised) <= {"initial", "labels", "proxy."}
+    assert roles(optimized) <= {"initial", "labels", "proxy."}
     if method.family == "merge":
-        assert roles(graph(method, proxy).merge((0.1,))) == {"initial", "optimise."}
+        assert roles(graph(method, proxy).merge((0.1,))) == {"initial", "optimize."}
 
 
 def test_a_score_has_samples_and_a_proxy_and_nothing_else(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_other_gold_scores_beside_the_same_labels_change_no_weight(
         drawn = pa.array(rng.normal(size=len(table))).cast(table.schema.field(column).type)
         table = table.set_column(table.column_names.index(column), column, drawn)
     pq.write_table(table, labels / "labels.parquet")
-    run_optimise(method, artifacts, tmp_path / "one")
-    run_optimise(method, {**artifacts, "labels": labels}, tmp_path / "two")
+    run_optimize(method, artifacts, tmp_path / "one")
+    run_optimize(method, {**artifacts, "labels": labels}, tmp_path / "two")
     (weights,) = (tmp_path / "one").rglob("model.safetensors")
     other = tmp_path / "two" / weights.relative_to(tmp_path / "one")
     assert weights.read_bytes() == other.read_bytes()

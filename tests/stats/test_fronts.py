@@ -28,15 +28,15 @@ def test_pareto_front_is_what_nothing_dominates(points: np.ndarray) -> None:
     assert set(zip(front.kl_K, front.gold_K, strict=True)) == expected
 
 
-def test_normalised_hypervolume_on_literals() -> None:
+def test_normalized_hypervolume_on_literals() -> None:
     oracle = fronts.Front(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
     # oracle up to KL 4: 2 * 3 + (3 - 2) * 2 = 8; method: 1 * (4 - 1) = 3
-    assert fronts.normalised_hypervolume([1.0], [1.0], oracle, 4.0) == pytest.approx(3 / 8)
-    assert fronts.normalised_hypervolume([1.0, 2.0], [2.0, 3.0], oracle, 4.0) == 1.0
-    assert fronts.normalised_hypervolume([0.0], [0.0], oracle, 4.0) == 0.0
-    assert fronts.normalised_hypervolume([1.0, 9.0], [-1.0, 50.0], oracle, 4.0) == 0.0
+    assert fronts.normalized_hypervolume([1.0], [1.0], oracle, 4.0) == pytest.approx(3 / 8)
+    assert fronts.normalized_hypervolume([1.0, 2.0], [2.0, 3.0], oracle, 4.0) == 1.0
+    assert fronts.normalized_hypervolume([0.0], [0.0], oracle, 4.0) == 0.0
+    assert fronts.normalized_hypervolume([1.0, 9.0], [-1.0, 50.0], oracle, 4.0) == 0.0
     with pytest.raises(ValueError, match="no area"):
-        fronts.normalised_hypervolume([1.0], [1.0], oracle, 0.5)
+        fronts.normalized_hypervolume([1.0], [1.0], oracle, 0.5)
 
 
 def test_two_responses_by_hand() -> None:

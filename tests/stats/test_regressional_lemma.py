@@ -1,4 +1,4 @@
-"""The one case of overoptimisation that has an exact answer.
+"""The one case of overoptimization that has an exact answer.
 
 Proxy = X + Z with X, Z independent normals. Gao, Schulman, Hilton (2022), the regressional lemma:
 E[X | Xhat = xh] = E[X] + (xh - E[X] - E[Z]) Var X / (Var X + Var Z).

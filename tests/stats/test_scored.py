@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from overopt.scores_file import read_scores
 from overopt.stats.forms import Form
-from overopt.stats.scored import ProxyReport, ScoredTable, analyse, curve_grid, fit_grid
+from overopt.stats.scored import ProxyReport, ScoredTable, analyze, curve_grid, fit_grid
 
 POOL = Path(__file__).parents[3] / "shared" / "data" / "alpaca_eval_pool.parquet"
 
@@ -66,7 +66,7 @@ def test_fitted_n_are_on_the_curve(largest: int) -> None:
 
 
 def test_curve_and_fit_of_a_normal_world() -> None:
-    noisy, gold = analyse(table(n_prompts=300))
+    noisy, gold = analyze(table(n_prompts=300))
     # expected maximum of n normals: 0, .564, 1.029, 1.424, 1.766, 2.070; noisy: times 1/sqrt(2)
     maxima = np.array([0.0, 0.56419, 1.02938, 1.42360, 1.76599, 2.06967])
     measured = np.array([mean_gold(gold, n) for n in (1, 2, 4, 8, 16, 32)])
@@ -87,16 +87,16 @@ def mean_gold(report: ProxyReport, n: int) -> float:
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
-    assert analyse(table()) == analyse(shuffled(table(), 3))
+    assert analyze(table()) == analyze(shuffled(table(), 3))
 
 
 def test_fits_have_units_of_the_gold_deviation() -> None:
-    plain = analyse(table())[0]
+    plain = analyze(table())[0]
     source = table()
     scaled = ScoredTable(
         source.prompt_R, source.sample_R, 10.0 * source.gold_R - 3.0, source.proxies
     )
-    other = analyse(scaled)[0]
+    other = analyze(scaled)[0]
     for one, two in zip(plain.forms, other.forms, strict=True):
         assert one.fitted is not None
         assert two.fitted is not None
@@ -110,7 +110,7 @@ def test_missing_scores_are_dropped_and_counted() -> None:
     gold[[0, 1]] = np.nan
     noisy[[1, 8, 9, 10, 11]] = np.nan
     noisy[24:] = np.nan  # the fourth prompt has no proxy at all
-    report = analyse(ScoredTable(scores.prompt_R, scores.sample_R, gold, {"noisy": noisy}))[0]
+    report = analyze(ScoredTable(scores.prompt_R, scores.sample_R, gold, {"noisy": noisy}))[0]
     counts = report.counts
     assert (counts.n_rows, counts.n_missing_gold, counts.n_missing_proxy) == (32, 2, 12)
     assert (counts.n_used, counts.n_prompts, counts.n_prompts_lost) == (18, 3, 1)
@@ -128,7 +128,7 @@ def test_gains_ties_and_the_last_doubling_by_hand() -> None:
         np.array([0.0, 4.0, 8.0, 3.0, 0.0, 6.0]),
         {"p": np.array([1.0, 2.0, 2.0, 1.0, 2.0, 3.0])},
     )
-    report = analyse(scores)[0]
+    report = analyze(scores)[0]
     assert report.counts.n_tied == 2
     assert [point.n for point in report.points] == [1, 2, 3]
     assert [point.gold.mean for point in report.points] == pytest.approx([3.5, 5.0, 6.0])
@@ -149,7 +149,7 @@ def test_gains_ties_and_the_last_doubling_by_hand() -> None:
 def test_a_proxy_without_an_opinion_selects_nothing() -> None:
     scores = table()
     constant = np.repeat(np.arange(30.0), 33)  # differs between prompts only
-    report = analyse(ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {"p": constant}))[
+    report = analyze(ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {"p": constant}))[
         0
     ]
     assert report.counts.n_tied == report.counts.n_used
@@ -160,7 +160,7 @@ def test_a_proxy_without_an_opinion_selects_nothing() -> None:
 
 def test_a_maximum_below_two_samples_is_no_peak() -> None:
     scores = table()
-    report = analyse(
+    report = analyze(
         ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {"p": -scores.gold_R})
     )[0]
     for one in report.forms:
@@ -171,7 +171,7 @@ def test_a_maximum_below_two_samples_is_no_peak() -> None:
 
 
 def test_what_cannot_be_fitted_says_why() -> None:
-    report = analyse(table(n_samples=3))[0]
+    report = analyze(table(n_samples=3))[0]
     assert [one.reason for one in report.forms] == [
         "form bon needs 3 points with d > 0, got 2",
         "form rl needs 3 points with d > 0, got 2",
@@ -180,7 +180,7 @@ def test_what_cannot_be_fitted_says_why() -> None:
     constant = ScoredTable(
         scores.prompt_R, scores.sample_R, np.full(scores.gold_R.size, 0.1), scores.proxies
     )
-    report = analyse(constant)[0]
+    report = analyze(constant)[0]
     assert report.forms[0].reason is not None
     assert "does not vary" in report.forms[0].reason
     assert report.ranking.within is None
@@ -189,15 +189,15 @@ def test_what_cannot_be_fitted_says_why() -> None:
 def test_tables_that_mean_nothing_are_refused() -> None:
     scores = table(n_prompts=2, n_samples=2)
     with pytest.raises(ValueError, match="sample 0 of prompt 1 occurs more than once"):
-        analyse(ScoredTable(scores.prompt_R, np.array([0, 1, 0, 0]), scores.gold_R, scores.proxies))
+        analyze(ScoredTable(scores.prompt_R, np.array([0, 1, 0, 0]), scores.gold_R, scores.proxies))
     with pytest.raises(ValueError, match="no proxy"):
-        analyse(ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {}))
+        analyze(ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {}))
     with pytest.raises(ValueError, match="infinite"):
-        analyse(
+        analyze(
             ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {"p": np.full(4, np.inf)})
         )
     with pytest.raises(ValueError, match="no row has both"):
-        analyse(
+        analyze(
             ScoredTable(scores.prompt_R, scores.sample_R, scores.gold_R, {"p": np.full(4, np.nan)})
         )
 
@@ -208,10 +208,10 @@ def real() -> dict[str, ProxyReport]:
         pytest.skip("the shared data set is not here")
     scores = read_scores(POOL, proxies=["length", "gold"])
     assert scores.sample == "source"
-    return {report.proxy: report for report in analyse(scores.table)}
+    return {report.proxy: report for report in analyze(scores.table)}
 
 
-def test_real_responses_overoptimise_mildly_by_length(real: dict[str, ProxyReport]) -> None:
+def test_real_responses_overoptimize_mildly_by_length(real: dict[str, ProxyReport]) -> None:
     length = real["length"]
     assert length.counts.n_prompts == 300
     assert length.counts.median_pool == 57

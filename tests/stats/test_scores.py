@@ -14,23 +14,23 @@ def test_gold_at_budgets_is_never_extrapolated() -> None:
     assert [entry.kl_nats for entry in at] == [0.5, 1.0, 3.0, 5.0]
 
 
-def test_overoptimisation_degree_on_literals() -> None:
+def test_overoptimization_degree_on_literals() -> None:
     proxy = fit(D, 2.0 * D, Form.BON)
     half, nothing = fit(D, 1.0 * D, Form.BON), fit(D, 0.0 * D, Form.BON)
     worse = fit(D, -2.0 * D, Form.BON)
-    assert scores.overoptimisation_degree(half, proxy, 16.0) == pytest.approx(0.5)
-    assert scores.overoptimisation_degree(proxy, proxy, 9.0) == pytest.approx(0.0)
-    assert scores.overoptimisation_degree(nothing, proxy, 9.0) == pytest.approx(1.0)
-    assert scores.overoptimisation_degree(worse, proxy, 9.0) == pytest.approx(2.0)
-    assert scores.overoptimisation_degree(proxy, worse, 9.0) is None
+    assert scores.overoptimization_degree(half, proxy, 16.0) == pytest.approx(0.5)
+    assert scores.overoptimization_degree(proxy, proxy, 9.0) == pytest.approx(0.0)
+    assert scores.overoptimization_degree(nothing, proxy, 9.0) == pytest.approx(1.0)
+    assert scores.overoptimization_degree(worse, proxy, 9.0) == pytest.approx(2.0)
+    assert scores.overoptimization_degree(proxy, worse, 9.0) is None
     with pytest.raises(ValueError, match="KL_max"):
-        scores.overoptimisation_degree(half, proxy, 17.0)
+        scores.overoptimization_degree(half, proxy, 17.0)
 
 
-def test_overoptimisation_degree_of_a_falling_gold_by_hand() -> None:
+def test_overoptimization_degree_of_a_falling_gold_by_hand() -> None:
     # over k = d^2 in 0..4: proxy d gives int 2 d^2 dd = 16/3; gap d^2 / 4 gives int d^3/2 = 2
     proxy, gold = fit(D, D, Form.BON), fit(D, D - 0.25 * D**2, Form.BON)
-    assert scores.overoptimisation_degree(gold, proxy, 4.0) == pytest.approx(2.0 / (16.0 / 3.0))
+    assert scores.overoptimization_degree(gold, proxy, 4.0) == pytest.approx(2.0 / (16.0 / 3.0))
 
 
 def test_score_method_on_literals() -> None:

@@ -59,7 +59,7 @@ def all_pairs(logits_R: Tensor) -> tuple[PairBatch, Tensor]:
     return batch, both_P * preference_RR()[first_P, second_P]
 
 
-def minimise(loss: Callable[[Tensor], Tensor]) -> Tensor:
+def minimize(loss: Callable[[Tensor], Tensor]) -> Tensor:
     """log-probabilities (R,) at the minimum of a smooth loss of the logits, from the reference."""
 
     def value_and_gradient(logits: Floats) -> tuple[float, Floats]:

@@ -16,8 +16,8 @@ import torch
 from transformers import PreTrainedModel
 
 from models import tiny
-from overopt.engines.native_pairs import PreferencePairs, optimise_pairs, score_reference
-from overopt.engines.native_rollout import optimise_rollouts
+from overopt.engines.native_pairs import PreferencePairs, optimize_pairs, score_reference
+from overopt.engines.native_rollout import optimize_rollouts
 from overopt.methods import dpo, ppo, rloo
 from overopt.models.logprobs import enumerate_logps
 from overopt.models.sampling import sample
@@ -59,10 +59,10 @@ def distances(policy: PreTrainedModel, reference: PreTrainedModel) -> tuple[floa
     ("method", "config"),
     [
         (rloo, rloo.Config(beta=BETA)),
-        (ppo, ppo.Config(beta=BETA, normalise=False, gae_lambda=1.0, epochs=2)),
+        (ppo, ppo.Config(beta=BETA, normalize=False, gae_lambda=1.0, epochs=2)),
     ],
 )
-def test_penalised_rl_comes_to_rest_at_the_tilted_reference(
+def test_penalized_rl_comes_to_rest_at_the_tilted_reference(
     method: ModuleType, config: Any
 ) -> None:
     reference, policy = tiny.policy(1), tiny.policy(1)
@@ -70,7 +70,7 @@ def test_penalised_rl_comes_to_rest_at_the_tilted_reference(
         learning_rate=3e-3, prompts_per_step=4, samples_per_prompt=16, max_steps=150,
         warmup_steps=5, max_gradient_norm=1.0,
     )  # fmt: skip
-    optimise_rollouts(
+    optimize_rollouts(
         method, config, settings, policy, reference, PROMPTS, reward, tiny.RESPONSE_TOKENS, (),
         torch.Generator().manual_seed(0), ignore,
     )  # fmt: skip
@@ -97,7 +97,7 @@ def test_dpo_on_many_noiseless_comparisons_comes_to_rest_there_too() -> None:
     settings = PairsSpec(
         learning_rate=2e-3, batch_size=256, max_steps=200, warmup_steps=5, max_gradient_norm=1.0
     )
-    optimise_pairs(
+    optimize_pairs(
         dpo, dpo.Config(beta=BETA), settings, policy, pairs, score_reference(reference, pairs),
         lambda model: 0.0, (), np.random.default_rng(0), ignore,
     )  # fmt: skip

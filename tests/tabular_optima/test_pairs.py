@@ -19,7 +19,7 @@ def converged(method: ModuleType, config: Any) -> torch.Tensor:
         loss_P: torch.Tensor = method.loss(config, batch)
         return (probability_P * loss_P).sum()
 
-    return table.minimise(expected_loss)
+    return table.minimize(expected_loss)
 
 
 @pytest.mark.parametrize("beta", [0.3, 1.0, 4.0])
@@ -57,4 +57,4 @@ def test_a_mask_scales_what_dpo_is_pulled_by() -> None:
         loss_P = sparsepo.loss(sparsepo.Config(beta=0.5, sparsity=0.0), batch)
         return (probability_P * loss_P).sum()
 
-    assert torch.allclose(table.minimise(expected_loss), table.tilted(1.0), atol=1e-6)
+    assert torch.allclose(table.minimize(expected_loss), table.tilted(1.0), atol=1e-6)

@@ -43,8 +43,8 @@ def ppo_gradient(config: ppo.Config, logits_R: Tensor) -> Tensor:
     free_R = logits_R.clone().requires_grad_()
     logp_R = torch.log_softmax(free_R, -1)
     p_R, now_BNT = logp_R.detach().exp(), logp_R.view(-1, 1, 1)
-    penalised_R = table.REWARD_R - config.beta * (logp_R.detach() - table.REFERENCE_LOGP_R)
-    value_BNTC = (p_R * penalised_R).sum().expand(table.RESPONSES, 1, 1, 1)
+    penalized_R = table.REWARD_R - config.beta * (logp_R.detach() - table.REFERENCE_LOGP_R)
+    value_BNTC = (p_R * penalized_R).sum().expand(table.RESPONSES, 1, 1, 1)
     seen = Rollout(
         table.REWARD_R[:, None],
         now_BNT.detach(),
@@ -65,7 +65,7 @@ def test_rloo_reaches_the_tilted_reference(beta: float) -> None:
 
 @pytest.mark.parametrize("beta", [0.3, 1.0, 4.0])
 def test_ppo_reaches_the_tilted_reference(beta: float) -> None:
-    config = ppo.Config(beta=beta, normalise=False)
+    config = ppo.Config(beta=beta, normalize=False)
     logp_R = table.ascend(lambda logits: ppo_gradient(config, logits), 0.5 / beta, 60)
     assert torch.allclose(logp_R, table.tilted(beta), atol=1e-9)
 

@@ -46,4 +46,4 @@ def test_a_round_of_superhf_learns_the_mixture(kl_weight: float) -> None:
         return (kept_R * superhf.loss(config, batch)).sum()
 
     mixture_R = (kept_R + kl_weight * table.REFERENCE_R) / (1 + kl_weight)
-    assert torch.allclose(table.minimise(expected_loss).exp(), mixture_R, atol=1e-6)
+    assert torch.allclose(table.minimize(expected_loss).exp(), mixture_R, atol=1e-6)

@@ -28,7 +28,7 @@ def test_soft_best_of_all_is_the_tilted_reference(temperature: float) -> None:
 
 
 @pytest.mark.parametrize("beta", [0.05, 0.4, 1.5, 20.0])
-def test_pessimism_maximises_reward_less_chi_squared(beta: float) -> None:
+def test_pessimism_maximizes_reward_less_chi_squared(beta: float) -> None:
     """E_w[r] - beta / 2 (N sum w^2 - 1), over all distributions w on the pool."""
 
     def cost(weight_N: npt.NDArray[np.float64]) -> float:

@@ -55,13 +55,13 @@ def hand_rule() -> TableRule:
     affinity_JVV[0, A, B] = 1.0
     affinity_JVV[1, A, B] = 0.5
     affinity_JVV[2, C, D] = -2.0
-    neighbour_VV = np.zeros((9, 9))
-    neighbour_VV[B, D] = 0.25
-    neighbour_VV[D, B] = -1.0
+    neighbor_VV = np.zeros((9, 9))
+    neighbor_VV[B, D] = 0.25
+    neighbor_VV[D, B] = -1.0
     weights = TableWeights(
         affinity=2,
         affinity_scale=3,
-        neighbours=4,
+        neighbors=4,
         mention=8,
         mention_rest=0.5,
         mentions_from=2,
@@ -69,10 +69,10 @@ def hand_rule() -> TableRule:
         repetition=0.5,
         stray=10,
     )
-    return TableRule(affinity_JVV, neighbour_VV, weights)
+    return TableRule(affinity_JVV, neighbor_VV, weights)
 
 
-# affinity, neighbours, mention, repetition, stray; prompt A A C
+# affinity, neighbors, mention, repetition, stray; prompt A A C
 HAND: dict[tuple[int, ...], tuple[float, ...]] = {
     (EOS,): (0, 0, 0, 0, 0),
     (): (0, 0, 0, 0, 0),
@@ -91,7 +91,7 @@ def test_terms_by_hand(response: tuple[int, ...], expected: tuple[float, ...]) -
     prompt = Tokens.from_padded(np.array([[BOS, A, A, C, SEP]]))
     text = Tokens.from_flat(np.array(response, dtype=np.int32), np.array([len(response)]))
     terms = hand_rule().score_terms(prompt, text)
-    assert list(terms) == ["affinity", "neighbours", "mention", "repetition", "stray"]
+    assert list(terms) == ["affinity", "neighbors", "mention", "repetition", "stray"]
     found = [float(term_N[0]) for term_N in terms.values()]
     assert found == pytest.approx(list(expected), abs=1e-12)
 
@@ -108,13 +108,13 @@ def test_vectorised_equals_a_slow_reference(world: Tabular) -> None:
         body = body[:-1] if body[-1] == EOS else body
         words = [token for token in body if token > EOS]
         liking = sum(rule.affinity_JVV[j, asked[j], y] for j, y in product(range(3), body))
-        pairs = sum(rule.neighbour_VV[pair] for pair in pairwise(body))
+        pairs = sum(rule.neighbor_VV[pair] for pair in pairwise(body))
         mentions = sum(word in asked for word in words)
         expected = {
             "affinity": weights.affinity
             * weights.affinity_scale
             * tanh(liking / weights.affinity_scale),
-            "neighbours": weights.neighbours * pairs,
+            "neighbors": weights.neighbors * pairs,
             "mention": weights.mention * (1 - weights.mention_rest**mentions)
             - weights.parroting * max(0, mentions - weights.mentions_from),
             "repetition": -weights.repetition * (len(words) - len(set(words))) ** 2,

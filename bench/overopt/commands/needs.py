@@ -34,7 +34,7 @@ def per_stage_s(needed: HubForecast | None, nodes: Sequence[Node]) -> dict[str, 
 def print_needs(needed: HubForecast, console: Console) -> None:
     """Print what a hub run takes from outside, and what memory and hours it needs."""
     table = Table(title="Models and data")
-    for name in ("role", "name", "revision", "licence", "state"):
+    for name in ("role", "name", "revision", "license", "state"):
         table.add_column(name, overflow="fold")
     for name in ("size", "parameters"):
         table.add_column(name, justify="right")

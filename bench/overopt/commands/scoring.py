@@ -9,7 +9,7 @@ from rich.console import Console
 from overopt.commands.scoring_text import curve_table, describe_fit, describe_rows, printable
 from overopt.scores_file import read_scores
 from overopt.scores_output import staging_folder, write_scores
-from overopt.stats.scored import ProxyReport, analyse
+from overopt.stats.scored import ProxyReport, analyze
 
 
 def scores(
@@ -21,12 +21,12 @@ def scores(
     response: str | None,
     out: Path | None,
 ) -> int:
-    """Read, analyse, write where a folder is given, and print.
+    """Read, analyze, write where a folder is given, and print.
 
     What is written comes first, so that a folder that cannot be written is all one hears of.
     """
     read = read_scores(file, gold, proxies or None, prompt, sample, response)
-    reports = analyse(read.table)
+    reports = analyze(read.table)
     written = [] if out is None else write(out, reports)
     console = Console(highlight=False)
     for report in reports:

@@ -13,7 +13,7 @@ from overopt.spec import PairsSpec, RolloutSpec
 class Descent:
     """AdamW on a policy: constant learning rate after a linear warm-up, no weight decay.
 
-    Weight decay is left out because it would pull the policy towards zero rather than towards its
+    Weight decay is left out because it would pull the policy toward zero rather than toward its
     start, and so move it in KL without any reward.
 
     Args:

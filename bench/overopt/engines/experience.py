@@ -57,7 +57,7 @@ class Experience(NamedTuple):
         return int(self.tokens_R[row_K.cpu().numpy()].sum())
 
     def row(self, step: int, loss: float | None, gradient_norm: float | None) -> RolloutRow:
-        """What a trajectory records of these samples, and of what was learnt from them."""
+        """What a trajectory records of these samples, and of what was learned from them."""
         return RolloutRow(
             step=step,
             kl_nats=self.kl_nats,

@@ -18,7 +18,7 @@ from overopt.spec import PairsSpec, RolloutSpec
 
 
 class Learner:
-    """A policy in training under a method, with its reference, optimiser, own module and hooks.
+    """A policy in training under a method, with its reference, optimizer, own module and hooks.
 
     Args:
         method: the module that supplies the mathematics.

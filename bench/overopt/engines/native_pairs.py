@@ -49,7 +49,7 @@ def score_reference(reference: PreTrainedModel, pairs: PreferencePairs) -> Refer
     )
 
 
-def optimise_pairs(
+def optimize_pairs(
     method: PairsMethod,
     config: Any,
     settings: PairsSpec,

@@ -23,10 +23,10 @@ from overopt.methods.contract import RolloutMethod, RolloutStep
 from overopt.spec import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
-__all__ = ["RewardFunction", "optimise_rollouts"]
+__all__ = ["RewardFunction", "optimize_rollouts"]
 
 
-def optimise_rollouts(
+def optimize_rollouts(
     method: RolloutMethod,
     config: Any,
     settings: RolloutSpec,
@@ -39,7 +39,7 @@ def optimise_rollouts(
     generator: torch.Generator,
     progress: Progress,
 ) -> Trajectory:
-    """Optimise a policy against a reward on its own samples until the last budget or step.
+    """Optimize a policy against a reward on its own samples until the last budget or step.
 
     Every rollout samples afresh, and the method's ``training`` says how many gradient steps follow
     (one, unless it says otherwise). The pass over the samples and the reference's pass over the
@@ -77,28 +77,28 @@ def optimise_rollouts(
         )
         walk.observe(step, seen.kl_nats, compute, policy)
         over = walk.finished or step == settings.max_steps
-        learnt = None
+        learned = None
         if not over:
-            learnt = _learn(method, config, learner, seen, settings.max_steps - step, generator)
+            learned = _learn(method, config, learner, seen, settings.max_steps - step, generator)
         rows.append(
             seen.row(
                 step,
-                None if learnt is None else learnt.loss,
-                None if learnt is None else learnt.gradient_norm,
+                None if learned is None else learned.loss,
+                None if learned is None else learned.gradient_norm,
             )
         )
         progress(walk.fraction(step), f"{learner.name}: step {step}, KL {seen.kl_nats:.3g} nats")
-        if learnt is None:
+        if learned is None:
             break
         compute = Compute(
             learner.descent.steps,
             compute.samples_drawn + seen.rollout.reward_BN.numel(),
-            compute.tokens_processed + learnt.tokens,
+            compute.tokens_processed + learned.tokens,
         )
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
 
 
-class _Learnt(NamedTuple):
+class _Learned(NamedTuple):
     """Means over the gradient steps on one rollout, and the tokens that they went through."""
 
     loss: float
@@ -113,7 +113,7 @@ def _learn(
     seen: Experience,
     steps_left: int,
     generator: torch.Generator,
-) -> _Learnt:
+) -> _Learned:
     """All gradient steps on one rollout, at most ``steps_left``."""
     with torch.no_grad():
         advantage = method.advantages(config, seen.rollout)
@@ -138,7 +138,7 @@ def _learn(
         tokens += seen.tokens(row_K)
         if len(losses) == steps_left:
             break
-    return _Learnt(sum(losses) / len(losses), sum(norms) / len(norms), tokens)
+    return _Learned(sum(losses) / len(losses), sum(norms) / len(norms), tokens)
 
 
 def _grouped(value_RT: Tensor | None, samples: int) -> Tensor | None:

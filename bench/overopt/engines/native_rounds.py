@@ -25,7 +25,7 @@ from overopt.spec import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
 
-def optimise_rounds(
+def optimize_rounds(
     method: RoundMethod,
     config: Any,
     settings: RolloutSpec,
@@ -75,23 +75,23 @@ def optimise_rounds(
         )
         walk.observe(step, seen.kl_nats, compute, policy)
         over = walk.finished or step == settings.max_steps
-        learnt = _Learnt((), (), 0)
+        learned = _Learned((), (), 0)
         if not over:
-            learnt = _learn(method, config, learner, seen, settings.max_steps - step, generator)
-        rows.append(seen.row(step, _mean(learnt.loss_K), _mean(learnt.gradient_norm_K)))
+            learned = _learn(method, config, learner, seen, settings.max_steps - step, generator)
+        rows.append(seen.row(step, _mean(learned.loss_K), _mean(learned.gradient_norm_K)))
         progress(walk.fraction(step), f"{learner.name}: step {step}, KL {seen.kl_nats:.3g} nats")
         if over:
             break
-        step += max(1, len(learnt.loss_K))
+        step += max(1, len(learned.loss_K))
         compute = Compute(
             learner.descent.steps,
             compute.samples_drawn + seen.rollout.reward_BN.numel(),
-            compute.tokens_processed + int(seen.tokens_R.sum()) + learnt.tokens,
+            compute.tokens_processed + int(seen.tokens_R.sum()) + learned.tokens,
         )
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
 
 
-class _Learnt(NamedTuple):
+class _Learned(NamedTuple):
     """Loss and gradient norm of the K steps of a round, and the tokens that they went through."""
 
     loss_K: tuple[float, ...]
@@ -110,7 +110,7 @@ def _learn(
     seen: Experience,
     steps_left: int,
     generator: torch.Generator,
-) -> _Learnt:
+) -> _Learned:
     """All gradient steps of one round, at most ``steps_left``."""
     built = method.build(config, seen.rollout)
     items = len(built.row_K if isinstance(built, KeptRows) else built.chosen_P)
@@ -126,7 +126,7 @@ def _learn(
             tokens += seen.tokens(row_R)
             if len(losses) == steps_left:
                 break
-    return _Learnt(tuple(losses), tuple(norms), tokens)
+    return _Learned(tuple(losses), tuple(norms), tokens)
 
 
 def _rows(built: KeptRows | RowPairs, index_K: Tensor) -> Tensor:

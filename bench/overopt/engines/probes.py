@@ -15,7 +15,7 @@ class KLProbe:
     """Rao-Blackwellised KL(policy || reference), nats, on a few samples of a fixed set of prompts.
 
     Every call draws with the same random numbers, so that two nearby policies differ by what was
-    learnt between them and less by chance.
+    learned between them and less by chance.
 
     Args:
         reference: the initial policy.

@@ -29,7 +29,7 @@ LARGEST_GAP = 0.25
 class Compute(NamedTuple):
     """What a run has spent so far.
 
-    gradient_steps: optimiser steps.
+    gradient_steps: optimizer steps.
     samples_drawn: responses that the method sampled; those of KL probes are not the method's.
     tokens_processed: prompt and response tokens that the policy was trained on or sampled.
     """

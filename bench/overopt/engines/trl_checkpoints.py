@@ -1,6 +1,6 @@
 """Checkpoints that a killed run goes on from, and the choice of the newest whole one.
 
-TRL's trainer saves weights, optimiser and random state. Beside them goes a ledger of what the run
+TRL's trainer saves weights, optimizer and random state. Beside them goes a ledger of what the run
 has seen on its way: rows, costs, and the policies that it keeps, whose weights lie once in a
 folder that all checkpoints share. A manifest with the sha256 of every file is written last, so
 that a checkpoint is whole or known not to be.

@@ -80,7 +80,7 @@ class Course:
 
     @property
     def own_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the method's module, which the trainer's optimiser holds too."""
+        """Parameters of the method's module, which the trainer's optimizer holds too."""
         return [] if self.judge.module is None else list(self.judge.module.parameters())
 
     @property
@@ -95,7 +95,7 @@ class Course:
 
     @property
     def step(self) -> int:
-        """Optimiser steps taken."""
+        """Optimizer steps taken."""
         return int(self.trainer.state.global_step)
 
     def begin(self, reference: PreTrainedModel) -> None:
@@ -206,7 +206,7 @@ class Course:
         """Called in every pass with what the policy says."""
 
     def check(self, gradient_norm: float) -> None:
-        """Called before the optimiser steps: the module's gradient, and whether all is finite.
+        """Called before the optimizer steps: the module's gradient, and whether all is finite.
 
         The module's gradient is clipped on its own, as in ``fitting.Stepper``.
 
@@ -228,10 +228,10 @@ class Course:
         self.record(loss, gradient_norm)
 
     def record(self, loss: float, gradient_norm: float) -> None:
-        """Called before the optimiser steps, with the whole step's loss and gradient."""
+        """Called before the optimizer steps, with the whole step's loss and gradient."""
 
     def after_step(self) -> bool:
-        """Called after every optimiser step; whether the run is over."""
+        """Called after every optimizer step; whether the run is over."""
         for parameter in self.own_parameters:
             parameter.grad = None  # the trainer clears the policy's gradients only
         anchor = self.hooks.after_step(self.policy, self.step)

@@ -144,7 +144,7 @@ def _halves(value_B2: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     return (None, None) if value_B2 is None else (value_B2[:, 0], value_B2[:, 1])
 
 
-def optimise_pairs(
+def optimize_pairs(
     method: PairsMethod,
     config: Any,
     settings: PairsSpec,

@@ -178,7 +178,7 @@ class RolloutCourse(Course):
         """Sample a rollout's groups, reward them, and note the KL.
 
         Raises:
-            _Over: nothing is to be learnt from them, as the run has come to its end.
+            _Over: nothing is to be learned from them, as the run has come to its end.
         """
         samples = self.settings.samples_per_prompt
         own_B = np.concatenate(self.share(index_B))
@@ -298,7 +298,7 @@ class RolloutCourse(Course):
         return rows
 
 
-def optimise_rollouts(
+def optimize_rollouts(
     method: RolloutMethod,
     config: Any,
     settings: RolloutSpec,
@@ -312,7 +312,7 @@ def optimise_rollouts(
     progress: Progress,
     setup: Setup,
 ) -> Trajectory:
-    """Optimise a policy against a reward in TRL's trainer; see ``native_rollout``.
+    """Optimize a policy against a reward in TRL's trainer; see ``native_rollout``.
 
     Prompts, samples (where this package's sampler draws them), rewards, KL and stopping are the
     native engine's, so that the two engines differ in rounding only. The reward sees token ids,

@@ -8,7 +8,7 @@ The seams, each of which another version may move:
     DPOTrainer._prepare_dataset, ._precompute_ref_logps: skipped; rows come as token ids.
     RLOOTrainer._prepare_inputs: TRL samples and shuffles inside; here a ``Work`` does.
     RLOOTrainer._generate_single_turn, ._calculate_rewards: called for samples and rewards.
-    Trainer._get_grad_norm: the last moment before an optimiser step.
+    Trainer._get_grad_norm: the last moment before an optimizer step.
     _BaseTrainer._send_telemetry: nothing is sent.
     model(..., labels=, fused_lm_head=True): TRL's head, patched into the model's ``forward``.
     trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE: entries of the vocabulary handled at once.
@@ -44,12 +44,12 @@ class Work(Protocol):
 
     @property
     def micro_batches(self) -> int:
-        """Forward and backward passes of one process in one optimiser step."""
+        """Forward and backward passes of one process in one optimizer step."""
         ...
 
     @property
     def steps(self) -> int:
-        """Optimiser steps after which the run ends at the latest."""
+        """Optimizer steps after which the run ends at the latest."""
         ...
 
     @property
@@ -79,7 +79,7 @@ class Work(Protocol):
         ...
 
     def check(self, gradient_norm: float) -> None:
-        """Called before the optimiser steps; raises where the loss or gradient is not finite."""
+        """Called before the optimizer steps; raises where the loss or gradient is not finite."""
         ...
 
 

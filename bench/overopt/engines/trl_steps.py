@@ -1,6 +1,6 @@
-"""One optimiser step whose groups are spread over processes and passes, with its exact gradient.
+"""One optimizer step whose groups are spread over processes and passes, with its exact gradient.
 
-A method's loss may look at all groups of a step at once (PPO's normalised advantages do), so a
+A method's loss may look at all groups of a step at once (PPO's normalized advantages do), so a
 loss of parts is not a part of the loss. Every pass therefore hands the method the whole step, in
 which the pass's own groups carry a gradient and the others are numbers. Summed over passes and
 processes these gradients are that of the whole step, whatever the method does with it.

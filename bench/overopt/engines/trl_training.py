@@ -37,7 +37,7 @@ class Setup(NamedTuple):
     """Where and how a run of the trl engine takes place.
 
     options: of the machine.
-    tokenizer: of the policy; TRL wants one, although no text is ever tokenised.
+    tokenizer: of the policy; TRL wants one, although no text is ever tokenized.
     checkpoints: folder that outlives a killed process.
     seed: of TRL's own random numbers: adapters' first weights, ``generate``.
     """

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from overopt.methods.contract import HiddenStates, Rollout, RolloutStep, given
-from overopt.methods.estimators import generalised_advantages, last_token, standardise
+from overopt.methods.estimators import generalized_advantages, last_token, standardize
 
 
 class ValueHead(nn.Module):
@@ -27,7 +27,7 @@ class ValueHead(nn.Module):
 
 
 def critic_advantages(rollout: Rollout, beta: float, lam: float) -> Tensor:
-    """Generalised advantages (B, N, T) under a per-token KL penalty, in reward SDs.
+    """Generalized advantages (B, N, T) under a per-token KL penalty, in reward SDs.
 
     r_t = -beta (log pi(y_t) - log pi_ref(y_t)) + [t is the last token] r(x, y); discount 1.
 
@@ -45,11 +45,11 @@ def critic_advantages(rollout: Rollout, beta: float, lam: float) -> Tensor:
     log_ratio_BNT = rollout.sampled_logp_BNT - rollout.reference_logp_BNT
     reward_BNT = rollout.reward_BN.unsqueeze(-1) * last_token(mask_BNT)
     reward_BNT = reward_BNT - beta * log_ratio_BNT * mask_BNT
-    return generalised_advantages(reward_BNT, value_BNT, mask_BNT, 1.0, lam)
+    return generalized_advantages(reward_BNT, value_BNT, mask_BNT, 1.0, lam)
 
 
 def actor_critic_loss(
-    step: RolloutStep, clip: float, value_clip: float, value_weight: float, normalise: bool
+    step: RolloutStep, clip: float, value_clip: float, value_weight: float, normalize: bool
 ) -> Tensor:
     """Clipped policy loss plus the weighted, clipped value loss of each response.
 
@@ -61,7 +61,7 @@ def actor_critic_loss(
         clip: largest change of a token's probability ratio.
         value_clip: largest change of a value that counts, reward SDs.
         value_weight: weight of the value loss.
-        normalise: whether advantages get mean 0 and SD 1 over the step's tokens.
+        normalize: whether advantages get mean 0 and SD 1 over the step's tokens.
 
     Returns:
         Shape (B, N), weighted so that its mean is the mean over response tokens.
@@ -73,8 +73,8 @@ def actor_critic_loss(
     advantage_BNT = step.advantage_BNT
     old_BNT = given(rollout.output_BNTC, "policy_states").squeeze(-1)
     return_BNT = advantage_BNT + old_BNT
-    if normalise:
-        advantage_BNT = standardise(advantage_BNT, mask_BNT)
+    if normalize:
+        advantage_BNT = standardize(advantage_BNT, mask_BNT)
     log_ratio_BNT = (step.logp_BNT - rollout.sampled_logp_BNT) * mask_BNT
     policy_BNT = clipped_surrogate(log_ratio_BNT, advantage_BNT, clip)
     value_BNT = given(step.output_BNTC, "policy_states").squeeze(-1)

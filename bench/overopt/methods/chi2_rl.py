@@ -1,7 +1,7 @@
-"""chi^2-regularised RL: reward less the root of the chi^2 divergence to the initial policy.
+"""chi^2-regularized RL: reward less the root of the chi^2 divergence to the initial policy.
 
 Paper: Laidlaw, Singhal and Dragan 2024, "Correlated Proxies: A New Definition and Improved
-Mitigation for Reward Hacking": maximise E_pi[r] - c sqrt(chi^2(pi || pi_ref)), with the augmented
+Mitigation for Reward Hacking": maximize E_pi[r] - c sqrt(chi^2(pi || pi_ref)), with the augmented
 reward of its method ORPO,
     R' = r - c / sqrt(chi^2) rho,   rho = pi(y|x) / pi_ref(y|x),   chi^2 = E_pi[rho] - 1
 whose policy gradient is that of the objective. The paper's theory gives c = sigma sqrt(1 - k^2),
@@ -37,7 +37,7 @@ CHI2_MIN = 1e-4
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of chi^2-regularised RL."""
+    """Settings of chi^2-regularized RL."""
 
     coefficient: float = param(
         0.1, help="c, price of sqrt(chi^2) to the initial policy", unit="reward SDs", at_least=0.0

@@ -1,7 +1,7 @@
 """What a method supplies: pure functions of log-probabilities and rewards, by family.
 
 A method is a module named after it. Its constants and its ``Config`` are literals, read by the
-catalogue without importing the file; its functions are pure and see neither models nor gold.
+catalog without importing the file; its functions are pure and see neither models nor gold.
 
 Every family:
     FAMILY: one of ``spec.Family``.
@@ -91,7 +91,7 @@ class AfterStep(NamedTuple):
     """What a hook decides after a gradient step.
 
     memory: handed to the next call.
-    weights: replace the policy's; the optimiser's moments and the own module stay. None: keep.
+    weights: replace the policy's; the optimizer's moments and the own module stay. None: keep.
     anchor: replace the anchor's, the policy behind ``Rollout.anchor_logp_BNT``. None: keep.
     """
 

@@ -29,7 +29,7 @@ class Config:
     """Settings of DPO."""
 
     beta: float = param(
-        0.1, help="strength of the pull towards the initial policy", unit="1/nats", above=0.0
+        0.1, help="strength of the pull toward the initial policy", unit="1/nats", above=0.0
     )
 
 

@@ -2,9 +2,9 @@
 
 Paper: Noukhovitch et al. 2023, "Language Model Alignment with Elastic Reset", algorithm 1:
     every step:    ema <- d ema + (1 - d) theta
-    every T steps: theta <- ema, then ema <- theta_0;  the optimiser and the value head are kept
+    every T steps: theta <- ema, then ema <- theta_0;  the optimizer and the value head are kept
 Base: PPO as in Schulman et al. 2017 and Ziegler et al. 2019 (see the method ``ppo``): clipped
-ratios, generalised advantages, per-token KL inside the reward.
+ratios, generalized advantages, per-token KL inside the reward.
 Checked against the authors' released code: d = 0.995 there, no bias correction, and the average
 covers the language model without its value head. The algorithm's number was not verified.
 Deviations: T counts gradient steps, not epochs of the data; the default of 48 is four resets in a
@@ -104,7 +104,7 @@ def make_module(config: Config, shape: StateShape) -> nn.Module:
 
 
 def advantages(config: Config, rollout: Rollout) -> Tensor:
-    """Generalised advantage estimate of each token, (B, N, T), in reward SDs.
+    """Generalized advantage estimate of each token, (B, N, T), in reward SDs.
 
     Args:
         config: beta, reward SDs per nat; gae_lambda.
@@ -114,7 +114,7 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
 
 
 def loss(config: Config, step: RolloutStep) -> Tensor:
-    """PPO's clipped policy loss with normalised advantages, and the value head's squared error.
+    """PPO's clipped policy loss with normalized advantages, and the value head's squared error.
 
     Args:
         config: clip, value_clip, value_weight.
@@ -124,5 +124,5 @@ def loss(config: Config, step: RolloutStep) -> Tensor:
         Shape (B, N), weighted so that its mean is the mean over response tokens.
     """
     return actor_critic_loss(
-        step, config.clip, config.value_clip, config.value_weight, normalise=True
+        step, config.clip, config.value_clip, config.value_weight, normalize=True
     )

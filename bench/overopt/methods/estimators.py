@@ -39,10 +39,10 @@ def last_token(mask: Tensor) -> Tensor:
     return mask * (1 - following)
 
 
-def generalised_advantages(
+def generalized_advantages(
     reward_BNT: Tensor, value_BNT: Tensor, mask_BNT: Tensor, gamma: float, lam: float
 ) -> Tensor:
-    """Generalised advantage estimate of each token, in the reward's unit.
+    """Generalized advantage estimate of each token, in the reward's unit.
 
     A_t = sum_{l >= 0} (gamma lambda)^l delta_{t+l},   delta_t = r_t + gamma V_{t+1} - V_t
 
@@ -77,7 +77,7 @@ def masked_mean(value: Tensor, mask: Tensor) -> Tensor:
     return (value * mask).sum() / mask.sum()
 
 
-def standardise(value: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
+def standardize(value: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
     """Values with mean 0 and population SD 1 over the entries whose mask is 1; 0 elsewhere."""
-    centred = (value - masked_mean(value, mask)) * mask
-    return centred * torch.rsqrt(masked_mean(centred.square(), mask) + epsilon)
+    centered = (value - masked_mean(value, mask)) * mask
+    return centered * torch.rsqrt(masked_mean(centered.square(), mask) + epsilon)

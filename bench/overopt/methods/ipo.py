@@ -29,7 +29,7 @@ class Config:
     """Settings of IPO."""
 
     beta: float = param(
-        0.05, help="regularisation; the target margin is 1 / (2 beta)", unit="1/nats", above=0.0
+        0.05, help="regularization; the target margin is 1 / (2 beta)", unit="1/nats", above=0.0
     )
 
 

@@ -1,13 +1,13 @@
 """Inference-time pessimism: reweight samples by how far their proxy score exceeds a threshold.
 
 Paper: Huang et al. 2025, "Is Best-of-N the Best of Them? Coverage, Scaling, and Optimality in
-Inference-Time Alignment", the algorithm InferenceTimePessimism: rejection sampling towards the
-chi^2-regularised optimum
+Inference-Time Alignment", the algorithm InferenceTimePessimism: rejection sampling toward the
+chi^2-regularized optimum
     pi(y|x) = pi_ref(y|x) [ (r(x, y) - lambda(x)) / beta ]_+
-whose normalisation constant lambda(x) is computed from N samples so that the N weights average 1.
-It maximises E_pi[r] - beta/2 chi^2(pi || pi_ref), chi^2 = E_ref[(pi / pi_ref)^2] - 1, and does not
+whose normalization constant lambda(x) is computed from N samples so that the N weights average 1.
+It maximizes E_pi[r] - beta/2 chi^2(pi || pi_ref), chi^2 = E_ref[(pi / pi_ref)^2] - 1, and does not
 get worse with more samples. The algorithm's and equations' numbers were not verified.
-Deviations: the expectation under the normalised weights of the whole pool stands for the rejection
+Deviations: the expectation under the normalized weights of the whole pool stands for the rejection
 sampler, whose own bias at finite N is not simulated. The KL is the weights' own, with the
 effective sample size beside it. r is in SDs of the initial policy.
 """
@@ -29,7 +29,7 @@ USES_GOLD = "none"
 
 @dataclass(frozen=True)
 class Config:
-    """Inference-time pessimism has no setting besides its knob, the regularisation beta."""
+    """Inference-time pessimism has no setting besides its knob, the regularization beta."""
 
 
 def thresholds(proxy_BN: npt.NDArray[np.float64], beta: float) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ Token Masks", its variant with activation-based masks:
     d = beta [ D(l) - D(w) ],   D(y) = sum_t m(y_t) KL( pi_ref(.|x, y_<t) || pi(.|x, y_<t) )
 w chosen, l rejected; one mask serves both terms.
 Written from memory of the paper: that masks come from the magnitude of the reference's activations,
-averaged over layers, is its idea; the exact normalisation was not verified.
+averaged over layers, is its idea; the exact normalization was not verified.
 Deviations: here m(y_t) is the mean over layers of a_layer(t) / (mean of a_layer over the response's
 tokens), a_layer(t) the mean magnitude of the layer's hidden state at the token; so the masks of a
 response average 1, and the loss keeps DPO's scale.
@@ -35,7 +35,7 @@ class Config:
     """Settings of MaPO."""
 
     beta: float = param(
-        0.1, help="strength of the pull towards the initial policy", unit="1/nats", above=0.0
+        0.1, help="strength of the pull toward the initial policy", unit="1/nats", above=0.0
     )
 
 

@@ -1,4 +1,4 @@
-"""Online DPO: the DPO loss on pairs of the policy's own fresh samples, labelled by the proxy.
+"""Online DPO: the DPO loss on pairs of the policy's own fresh samples, labeled by the proxy.
 
 Paper: Guo et al. 2024, "Direct Language Model Alignment from Online AI Feedback": draw two
 responses of the current policy for each prompt, let an annotator prefer one, take a step on
@@ -30,12 +30,12 @@ class Config:
     """Settings of online DPO."""
 
     beta: float = param(
-        0.1, help="strength of the pull towards the initial policy", unit="1/nats", above=0.0
+        0.1, help="strength of the pull toward the initial policy", unit="1/nats", above=0.0
     )
 
 
 def build(config: Config, rollout: Rollout) -> RowPairs:
-    """Pairs of neighbouring samples of a prompt, the one of the higher reward chosen.
+    """Pairs of neighboring samples of a prompt, the one of the higher reward chosen.
 
     Args:
         config: unused here.

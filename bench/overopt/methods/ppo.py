@@ -1,10 +1,10 @@
-"""PPO: clipped policy gradient with a value head, generalised advantages and a per-token KL.
+"""PPO: clipped policy gradient with a value head, generalized advantages and a per-token KL.
 
 Paper: Schulman et al. 2017, "Proximal Policy Optimization Algorithms", eqs. 7 and 9, as applied to
 language models by Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences":
     r_t = -beta (log pi(y_t) - log pi_ref(y_t)) + [t is last] r(x, y)
     L = max(-A_t rho_t, -A_t clip(rho_t, 1 - e, 1 + e)) + c (V(s_t) - A_t - V_old(s_t))^2 / 2
-rho_t = pi(y_t) / pi_sampled(y_t); A_t is the generalised advantage estimate (gamma 1), brought to
+rho_t = pi(y_t) / pi_sampled(y_t); A_t is the generalized advantage estimate (gamma 1), brought to
 mean 0 and SD 1 over the tokens of a minibatch; losses are means over response tokens. The value
 loss is the larger of the plain one and that of V clipped to V_old +- e_v, as in common code.
 Deviations: beta is 0 by default, so that a run walks through KL and is read along its steps. The
@@ -45,7 +45,7 @@ class Config:
     gae_lambda: float = param(
         0.95, help="decay of the advantage estimate", at_least=0.0, at_most=1.0
     )
-    normalise: bool = param(True, help="advantages with mean 0 and SD 1 over a minibatch")
+    normalize: bool = param(True, help="advantages with mean 0 and SD 1 over a minibatch")
     epochs: int = param(4, help="passes over the samples of one rollout", at_least=1)
     minibatches: int = param(1, help="gradient steps in each pass", at_least=1)
 
@@ -61,7 +61,7 @@ def make_module(config: Config, shape: StateShape) -> nn.Module:
 
 
 def advantages(config: Config, rollout: Rollout) -> Tensor:
-    """Generalised advantage estimate of each token, in reward SDs, not yet normalised.
+    """Generalized advantage estimate of each token, in reward SDs, not yet normalized.
 
     Args:
         config: beta, reward SDs per nat; gae_lambda.
@@ -82,7 +82,7 @@ def loss(config: Config, step: RolloutStep) -> Tensor:
     """Clipped policy loss and clipped value loss of each response.
 
     Args:
-        config: clip, value_clip, value_weight, normalise.
+        config: clip, value_clip, value_weight, normalize.
         step: advantages (B, N, T), log-probabilities and values now, with gradient.
 
     Returns:
@@ -92,5 +92,5 @@ def loss(config: Config, step: RolloutStep) -> Tensor:
         Proximal Policy Optimization Algorithms, eqs. 7 and 9, https://arxiv.org/abs/1707.06347
     """
     return actor_critic_loss(
-        step, config.clip, config.value_clip, config.value_weight, config.normalise
+        step, config.clip, config.value_clip, config.value_weight, config.normalize
     )

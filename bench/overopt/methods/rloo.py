@@ -35,7 +35,7 @@ class Config:
 
 
 def advantages(config: Config, rollout: Rollout) -> Tensor:
-    """Penalised reward of each response minus the mean of its prompt's others, in reward SDs.
+    """Penalized reward of each response minus the mean of its prompt's others, in reward SDs.
 
     Args:
         config: beta, reward SDs per nat.

@@ -6,7 +6,7 @@ initial policy, the i-th is returned with probability
 t -> 0 is best-of-n, t -> infinity the initial policy, and n -> infinity the tilted distribution
 pi_ref(y) exp(r(y) / t) / Z. Definition number not verified.
 Deviations: the knob is the temperature t at a fixed n; n = 0 stands for the whole pool, whose
-weights are self-normalised. For 0 < n < N the pool is cut into N // n groups of n samples each,
+weights are self-normalized. For 0 < n < N the pool is cut into N // n groups of n samples each,
 in the order they were drawn, and the weight of a sample is its probability within its group over
 the number of groups: an unbiased estimate of the expectation over n fresh samples. The KL is the
 weights' own, with the effective sample size beside it.

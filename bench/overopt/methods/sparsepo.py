@@ -35,7 +35,7 @@ class Config:
     """Settings of SparsePO."""
 
     beta: float = param(
-        0.1, help="strength of the pull towards the initial policy", unit="1/nats", above=0.0
+        0.1, help="strength of the pull toward the initial policy", unit="1/nats", above=0.0
     )
     sparsity: float = param(0.001, help="weight of the masks' L1 norm", at_least=0.0)
     independent: bool = param(True, help="a mask of its own for the KL, not one for both")

@@ -1,14 +1,14 @@
 """WARP: several RL runs under a moving anchor, merged on the sphere, then drawn back to the start.
 
 Paper: Ramé et al. 2024, "WARP: On the Benefits of Weight Averaged Rewarded Policies":
-    1. each of M runs maximises r - beta log(pi / pi_ema), ema <- (1 - mu) ema + mu theta
+    1. each of M runs maximizes r - beta log(pi / pi_ema), ema <- (1 - mu) ema + mu theta
     2. their task vectors d_m = theta_m - theta_init are merged layer by layer by SLERP,
        d = sin((1 - l) W) / sin W d_1 + sin(l W) / sin W d_2,   W the angle between d_1 and d_2
     3. LITI: theta = (1 - eta) theta_init + eta (theta_init + d)
 Sweeping eta from 0 to 1 traces a front from one training. Equation numbers were not verified.
 Deviations: one iteration of the three stages, not several. Layer by layer means parameter by
 parameter. More than two members are merged one after the other, the m-th with l = 1 / m (the
-paper's own generalisation was not verified). The runs are REINFORCE with a leave-one-out baseline.
+paper's own generalization was not verified). The runs are REINFORCE with a leave-one-out baseline.
 They end at the last KL budget, so that the front reaches as far as the task asks.
 """
 

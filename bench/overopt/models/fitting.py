@@ -48,7 +48,7 @@ class Preferences(NamedTuple):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What each of K optimiser steps saw.
+    """What each of K optimizer steps saw.
 
     loss_K: loss of the step's batch before the step, nats (per token, or per comparison).
     gradient_norm_K: global norm of its gradient before clipping.
@@ -87,7 +87,7 @@ def build_optimizer(
     """AdamW that decays matrices and embeddings, and neither biases nor norms.
 
     Args:
-        model: whose trainable parameters are optimised.
+        model: whose trainable parameters are optimized.
         learning_rate: peak learning rate.
         weight_decay: decoupled decay of parameters with two or more dimensions.
 
@@ -119,14 +119,14 @@ def warmup_cosine(step: int, steps: int, warmup_steps: int) -> float:
 
 
 class Stepper:
-    """Optimiser steps of one model, clipped and checked, through accelerate.
+    """Optimizer steps of one model, clipped and checked, through accelerate.
 
     Args:
         model: trained in place, on the device that accelerate chooses.
         optimizer: as ``build_optimizer`` makes it.
         max_gradient_norm: largest global norm of the gradient.
         rate_at: fraction of the peak learning rate at a step; constant 1 by default.
-        beside: a further module whose parameters the optimiser holds too; its gradient is clipped
+        beside: a further module whose parameters the optimizer holds too; its gradient is clipped
             on its own, so that neither can crowd out the other.
     """
 
@@ -196,7 +196,7 @@ def train_language_model(
         model: a causal language model.
         prompts: N prompts.
         responses: the response of each, EOS included.
-        training: optimiser, batch size and epochs.
+        training: optimizer, batch size and epochs.
         rng: source of the batches' order.
         progress: told the fraction done and a short text.
 
@@ -235,7 +235,7 @@ def train_bradley_terry(
         model: a sequence classifier with one output.
         preferences: comparisons to learn.
         heldout: comparisons to judge it by, at least one.
-        training: optimiser, batch size (comparisons) and epochs.
+        training: optimizer, batch size (comparisons) and epochs.
         rng: source of the batches' order.
         progress: told the fraction done and a short text.
 

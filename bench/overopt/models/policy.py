@@ -23,7 +23,7 @@ __all__ = ["build_policy", "load_policy", "save_model"]
 def build_policy(
     architecture: ArchitectureSpec, vocabulary_size: int, context_tokens: int, seed: int
 ) -> PreTrainedModel:
-    """A freshly initialised causal language model; the global random state is left as it was.
+    """A freshly initialized causal language model; the global random state is left as it was.
 
     Args:
         architecture: family, layers, width, heads.

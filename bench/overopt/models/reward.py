@@ -23,7 +23,7 @@ BATCH_TOKENS = 2048
 def build_reward(
     architecture: ArchitectureSpec, vocabulary_size: int, context_tokens: int, seed: int
 ) -> PreTrainedModel:
-    """A freshly initialised reward model; the global random state is left as it was.
+    """A freshly initialized reward model; the global random state is left as it was.
 
     Args:
         architecture: family, layers, width, heads.

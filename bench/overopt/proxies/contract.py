@@ -1,9 +1,9 @@
 """What a reward-side system supplies: how the scores of its members become one reward.
 
-A system is a module named after it, with literals that the catalogue reads without importing it:
+A system is a module named after it, with literals that the catalog reads without importing it:
     Config: a frozen dataclass of ``spec.param`` fields, among them ``members``: how many reward
         models it combines (same data, different seeds).
-    combine(config, score_MN) -> score_N: pure; score_MN holds each member's scores, recentred and
+    combine(config, score_MN) -> score_N: pure; score_MN holds each member's scores, recentered and
         scaled to mean 0 and SD 1 under the initial policy.
 """
 

@@ -1,7 +1,7 @@
 """The mean of an ensemble of reward models trained on the same pairs from different seeds.
 
 Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", "mean
-optimisation" of its method section (equation number not verified):
+optimization" of its method section (equation number not verified):
     R(x, y) = 1/M sum_i R_i(x, y),   M = 5
 Deviations: members are brought to mean 0 and SD 1 under the initial policy before they are
 averaged, so that none counts more for having a larger scale.
@@ -35,7 +35,7 @@ def combine(config: Config, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np
         Shape (N,).
 
     Reference:
-        Reward Model Ensembles Help Mitigate Overoptimization, mean optimisation,
+        Reward Model Ensembles Help Mitigate Overoptimization, mean optimization,
         https://arxiv.org/abs/2310.02743
     """
     return np.asarray(score_MN.mean(axis=0), np.float64)

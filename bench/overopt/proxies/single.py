@@ -1,7 +1,7 @@
-"""A single reward model as the reward: the proxy that overoptimisation is first measured on.
+"""A single reward model as the reward: the proxy that overoptimization is first measured on.
 
 Paper: Gao, Schulman and Hilton 2022, "Scaling Laws for Reward Model Overoptimization", section 2:
-a Bradley-Terry reward model trained on gold-labelled pairs, recentred under the initial policy.
+a Bradley-Terry reward model trained on gold-labeled pairs, recentered under the initial policy.
 Deviations: the score is also divided by its SD under the initial policy, as every member's is.
 """
 

@@ -1,4 +1,4 @@
-"""Uncertainty-weighted optimisation: the ensemble's mean, less a penalty where members disagree.
+"""Uncertainty-weighted optimization: the ensemble's mean, less a penalty where members disagree.
 
 Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", UWO of its
 method section (equation number not verified):
@@ -20,7 +20,7 @@ from overopt.spec import param
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of uncertainty-weighted optimisation."""
+    """Settings of uncertainty-weighted optimization."""
 
     members: int = param(5, help="reward models, same pairs, different seeds", at_least=1)
     uncertainty_weight: float = param(
@@ -39,7 +39,7 @@ def combine(config: Config, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np
         Shape (N,).
 
     Reference:
-        Reward Model Ensembles Help Mitigate Overoptimization, uncertainty-weighted optimisation,
+        Reward Model Ensembles Help Mitigate Overoptimization, uncertainty-weighted optimization,
         https://arxiv.org/abs/2310.02743
     """
     variance_N = score_MN.var(axis=0)

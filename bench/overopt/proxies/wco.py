@@ -1,4 +1,4 @@
-"""Worst-case optimisation: the reward is what the least favourable member of an ensemble says.
+"""Worst-case optimization: the reward is what the least favorable member of an ensemble says.
 
 Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", WCO of its
 method section (equation number not verified):
@@ -19,7 +19,7 @@ from overopt.spec import param
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of worst-case optimisation."""
+    """Settings of worst-case optimization."""
 
     members: int = param(5, help="reward models, same pairs, different seeds", at_least=1)
 
@@ -35,7 +35,7 @@ def combine(config: Config, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np
         Shape (N,).
 
     Reference:
-        Reward Model Ensembles Help Mitigate Overoptimization, worst-case optimisation,
+        Reward Model Ensembles Help Mitigate Overoptimization, worst-case optimization,
         https://arxiv.org/abs/2310.02743
     """
     return np.asarray(score_MN.min(axis=0), np.float64)

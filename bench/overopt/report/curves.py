@@ -29,7 +29,7 @@ class SeedCurve:
         seed: the run's seed.
         kl_nats_K: measured KL, nats, at least 0.
         gold_K: gold, SDs of the initial policy.
-        proxy_K: proxy, recentred to the initial policy; NaN where it was not measured.
+        proxy_K: proxy, recentered to the initial policy; NaN where it was not measured.
     """
 
     seed: int
@@ -135,7 +135,7 @@ class Group:
 
 
 def group_points(points: pd.DataFrame) -> list[Group]:
-    """Split labelled points into groups, ordered by task, method, proxy and amount of noise."""
+    """Split labeled points into groups, ordered by task, method, proxy and amount of noise."""
     groups = []
     for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
         groups.append(_group(rows))

@@ -15,7 +15,7 @@ from overopt.report.curves import estimator_name
 from overopt.report.figures import unique
 from overopt.report.panels import line_key, put_legend, wrap_columns
 from overopt.report.schema import ESTIMATORS
-from overopt.report.style import COLOURS, FAINT, INK, MARKERS, Drawing, Mark, drawing_style, plain
+from overopt.report.style import COLORS, FAINT, INK, MARKERS, Drawing, Mark, drawing_style, plain
 
 COLUMNS = {
     "rb": "kl_rb_nats",
@@ -29,8 +29,8 @@ COLUMNS = {
 """Where each estimator is stored."""
 
 ESTIMATOR_MARKS = {
-    name: Mark(colour, marker)
-    for name, colour, marker in zip(COLUMNS, (*COLOURS, INK), MARKERS, strict=False)
+    name: Mark(color, marker)
+    for name, color, marker in zip(COLUMNS, (*COLORS, INK), MARKERS, strict=False)
 }
 PER_FIGURE = 6
 RATIO_TICKS = (0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0)
@@ -40,7 +40,7 @@ def draw_estimators(points: pd.DataFrame) -> list[Drawing]:
     """Ratio of every stored KL estimate to the headline one; a panel per method.
 
     Args:
-        points: labelled points of one task.
+        points: labeled points of one task.
     """
     moved = points[(points["status"] == "ok") & (points["kl_nats"] > 0)]
     methods = [name for name in unique(iter(moved["method_label"])) if _others(moved, name)]
@@ -112,11 +112,11 @@ def _draw_ratio(panel: Axes, rows: pd.DataFrame, name: str) -> int:
     ratio = there[COLUMNS[name]].to_numpy(np.float64) / kl
     positive = ratio > 0
     panel.plot(kl[positive], ratio[positive], linestyle="none", marker=mark.marker, markersize=2.4,
-               markeredgewidth=0, color=mark.colour, alpha=0.22)  # fmt: skip
+               markeredgewidth=0, color=mark.color, alpha=0.22)  # fmt: skip
     shares = np.array_split(np.argsort(kl, kind="stable"), min(9, kl.size))
     middle = np.array([[np.median(kl[share]), np.median(ratio[share])] for share in shares])
     middle = middle[middle[:, 1] > 0]
-    panel.plot(middle[:, 0], middle[:, 1], color=mark.colour, marker=mark.marker, markersize=4,
+    panel.plot(middle[:, 0], middle[:, 1], color=mark.color, marker=mark.marker, markersize=4,
                linewidth=1.3)  # fmt: skip
     return int((~positive).sum())
 

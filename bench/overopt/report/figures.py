@@ -90,7 +90,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
 
 
 def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
-    """Gold and proxy together: rows are methods, columns proxies, colours noise levels."""
+    """Gold and proxy together: rows are methods, columns proxies, colors noise levels."""
     noises = noise_labels(groups)[:PER_PANEL]
     marks = dict(zip(noises, assign_marks([f"{i}" for i in range(len(noises))]).values(),
                      strict=True))  # fmt: skip
@@ -114,13 +114,13 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
                 for noise in noise_labels(shown)
             ]
             proxy_key = Line2D([], [], color=INK, linestyle="--", linewidth=1.4)
-            proxy_key.set_label("proxy, same colour")
+            proxy_key.set_label("proxy, same color")
             put_legend(grid.figure, [*keys, proxy_key])
         drawings.append(
             Drawing(
                 f"gap{block.suffix}",
                 "Gold and proxy together",
-                "Solid: gold; dashed: the proxy that was optimised, both 0 for the initial policy. "
+                "Solid: gold; dashed: the proxy that was optimized, both 0 for the initial policy. "
                 "Where the dashed line climbs while the solid one falls, the proxy is being "
                 "hacked. Means over seeds; band: 95 % t interval of gold.",
                 grid.figure,
@@ -130,7 +130,7 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
 
 
 def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
-    """Pareto fronts of mean gold against KL: rows are proxies, columns noises, colours methods.
+    """Pareto fronts of mean gold against KL: rows are proxies, columns noises, colors methods.
 
     Args:
         groups: groups of one task.
@@ -163,7 +163,7 @@ def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
                 "Steps: means over all measured seeds that no other point of the same method "
                 "beats in KL and gold at once, up to the last one. Oracle: best gold of any policy "
                 "at that KL, from the initial policy tilted by gold. KL on a square-root axis, "
-                "labelled in nats.",
+                "labeled in nats.",
                 grid.figure,
             )
         )
@@ -219,10 +219,10 @@ def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
         return
     front = pareto_front([kl_nats for kl_nats, _ in means], [gold for _, gold in means])
     d_K = np.sqrt(front.kl_K)
-    panel.step(d_K, front.gold_K, where="post", color=mark.colour, linewidth=1.1, zorder=3)
+    panel.step(d_K, front.gold_K, where="post", color=mark.color, linewidth=1.1, zorder=3)
     shown = front.kl_K > 0
     panel.plot(d_K[shown], front.gold_K[shown], linestyle="none", marker=mark.marker, markersize=4,
-               color=mark.colour, zorder=4)  # fmt: skip
+               color=mark.color, zorder=4)  # fmt: skip
 
 
 def _draw_oracle(panel: Axes, oracle: pd.DataFrame, furthest_nats: float) -> None:

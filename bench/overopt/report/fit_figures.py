@@ -29,11 +29,11 @@ from overopt.report.panels import (
     put_legend,
     split_grid,
 )
-from overopt.report.style import COLOURS, INK, Drawing, Mark, drawing_style, plain
+from overopt.report.style import COLORS, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
 from overopt.stats.forms import Form
 
-FORM_MARKS = {Form.BON: Mark(COLOURS[0], ""), Form.RL: Mark(COLOURS[1], "")}
+FORM_MARKS = {Form.BON: Mark(COLORS[0], ""), Form.RL: Mark(COLORS[1], "")}
 FORM_NAMES = {Form.BON: "best-of-n form d (a − b d)", Form.RL: "RL form d (a − b log d)"}
 
 
@@ -120,20 +120,20 @@ def _draw_fit(panel: Axes, one: GroupFit, mark: Mark, level: int) -> None:
     low = min(float(seed.d_K[seed.d_K > 0].min()) for seed in one.fitted_seeds)
     d_K: Floats = np.linspace(low, max(fit.d_high for fit in one.fits.fits_S), 80)
     band = one.band(d_K)
-    panel.plot(d_K, [each.mean or 0.0 for each in band], color=mark.colour, linewidth=1.4, zorder=4)
+    panel.plot(d_K, [each.mean or 0.0 for each in band], color=mark.color, linewidth=1.4, zorder=4)
     if all(each.low is not None for each in band):
         edges = [np.array([getattr(each, side) for each in band]) for side in ("low", "high")]
-        panel.fill_between(d_K, edges[0], edges[1], color=mark.colour, alpha=0.18, linewidth=0)
+        panel.fill_between(d_K, edges[0], edges[1], color=mark.color, alpha=0.18, linewidth=0)
     peak = one.fits.peak_d
     if peak.mean is None:
         return
     height = 0.04 + 0.055 * level
     transform = panel.get_xaxis_transform()
-    panel.plot([peak.mean], [height], marker="|", markersize=7, color=mark.colour,
+    panel.plot([peak.mean], [height], marker="|", markersize=7, color=mark.color,
                transform=transform, linestyle="none")  # fmt: skip
     if peak.low is not None and peak.high is not None:
         ends = [max(peak.low, 0.0), min(peak.high, 1.06 * float(d_K[-1]))]
-        panel.plot(ends, [height, height], color=mark.colour,
+        panel.plot(ends, [height, height], color=mark.color,
                    linewidth=1.0, transform=transform)  # fmt: skip
 
 
@@ -152,12 +152,12 @@ def _draw_residuals(panel: Axes, fits: Sequence[GroupFit], mark: Mark) -> None:
         return
     d, residual = np.concatenate(d_parts), np.concatenate(residual_parts)
     panel.plot(d, residual, linestyle="none", marker="o", markersize=2.4, markeredgewidth=0,
-               color=mark.colour, alpha=0.22)  # fmt: skip
+               color=mark.color, alpha=0.22)  # fmt: skip
     order = np.argsort(d, kind="stable")
     shares = np.array_split(order, min(9, d.size))
     panel.plot(
         [d[share].mean() for share in shares],
         [residual[share].mean() for share in shares],
-        color=mark.colour,
+        color=mark.color,
         linewidth=1.4,
     )

@@ -116,7 +116,7 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
         apart = (
             f"{label} is {run.name} of commit {_words(run.record.get('commit'))[:7]}, "
             f"{_words(run.record.get('finished_utc'))}"
-            for (label, run), version in zip(results.labelled_runs(), results.versions, strict=True)
+            for (label, run), version in zip(results.labeled_runs(), results.versions, strict=True)
             if version
         )
         yield (
@@ -124,7 +124,7 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
             f"and machines give them; each has curves of its own: {escape('; '.join(apart))}</p>"
         )
     yield (
-        "<p>Gold plays the human; a proxy trained on its labels is what the policy was optimised "
+        "<p>Gold plays the human; a proxy trained on its labels is what the policy was optimized "
         "against. Gold and proxy are 0 for the initial policy and in units of its standard "
         "deviation. KL is measured from the initial policy, in nats per response; every axis "
         "names its estimator.</p>"
@@ -192,7 +192,7 @@ def _figures(chapters: Sequence[Chapter]) -> Iterator[str]:
 def _samples(results: Results) -> list[str]:
     """Excerpts of every run, grouped by method, proxy and noise."""
     lines: list[str] = []
-    for method, run in results.labelled_runs():
+    for method, run in results.labeled_runs():
         ordered = sorted(run.excerpts, key=lambda one: (one.proxy, one.noise, one.seed))
         for (proxy, noise), members in groupby(ordered, key=lambda one: (one.proxy, one.noise)):
             shown = list(members)
@@ -216,7 +216,7 @@ def _sample(one: Excerpt) -> str:
         f"proxy <b>{show_number(proxy, 2)}</b></p></div>"
         for name, text, gold, proxy in (
             ("Initial policy", one.initial, one.gold_initial, one.proxy_initial),
-            ("Optimised", one.hacked, one.gold_hacked, one.proxy_hacked),
+            ("Optimized", one.hacked, one.gold_hacked, one.proxy_hacked),
         )
     )
     return (

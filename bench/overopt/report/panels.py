@@ -157,7 +157,7 @@ def draw_seeds(panel: Axes, group: Group, mark: Mark, scale: Scale, quantity: Qu
             marker=mark.marker,
             markersize=2.6,
             markeredgewidth=0,
-            color=mark.colour,
+            color=mark.color,
             alpha=0.4,
             zorder=2,
         )
@@ -182,12 +182,12 @@ def draw_mean(
     score = np.array([one.score.mean for one in means], dtype=np.float64)
     whole = np.array([_is_whole(one, group) for one in means])
     ends = int(np.argmin(whole)) if not whole.all() else len(means)
-    panel.plot(x[:ends], score[:ends], line, color=mark.colour, linewidth=1.4, zorder=4)
+    panel.plot(x[:ends], score[:ends], line, color=mark.color, linewidth=1.4, zorder=4)
     if ends < len(means):
         start = max(ends - 1, 0)
-        panel.plot(x[start:], score[start:], ":", color=mark.colour, linewidth=1.2, zorder=4)
+        panel.plot(x[start:], score[start:], ":", color=mark.color, linewidth=1.2, zorder=4)
     if markers:
-        for some, face in ((whole, mark.colour), (~whole, "none")):
+        for some, face in ((whole, mark.color), (~whole, "none")):
             panel.plot(
                 x[some],
                 score[some],
@@ -195,7 +195,7 @@ def draw_mean(
                 marker=mark.marker,
                 markersize=4,
                 markerfacecolor=face,
-                markeredgecolor=mark.colour,
+                markeredgecolor=mark.color,
                 markeredgewidth=0.9,
                 zorder=5,
             )
@@ -203,7 +203,7 @@ def draw_mean(
     if band and bounded:
         low = np.array([means[i].score.low for i in bounded], dtype=np.float64)
         high = np.array([means[i].score.high for i in bounded], dtype=np.float64)
-        panel.fill_between(x[bounded], low, high, color=mark.colour, alpha=0.16, linewidth=0)
+        panel.fill_between(x[bounded], low, high, color=mark.color, alpha=0.16, linewidth=0)
 
 
 def draw_rug(panel: Axes, group: Group, mark: Mark, scale: Scale, level: int) -> None:
@@ -217,7 +217,7 @@ def draw_rug(panel: Axes, group: Group, mark: Mark, scale: Scale, level: int) ->
             marker="x" if all_seeds else "4",
             markersize=3.6 if all_seeds else 5.5,
             markeredgewidth=0.9,
-            color=mark.colour,
+            color=mark.color,
             transform=panel.get_xaxis_transform(),
             zorder=3,
         )
@@ -267,7 +267,7 @@ def _write_note(panel: Axes, note: str) -> None:
 
 def line_key(label: str, mark: Mark, line: Literal["-", "--"] = "-") -> Line2D:
     """Legend entry of a curve."""
-    return Line2D([], [], color=mark.colour, marker=mark.marker, markersize=4, linestyle=line,
+    return Line2D([], [], color=mark.color, marker=mark.marker, markersize=4, linestyle=line,
                   linewidth=1.4, label=plain(label))  # fmt: skip
 
 

@@ -85,14 +85,14 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
 
     Points without a ``version`` are all of the same one.
     """
-    labelled = points.assign(version=points.get("version", ""))
-    labelled["method_label"] = _label(
-        labelled, "method", {"engine": "", "along": "along ", "version": ""}
+    labeled = points.assign(version=points.get("version", ""))
+    labeled["method_label"] = _label(
+        labeled, "method", {"engine": "", "along": "along ", "version": ""}
     )
-    labelled["proxy_label"] = _label(
-        labelled, "proxy", {"proxy_width": "width ", "comparisons": "pairs "}
+    labeled["proxy_label"] = _label(
+        labeled, "proxy", {"proxy_width": "width ", "comparisons": "pairs "}
     )
-    return labelled
+    return labeled
 
 
 def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]:

@@ -49,7 +49,7 @@ class Results:
         """Names of the tasks, sorted."""
         return sorted(set(self.points["task"]))
 
-    def labelled_runs(self) -> Iterator[tuple[str, Run]]:
+    def labeled_runs(self) -> Iterator[tuple[str, Run]]:
         """Every run with its method, and its task and version where these tell it from others."""
         for run, version in zip(self.runs, self.versions, strict=True):
             label = ", ".join(sorted(set(run.points["method"])))

@@ -27,9 +27,9 @@ from overopt.report.schema import CONTRAST_FLAGS, CONTRAST_NUMBERS, CONTRAST_TEX
 
 @dataclass(frozen=True)
 class Excerpt:
-    """One prompt answered by the initial policy and by an optimised one, with both scores.
+    """One prompt answered by the initial policy and by an optimized one, with both scores.
 
-    Scores are in SDs of the initial policy (gold) and recentred to its mean (proxy).
+    Scores are in SDs of the initial policy (gold) and recentered to its mean (proxy).
     """
 
     prompt: str
@@ -144,7 +144,7 @@ def _read_front(path: Path) -> pd.DataFrame:
 
 
 def _read_excerpts(path: Path) -> tuple[Excerpt, ...]:
-    """Samples of the initial and the optimised policy, side by side."""
+    """Samples of the initial and the optimized policy, side by side."""
     if not path.is_file():
         return ()
     items = read_json(path)

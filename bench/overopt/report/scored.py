@@ -19,13 +19,13 @@ from overopt.report.panels import (
     put_legend,
     split_grid,
 )
-from overopt.report.style import COLOURS, FAINT, INK, Drawing, Mark, drawing_style, plain
+from overopt.report.style import COLORS, FAINT, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
 from overopt.stats.best_of_n import kl_bound
 from overopt.stats.intervals import Interval
 from overopt.stats.scored import ProxyReport
 
-PROXY_COLOUR = COLOURS[2]
+PROXY_COLOR = COLORS[2]
 TALLEST_PROXY = 3.0  # times the highest gold; a proxy with heavy tails would flatten all else
 HEAD, FOOT = 0.11, 0.13  # shares of a panel for the scale of n and for the intervals of peaks
 CAPTION = (
@@ -40,7 +40,7 @@ def draw_scores(reports: Sequence[ProxyReport]) -> list[Drawing]:
     """Gold and proxy against d = sqrt(KL) with bands, the fits and their peaks.
 
     Args:
-        reports: what `overopt.stats.scored.analyse` returned.
+        reports: what `overopt.stats.scored.analyze` returned.
     """
     placed = {(f"{i}", ""): report for i, report in enumerate(reports)}
     drawings = []
@@ -75,7 +75,7 @@ def draw_scores(reports: Sequence[ProxyReport]) -> list[Drawing]:
 def _draw_report(panel: Axes, report: ProxyReport) -> None:
     draw_zero(panel)
     d_K = np.sqrt([point.kl_nats for point in report.points])
-    _draw_band(panel, d_K, [point.proxy_gain for point in report.points], PROXY_COLOUR, "--")
+    _draw_band(panel, d_K, [point.proxy_gain for point in report.points], PROXY_COLOR, "--")
     gold_K = [point.gold_gain for point in report.points]
     _draw_band(panel, d_K, gold_K, INK, "")
     for i, point in enumerate(report.points):
@@ -87,36 +87,36 @@ def _draw_report(panel: Axes, report: ProxyReport) -> None:
         mark = FORM_MARKS[one.form]
         curve_d: Floats = np.linspace(d_K[1], one.fitted.fit.d_high, 120)
         panel.plot(
-            curve_d, one.fitted.fit.predict(curve_d), color=mark.colour, linewidth=2.4 - 1.3 * level
+            curve_d, one.fitted.fit.predict(curve_d), color=mark.color, linewidth=2.4 - 1.3 * level
         )
         if one.fitted.peak_d is not None:
             _draw_peak(panel, one.fitted.peak_d, d_K[-1], mark, level)
 
 
 def _draw_band(
-    panel: Axes, d_K: Floats, score_K: Sequence[Interval], colour: str, line: str
+    panel: Axes, d_K: Floats, score_K: Sequence[Interval], color: str, line: str
 ) -> None:
     """Means as a line, intervals as a band; what is missing is left out."""
     there = [i for i, one in enumerate(score_K) if one.mean is not None]
     if line:
         means = np.array([score_K[i].mean for i in there], np.float64)
-        panel.plot(d_K[there], means, line, color=colour, linewidth=1.2, zorder=3)
+        panel.plot(d_K[there], means, line, color=color, linewidth=1.2, zorder=3)
     bounded = [i for i in there if score_K[i].low is not None]
     edges = [
         np.array([getattr(score_K[i], side) for i in bounded], np.float64)
         for side in ("low", "high")
     ]
-    panel.fill_between(d_K[bounded], edges[0], edges[1], color=colour, alpha=0.16, linewidth=0)
+    panel.fill_between(d_K[bounded], edges[0], edges[1], color=color, alpha=0.16, linewidth=0)
 
 
 def _draw_peak(panel: Axes, peak: Interval, d_last: float, mark: Mark, level: int) -> None:
     """Position of a fitted peak at the foot, its interval cut at the ends of the curve."""
     height, transform = 0.035 + 0.055 * level, panel.get_xaxis_transform()
-    panel.plot([peak.mean or 0.0], [height], marker="|", markersize=6, color=mark.colour,
+    panel.plot([peak.mean or 0.0], [height], marker="|", markersize=6, color=mark.color,
                transform=transform, linestyle="none")  # fmt: skip
     if peak.low is not None and peak.high is not None:
         ends = [max(peak.low, 0.0), min(peak.high, d_last)]
-        panel.plot(ends, [height, height], color=mark.colour, linewidth=1.0, transform=transform)
+        panel.plot(ends, [height, height], color=mark.color, linewidth=1.0, transform=transform)
 
 
 def _mark_n(panel: Axes, largest: int) -> None:
@@ -135,7 +135,7 @@ def _mark_n(panel: Axes, largest: int) -> None:
 
 def _keys(reports: Sequence[ProxyReport]) -> list[Artist]:
     gold = Line2D([], [], color=INK, marker="o", markersize=3, linestyle="none", label="gold")
-    proxy = Line2D([], [], color=PROXY_COLOUR, linestyle="--", linewidth=1.2, label="proxy")
+    proxy = Line2D([], [], color=PROXY_COLOR, linestyle="--", linewidth=1.2, label="proxy")
     fitted = {one.form for report in reports for one in report.forms if one.fitted is not None}
     forms = [line_key(FORM_NAMES[form], FORM_MARKS[form]) for form in FORM_MARKS if form in fitted]
     peak = Line2D([], [], color=INK, marker="|", markersize=6, linewidth=1.0, label="fitted peak")

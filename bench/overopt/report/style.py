@@ -1,8 +1,8 @@
 """How figures look, and how they are written byte for byte the same each time.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; every colour has its own marker
-as well. Text, axes and grid are drawn in stand-in greys that the page replaces by the colour of
-its text, and colours become the page's variables, so that one figure serves light and dark.
+Colors are Okabe and Ito's, told apart by color-blind readers; every color has its own marker
+as well. Text, axes and grid are drawn in stand-in grays that the page replaces by the color of
+its text, and colors become the page's variables, so that one figure serves light and dark.
 
 Reference:
     Okabe and Ito, "Color Universal Design: How to make figures and presentations that are friendly
@@ -23,12 +23,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 INK = "#1a1a1b"
-"""Text, axes and marks without a colour of their own."""
+"""Text, axes and marks without a color of their own."""
 
 FAINT = "#8c8c8d"
 """Grid and reference lines."""
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 PER_PANEL = 5
 """Most curves that share one panel; more go to another row of panels."""
@@ -72,7 +72,7 @@ SETTINGS: dict[Any, Any] = {
 class Mark(NamedTuple):
     """How one label is drawn in every figure of a report."""
 
-    colour: str
+    color: str
     marker: str
 
 
@@ -107,9 +107,9 @@ def drawing_style() -> Iterator[None]:
 
 
 def assign_marks(labels: Sequence[str]) -> dict[str, Mark]:
-    """A colour and marker for every label, the same wherever it appears."""
+    """A color and marker for every label, the same wherever it appears."""
     return {
-        label: Mark(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
+        label: Mark(COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)])
         for i, label in enumerate(sorted(set(labels)))
     }
 
@@ -148,8 +148,8 @@ def inline_svg(figure: Figure, prefix: str, description: str) -> str:
     text = re.sub(r'(?:xlink:)?href="#([^"]*)"', rf'href="#{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}-\1)", text)
     text = text.replace(INK, "currentColor").replace(FAINT, "currentColor")
-    for number, colour in enumerate(COLOURS):  # the page lightens them on a dark ground
-        text = text.replace(colour.lower(), f"var(--c{number})")
+    for number, color in enumerate(COLORS):  # the page lightens them on a dark ground
+        text = text.replace(color.lower(), f"var(--c{number})")
     size = re.match(r'<svg[^>]*? width="([\d.]+)pt"', text)
     width = f' style="--width:{float(size[1]) * 4 / 3:.0f}px"' if size else ""
     text = re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"', r"<svg\1", text)

@@ -61,7 +61,7 @@ def run_table(points: pd.DataFrame) -> Table:
     checked = check_points(points, "the points")
     if "version" in points.columns:
         checked["version"] = points["version"].to_numpy()
-    shown = summarise(group_points(add_labels(checked)))
+    shown = summarize(group_points(add_labels(checked)))
     *header, _ = shown.header
     caption = "\n".join([shown.note, *_gather_notes(shown)])
     table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),
@@ -102,7 +102,7 @@ def _name_rows(rows: list[tuple[str, ...]], everything: list[tuple[str, ...]]) -
     return ", ".join(names)
 
 
-def summarise(groups: Sequence[Group]) -> TextTable:
+def summarize(groups: Sequence[Group]) -> TextTable:
     """One row per group: how far it got, gold at its highest and at the end, what is missing."""
     several = len({group.task for group in groups}) > 1
     rows = []
@@ -232,7 +232,7 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
 def show_contrasts(results: Results) -> TextTable:
     """Stored rise and fall tests of all runs for readers; what several runs agree on, once."""
     rows = []
-    for method, run in results.labelled_runs():
+    for method, run in results.labeled_runs():
         for row in run.contrasts.to_dict("records"):
             size = (show_number(row[name], 0) for name in ("proxy_width", "comparisons"))
             rows.append(

@@ -23,7 +23,7 @@ from overopt.report.tables import (
     show_fits,
     show_gaps,
     show_scores,
-    summarise,
+    summarize,
     write_csv,
     write_latex,
 )
@@ -71,7 +71,7 @@ def compose_report(results: Results) -> Report:
     chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
     tables = (
         show_contrasts(results),
-        summarise(groups),
+        summarize(groups),
         show_scores(scores),
         show_fits(fitted),
         show_gaps(groups),

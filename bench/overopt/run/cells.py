@@ -26,7 +26,7 @@ from overopt.spec import (
     TaskSpec,
 )
 
-_TRL_STAGE = "overopt.stages.optimise_trl"
+_TRL_STAGE = "overopt.stages.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 
 Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
@@ -144,7 +144,7 @@ class Graph:
 
     @cached_property
     def pairs(self) -> Node:
-        """Unlabelled pairs of this seed."""
+        """Unlabeled pairs of this seed."""
         proxy, seed = self.cell.task.proxy, self.cell.seed
         params = {
             "comparisons": proxy.comparisons,
@@ -189,7 +189,7 @@ class Graph:
             inputs[f"score.pool.{member}"] = self.score(member, self.pool, "the pool")
         return inputs
 
-    def optimise(
+    def optimize(
         self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None = None
     ) -> Node:
         """The method's run, with its knob at a value (None: as configured).
@@ -229,14 +229,14 @@ class Graph:
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        return self._node("optimise", params, inputs, label, code, resources)
+        return self._node("optimize", params, inputs, label, code, resources)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The policies of a merge method along its knob; its members run to the last budget."""
         cell = self.cell
         inputs = {"initial": self.initial}
         for member in range(cell.method.members):
-            inputs[f"optimise.{member}"] = self.optimise(None, kl_grid_nats[-1:], member)
+            inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
             "method": without_place(cell.method).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
@@ -245,20 +245,20 @@ class Graph:
         label = f"{cell.method.name} merged, noise {cell.noise.label}, seed {cell.seed}"
         return self._node("merge", params, inputs, label, (cell.method.source,))
 
-    def evaluate(self, optimised: Node) -> Node:
+    def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task
         params = {
             "samples_per_prompt": task.evaluation.samples_per_prompt,
             "seed": self.cell.seed,
         }
-        inputs = {"optimise": optimised, "initial": self.initial, "gold": self.gold}
-        return self._node("evaluate", params, inputs, f"evaluation of {optimised.label}")
+        inputs = {"optimize": optimized, "initial": self.initial, "gold": self.gold}
+        return self._node("evaluate", params, inputs, f"evaluation of {optimized.label}")
 
     def along_step(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The points of one run, measured at the policies that it passes on its way."""
         method = self.cell.method
-        evaluation = self.evaluate(self.optimise(None, kl_grid_nats))
+        evaluation = self.evaluate(self.optimize(None, kl_grid_nats))
         known = {"knob_value": method.config[method.knob.name]}
         return self.measure([(evaluation, known)], [])
 

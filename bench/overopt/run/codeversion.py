@@ -178,7 +178,7 @@ def _with_parents(name: str, importer: str) -> Iterator[str]:
     """The module ``name`` and the packages around it, as far as their code counts.
 
     It counts in this package, and in the importer's own: what an installed method's file shares
-    with its neighbours moves its results too.
+    with its neighbors moves its results too.
     """
     steps = name.split(".")
     if steps[0] == PACKAGE:

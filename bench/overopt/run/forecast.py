@@ -29,7 +29,7 @@ _FIRST_COST: dict[str, tuple[float, int]] = {
     "proxy": (6.0, 250_000),
     "score": (4.0, 900_000),
     "front": (1.0, 2_000),
-    "optimise": (30.0, 6_000_000),
+    "optimize": (30.0, 6_000_000),
     "merge": (10.0, 6_000_000),
     "evaluate": (7.0, 900_000),
     "measure": (1.0, 60_000),

@@ -202,7 +202,7 @@ class _Work:
         self.sides = len(run.noises) * len(run.seeds)
         self.members = max(proxy_.members for proxy_ in run.proxies)
 
-    def optimisations(self) -> list[tuple[MethodSpec, int]]:
+    def optimizations(self) -> list[tuple[MethodSpec, int]]:
         """Methods that train, and how many runs each is."""
         cells = len(self.run.proxies) * len(self.run.comparisons) * self.sides
         return [(one, cells) for one in self.run.methods if one.family != "selection"]
@@ -223,21 +223,21 @@ class _Work:
         assert hub is not None
         heldout = task.world.heldout_prompts
         places = len(self.run.kl_grid_nats) + _EARLY_SNAPSHOTS
-        runs = sum(count for _, count in self.optimisations())
+        runs = sum(count for _, count in self.optimizations())
         drawn = {
             "pool": heldout * task.evaluation.pool_samples_per_prompt,
             "pairs": 0,
             "evaluate": runs * places * heldout * task.evaluation.samples_per_prompt,
-            "optimise": 0,
+            "optimize": 0,
         }
         if hub.pairs == "policy":
             comparisons = max(self.run.comparisons) + task.proxy.calibration_samples // 2
             drawn["pairs"] = 2 * comparisons * len(self.run.seeds)
-        for method, count in self.optimisations():
+        for method, count in self.optimizations():
             if method.family != "pairs":
                 rollout = task.rollout
                 a_step = rollout.prompts_per_step * rollout.samples_per_prompt
-                drawn["optimise"] += count * rollout.max_steps * a_step
+                drawn["optimize"] += count * rollout.max_steps * a_step
         return drawn
 
     def operations(self) -> dict[str, float]:
@@ -251,12 +251,12 @@ class _Work:
             task.policy.training.epochs if task.policy.training else 0
         )
         made = self.members * self.sides
-        optimised = 0.0
-        for method, count in self.optimisations():
+        optimized = 0.0
+        for method, count in self.optimizations():
             step = self._tokens_per_step(method) * (6 + 2) * policy
             if method.family != "pairs":
                 step += self._tokens_per_step(method) * 2 * proxy * self.members
-            optimised += count * self._steps(method) * step
+            optimized += count * self._steps(method) * step
         return {
             "initial": 6.0 * policy * examples * row,
             "pool": drawn["pool"] * row * 2 * (policy + gold),
@@ -264,7 +264,7 @@ class _Work:
             "labels": self.sides * pairs * row * 2.0 * gold,
             "proxy": made * row * (6 * learned + 2 * pairs) * proxy,
             "score": made * (drawn["pool"] + drawn["evaluate"]) * row * 2.0 * proxy,
-            "optimise": optimised + drawn["optimise"] * row * 2.0 * policy,
+            "optimize": optimized + drawn["optimize"] * row * 2.0 * policy,
             "evaluate": drawn["evaluate"] * row * 2 * (3 * policy + gold),
         }
 
@@ -280,7 +280,7 @@ class _Work:
         """Largest memory of a stage: training the policy, or a proxy, or scoring by gold."""
         policy = self.policy
         tokens = max(
-            (self._tokens_per_step(method) for method, _ in self.optimisations()), default=0
+            (self._tokens_per_step(method) for method, _ in self.optimizations()), default=0
         )
         logits = 4 * 4 * tokens * self.response / self.row * policy.vocabulary
         training = 5 * policy.parameters * policy.number_bytes if tokens else 0.0

@@ -62,7 +62,7 @@ def foreseen(cell: Cell, run: RunSpec) -> list[Node]:
     if run.along == "step":
         return [graph.along_step(run.kl_grid_nats)]
     values = Search(cell.method.knob, run.kl_grid_nats).first_values()
-    return [graph.evaluate(graph.optimise(value, ())) for value in values]
+    return [graph.evaluate(graph.optimize(value, ())) for value in values]
 
 
 def _built(
@@ -86,14 +86,14 @@ def _drive_knob(
     search = Search(graph.cell.method.knob, run.kl_grid_nats)
     values = search.first_values()
     while values:
-        nodes = [graph.optimise(value, ()) for value in values]
+        nodes = [graph.optimize(value, ()) for value in values]
         folders = yield from _built(nodes)
         search.observe(dict(zip(values, map(_final_kl_nats, folders), strict=True)))
         values = search.next_values()
     met, unreached = search.settle()
     policies = [
         (
-            graph.evaluate(graph.optimise(value, ())),
+            graph.evaluate(graph.optimize(value, ())),
             {"knob_value": setting(graph.cell.method, value), "kl_target_nats": kl_nats},
         )
         for kl_nats, value in met.items()
@@ -102,5 +102,5 @@ def _drive_knob(
 
 
 def _final_kl_nats(folder: Path) -> float:
-    record = json.loads((folder / "optimise.json").read_text())
+    record = json.loads((folder / "optimize.json").read_text())
     return float(record["snapshots"][-1]["kl_cheap_nats"])

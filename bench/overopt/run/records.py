@@ -232,7 +232,7 @@ def _own_files(*specs: MethodSpec | ProxySystemSpec) -> dict[str, str]:
 
 
 def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """Realised flip rate and the first member's held-out accuracy, per noise and seed."""
+    """Realized flip rate and the first member's held-out accuracy, per noise and seed."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for one in found:
         if one.points is None:
@@ -250,8 +250,8 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
             if folder is None:
                 continue
             if made.stage == "labels":
-                row["realised_flip_rate"] = json.loads((folder / "labels.json").read_text())[
-                    "realised_flip_rate"
+                row["realized_flip_rate"] = json.loads((folder / "labels.json").read_text())[
+                    "realized_flip_rate"
                 ]
             elif made.params["member"] == 0:
                 training = json.loads((folder / "training.json").read_text())

@@ -102,18 +102,18 @@ def _concatenate(parts: list[dict[str, Column]]) -> dict[str, Column]:
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
-    """Measure every snapshot of an ``optimise`` artifact."""
+    """Measure every snapshot of an ``optimize`` artifact."""
     world = build(WorldSpec.model_validate(params["world"]))
     reference = load_policy(inputs["initial"] / "model")
     gold = load_gold(inputs["gold"], world)
-    record = read_json(inputs["optimise"] / "optimise.json")
+    record = read_json(inputs["optimize"] / "optimize.json")
     exact = Enumeration(world, reference, gold) if world.responses is not None else None
     parts: list[dict[str, Column]] = []
     exact_rows: dict[str, dict[str, float]] = {}
     for done, snapshot in enumerate(record["snapshots"]):
         step = int(snapshot["step"])
         progress(done / len(record["snapshots"]), f"step {step}")
-        policy = load_policy(inputs["optimise"] / snapshot["folder"])
+        policy = load_policy(inputs["optimize"] / snapshot["folder"])
         parts.append(
             measure_policy(
                 policy,
@@ -129,5 +129,5 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             exact_rows[str(step)] = exact.measure(policy)
     if parts:
         write_table(out / "samples.parquet", _concatenate(parts))
-    write_json(out / "optimise.json", record)
+    write_json(out / "optimize.json", record)
     write_json(out / "exact.json", exact_rows)

@@ -1,4 +1,4 @@
-"""Readable samples: the same prompt answered by the initial policy and by an optimised one."""
+"""Readable samples: the same prompt answered by the initial policy and by an optimized one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def excerpts(
     proxy_BN: Floats,
     kl_nats: float,
 ) -> list[dict[str, str | float]]:
-    """Initial and optimised responses to the same prompts, those with the widest gap first.
+    """Initial and optimized responses to the same prompts, those with the widest gap first.
 
     Of each prompt the sample with the largest proxy - gold is shown beside a typical response of
     the initial policy (the one of median gold); prompts are spread evenly over the quantiles of

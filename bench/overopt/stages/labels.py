@@ -21,8 +21,8 @@ from overopt.worlds.tokens import Tokens, concatenate
 _HEAVY_TAIL_DEGREES_OF_FREEDOM = 2.0
 
 
-class LabelledPairs(NamedTuple):
-    """P labelled pairs of one file of a ``labels`` artifact.
+class LabeledPairs(NamedTuple):
+    """P labeled pairs of one file of a ``labels`` artifact.
 
     agrees_P: whether the label agrees with the gold (ties agree); for reports, never for training.
     """
@@ -31,7 +31,7 @@ class LabelledPairs(NamedTuple):
     agrees_P: npt.NDArray[np.bool_]
 
 
-def load_preferences(folder: Path, world: World, name: str = "labels") -> LabelledPairs:
+def load_preferences(folder: Path, world: World, name: str = "labels") -> LabeledPairs:
     """The preference data (``labels``) or the noiseless held-out pairs (``heldout``)."""
     table = Table(folder / f"{name}.parquet")
     first_P = table.integers("a_preferred").astype(bool)
@@ -43,7 +43,7 @@ def load_preferences(folder: Path, world: World, name: str = "labels") -> Labell
         both.take(np.where(first_P, row_P, row_P + pairs)),
         both.take(np.where(first_P, row_P + pairs, row_P)),
     )
-    return LabelledPairs(preferences, ~table.integers("flipped").astype(bool))
+    return LabeledPairs(preferences, ~table.integers("flipped").astype(bool))
 
 
 def prefer_a(
@@ -118,7 +118,7 @@ def _judge(path: Path, world: World, gold: Gold) -> Judged:
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
-    """Score both responses of each pair by gold, label them, and record the realised flip rate.
+    """Score both responses of each pair by gold, label them, and record the realized flip rate.
 
     Held-out pairs get noiseless labels, so that a proxy's accuracy is about the gold. Where the
     data's own preference stands, it takes the place of the gold's opinion (as a difference of one
@@ -146,6 +146,6 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             "noise": noise.label,
             "comparisons": len(first_P),
             "ties_of_gold": int((~differs_P).sum()),
-            "realised_flip_rate": float(wrong_P[differs_P].mean()) if differs_P.any() else None,
+            "realized_flip_rate": float(wrong_P[differs_P].mean()) if differs_P.any() else None,
         },
     )

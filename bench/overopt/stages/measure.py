@@ -93,7 +93,7 @@ def policy_point(samples: Samples, pool: Pool, exact: dict[str, float] | None) -
 def initial_point(pool: Pool, samples_per_prompt: int) -> Point:
     """The initial policy: KL, gold and proxy are 0 by definition of the axes.
 
-    samples_per_prompt: of the optimised policies; distinct-n compares at equal numbers only, so
+    samples_per_prompt: of the optimized policies; distinct-n compares at equal numbers only, so
     that it is taken over the first so many of the pool, and missing where there are fewer.
     """
     zero = clustered_mean(pool.gold_BN)
@@ -154,7 +154,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     unreached: list[float] = list(params["unreached_kl_nats"])
     for i, policy in enumerate(params["policies"]):
         folder = inputs[f"evaluate.{i}"]
-        record, exact = read_json(folder / "optimise.json"), read_json(folder / "exact.json")
+        record, exact = read_json(folder / "optimize.json"), read_json(folder / "exact.json")
         table = Table(folder / "samples.parquet")
         proxy_N = system_scores(inputs, str(i), table, system)
         step_N = table.integers("step")

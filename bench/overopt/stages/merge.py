@@ -1,6 +1,6 @@
 """Merges trained policies along the knob of a method, and keeps those that meet the KL budgets.
 
-What it writes is read like the artifact of ``optimise``: the policies differ by the knob's value
+What it writes is read like the artifact of ``optimize``: the policies differ by the knob's value
 and not by training, and are numbered by rising KL in place of their step.
 """
 
@@ -18,7 +18,7 @@ from overopt.methods.contract import Weights
 from overopt.models.policy import load_policy
 from overopt.spec import MethodSpec, WorldSpec
 from overopt.stages.contract import Progress
-from overopt.stages.optimise import build_probe, write_trajectory
+from overopt.stages.optimize import build_probe, write_trajectory
 from overopt.stages.own_file import locate_own
 from overopt.stages.placing import Place, place
 from overopt.stages.tables import read_json
@@ -32,7 +32,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """Place the merged policies on the budgets by the cheap KL estimate, and write their folders.
 
     params: ``world``, ``method`` (MethodSpec), ``kl_grid_nats``, ``seed``. inputs: ``initial`` and
-    ``optimise.<m>`` of every member, whose last policy is merged.
+    ``optimize.<m>`` of every member, whose last policy is merged.
     """
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     module = load_module(method.source)
@@ -40,7 +40,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     world = build(WorldSpec.model_validate(params["world"]))
     reference = load_policy(inputs["initial"] / "model")
     policy = load_policy(inputs["initial"] / "model")
-    members = [load_member(inputs[f"optimise.{member}"]) for member in range(method.members)]
+    members = [load_member(inputs[f"optimize.{member}"]) for member in range(method.members)]
     trained = [weights_of(model) for model, _ in members]
     start = weights_of(reference)
     probe = build_probe(world, reference, int(params["seed"]))
@@ -68,7 +68,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
 def load_member(folder: Path) -> tuple[PreTrainedModel, Compute]:
     """The last policy of a run, and what the run has spent on it."""
-    record = read_json(folder / "optimise.json")
+    record = read_json(folder / "optimize.json")
     last = record["snapshots"][-1]
     spent = Compute(*(int(last[name]) for name in Compute._fields))
     return load_policy(folder / last["folder"]), spent

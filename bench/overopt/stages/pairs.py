@@ -1,4 +1,4 @@
-"""Pairs of the initial policy's responses to training prompts, not yet labelled."""
+"""Pairs of the initial policy's responses to training prompts, not yet labeled."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 def midpoints(kl_grid_nats: Sequence[float]) -> list[float]:
-    """KL halfway between neighbouring budgets, in sqrt(KL)."""
+    """KL halfway between neighboring budgets, in sqrt(KL)."""
     return [((low**0.5 + high**0.5) / 2) ** 2 for low, high in pairwise(kl_grid_nats)]
 
 

@@ -59,7 +59,7 @@ class Pool(NamedTuple):
 
 
 def read_pool(inputs: dict[str, Path], system: System) -> Pool:
-    """The pool artifact, with the system's reward recentred so that its mean is 0."""
+    """The pool artifact, with the system's reward recentered so that its mean is 0."""
     table = Table(inputs["pool"] / "samples.parquet")
     summary = read_json(inputs["pool"] / "summary.json")
     prompt_id_N = table.integers("prompt_id")

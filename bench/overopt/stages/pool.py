@@ -1,6 +1,6 @@
 """A large pool of the initial policy's responses to the held-out prompts, with gold scores.
 
-It is the common yardstick: it recentres and scales the gold, it is what best-of-n selects from,
+It is the common yardstick: it recenters and scales the gold, it is what best-of-n selects from,
 what win rates compare against, and what the oracle front reweights.
 """
 

@@ -28,7 +28,7 @@ from overopt.worlds.tokens import Tokens
 
 
 class Member:
-    """A trained proxy whose scores are recentred and scaled under the initial policy.
+    """A trained proxy whose scores are recentered and scaled under the initial policy.
 
     world: needed by proxies that read text through a tokenizer of their own.
     """
@@ -36,7 +36,7 @@ class Member:
     def __init__(self, folder: Path, world: World) -> None:
         self.model = load_reward(folder / "model")
         self._reader = open_own_reader(folder, world)
-        scale = read_json(folder / "normalisation.json")
+        scale = read_json(folder / "normalization.json")
         self.mean, self.sd = float(scale["mean"]), float(scale["sd"])
 
     def score(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
@@ -96,13 +96,13 @@ def _start(
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Train one member: same data for every member, another seed for weights and batches.
 
-    The mean and SD that normalise its scores come from responses of the initial policy to
+    The mean and SD that normalize its scores come from responses of the initial policy to
     training prompts that it was not trained on.
     """
     world = build(WorldSpec.model_validate(params["world"]))
     spec = ProxySpec.model_validate(params["proxy"])
     seed, member = int(params["seed"]), int(params["member"])
-    labelled = load_preferences(inputs["labels"], world)
+    labeled = load_preferences(inputs["labels"], world)
     heldout = load_preferences(inputs["labels"], world, "heldout").preferences
     policy = inputs["initial"] / "model" if "initial" in inputs else out
     model, tokenizer = _start(spec, world, policy, derived_seed(seed, "proxy", member, "weights"))
@@ -112,7 +112,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     heldout = _read(heldout, reading)
     training = train_bradley_terry(
         model,
-        _read(labelled.preferences, reading),
+        _read(labeled.preferences, reading),
         heldout,
         spec.training,
         numpy_rng(seed, "proxy", member, "batches"),
@@ -125,5 +125,5 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     sd = float(score_N.std(ddof=1))
     if not sd > 0:
         raise ValueError("the proxy gives every response of the initial policy the same score")
-    write_json(out / "normalisation.json", {"mean": float(score_N.mean()), "sd": sd})
+    write_json(out / "normalization.json", {"mean": float(score_N.mean()), "sd": sd})
     write_json(out / "training.json", training.summary())

@@ -177,7 +177,7 @@ class _Trial:
         ):
             raise UserError(
                 f"{self.source}: weights are probabilities, at least 0, and those of a prompt sum "
-                "to 1; normalise each row."
+                "to 1; normalize each row."
             )
         used = self._call("samples_used", POOL, knob)
         if isinstance(used, bool) or not isinstance(used, int | np.integer) or used < 1:
@@ -238,7 +238,7 @@ class _Trial:
         if not loss.requires_grad:
             raise UserError(
                 f"{self.source}: loss does not depend on the policy's log-probabilities, so that "
-                "nothing is learnt; compute it from them, without detach, item or numpy."
+                "nothing is learned; compute it from them, without detach, item or numpy."
             )
         tensors = [value for value in batch if isinstance(value, Tensor) and value.is_leaf]
         leaves = [value for value in tensors if value.requires_grad]

@@ -95,7 +95,7 @@ def pareto_front(kl_nats: ArrayLike, gold: ArrayLike) -> Front:
     return Front(kl[keep], score[keep])
 
 
-def normalised_hypervolume(
+def normalized_hypervolume(
     kl_nats: ArrayLike, gold: ArrayLike, oracle: Front, kl_max_nats: float
 ) -> float:
     """Area under the gold-KL front up to KL_max, as a share of the oracle's: initial 0, oracle 1.
@@ -132,11 +132,11 @@ def normalised_hypervolume(
 def oracle_front(gold_BN: ArrayLike, kl_grid: ArrayLike, min_ess: float = 10.0) -> OracleFront:
     """Best gold at each KL, estimated from a pool of reference samples per prompt.
 
-    Self-normalised weights w_bn = exp(g_bn / b) / sum_n exp(g_bn / b) with one b for all prompts
-    (the solution of maximising mean gold under a limit on the mean KL); KL_b = sum_n w log(N w);
+    Self-normalized weights w_bn = exp(g_bn / b) / sum_n exp(g_bn / b) with one b for all prompts
+    (the solution of maximizing mean gold under a limit on the mean KL); KL_b = sum_n w log(N w);
     b is the root of mean KL = target, bracketed in log b. A target is unreachable where the
     effective sample size 1 / mean_b(sum_n w^2), a harmonic mean over prompts because the bias of
-    self-normalised weights goes like its inverse, is below `min_ess`. Both KL and gold of finite
+    self-normalized weights goes like its inverse, is below `min_ess`. Both KL and gold of finite
     pools are biased; the limit keeps that small.
 
     Args:
@@ -201,7 +201,7 @@ def regret(front: Front, kl_nats: float, gold: float) -> float | None:
 
 def _area(kl: Floats, gold: Floats, kl_max_nats: float) -> float:
     points = np.stack([kl, gold], axis=1)
-    return float(moocore.hypervolume(points, ref=[kl_max_nats, 0.0], maximise=[False, True]))
+    return float(moocore.hypervolume(points, ref=[kl_max_nats, 0.0], maximize=[False, True]))
 
 
 def _trace(
@@ -215,8 +215,8 @@ def _trace(
     masked_gold = np.where(present, gold_BR, -np.inf)
     top_BR = present & (gold_BR >= masked_gold.max(axis=1, keepdims=True))
     kl_limit = float(p_B @ -np.log(np.where(top_BR, p_BR, 0.0).sum(axis=1)))
-    centre_B = (p_BR * gold_BR).sum(axis=1, keepdims=True)
-    scale = float(np.sqrt(p_B @ (p_BR * (gold_BR - centre_B) ** 2).sum(axis=1)))
+    center_B = (p_BR * gold_BR).sum(axis=1, keepdims=True)
+    scale = float(np.sqrt(p_B @ (p_BR * (gold_BR - center_B) ** 2).sum(axis=1)))
     log_p_BR = np.log(np.where(present, p_BR, 1.0))
 
     def tilt(log_t: float) -> _Tilt:

@@ -13,7 +13,7 @@ from scipy.special import stdtr, stdtrit
 
 from overopt.stats.arrays import Floats, Ints, check_finite, check_same_shape
 
-EXPLORATORY_BELOW = 5  # fewer independent values than this is labelled exploratory
+EXPLORATORY_BELOW = 5  # fewer independent values than this is labeled exploratory
 
 
 class Interval(NamedTuple):

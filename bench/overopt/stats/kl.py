@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape, group_rows
 
-NORMALISATION_TOLERANCE = 1e-4  # float32 log-softmax over a large vocabulary stays well inside
+NORMALIZATION_TOLERANCE = 1e-4  # float32 log-softmax over a large vocabulary stays well inside
 
 
 class Estimate(NamedTuple):
@@ -169,7 +169,7 @@ def _distribution_kl(logp: Floats, logq: Floats) -> Floats:
     """KL over the last axis; 0 log 0 = 0."""
     for name, log_probability in (("policy", logp), ("reference", logq)):
         total = np.exp(log_probability).sum(axis=-1)
-        if not np.all(np.abs(total - 1.0) <= NORMALISATION_TOLERANCE):  # also true for NaN
+        if not np.all(np.abs(total - 1.0) <= NORMALIZATION_TOLERANCE):  # also true for NaN
             raise ValueError(f"a distribution of the {name} does not sum to 1")
     present = logp > -np.inf
     if np.any(present & (logq == -np.inf)):

@@ -1,4 +1,4 @@
-"""How good a proxy is before anything is optimised against it, and where it fails.
+"""How good a proxy is before anything is optimized against it, and where it fails.
 
 Pooled accuracy compares answers to different prompts, which a proxy that only knows which prompts
 are easy can win; within-prompt accuracy is what best-of-n and policy gradients live on.
@@ -120,18 +120,18 @@ def correlate_proxy(prompt_R: ArrayLike, gold_R: ArrayLike, proxy_R: ArrayLike) 
     groups = group_rows(prompt_R)
     check_same_shape(gold, proxy, "gold and proxy")
     check_same_shape(gold, groups.index_R, "gold and prompt ids")
-    centred = [
+    centered = [
         values - (np.bincount(groups.index_R, weights=values) / groups.size_B)[groups.index_R]
         for values in (gold, proxy)
     ]
     pooled = _pearson(gold - gold.mean(), proxy - proxy.mean(), gold, proxy)
-    return Correlation(pooled, _pearson(centred[0], centred[1], gold, proxy))
+    return Correlation(pooled, _pearson(centered[0], centered[1], gold, proxy))
 
 
 def hill_tail_index(error: ArrayLike, k: int | None = None) -> TailIndex:
     """Hill's estimator on the k largest errors: 1 / mean log(x_(i) / x_(k+1)).
 
-    The errors (proxy - gold) are first recentred at their median, because Hill's estimator is not
+    The errors (proxy - gold) are first recentered at their median, because Hill's estimator is not
     invariant to a shift.
 
     Args:
@@ -250,7 +250,7 @@ def _run_bounds(new_run: np.ndarray) -> tuple[Ints, Ints]:
 
 
 def _pearson(x: Floats, y: Floats, raw_x: Floats, raw_y: Floats) -> float | None:
-    """Correlation of centred values; None where what is left is rounding of the raw ones."""
+    """Correlation of centered values; None where what is left is rounding of the raw ones."""
     size_x, size_y = float(np.linalg.norm(x)), float(np.linalg.norm(y))
     noise = 1e-12
     if size_x <= noise * np.linalg.norm(raw_x) or size_y <= noise * np.linalg.norm(raw_y):

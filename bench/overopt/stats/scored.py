@@ -1,7 +1,7 @@
 """Bring your own scores: curves and fits from a table of scored samples, no model needed.
 
 The samples of a prompt stand for draws of one policy. Selecting the best n of them by a proxy is
-the cheapest optimisation there is, and gold tells what it was worth.
+the cheapest optimization there is, and gold tells what it was worth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -166,7 +166,7 @@ class ProxyReport:
     correlation: Correlation
 
 
-def analyse(
+def analyze(
     table: ScoredTable, forms: Sequence[Form] = FITTED_FORMS, level: float = 0.95
 ) -> tuple[ProxyReport, ...]:
     """Curve, fits and ranking accuracy of every proxy of a table, in the table's order.
@@ -176,7 +176,7 @@ def analyse(
     `curve_grid` and ends at the median pool size; prompts with a smaller pool are dropped at that
     n and counted, so the end of the curve may speak of other prompts than its start. The fits are
     less exposed to that: they use each prompt's gain over its own mean. They are fitted at
-    `fit_grid` only, because neighbouring n share nearly all of their samples.
+    `fit_grid` only, because neighboring n share nearly all of their samples.
 
     Args:
         table: scored samples.
@@ -228,7 +228,7 @@ def _order_rows(table: ScoredTable) -> _Rows:
     """Refuse a table that does not mean one thing; order its rows by prompt and sample.
 
     Raises:
-        ValueError: as `analyse`.
+        ValueError: as `analyze`.
     """
     if not table.proxies:
         raise ValueError("the table has no proxy")

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
 from overopt.stats.forms import Fit, Form, distance_from_kl, fit
-from overopt.stats.fronts import Front, normalised_hypervolume, regret
+from overopt.stats.fronts import Front, normalized_hypervolume, regret
 
 QUADRATURE_POINTS = 4001  # odd, for Simpson's rule
 
@@ -41,12 +41,12 @@ class MethodScores:
         kl_at_peak: KL of that point, nats.
         gold_at_end: gold of the point with the largest KL.
         kl_at_end: that KL, nats.
-        gamma: degree of overoptimisation (see `overoptimisation_degree`), or None.
+        gamma: degree of overoptimization (see `overoptimization_degree`), or None.
         gamma_reason: why gamma is missing, or None.
         regret_at_peak: gold that the oracle has more at the peak's KL, or None out of its range.
         mean_regret: mean regret over the measured points in the oracle's range, or None.
         n_regret: how many points that mean is over.
-        hypervolume: normalised hypervolume up to KL_max, or None without an oracle.
+        hypervolume: normalized hypervolume up to KL_max, or None without an oracle.
     """
 
     gold_at: tuple[BudgetGold, ...]
@@ -85,7 +85,7 @@ def gold_at_budgets(
     )
 
 
-def overoptimisation_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> float | None:
+def overoptimization_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> float | None:
     """gamma = area between the fitted proxy and gold curves / area under the proxy curve, over KL.
 
     integral of |proxy(k) - gold(k)| dk / integral of proxy(k) dk for KL k from 0 to KL_max, by
@@ -158,7 +158,7 @@ def score_method(
     except ValueError as error:
         reason = str(error)
     else:
-        gamma = overoptimisation_degree(gold_fit, proxy_fit, float(kl.max()))
+        gamma = overoptimization_degree(gold_fit, proxy_fit, float(kl.max()))
         reason = None if gamma is not None else "the fitted proxy curve has no positive area"
     regrets: list[float] = []
     if oracle is not None:
@@ -175,7 +175,7 @@ def score_method(
         regret_at_peak=regret(oracle, float(kl[peak]), float(score[peak])) if oracle else None,
         mean_regret=float(np.mean(regrets)) if regrets else None,
         n_regret=len(regrets),
-        hypervolume=normalised_hypervolume(kl, score, oracle, kl_max_nats) if oracle else None,
+        hypervolume=normalized_hypervolume(kl, score, oracle, kl_max_nats) if oracle else None,
     )
 
 

@@ -66,15 +66,15 @@ class Reviews:
 
 
 def draw_rule(lexicon: Lexicon, rng: np.random.Generator) -> ReviewRule:
-    """The reader's taste: every weight log-normal (about 10 %) around a sensible centre.
+    """The reader's taste: every weight log-normal (about 10 %) around a sensible center.
 
     The valence of a mild adjective is about 1, of a strong one about 1.8, of a verb about 1.3.
     """
 
-    def jitter(centre: float) -> float:
-        return float(centre * np.exp(0.1 * rng.standard_normal()))
+    def jitter(center: float) -> float:
+        return float(center * np.exp(0.1 * rng.standard_normal()))
 
-    centre_V = np.where(lexicon.strong_V, 1.8, 1.0)
+    center_V = np.where(lexicon.strong_V, 1.8, 1.0)
     sign_V = np.zeros(len(lexicon.words))
     for role, sign in (
         (Role.POSITIVE, 1.0),
@@ -91,7 +91,7 @@ def draw_rule(lexicon: Lexicon, rng: np.random.Generator) -> ReviewRule:
     ]
     return ReviewRule(
         role_V=lexicon.role_V,
-        valence_V=sign_V * centre_V * np.exp(0.1 * rng.standard_normal(len(sign_V))),
+        valence_V=sign_V * center_V * np.exp(0.1 * rng.standard_normal(len(sign_V))),
         tone_V=tone_V,
         wanted_words_V=wanted_words_V,
         legal_CC=legal_transitions(),

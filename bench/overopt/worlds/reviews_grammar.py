@@ -1,6 +1,6 @@
 """The sentences of a reviews world: seven forms, and the word-class bigrams that they make legal.
 
-The writer fills the forms with words; the rule asks of each pair of neighbouring words whether
+The writer fills the forms with words; the rule asks of each pair of neighboring words whether
 some form could have put them side by side. Both read the one table below.
 """
 

@@ -59,13 +59,13 @@ class Habits:
 
 
 def draw_habits(rng: np.random.Generator) -> Habits:
-    """Habits around sensible centres: Dirichlet probabilities, scalars within about 15 %."""
+    """Habits around sensible centers: Dirichlet probabilities, scalars within about 15 %."""
 
-    def jitter(centre: float) -> float:
-        return float(centre * np.exp(0.12 * rng.standard_normal()))
+    def jitter(center: float) -> float:
+        return float(center * np.exp(0.12 * rng.standard_normal()))
 
-    def shares(*centres: float) -> Floats:
-        return rng.dirichlet(60 * np.array(centres) / sum(centres))
+    def shares(*centers: float) -> Floats:
+        return rng.dirichlet(60 * np.array(centers) / sum(centers))
 
     # Order of forms: had one, had two, overall, plain, plain pair, we loved, contrast.
     opening = [shares(*row) for row in ((2, 3, 2, 2, 1, 1, 4), *2 * ((3, 4, 3, 3, 2, 2, 0.5),))]
@@ -271,7 +271,7 @@ class ReviewWriter:
 
 
 def _choose(shares: Floats, rng: np.random.Generator) -> Integers:
-    """One index along the last axis for each row of unnormalised probabilities."""
+    """One index along the last axis for each row of unnormalized probabilities."""
     edges = shares.cumsum(axis=-1)
     drawn = rng.random(shares.shape[:-1]) * edges[..., -1]
     chosen: Integers = (drawn[..., None] >= edges[..., :-1]).sum(axis=-1)

@@ -66,7 +66,7 @@ class Tabular:
         """One response for each of the N prompts, with EOS unless the four tokens are used up.
 
         Drawn exactly from p(y | x) proportional to l(k) 5^-k exp(b z(x, y)) over the 781 responses
-        of words only: k words, l ``_LENGTH_SHARES``, z the writer's taste standardised over the
+        of words only: k words, l ``_LENGTH_SHARES``, z the writer's taste standardized over the
         781, b ``reference_strength``.
         """
         plain = self._plain_responses()

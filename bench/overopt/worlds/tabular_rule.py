@@ -28,7 +28,7 @@ class TableWeights:
 
     affinity: value per unit of affinity while it is small.
     affinity_scale: affinity at which its value levels off, in units of the table.
-    neighbours: value per unit of the table of adjacent pairs.
+    neighbors: value per unit of the table of adjacent pairs.
     mention: value of mentioning the prompt's words for good.
     mention_rest: share of that value that is still missing after one mention.
     mentions_from, parroting: mentions beyond the first number cost the second each.
@@ -38,7 +38,7 @@ class TableWeights:
 
     affinity: float
     affinity_scale: float
-    neighbours: float
+    neighbors: float
     mention: float
     mention_rest: float
     mentions_from: float
@@ -53,12 +53,12 @@ class TableRule:
 
     affinity_JVV: liking of prompt word (second axis) at prompt position (first axis) for a
         response word (third axis); zero for special tokens.
-    neighbour_VV: liking of one response word (row) followed by another; zero for specials.
+    neighbor_VV: liking of one response word (row) followed by another; zero for specials.
     weights: weights of the terms.
     """
 
     affinity_JVV: Floats
-    neighbour_VV: Floats
+    neighbor_VV: Floats
     weights: TableWeights
 
     def score_terms(self, prompts: Tokens, responses: Tokens) -> dict[str, Floats]:
@@ -67,7 +67,7 @@ class TableRule:
         With x_1 .. x_3 the words of the prompt and y_1 .. y_m the tokens before a final EOS:
 
         affinity   = w s tanh(sum over t and j of A_j[x_j, y_t] / s): liking levels off.
-        neighbours = w sum over t of B[y_t, y_t+1].
+        neighbors = w sum over t of B[y_t, y_t+1].
         mention    = w (1 - q^c) - g max(0, c - k): c of the tokens are words of the prompt; the
                      first ones please, parroting does not.
         repetition = -w r^2: r of the words stood there before.
@@ -80,7 +80,7 @@ class TableRule:
         Raises:
             UserError: if a prompt is not one of this world's.
         """
-        words_N3 = read_prompts(prompts, len(self.neighbour_VV))
+        words_N3 = read_prompts(prompts, len(self.neighbor_VV))
         weights = self.weights
         body_N = responses.length_N - responses.finished_N
         body_NT = np.arange(responses.ids_NT.shape[1]) < body_N[:, None]
@@ -96,8 +96,8 @@ class TableRule:
         scale = weights.affinity_scale
         return {
             "affinity": weights.affinity * scale * np.tanh(liking_N / scale),
-            "neighbours": weights.neighbours
-            * self.neighbour_VV[ids_NT[:, :-1], ids_NT[:, 1:]].sum(axis=1),
+            "neighbors": weights.neighbors
+            * self.neighbor_VV[ids_NT[:, :-1], ids_NT[:, 1:]].sum(axis=1),
             "mention": weights.mention * (1 - weights.mention_rest**mentions_N)
             - weights.parroting * parroted_N,
             "repetition": -weights.repetition * again_NT.sum(axis=1).astype(np.float64) ** 2,
@@ -126,20 +126,20 @@ def read_prompts(prompts: Tokens, vocabulary_size: int) -> npt.NDArray[np.int32]
 
 
 def draw_rule(rng: np.random.Generator) -> TableRule:
-    """Normal tables over words, and weights log-normal (about 10 %) around sensible centres."""
+    """Normal tables over words, and weights log-normal (about 10 %) around sensible centers."""
 
-    def jitter(centre: float) -> float:
-        return float(centre * np.exp(0.1 * rng.standard_normal()))
+    def jitter(center: float) -> float:
+        return float(center * np.exp(0.1 * rng.standard_normal()))
 
     size = FIRST_WORD + WORDS
     affinity_JVV = np.zeros((PROMPT_WORDS, size, size))
     affinity_JVV[:, FIRST_WORD:, FIRST_WORD:] = rng.standard_normal((PROMPT_WORDS, WORDS, WORDS))
-    neighbour_VV = np.zeros((size, size))
-    neighbour_VV[FIRST_WORD:, FIRST_WORD:] = rng.standard_normal((WORDS, WORDS))
+    neighbor_VV = np.zeros((size, size))
+    neighbor_VV[FIRST_WORD:, FIRST_WORD:] = rng.standard_normal((WORDS, WORDS))
     weights = TableWeights(
         affinity=jitter(0.35),
         affinity_scale=jitter(4.0),
-        neighbours=jitter(0.5),
+        neighbors=jitter(0.5),
         mention=jitter(1.5),
         mention_rest=jitter(0.4),
         mentions_from=2.0,
@@ -147,7 +147,7 @@ def draw_rule(rng: np.random.Generator) -> TableRule:
         repetition=jitter(0.5),
         stray=jitter(2.0),
     )
-    return TableRule(affinity_JVV, neighbour_VV, weights)
+    return TableRule(affinity_JVV, neighbor_VV, weights)
 
 
 def misunderstand(rule: TableRule, rng: np.random.Generator, fidelity: float = 0.5) -> TableRule:
@@ -168,4 +168,4 @@ def misunderstand(rule: TableRule, rng: np.random.Generator, fidelity: float = 0
         repetition=3 * rule.weights.repetition,
         parroting=3 * rule.weights.parroting,
     )
-    return TableRule(blurred(rule.affinity_JVV), blurred(rule.neighbour_VV), weights)
+    return TableRule(blurred(rule.affinity_JVV), blurred(rule.neighbor_VV), weights)

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedModel
 
-from overopt.engines.native_pairs import PreferencePairs, optimise_pairs, score_reference
-from overopt.engines.native_rollout import optimise_rollouts
-from overopt.engines.native_rounds import optimise_rounds
+from overopt.engines.native_pairs import PreferencePairs, optimize_pairs, score_reference
+from overopt.engines.native_rollout import optimize_rollouts
+from overopt.engines.native_rounds import optimize_rounds
 from overopt.engines.probes import KLProbe
 from overopt.engines.snapshots import Trajectory
 from overopt.loading import load_module
@@ -35,7 +35,7 @@ PROBE_PROMPTS = 64
 PROBE_SAMPLES = 2
 
 
-TRL = "overopt.stages.optimise_trl"
+TRL = "overopt.stages.optimize_trl"
 """The stage on the trl engine, loaded by name: TRL takes seconds and much memory to import, and
 its code is no part of a native artifact's key."""
 
@@ -47,7 +47,7 @@ def run(
     progress: Progress,
     kept: Path | None = None,
 ) -> None:
-    """Optimise from the initial policy until the last KL budget, or for ``max_steps``.
+    """Optimize from the initial policy until the last KL budget, or for ``max_steps``.
 
     params: ``world``, ``method`` (MethodSpec), ``settings`` of its family, ``kl_grid_nats`` (empty:
     only the policy after ``max_steps``), ``seed``, ``engine``; for what samples also ``system``;
@@ -66,10 +66,10 @@ def run(
     module = load_module(method.source)
     config = module.Config(**method.config)
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
-    use = ("optimise", method.name, *([params["member"]] if "member" in params else []))
+    use = ("optimize", method.name, *([params["member"]] if "member" in params else []))
     if method.trains == "pairs":
         pairs = PreferencePairs(*load_preferences(inputs["labels"], world).preferences)
-        trajectory = optimise_pairs(
+        trajectory = optimize_pairs(
             module,
             config,
             PairsSpec.model_validate(params["settings"]),
@@ -83,8 +83,8 @@ def run(
             reference,
         )
     else:
-        optimise = optimise_rounds if method.trains == "round" else optimise_rollouts
-        trajectory = optimise(
+        optimize = optimize_rounds if method.trains == "round" else optimize_rollouts
+        trajectory = optimize(
             module,
             config,
             RolloutSpec.model_validate(params["settings"]),
@@ -108,7 +108,7 @@ def build_probe(world: World, reference: PreTrainedModel, seed: int) -> KLProbe:
         world.train_prompts.take(prompts),
         PROBE_SAMPLES,
         world.response_tokens_max,
-        derived_seed(seed, "optimise", "probe"),
+        derived_seed(seed, "optimize", "probe"),
     )
 
 
@@ -132,7 +132,7 @@ def write_trajectory(
     policy: PreTrainedModel,
     knob_of_step: Mapping[int, float],
 ) -> None:
-    """Write every snapshot's folder, ``optimise.json`` and, where there are rows, their table.
+    """Write every snapshot's folder, ``optimize.json`` and, where there are rows, their table.
 
     Args:
         out: the artifact.
@@ -162,7 +162,7 @@ def write_trajectory(
             }
         )
     write_json(
-        out / "optimise.json",
+        out / "optimize.json",
         {
             "snapshots": snapshots,
             "unreached_kl_nats": list(trajectory.unreached_nats),

@@ -1,6 +1,6 @@
-"""The optimise stage on the trl engine: in this process, or in several that ``torchrun`` starts.
+"""The optimize stage on the trl engine: in this process, or in several that ``torchrun`` starts.
 
-Its inputs and what it writes are those of ``optimise``, so that no later stage knows of engines.
+Its inputs and what it writes are those of ``optimize``, so that no later stage knows of engines.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from overopt.spec import (
 )
 from overopt.stages.contract import Progress
 from overopt.stages.labels import load_preferences
-from overopt.stages.optimise import (
+from overopt.stages.optimize import (
     PROBE_PROMPTS,
     PROBE_SAMPLES,
     SystemReward,
@@ -70,11 +70,11 @@ def run(
     progress: Progress,
     kept: Path | None,
 ) -> None:
-    """Optimise as ``optimise.run`` does, with ``trl`` (TrlSpec) among the params.
+    """Optimize as ``optimize.run`` does, with ``trl`` (TrlSpec) among the params.
 
     Args:
-        params: as ``optimise.run`` takes them.
-        inputs: as ``optimise.run`` takes them.
+        params: as ``optimize.run`` takes them.
+        inputs: as ``optimize.run`` takes them.
         out: where the artifact is written.
         progress: told the fraction done.
         kept: folder that outlives a killed process, for checkpoints; None keeps none.
@@ -109,26 +109,26 @@ def _move(job: Job, progress: Progress) -> None:
         TrlSpec.model_validate(params["trl"]),
         AutoTokenizer.from_pretrained(initial, local_files_only=True),
         job.kept,
-        derived_seed(seed, "optimise", "trl", *member),
+        derived_seed(seed, "optimize", "trl", *member),
     )
-    use = ("optimise", method.name, *member)
+    use = ("optimize", method.name, *member)
     module = load_module(method.source)
     config = module.Config(**method.config)
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
     trajectory: Trajectory
     if method.trains == "pairs":
-        from overopt.engines.trl_pairs import optimise_pairs
+        from overopt.engines.trl_pairs import optimize_pairs
 
         prompts = world.train_prompts
         probed = prompts.take(np.arange(min(PROBE_PROMPTS, prompts.rows())))
-        probe_seed = derived_seed(seed, "optimise", "probe")
+        probe_seed = derived_seed(seed, "optimize", "probe")
         response_tokens = world.response_tokens_max
 
         def probe(policy: Any, reference: Any) -> float:
             measure = KLProbe(reference, probed, PROBE_SAMPLES, response_tokens, probe_seed)
             return measure(policy)
 
-        trajectory = optimise_pairs(
+        trajectory = optimize_pairs(
             module,
             config,
             PairsSpec.model_validate(params["settings"]),
@@ -142,9 +142,9 @@ def _move(job: Job, progress: Progress) -> None:
             setup,
         )
     elif method.trains == "rollout":
-        from overopt.engines.trl_rollout import optimise_rollouts
+        from overopt.engines.trl_rollout import optimize_rollouts
 
-        trajectory = optimise_rollouts(
+        trajectory = optimize_rollouts(
             module,
             config,
             RolloutSpec.model_validate(params["settings"]),

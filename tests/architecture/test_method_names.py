@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from overopt import catalog
-from overopt.run.codeversion import _strip_docstrings
+from overopt.catalog import lookup
+from overopt.execution.code_version import _strip_docstrings
 
-NAMES = {name.replace("-", "_") for name in catalog.names("methods")}
+NAMES = {name.replace("-", "_") for name in lookup.names("methods")}
 FILES = sorted(
     path
-    for folder in ("engines", "models", "stages", "run")
-    for path in (catalog.PACKAGE / folder).glob("*.py")
+    for folder in ("engines", "models", "stages", "artifacts", "run", "execution")
+    for path in (lookup.PACKAGE / folder).rglob("*.py")
 )
 
 

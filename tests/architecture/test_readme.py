@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from overopt import catalog
 from overopt.commands.arguments import resolve, spread
 from overopt.commands.request import Request
-from overopt.methods.contract import PairBatch
+from overopt.execution.modules import load_module
+from overopt.methods.contract.pairs import PairBatch
 
 from .checkout import PACKAGE, ROOT
 
@@ -40,7 +40,7 @@ def test_example_method_resolves_and_plans(own_method: Path) -> None:
 
 
 def test_example_method_computes_its_loss(own_method: Path) -> None:
-    module: Any = catalog.load_module(str(own_method))
+    module: Any = load_module(str(own_method))
     policy_BT = torch.tensor([[-1.0, -1.0], [-1.0, 0.0]], requires_grad=True)
     zero_BT, mask_BT = torch.zeros(2, 2), torch.ones(2, 2)
     batch = PairBatch(policy_BT, zero_BT - 6.0, zero_BT - 3.0, zero_BT, mask_BT, mask_BT)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt import catalog
+from overopt.catalog import lookup
 
 from .checkout import PACKAGE, ROOT
 
@@ -54,7 +54,7 @@ def test_wheel_holds_every_module_and_declaration(wheel: Path) -> None:
     for path in PACKAGE.rglob("*.py"):
         assert f"overopt/{path.relative_to(PACKAGE).as_posix()}" in held
     for kind in ("tasks", "gold"):
-        for name in catalog.names(kind):
+        for name in lookup.names(kind):
             assert f"overopt/_data/{kind}/{name}.toml" in held
     assert "overopt/py.typed" in held
     assert not [name for name in held if name.startswith("overopt/_data") and "toml" not in name]
@@ -71,12 +71,12 @@ def test_wheel_names_the_command_twice_and_carries_the_license(wheel: Path) -> N
 @pytest.mark.parametrize("kind", ["tasks", "gold", "methods", "proxies"])
 def test_installed_wheel_finds_its_declarations(kind: str, installed: Path, tmp_path: Path) -> None:
     listed = run("-m", "overopt", "list", kind, cwd=tmp_path, PYTHONPATH=str(installed))
-    for name in catalog.names(kind):
+    for name in lookup.names(kind):
         assert name in listed
 
 
 def test_installed_wheel_is_what_runs(installed: Path, tmp_path: Path) -> None:
-    where = "import overopt.catalog as c; print(c.__file__, c.data_folder('tasks'))"
+    where = "import overopt.catalog.lookup as c; print(c.__file__, c.data_folder('tasks'))"
     module, data = run("-c", where, cwd=tmp_path, PYTHONPATH=str(installed)).split()
     assert Path(module).is_relative_to(installed)
     assert Path(data).is_relative_to(installed)

@@ -21,13 +21,19 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
-from overopt.engines import native_pairs, native_rollout, trl_pairs, trl_rollout
-from overopt.engines.native_pairs import PreferencePairs
-from overopt.engines.trl_training import Setup
-from overopt.methods import dpo, rloo
+from overopt.engines import pairs as pairs_engine
+from overopt.engines import rollouts as rollouts_engine
+from overopt.engines.pairs import PreferencePairs
+from overopt.engines.trl import pairs as trl_pairs_engine
+from overopt.engines.trl import rollout as trl_rollout_engine
+from overopt.engines.trl.training import Setup
+from overopt.methods.pairs import dpo
+from overopt.methods.rollout import rloo
 from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.policy import build_policy
-from overopt.spec import ArchitectureSpec, PairsSpec, RolloutSpec, TrlSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.training import ArchitectureSpec
+from overopt.spec.trl import TrlSpec
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
 
 Engine = Literal["native", "inside", "tuned", "default"]
@@ -88,10 +94,10 @@ def prepare(engine: Engine, family: Family, size: Size, folder: Path) -> Run:
 
 def _native_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     pairs, policy = _preferences(size), copy.deepcopy(start)
-    reference_logps = native_pairs.score_reference(start, pairs)
+    reference_logps = pairs_engine.score_reference(start, pairs)
 
     def run() -> int:
-        return native_pairs.optimize_pairs(
+        return pairs_engine.optimize_pairs(
             dpo,
             dpo.Config(),
             _pairs_settings(size),
@@ -111,7 +117,7 @@ def _inside_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     pairs, policy = _preferences(size), copy.deepcopy(start)
 
     def run() -> int:
-        return trl_pairs.optimize_pairs(
+        return trl_pairs_engine.optimize_pairs(
             dpo,
             dpo.Config(),
             _pairs_settings(size),
@@ -159,7 +165,7 @@ def _native_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     policy = copy.deepcopy(start)
 
     def run() -> int:
-        return native_rollout.optimize_rollouts(
+        return rollouts_engine.optimize_rollouts(
             rloo,
             rloo.Config(beta=0.05),
             _rollout_settings(size),
@@ -180,7 +186,7 @@ def _inside_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
     policy = copy.deepcopy(start)
 
     def run() -> int:
-        return trl_rollout.optimize_rollouts(
+        return trl_rollout_engine.optimize_rollouts(
             rloo,
             rloo.Config(beta=0.05),
             _rollout_settings(size),

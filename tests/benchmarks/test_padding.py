@@ -17,7 +17,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from transformers import PreTrainedModel
 
-from overopt import catalog
+from overopt.catalog import toml_files
 from overopt.models import sequences
 from overopt.models.logprobs import response_logps
 from overopt.models.policy import build_policy
@@ -40,7 +40,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def work() -> tuple[PreTrainedModel, Tokens, Tokens]:
     """A policy of the default task, prompts, and responses as its initial policy learns them."""
-    task = catalog.load_task("reviews", {})
+    task = toml_files.load_task("reviews", {})
     world = build(task.world)
     prompts = world.train_prompts.take(np.arange(ROWS))
     responses = world.references(prompts, np.random.default_rng(0))

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overopt import catalog
+from overopt.catalog import toml_files
 from overopt.commands.arguments import count_workers, resolve, spread
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.spec import TaskSpec
+from overopt.spec.task import TaskSpec
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 NUMBERS = st.floats(-1e3, 1e3).map(lambda value: f"{value:.6f}")
@@ -57,7 +57,7 @@ def test_spreading_twice_is_spreading_once(words: list[str]) -> None:
 
 
 def test_left_out_options_are_the_tasks() -> None:
-    task = catalog.load_task("reviews")
+    task = toml_files.load_task("reviews")
     run = resolve(Request(method=["dpo"]))
     assert run.task == task
     assert run.kl_grid_nats == task.kl_grid_nats

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt import catalog
+from overopt.catalog import lookup, systems, toml_files
 from overopt.commands.listing import KINDS, paragraphs, show_kind, show_name
 
 
@@ -20,31 +20,31 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_list_names_everything(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_kind(kind) == 0
     told = capsys.readouterr().out
-    for name in catalog.names(kind):
+    for name in lookup.names(kind):
         assert f"\n {name} " in told or f"\n{name} " in told, name
 
 
-@pytest.mark.parametrize("name", [*catalog.names("methods"), *catalog.names("proxies")])
+@pytest.mark.parametrize("name", [*lookup.names("methods"), *lookup.names("proxies")])
 def test_show_tells_paper_and_settings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_name(name) == 0
     told = capsys.readouterr().out
-    kind = "methods" if name in catalog.names("methods") else "proxies"
+    kind = "methods" if name in lookup.names("methods") else "proxies"
     assert "Paper: " in told
     assert "Deviations: " in told
-    for parameter in catalog.declaration(kind, name).parameters:
+    for parameter in lookup.declaration(kind, name).parameters:
         assert parameter.name in told
         assert parameter.allowed() in told
     if kind == "methods":
-        assert f"knob     {catalog.method(name).knob.name}" in told
+        assert f"knob     {systems.method(name).knob.name}" in told
 
 
-@pytest.mark.parametrize("name", catalog.names("tasks"))
+@pytest.mark.parametrize("name", lookup.names("tasks"))
 def test_show_tells_every_key_the_way_set_takes_it(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert show_name(name) == 0
     told = capsys.readouterr().out
-    task = catalog.load_task(name)
+    task = toml_files.load_task(name)
     for key, value in {
         "proxy.architecture.width": task.proxy.width,
         "pairs.learning_rate": task.pairs.learning_rate,
@@ -54,25 +54,25 @@ def test_show_tells_every_key_the_way_set_takes_it(
             continue
         (line,) = (line for line in told.splitlines() if line.split()[:1] == [key])
         assert line.split(maxsplit=1)[1].strip() == str(value)
-        changed = catalog.load_task(name, {key: json.loads(str(value))})
+        changed = toml_files.load_task(name, {key: json.loads(str(value))})
         assert changed == task
 
 
-@pytest.mark.parametrize("name", catalog.names("gold"))
+@pytest.mark.parametrize("name", lookup.names("gold"))
 def test_show_tells_the_gold(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_name(name) == 0
-    assert catalog.load_gold(name).summary in capsys.readouterr().out
+    assert toml_files.load_gold(name).summary in capsys.readouterr().out
 
 
 def test_show_reads_a_persons_own_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind, name in (("methods", "dpo"), ("proxies", "uwo")):
         own = tmp_path / f"my_{name}.py"
-        own.write_bytes((catalog.PACKAGE / kind / f"{name}.py").read_bytes())
+        own.write_bytes(lookup.files(kind)[name].read_bytes())
         assert show_name(str(own)) == 0
         assert f"--set my_{name}." in capsys.readouterr().out
     for kind, name in (("tasks", "tabular"), ("gold", "transformer")):
         own = tmp_path / f"my_{name}.toml"
-        own.write_bytes((catalog.data_folder(kind) / f"{name}.toml").read_bytes())
+        own.write_bytes((lookup.data_folder(kind) / f"{name}.toml").read_bytes())
         assert show_name(str(own)) == 0
         assert f"my_{name}: " in capsys.readouterr().out
 

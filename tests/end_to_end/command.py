@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from overopt.run.artifact import read_manifest
+from overopt.execution.artifact import read_manifest
 
 TASK = Path(__file__).with_name("tiny.toml")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from overopt.execution.canonical import canonical_json
 from overopt.report.run_folder import read_run
-from overopt.run.graph import canonical_json
 from overopt.run.targeting import TOLERANCE
 
 from .command import Place

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from overopt.engines.forward import state_shape
 from overopt.engines.hooks import set_weights, weights_of
-from overopt.engines.judging import state_shape
 from overopt.engines.learner import Learner
 from overopt.errors import UserError
-from overopt.methods import dpo
-from overopt.methods.contract import AfterStep, HiddenStates, StateShape, Training, Weights
+from overopt.methods.contract.training import AfterStep, HiddenStates, StateShape, Training, Weights
+from overopt.methods.pairs import dpo
 from overopt.models.logprobs import predict_logps
 from overopt.models.sampling import sample
 from overopt.models.sequences import Batch, join

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
-from overopt.engines.native_pairs import PreferencePairs
+from overopt.engines.pairs import PreferencePairs
 from overopt.models.policy import build_policy
 from overopt.models.sampling import sample
-from overopt.spec import ArchitectureSpec, PairsSpec, RolloutSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.tokens import BOS, SEP, Tokens
 
 VOCABULARY_SIZE = 12

@@ -13,15 +13,16 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engines import tiny
-from overopt.engines.native_pairs import optimize_pairs, score_reference
-from overopt.engines.native_rollout import optimize_rollouts
-from overopt.engines.probes import KLProbe
-from overopt.engines.snapshots import Progress, Trajectory
-from overopt.engines.trl_pairs import optimize_pairs as optimize_pairs_trl
-from overopt.engines.trl_rollout import optimize_rollouts as optimize_rollouts_trl
-from overopt.engines.trl_training import Setup
+from overopt.engines.kl_probe import KLProbe
+from overopt.engines.kl_walk import Progress, Trajectory
+from overopt.engines.pairs import optimize_pairs, score_reference
+from overopt.engines.rollouts import optimize_rollouts
+from overopt.engines.trl.pairs import optimize_pairs as optimize_pairs_trl
+from overopt.engines.trl.rollout import optimize_rollouts as optimize_rollouts_trl
+from overopt.engines.trl.training import Setup
 from overopt.models.folders import build_tokenizer
-from overopt.spec import PairsSpec, RolloutSpec, TrlSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.trl import TrlSpec
 from overopt.worlds.tokens import SPECIALS
 
 Begin = Callable[[], PreTrainedModel]

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from engines import tiny
-from overopt.methods import dpo, ppo, rloo, sparsepo
+from overopt.methods.pairs import dpo, sparsepo
+from overopt.methods.rollout import ppo, rloo
 
 from . import runs
 from .test_resuming import Killed, assert_identical, kill_after

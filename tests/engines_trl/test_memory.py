@@ -11,12 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from overopt.engines.trl_memory import (
-    Belongings,
-    is_writable,
-    read_belongings,
-    write_belongings,
-)
+from overopt.engines.trl.memory import Belongings, is_writable, read_belongings, write_belongings
 
 
 class Pair(NamedTuple):

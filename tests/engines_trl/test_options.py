@@ -20,19 +20,21 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from engines import tiny
-from overopt.engines.judging import Judge, state_shape
-from overopt.engines.snapshots import RolloutRow
-from overopt.engines.trl_pairs import PairsCourse
-from overopt.engines.trl_seams import (
+from overopt.engines.forward import Judge, state_shape
+from overopt.engines.kl_walk import RolloutRow
+from overopt.engines.trl.pairs import PairsCourse
+from overopt.engines.trl.private_api import (
     exclude_suppressed,
     from_lists,
     fused_response_logps,
     to_lists,
 )
-from overopt.engines.trl_version import check_extra, check_versions
+from overopt.engines.trl.version import check_extra, check_versions
 from overopt.errors import UserError
-from overopt.methods import dpo, elastic_reset, ppo, rloo, warp
-from overopt.methods.contract import PairBatch
+from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.merge import warp
+from overopt.methods.pairs import dpo
+from overopt.methods.rollout import elastic_reset, ppo, rloo
 from overopt.models.logprobs import predict_logps, response_logps
 from overopt.models.policy import load_policy, save_model
 from overopt.models.sequences import join

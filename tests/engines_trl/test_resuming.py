@@ -18,10 +18,12 @@ import pytest
 import torch
 
 from engines import tiny
-from overopt.engines.snapshots import Progress, Trajectory
-from overopt.engines.trl_checkpoints import newest_whole, read_ledger
-from overopt.methods import dpo, elastic_reset, ppo, rloo, sparsepo, warp
-from overopt.methods.contract import AfterStep, Weights
+from overopt.engines.kl_walk import Progress, Trajectory
+from overopt.engines.trl.checkpoints import newest_whole, read_ledger
+from overopt.methods.contract.training import AfterStep, Weights
+from overopt.methods.merge import warp
+from overopt.methods.pairs import dpo, sparsepo
+from overopt.methods.rollout import elastic_reset, ppo, rloo
 
 from . import runs
 

@@ -17,8 +17,10 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from engines import tiny
-from overopt.engines.snapshots import Trajectory
-from overopt.methods import chi2_rl, dpo, elastic_reset, ipo, mapo, ppo, rloo, sparsepo, warp
+from overopt.engines.kl_walk import Trajectory
+from overopt.methods.merge import warp
+from overopt.methods.pairs import dpo, ipo, mapo, sparsepo
+from overopt.methods.rollout import chi2_rl, elastic_reset, ppo, rloo
 from overopt.worlds.tokens import BOS, EOS, PAD
 
 from . import runs

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from overopt import catalog
+from overopt.catalog import systems, toml_files
 from overopt.errors import UserError
+from overopt.execution.contract import silent
+from overopt.execution.node import Node, ancestry
 from overopt.models.policy import load_policy
-from overopt.noise import NoiseSpec
 from overopt.run.cells import Cell, Graph
-from overopt.run.graph import Node, ancestry
-from overopt.spec import Engine
-from overopt.stages.contract import silent
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.run import Engine
 
 SMALL: dict[str, object] = {
     "policy.examples": 256,
@@ -64,10 +64,10 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def optimized(method: str, engine: Engine, **options: Any) -> Node:
     settings = {f"trl.{name}": value for name, value in options.items()}
     cell = Cell(
-        catalog.load_task("tabular", {**SMALL, **settings}),
-        catalog.load_gold("rule"),
-        catalog.method(method, {}),
-        catalog.proxy("single", {}),
+        toml_files.load_task("tabular", {**SMALL, **settings}),
+        toml_files.load_gold("rule"),
+        systems.method(method, {}),
+        systems.proxy("single", {}),
         NoiseSpec.parse("0"),
         0,
         engine,
@@ -197,7 +197,7 @@ def test_the_native_engine_does_not_import_trl() -> None:
 def test_the_work_of_another_family_is_refused(workshop: Workshop) -> None:
     made = optimized("dpo", "trl")
     params: dict[str, Any] = json.loads(json.dumps(dict(made.params)))
-    params["method"] |= {"family": "round", "member_family": None}
+    params["method"] |= {"family": "iterative", "member_family": None}
     inputs = {role: workshop.build(given) for role, given in made.inputs}
     stage = importlib.import_module("overopt.stages.optimize")
     with pytest.raises(UserError, match="dpo: the trl engine runs the families pairs and rollout"):

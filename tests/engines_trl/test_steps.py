@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from overopt.engines.trl_steps import Seen, Step, is_row_wise, splice
+from overopt.engines.trl.steps import Seen, Step, is_row_wise, splice
 from overopt.worlds.tokens import Tokens
 
 NO_TOKENS = Tokens(np.zeros((0, 0), np.int32), np.zeros(0, np.int32))

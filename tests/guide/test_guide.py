@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import pytest
 
-from overopt import catalog, cli
+from overopt import cli
+from overopt.catalog import lookup
 from overopt.commands import trial
 
-GUIDE = (catalog.PACKAGE / "GUIDE.md").read_text(encoding="utf-8")
+GUIDE = (lookup.PACKAGE / "GUIDE.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"(?:^`([\w./-]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PACKAGED = ("my_slic.py", "soft_min.py", "small.toml")
 

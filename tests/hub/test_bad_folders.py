@@ -17,8 +17,8 @@ from overopt.errors import UserError
 from overopt.models.folders import save_model
 from overopt.models.hub import load_base, load_causal
 from overopt.models.policy import load_policy
-from overopt.origins import ModelOrigin
 from overopt.run.sources import prepare
+from overopt.spec.origins import ModelOrigin
 
 from . import folders
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from overopt.catalog import load_task
+from overopt.catalog.toml_files import load_task
 from overopt.models.fitting import Preferences, train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.hub import ClassifierGold, load_base, load_causal
@@ -19,13 +19,13 @@ from overopt.models.logprobs import kl_statistics, score_logps, suppressed_ids
 from overopt.models.policy import load_policy
 from overopt.models.reward import load_reward, score
 from overopt.models.sampling import sample
-from overopt.origins import DataOrigin, ModelOrigin, ReaderOrigin
-from overopt.spec import TrainingSpec
+from overopt.spec.origins import DataOrigin, ModelOrigin, ReaderOrigin
+from overopt.spec.training import TrainingSpec
 from overopt.worlds.contract import lexicon, render, stop_ids
-from overopt.worlds.hub import HubWorld, tokens_of
-from overopt.worlds.hub import build as build_hub
-from overopt.worlds.hub_data import read_examples
-from overopt.worlds.hub_text import FolderTokenizer, Turn
+from overopt.worlds.hub.data import read_examples
+from overopt.worlds.hub.text import FolderTokenizer, Turn
+from overopt.worlds.hub.world import HubWorld, tokens_of
+from overopt.worlds.hub.world import build as build_hub
 from overopt.worlds.tokens import Tokens
 
 from . import folders

@@ -13,15 +13,15 @@ import pytest
 
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
+from overopt.execution.contract import silent
+from overopt.execution.messages import Built
+from overopt.execution.node import Node, ancestry
+from overopt.execution.store import Store
+from overopt.execution.worker import build, order
 from overopt.run.cells import Graph, cells_of
-from overopt.run.events import Built
-from overopt.run.graph import Node, ancestry
 from overopt.run.hub_forecast import GPU, survey
 from overopt.run.pursuit import foreseen
 from overopt.run.sources import prepare
-from overopt.run.store import Store
-from overopt.run.worker import build, order
-from overopt.stages.contract import silent
 
 from . import folders
 

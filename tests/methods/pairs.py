@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from overopt.methods.contract import PairBatch
+from overopt.methods.contract.pairs import PairBatch
 
 
 def worked() -> PairBatch:

@@ -14,8 +14,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-from overopt.methods import dpo, ipo, rloo
-from overopt.methods.contract import PairBatch, Rollout, RolloutStep
+from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.pairs import dpo, ipo
+from overopt.methods.rollout import rloo
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP
 
 from . import stock

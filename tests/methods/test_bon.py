@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from overopt.methods import bon
-from overopt.methods.contract import ScoredPool
+from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.selection import bon
 
 CONFIG = bon.Config()
 

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from overopt.methods import chi2_rl
-from overopt.methods.contract import Rollout, RolloutStep
+from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.rollout import chi2_rl
 
 
 def rollout(reward: list[float], log_ratio: list[float]) -> Rollout:

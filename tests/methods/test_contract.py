@@ -9,32 +9,33 @@ from typing import Any
 
 import pytest
 
-from overopt import catalog
-from overopt.methods import contract
-from overopt.spec import Family
+from overopt.catalog import lookup, systems
+from overopt.execution.modules import load_module
+from overopt.methods.contract import iterative, merge, pairs, rollout, selection, training
+from overopt.spec.declare import Family
 
-METHODS = catalog.names("methods")
+METHODS = lookup.names("methods")
 FUNCTIONS: dict[Family, tuple[type, tuple[str, ...]]] = {
-    "pairs": (contract.PairsMethod, ("loss",)),
-    "rollout": (contract.RolloutMethod, ("advantages", "loss")),
-    "round": (contract.RoundMethod, ("build", "loss")),
-    "selection": (contract.SelectionMethod, ("weights", "samples_used")),
-    "merge": (contract.MergeMethod, ("merge",)),
+    "pairs": (pairs.PairsMethod, ("loss",)),
+    "rollout": (rollout.RolloutMethod, ("advantages", "loss")),
+    "iterative": (iterative.IterativeMethod, ("build", "loss")),
+    "selection": (selection.SelectionMethod, ("weights", "samples_used")),
+    "merge": (merge.MergeMethod, ("merge",)),
 }
 TOGETHER: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (contract.AnalyticSelection, ("kl_bound_nats", "knob_for_kl")),
-    (contract.OwnModule, ("make_module",)),
-    (contract.Hooks, ("begin", "after_step")),
+    (selection.AnalyticSelection, ("kl_bound_nats", "knob_for_kl")),
+    (training.OwnModule, ("make_module",)),
+    (training.Hooks, ("begin", "after_step")),
 )
 MAY_IMPORT = re.compile(
     r"__future__|collections\.abc|dataclasses|functools|itertools|math|typing"
     r"|numpy(\..*)?|scipy(\..*)?|torch|torch\.nn\.functional"
-    r"|overopt\.methods\.(contract|estimators|actor_critic)|overopt\.spec|overopt\.stats(\..*)?"
+    r"|overopt\.methods\.(contract|math)(\..*)?|overopt\.spec\.declare|overopt\.stats(\..*)?"
 )
 
 
 def tree(name: str) -> ast.Module:
-    path = catalog.PACKAGE / "methods" / f"{name.replace('-', '_')}.py"
+    path = lookup.files("methods")[name]
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -48,7 +49,7 @@ def imports(module: ast.Module) -> set[str]:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_declares_family_knob_and_gold(name: str) -> None:
-    spec = catalog.method(name)
+    spec = systems.method(name)
     in_config = spec.knob.name in spec.config
     assert in_config == spec.retrains, f"{name}: a knob that needs training is a Config field"
     assert spec.knob.low < spec.knob.high
@@ -59,7 +60,7 @@ def test_declares_family_knob_and_gold(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_docstring_names_the_paper_and_the_deviations(name: str) -> None:
-    docstring = catalog.declaration("methods", name).docstring
+    docstring = lookup.declaration("methods", name).docstring
     assert re.search(r"^Paper: .*\b(19|20)\d\d\b", docstring, re.MULTILINE), f"{name}: no paper"
     assert re.search(r"^Deviations: ", docstring, re.MULTILINE), f"{name}: no 'Deviations:'"
     assert len(docstring.splitlines()) <= 20, f"{name}: the docstring is too long"
@@ -67,19 +68,19 @@ def test_docstring_names_the_paper_and_the_deviations(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_config_is_frozen_and_equals_its_declaration(name: str) -> None:
-    spec = catalog.method(name)
-    config: Any = catalog.load_module(spec.source).Config
+    spec = systems.method(name)
+    config: Any = load_module(spec.source).Config
     assert dataclasses.asdict(config(**spec.config)) == spec.config
     assert dataclasses.asdict(config()) == spec.config, f"{name}: declared and actual defaults"
     assert config.__dataclass_params__.frozen, f"{name}: Config is not frozen"
-    for parameter in catalog.declaration("methods", name).parameters:
+    for parameter in lookup.declaration("methods", name).parameters:
         assert parameter.help, f"{name}: {parameter.name} has no help"
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_supplies_its_familys_functions_with_their_parameters(name: str) -> None:
-    spec = catalog.method(name)
-    module = catalog.load_module(spec.source)
+    spec = systems.method(name)
+    module = load_module(spec.source)
     families: list[Family] = [spec.family, spec.trains]
     wanted = [FUNCTIONS[family] for family in dict.fromkeys(families)]
     for protocol, functions in TOGETHER:

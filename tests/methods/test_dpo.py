@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from overopt.methods import dpo
+from overopt.methods.pairs import dpo
 
 from . import pairs
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from overopt.methods import elastic_reset, ppo
-from overopt.methods.contract import AfterStep, Rollout, RolloutStep
+from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.training import AfterStep
+from overopt.methods.rollout import elastic_reset, ppo
 
 CONFIG = elastic_reset.Config(reset_steps=2, decay=0.9)
 

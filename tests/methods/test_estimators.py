@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from overopt.methods.actor_critic import clipped_surrogate
-from overopt.methods.estimators import (
+from overopt.methods.math.actor_critic import clipped_surrogate
+from overopt.methods.math.estimators import (
     generalized_advantages,
     last_token,
     leave_one_out,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from overopt.methods import ipo
+from overopt.methods.pairs import ipo
 
 from . import pairs
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from overopt.methods import itp
-from overopt.methods.contract import ScoredPool
+from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.selection import itp
 
 CONFIG = itp.Config()
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from overopt.methods import dpo, online_dpo
-from overopt.methods.contract import Rollout
+from overopt.methods.contract.rollout import Rollout
+from overopt.methods.iterative import online_dpo
+from overopt.methods.pairs import dpo
 
 from . import pairs
 

@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from overopt.methods import ppo
-from overopt.methods.contract import HiddenStates, Rollout, RolloutStep, StateShape
+from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.training import HiddenStates, StateShape
+from overopt.methods.rollout import ppo
 
 CONFIG = ppo.Config(beta=0.5, gae_lambda=0.5, normalize=False)
 

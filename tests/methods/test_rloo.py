@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from overopt.methods import rloo
-from overopt.methods.contract import Rollout, RolloutStep
+from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.rollout import rloo
 
 
 def rollout(reward_BN: Tensor, log_ratio_BN: Tensor) -> Rollout:

@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from overopt.methods import dpo, mapo, sparsepo
-from overopt.methods.contract import HiddenStates, PairBatch, StateShape
+from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.training import HiddenStates, StateShape
+from overopt.methods.pairs import dpo, mapo, sparsepo
 
 from . import pairs
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from overopt.methods import superhf
-from overopt.methods.contract import Rollout, SampleBatch
+from overopt.methods.contract.iterative import SampleBatch
+from overopt.methods.contract.rollout import Rollout
+from overopt.methods.iterative import superhf
 
 ZERO = torch.zeros(2, 3, 1)
 SEEN = Rollout(torch.tensor([[1.0, 3.0, 2.0], [5.0, 4.0, 6.0]]), ZERO, ZERO, ZERO + 1)

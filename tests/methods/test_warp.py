@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from overopt.methods import warp
-from overopt.methods.contract import Rollout, RolloutStep, Weights
+from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.training import Weights
+from overopt.methods.merge import warp
 
 CONFIG = warp.Config()
 

@@ -18,7 +18,7 @@ from overopt.models.fitting import (
 )
 from overopt.models.logprobs import response_logps, score_logps
 from overopt.models.sequences import join, shuffle_batches
-from overopt.spec import TrainingSpec
+from overopt.spec.training import TrainingSpec
 from overopt.worlds.tokens import Tokens
 
 from . import tiny

@@ -12,7 +12,7 @@ from overopt.errors import UserError
 from overopt.models.folders import build_tokenizer, evaluating, save_model
 from overopt.models.policy import build_policy, load_policy
 from overopt.models.reward import load_reward
-from overopt.spec import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 
 from . import tiny
 

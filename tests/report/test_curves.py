@@ -8,7 +8,7 @@ import pytest
 
 from overopt.report.curves import Group, curve_table, estimator_name, group_points, noise_order
 from overopt.report.points import add_labels, check_points
-from overopt.schema import POINT_COLUMNS
+from overopt.spec.columns import POINT_COLUMNS
 
 Row = dict[str, object]
 

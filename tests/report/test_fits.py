@@ -13,7 +13,7 @@ from overopt.report.fits import fit_group, fit_table
 from overopt.report.points import add_labels, check_points
 from overopt.report.results import Results, read_results
 from overopt.report.scoring import score_table, task_yardstick
-from overopt.schema import POINT_COLUMNS
+from overopt.spec.columns import POINT_COLUMNS
 from overopt.stats.forms import Form
 
 

@@ -16,7 +16,7 @@ from overopt.report.points import check_points
 from overopt.report.results import read_results
 from overopt.report.run_folder import find_runs
 from overopt.report.writing import compose_report
-from overopt.schema import POINT_COLUMNS
+from overopt.spec.columns import POINT_COLUMNS
 
 from .synthetic import write_runs
 

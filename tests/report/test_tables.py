@@ -22,7 +22,7 @@ from overopt.report.tables import (
     summarize,
     write_latex,
 )
-from overopt.schema import POINT_COLUMNS
+from overopt.spec.columns import POINT_COLUMNS
 
 GOLDEN = Path(__file__).parent / "golden_run_table.txt"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt.run.store import Store
+from overopt.execution.store import Store
 
 
 @pytest.fixture

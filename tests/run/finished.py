@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overopt.run.artifact import Receipt
+from overopt.artifacts.tables import write_table
+from overopt.execution.artifact import Receipt
+from overopt.execution.node import Node
+from overopt.execution.outcomes import Failure
+from overopt.execution.store import Store
 from overopt.run.cells import Cell, Graph
-from overopt.run.graph import Node
-from overopt.run.outcomes import Failure
 from overopt.run.pursuit import Found
-from overopt.run.store import Store
-from overopt.stages.tables import write_table
 
 Floats = npt.NDArray[np.float64]
 

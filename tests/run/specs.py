@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from overopt import catalog
-from overopt.noise import NoiseSpec
-from overopt.spec import RunSpec
+from overopt.catalog import systems, toml_files
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.run import RunSpec
 
 TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
 
@@ -25,10 +25,10 @@ def run_spec(
 ) -> RunSpec:
     """The tiny tabular task with these axes."""
     return RunSpec(
-        task=catalog.load_task(str(TASK)),
-        gold=catalog.load_gold("rule"),
-        methods=tuple(catalog.method(name) for name in methods),
-        proxies=tuple(catalog.proxy(name) for name in proxies),
+        task=toml_files.load_task(str(TASK)),
+        gold=toml_files.load_gold("rule"),
+        methods=tuple(systems.method(name) for name in methods),
+        proxies=tuple(systems.proxy(name) for name in proxies),
         noises=tuple(NoiseSpec.parse(text) for text in noises),
         proxy_widths=tuple(widths),
         comparisons=tuple(comparisons),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from overopt import catalog
+from overopt.catalog import lookup, systems
 from overopt.errors import UserError
+from overopt.execution.node import Node, ancestry
 from overopt.run.cells import Graph, cells_of, file_name, resize, with_knob, without_place
-from overopt.run.graph import Node, ancestry
 from overopt.run.pursuit import foreseen
-from overopt.spec import RunSpec
+from overopt.spec.run import RunSpec
 
 from .specs import run_spec
 
@@ -103,7 +103,7 @@ def test_nodes_of_a_graph_are_made_once() -> None:
 @pytest.fixture
 def own(tmp_path: Path) -> tuple[Path, Path]:
     """One method in two places."""
-    text = (catalog.PACKAGE / "methods" / "dpo.py").read_text()
+    text = lookup.files("methods")["dpo"].read_text()
     places = tmp_path / "a" / "mine.py", tmp_path / "b" / "mine.py"
     for place in places:
         place.parent.mkdir()
@@ -136,8 +136,8 @@ def test_what_a_file_says_moves_a_key(own: tuple[Path, Path]) -> None:
 
 def test_sources_lose_their_place_only() -> None:
     assert file_name("/somewhere/else/mine.py") == "mine.py"
-    assert file_name("overopt.methods.dpo") == "overopt.methods.dpo"
-    spec = catalog.method("dpo")
+    assert file_name("overopt.methods.pairs.dpo") == "overopt.methods.pairs.dpo"
+    spec = systems.method("dpo")
     assert without_place(spec) == spec
 
 
@@ -152,7 +152,7 @@ def test_a_method_and_a_proxy_of_one_file_name_are_refused(own: tuple[Path, Path
 def test_a_knob_that_is_no_setting_is_refused(own: tuple[Path, Path]) -> None:
     own[0].write_text(own[0].read_text().replace('knob("beta"', 'knob("bta"'))
     with pytest.raises(UserError, match=r"Unknown knob 'bta'\. Did you mean beta"):
-        catalog.method(str(own[0]))
+        systems.method(str(own[0]))
 
 
 def test_kinds_of_cost_forget_seeds_noises_and_members() -> None:

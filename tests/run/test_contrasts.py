@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from overopt.execution.store import Store
 from overopt.run.cells import cells_of
 from overopt.run.contrasts import contrast_rows
-from overopt.run.store import Store
 from overopt.stats.intervals import paired_rise_fall
 
 from .finished import Floats, fail, finish

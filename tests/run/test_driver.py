@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from overopt.errors import UserError
+from overopt.execution.outcomes import CellResult, Failure
+from overopt.execution.store import Store
 from overopt.report.run_folder import read_run
 from overopt.run import driver
 from overopt.run.cells import Cell, cells_of
 from overopt.run.driver import execute_run
-from overopt.run.outcomes import CellResult, Failure
 from overopt.run.pursuit import Found
-from overopt.run.store import Store
 
 from .finished import fail, finish
 from .specs import run_spec

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from overopt.execution.costs import append_history
+from overopt.execution.node import ancestry
+from overopt.execution.store import Store
 from overopt.run.cells import Graph, cells_of
 from overopt.run.forecast import Costs, forecast
-from overopt.run.graph import ancestry
-from overopt.run.history import append_history
 from overopt.run.pursuit import foreseen
-from overopt.run.store import Store
 
 from .finished import put, receipt
 from .specs import run_spec

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from overopt import catalog
+from overopt.catalog import systems, toml_files
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
+from overopt.execution.node import Node, ancestry
 from overopt.run.cells import Graph, cells_of, setting, with_knob
-from overopt.run.graph import Node, ancestry
 from overopt.run.pursuit import foreseen
 
 
@@ -19,7 +19,7 @@ def nodes(method: str, along: str = "step") -> list[Node]:
 
 
 def test_whole_number_knobs_are_rounded_and_others_are_not() -> None:
-    reset, dpo = catalog.method("elastic-reset"), catalog.method("dpo")
+    reset, dpo = systems.method("elastic-reset"), systems.method("dpo")
     assert with_knob(reset, 57.31).config["reset_steps"] == setting(reset, 57.31) == 57
     assert with_knob(dpo, 0.5731).config["beta"] == setting(dpo, 0.5731) == 0.5731
     assert with_knob(dpo, None) is dpo
@@ -47,7 +47,7 @@ def test_the_graph_of_each_family(method: str, stages: dict[str, int], along: st
 def test_members_of_a_merge_run_to_the_last_budget_with_numbers_of_their_own() -> None:
     members = [node for node in nodes("warp") if node.stage == "optimize"]
     assert [node.params["member"] for node in members] == [0, 1]
-    last = catalog.load_task("tabular").kl_grid_nats[-1]
+    last = toml_files.load_task("tabular").kl_grid_nats[-1]
     assert all(node.params["kl_grid_nats"] == [last] for node in members)
     assert len({node.key for node in members}) == 2
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from overopt.execution.node import Node
+from overopt.execution.outcomes import Failure, Outcome
 from overopt.run.cells import Graph, cells_of
-from overopt.run.graph import Node
-from overopt.run.outcomes import Failure, Outcome
 from overopt.run.pursuit import Found, Pursuit, foreseen, pursue
 
 from .specs import run_spec

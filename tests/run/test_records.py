@@ -13,15 +13,15 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from overopt import catalog
+from overopt.catalog import lookup
 from overopt.errors import UserError
+from overopt.execution.outcomes import Failure
+from overopt.execution.store import Store
 from overopt.report.run_folder import read_run
 from overopt.run.cells import cells_of
-from overopt.run.outcomes import Failure
 from overopt.run.pursuit import Found
 from overopt.run.records import check_writable, to_csv, write_runs
-from overopt.run.store import Store
-from overopt.spec import RunSpec
+from overopt.spec.run import RunSpec
 
 from .finished import fail, finish
 from .specs import run_spec
@@ -162,7 +162,7 @@ def test_leftovers_of_a_killed_writer_are_cleared(store: Store, tmp_path: Path) 
 
 def test_own_files_are_recorded_by_name_and_hash(store: Store, tmp_path: Path) -> None:
     place = tmp_path / "mine.py"
-    place.write_text((catalog.PACKAGE / "methods" / "dpo.py").read_text())
+    place.write_text(lookup.files("methods")["dpo"].read_text())
     run = run_spec([str(place)])
     (folder,) = _write(run, _found(run, store), store, tmp_path / "out")
     text = (folder / "run.json").read_text()

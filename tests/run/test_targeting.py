@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overopt.run.targeting import LARGEST_RUNS_PER_BUDGET, START_RUNS, TOLERANCE, Search
-from overopt.spec import Knob
+from overopt.spec.declare import Knob
 
 BETA = Knob(name="beta", low=0.001, high=10.0, raises_kl=False)
 

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from overopt.noise import NoiseSpec
-from overopt.spec import (
-    ArchitectureSpec,
-    PolicySpec,
-    ProxySpec,
-    TrainingSpec,
-    WorldSpec,
-)
+from overopt.execution.contract import silent
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.policy import PolicySpec
+from overopt.spec.proxy import ProxySpec
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
+from overopt.spec.world import WorldSpec
 from overopt.stages import gold, initial, labels, pairs, pool, proxy, score
-from overopt.stages.contract import silent
 
 WORLD = WorldSpec(kind="tabular", seed=0, train_prompts=16, heldout_prompts=6)
 _TRAINING = TrainingSpec.model_validate({"learning_rate": 1e-2, "batch_size": 64, "epochs": 2})

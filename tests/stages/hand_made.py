@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from overopt.spec import WorldSpec
-from overopt.stages.score import fingerprint
-from overopt.stages.tables import Column, write_json, write_table
+from overopt.artifacts.scores import fingerprint
+from overopt.artifacts.tables import Column, write_json, write_table
+from overopt.spec.world import WorldSpec
 from overopt.worlds.tokens import EOS, Tokens
 
 WORLD = WorldSpec(kind="tabular", seed=0, train_prompts=8, heldout_prompts=2)

@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from overopt.artifacts.gold import load_gold
+from overopt.artifacts.tables import Table, read_json, write_json
+from overopt.execution.contract import silent
 from overopt.models.folders import save_model
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import build_policy, load_policy
 from overopt.stages import evaluate
-from overopt.stages.contract import silent
 from overopt.stages.evaluate import Enumeration
-from overopt.stages.gold import load_gold
-from overopt.stages.initial import context_tokens
-from overopt.stages.tables import Table, read_json, write_json
-from overopt.worlds.contract import build
-from overopt.worlds.tabular import Tabular
+from overopt.worlds.contract import build, context_tokens
+from overopt.worlds.tabular.world import Tabular
 
 from .conftest import POLICY, WORLD
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from overopt.spec import WorldSpec
+from overopt.artifacts.points import Pool
+from overopt.spec.world import WorldSpec
 from overopt.stages.excerpts import excerpts
-from overopt.stages.points import Pool
 from overopt.worlds.contract import build, render
 
 from .hand_made import texts

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from overopt import catalog
+from overopt.artifacts.tables import read_json
+from overopt.catalog import lookup, systems
+from overopt.execution.contract import silent
 from overopt.models.logprobs import enumerate_logps
-from overopt.spec import MethodSpec, PairsSpec, RolloutSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
 from overopt.stages import evaluate, measure, merge, optimize, score
-from overopt.stages.contract import silent
-from overopt.stages.tables import read_json
 from overopt.worlds.contract import build
 
 from .conftest import WORLD
@@ -62,10 +63,10 @@ def run_optimize(
 def test_a_method_trains_alike_by_name_and_as_a_file_of_ones_own(
     name: str, artifacts: dict[str, Path], tmp_path: Path
 ) -> None:
-    shipped = catalog.method(name)
+    shipped = systems.method(name)
     file = tmp_path / f"{name}.py"
-    shutil.copy(catalog.PACKAGE / "methods" / f"{name.replace('-', '_')}.py", file)
-    own = catalog.method(str(file))
+    shutil.copy(lookup.files("methods")[name], file)
+    own = systems.method(str(file))
     assert (own.name, own.source, own.config) == (name, str(file), shipped.config)
     record = run_optimize(shipped, artifacts, tmp_path / "shipped")
     assert run_optimize(own, artifacts, tmp_path / "own") == record
@@ -83,8 +84,8 @@ def merged(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     """WARP's members and merged policies, made by a file of the user's own."""
     root = tmp_path_factory.mktemp("merged")
     file = root / "my_merge.py"
-    shutil.copy(catalog.PACKAGE / "methods" / "warp.py", file)
-    method = catalog.method(str(file))
+    shutil.copy(lookup.files("methods")["warp"], file)
+    method = systems.method(str(file))
     made = {"file": file, "initial": artifacts["initial"], "merge": root / "merge"}
     for member in range(2):
         made[f"optimize.{member}"] = root / f"member {member}"

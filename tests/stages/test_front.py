@@ -10,13 +10,13 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from overopt.artifacts.gold import load_gold
+from overopt.artifacts.tables import Column, read_json, write_json, write_table
+from overopt.execution.contract import silent
 from overopt.models.policy import load_policy
-from overopt.spec import WorldSpec
+from overopt.spec.world import WorldSpec
 from overopt.stages import front
-from overopt.stages.contract import silent
 from overopt.stages.evaluate import Enumeration
-from overopt.stages.gold import load_gold
-from overopt.stages.tables import Column, read_json, write_json, write_table
 from overopt.worlds.contract import build
 
 from .conftest import WORLD

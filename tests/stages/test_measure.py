@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from overopt.artifacts.points import Pool, initial_point
+from overopt.artifacts.tables import Table, read_json, write_json, write_table
+from overopt.execution.contract import silent
 from overopt.run.records import to_csv
-from overopt.schema import POINT_COLUMNS
+from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import measure
-from overopt.stages.contract import silent
-from overopt.stages.measure import Samples, initial_point, policy_point
-from overopt.stages.points import Pool
-from overopt.stages.tables import Table, read_json, write_json, write_table
+from overopt.stages.measure import Samples, policy_point
 
 from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 

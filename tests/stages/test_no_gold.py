@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from overopt import catalog
+from overopt.catalog import lookup, systems, toml_files
 from overopt.errors import UserError
-from overopt.methods import contract
-from overopt.noise import NoiseSpec
+from overopt.execution.node import Node
+from overopt.methods.contract import iterative, pairs, rollout, selection, training
 from overopt.run.cells import Cell, Graph
-from overopt.run.graph import Node
-from overopt.spec import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.noise import NoiseSpec
 
 from .test_families import run_optimize
 
@@ -26,12 +26,12 @@ TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
 def own(kind: str, name: str, folder: Path) -> str:
     """A copy of a shipped file as one of the user's own."""
     path = folder / f"my_{name}.py"
-    shutil.copy(catalog.PACKAGE / kind / f"{name}.py", path)
+    shutil.copy(lookup.files(kind)[name], path)
     return str(path)
 
 
 def graph(method: MethodSpec, proxy: ProxySystemSpec) -> Graph:
-    task, gold = catalog.load_task(str(TASK)), catalog.load_gold("rule")
+    task, gold = toml_files.load_task(str(TASK)), toml_files.load_gold("rule")
     return Graph(Cell(task, gold, method, proxy, NoiseSpec.parse("0"), 0))
 
 
@@ -41,8 +41,8 @@ def roles(made: Node) -> set[str]:
 
 @pytest.mark.parametrize("name", ["dpo", "rloo", "superhf", "warp"])
 def test_gold_is_no_input_of_training(name: str, tmp_path: Path) -> None:
-    method = catalog.method(own("methods", name, tmp_path))
-    proxy = catalog.proxy(own("proxies", "uwo", tmp_path))
+    method = systems.method(own("methods", name, tmp_path))
+    proxy = systems.proxy(own("proxies", "uwo", tmp_path))
     optimized = graph(method, proxy).optimize(None, (0.1,))
     assert method.uses_gold == "none"
     assert roles(optimized) <= {"initial", "labels", "proxy."}
@@ -51,14 +51,14 @@ def test_gold_is_no_input_of_training(name: str, tmp_path: Path) -> None:
 
 
 def test_a_score_has_samples_and_a_proxy_and_nothing_else(tmp_path: Path) -> None:
-    proxy = catalog.proxy(own("proxies", "uwo", tmp_path))
-    made = graph(catalog.method("bon"), proxy)
+    proxy = systems.proxy(own("proxies", "uwo", tmp_path))
+    made = graph(systems.method("bon"), proxy)
     assert roles(made.score(0, made.pool, "the pool")) == {"samples", "proxy"}
 
 
 def test_nothing_that_a_method_is_handed_has_a_place_for_gold() -> None:
-    handed = (contract.PairBatch, contract.SampleBatch, contract.Rollout, contract.RolloutStep,
-              contract.ScoredPool, contract.HiddenStates)  # fmt: skip
+    handed = (pairs.PairBatch, iterative.SampleBatch, rollout.Rollout, rollout.RolloutStep,
+              selection.ScoredPool, training.HiddenStates)  # fmt: skip
     for one in handed:
         assert not [field for field in one._fields if "gold" in field], one.__name__
 
@@ -67,7 +67,7 @@ def test_nothing_that_a_method_is_handed_has_a_place_for_gold() -> None:
 def test_other_gold_scores_beside_the_same_labels_change_no_weight(
     name: str, artifacts: dict[str, Path], tmp_path: Path
 ) -> None:
-    method = catalog.method(own("methods", name, tmp_path))
+    method = systems.method(own("methods", name, tmp_path))
     labels = tmp_path / "labels"
     shutil.copytree(artifacts["labels"], labels)
     table = pq.read_table(labels / "labels.parquet")
@@ -91,7 +91,7 @@ def test_other_gold_scores_beside_the_same_labels_change_no_weight(
         "from overopt.worlds.contract import build",
         "import overopt.stages.gold",
         "from overopt import catalog",
-        "from overopt.run.store import Store",
+        "from overopt.execution.store import Store",
     ],
 )
 def test_a_file_that_reaches_for_gold_is_refused(line: str, tmp_path: Path) -> None:
@@ -100,4 +100,4 @@ def test_a_file_that_reaches_for_gold_is_refused(line: str, tmp_path: Path) -> N
         text = path.read_text(encoding="utf-8")
         path.write_text(f"{text}\n\ndef peek():\n    {line}\n", encoding="utf-8")
         with pytest.raises(UserError, match="numbers only, never gold"):
-            catalog.declaration(kind, str(path))
+            lookup.declaration(kind, str(path))

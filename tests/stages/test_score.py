@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overopt.stages.score import aligned_scores, fingerprint
-from overopt.stages.tables import Table, write_table
+from overopt.artifacts.scores import aligned_scores, fingerprint
+from overopt.artifacts.tables import Table, write_table
 from overopt.worlds.tokens import Tokens
 
 from .hand_made import ids, texts, write_scores

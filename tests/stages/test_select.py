@@ -12,20 +12,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from overopt.catalog import load_module, method
-from overopt.methods.contract import ScoredPool
+from overopt.artifacts.points import Pool
+from overopt.artifacts.tables import Table, read_json
+from overopt.catalog.systems import method
+from overopt.execution.contract import silent
+from overopt.execution.modules import load_module
+from overopt.methods.contract.selection import ScoredPool
 from overopt.run.records import to_csv
-from overopt.schema import POINT_COLUMNS
+from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import select
-from overopt.stages.contract import silent
-from overopt.stages.points import Pool
 from overopt.stages.select import analytic_places, draw, selection_point, weighed_places
-from overopt.stages.tables import Table, read_json
 from overopt.stats.best_of_n import kl_pool
 
 from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 
-BON = load_module("overopt.methods.bon")
+BON = load_module("overopt.methods.selection.bon")
 CONFIG = BON.Config()
 SAMPLES = 6
 GOLD_BN = np.array([[0.0, 1.0, 1.0, -2.0, 3.0, 0.5], [2.0, -1.0, 0.0, 0.0, 1.0, 4.0]])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overopt.scores_file import read_scores
+from overopt.own_scores.scores_file import read_scores
 from overopt.stats.forms import Form
 from overopt.stats.scored import ProxyReport, ScoredTable, analyze, curve_grid, fit_grid
 

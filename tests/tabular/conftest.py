@@ -6,7 +6,7 @@ import pytest
 from transformers import PreTrainedModel
 
 from overopt.stages.evaluate import Enumeration
-from overopt.worlds.tabular import Tabular
+from overopt.worlds.tabular.world import Tabular
 
 from . import hundred
 

@@ -10,14 +10,15 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
+from overopt.execution.contract import silent
 from overopt.models.fitting import train_language_model
 from overopt.models.policy import build_policy
-from overopt.spec import ArchitectureSpec, TrainingSpec, WorldSpec
-from overopt.stages.contract import silent
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
+from overopt.spec.world import WorldSpec
 from overopt.stages.evaluate import Enumeration, measure_policy
-from overopt.stages.initial import context_tokens
 from overopt.stats.kl import Estimate, clustered_mean, k1, k2, k3
-from overopt.worlds.tabular import Tabular, build
+from overopt.worlds.contract import context_tokens
+from overopt.worlds.tabular.world import Tabular, build
 from overopt.worlds.tokens import Tokens
 
 Floats = npt.NDArray[np.float64]

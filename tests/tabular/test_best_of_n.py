@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 
 from overopt.models.reward import build_reward, score
-from overopt.spec import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.stages.evaluate import Enumeration
-from overopt.stages.initial import context_tokens
 from overopt.stats.best_of_n import kl_bound, kl_pool, weights
 from overopt.stats.kl import exact_kl_per_prompt
-from overopt.worlds.tabular import Tabular
+from overopt.worlds.contract import context_tokens
+from overopt.worlds.tabular.world import Tabular
 
 Floats = npt.NDArray[np.float64]
 PROMPTS = 4

@@ -14,7 +14,7 @@ import torch
 from scipy import optimize
 from torch import Tensor
 
-from overopt.methods.contract import PairBatch
+from overopt.methods.contract.pairs import PairBatch
 
 Floats = npt.NDArray[np.float64]
 

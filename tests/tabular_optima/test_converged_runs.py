@@ -16,12 +16,13 @@ import torch
 from transformers import PreTrainedModel
 
 from models import tiny
-from overopt.engines.native_pairs import PreferencePairs, optimize_pairs, score_reference
-from overopt.engines.native_rollout import optimize_rollouts
-from overopt.methods import dpo, ppo, rloo
+from overopt.engines.pairs import PreferencePairs, optimize_pairs, score_reference
+from overopt.engines.rollouts import optimize_rollouts
+from overopt.methods.pairs import dpo
+from overopt.methods.rollout import ppo, rloo
 from overopt.models.logprobs import enumerate_logps
 from overopt.models.sampling import sample
-from overopt.spec import PairsSpec, RolloutSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
 from overopt.worlds.tokens import Tokens
 
 BETA = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from overopt.methods import warp
+from overopt.methods.merge import warp
 
 from . import table
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from overopt.methods import dpo, ipo, mapo, online_dpo, sparsepo
+from overopt.methods.iterative import online_dpo
+from overopt.methods.pairs import dpo, ipo, mapo, sparsepo
 
 from . import table
 

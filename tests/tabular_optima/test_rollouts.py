@@ -7,8 +7,8 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from overopt.methods import chi2_rl, ppo, rloo
-from overopt.methods.contract import Rollout, RolloutStep
+from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.rollout import chi2_rl, ppo, rloo
 
 from . import table
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from overopt.methods import superhf
-from overopt.methods.contract import Rollout, SampleBatch
+from overopt.methods.contract.iterative import SampleBatch
+from overopt.methods.contract.rollout import Rollout
+from overopt.methods.iterative import superhf
 
 from . import table
 

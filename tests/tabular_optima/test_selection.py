@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import LinearConstraint, minimize
 from scipy.special import softmax
 
-from overopt.methods import itp, soft_bon
-from overopt.methods.contract import ScoredPool
+from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.selection import itp, soft_bon
 from overopt.stats.best_of_n import kl_pool
 
 REWARD_BN = np.array([[0.1, -0.7, 0.9, 1.6, -1.2, 2.3, 0.2, -0.4]])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overopt.errors import UserError
-from overopt.spec import WorldSpec
+from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import World, build, list_kinds, render, sum_terms
 from overopt.worlds.tokens import BOS, SEP, SPECIALS, Tokens
 

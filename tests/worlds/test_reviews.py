@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from overopt.spec import WorldSpec
+from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import render
-from overopt.worlds.reviews import PROMPTS_MAX, RESPONSE_TOKENS_MAX, Reviews, build
-from overopt.worlds.reviews_grammar import FORMS, ROLES_OF_SLOT, Slot, legal_transitions
-from overopt.worlds.reviews_lexicon import ASPECTS_PER_TOPIC, Role
-from overopt.worlds.reviews_writer import SENTENCES_MAX
+from overopt.worlds.reviews.grammar import FORMS, ROLES_OF_SLOT, Slot, legal_transitions
+from overopt.worlds.reviews.lexicon import ASPECTS_PER_TOPIC, Role
+from overopt.worlds.reviews.world import PROMPTS_MAX, RESPONSE_TOKENS_MAX, Reviews, build
+from overopt.worlds.reviews.writer import SENTENCES_MAX
 from overopt.worlds.tokens import EOS, Tokens
 
 SEEDS = (0, 1)

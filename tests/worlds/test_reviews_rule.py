@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overopt.errors import UserError
-from overopt.worlds.reviews_grammar import legal_transitions
-from overopt.worlds.reviews_lexicon import Role
-from overopt.worlds.reviews_rule import CONTENT_ROLES, ReviewRule, RuleWeights
+from overopt.worlds.reviews.grammar import legal_transitions
+from overopt.worlds.reviews.lexicon import Role
+from overopt.worlds.reviews.rule import CONTENT_ROLES, ReviewRule, RuleWeights
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
 
 # word, role, valence, tone asked for, words asked for

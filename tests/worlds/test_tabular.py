@@ -6,9 +6,9 @@ from math import exp, tanh
 import numpy as np
 import pytest
 
-from overopt.spec import WorldSpec
-from overopt.worlds.tabular import PROMPTS_MAX, Tabular, build, enumerate_responses
-from overopt.worlds.tabular_rule import TableRule, TableWeights
+from overopt.spec.world import WorldSpec
+from overopt.worlds.tabular.rule import TableRule, TableWeights
+from overopt.worlds.tabular.world import PROMPTS_MAX, Tabular, build, enumerate_responses
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP, Tokens
 
 A, B, C, D, E = range(4, 9)

@@ -12,13 +12,18 @@ from typing import Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from overopt import catalog
+from overopt.catalog import lookup, systems, toml_files
+from overopt.catalog.declarations import unknown
 from overopt.commands.request import Request
-from overopt.engines.trl_version import FAMILIES, check_versions
+from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
-from overopt.noise import NoiseSpec
 from overopt.run.sources import pin
-from overopt.spec import Engine, GoldSpec, MethodSpec, RunSpec, TaskSpec
+from overopt.spec.explanations import explain
+from overopt.spec.gold import GoldSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.run import Engine, RunSpec
+from overopt.spec.task import TaskSpec
 from overopt.worlds.contract import list_kinds
 
 TASK_GRID = "task"
@@ -71,22 +76,22 @@ def resolve(request: Request) -> RunSpec:
         UserError: one sentence about the first thing that is wrong.
     """
     if not request.method:
-        known = ", ".join(catalog.names("methods"))
+        known = ", ".join(lookup.names("methods"))
         raise UserError(f"Which method? Give --method with one or more of: {known}.")
     overrides, of_method = _settings(request)
-    task = catalog.load_task(request.task, overrides)
+    task = toml_files.load_task(request.task, overrides)
     if task.world.kind not in list_kinds():
         raise UserError(
-            f"Task {task.name}: {catalog.unknown('kind of world', task.world.kind, list_kinds())}"
+            f"Task {task.name}: {unknown('kind of world', task.world.kind, list_kinds())}"
         )
     grid, own_grid = _kl_grid(request.kl_grid, task)
     gold = _gold(request.gold or task.gold, task)
-    methods = tuple(catalog.method(name, of_method.get(name, {})) for name in request.method)
+    methods = tuple(systems.method(name, of_method.get(name, {})) for name in request.method)
     proxies = tuple(
-        catalog.proxy(name, of_method.get(name, {})) for name in request.proxy or ["single"]
+        systems.proxy(name, of_method.get(name, {})) for name in request.proxy or ["single"]
     )
-    catalog.check_names("methods", methods)
-    catalog.check_names("proxies", proxies)
+    lookup.check_names("methods", methods)
+    lookup.check_names("proxies", proxies)
     _check_widths(gold, task, request.proxy_width)
     task, gold = pin(task, gold)
     try:
@@ -105,15 +110,15 @@ def resolve(request: Request) -> RunSpec:
             kl_grid_nats=grid,
             standard=not (own_grid or overrides or of_method or request.proxy_width)
             and not request.comparisons
-            and request.task in catalog.shipped("tasks"),
+            and request.task in lookup.shipped("tasks"),
         )
     except ValidationError as error:
-        raise UserError(catalog.explain(error, "command line", RunSpec)) from error
+        raise UserError(explain(error, "command line", RunSpec)) from error
 
 
 def _gold(name: str, task: TaskSpec) -> GoldSpec:
     """The gold, with the task's classifier where it is one without its own."""
-    gold = catalog.load_gold(name)
+    gold = toml_files.load_gold(name)
     if task.world.hub is None and gold.kind == "classifier":
         raise UserError(
             f"--gold {gold.name}: a classifier reads real text, so it can judge hub worlds only, "
@@ -139,7 +144,7 @@ def _settings(
 ) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
     """``--set`` values: of the task (dotted keys) and of methods and proxies (``dpo.beta=0.2``)."""
     own = {
-        catalog.canonical(Path(name).stem if name.endswith(".py") else name): name
+        lookup.canonical(Path(name).stem if name.endswith(".py") else name): name
         for name in [*request.method, *request.proxy]
     }
     of_task: dict[str, object] = {}
@@ -153,7 +158,7 @@ def _settings(
         except tomllib.TOMLDecodeError:
             value = written
         head, dot, rest = key.partition(".")
-        named = catalog.canonical(head)
+        named = lookup.canonical(head)
         if dot and named in own:
             of_method.setdefault(own[named], {})[rest] = value
         elif head in TaskSpec.model_fields:
@@ -171,13 +176,13 @@ def _unknown_setting(text: str, own: Mapping[str, str]) -> str:
         f"{stem}.{parameter.name}"
         for stem, name in own.items()
         for kind in ("methods", "proxies")
-        if name in catalog.names(kind) or name.endswith(".py")
-        for parameter in catalog.declaration(kind, name).parameters
+        if name in lookup.names(kind) or name.endswith(".py")
+        for parameter in lookup.declaration(kind, name).parameters
     }
     matching = sorted(field for field in fields if field.endswith(f".{key}"))
     if matching:
         return f"--set {text}: whose? Write it as {' or '.join(matching)}."
-    if dot and any(head in catalog.names(kind) for kind in ("methods", "proxies")):
+    if dot and any(head in lookup.names(kind) for kind in ("methods", "proxies")):
         return f"--set {text}: this run has no {head}; name it with --method or --proxy as well."
     tables = {f"{name}.{rest}" if dot else name for name in TaskSpec.model_fields}
     near = difflib.get_close_matches(key, [*fields, *tables], n=1, cutoff=0.7)
@@ -210,9 +215,7 @@ def _noise(text: str) -> NoiseSpec:
         return NoiseSpec.parse(text)
     except ValueError as error:
         reason = (
-            catalog.explain(error, "", NoiseSpec)
-            if isinstance(error, ValidationError)
-            else f"{error}."
+            explain(error, "", NoiseSpec) if isinstance(error, ValidationError) else f"{error}."
         )
         raise UserError(f"--noise: {reason.removeprefix(': ')}") from error
 
@@ -257,7 +260,7 @@ def _engine(text: str | None, task: TaskSpec, methods: tuple[MethodSpec, ...]) -
     if text == "trl":
         check_versions()
         return "trl"
-    raise UserError(catalog.unknown("engine", text, get_args(Engine)))
+    raise UserError(unknown("engine", text, get_args(Engine)))
 
 
 def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:

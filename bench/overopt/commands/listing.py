@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from overopt import catalog
+from overopt.catalog import lookup, systems, toml_files
+from overopt.catalog.declarations import unknown
 from overopt.errors import UserError
-from overopt.frozen import Spec
-from overopt.loading import find_module, is_file
+from overopt.execution.modules import find_module, is_file
+from overopt.spec.frozen import Spec
 
 KINDS = ("methods", "tasks", "proxies", "gold")
 _COLUMNS = {
@@ -34,16 +35,16 @@ _GOLD_USE = {
 def show_kind(kind: str) -> int:
     """Print the names of one kind with a line about each, and where installed ones come from."""
     if kind not in KINDS:
-        raise UserError(catalog.unknown("kind", kind, KINDS))
-    added = catalog.from_packages(kind)
+        raise UserError(unknown("kind", kind, KINDS))
+    added = lookup.from_packages(kind)
     broken = [f"{one.name} of {one.package}: {one.problem}" for one in added if one.problem]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in _COLUMNS[kind]:
         table.add_column(column, no_wrap=column == "name")
     if added:
         table.add_column("from")
-    for name in catalog.names(kind):
-        origin = catalog.origin(kind, name)
+    for name in lookup.names(kind):
+        origin = lookup.origin(kind, name)
         try:
             row = [*_cells(kind, name), *([origin] if added else [])]
         except UserError as error:
@@ -62,16 +63,16 @@ def show_kind(kind: str) -> int:
 
 def _cells(kind: str, name: str) -> tuple[str, ...]:
     if kind == "methods":
-        method = catalog.method(name)
-        return method.family, method.knob.name, catalog.declaration(kind, name).summary
+        method = systems.method(name)
+        return method.family, method.knob.name, lookup.declaration(kind, name).summary
     if kind == "proxies":
-        members = catalog.proxy(name).members
-        return str(members), catalog.declaration(kind, name).summary
+        members = systems.proxy(name).members
+        return str(members), lookup.declaration(kind, name).summary
     if kind == "tasks":
-        task = catalog.load_task(name)
+        task = toml_files.load_task(name)
         low, high = task.kl_grid_nats[0], task.kl_grid_nats[-1]
         return task.gold, f"{low:g} to {high:g}", task.summary
-    return (catalog.load_gold(name).summary,)
+    return (toml_files.load_gold(name).summary,)
 
 
 def show_name(name: str) -> int:
@@ -88,27 +89,25 @@ def show_name(name: str) -> int:
 def _kind_of(name: str) -> str:
     """What a name is, or what a file of one's own declares."""
     for kind in KINDS:
-        if catalog.canonical(name) in catalog.names(kind):
+        if lookup.canonical(name) in lookup.names(kind):
             return kind
     if name.endswith(".py"):
-        return (
-            "methods" if "FAMILY" in catalog.declaration("methods", name).constants else "proxies"
-        )
+        return "methods" if "FAMILY" in lookup.declaration("methods", name).constants else "proxies"
     if name.endswith(".toml"):
-        return "tasks" if "world" in catalog.read_toml("tasks", name)[1] else "gold"
-    everything = [known for kind in KINDS for known in catalog.names(kind)]
+        return "tasks" if "world" in toml_files.read_toml("tasks", name)[1] else "gold"
+    everything = [known for kind in KINDS for known in lookup.names(kind)]
     raise UserError(
-        catalog.unknown("name", name, everything) + " A .py or .toml file can be shown as well."
+        unknown("name", name, everything) + " A .py or .toml file can be shown as well."
     )
 
 
 def _show_module(kind: str, name: str, console: Console) -> None:
-    found = catalog.declaration(kind, name)
+    found = lookup.declaration(kind, name)
     for paragraph in paragraphs(found.docstring):
         console.print(paragraph, markup=False, highlight=False)
     console.print()
     if kind == "methods":
-        method = catalog.method(name)
+        method = systems.method(name)
         knob = method.knob
         direction = "more" if knob.raises_kl else "less"
         console.print(f"family   {method.family}; {_GOLD_USE[method.uses_gold]}", highlight=False)
@@ -117,8 +116,8 @@ def _show_module(kind: str, name: str, console: Console) -> None:
             f"larger means {direction} KL",
             highlight=False,
         )
-    if not is_file(found.source) and catalog.origin(kind, name) != "overopt":
-        console.print(f"package  {catalog.origin(kind, name)}", markup=False, highlight=False)
+    if not is_file(found.source) and lookup.origin(kind, name) != "overopt":
+        console.print(f"package  {lookup.origin(kind, name)}", markup=False, highlight=False)
     console.print(f"file     {_file(found.source)}", markup=False, highlight=False, soft_wrap=True)
     if found.parameters:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -164,7 +163,7 @@ def paragraphs(docstring: str) -> Iterator[str]:
 
 
 def _show_declaration(kind: str, name: str, console: Console) -> None:
-    spec: Spec = catalog.load_task(name) if kind == "tasks" else catalog.load_gold(name)
+    spec: Spec = toml_files.load_task(name) if kind == "tasks" else toml_files.load_gold(name)
     values = dict(_flatten(spec.to_json()))
     console.print(f"{values.pop('name')}: {values.pop('summary')}.", markup=False, highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -174,7 +173,7 @@ def _show_declaration(kind: str, name: str, console: Console) -> None:
         if value is not None:
             table.add_row(key, escape(value if isinstance(value, str) else json.dumps(value)))
     console.print(table)
-    path, _ = catalog.read_toml(kind, name)
+    path, _ = toml_files.read_toml(kind, name)
     console.print(f"file     {path}", markup=False, highlight=False, soft_wrap=True)
     if kind == "tasks":
         console.print("Change a value with --set KEY=VALUE.", highlight=False)

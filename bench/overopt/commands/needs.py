@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from overopt.run.graph import Node, ancestry
+from overopt.execution.node import Node, ancestry
 from overopt.run.hub_forecast import CPU, GPU, HubForecast
 
 

@@ -13,14 +13,14 @@ from rich.table import Table
 from overopt.commands.needs import is_offline, per_stage_s, print_needs
 from overopt.commands.screen import Screen
 from overopt.commands.trial import try_own
+from overopt.execution.store import Store
 from overopt.run.cells import Graph, cells_of
 from overopt.run.driver import execute_run
 from overopt.run.forecast import Forecast, forecast
 from overopt.run.hub_forecast import survey
 from overopt.run.pursuit import foreseen
 from overopt.run.sources import prepare
-from overopt.run.store import Store
-from overopt.spec import RunSpec
+from overopt.spec.run import RunSpec
 
 
 def run(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from overopt.commands.scoring_text import curve_table, describe_fit, describe_rows, printable
-from overopt.scores_file import read_scores
-from overopt.scores_output import staging_folder, write_scores
+from overopt.own_scores.output import staging_folder, write_scores
+from overopt.own_scores.scores_file import read_scores
+from overopt.own_scores.text import curve_table, describe_fit, describe_rows, printable
 from overopt.stats.scored import ProxyReport, analyze
 
 
@@ -43,7 +43,7 @@ def scores(
 
 def write(out: Path, reports: tuple[ProxyReport, ...]) -> list[Path]:
     """Write curve.csv, fits.json and the figures into a folder: all of them or none."""
-    from overopt.report.scored import draw_scores
+    from overopt.own_scores.figure import draw_scores
     from overopt.report.style import save_figure
 
     with staging_folder(out) as staged:

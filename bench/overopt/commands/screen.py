@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from overopt.run.outcomes import Notice
+from overopt.execution.outcomes import Notice
 
 
 class Screen:

@@ -11,7 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from overopt.errors import UserError
-from overopt.spec import MethodSpec, ProxySystemSpec, RunSpec
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.run import RunSpec
 
 
 def try_own(run: RunSpec) -> None:
@@ -38,7 +39,7 @@ def try_own(run: RunSpec) -> None:
 def _rehearse(own: Sequence[MethodSpec | ProxySystemSpec]) -> None:
     import torch
 
-    from overopt.stages.rehearsal import rehearse
+    from overopt.engines.rehearsal import rehearse
 
     torch.set_num_threads(1)
     for one in own:

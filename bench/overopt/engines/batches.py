@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from overopt.engines.judging import Judged
-from overopt.methods.contract import PairBatch, SampleBatch
+from overopt.engines.forward import Judged
+from overopt.methods.contract.iterative import SampleBatch
+from overopt.methods.contract.pairs import PairBatch
 
 
 def pair_batch(judged: Judged, reference_logp_RT: Tensor, mask_RT: Tensor) -> PairBatch:

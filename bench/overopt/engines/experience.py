@@ -10,19 +10,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from overopt.engines.judging import Judged
+from overopt.engines.forward import Judged
+from overopt.engines.kl_walk import RolloutRow
 from overopt.engines.learner import Learner
-from overopt.engines.snapshots import RolloutRow
-from overopt.methods.contract import Rollout, Training
-from overopt.models.logprobs import (
-    Prediction,
-    choose_logps,
-    rao_blackwell_kl,
-    response_logps,
-)
+from overopt.methods.contract.rollout import Rollout
+from overopt.methods.contract.training import Training
+from overopt.models.logprobs import Prediction, choose_logps, rao_blackwell_kl, response_logps
 from overopt.models.sampling import sample
 from overopt.models.sequences import Batch, align, join, take_rows
-from overopt.spec import RolloutSpec
+from overopt.spec.settings import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
 RewardFunction = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.methods.contract import AfterStep, Weights
+from overopt.methods.contract.training import AfterStep, Weights
 
 
 class Hooks:

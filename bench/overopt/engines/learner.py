@@ -8,13 +8,13 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.engines.descent import Descent
+from overopt.engines.forward import Judge, Judged, state_shape
 from overopt.engines.hooks import Hooks, set_weights, weights_of
-from overopt.engines.judging import Judge, Judged, state_shape
-from overopt.methods.contract import Training
+from overopt.engines.optimizer import Descent
+from overopt.methods.contract.training import Training
 from overopt.models.logprobs import Prediction
 from overopt.models.sequences import Batch
-from overopt.spec import PairsSpec, RolloutSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
 
 
 class Learner:

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from overopt.models.logprobs import response_logps
 from overopt.models.reward import rewards, score
 from overopt.models.sequences import Index, join, shuffle_batches
-from overopt.spec import TrainingSpec
+from overopt.spec.training import TrainingSpec
 from overopt.worlds.tokens import Tokens, concatenate
 
 ProgressCallback = Callable[[float, str], None]

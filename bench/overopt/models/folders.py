@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from overopt.errors import UserError
-from overopt.worlds.hub_folders import TOKENIZER_FILES
+from overopt.worlds.hub.folders import TOKENIZER_FILES
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP, SPECIALS
 
 _TRUSTED = "code_is_trusted"

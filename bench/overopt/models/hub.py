@@ -26,10 +26,10 @@ from overopt.errors import UserError
 from overopt.models.folders import evaluating, place
 from overopt.models.reward import BATCH_TOKENS, classify
 from overopt.models.sequences import bucket_rows, join
-from overopt.origins import ModelOrigin, ReaderOrigin
-from overopt.worlds.hub import HubWorld, tokens_of
-from overopt.worlds.hub_folders import ModelFolder, good_output, open_model
-from overopt.worlds.hub_text import FolderTokenizer, Turn, flat_text
+from overopt.spec.origins import ModelOrigin, ReaderOrigin
+from overopt.worlds.hub.folders import ModelFolder, good_output, open_model
+from overopt.worlds.hub.text import FolderTokenizer, Turn, flat_text
+from overopt.worlds.hub.world import HubWorld, tokens_of
 from overopt.worlds.tokens import Tokens
 
 _HEAD = re.compile(r"(.*\.)?(score|classifier|pooler|pre_classifier|classification_head)\.")

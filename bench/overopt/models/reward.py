@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from overopt.models.architecture import build_config
 from overopt.models.folders import evaluating, load_folder
 from overopt.models.sequences import Batch, bucket_rows, join
-from overopt.spec import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.tokens import Tokens
 
 BATCH_TOKENS = 2048

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from overopt.spec import param
+from overopt.spec.declare import param
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,7 @@ from overopt.report.panels import (
     sign_keys,
     split_grid,
 )
-from overopt.report.style import (
-    INK,
-    PER_PANEL,
-    Drawing,
-    Mark,
-    assign_marks,
-    drawing_style,
-    plain,
-)
+from overopt.report.style import INK, PER_PANEL, Drawing, Mark, assign_marks, drawing_style, plain
 from overopt.stats.fronts import pareto_front
 
 GOLD_AXIS = "gold (SDs of the initial policy)"

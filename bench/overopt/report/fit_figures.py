@@ -21,14 +21,7 @@ from overopt.report.figures import (
     unique,
 )
 from overopt.report.fits import GroupFit
-from overopt.report.panels import (
-    draw_seeds,
-    draw_zero,
-    limit_y,
-    line_key,
-    put_legend,
-    split_grid,
-)
+from overopt.report.panels import draw_seeds, draw_zero, limit_y, line_key, put_legend, split_grid
 from overopt.report.style import COLORS, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
 from overopt.stats.forms import Form

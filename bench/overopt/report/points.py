@@ -12,7 +12,7 @@ import pandas as pd
 from overopt.errors import UserError
 from overopt.report.files import numbers_of, read_table, refuse, text_of
 from overopt.report.schema import CURVE, LABELS, MEASURED, REQUIRED_TEXT
-from overopt.schema import POINT_COLUMNS, STATUSES, TEXT
+from overopt.spec.columns import POINT_COLUMNS, STATUSES, TEXT
 
 
 def read_points(path: Path) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from overopt.report.files import empty_table
 from overopt.report.points import add_labels
 from overopt.report.run_folder import Run, find_runs, read_run
 from overopt.report.schema import CELL
-from overopt.schema import POINT_COLUMNS, STATUSES
+from overopt.spec.columns import POINT_COLUMNS, STATUSES
 
 _CELL = (*CELL, "version")
 _PLACE = (*_CELL, "kl_target_nats")

@@ -15,12 +15,7 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.files import (
-    numbers_of,
-    read_json,
-    read_optional_table,
-    refuse,
-)
+from overopt.report.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.points import read_points
 from overopt.report.schema import CONTRAST_FLAGS, CONTRAST_NUMBERS, CONTRAST_TEXT
 

@@ -14,17 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from overopt.errors import UserError
-from overopt.noise import NoiseSpec
-from overopt.run.codeversion import library_version
-from overopt.run.graph import Node, Resources, node
-from overopt.spec import (
-    Engine,
-    GoldSpec,
-    MethodSpec,
-    ProxySystemSpec,
-    RunSpec,
-    TaskSpec,
-)
+from overopt.execution.code_version import library_version
+from overopt.execution.node import Node, Resources, node
+from overopt.spec.gold import GoldSpec
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.run import Engine, RunSpec
+from overopt.spec.task import TaskSpec
 
 _TRL_STAGE = "overopt.stages.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
@@ -92,7 +88,7 @@ class Graph:
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
         self._world = cell.task.world.to_json()
-        self._world_code = (f"overopt.worlds.{cell.task.world.kind}",)
+        self._world_code = (f"overopt.worlds.{cell.task.world.kind}.world",)
         self._proxies: dict[int, Node] = {}
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from overopt.execution.store import Store
 from overopt.run.pursuit import Found
-from overopt.run.store import Store
 from overopt.stats.intervals import paired_rise_fall
 
 Floats = npt.NDArray[np.float64]

@@ -7,16 +7,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from overopt.execution.local import ProcessExecutor
+from overopt.execution.node import Node
+from overopt.execution.outcomes import Failure, Notice, Outcome
+from overopt.execution.scheduler import execute
+from overopt.execution.store import Store
 from overopt.run.cells import Cell, Graph, cells_of
-from overopt.run.executor import ProcessExecutor
 from overopt.run.forecast import Costs
-from overopt.run.graph import Node
-from overopt.run.outcomes import Failure, Notice, Outcome
 from overopt.run.pursuit import Found, Pursuit, pursue
 from overopt.run.records import check_writable, write_runs
-from overopt.run.scheduler import execute
-from overopt.run.store import Store
-from overopt.spec import RunSpec
+from overopt.spec.run import RunSpec
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overopt.run.artifact import Receipt
-from overopt.run.graph import Node
-from overopt.run.history import free_bytes, read_history
-from overopt.run.status import status
-from overopt.run.store import Store
+from overopt.execution.artifact import Receipt
+from overopt.execution.costs import free_bytes, read_history
+from overopt.execution.node import Node
+from overopt.execution.status import status
+from overopt.execution.store import Store
 
 # Seconds, and bytes on disk, of one stage on the default task; one core of a 2-core laptop.
 _FIRST_COST: dict[str, tuple[float, int]] = {

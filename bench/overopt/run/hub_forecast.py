@@ -23,10 +23,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from overopt.errors import UserError
-from overopt.origins import DataOrigin, ModelOrigin
 from overopt.run.sources import Source, sources
-from overopt.spec import MethodSpec, RunSpec
-from overopt.worlds.hub_folders import ModelFolder, find, open_model, read_document
+from overopt.spec.method import MethodSpec
+from overopt.spec.origins import DataOrigin, ModelOrigin
+from overopt.spec.run import RunSpec
+from overopt.worlds.hub.folders import ModelFolder, find, open_model, read_document
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _SAMPLING_ROWS = 1024

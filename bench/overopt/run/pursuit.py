@@ -7,11 +7,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from overopt.execution.node import Node
+from overopt.execution.outcomes import Failure, Outcome
 from overopt.run.cells import Cell, Graph, setting
-from overopt.run.graph import Node
-from overopt.run.outcomes import Failure, Outcome
 from overopt.run.targeting import Search
-from overopt.spec import RunSpec
+from overopt.spec.run import RunSpec
 
 Pursuit = Generator[Sequence[Node], Mapping[str, Outcome], "Found"]
 

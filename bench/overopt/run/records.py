@@ -22,17 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from overopt import __version__
+from overopt.catalog.packages import registered
 from overopt.errors import UserError
-from overopt.registered import registered
-from overopt.run.artifact import sync_folder, sync_tree
+from overopt.execution.artifact import sync_folder, sync_tree
+from overopt.execution.canonical import canonical_json
+from overopt.execution.node import Node, ancestry
+from overopt.execution.outcomes import Failure
+from overopt.execution.store import Store
 from overopt.run.cells import without_place
 from overopt.run.contrasts import contrast_rows
-from overopt.run.graph import Node, ancestry, canonical_json
-from overopt.run.outcomes import Failure
 from overopt.run.pursuit import Found
-from overopt.run.store import Store
-from overopt.schema import POINT_COLUMNS
-from overopt.spec import MethodSpec, ProxySystemSpec, RunSpec
+from overopt.spec.columns import POINT_COLUMNS
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.run import RunSpec
 
 _PACKAGES = ("torch", "transformers", "trl", "accelerate", "numpy", "scipy", "pandas", "pyarrow")
 

@@ -10,19 +10,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from overopt.errors import UserError
-from overopt.origins import DataOrigin, ModelOrigin, Origin, ReaderOrigin
-from overopt.spec import GoldSpec, RunSpec, TaskSpec
+from overopt.spec.gold import GoldSpec
+from overopt.spec.origins import DataOrigin, ModelOrigin, Origin, ReaderOrigin
+from overopt.spec.run import RunSpec
+from overopt.spec.task import TaskSpec
 from overopt.worlds import contract
-from overopt.worlds.hub_folders import (
-    Head,
-    digest,
-    find,
-    good_output,
-    locate,
-    open_model,
-    patterns,
-)
-from overopt.worlds.hub_text import FolderTokenizer
+from overopt.worlds.hub.folders import Head, digest, find, good_output, locate, open_model, patterns
+from overopt.worlds.hub.text import FolderTokenizer
 
 OriginT = TypeVar("OriginT", bound=Origin)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from overopt.spec import Knob
+from overopt.spec.declare import Knob
 
 TOLERANCE = 0.1
 """A run serves a budget when its sqrt(KL) is within this fraction of the budget's."""

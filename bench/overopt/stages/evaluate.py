@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
+from overopt.artifacts.gold import Gold, load_gold
+from overopt.artifacts.randomness import torch_rng
+from overopt.artifacts.tables import Column, read_json, write_json, write_table
+from overopt.execution.contract import Progress
 from overopt.models.logprobs import enumerate_logps, kl_statistics
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.spec import WorldSpec
-from overopt.stages.contract import Progress
-from overopt.stages.gold import Gold, load_gold
-from overopt.stages.randomness import torch_rng
-from overopt.stages.tables import Column, read_json, write_json, write_table
+from overopt.spec.world import WorldSpec
 from overopt.stats.kl import exact_kl_per_prompt
 from overopt.worlds.contract import World, build
 from overopt.worlds.tokens import Tokens, concatenate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from overopt.stages.points import Floats, Pool
+from overopt.artifacts.points import Floats, Pool
 from overopt.worlds.contract import World, render
 from overopt.worlds.tokens import Tokens
 

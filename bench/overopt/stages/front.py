@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from overopt.artifacts.gold import load_gold
+from overopt.artifacts.tables import Table, read_json, write_json
+from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
-from overopt.spec import WorldSpec
-from overopt.stages.contract import Progress
+from overopt.spec.world import WorldSpec
 from overopt.stages.evaluate import Enumeration
-from overopt.stages.gold import load_gold
-from overopt.stages.tables import Table, read_json, write_json
 from overopt.stats.fronts import oracle_front, oracle_front_exact
 from overopt.worlds.contract import build
 

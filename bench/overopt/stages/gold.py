@@ -5,43 +5,26 @@ Only stages may load a gold; methods and proxies have no way to reach one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.artifacts.tables import write_json
+from overopt.execution.contract import Progress, part
 from overopt.models.fitting import Preferences, train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.hub import ClassifierGold
 from overopt.models.policy import load_policy
-from overopt.models.reward import build_reward, load_reward, score
+from overopt.models.reward import build_reward
 from overopt.models.sampling import sample
-from overopt.origins import ReaderOrigin
-from overopt.spec import GoldSpec, WorldSpec
-from overopt.stages.contract import Progress, part
-from overopt.stages.initial import context_tokens
-from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
-from overopt.stages.tables import read_json, write_json
-from overopt.worlds.contract import World, build, lexicon
-from overopt.worlds.hub import HubWorld
+from overopt.spec.gold import GoldSpec
+from overopt.spec.world import WorldSpec
+from overopt.worlds.contract import build, context_tokens, lexicon
+from overopt.worlds.hub.world import HubWorld
 from overopt.worlds.tokens import Tokens
-
-Gold = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]
-"""Raw gold score (N,) of each response to the prompt of the same row."""
-
-
-def load_gold(folder: Path, world: World) -> Gold:
-    """The gold that a ``gold`` artifact holds."""
-    record = read_json(folder / "gold.json")
-    if record["kind"] == "rule":
-        return world.gold
-    if record["kind"] == "classifier":
-        assert isinstance(world, HubWorld)
-        return ClassifierGold(ReaderOrigin.model_validate(record["classifier"]), world)
-    model = load_reward(folder / "model")
-    return lambda prompts, responses: score(model, prompts, responses)
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -7,22 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from overopt.artifacts.randomness import derived_seed, numpy_rng
+from overopt.artifacts.tables import write_json
+from overopt.execution.contract import Progress
 from overopt.models.fitting import train_language_model
 from overopt.models.folders import save_model
 from overopt.models.hub import load_causal
 from overopt.models.policy import build_policy
-from overopt.spec import PolicySpec, WorldSpec
-from overopt.stages.contract import Progress
-from overopt.stages.randomness import derived_seed, numpy_rng
-from overopt.stages.tables import write_json
-from overopt.worlds.contract import World, build, lexicon, stop_ids
-
-
-def context_tokens(world: World) -> int:
-    """Positions that a model of this world needs: longest prompt and longest response."""
-    prompts = (world.train_prompts, world.heldout_prompts)
-    longest = max(int(p.length_N.max()) for p in prompts)
-    return longest + world.response_tokens_max
+from overopt.spec.policy import PolicySpec
+from overopt.spec.world import WorldSpec
+from overopt.worlds.contract import build, context_tokens, lexicon, stop_ids
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -8,42 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from overopt.models.fitting import Preferences
-from overopt.noise import NoiseSpec
-from overopt.spec import WorldSpec
-from overopt.stages.contract import Progress
-from overopt.stages.gold import Gold, load_gold
-from overopt.stages.randomness import numpy_rng
-from overopt.stages.tables import Table, read_json, write_json, write_table
+from overopt.artifacts.gold import Gold, load_gold
+from overopt.artifacts.randomness import numpy_rng
+from overopt.artifacts.tables import Table, read_json, write_json, write_table
+from overopt.execution.contract import Progress
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import World, build
-from overopt.worlds.tokens import Tokens, concatenate
+from overopt.worlds.tokens import Tokens
 
 _HEAVY_TAIL_DEGREES_OF_FREEDOM = 2.0
-
-
-class LabeledPairs(NamedTuple):
-    """P labeled pairs of one file of a ``labels`` artifact.
-
-    agrees_P: whether the label agrees with the gold (ties agree); for reports, never for training.
-    """
-
-    preferences: Preferences
-    agrees_P: npt.NDArray[np.bool_]
-
-
-def load_preferences(folder: Path, world: World, name: str = "labels") -> LabeledPairs:
-    """The preference data (``labels``) or the noiseless held-out pairs (``heldout``)."""
-    table = Table(folder / f"{name}.parquet")
-    first_P = table.integers("a_preferred").astype(bool)
-    pairs = len(first_P)
-    both = concatenate([table.tokens("a"), table.tokens("b")])
-    row_P = np.arange(pairs)
-    preferences = Preferences(
-        world.train_prompts.take(table.integers("prompt_id")),
-        both.take(np.where(first_P, row_P, row_P + pairs)),
-        both.take(np.where(first_P, row_P + pairs, row_P)),
-    )
-    return LabeledPairs(preferences, ~table.integers("flipped").astype(bool))
 
 
 def prefer_a(

@@ -8,30 +8,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overopt.spec import ProxySystemSpec, WorldSpec
-from overopt.stages.contract import Progress
-from overopt.stages.excerpts import excerpts
-from overopt.stages.own_file import locate_own
-from overopt.stages.points import (
+from overopt.artifacts.own_file import locate_own
+from overopt.artifacts.points import (
     Floats,
     Point,
     Pool,
-    System,
     check_prompt_major,
     distinct_n,
     estimate,
+    initial_point,
     ranking,
     read_pool,
     system_scores,
     win_rate,
+    write_points,
 )
-from overopt.stages.tables import Table, read_json, write_json, write_table
+from overopt.artifacts.reward import System
+from overopt.artifacts.tables import Table, read_json, write_json
+from overopt.execution.contract import Progress
+from overopt.spec.method import ProxySystemSpec
+from overopt.spec.world import WorldSpec
+from overopt.stages.excerpts import excerpts
 from overopt.stats.kl import clustered_mean, k1, k2, k3
 from overopt.worlds.contract import build
 from overopt.worlds.tokens import Tokens
-
-_RANKED_SAMPLES = 64
-"""Samples per prompt that suffice for the ranking accuracy under the initial policy."""
 
 
 class Samples:
@@ -88,50 +88,6 @@ def policy_point(samples: Samples, pool: Pool, exact: dict[str, float] | None) -
         point["gold_exact"] = (exact["gold"] - pool.gold_mean) / pool.gold_sd
     point["n_prompts"], point["n_samples"] = samples.gold_BN.shape[0], samples.gold_BN.size
     return point
-
-
-def initial_point(pool: Pool, samples_per_prompt: int) -> Point:
-    """The initial policy: KL, gold and proxy are 0 by definition of the axes.
-
-    samples_per_prompt: of the optimized policies; distinct-n compares at equal numbers only, so
-    that it is taken over the first so many of the pool, and missing where there are fewer.
-    """
-    zero = clustered_mean(pool.gold_BN)
-    point: Point = {"step": 0, "kl_nats": 0.0, "kl_se": 0.0, "kl_estimator": "definition"}
-    point.update(gold_mean=0.0, gold_se=zero.se, gold_gain_se=0.0, proxy_mean=0.0)
-    point["proxy_se"] = clustered_mean(pool.proxy_BN).se
-    point.update(win_rate=0.5, win_rate_se=0.0, gold_raw_mean=pool.gold_mean, status="ok")
-    prompts, samples = pool.gold_BN.shape
-    length_BN = pool.responses.length_N.reshape(prompts, samples).astype(np.float64)
-    estimate(point, "length", clustered_mean(length_BN))
-    estimate(point, "entropy", clustered_mean(-pool.reference_logp_BN), "_nats")
-    if samples_per_prompt <= samples:
-        first_BN = np.arange(prompts)[:, None] * samples + np.arange(samples_per_prompt)
-        responses = pool.responses.take(first_BN.ravel())
-        for order in (1, 2):
-            diversity = distinct_n(responses, prompts, order, pool.stop_ids)
-            estimate(point, f"distinct_{order}", diversity, "")
-    ranking(point, pool.proxy_BN[:, :_RANKED_SAMPLES], pool.gold_BN[:, :_RANKED_SAMPLES])
-    point["n_prompts"], point["n_samples"] = prompts, pool.gold_BN.size
-    return point
-
-
-def write_points(
-    out: Path, points: list[Point], gold_KB: list[Floats], proxy_KB: list[Floats]
-) -> None:
-    """Write the points, and the per-prompt means of those that were measured (None elsewhere)."""
-    write_json(out / "points.json", points)
-    measured = [k for k, point in enumerate(points) if point["status"] == "ok"]
-    prompts = len(gold_KB[0])
-    write_table(
-        out / "prompts.parquet",
-        {
-            "point": np.repeat(np.array(measured, dtype=np.int32), prompts),
-            "prompt_id": np.tile(np.arange(prompts, dtype=np.int32), len(measured)),
-            "gold": np.concatenate(gold_KB),
-            "proxy": np.concatenate(proxy_KB),
-        },
-    )
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

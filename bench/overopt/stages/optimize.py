@@ -9,27 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from transformers import PreTrainedModel
 
-from overopt.engines.native_pairs import PreferencePairs, optimize_pairs, score_reference
-from overopt.engines.native_rollout import optimize_rollouts
-from overopt.engines.native_rounds import optimize_rounds
-from overopt.engines.probes import KLProbe
-from overopt.engines.snapshots import Trajectory
-from overopt.loading import load_module
+from overopt.artifacts.own_file import locate_own
+from overopt.artifacts.preferences import load_preferences
+from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.artifacts.reward import SystemReward
+from overopt.artifacts.tables import write_json
+from overopt.engines.iterations import optimize_iterations
+from overopt.engines.kl_probe import KLProbe
+from overopt.engines.kl_walk import Trajectory
+from overopt.engines.pairs import PreferencePairs, optimize_pairs, score_reference
+from overopt.engines.rollouts import optimize_rollouts
+from overopt.execution.contract import Progress
+from overopt.execution.modules import load_module
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
-from overopt.spec import MethodSpec, PairsSpec, ProxySystemSpec, RolloutSpec, WorldSpec
-from overopt.stages.contract import Progress
-from overopt.stages.labels import load_preferences
-from overopt.stages.own_file import locate_own
-from overopt.stages.points import System
-from overopt.stages.proxy import Member
-from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
-from overopt.stages.tables import write_json
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import World, build, lexicon
-from overopt.worlds.tokens import Tokens
 
 PROBE_PROMPTS = 64
 PROBE_SAMPLES = 2
@@ -83,7 +82,7 @@ def run(
             reference,
         )
     else:
-        optimize = optimize_rounds if method.trains == "round" else optimize_rollouts
+        optimize = optimize_iterations if method.trains == "iterative" else optimize_rollouts
         trajectory = optimize(
             module,
             config,
@@ -110,19 +109,6 @@ def build_probe(world: World, reference: PreTrainedModel, seed: int) -> KLProbe:
         world.response_tokens_max,
         derived_seed(seed, "optimize", "probe"),
     )
-
-
-class SystemReward:
-    """Reward of a response to its prompt: the system's combination of its members' scores."""
-
-    def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec, world: World) -> None:
-        self._system = System(locate_own(spec, inputs))
-        self._members = [Member(inputs[f"proxy.{m}"], world) for m in range(spec.members)]
-
-    def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
-        """Reward (N,), in SDs of the initial policy."""
-        scores = [member.score(prompts, responses) for member in self._members]
-        return self._system.combine(np.stack(scores))
 
 
 def write_trajectory(

@@ -22,31 +22,23 @@ import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from transformers import AutoTokenizer
 
-from overopt.engines.native_pairs import PreferencePairs
-from overopt.engines.probes import KLProbe
-from overopt.engines.snapshots import Trajectory
-from overopt.engines.trl_version import check_versions
+from overopt.artifacts.own_file import locate_own
+from overopt.artifacts.preferences import load_preferences
+from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.artifacts.reward import SystemReward
+from overopt.engines.kl_probe import KLProbe
+from overopt.engines.kl_walk import Trajectory
+from overopt.engines.pairs import PreferencePairs
+from overopt.engines.trl.version import check_versions
 from overopt.errors import UserError
-from overopt.loading import load_module
+from overopt.execution.contract import Progress
+from overopt.execution.modules import load_module
 from overopt.models.policy import load_policy
-from overopt.spec import (
-    MethodSpec,
-    PairsSpec,
-    ProxySystemSpec,
-    RolloutSpec,
-    TrlSpec,
-    WorldSpec,
-)
-from overopt.stages.contract import Progress
-from overopt.stages.labels import load_preferences
-from overopt.stages.optimize import (
-    PROBE_PROMPTS,
-    PROBE_SAMPLES,
-    SystemReward,
-    write_trajectory,
-)
-from overopt.stages.own_file import locate_own
-from overopt.stages.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.trl import TrlSpec
+from overopt.spec.world import WorldSpec
+from overopt.stages.optimize import PROBE_PROMPTS, PROBE_SAMPLES, write_trajectory
 from overopt.worlds.contract import build
 
 _PR_SET_PDEATHSIG = 1
@@ -97,7 +89,7 @@ def run(
 
 def _move(job: Job, progress: Progress) -> None:
     """One process's part: train, and write the result if it is the first process."""
-    from overopt.engines.trl_training import Setup
+    from overopt.engines.trl.training import Setup
 
     params, inputs = job.params, job.inputs
     world = build(WorldSpec.model_validate(params["world"]))
@@ -117,7 +109,7 @@ def _move(job: Job, progress: Progress) -> None:
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
     trajectory: Trajectory
     if method.trains == "pairs":
-        from overopt.engines.trl_pairs import optimize_pairs
+        from overopt.engines.trl.pairs import optimize_pairs
 
         prompts = world.train_prompts
         probed = prompts.take(np.arange(min(PROBE_PROMPTS, prompts.rows())))
@@ -142,7 +134,7 @@ def _move(job: Job, progress: Progress) -> None:
             setup,
         )
     elif method.trains == "rollout":
-        from overopt.engines.trl_rollout import optimize_rollouts
+        from overopt.engines.trl.rollout import optimize_rollouts
 
         trajectory = optimize_rollouts(
             module,

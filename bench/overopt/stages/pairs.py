@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from overopt.artifacts.randomness import numpy_rng, torch_rng
+from overopt.artifacts.tables import write_table
 from overopt.errors import UserError
+from overopt.execution.contract import Progress, part
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.spec import WorldSpec
-from overopt.stages.contract import Progress, part
-from overopt.stages.randomness import numpy_rng, torch_rng
-from overopt.stages.tables import write_table
+from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import build
-from overopt.worlds.hub import HubWorld
+from overopt.worlds.hub.world import HubWorld
 from overopt.worlds.tokens import concatenate
 
 

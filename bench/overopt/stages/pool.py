@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from overopt.artifacts.gold import load_gold
+from overopt.artifacts.randomness import torch_rng
+from overopt.artifacts.tables import write_json, write_table
+from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.spec import WorldSpec
-from overopt.stages.contract import Progress
-from overopt.stages.gold import load_gold
-from overopt.stages.randomness import torch_rng
-from overopt.stages.tables import write_json, write_table
+from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import build, stop_ids
 
 

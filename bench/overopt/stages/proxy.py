@@ -2,64 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from transformers import PreTrainedModel
 
+from overopt.artifacts.preferences import load_preferences
+from overopt.artifacts.randomness import derived_seed, numpy_rng
+from overopt.artifacts.reward import Reading, open_own_reader
+from overopt.artifacts.tables import write_json
+from overopt.execution.contract import Progress, part
 from overopt.models.fitting import Preferences, train_bradley_terry
 from overopt.models.folders import save_model
-from overopt.models.hub import load_base, open_reader
-from overopt.models.reward import build_reward, load_reward, score
-from overopt.origins import ModelOrigin, ReaderOrigin
-from overopt.spec import ProxySpec, WorldSpec
-from overopt.stages.contract import Progress, part
-from overopt.stages.initial import context_tokens
-from overopt.stages.labels import load_preferences
-from overopt.stages.randomness import derived_seed, numpy_rng
-from overopt.stages.tables import read_json, write_json
-from overopt.worlds.contract import World, build, lexicon
-from overopt.worlds.hub import HubWorld
-from overopt.worlds.hub_folders import open_model
-from overopt.worlds.tokens import Tokens
-
-
-class Member:
-    """A trained proxy whose scores are recentered and scaled under the initial policy.
-
-    world: needed by proxies that read text through a tokenizer of their own.
-    """
-
-    def __init__(self, folder: Path, world: World) -> None:
-        self.model = load_reward(folder / "model")
-        self._reader = open_own_reader(folder, world)
-        scale = read_json(folder / "normalization.json")
-        self.mean, self.sd = float(scale["mean"]), float(scale["sd"])
-
-    def score(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
-        """Score (N,) of each response, in SDs of the initial policy around its mean."""
-        prompts, responses = self._reader(prompts, responses)
-        return (score(self.model, prompts, responses) - self.mean) / self.sd
-
-
-Reading = Callable[[Tokens, Tokens], tuple[Tokens, Tokens]]
-"""Prompts and responses in the tokens that a proxy reads."""
-
-
-def _as_they_are(prompts: Tokens, responses: Tokens) -> tuple[Tokens, Tokens]:
-    return prompts, responses
-
-
-def open_own_reader(folder: Path, world: World) -> Reading:
-    """How a proxy reads: the policy's tokens as they are, or text through its own tokenizer."""
-    if not (folder / "reader.json").is_file():
-        return _as_they_are
-    assert isinstance(world, HubWorld)
-    origin = ReaderOrigin.model_validate(read_json(folder / "reader.json"))
-    return open_reader(world, origin, "proxy base").read
+from overopt.models.hub import load_base
+from overopt.models.reward import build_reward, score
+from overopt.spec.origins import ModelOrigin
+from overopt.spec.proxy import ProxySpec
+from overopt.spec.world import WorldSpec
+from overopt.worlds.contract import World, build, context_tokens, lexicon
+from overopt.worlds.hub.folders import open_model
+from overopt.worlds.hub.world import HubWorld
 
 
 def _read(preferences: Preferences, reading: Reading) -> Preferences:

@@ -12,26 +12,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overopt.loading import load_module
-from overopt.methods.contract import ScoredPool
-from overopt.spec import Knob, MethodSpec, ProxySystemSpec, WorldSpec
-from overopt.stages.contract import Progress
-from overopt.stages.excerpts import excerpts
-from overopt.stages.measure import initial_point, write_points
-from overopt.stages.own_file import locate_own
-from overopt.stages.placing import Place, midpoints, place
-from overopt.stages.points import (
+from overopt.artifacts.own_file import locate_own
+from overopt.artifacts.points import (
     Floats,
     Point,
     Pool,
-    System,
     distinct_n,
     estimate,
+    initial_point,
     ranking,
     read_pool,
+    write_points,
 )
-from overopt.stages.randomness import numpy_rng
-from overopt.stages.tables import write_json
+from overopt.artifacts.randomness import numpy_rng
+from overopt.artifacts.reward import System
+from overopt.artifacts.tables import write_json
+from overopt.engines.placing import Place, midpoints, place
+from overopt.execution.contract import Progress
+from overopt.execution.modules import load_module
+from overopt.methods.contract.selection import ScoredPool
+from overopt.spec.declare import Knob
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.world import WorldSpec
+from overopt.stages.excerpts import excerpts
 from overopt.stats.best_of_n import kl_pool
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.worlds.contract import build

@@ -201,7 +201,7 @@ def regret(front: Front, kl_nats: float, gold: float) -> float | None:
 
 def _area(kl: Floats, gold: Floats, kl_max_nats: float) -> float:
     points = np.stack([kl, gold], axis=1)
-    return float(moocore.hypervolume(points, ref=[kl_max_nats, 0.0], maximize=[False, True]))
+    return float(moocore.hypervolume(points, ref=[kl_max_nats, 0.0], maximise=[False, True]))
 
 
 def _trace(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.errors import UserError
-from overopt.spec import WorldSpec
+from overopt.spec.world import WorldSpec
 from overopt.worlds.tokens import EOS, Tokens
 
 
@@ -93,7 +93,7 @@ def lexicon(world: World) -> tuple[str, ...] | Path:
 
 
 def build(spec: WorldSpec) -> World:
-    """The world that the specification names: module ``overopt.worlds.<kind>``, ``build(spec)``.
+    """The world that a specification names: ``build(spec)`` of ``overopt.worlds.<kind>.world``.
 
     Raises:
         UserError: if there is no such kind, or if it has fewer prompts than are asked for.
@@ -103,15 +103,14 @@ def build(spec: WorldSpec) -> World:
             f"unknown kind of world '{spec.kind}' in world.kind; available: "
             f"{', '.join(list_kinds())}"
         )
-    module = importlib.import_module(f"overopt.worlds.{spec.kind}")
+    module = importlib.import_module(f"overopt.worlds.{spec.kind}.world")
     world: World = module.build(spec)
     return world
 
 
 def list_kinds() -> list[str]:
-    """The kinds of world: this package's modules of one plain word, bar the two that all share."""
-    names = {path.stem for path in Path(__file__).parent.glob("*.py") if "_" not in path.stem}
-    return sorted(names - {"contract", "tokens"})
+    """The kinds of world: folders of this package with a ``world.py``."""
+    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/world.py"))
 
 
 def split_prompts(prompts: Tokens, spec: WorldSpec) -> tuple[Tokens, Tokens]:
@@ -156,3 +155,10 @@ def render(world: World, tokens: Tokens) -> list[str]:
         " ".join(words[ids_T[shown_T]])
         for ids_T, shown_T in zip(tokens.ids_NT, shown_NT, strict=True)
     ]
+
+
+def context_tokens(world: World) -> int:
+    """Positions that a model of this world needs: longest prompt and longest response."""
+    prompts = (world.train_prompts, world.heldout_prompts)
+    longest = max(int(p.length_N.max()) for p in prompts)
+    return longest + world.response_tokens_max

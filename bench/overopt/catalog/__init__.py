@@ -1,0 +1,1 @@
+"""Finds declarations by name without running them."""

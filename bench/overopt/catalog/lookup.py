@@ -1,0 +1,170 @@
+"""Finds tasks, gold rewards, methods and proxies by name; imports and runs none of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+from overopt.catalog.declarations import Declaration, read_declaration, unknown
+from overopt.catalog.packages import Registered, registered
+from overopt.errors import UserError
+from overopt.execution.modules import is_file
+from overopt.spec.declare import Family
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+
+PACKAGE = Path(__file__).parents[1]
+
+
+_OWN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+_SINGULAR = {"methods": "method", "proxies": "proxy", "tasks": "task", "gold": "gold"}
+
+
+def data_folder(kind: str) -> Path:
+    """Folder of the shipped ``tasks`` or ``gold`` declarations: in the wheel, or the checkout."""
+    packaged = PACKAGE / "_data" / kind
+    return packaged if packaged.is_dir() else PACKAGE.parent.parent / kind
+
+
+def shipped(kind: str) -> list[str]:
+    """Names of all shipped ``methods``, ``proxies``, ``tasks`` or ``gold``, sorted."""
+    if kind in ("tasks", "gold"):
+        return sorted(path.stem for path in data_folder(kind).glob("*.toml"))
+    return sorted(files(kind))
+
+
+def files(kind: str) -> dict[str, Path]:
+    """Files of the shipped ``methods`` (a folder for each family) or ``proxies`` by name."""
+    folders = [PACKAGE / kind / family for family in get_args(Family)]
+    places = folders if kind == "methods" else [PACKAGE / kind]
+    return {
+        canonical(path.stem): path
+        for place in places
+        for path in place.glob("*.py")
+        if path.stem not in ("__init__", "contract")
+    }
+
+
+def from_packages(kind: str) -> tuple[Registered, ...]:
+    """What installed packages add to what is shipped; those that cannot be used say why."""
+    taken = set(shipped(kind))
+    return tuple(
+        replace(one, problem=f"{one.name} is the name of a shipped {_SINGULAR[kind]}; rename it")
+        if one.name in taken
+        else one
+        for one in registered(kind)
+    )
+
+
+def names(kind: str) -> list[str]:
+    """Names of all shipped ones and of those that installed packages add, sorted."""
+    added = (one.name for one in from_packages(kind) if not one.problem)
+    return sorted([*shipped(kind), *added])
+
+
+def _registered_as(kind: str, name: str) -> Registered | None:
+    """What an installed package registers under a name, if one does.
+
+    Raises:
+        UserError: it is registered, but cannot be used.
+    """
+    if name in shipped(kind):
+        return None
+    for one in from_packages(kind):
+        if one.name == name and one.problem:
+            raise UserError(
+                f"The {_SINGULAR[kind]} {name} of the package {one.package} cannot be used: "
+                f"{one.problem}."
+            )
+        if one.name == name:
+            return one
+    return None
+
+
+def origin(kind: str, name: str) -> str:
+    """Where a named one comes from: ``overopt``, or the package that registers it."""
+    one = _registered_as(kind, canonical(name))
+    return "overopt" if one is None else one.package
+
+
+def canonical(name: str) -> str:
+    """The name that people read: words joined by dashes, where a file's stem has underscores."""
+    return name.replace("_", "-")
+
+
+def _locate(kind: str, name: str) -> tuple[str, Path, str]:
+    """Name, path and source of a shipped file, a registered one, or the user's own (``.py``)."""
+    if name.endswith(".py"):
+        path = Path(name).resolve()
+        if not path.is_file():
+            raise UserError(f"{kind}: there is no file {name}; give the path of a Python file.")
+        if path not in files(kind).values():
+            return path.stem, path, str(path)
+        name = path.stem
+    name = canonical(name)
+    one = _registered_as(kind, name)
+    if one is not None:
+        return name, one.file, one.module
+    if name not in names(kind):
+        here = [given for given in (f"{name}.py", f"{name.replace('-', '_')}.py")
+                if Path(given).is_file()]  # fmt: skip
+        hint = f" There is a file of yours here: give ./{here[0]}." if here else ""
+        raise UserError(unknown(_SINGULAR[kind], name, names(kind)) + hint)
+    path = files(kind)[name]
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    return name, path, f"{PACKAGE.name}.{module}"
+
+
+def check_names(kind: str, specs: Sequence[MethodSpec] | Sequence[ProxySystemSpec]) -> None:
+    """Refuse names that cannot tell results apart.
+
+    Raises:
+        UserError: a user's file is named like a shipped or installed one, two of the same kind
+            share a name, or a name cannot be that of a folder.
+    """
+    option, one = f"--{_SINGULAR[kind]}", _SINGULAR[kind]
+    seen: dict[str, str] = {}
+    for spec in specs:
+        known = canonical(spec.name)
+        if not _OWN_NAME.fullmatch(spec.name):
+            raise UserError(
+                f"{option} {spec.source}: the file's name is the name in the results; use "
+                "letters, digits, - and _ only."
+            )
+        if is_file(spec.source) and known in names(kind):
+            holder = "a shipped" if known in shipped(kind) else "an installed"
+            raise UserError(
+                f"{option} {spec.source}: {known} is the name of {holder} {one}; rename the file, "
+                "so that their results are told apart."
+            )
+        if known in seen and seen[known] == spec.source:
+            raise UserError(f"{option} {spec.name} is given twice; give it once.")
+        if known in seen:
+            raise UserError(
+                f"{option}: {seen[known]} and {spec.source} have the same name; rename one of them."
+            )
+        seen[known] = spec.source
+
+
+def declaration(kind: str, name: str) -> Declaration:
+    """What the file of a method or proxy declares, read from its syntax tree.
+
+    Args:
+        kind: ``"methods"`` or ``"proxies"``.
+        name: a shipped or registered name, or the path of a ``.py`` file.
+
+    Raises:
+        UserError: unknown name, or a file whose declarations are not literals.
+    """
+    found_name, path, source = _locate(kind, name)
+    return _read_once(path, path.stat().st_mtime_ns, found_name, source)
+
+
+@cache
+def _read_once(path: Path, changed_ns: int, name: str, source: str) -> Declaration:
+    return read_declaration(path, name, source)

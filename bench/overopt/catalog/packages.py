@@ -1,0 +1,116 @@
+"""Methods, proxies and tasks that installed packages register by entry points; nothing is imported.
+
+A distribution names a module in the group ``overopt.methods`` or ``overopt.proxies``, or a TOML
+file of a package in ``overopt.tasks``:
+
+    [project.entry-points."overopt.methods"]
+    my-loss = "my_losses.my_loss"
+    [project.entry-points."overopt.tasks"]
+    my-task = "my_losses.tasks:my_task.toml"
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from overopt.execution.modules import find_module
+
+GROUPS = {kind: f"overopt.{kind}" for kind in ("methods", "proxies", "tasks")}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One entry point of ours.
+
+    name: as people type it, with dashes. package: name and version of the distribution.
+    module: dotted name of the module, or of the package that holds a task.
+    file: where it lies. problem: why it cannot be used; empty for a good one.
+    """
+
+    name: str
+    package: str
+    module: str
+    file: Path = Path()
+    problem: str = ""
+
+
+def registered(kind: str) -> tuple[Registered, ...]:
+    """What installed packages register of one kind, sorted by name; broken ones say why.
+
+    Args:
+        kind: ``methods``, ``proxies`` or ``tasks``; nothing can register anything else.
+    """
+    return _registered(kind, tuple(sys.path)) if kind in GROUPS else ()
+
+
+@cache
+def _registered(kind: str, path: tuple[str, ...]) -> tuple[Registered, ...]:
+    found = sorted(_entries(kind, list(path)), key=lambda one: (one.name, one.package))
+    holders: dict[str, list[str]] = {}
+    for one in found:
+        holders.setdefault(one.name, []).append(one.package)
+    return tuple(
+        replace(
+            one,
+            problem=f"{' and '.join(holders[one.name])} register the same name; uninstall all "
+            "but one",
+        )
+        if len(holders[one.name]) > 1
+        else one
+        for one in found
+    )
+
+
+def _entries(kind: str, path: list[str]) -> Iterator[Registered]:
+    seen: set[str] = set()
+    for distribution in metadata.distributions(path=path):
+        try:
+            package = f"{distribution.name} {distribution.version}"
+            name = distribution.name.lower().replace("_", "-")
+        except Exception:
+            continue  # a leftover without a name is nobody's package
+        if name in seen:
+            continue  # an earlier folder of the path wins, as it does for imports
+        seen.add(name)
+        try:
+            entries = [e for e in distribution.entry_points if e.group == GROUPS[kind]]
+        except Exception as error:
+            if GROUPS[kind] in (distribution.read_text("entry_points.txt") or ""):
+                problem = f"its entry_points.txt cannot be read: {error}"
+                yield Registered(distribution.name, package, "", problem=problem)
+            continue
+        for entry in entries:
+            place = _task_file if kind == "tasks" else _module_file
+            yield place(entry.name.replace("_", "-"), package, entry.value)
+
+
+def _module_file(name: str, package: str, value: str) -> Registered:
+    """The module that an entry point names."""
+    module, colon, _ = (part.strip() for part in value.partition(":"))
+    one = Registered(name, package, module)
+    if colon or not module:
+        return replace(one, problem=f"{value!r} does not name a module alone, such as package.name")
+    file = find_module(module)
+    if file is None:
+        return replace(one, problem=f"there is no Python file of the module {module}")
+    return replace(one, file=file)
+
+
+def _task_file(name: str, package: str, value: str) -> Registered:
+    """The TOML file inside of a package that an entry point names."""
+    module, _, file_name = (part.strip() for part in value.partition(":"))
+    one = Registered(name, package, module)
+    if not file_name.endswith(".toml"):
+        return replace(one, problem=f"{value!r} does not name a file, such as package:name.toml")
+    holder = find_module(module)
+    if holder is None or holder.name != "__init__.py":
+        return replace(one, problem=f"there is no package {module} with an __init__.py")
+    file = holder.with_name(file_name)
+    if not file.is_file():
+        return replace(one, problem=f"the package {module} holds no file {file_name}")
+    return replace(one, file=file)

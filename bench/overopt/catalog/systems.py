@@ -1,0 +1,138 @@
+"""Methods and reward-side systems resolved from their files, every setting given and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from overopt.catalog.declarations import require_functions, unknown
+from overopt.catalog.lookup import declaration
+from overopt.errors import UserError
+from overopt.spec.declare import TRAINING_FAMILIES, Family, GoldUse, Knob, MethodInput
+from overopt.spec.explanations import explain
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+
+_FUNCTIONS: dict[Family, dict[str, str]] = {
+    "pairs": {"loss": "config, batch"},
+    "rollout": {"advantages": "config, rollout", "loss": "config, step"},
+    "iterative": {"build": "config, rollout", "loss": "config, batch"},
+    "selection": {"weights": "config, pool, knob", "samples_used": "config, pool_samples, knob"},
+    "merge": {"merge": "config, initial, trained, knob"},
+}
+"""What each family supplies, as ``methods.contract`` tells."""
+
+
+_TOGETHER = (
+    {"kl_bound_nats": "config, knob", "knob_for_kl": "config, kl_nats"},
+    {"begin": "config, initial", "after_step": "config, memory, weights, step"},
+)
+
+
+_DECLARE = {
+    "FAMILY": 'FAMILY = "pairs"',
+    "KNOB": 'KNOB = knob("beta", low=0.01, high=10.0, raises_kl=False)',
+    "USES_GOLD": 'USES_GOLD = "none"',
+}
+
+
+def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
+    """The method resolved: every field of its Config has a value. Raises UserError."""
+    found = declaration("methods", name)
+    constants = found.constants
+    if "FAMILY" not in constants and "combine" in found.functions:
+        raise UserError(f"{found.source}: this is a proxy system; give it with --proxy.")
+    for needed, written in _DECLARE.items():
+        if needed not in constants:
+            raise UserError(
+                f"{found.source}: the constant {needed} is missing; declare it, such as {written}."
+            )
+    if constants["FAMILY"] not in get_args(Family):
+        raise UserError(
+            f"{found.source}: {unknown('family', str(constants['FAMILY']), get_args(Family))}"
+        )
+    if constants["USES_GOLD"] not in get_args(GoldUse):
+        told = unknown("use of gold", str(constants["USES_GOLD"]), get_args(GoldUse))
+        raise UserError(f"{found.source}: {told}")
+    _check_inputs(constants, found.source)
+    knob = _knob(constants["KNOB"], found.source)
+    config = found.resolve(given or {})
+    _check_members(constants, config, found.source)
+    if constants["FAMILY"] in TRAINING_FAMILIES and knob.name not in config:
+        raise UserError(f"{found.source}: {unknown('knob', knob.name, config)}")
+    spec = MethodSpec(
+        name=found.name,
+        family=constants["FAMILY"],
+        knob=knob,
+        uses_gold=constants["USES_GOLD"],
+        source=found.source,
+        config=config,
+        member_family=constants.get("MEMBER_FAMILY"),
+    )
+    families: list[Family] = [spec.family, spec.trains]
+    for family in dict.fromkeys(families):
+        require_functions(found, _FUNCTIONS[family], f"a method of the family {family}")
+    for both in _TOGETHER:
+        if set(both) & set(found.functions):
+            require_functions(found, both, f"a method that defines one of {' and '.join(both)}")
+    return spec
+
+
+def _knob(pieces: Any, source: str) -> Knob:
+    """KNOB, or a UserError that shows how it is written."""
+    how = f"write {_DECLARE['KNOB']}"
+    if not isinstance(pieces, dict) or len(pieces.get("positional", ())) != 1:
+        raise UserError(f"{source}: KNOB does not name a knob; {how}.")
+    named = {key: value for key, value in pieces.items() if key != "positional"}
+    try:
+        found = Knob(name=pieces["positional"][0], **named)
+    except ValidationError as error:
+        raise UserError(f"{explain(error, f'{source}: KNOB', Knob)} Then {how}.") from error
+    if not found.low < found.high:
+        raise UserError(
+            f"{source}: KNOB is searched from low to high, but low = {found.low:g} is not below "
+            f"high = {found.high:g}; swap or widen them."
+        )
+    return found
+
+
+def _check_members(constants: Mapping[str, Any], config: Mapping[str, Any], source: str) -> None:
+    """MEMBER_FAMILY and the number of members belong to the merge family, and to no other."""
+    merges = constants["FAMILY"] == "merge"
+    declared = constants.get("MEMBER_FAMILY") in TRAINING_FAMILIES
+    if merges != declared or (merges and "members" not in config):
+        raise UserError(
+            f"{source}: a method of the family merge, and no other, declares MEMBER_FAMILY "
+            f"({', '.join(TRAINING_FAMILIES)}) and has a field members in its Config."
+        )
+
+
+def _check_inputs(constants: Mapping[str, Any], source: str) -> None:
+    """INPUTS, if declared, is a tuple of known names with at most one kind of states."""
+    asked = constants.get("INPUTS", ())
+    if not isinstance(asked, tuple):
+        raise UserError(f'{source}: INPUTS = {asked!r} is not a tuple, such as ("forward_kl",).')
+    for name in asked:
+        if name not in get_args(MethodInput):
+            raise UserError(f"{source}: {unknown('input', str(name), get_args(MethodInput))}")
+    if "policy_states" in asked and "reference_states" in asked:
+        raise UserError(f"{source}: a module reads policy_states or reference_states, not both.")
+
+
+def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSpec:
+    """The reward-side system resolved. Raises UserError."""
+    found = declaration("proxies", name)
+    if "FAMILY" in found.constants:
+        raise UserError(f"{found.source}: this is a method; give it with --method.")
+    config = found.resolve(given or {})
+    members = config.get("members")
+    if not isinstance(members, int) or isinstance(members, bool):
+        raise UserError(
+            f"{found.source}: Config has no field members; declare how many reward models the "
+            "system combines, `members: int = param(1, help=..., at_least=1)`."
+        )
+    if members < 1:
+        raise UserError(f"{found.source}: members = {members}; a system combines at least 1.")
+    require_functions(found, {"combine": "config, score_MN"}, "a proxy system")
+    return ProxySystemSpec(name=found.name, source=found.source, config=config)

@@ -1,0 +1,101 @@
+"""Tasks and gold rewards as their TOML files declare them, checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from overopt.catalog.declarations import Declaration as Declaration
+from overopt.catalog.declarations import unknown as unknown
+from overopt.catalog.lookup import (
+    _SINGULAR,
+    _registered_as,
+    canonical,
+    data_folder,
+    names,
+    shipped,
+)
+from overopt.errors import UserError
+from overopt.execution.modules import load_module as load_module
+from overopt.spec.explanations import explain as explain
+from overopt.spec.explanations import most_telling
+from overopt.spec.gold import GoldSpec
+from overopt.spec.task import TaskSpec
+
+
+def read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
+    """Path and content of a shipped declaration, or of the user's own .toml file."""
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise UserError(f"There is no file {name}; give the path of a TOML file that exists.")
+    elif (one := _registered_as(kind, canonical(name))) is not None:
+        path = one.file
+    elif name in names(kind):
+        path = data_folder(kind) / f"{name}.toml"
+    else:
+        raise UserError(
+            unknown(_SINGULAR[kind], name, names(kind))
+            + " A path that ends in .toml is read as your own."
+        )
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _anchor_paths(table: dict[str, Any], folder: Path) -> None:
+    """Make every ``path`` of a declaration absolute: it is written relative to its file."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _anchor_paths(value, folder)
+        elif key == "path" and isinstance(value, str):
+            table[key] = str((folder / Path(value).expanduser()).resolve())
+
+
+def load_task(name: str, overrides: Mapping[str, object] | None = None) -> TaskSpec:
+    """The task by name or path of a TOML file, with dotted overrides applied.
+
+    Args:
+        name: name of a shipped task, or a path ending in ``.toml``.
+        overrides: for instance ``{"proxy.architecture.width": 16}``.
+
+    Raises:
+        UserError: unknown name, unreadable file, unknown or missing key, value out of bounds.
+    """
+    path, data = read_toml("tasks", name)
+    by_file = name.endswith(".toml") or name in shipped("tasks")
+    data.setdefault("name", path.stem if by_file else canonical(name))
+    _anchor_paths(data, path.parent)
+    for dotted, value in (overrides or {}).items():
+        *parents, leaf = dotted.split(".")
+        holder: Any = data
+        for part in parents:
+            holder = holder.setdefault(part, {}) if isinstance(holder, dict) else None
+        if not isinstance(holder, dict):
+            raise UserError(f"--set {dotted}: {'.'.join(parents)} is a value, not a table.")
+        holder[leaf] = value
+    try:
+        return TaskSpec.model_validate(data)
+    except ValidationError as error:
+        wrong = [str(part) for part in most_telling(error)["loc"]]
+        keys = [key.split(".") for key in overrides or {}]
+        typed = any(key[: len(wrong)] == wrong[: len(key)] for key in keys)
+        raise UserError(explain(error, "--set" if typed else str(path), TaskSpec)) from error
+
+
+def load_gold(name: str) -> GoldSpec:
+    """The gold by name or path of a TOML file. Raises UserError as ``load_task``."""
+    path, data = read_toml("gold", name)
+    data.setdefault("name", path.stem)
+    _anchor_paths(data, path.parent)
+    try:
+        return GoldSpec.model_validate(data)
+    except ValidationError as error:
+        raise UserError(explain(error, str(path), GoldSpec)) from error

@@ -1,0 +1,72 @@
+"""One gradient step of a policy: constant learning rate after warm-up, no tolerance of NaN."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from overopt.models.fitting import Stepper, build_optimizer
+from overopt.spec.settings import PairsSpec, RolloutSpec
+
+
+class Descent:
+    """AdamW on a policy: constant learning rate after a linear warm-up, no weight decay.
+
+    Weight decay is left out because it would pull the policy toward zero rather than toward its
+    start, and so move it in KL without any reward.
+
+    Args:
+        policy: the model to train, in place.
+        settings: learning rate, warm-up steps and largest gradient norm.
+        method: name of the method, for the error message.
+        module: the method's own module, trained beside the policy.
+        module_rate: its learning rate, relative to the policy's.
+    """
+
+    def __init__(
+        self,
+        policy: PreTrainedModel,
+        settings: PairsSpec | RolloutSpec,
+        method: str,
+        module: nn.Module | None = None,
+        module_rate: float = 1.0,
+    ) -> None:
+        self._method = method
+        optimizer = build_optimizer(policy, settings.learning_rate)
+        own = [] if module is None else list(module.parameters())
+        if own:
+            rate = module_rate * settings.learning_rate
+            optimizer.add_param_group({"params": own, "lr": rate, "weight_decay": 0.0})
+        self._stepper = Stepper(
+            policy,
+            optimizer,
+            settings.max_gradient_norm,
+            lambda step: min(1.0, (step + 1) / (settings.warmup_steps + 1)),
+            beside=module if own else None,
+        )
+        self.policy = self._stepper.model
+
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self._stepper.steps_taken
+
+    @property
+    def device(self) -> torch.device:
+        """Where the policy's weights lie."""
+        device = self._stepper.accelerator.device
+        assert isinstance(device, torch.device)
+        return device
+
+    def descend(self, loss: Tensor) -> float:
+        """Take one step down a scalar loss; the gradient's norm before clipping.
+
+        Raises:
+            FloatingPointError: if the loss or its gradient is not finite; names method and step.
+        """
+        try:
+            self._stepper.step(loss)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{self._method}: {error}") from None
+        return self._stepper.gradient_norm[-1]

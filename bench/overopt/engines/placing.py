@@ -1,0 +1,70 @@
+"""Places of a knob that costs no training: which of its values meet the KL budgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from scipy.optimize import brentq
+
+from overopt.spec.declare import Knob
+
+
+class Place(NamedTuple):
+    """A place along the knob.
+
+    kl_target_nats: the budget it is meant for; None for a finer place between or before budgets.
+    knob_value: None where the budget is out of reach.
+    """
+
+    kl_target_nats: float | None
+    knob_value: float | None
+
+
+def midpoints(kl_grid_nats: Sequence[float]) -> list[float]:
+    """KL halfway between neighboring budgets, in sqrt(KL)."""
+    return [((low**0.5 + high**0.5) / 2) ** 2 for low, high in pairwise(kl_grid_nats)]
+
+
+def place(
+    kl_of: Callable[[float], float],
+    knob: Knob,
+    kl_grid_nats: Sequence[float],
+    finer_nats: Sequence[float],
+    log_tolerance: float,
+    trusted: Callable[[float], bool] = lambda value: True,
+) -> list[Place]:
+    """Knob values whose KL is that of each budget, by root finding of sqrt(KL) in log knob.
+
+    Args:
+        kl_of: KL in nats at a knob value, continuous in it; each value is asked for once.
+        knob: its range.
+        kl_grid_nats: the budgets.
+        finer_nats: further KLs that are wanted where they can be had.
+        log_tolerance: how far a root may lie from the true one, in log knob.
+        trusted: whether what is measured at a knob value deserves a point.
+
+    Returns:
+        One place per budget, and those of the finer KLs within reach, by rising KL.
+    """
+    low, high = math.log(knob.low), math.log(knob.high)
+    distance_at = cache(lambda log_value: math.sqrt(max(kl_of(math.exp(log_value)), 0.0)))
+
+    def solve(kl_nats: float) -> float | None:
+        wanted = math.sqrt(kl_nats)
+        if (distance_at(low) - wanted) * (distance_at(high) - wanted) > 0:
+            return None
+        root = brentq(lambda x: distance_at(x) - wanted, low, high, xtol=log_tolerance)
+        value = math.exp(float(root))
+        return value if trusted(value) else None
+
+    targets = sorted({*kl_grid_nats, *finer_nats})
+    found = [(kl_nats, solve(kl_nats)) for kl_nats in targets]
+    return [
+        Place(kl_nats if kl_nats in kl_grid_nats else None, value)
+        for kl_nats, value in found
+        if kl_nats in kl_grid_nats or value is not None
+    ]

@@ -1,0 +1,1 @@
+"""The same methods inside TRL's trainers."""

@@ -1,0 +1,207 @@
+"""One artifact on disk: its manifest, how a folder is sealed, and how it is checked.
+
+``manifest.json`` lists every file with its sha256 and size, what the artifact is and what it was
+made from; it holds a checksum of itself. ``receipt.json`` beside it says what the work cost; it is
+outside of the digest, because two equal artifacts may have cost different times.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from overopt.execution.canonical import canonical_json
+
+MANIFEST = "manifest.json"
+RECEIPT = "receipt.json"
+FORMAT = 1
+
+
+class Damage(Exception):
+    """An artifact is not what its manifest says; the text says in what."""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """sha256 and size of one file of an artifact."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class InputEntry:
+    """An input that was used: its key and the digest of its bytes."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact is: its identity, its inputs and its files (relative path -> entry)."""
+
+    key: str
+    stage: str
+    label: str
+    params: Mapping[str, Any]
+    code: str
+    inputs: Mapping[str, InputEntry]
+    files: Mapping[str, FileEntry]
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the names, sizes and hashes of the files: equal bytes, equal digest."""
+        listed = {name: [entry.sha256, entry.size_bytes] for name, entry in self.files.items()}
+        return hashlib.sha256(canonical_json(listed).encode()).hexdigest()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files, without the manifest and the receipt."""
+        return sum(entry.size_bytes for entry in self.files.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values with the digest, the format and a checksum over all of it."""
+        body: dict[str, Any] = {"format": FORMAT, "digest": self.digest, **asdict(self)}
+        return {**body, "checksum": _checksum(body)}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the work cost and where it ran; not part of an artifact's digest.
+
+    Attributes:
+        wall_s: seconds from start to end.
+        cpu_s: processor seconds of the worker.
+        peak_memory_bytes: largest resident memory while it ran.
+        size_bytes: bytes of the artifact's files.
+        pid: process.
+        host: machine's name.
+        finished_unix_s: when it ended, seconds since 1970.
+        versions: library -> version.
+        kind: what else is expected to cost the same.
+    """
+
+    stage: str
+    label: str
+    wall_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+    size_bytes: int
+    pid: int
+    host: str
+    finished_unix_s: float
+    versions: Mapping[str, str]
+    kind: str = ""
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(body).encode()).hexdigest()
+
+
+def hash_file(path: Path) -> FileEntry:
+    """sha256 and size of a file.
+
+    Raises:
+        Damage: the disk fails to read it.
+    """
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            return FileEntry(digest, stream.tell())
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise Damage(f"{path.name} cannot be read from the disk") from error
+        raise
+
+
+def list_files(folder: Path) -> Iterator[str]:
+    """Relative paths of an artifact's files, sorted, with ``/`` between folders.
+
+    Hidden files (a file browser's droppings) and the two files of the store are left out.
+
+    Raises:
+        Damage: something in the folder is neither a plain file nor a folder.
+    """
+    found: list[str] = []
+    for at, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if Path(at, name).is_symlink():
+                raise Damage(f"{name} is a link")
+        found.extend(
+            Path(at, name).relative_to(folder).as_posix()
+            for name in files
+            if not name.startswith(".")
+        )
+    return iter(sorted(set(found) - {MANIFEST, RECEIPT}))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of an artifact, but not its files.
+
+    Raises:
+        FileNotFoundError: there is no manifest.
+        Damage: it cannot be read, or its checksum or key does not fit.
+    """
+    try:
+        body = json.loads((folder / MANIFEST).read_bytes())
+        stated = body.pop("checksum")
+        if stated != _checksum(body) or body.pop("format") != FORMAT:
+            raise Damage("the manifest's checksum does not fit")
+        digest = body.pop("digest")
+        body["inputs"] = {role: InputEntry(**entry) for role, entry in body["inputs"].items()}
+        body["files"] = {name: FileEntry(**entry) for name, entry in body["files"].items()}
+        manifest = Manifest(**body)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Damage(f"the manifest cannot be read: {error}") from error
+    if manifest.digest != digest or manifest.key != folder.name:
+        raise Damage("the manifest belongs to another artifact")
+    return manifest
+
+
+def write_synced(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON and flush it to the disk."""
+    with path.open("x", encoding="utf-8") as stream:
+        json.dump(value, stream, indent=1, sort_keys=True, allow_nan=False)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush every file and folder below ``folder``, and ``folder`` itself, to the disk."""
+    for at, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            with Path(at, name).open("rb" if os.name == "posix" else "rb+") as stream:
+                os.fsync(stream.fileno())
+        sync_folder(Path(at))
+
+
+def tree_bytes(folders: Iterable[Path]) -> int:
+    """Bytes of all files below some folders."""
+    total_bytes = 0
+    for folder in folders:
+        for at, _, files in os.walk(folder):
+            for name in files:
+                with suppress(FileNotFoundError):
+                    total_bytes += Path(at, name).lstat().st_size
+    return total_bytes

@@ -1,0 +1,193 @@
+"""The version of a stage's code: a hash that moves when its results could move, and only then.
+
+Comments, docstrings and layout do not count. Everything that the code imports from this package
+counts, and what a module of another package imports from there, found by reading ``import``
+statements (also those inside functions), never by importing.
+Code that is loaded by name at run time, such as a method's file, is named by the caller.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from overopt.errors import UserError
+from overopt.execution.modules import find_module
+
+PACKAGE = "overopt"
+LIBRARIES = ("torch", "transformers", "numpy", "pyarrow")
+"""Libraries whose version is part of every key, because it can change the bytes of a result."""
+_ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One file: the hash of its syntax tree, and the modules of the package that it imports."""
+
+    tree_sha256: str
+    imports: tuple[str, ...]
+
+
+def stage_module(stage: str) -> str:
+    """The module of a stage: ``overopt.stages.<stage>`` unless the name is a full path.
+
+    A name that holds a dot or a colon is a module elsewhere, ``package.module`` or
+    ``package.module:function``.
+    """
+    module = stage.partition(":")[0]
+    return module if module != stage or "." in stage else f"{PACKAGE}.stages.{stage}"
+
+
+def stage_function(stage: str) -> str:
+    """The function of a stage: ``run`` unless the name ends in ``:function``."""
+    return stage.partition(":")[2] or "run"
+
+
+@cache
+def code_version(*parts: str) -> str:
+    """Version of some code, as 64 hexadecimal digits.
+
+    Args:
+        parts: names of modules, or paths of Python files (anything that ends in ``.py``); the
+            order does not matter.
+
+    Returns:
+        sha256 over the syntax trees, without docstrings, of the parts and of all that they import
+        from this package or their own, over ``LIBRARIES``, and over the names of the modules. The
+        name of a file given by path does not count, so that a copied method file keeps its results.
+
+    Raises:
+        UserError: a part does not exist or is not Python.
+    """
+    seen: dict[str, str] = {}
+    files: list[str] = []
+    waiting: list[str] = []
+    for part in sorted(set(parts)):
+        if part.endswith(".py"):
+            source = _read(Path(part).resolve(), "")
+            files.append(source.tree_sha256)
+            waiting.extend(source.imports)
+        else:
+            waiting.append(part)
+    while waiting:
+        module = waiting.pop()
+        if module in seen:
+            continue
+        source = _read(_locate(module), module)
+        seen[module] = source.tree_sha256
+        waiting.extend(source.imports)
+    digest = hashlib.sha256()
+    for line in (*sorted(files), *(f"{name} {seen[name]}" for name in sorted(seen)), *_libraries()):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    return tuple(f"{name}=={library_version(name)}" for name in LIBRARIES)
+
+
+@cache
+def library_version(name: str) -> str:
+    """The installed version of a library, read from its metadata; ``absent`` if there is none."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _package_file(module: str) -> Path | None:
+    """The file of a module of this package, or None where no such module exists."""
+    path = _ROOT.joinpath(*module.split(".")[1:])
+    candidates = (path / "__init__.py", path.with_suffix(".py") if path != _ROOT else path)
+    return next((c for c in candidates if c.is_file()), None)
+
+
+@cache
+def _locate(module: str) -> Path:
+    if module == PACKAGE or module.startswith(f"{PACKAGE}."):
+        path = _package_file(module)
+    else:
+        path = find_module(module)
+    if path is None:
+        raise UserError(
+            f"There is no Python module {module!r} to take a code version of; "
+            "give a module's full name or the path of a .py file."
+        )
+    return path
+
+
+@cache
+def _read(path: Path, module: str) -> _Source:
+    """Parse one file; ``module`` is its name, empty for a file outside of any package."""
+    try:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    except OSError as error:
+        raise UserError(f"Cannot read the Python file {path}: {error.strerror}.") from error
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{path} is not valid Python: {error}.") from error
+    imports: set[str] = set()
+    is_package = path.name == "__init__.py"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            _strip_docstrings(node)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                imports.update(_with_parents(alias.name, module))
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, module, is_package)
+            imports.update(_with_parents(origin, module))
+            for alias in node.names:
+                imports.update(_with_parents(f"{origin}.{alias.name}", module))
+    imports.update(_with_parents(module, module))
+    imports.discard(module)
+    dumped = ast.dump(tree, annotate_fields=False)
+    return _Source(hashlib.sha256(dumped.encode()).hexdigest(), tuple(sorted(imports)))
+
+
+def _strip_docstrings(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+) -> None:
+    """Drop every bare string: the docstring, and the strings that document an attribute."""
+    node.body = [
+        statement
+        for statement in node.body
+        if not (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str)
+        )
+    ]
+
+
+def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
+    """The full name that ``from X import`` refers to inside ``module``."""
+    if node.level == 0:
+        return node.module or ""
+    parents = module.split(".")
+    kept = len(parents) - node.level + (1 if is_package else 0)
+    return ".".join([*parents[: max(kept, 0)], *([node.module] if node.module else [])])
+
+
+def _with_parents(name: str, importer: str) -> Iterator[str]:
+    """The module ``name`` and the packages around it, as far as their code counts.
+
+    It counts in this package, and in the importer's own: what an installed method's file shares
+    with its neighbors moves its results too.
+    """
+    steps = name.split(".")
+    if steps[0] == PACKAGE:
+        find = _package_file
+    elif importer and steps[0] == importer.partition(".")[0]:
+        find = find_module
+    else:
+        return
+    for length in range(1, len(steps) + 1):
+        module = ".".join(steps[:length])
+        if find(module) is not None:
+            yield module

@@ -1,0 +1,289 @@
+"""Executors run stages; the scheduler decides which. They pass keys, never tensors.
+
+The interface is small so that a cluster can stand behind it: submit a node whose inputs are in the
+store, take the next event, stop.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from overopt.execution.contract import silent
+from overopt.execution.messages import Advanced, Event, Lost, Raised
+from overopt.execution.node import Node
+from overopt.execution.progress import Report
+from overopt.execution.store import Store
+from overopt.execution.worker import build, build_reporting, enter_process, order
+
+_POLL_S = 0.2
+_SILENCE_S = 300.0
+
+
+class Executor(Protocol):
+    """What the scheduler needs of an executor; events come in any order."""
+
+    @property
+    def slots(self) -> int:
+        """How many stages can run at once; the scheduler submits no more."""
+
+    def submit(self, made: Node) -> None:
+        """Start a node whose inputs are in the store."""
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """The next event, or None when none came in time."""
+
+    def stop(self) -> None:
+        """End all that runs, now; what was finished stays. May be called twice."""
+
+
+class InlineExecutor:
+    """Runs stages in this process, one after another; timeouts are not enforced."""
+
+    def __init__(self, store: Store) -> None:
+        self._root = store.root
+        self._waiting: deque[Node] = deque()
+
+    @property
+    def slots(self) -> int:
+        """One: a stage runs while the event is waited for."""
+        return 1
+
+    def submit(self, made: Node) -> None:
+        """Keep the node for the next call of ``next_event``."""
+        self._waiting.append(made)
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """Run the oldest submitted node to its end; with none, let the time pass."""
+        if not self._waiting:
+            time.sleep(timeout_s)
+            return None
+        return build(order(self._waiting.popleft(), self._root), silent)
+
+    def stop(self) -> None:
+        """Forget what has not begun."""
+        self._waiting.clear()
+
+
+@dataclass
+class _Attempt:
+    """A submitted stage: its future, and whether it was heard of since."""
+
+    key: str
+    slot: int
+    future: ProcessFuture
+    timeout_s: float | None
+    submitted_s: float
+    heard: bool = False
+
+
+class _Worker:
+    """A pool of one process, and the pipe through which its stages report.
+
+    This process keeps the sending end open as well, because the pool passes it to every process
+    that it starts anew.
+    """
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._reports, self._sending = context.Pipe(duplex=False)
+        self.pool = ProcessPool(
+            max_workers=1,
+            initializer=enter_process,
+            initargs=[os.getpid(), self._sending],
+            context=context,
+        )
+
+    def reports(self) -> Iterator[Report]:
+        """What came since the last call."""
+        while self._reports.poll():
+            yield Report.from_bytes(self._reports.recv_bytes())
+
+    def end(self) -> None:
+        """Wait until the pool that was told to stop has stopped, and close the pipe."""
+        self.pool.join()
+        self._reports.close()
+        self._sending.close()
+
+
+class ProcessExecutor:
+    """Persistent worker processes on this machine, started fresh (spawn), one torch thread each.
+
+    Every worker has a pool of its own, so that a worker that dies at any moment, even in the
+    middle of a message, takes nothing but its own stage with it. The workers end when this
+    process ends, however it ends.
+
+    Args:
+        store: where inputs are read and artifacts are written.
+        workers: number of processes.
+    """
+
+    def __init__(self, store: Store, workers: int) -> None:
+        if workers < 1:
+            raise ValueError(f"workers = {workers} must be at least 1")
+        self._store = store
+        self._workers: list[_Worker | None] = [None] * workers
+        self._attempts: dict[int, _Attempt] = {}
+        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._reports: deque[Advanced] = deque()
+        self._numbered = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def slots(self) -> int:
+        """The number of worker processes."""
+        return len(self._workers)
+
+    def submit(self, made: Node) -> None:
+        """Hand the node to a free worker.
+
+        Raises:
+            RuntimeError: every worker is busy.
+        """
+        busy = {attempt.slot for attempt in self._attempts.values()}
+        slot = next((i for i in range(self.slots) if i not in busy), None)
+        if slot is None:
+            raise RuntimeError(f"all {self.slots} workers are busy")
+        self._numbered += 1
+        number = self._numbered
+        timeout_s = made.resources.timeout_s
+        future = self._living_pool(slot).schedule(
+            build_reporting, args=[order(made, self._store.root), number], timeout=timeout_s
+        )
+        self._attempts[number] = _Attempt(made.key, slot, future, timeout_s, time.monotonic())
+        future.add_done_callback(lambda _: self._ended.put(number))
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """The next end of a stage, or the next report of a running one."""
+        until_s = time.monotonic() + timeout_s
+        while True:
+            if self._reports:
+                return self._reports.popleft()
+            left_s = until_s - time.monotonic()
+            try:
+                number = self._ended.get(timeout=min(max(left_s, 0.0), _POLL_S))
+            except queue.Empty:
+                self._read_reports()
+                lost = self._find_vanished()
+                if lost is not None:
+                    return lost
+                if left_s <= 0 and not self._reports:
+                    return None
+                continue
+            if number in self._attempts:
+                return self._end(number)
+
+    def stop(self) -> None:
+        """Kill the workers, and remove what they had not finished."""
+        workers = [worker for worker in self._workers if worker is not None]
+        for worker in workers:
+            worker.pool.stop()
+        for worker in workers:
+            worker.end()
+        if workers:
+            with suppress(OSError):
+                self._store.sweep()
+        self._workers = [None] * self.slots
+        self._attempts.clear()
+        self._reports.clear()
+
+    def _living_pool(self, slot: int) -> ProcessPool:
+        """The slot's pool; a new one where there is none or where an idle worker was killed."""
+        worker = self._workers[slot]
+        if worker is not None and not worker.pool.active:
+            self._discard(slot)
+            worker = None
+        if worker is None:
+            worker = self._workers[slot] = _Worker()
+        return worker.pool
+
+    def _discard(self, slot: int) -> None:
+        worker = self._workers[slot]
+        if worker is not None:
+            worker.pool.stop()
+            worker.end()
+            self._workers[slot] = None
+
+    def _end(self, number: int) -> Event:
+        attempt = self._attempts.pop(number)
+        event = _outcome(attempt)
+        if isinstance(event, Lost):
+            self._discard(attempt.slot)
+        return event
+
+    def _read_reports(self) -> None:
+        """Take the last report of every running stage, if there is a new one."""
+        last = {
+            report.number: report
+            for worker in self._workers
+            if worker is not None
+            for report in worker.reports()
+        }
+        for number, report in last.items():
+            attempt = self._attempts.get(number)
+            if attempt is not None:
+                attempt.heard = True
+                self._reports.append(Advanced(attempt.key, report.fraction, report.text))
+
+    def _find_vanished(self) -> Lost | None:
+        """A stage that will never end: its pool broke before it took the task, or is silent.
+
+        A pool whose idle worker was killed learns of it only after it has accepted a task.
+        """
+        for number, attempt in self._attempts.items():
+            worker = self._workers[attempt.slot]
+            broken = worker is None or not worker.pool.active
+            waited_s = time.monotonic() - attempt.submitted_s
+            silent_for_long = not attempt.heard and waited_s > _SILENCE_S
+            if not attempt.future.done() and (broken or silent_for_long):
+                del self._attempts[number]
+                self._discard(attempt.slot)
+                return Lost(attempt.key, "died", "its worker process vanished")
+        return None
+
+
+def _outcome(attempt: _Attempt) -> Event:
+    """Translate the end of a future."""
+    try:
+        event: Event = attempt.future.result()
+        return event
+    except ProcessExpired as error:
+        return Lost(attempt.key, "died", f"its worker process {_ending(error.exitcode)}")
+    except TimeoutError:
+        return Lost(attempt.key, "timeout", f"it took longer than {attempt.timeout_s:g} s")
+    except (BrokenProcessPool, CancelledError):
+        return Lost(attempt.key, "died", "the worker processes broke down")
+    except Exception as error:
+        return Raised(attempt.key, f"{type(error).__name__}: {error}", "")
+
+
+def _ending(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        with suppress(ValueError):
+            name = signal.Signals(-exitcode).name
+            hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+            return f"was killed by {name}{hint}"
+    return f"ended with exit code {exitcode}"

@@ -1,0 +1,118 @@
+"""Stages as a graph of keys: what would be built, known without building or importing anything.
+
+A node's key is the sha256 of its stage, parameters, code version and the keys of its inputs, so
+that equal work has an equal key wherever it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from overopt.execution.canonical import canonical_json
+from overopt.execution.code_version import code_version, stage_module
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a stage may use; not part of its key.
+
+    Attributes:
+        timeout_s: wall time after which its worker is killed; None for no limit.
+    """
+
+    timeout_s: float | None = 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One stage with its parameters and inputs; made by ``node``.
+
+    Attributes:
+        stage: name of a module in ``overopt.stages``, or ``package.module[:function]``.
+        params: plain JSON values.
+        inputs: (role, node) pairs sorted by role.
+        code: code version of the stage and of ``extra_code``.
+        extra_code: modules or files that the stage loads by name.
+        label: what people read; not part of the key.
+        resources: limits; not part of the key.
+        kind: nodes of one stage and kind are expected to cost the same; not part of the key.
+    """
+
+    stage: str
+    params: Mapping[str, Any]
+    inputs: tuple[tuple[str, Node], ...]
+    code: str
+    extra_code: tuple[str, ...] = ()
+    label: str = ""
+    resources: Resources = Resources()
+    kind: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """64 hexadecimal digits that name the artifact in every store."""
+        identity = {
+            "stage": self.stage,
+            "params": self.params,
+            "inputs": {role: given.key for role, given in self.inputs},
+            "code": self.code,
+        }
+        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """The label, or the stage where there is none."""
+        return self.label or self.stage
+
+
+def node(
+    stage: str,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Node] | None = None,
+    *,
+    label: str = "",
+    extra_code: Iterable[str] = (),
+    resources: Resources | None = None,
+    kind: str = "",
+) -> Node:
+    """Make a node; its parameters are copied, and its code version is taken now.
+
+    Args:
+        stage: name of the stage.
+        params: JSON values; tuples become lists.
+        inputs: role -> node whose artifact the stage reads.
+        label: human text, such as ``proxy 2 of 5, 25 % noise``.
+        extra_code: modules or ``.py`` files that the stage loads by name: the method's file, the
+            proxy's, the world's module.
+        resources: limits, by default one core and one hour.
+        kind: what equal costs are expected of, such as ``reviews: proxy``.
+    """
+    extra = tuple(sorted(set(extra_code)))
+    return Node(
+        stage=stage,
+        params=json.loads(canonical_json(params)),
+        inputs=tuple(sorted((inputs or {}).items())),
+        code=code_version(stage_module(stage), *extra),
+        extra_code=extra,
+        label=label,
+        resources=resources or Resources(),
+        kind=kind,
+    )
+
+
+def ancestry(nodes: Iterable[Node]) -> Iterator[Node]:
+    """The nodes and all that they are made from: inputs first, each key once, in a fixed order."""
+    seen: set[str] = set()
+    stack = [(wanted, False) for wanted in reversed(list(nodes))]
+    while stack:
+        current, expanded = stack.pop()
+        if expanded:
+            yield current
+        elif current.key not in seen:
+            seen.add(current.key)
+            stack.append((current, True))
+            stack.extend((given, False) for _, given in reversed(current.inputs))

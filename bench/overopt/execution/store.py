@@ -1,0 +1,326 @@
+"""The artifact store: the only truth about what has been computed.
+
+``<root>/<first two digits>/<key>/`` holds one artifact. It appears by a rename after everything in
+it was flushed, so that it is whole or absent. Every read checks the sha256 of every file; what is
+damaged goes to ``quarantine/`` and counts as missing. Unfinished work lies in ``tmp/`` under a
+lock that its process holds for life, so that leftovers of dead processes can be told from the work
+of living ones. A lock per key keeps two drivers from building the same thing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
+from overopt.errors import UserError
+from overopt.execution.artifact import (
+    MANIFEST,
+    RECEIPT,
+    Damage,
+    FileEntry,
+    InputEntry,
+    Manifest,
+    Receipt,
+    hash_file,
+    list_files,
+    read_manifest,
+    sync_folder,
+    sync_tree,
+    write_synced,
+)
+from overopt.execution.costs import append_history
+from overopt.execution.disk_errors import PLACE_VARIABLE, explained
+from overopt.execution.node import Node
+
+_PLACES = ("tmp", "kept", "locks", "quarantine", "failures")
+_Signature = tuple[int, int, int]
+
+
+def default_root() -> Path:
+    """Where the store lies unless told: ``$OVEROPT_STORE``, else the user's cache folder."""
+    place = os.environ.get(PLACE_VARIABLE)
+    return Path(place) if place else user_cache_path("overopt") / "store"
+
+
+class Store:
+    """A content-addressed store in a folder; the folder is made by ``prepare``.
+
+    Args:
+        root: its folder; by default ``default_root()``.
+
+    Raises:
+        UserError: the place exists and is not a folder.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = (root or default_root()).expanduser().absolute()
+        if self.root.exists() and not self.root.is_dir():
+            raise UserError(
+                f"The store {self.root} is a file; give a folder, or set {PLACE_VARIABLE} to one."
+            )
+        self._manifests: dict[str, tuple[_Signature, Manifest]] = {}
+        self._verified: dict[tuple[str, str], tuple[_Signature, FileEntry]] = {}
+        self._own: tuple[Path, FileLock] | None = None
+
+    # Reading ------------------------------------------------------------------------------------
+
+    def folder(self, key: str) -> Path:
+        """Where the artifact of this key lies, if it exists."""
+        return self.root / key[:2] / key
+
+    def manifest(self, key: str) -> Manifest | None:
+        """The manifest, or None where it is missing or cannot be read; files are not checked."""
+        folder = self.folder(key)
+        try:
+            signature = _signature(folder / MANIFEST)
+            held = self._manifests.get(key)
+            if held is None or held[0] != signature:
+                held = (signature, read_manifest(folder))
+                self._manifests[key] = held
+        except (FileNotFoundError, NotADirectoryError, Damage):
+            return None
+        return held[1]
+
+    def digest(self, key: str) -> str | None:
+        """Digest of the artifact's files as its manifest states it, or None where it is missing."""
+        manifest = self.manifest(key)
+        return manifest.digest if manifest else None
+
+    def receipt(self, key: str) -> Receipt | None:
+        """What the artifact cost, or None where that is not known."""
+        try:
+            return Receipt(**json.loads((self.folder(key) / RECEIPT).read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def open(self, key: str) -> Path | None:
+        """The artifact's folder once every file's sha256 was checked, or None where it is missing.
+
+        A file that was checked before by this process and has the same time, size and inode is
+        not read again. A damaged artifact is moved to ``quarantine/`` and is missing from then on.
+        """
+        try:
+            self._verify(key)
+        except FileNotFoundError:
+            return None
+        except Damage:
+            self._quarantine_damaged(key)
+            return None
+        return self.folder(key)
+
+    def consistent(self, key: str) -> bool:
+        """Whether the artifact exists and was made from the inputs that the store now holds.
+
+        An input that is no longer there cannot contradict. Manifests are compared, files are not
+        read; the inputs' own inputs are compared likewise.
+        """
+        return self._consistent(key, {})
+
+    def _consistent(self, key: str, known: dict[str, bool]) -> bool:
+        if key not in known:
+            manifest = self.manifest(key)
+            known[key] = manifest is not None and all(
+                self.manifest(given.key) is None
+                or (self.digest(given.key) == given.digest and self._consistent(given.key, known))
+                for given in manifest.inputs.values()
+            )
+        return known[key]
+
+    def made_from(self, key: str, inputs: Mapping[str, InputEntry]) -> bool:
+        """Whether an intact artifact exists that recorded exactly these inputs."""
+        manifest = self.manifest(key)
+        return manifest is not None and manifest.inputs == inputs and self.open(key) is not None
+
+    def _verify(self, key: str) -> None:
+        folder = self.folder(key)
+        try:
+            signature = _signature(folder / MANIFEST)
+        except NotADirectoryError as error:
+            raise Damage("it is not a folder") from error
+        except FileNotFoundError as error:
+            if folder.exists():
+                raise Damage("it has no manifest") from error
+            raise
+        held = self._manifests.get(key)
+        manifest = held[1] if held and held[0] == signature else read_manifest(folder)
+        self._manifests[key] = (signature, manifest)
+        if list(list_files(folder)) != sorted(manifest.files):
+            raise Damage("its files are not those of the manifest")
+        for name, entry in manifest.files.items():
+            seen = (_signature(folder / name), entry)
+            if self._verified.get((key, name)) == seen:
+                continue
+            if seen[0][1] != entry.size_bytes or hash_file(folder / name) != entry:
+                raise Damage(f"{name} is not what the manifest says")
+            self._verified[key, name] = seen
+
+    def _quarantine_damaged(self, key: str) -> None:
+        """Move a damaged artifact away, unless somebody is at work on it or has replaced it."""
+        with explained(self.root), self.lock(key) as held:
+            if held:
+                self._quarantine_if_damaged(key)
+
+    def _quarantine_if_damaged(self, key: str) -> None:
+        try:
+            self._verify(key)
+        except FileNotFoundError:
+            return
+        except Damage as damage:
+            self._quarantine(key, str(damage))
+
+    def _quarantine(self, key: str, reason: str) -> None:
+        """Move an artifact to ``quarantine/``; the caller holds its lock."""
+        self._manifests.pop(key, None)
+        name = f"{key}.{secrets.token_hex(4)}"
+        (self.root / "quarantine").mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):
+            self.folder(key).rename(self.root / "quarantine" / name)
+            (self.root / "quarantine" / f"{name}.txt").write_text(f"{reason}\n", encoding="utf-8")
+
+    # Writing ------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the folder, try to write in it, and remove leftovers of dead processes.
+
+        Raises:
+            UserError: the place cannot be made or written, or the disk is full.
+        """
+        with explained(self.root):
+            for place in _PLACES:
+                (self.root / place).mkdir(parents=True, exist_ok=True)
+            probe = self.root / "tmp" / "probe"  # one name: the next run removes a killed one's
+            probe.write_bytes(b"a store must be writable")
+            probe.unlink(missing_ok=True)
+            self.sweep()
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[bool]:
+        """Hold the key's lock, without waiting: yields False where another process holds it."""
+        path = self.root / "locks" / key[:2] / f"{key}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+            held = True
+        except Timeout:
+            held = False
+        try:
+            yield held
+        finally:
+            if held:
+                lock.release()
+
+    def draft(self, name: str) -> Path:
+        """A new empty folder in ``tmp/`` that is this process's own for as long as it lives."""
+        if self._own is None:
+            self._own = self._enroll()
+        folder = self._own[0] / f"{name[:16]}-{secrets.token_hex(4)}"
+        folder.mkdir()
+        return folder
+
+    def kept(self, key: str) -> Path:
+        """Where a stage may keep unfinished work until its artifact is there; made by the stage."""
+        return self.root / "kept" / key
+
+    def commit(
+        self, key: str, draft: Path, made: Node, inputs: Mapping[str, InputEntry], receipt: Receipt
+    ) -> None:
+        """Turn a draft into the artifact of ``key``; the caller holds the key's lock.
+
+        An artifact that was made from other inputs is moved to ``quarantine/``. One that is there
+        already, made from the same inputs, stays, and the draft is dropped.
+
+        Raises:
+            ValueError: the stage wrote nothing, or a file with a name that the store needs.
+            Damage: it wrote a link.
+        """
+        taken = [name for name in (MANIFEST, RECEIPT) if (draft / name).exists()]
+        files = {name: hash_file(draft / name) for name in list_files(draft)}
+        if taken or not files:
+            wrong = f"wrote {taken[0]}, a name of the store" if taken else "wrote no file"
+            raise ValueError(f"the stage {made.stage} {wrong}")
+        manifest = Manifest(
+            key, made.stage, made.label, made.params, made.code, dict(inputs), files
+        )
+        write_synced(draft / MANIFEST, manifest.to_json())
+        write_synced(draft / RECEIPT, asdict(receipt))
+        sync_tree(draft)
+        folder = self.folder(key)
+        if folder.exists():
+            if self.made_from(key, inputs):
+                shutil.rmtree(draft)
+                return
+            self._quarantine(key, "made from other inputs than the store now holds")
+        folder.parent.mkdir(exist_ok=True)
+        draft.rename(folder)
+        sync_folder(folder.parent)
+        sync_folder(self.root)
+        (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
+        shutil.rmtree(self.kept(key), ignore_errors=True)
+        append_history(self.root, key, receipt)
+
+    def _enroll(self) -> tuple[Path, FileLock]:
+        """Make this process's folder in ``tmp/`` under a lock that ends with the process."""
+        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        folder = self.root / "tmp" / name
+        lock = FileLock(self.root / "tmp" / f"{name}.lock", thread_local=False)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / "tmp" / "sweep.lock", thread_local=False):
+            lock.acquire()
+            folder.mkdir()
+        return folder, lock
+
+    def sweep(self) -> None:
+        """Remove the folders in ``tmp/`` whose process has died; never a living one's."""
+        with FileLock(self.root / "tmp" / "sweep.lock", thread_local=False):
+            for path in (self.root / "tmp").glob("*-*.lock"):
+                if self._own is not None and path == Path(self._own[1].lock_file):
+                    continue
+                lock = FileLock(path, blocking=False, thread_local=False)
+                with suppress(Timeout), lock:
+                    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                    path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give up this process's folder in ``tmp/``; the store stays usable."""
+        if self._own is not None:
+            folder, lock = self._own
+            self._own = None
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
+
+    # Records ------------------------------------------------------------------------------------
+
+    def record_failure(self, key: str, record: Mapping[str, Any]) -> None:
+        """Keep why a stage failed in ``failures/<key>.json``; the next success removes it."""
+        with explained(self.root):
+            draft = self.draft(key) / "failure.json"
+            write_synced(draft, record)
+            draft.replace(self.root / "failures" / f"{key}.json")
+            draft.parent.rmdir()
+
+    def failure(self, key: str) -> dict[str, Any] | None:
+        """The recorded failure of a key, or None."""
+        try:
+            record: dict[str, Any] = json.loads(
+                (self.root / "failures" / f"{key}.json").read_bytes()
+            )
+        except FileNotFoundError:
+            return None
+        return record
+
+
+def _signature(path: Path) -> _Signature:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

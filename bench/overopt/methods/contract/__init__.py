@@ -1,0 +1,33 @@
+"""What a method supplies: pure functions of log-probabilities and rewards, by family.
+
+A method is a module named after it. Its constants and its ``Config`` are literals, read by the
+catalog without importing the file; its functions are pure and see neither models nor gold.
+
+Every family:
+    FAMILY: one of ``spec.declare.Family``.
+    KNOB: ``spec.declare.knob(...)``, the field of ``Config`` (or, for selection and merge, the free
+        parameter of ``weights`` or ``merge``) that moves the method along KL.
+    USES_GOLD: ``"none"`` unless the method is allowed to see gold (``spec.declare.GoldUse``).
+    Config: a frozen dataclass of ``spec.declare.param`` fields.
+
+pairs:      loss(config, batch: PairBatch) -> loss_B
+rollout:    advantages(config, rollout: Rollout) -> advantage (B, N) or (B, N, T)
+            loss(config, step: RolloutStep) -> loss_BN
+iterative:  build(config, rollout: Rollout) -> KeptRows or RowPairs      the data of a round
+            loss(config, batch: SampleBatch or PairBatch) -> loss_B
+selection:  weights(config, pool: ScoredPool, knob) -> weights_BN
+            samples_used(config, pool_samples, knob) -> int
+            and, where the KL is known in closed form, both of
+            kl_bound_nats(config, knob) -> float     analytic KL, an upper bound
+            knob_for_kl(config, kl_nats) -> float    its inverse
+merge:      MEMBER_FAMILY: family of the runs whose weights are merged; its functions too
+            Config.members: how many they are
+            merge(config, initial, trained, knob) -> Weights
+
+Any family that trains may add, and the engine then supplies what they need:
+    INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.
+    training(config) -> Training                        inner epochs, minibatches, module's rate
+    make_module(config, shape: StateShape) -> Module    trained beside the policy
+    begin(config, initial: Weights) -> memory           both hooks, or neither
+    after_step(config, memory, weights: Weights, step) -> AfterStep
+"""

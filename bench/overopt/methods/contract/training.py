@@ -1,0 +1,89 @@
+"""What a method that trains may supply or ask for: inner steps, an own module, hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+Weights = Mapping[str, Tensor]
+"""Parameters of a policy by name, without gradient."""
+
+
+def given(value: Tensor | None, name: str) -> Tensor:
+    """An optional tensor that the method has asked for.
+
+    Raises:
+        ValueError: if the engine did not supply it, because the method does not ask for it.
+    """
+    if value is None:
+        raise ValueError(f"{name} was not computed: the method has to name it in INPUTS")
+    return value
+
+
+class Training(NamedTuple):
+    """How the engine takes its steps.
+
+    epochs: passes over the samples of one rollout or round.
+    minibatches: gradient steps in each of them; prompts are dealt out to them at random.
+    module_rate: learning rate of the method's own module, relative to the policy's.
+    """
+
+    epochs: int = 1
+    minibatches: int = 1
+    module_rate: float = 1.0
+
+
+class StateShape(NamedTuple):
+    """Hidden states of a model: embeddings and one per block, ``layers`` in all, each ``width``."""
+
+    layers: int
+    width: int
+
+
+class HiddenStates(NamedTuple):
+    """Hidden states of R responses, (R, T, L, D) each, last layer after the final norm.
+
+    before_RTLD: at the position that predicts the token, which has seen what precedes it.
+    after_RTLD: at the token's own position, which has seen the token too.
+    """
+
+    before_RTLD: Tensor
+    after_RTLD: Tensor
+
+
+class AfterStep(NamedTuple):
+    """What a hook decides after a gradient step.
+
+    memory: handed to the next call.
+    weights: replace the policy's; the optimizer's moments and the own module stay. None: keep.
+    anchor: replace the anchor's, the policy behind ``Rollout.anchor_logp_BNT``. None: keep.
+    """
+
+    memory: Any
+    weights: Weights | None = None
+    anchor: Weights | None = None
+
+
+class OwnModule(Protocol):
+    """The optional function of a method with parameters of its own."""
+
+    def make_module(self, config: Any, shape: StateShape, /) -> nn.Module:
+        """A module from ``HiddenStates`` (R rows) to outputs (R, T, C).
+
+        It reads the states that INPUTS names: the policy's or the reference's.
+        """
+        ...
+
+
+class Hooks(Protocol):
+    """The optional functions of a method that acts on weights between gradient steps."""
+
+    def begin(self, config: Any, initial: Weights, /) -> Any:
+        """The memory before the first step, from the initial policy's weights."""
+        ...
+
+    def after_step(self, config: Any, memory: Any, weights: Weights, step: int, /) -> AfterStep:
+        """What to remember and to replace after gradient step ``step`` (1 is the first)."""
+        ...

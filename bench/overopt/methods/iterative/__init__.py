@@ -1,0 +1,1 @@
+"""Methods that build data out of fresh samples, round after round."""

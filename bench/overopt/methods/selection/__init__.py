@@ -1,0 +1,1 @@
+"""Methods that reweight samples of the initial policy."""

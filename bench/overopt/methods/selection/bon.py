@@ -1,0 +1,84 @@
+"""Best-of-n: draw n responses of the initial policy and keep the one that the proxy likes most.
+
+Paper: Nakano et al. 2021, "WebGPT", App. I (the estimator over a fixed pool); Gao, Schulman and
+Hilton 2022, "Scaling Laws for Reward Model Overoptimization", section 2 (its use against a proxy).
+    weight of the sample of proxy rank i among N:  C(i - 1, n - 1) / C(N, n)
+    KL(best of n || initial) <= log n - (n - 1) / n   (Beirami et al. 2024, exact without ties)
+Deviations: equal proxy scores share their ranks' weights equally (the expectation under ties
+broken at random; the estimator's paper has no ties). A KL budget is met by the whole n >= 2 whose
+bound is nearest, because a real n is no sampler; the achieved KL is what gets reported.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.methods.contract.selection import ScoredPool
+from overopt.spec.declare import knob
+from overopt.stats import best_of_n
+
+FAMILY = "selection"
+KNOB = knob("n", low=1.0, high=65536.0, raises_kl=True)
+USES_GOLD = "none"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Best-of-n has no setting besides its knob, the number n of samples to choose from."""
+
+
+def weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.float64]:
+    """Probability that each sample is the best of ``knob`` drawn from its prompt's pool.
+
+    Args:
+        config: no setting.
+        pool: proxy scores, shape (B, N), in SDs of the initial policy.
+        knob: n, a whole number in 1..N.
+
+    Returns:
+        Shape (B, N); every row sums to 1.
+
+    Raises:
+        ValueError: if n is not a whole number, or lies outside 1..N.
+
+    Reference:
+        WebGPT: Browser-assisted question-answering with human feedback, App. I,
+        https://arxiv.org/abs/2112.09332
+    """
+    if knob != math.floor(knob):
+        raise ValueError(f"n of best-of-n must be a whole number, got {knob}")
+    return best_of_n.weights(pool.proxy_BN, int(knob))
+
+
+def samples_used(config: Config, pool_samples: int, knob: float) -> int:
+    """Samples that one response costs: n."""
+    return int(knob)
+
+
+def kl_bound_nats(config: Config, knob: float) -> float:
+    """Upper bound of KL(best of n || initial policy), log n - (n - 1)/n, in nats.
+
+    Args:
+        config: no setting.
+        knob: n, at least 1.
+
+    Reference:
+        Theoretical guarantees on the best-of-n alignment policy,
+        https://arxiv.org/abs/2401.01879
+    """
+    return float(best_of_n.kl_bound(knob))
+
+
+def knob_for_kl(config: Config, kl_nats: float) -> float:
+    """Whole n >= 2 whose KL bound lies nearest to a budget; n = 1 is the initial policy itself.
+
+    Args:
+        config: no setting.
+        kl_nats: the budget, in nats.
+    """
+    below = max(2.0, math.floor(best_of_n.n_for_kl(kl_nats)))
+    return min((below, below + 1.0), key=lambda n: abs(kl_bound_nats(config, n) - kl_nats))

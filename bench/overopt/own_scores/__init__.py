@@ -1,0 +1,1 @@
+"""Best-of-n curves of somebody's own scored samples."""

@@ -1,0 +1,1 @@
+"""Specifications of tasks, methods and runs: frozen, validated data."""

@@ -1,0 +1,75 @@
+"""What the file of a method or proxy declares: settings with bounds and units, knob, family."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Family = Literal["pairs", "rollout", "iterative", "selection", "merge"]
+
+
+TRAINING_FAMILIES: tuple[Family, ...] = ("pairs", "rollout", "iterative")
+"""Families whose policies are trained: another value of their knob means another run."""
+
+
+GoldUse = Literal["none", "selection", "training"]
+
+
+MethodInput = Literal["policy_states", "reference_states", "forward_kl"]
+"""What a method may ask the engine to compute besides log-probabilities.
+
+policy_states, reference_states: hidden states of the policy or the reference, for the method's own
+module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
+"""
+
+
+def param(
+    default: Any = MISSING,
+    *,
+    help: str,
+    unit: str = "",
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Any:
+    """Declare one field of a method's or proxy's ``Config``: default, meaning, unit and bounds.
+
+    All arguments must be literals, because the catalog reads declarations without running them.
+
+    Args:
+        default: value used when the user gives none; required when left out.
+        help: one line that says what the field does.
+        unit: its unit, such as ``"nats"`` or ``"1/nats"``; empty for a pure number.
+        above: exclusive lower bound.
+        at_least: inclusive lower bound.
+        at_most: inclusive upper bound.
+    """
+    metadata = {
+        "help": help,
+        "unit": unit,
+        "above": above,
+        "at_least": at_least,
+        "at_most": at_most,
+    }
+    return field(default=default, metadata=metadata)
+
+
+class Knob(BaseModel):
+    """What moves a method along KL.
+
+    ``low`` and ``high`` bound the search in log knob; ``raises_kl`` says whether a larger value
+    means a larger KL (best-of-n: yes; a KL penalty: no).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+    raises_kl: bool
+
+
+def knob(name: str, *, low: float, high: float, raises_kl: bool) -> Knob:
+    """Declare a method's knob; all arguments must be literals (see ``param``)."""
+    return Knob(name=name, low=low, high=high, raises_kl=raises_kl)

@@ -1,0 +1,30 @@
+"""One run: the resolved task, methods, proxies, noises and seeds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from overopt.spec.frozen import Spec
+from overopt.spec.gold import GoldSpec
+from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.task import TaskSpec
+
+Engine = Literal["native", "trl"]
+
+
+class RunSpec(Spec):
+    """One ``bench run``: the resolved task, methods, proxies, noises and seeds, and the KL axis."""
+
+    task: TaskSpec
+    gold: GoldSpec
+    methods: tuple[MethodSpec, ...]
+    proxies: tuple[ProxySystemSpec, ...]
+    noises: tuple[NoiseSpec, ...]
+    proxy_widths: tuple[int | None, ...]
+    comparisons: tuple[int, ...]
+    seeds: tuple[int, ...]
+    along: Literal["step", "beta"] = "step"
+    engine: Engine = "native"
+    kl_grid_nats: tuple[float, ...]
+    standard: bool

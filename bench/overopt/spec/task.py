@@ -1,0 +1,76 @@
+"""A task: what methods have in common."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from overopt.spec.frozen import Spec
+from overopt.spec.origins import ReaderOrigin
+from overopt.spec.policy import PolicySpec
+from overopt.spec.proxy import ProxySpec
+from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.trl import TrlSpec
+from overopt.spec.world import WorldSpec, absent
+
+
+class EvaluationSpec(Spec):
+    """One sampler for all: samples per held-out prompt of a policy, and of the initial policy."""
+
+    samples_per_prompt: int = Field(gt=1)
+    pool_samples_per_prompt: int = Field(gt=1)
+
+
+class TaskSpec(Spec):
+    """What methods have in common: world, initial policy, gold, data sizes, KL budgets.
+
+    classifier: the gold of a hub task, where ``gold`` is ``classifier``.
+    """
+
+    name: str
+    summary: str
+    world: WorldSpec
+    policy: PolicySpec
+    gold: str
+    classifier: ReaderOrigin | None = Field(default=None, exclude_if=absent)
+    proxy: ProxySpec
+    pairs: PairsSpec
+    rollout: RolloutSpec
+    evaluation: EvaluationSpec
+    trl: TrlSpec = TrlSpec()
+    kl_grid_nats: tuple[float, ...]
+
+    @field_validator("kl_grid_nats", mode="before")
+    @classmethod
+    def _grid_from_list(cls, grid_nats: object) -> object:
+        return tuple(grid_nats) if isinstance(grid_nats, list) else grid_nats
+
+    @model_validator(mode="after")
+    def _parts_suit_the_world(self) -> Self:
+        if self.world.hub is not None:
+            if self.policy.architecture is not None:
+                raise ValueError(
+                    "the policy of a hub world is world.hub.policy; it takes no policy.architecture"
+                )
+            return self
+        if self.policy.architecture is None or self.policy.training is None:
+            raise ValueError("policy.architecture and policy.training are missing; add them")
+        if self.proxy.architecture is None or self.classifier is not None:
+            raise ValueError(
+                "proxies of this world need proxy.architecture; proxy.base and "
+                "[classifier] belong to hub worlds"
+            )
+        return self
+
+    @field_validator("kl_grid_nats")
+    @classmethod
+    def _grid_rises(cls, grid_nats: tuple[float, ...]) -> tuple[float, ...]:
+        if (
+            not grid_nats
+            or grid_nats[0] <= 0
+            or any(later <= earlier for earlier, later in pairwise(grid_nats))
+        ):
+            raise ValueError("kl_grid_nats must be positive and strictly increasing, in nats")
+        return grid_nats

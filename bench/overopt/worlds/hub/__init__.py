@@ -1,0 +1,1 @@
+"""Real language: models and data of a hub or of local folders."""

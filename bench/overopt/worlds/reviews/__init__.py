@@ -1,0 +1,1 @@
+"""Readable product reviews with a rule as gold."""

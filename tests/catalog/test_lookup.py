@@ -1,0 +1,218 @@
+"""Declarations are found by name, read without being run, and refused with a reason."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overopt.catalog import lookup, systems, toml_files
+from overopt.catalog.declarations import unknown
+from overopt.commands.arguments import resolve
+from overopt.commands.request import Request
+from overopt.errors import UserError
+from overopt.execution.modules import load_module
+from overopt.run.cells import cells_of
+from overopt.run.pursuit import foreseen
+from overopt.worlds.contract import build
+
+TASKS, GOLDS = lookup.names("tasks"), lookup.names("gold")
+GENERATED = [task for task in TASKS if toml_files.load_task(task).world.hub is None]
+"""Tasks whose world needs nothing from outside."""
+METHODS, PROXIES = lookup.names("methods"), lookup.names("proxies")
+
+OWN = '''"""Mine: a method of my own."""
+
+FAMILY = "pairs"
+KNOB = knob("beta", low=0.1, high=1.0, raises_kl=False)
+USES_GOLD = "none"
+LONG: int = 3
+
+
+class Config:
+    beta: float = param(1, help="the pull", unit="1/nats", above=0.0, at_most=2.0)
+    steps: int = param(help="how many", at_least=1)
+    fast: bool = param(True, help="whether to hurry")
+    kind: str = param("plain", help="which kind")
+
+
+def loss(config, batch):
+    return -batch.chosen_log_ratio_B
+'''
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(OWN, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("task", GENERATED)
+def test_task_builds_its_world_with_its_gold(task: str) -> None:
+    spec = toml_files.load_task(task)
+    assert spec.name == task
+    assert spec.summary
+    assert spec.gold in GOLDS
+    world = build(spec.world)
+    assert world.train_prompts.rows() == spec.world.train_prompts
+    assert world.heldout_prompts.rows() == spec.world.heldout_prompts
+    text = world.references(world.heldout_prompts, np.random.default_rng(0))
+    assert np.isfinite(world.gold(world.heldout_prompts, text)).all()
+
+
+@pytest.mark.parametrize("gold", GOLDS)
+def test_gold_loads_and_is_larger_than_the_proxies_of_every_task(gold: str) -> None:
+    spec = toml_files.load_gold(gold)
+    assert (spec.name, bool(spec.summary)) == (gold, True)
+    for task in TASKS:
+        request = Request(method=["dpo"], task=task, gold=gold)
+        if spec.kind == ("classifier" if task in GENERATED else "model"):
+            with pytest.raises(UserError, match="--gold"):
+                resolve(request)
+        elif spec.kind == "classifier":
+            assert resolve(request).gold.classifier == toml_files.load_task(task).classifier
+        else:
+            assert resolve(request).gold == spec
+
+
+@pytest.mark.parametrize("along", ["step", "beta"])
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_planned_on_every_task(method: str, task: str, along: str) -> None:
+    run = resolve(Request(method=[method], proxy=PROXIES, task=task, along=along, seeds=2))
+    cells = cells_of(run)
+    assert len(cells) == 2 * len(PROXIES)
+    seeds_of_key: dict[str, set[int]] = {}
+    for cell in cells:
+        seeds_of_key.setdefault(foreseen(cell, run)[-1].key, set()).add(cell.seed)
+    assert all(len(seeds) == 1 for seeds in seeds_of_key.values()), "seeds share a result"
+    if along == "step":
+        assert len(seeds_of_key) == len(cells), "cells that differ share a result"
+
+
+def test_own_file_is_read_without_being_run(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "overopt_own.mine", raising=False)
+    found = lookup.declaration("methods", str(own))
+    assert found.summary == "Mine: a method of my own"
+    assert found.source == str(own)
+    assert found.constants["LONG"] == 3
+    assert [one.name for one in found.parameters] == ["beta", "steps", "fast", "kind"]
+    assert found.parameters[0].default == 1.0
+    assert isinstance(found.parameters[0].default, float)
+    assert found.parameters[0].allowed() == "float > 0 and <= 2, in 1/nats"
+    assert found.parameters[1].default is None
+    assert found.parameters[3].allowed() == "str"
+    assert "overopt_own.mine" not in sys.modules
+    method = systems.method(str(own), {"steps": 4})
+    assert method.config == {"beta": 1.0, "steps": 4, "fast": True, "kind": "plain"}
+    assert (method.knob.low, method.knob.high, method.knob.raises_kl) == (0.1, 1.0, False)
+
+
+@pytest.mark.parametrize(
+    ("given_", "wrong"),
+    [
+        ({}, "mine: steps has no default; give it with --set mine.steps=VALUE (int >= 1)"),
+        ({"steps": 0}, "mine: steps = 0 is out of bounds, it must be int >= 1; how many."),
+        ({"steps": 1.5}, "mine: steps = 1.5 is not int >= 1; how many."),
+        ({"steps": True}, "mine: steps = True is not int >= 1"),
+        ({"steps": 1, "beta": 2.1}, "beta = 2.1 is out of bounds"),
+        ({"steps": 1, "beta": float("inf")}, "beta = inf is out of bounds"),
+        ({"steps": 1, "fast": 1}, "fast = 1 is not bool"),
+        ({"steps": 1, "kind": 2}, "kind = 2 is not str"),
+        ({"stepz": 1}, "Unknown setting of mine 'stepz'. Did you mean steps? Available: beta, "),
+    ],
+)
+def test_settings_are_checked(own: Path, given_: dict[str, object], wrong: str) -> None:
+    with pytest.raises(UserError) as told:
+        systems.method(str(own), given_)
+    assert wrong in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (('KNOB = knob("beta"', 'NOB = knob("beta"'), "the constant KNOB is missing"),
+        (("low=0.1", "low=LOW"), "line 4: declarations hold literals only, not"),
+        (('"pairs"', '"pears"'), "Unknown family 'pears'. Did you mean pairs?"),
+        (('USES_GOLD = "none"', 'USES_GOLD = "all"'), "Unknown use of gold 'all'"),
+        (("class Config", "class Settings"), "it has no class Config"),
+        (("beta: float = param(1,", "beta: float = dict(default=1,"), "line 10: a Config field"),
+        (("beta: float", "beta: list"), "line 10: a Config field is written"),
+        (('"pairs"', '"pairs'), "line 3: not valid Python"),
+    ],
+)
+def test_mistakes_of_a_method_file_name_the_line(
+    own: Path, change: tuple[str, str], wrong: str
+) -> None:
+    broken = own.with_name("broken_mine.py")
+    assert change[0] in OWN
+    broken.write_text(OWN.replace(*change), encoding="utf-8")
+    with pytest.raises(UserError) as told:
+        systems.method(str(broken), {"steps": 1})
+    assert wrong in str(told.value)
+
+
+def test_proxy_without_members_is_refused(own: Path) -> None:
+    own.write_text(OWN.replace("FAMILY", "WORDS"), encoding="utf-8")
+    with pytest.raises(UserError, match="no field members; declare how many reward models"):
+        systems.proxy(str(own), {"steps": 1})
+
+
+def test_own_module_is_imported_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "answer.py"
+    path.write_text("ANSWER = 42\n", encoding="utf-8")
+    assert load_module(str(path)).ANSWER == 42
+    assert load_module("overopt.stats.kl").__name__ == "overopt.stats.kl"
+
+
+@given(st.text(max_size=12), st.sets(st.text(min_size=1, max_size=12), max_size=5))
+def test_unknown_names_are_told_whatever_they_are(name: str, known: set[str]) -> None:
+    told = unknown("thing", name, known)
+    assert told.startswith(f"Unknown thing {name!r}.")
+    assert all(one in told for one in known)
+    assert told.endswith(".")
+
+
+def test_overrides_reach_into_tables() -> None:
+    task = toml_files.load_task("reviews", {"proxy.architecture.width": 16, "gold": "transformer"})
+    assert task.proxy.width == 16
+    assert task.gold == "transformer"
+    assert toml_files.load_task("reviews").proxy.width != 16
+
+
+@pytest.mark.parametrize("typed", ["elastic-reset", "elastic_reset"])
+def test_dashes_and_underscores_name_the_same_method(typed: str) -> None:
+    run = resolve(Request(method=[typed], settings=[f"{typed}.reset_steps=7"]))
+    (method,) = run.methods
+    assert (method.name, method.source) == (
+        "elastic-reset",
+        "overopt.methods.rollout.elastic_reset",
+    )
+    assert method.config["reset_steps"] == 7
+
+
+MERGE = OWN.replace('"pairs"', '"merge"')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (OWN + '\nINPUTS = ("forward_k",)\n', "Unknown input 'forward_k'. Did you mean forward_kl"),
+        (OWN + '\nINPUTS = "forward_kl"\n', "is not a tuple"),
+        (OWN + '\nINPUTS = ("policy_states", "reference_states")\n', "not both"),
+        (MERGE, "declares MEMBER_FAMILY"),
+        (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
+        (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),
+        (OWN + '\nMEMBER_FAMILY = "rollout"\n', "and no other"),
+    ],
+)
+def test_inputs_and_members_are_checked(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        systems.method(str(path), {"steps": 1})

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from overopt.engines.iterations import optimize_iterations
+from overopt.engines.kl_walk import RolloutRow, Trajectory
+from overopt.methods.contract.iterative import IterativeMethod, KeptRows, RowPairs, SampleBatch
+from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.rollout import Rollout
+from overopt.methods.contract.training import Training
+from overopt.methods.iterative import online_dpo, superhf
+from overopt.models.logprobs import score_logps
+from overopt.spec.settings import RolloutSpec
+
+from . import tiny
+
+SHORT = tiny.ROLLOUT.model_copy(update={"max_steps": 3})
+
+
+def ignore(fraction: float, text: str) -> None:
+    pass
+
+
+def optimize(
+    method: IterativeMethod,
+    config: Any,
+    settings: RolloutSpec = tiny.ROLLOUT,
+    budgets_nats: tuple[float, ...] = (),
+    seed: int = 0,
+) -> tuple[Trajectory, PreTrainedModel]:
+    reference = tiny.policy()
+    policy = tiny.twin(reference)
+    trajectory = optimize_iterations(
+        method, config, settings, policy, reference, tiny.prompts(), tiny.reward,
+        tiny.MAX_NEW_TOKENS, budgets_nats, torch.Generator().manual_seed(seed), ignore,
+    )  # fmt: skip
+    return trajectory, policy
+
+
+def rows_of(trajectory: Trajectory) -> list[RolloutRow]:
+    return [row for row in trajectory.rows if isinstance(row, RolloutRow)]
+
+
+@pytest.mark.parametrize(
+    ("method", "config"),
+    [
+        (superhf, superhf.Config(kl_weight=0.0)),
+        (superhf, superhf.Config(kl_weight=0.1, keep=2)),
+        (online_dpo, online_dpo.Config(beta=0.1)),
+    ],
+)
+def test_reward_and_kl_rise(method: IterativeMethod, config: Any) -> None:
+    rows = rows_of(optimize(method, config)[0])
+    assert rows[0].kl_nats == pytest.approx(0, abs=1e-6)
+    assert rows[-1].reward_mean > rows[0].reward_mean + 0.15
+    assert rows[-1].kl_nats > 0.3
+    assert rows[-1].loss is None
+    assert [row.step for row in rows] == list(range(tiny.ROLLOUT.max_steps + 1))
+
+
+def test_a_prior_holds_the_policy_near_its_start() -> None:
+    (free,) = optimize(superhf, superhf.Config(kl_weight=0.0))[0].snapshots
+    (held,) = optimize(superhf, superhf.Config(kl_weight=5.0))[0].snapshots
+    assert held.kl_nats < 0.3 * free.kl_nats
+
+
+def test_budgets_are_met_and_end_the_run() -> None:
+    slow = tiny.ROLLOUT.model_copy(update={"learning_rate": 1e-3, "max_steps": 400})
+    trajectory, _ = optimize(superhf, superhf.Config(kl_weight=0.0), slow, (0.05, 0.3))
+    served = {b: s.kl_nats for s in trajectory.snapshots for b in s.budgets_nats}
+    assert served[0.05] == pytest.approx(0.05, rel=0.4)
+    assert served[0.3] == pytest.approx(0.3, rel=0.25)
+    assert trajectory.compute.gradient_steps < 400
+
+
+class Watched:
+    """A round method that keeps given rows or pairs and records what its loss is handed."""
+
+    __name__ = "watched"
+    Config = superhf.Config
+
+    def __init__(self, built: KeptRows | RowPairs, training: Training) -> None:
+        self.built, self._training = built, training
+        self.rollouts: list[Rollout] = []
+        self.batches: list[Any] = []
+
+    def training(self, config: Any) -> Training:
+        return self._training
+
+    def build(self, config: Any, rollout: Rollout, /) -> KeptRows | RowPairs:
+        self.rollouts.append(rollout)
+        return self.built
+
+    def loss(self, config: Any, batch: Any, /) -> torch.Tensor:
+        self.batches.append(batch)
+        logp_BT = batch.policy_logp_BT if isinstance(batch, SampleBatch) else batch[0]
+        return -logp_BT.sum(-1)
+
+
+def flat(value_BNT: torch.Tensor) -> torch.Tensor:
+    return value_BNT.flatten(0, 1)
+
+
+def test_kept_rows_are_those_of_the_rollout() -> None:
+    kept = torch.tensor([3, 30, 8])
+    method = Watched(KeptRows(kept), Training())
+    trajectory, _ = optimize(method, None, SHORT)
+    assert trajectory.compute.gradient_steps == 3
+    for rollout, batch in zip(method.rollouts, method.batches, strict=True):
+        assert isinstance(batch, SampleBatch)
+        assert torch.equal(batch.mask_BT, flat(rollout.mask_BNT)[kept])
+        sampled_BT = flat(rollout.sampled_logp_BNT)[kept]
+        assert torch.allclose(batch.policy_logp_BT, sampled_BT, atol=1e-4)
+        assert torch.equal(batch.reference_logp_BT, flat(rollout.reference_logp_BNT)[kept])
+        assert batch.policy_logp_BT.requires_grad
+        assert batch.forward_kl_BT is None
+
+
+def test_pairs_are_split_into_chosen_and_rejected() -> None:
+    pairs = RowPairs(torch.tensor([0, 9, 21]), torch.tensor([1, 8, 20]))
+    method = Watched(pairs, Training())
+    optimize(method, None, SHORT)
+    for rollout, batch in zip(method.rollouts, method.batches, strict=True):
+        assert isinstance(batch, PairBatch)
+        chosen_BT = flat(rollout.sampled_logp_BNT)[pairs.chosen_P]
+        rejected_BT = flat(rollout.sampled_logp_BNT)[pairs.rejected_P]
+        assert torch.allclose(batch.policy_chosen_logp_BT, chosen_BT, atol=1e-4)
+        assert torch.allclose(batch.policy_rejected_logp_BT, rejected_BT, atol=1e-4)
+
+
+def test_epochs_and_minibatches_see_every_row_once_each_epoch() -> None:
+    kept = torch.arange(0, 32, 4)
+    method = Watched(KeptRows(kept), Training(epochs=2, minibatches=3))
+    trajectory, _ = optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 6}))
+    assert len(method.rollouts) == 1
+    assert [len(batch.mask_BT) for batch in method.batches] == [3, 3, 2, 3, 3, 2]
+    assert trajectory.compute.gradient_steps == 6
+    assert trajectory.compute.samples_drawn == 32
+    assert [row.step for row in rows_of(trajectory)] == [0, 6]
+
+
+def test_the_last_round_stops_at_the_last_step() -> None:
+    method = Watched(KeptRows(torch.arange(4)), Training(epochs=5))
+    trajectory, _ = optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 7}))
+    assert [row.step for row in rows_of(trajectory)] == [0, 5, 7]
+    assert trajectory.snapshots[-1].step == 7
+
+
+def test_a_round_without_data_is_a_step_without_learning() -> None:
+    empty = torch.zeros(0, dtype=torch.int64)
+    method = Watched(RowPairs(empty, empty), Training())
+    trajectory, policy = optimize(method, None, SHORT)
+    assert [row.loss for row in rows_of(trajectory)] == [None] * 4
+    assert trajectory.compute.gradient_steps == 0
+    asked = tiny.prompts(4)
+    before, after = (score_logps(model, asked, asked) for model in (tiny.policy(), policy))
+    assert (before == after).all()
+
+
+def test_equal_generators_give_equal_bytes() -> None:
+    first, _ = optimize(online_dpo, online_dpo.Config(), SHORT)
+    again, _ = optimize(online_dpo, online_dpo.Config(), SHORT)
+    other, _ = optimize(online_dpo, online_dpo.Config(), SHORT, seed=1)
+    assert first.rows == again.rows
+    assert first.rows != other.rows
+
+
+def test_a_nan_loss_names_the_method_and_the_step() -> None:
+    method = types.SimpleNamespace(
+        __name__="poisoned",
+        build=superhf.build,
+        loss=lambda config, batch: batch.policy_logp_BT.sum(-1) * torch.nan,
+    )
+    with pytest.raises(FloatingPointError, match=r"^poisoned: step 1: loss nan"):
+        optimize(method, superhf.Config(), SHORT)

@@ -1,0 +1,58 @@
+"""Places of a knob on KL budgets, by root finding."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from overopt.engines.placing import midpoints, place
+from overopt.spec.declare import Knob
+
+RISING = Knob(name="eta", low=0.01, high=1.0, raises_kl=True)
+FALLING = Knob(name="beta", low=0.1, high=100.0, raises_kl=False)
+
+
+def test_midpoints_are_halfway_in_the_root() -> None:
+    assert midpoints([1.0, 9.0, 25.0]) == [4.0, 16.0]
+
+
+def test_roots_of_a_rising_knob() -> None:
+    found = place(lambda eta: 4 * eta**2, RISING, [0.01, 1.0, 9.0], [0.25], 1e-9)
+    assert [one.kl_target_nats for one in found] == [0.01, None, 1.0, 9.0]
+    values = [one.knob_value for one in found]
+    assert values[:3] == pytest.approx([0.05, 0.25, 0.5])
+    assert values[3] is None  # 4 nats at eta = 1
+
+
+def test_roots_of_a_falling_knob() -> None:
+    (one,) = place(lambda beta: 1 / beta, FALLING, [0.5], [], 1e-9)
+    assert one.knob_value == pytest.approx(2.0)
+
+
+def test_finer_places_out_of_reach_are_left_out() -> None:
+    found = place(lambda eta: 4 * eta**2, RISING, [1.0], [5.0], 1e-9)
+    assert [one.kl_target_nats for one in found] == [1.0]
+
+
+def test_what_is_not_trusted_is_unreached() -> None:
+    found = place(lambda eta: 4 * eta**2, RISING, [0.04, 1.0], [], 1e-9, lambda eta: eta < 0.3)
+    assert found[0].knob_value == pytest.approx(0.1)
+    assert found[1].knob_value is None
+
+
+def test_no_knob_value_is_measured_twice_and_few_suffice() -> None:
+    asked: list[float] = []
+
+    def kl_of(eta: float) -> float:
+        asked.append(eta)
+        return 4 * eta**2
+
+    place(kl_of, RISING, [0.1, 0.5, 1.0], [], 0.01)
+    assert len(set(asked)) == len(asked) <= 2 + 3 * 12
+    assert min(asked) == pytest.approx(0.01) and max(asked) == pytest.approx(1.0)
+
+
+def test_a_kl_below_zero_counts_as_none() -> None:
+    (one,) = place(lambda eta: math.log(eta) + 1, RISING, [0.5], [], 1e-9)
+    assert one.knob_value == pytest.approx(math.exp(-0.5))

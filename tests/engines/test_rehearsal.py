@@ -1,0 +1,77 @@
+"""A rehearsal finds what shapes and numbers give away, and lets every shipped one pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from overopt.catalog import lookup, systems
+from overopt.engines.rehearsal import rehearse
+from overopt.errors import UserError
+
+
+@pytest.mark.parametrize("name", lookup.shipped("methods"))
+def test_shipped_methods_pass(name: str) -> None:
+    rehearse(systems.method(name))
+
+
+@pytest.mark.parametrize("name", lookup.shipped("proxies"))
+def test_shipped_proxies_pass(name: str) -> None:
+    rehearse(systems.proxy(name))
+
+
+WRONG = [
+    ("dpo", "return -logsigmoid(config.beta * margin_B)", "return margin_B[:, None] * 1.0",
+     r"loss returns shape \(3, 1\) for 3 pairs of up to 5 tokens; it must be \(3,\)"),
+    ("dpo", "return -logsigmoid(config.beta * margin_B)", "return (margin_B - margin_B) / 0",
+     "loss returns NaN or infinity"),
+    ("dpo", "return -logsigmoid(config.beta * margin_B)", "return margin_B.nope",
+     r"line \d+: loss: AttributeError: 'Tensor' object has no attribute 'nope'"),
+    ("dpo", "return -logsigmoid(config.beta * margin_B)", "return margin_B.tolist()",
+     "loss returns a list, not a Tensor"),
+    ("dpo", "return -logsigmoid(config.beta * margin_B)",
+     "return (margin_B - margin_B.detach()).abs().sqrt()", "gradient of loss returns NaN"),
+    ("dpo", "from torch import Tensor", "from torch import Tensr", "importing it: ImportError"),
+    ("rloo", "def advantages(config: Config, rollout: Rollout) -> Tensor:",
+     "def advantages(config: Config, rollout: Rollout) -> Tensor:\n"
+     "    return rollout.reward_BN.mean(1)\n",
+     r"advantages returns shape \(3,\) for 3 prompts of 4 samples of up to 5 tokens"),
+    ("superhf", "return KeptRows(", "return list(", "build returns a list, not a KeptRows"),
+    ("bon", "def samples_used(config: Config, pool_samples: int, knob: float) -> int:",
+     "def samples_used(config: Config, pool_samples: int, knob: float) -> int:\n    return 0\n",
+     "samples_used returns 0, not a count from 1"),
+    ("bon", "def weights(config: Config, pool: ScoredPool, knob: float)"
+     " -> npt.NDArray[np.float64]:",
+     "def weights(config: Config, pool: ScoredPool, knob: float)"
+     " -> npt.NDArray[np.float64]:\n    return np.abs(pool.proxy_BN)\n", "sum to 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "old", "new", "said"), WRONG)
+def test_a_wrong_method_is_told(name: str, old: str, new: str, said: str, tmp_path: Path) -> None:
+    text = lookup.files("methods")[name].read_text(encoding="utf-8")
+    path = tmp_path / f"my_{name}.py"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    assert old in text
+    with pytest.raises(UserError, match=said) as told:
+        rehearse(systems.method(str(path)))
+    assert str(told.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("score_MN.mean()", r"combine returns shape \(\) for the scores of 1 members"),
+        ("score_MN", r"it must be \(7,\)"),
+        ("score_MN[0] * float('nan')", "combine returns NaN"),
+        ("score_MN[5]", "combine: IndexError"),
+    ],
+)
+def test_a_wrong_proxy_is_told(answer: str, said: str, tmp_path: Path) -> None:
+    text = lookup.files("proxies")["single"].read_text(encoding="utf-8")
+    head = text[: text.index("def combine(")]
+    path = tmp_path / "mine.py"
+    path.write_text(f"{head}def combine(config, score_MN):\n    return {answer}\n")
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.proxy(str(path)))

@@ -1,0 +1,345 @@
+"""The store: whole or absent, checked on every read, refusals in one sentence."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from overopt.errors import UserError
+from overopt.execution.artifact import InputEntry, Receipt, read_manifest
+from overopt.execution.costs import free_bytes, read_history
+from overopt.execution.disk_errors import disk_is_full
+from overopt.execution.node import Node, node
+from overopt.execution.store import Store, default_root
+
+from .toys import STAGES
+
+RECEIPT = Receipt("toy", "", 1.5, 1.0, 2**20, 9, 1, "host", 0.0, {"python": "3"})
+
+
+def named(value: int) -> Node:
+    """A node of the stage ``number``."""
+    return node(f"{STAGES}:number", {"value": value})
+
+
+def put(
+    store: Store, made: Node, text: str = "seven", inputs: Mapping[str, InputEntry] | None = None
+) -> Path:
+    """Write an artifact of two files."""
+    with store.lock(made.key) as held:
+        assert held
+        draft = store.draft(made.key)
+        (draft / "a.txt").write_text(text)
+        (draft / "deep").mkdir()
+        (draft / "deep" / "b.bin").write_bytes(bytes(range(256)))
+        store.commit(made.key, draft, made, inputs or {}, RECEIPT)
+    return store.folder(made.key)
+
+
+def test_write_and_read(store: Store) -> None:
+    made = named(7)
+    assert store.open(made.key) is None
+    folder = put(store, made)
+    assert folder == store.root / made.key[:2] / made.key
+    assert store.open(made.key) == folder
+    assert Store(store.root).open(made.key) == folder
+    manifest = read_manifest(folder)
+    assert manifest.params == {"value": 7}
+    assert manifest.size_bytes == 5 + 256
+    assert sorted(manifest.files) == ["a.txt", "deep/b.bin"]
+    receipt = store.receipt(made.key)
+    assert receipt == RECEIPT
+    assert read_history(store.root) == [RECEIPT]
+    store.close()
+    assert [path.name for path in (store.root / "tmp").iterdir()] == ["sweep.lock"]
+
+
+def test_digest_covers_the_bytes_and_nothing_else(store: Store) -> None:
+    first, second, third = named(1), named(2), named(3)
+    for made, text in ((first, "same"), (second, "same"), (third, "other")):
+        put(store, made, text)
+    assert store.digest(first.key) == store.digest(second.key) != store.digest(third.key)
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def into_link(path: Path) -> None:
+    """Replace a file by a link."""
+    path.unlink()
+    path.symlink_to("deep")
+
+
+def into_file(folder: Path) -> None:
+    """Replace a folder by a file."""
+    shutil.rmtree(folder)
+    folder.write_text("")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "flipped bit": lambda f: flip(f / "deep" / "b.bin"),
+    "truncated": lambda f: (f / "a.txt").write_text("sev"),
+    "emptied": lambda f: (f / "a.txt").write_text(""),
+    "file deleted": lambda f: (f / "a.txt").unlink(),
+    "file added": lambda f: (f / "c.txt").write_text("?"),
+    "file became a link": lambda f: into_link(f / "a.txt"),
+    "manifest deleted": lambda f: (f / "manifest.json").unlink(),
+    "manifest flipped": lambda f: flip(f / "manifest.json"),
+    "manifest truncated": lambda f: (f / "manifest.json").write_text("{"),
+    "manifest is a list": lambda f: (f / "manifest.json").write_text("[]"),
+    "manifest of other parameters": lambda f: (f / "manifest.json").write_text(
+        (f / "manifest.json").read_text().replace('"value": 7', '"value": 8')
+    ),
+    "folder became a file": into_file,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("fresh", [True, False])
+def test_damage_is_quarantined_and_counts_as_missing(
+    store: Store, damage: str, fresh: bool
+) -> None:
+    made = named(7)
+    folder = put(store, made)
+    assert store.open(made.key) is not None
+    DAMAGES[damage](folder)
+    reader = Store(store.root) if fresh else store
+    assert reader.open(made.key) is None
+    assert not folder.exists()
+    reasons = list((store.root / "quarantine").glob("*.txt"))
+    assert len(reasons) == 1
+    assert reasons[0].read_text().strip()
+    put(reader, made)
+    assert reader.open(made.key) == folder
+
+
+def test_every_flipped_byte_is_seen(store: Store) -> None:
+    made = named(7)
+    folder = put(store, made)
+    names = ("a.txt", "manifest.json")
+    for path in (folder / name for name in names):
+        content = path.read_bytes()
+        for at in range(0, len(content), max(1, len(content) // 40)):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+            with pytest.raises(Exception, match=r"manifest|is not what"):
+                Store(store.root)._verify(made.key)
+        path.write_bytes(content)
+    assert store.open(made.key) == folder
+
+
+def test_a_receipt_is_outside_of_the_checks(store: Store) -> None:
+    made = named(7)
+    (put(store, made) / "receipt.json").write_text("torn")
+    assert store.open(made.key) is not None
+    assert store.receipt(made.key) is None
+
+
+def test_an_artifact_that_somebody_works_on_is_not_moved(store: Store) -> None:
+    made = named(7)
+    flip(put(store, made) / "a.txt")
+    other = Store(store.root)
+    with other.lock(made.key) as held:
+        assert held
+        assert store.open(made.key) is None
+        assert store.folder(made.key).exists()
+    assert store.open(made.key) is None
+    assert not store.folder(made.key).exists()
+
+
+def test_lock_is_exclusive_and_returns(store: Store) -> None:
+    other = Store(store.root)
+    with store.lock("aa") as first, other.lock("aa") as second, other.lock("ab") as third:
+        assert (first, second, third) == (True, False, True)
+    with other.lock("aa") as again:
+        assert again
+
+
+def test_consistency_follows_recorded_digests(store: Store) -> None:
+    bottom, middle, top = named(1), named(2), named(3)
+    put(store, bottom)
+    recorded = {"x": InputEntry(bottom.key, store.digest(bottom.key) or "")}
+    put(store, middle, inputs=recorded)
+    put(store, top, inputs={"x": InputEntry(middle.key, store.digest(middle.key) or "")})
+    assert store.consistent(top.key)
+    shutil.rmtree(store.folder(bottom.key))
+    assert store.consistent(top.key)
+    put(store, bottom, text="other bytes")
+    assert not store.consistent(middle.key)
+    assert not store.consistent(top.key)
+    shutil.rmtree(store.folder(bottom.key))
+    put(store, bottom)
+    assert store.consistent(top.key)
+
+
+def test_the_second_writer_drops_its_draft_unless_the_inputs_differ(store: Store) -> None:
+    made = named(1)
+    put(store, made, text="first")
+    put(store, made, text="second")
+    assert (store.folder(made.key) / "a.txt").read_text() == "first"
+    put(store, made, text="third", inputs={"x": InputEntry("k", "d")})
+    assert (store.folder(made.key) / "a.txt").read_text() == "third"
+    assert len(list((store.root / "quarantine").glob("*.txt"))) == 1
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "receipt.json"])
+def test_names_of_the_store_are_refused(store: Store, name: str) -> None:
+    draft = store.draft("x")
+    (draft / name).write_text("{}")
+    with pytest.raises(ValueError, match=f"wrote {name}"):
+        store.commit("k" * 64, draft, named(1), {}, RECEIPT)
+
+
+KILLED_WRITER = """
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from overopt.execution.store import Store
+from {package}.test_store import named, put
+store = Store(Path(sys.argv[1]))
+value = int(sys.argv[2])
+while True:
+    print(value, flush=True)
+    put(store, named(value), text=f"number {{value}} " * 20000)
+    value += 1
+"""
+
+
+def test_a_killed_writer_never_leaves_half_an_artifact(store: Store) -> None:
+    program = KILLED_WRITER.format(package=__package__)
+    written = 0
+    for trial in range(6):
+        start = 1000 * trial
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(store.root), str(start)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(2 + trial):
+                last = int(process.stdout.readline())
+            for _ in range(trial * 40_000):
+                pass  # another moment of the write in every trial
+            process.send_signal(signal.SIGKILL)
+            last = max([last, *(int(line) for line in process.stdout.read().split())])
+        for value in range(start, last + 1):
+            reader = Store(store.root)
+            folder = reader.open(named(value).key)
+            assert folder is not None or value == last
+            if folder is not None:
+                written += 1
+                assert (folder / "a.txt").read_text() == f"number {value} " * 20000
+    assert written >= 6
+    assert not list((store.root / "quarantine").iterdir())
+    store.sweep()
+    assert [path.name for path in (store.root / "tmp").iterdir()] == ["sweep.lock"]
+
+
+def test_sweep_spares_the_living(store: Store) -> None:
+    mine = store.draft("mine")
+    living = Store(store.root).root / "tmp" / "1-aa"
+    living.mkdir()
+    dead = store.root / "tmp" / "2-bb"
+    dead.mkdir()
+    (store.root / "tmp" / "2-bb.lock").touch()
+    with FileLock(store.root / "tmp" / "1-aa.lock"):
+        Store(store.root).sweep()
+        store.sweep()
+        assert mine.exists()
+        assert living.exists()
+        assert not dead.exists()
+    store.sweep()
+    assert not living.exists()
+
+
+def test_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OVEROPT_STORE", str(tmp_path / "here"))
+    assert default_root() == tmp_path / "here"
+    assert Store().root == tmp_path / "here"
+    assert Store(tmp_path / "there").root == tmp_path / "there"
+    monkeypatch.delenv("OVEROPT_STORE")
+    assert default_root().parts[-2:] == ("overopt", "store")
+
+
+def test_a_store_that_was_never_made_is_empty(tmp_path: Path) -> None:
+    absent = Store(tmp_path / "absent")
+    assert absent.open("a" * 64) is None
+    assert not absent.consistent("a" * 64)
+    assert read_history(absent.root) == []
+    assert free_bytes(absent.root) > 0
+    assert not absent.root.exists()
+
+
+def test_a_file_is_not_a_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file; give a folder"):
+        Store(tmp_path / "file")
+    with pytest.raises(UserError, match="a part of its path is a file"):
+        Store(tmp_path / "file" / "below").prepare()
+
+
+def test_read_only_folders(unprivileged: Callable[[], AbstractContextManager[Path]]) -> None:
+    made, damaged = named(1), named(2)
+    with unprivileged() as folder:
+        (folder / "closed").mkdir(mode=0o500)
+        with pytest.raises(UserError, match=r"cannot be used \(Permission denied"):
+            Store(folder / "closed" / "store").prepare()
+        store = Store(folder / "store")
+        store.prepare()
+        put(store, made)
+        flip(put(store, damaged) / "a.txt")
+        for at, folders, _ in os.walk(store.root, topdown=False):
+            for name in folders:
+                Path(at, name).chmod(0o500)
+        store.root.chmod(0o500)
+        reader = Store(store.root)
+        assert reader.open(made.key) is not None
+        with pytest.raises(UserError, match="cannot be used"):
+            reader.open(damaged.key)
+        with pytest.raises(UserError, match="cannot be used"):
+            reader.prepare()
+        store.root.chmod(0o700)
+
+
+def test_a_full_disk_is_told_in_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    made = named(1)
+    put(store, made)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(UserError, match=r"is full: free some space .* finished stages are kept\.$"):
+        store.prepare()
+    assert store.open(made.key) is not None
+
+
+def test_wrapped_errors_of_a_full_disk_are_known() -> None:
+    assert disk_is_full(OSError(errno.EDQUOT, "quota"))
+    assert disk_is_full(RuntimeError("I/O error: No space left on device (os error 28)"))
+    assert not disk_is_full(OSError(errno.EACCES, "denied"))
+    assert not disk_is_full(ValueError("full"))
+
+
+def test_failures_are_kept_until_success(store: Store) -> None:
+    made = named(1)
+    assert store.failure(made.key) is None
+    store.record_failure(made.key, {"message": "no"})
+    assert store.failure(made.key) == {"message": "no"}
+    assert json.loads((store.root / "failures" / f"{made.key}.json").read_text())
+    put(store, made)
+    assert store.failure(made.key) is None

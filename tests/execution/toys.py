@@ -1,0 +1,39 @@
+"""Small graphs of toy stages."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+
+from overopt.execution.node import Node, Resources, node
+from overopt.execution.outcomes import Outcome
+
+from . import toy_stages
+
+STAGES = toy_stages.__name__
+
+
+def toy(stage: str, timeout_s: float | None = 60.0, **params: object) -> Node:
+    """A toy node without inputs."""
+    return node(f"{STAGES}:{stage}", params, resources=Resources(timeout_s=timeout_s))
+
+
+def total(name: str, inputs: Mapping[str, Node], value: int = 0) -> Node:
+    """A toy node: value plus twice the sum of its inputs."""
+    return node(f"{STAGES}:total", {"name": name, "value": value}, inputs, label=name)
+
+
+def ladder(width: int, height: int) -> list[Node]:
+    """The top row of ``width`` times ``height`` nodes, each above two of the row below."""
+    row = [total(f"0.{i}", {}, value=i + 1) for i in range(width)]
+    for level in range(1, height):
+        row = [
+            total(f"{level}.{i}", {"left": row[i - 1], "right": row[i]}, value=level)
+            for i in range(width)
+        ]
+    return row
+
+
+def once(wanted: Sequence[Node]) -> Generator[Sequence[Node], Mapping[str, Outcome], list[Outcome]]:
+    """A cell that asks once and returns the outcomes in the order of its wishes."""
+    outcomes = yield wanted
+    return [outcomes[made.key] for made in wanted]

@@ -1,0 +1,111 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from overopt.errors import UserError
+from overopt.own_scores.table_file import holds_numbers, read_ids, read_numbers, read_table
+
+
+def fail(path: Path) -> str:
+    """The error's text, which is one line that begins with the file."""
+    with pytest.raises(UserError) as caught:
+        read_table(path)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    assert "\n" not in text
+    return text.removeprefix(f"{path}: ")
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    assert "allowed are .parquet, .csv, .jsonl" in fail(tmp_path / "t.xlsx")
+    assert "no such file" in fail(tmp_path / "t.csv")
+    assert "this is a folder" in fail(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    assert "this is a folder" in fail(tmp_path / "folder.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.csv", b"", "the file is empty"),
+        ("empty.parquet", b"", "the file is empty"),
+        ("header.csv", b"a,b\n", "no rows"),
+        ("blank.jsonl", b"\n\n", "no rows"),
+        ("text.parquet", b"not parquet", "not a readable .parquet table"),
+        ("cut.jsonl", b'{"gold": 1}\n\n{"gold": \n', "line 3: Expecting value"),
+        ("list.jsonl", b"[1, 2]\n", "line 1: not an object"),
+        ("twice.jsonl", b'{"a": 1}\n{"a": 1, "a": 2}\n', "line 2: the name 'a' occurs twice"),
+        ("latin.jsonl", b'{"a": 1}\n{"a": "\xe9"}\n', "line 2: 'utf-8' codec"),
+        ("deep.jsonl", b"[" * 100_000, "line 1"),
+        ("utf16.csv", b"\xff\xfe\x00gold", "'utf-8' codec"),
+        ("long.csv", b"a,b\n1,2\n1,2,3\n", "line 3: 3 cells where the header has 2"),
+        ("short.csv", b"a,b\n1,2\n\n1\n", "line 4: 1 cells where the header has 2"),
+        ("wide.csv", b"a,b\n1,2,3\n1,2,3\n", "line 2: 3 cells where the header has 2"),
+        ("open.csv", b'a,b\n1,"x\n', "line 2: unexpected end of data"),
+        ("quote.csv", b'a,b\n"1"x,2\n', "line 2: "),
+        ("twice.csv", b"a,b,a\n1,2,3\n", "the name 'a' occurs twice"),
+    ],
+)
+def test_damaged_files_say_where(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert says in fail(path)
+
+
+def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    generator = np.random.default_rng(0)
+    pd.DataFrame({"gold": generator.normal(size=5000)}).to_parquet(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert "not a readable .parquet table" in fail(path)
+
+
+def test_csv_cells_stay_text_and_may_be_long(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    path = tmp_path / "T.CSV"
+    path.write_text('\ufeffid,text\r\n007,"a,\nb"\r\n8,' + "x" * 200_000, encoding="utf-8")
+    frame = read_table(path)
+    assert frame["id"].tolist() == ["007", "8"]
+    assert frame["text"].tolist() == ["a,\nb", "x" * 200_000]
+    assert csv.field_size_limit() == before
+
+
+def test_a_named_parquet_index_becomes_columns(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    frame = pd.DataFrame({"prompt_id": ["a", "b"], "k": [1, 2], "gold": [0.5, 1.0]})
+    frame.set_index(["prompt_id", "k"]).to_parquet(path)
+    assert read_table(path).columns.tolist() == ["prompt_id", "k", "gold"]
+    frame[frame["k"] > 1].to_parquet(path)  # an unnamed index is no column
+    assert read_table(path).columns.tolist() == ["prompt_id", "k", "gold"]
+
+
+def test_numbers_are_finite_or_missing() -> None:
+    file = Path("t.csv")
+    frame = pd.DataFrame(
+        {
+            "good": ["1", " 2.5", "", "NaN", "n/a"],
+            "wordy": ["1", "2", "three", "4", "5"],
+            "endless": ["1", "2", "3", "1e999", "5"],
+            "none": ["", "", "", "", ""],
+        }
+    )
+    np.testing.assert_array_equal(
+        read_numbers(file, frame, "good"), [1.0, 2.5, np.nan, np.nan, np.nan]
+    )
+    with pytest.raises(UserError, match="'wordy' holds 'three' in data row 3"):
+        read_numbers(file, frame, "wordy")
+    with pytest.raises(UserError, match="'endless' is infinite in data row 4"):
+        read_numbers(file, frame, "endless")
+    numeric = [name for name in frame if holds_numbers(frame, str(name))]
+    assert numeric == ["good", "endless"]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pd.NA, pd.NaT, ""])
+def test_every_row_needs_an_id(missing: object) -> None:
+    frame = pd.DataFrame({"id": pd.Series(["a", missing], dtype=object)})
+    with pytest.raises(UserError, match="no id in data row 2"):
+        read_ids(Path("t.csv"), frame, "id")

@@ -100,9 +100,12 @@ def test_too_few_effective_samples_are_unreachable() -> None:
     assert fronts.oracle_front(pool, [5.0], min_ess=1.0).unreachable_kl == (5.0,)  # > log 64
 
 
-def test_constant_gold_reaches_nothing_but_the_start() -> None:
-    result = fronts.oracle_front(np.ones((3, 8)), [0.0, 0.1], min_ess=1.0)
-    assert [point.gold for point in result.points] == [1.0]
+@pytest.mark.parametrize("n_samples", [7, 8, 1001])
+@pytest.mark.parametrize("n_prompts", [3, 10, 49])
+def test_constant_gold_reaches_nothing_but_the_start(n_prompts: int, n_samples: int) -> None:
+    # exact whatever order the sums run in: neither 1 / 49 nor 0.1 is a binary fraction
+    result = fronts.oracle_front(np.full((n_prompts, n_samples), 0.1), [0.0, 0.1], min_ess=1.0)
+    assert [(point.kl_nats, point.gold) for point in result.points] == [(0.0, 0.1)]
     assert result.unreachable_kl == (0.1,)
 
 

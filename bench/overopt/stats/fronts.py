@@ -215,8 +215,9 @@ def _trace(
     masked_gold = np.where(present, gold_BR, -np.inf)
     top_BR = present & (gold_BR >= masked_gold.max(axis=1, keepdims=True))
     kl_limit = float(p_B @ -np.log(np.where(top_BR, p_BR, 0.0).sum(axis=1)))
-    center_B = (p_BR * gold_BR).sum(axis=1, keepdims=True)
-    scale = float(np.sqrt(p_B @ (p_BR * (gold_BR - center_B) ** 2).sum(axis=1)))
+    below_BR = gold_BR - gold_BR[present].max()
+    center_B = (p_BR * below_BR).sum(axis=1, keepdims=True)
+    scale = float(np.sqrt(p_B @ (p_BR * (below_BR - center_B) ** 2).sum(axis=1)))
     log_p_BR = np.log(np.where(present, p_BR, 1.0))
 
     def tilt(log_t: float) -> _Tilt:
@@ -229,7 +230,7 @@ def _trace(
     low = LOG_TILT_RANGE[0]
     for target in targets:
         if target == 0.0:
-            solution, b = start, None
+            solution, b = start._replace(kl_nats=0.0), None
         else:
             root = _solve(tilt, float(target), low)
             if target >= kl_limit or root is None:
@@ -257,12 +258,17 @@ def _solve(tilt: Callable[[float], _Tilt], target: float, low: float) -> float |
 def _tilt(
     gold_BR: Floats, present: np.ndarray, log_p_BR: Floats, p_B: Floats, strength: float
 ) -> _Tilt:
-    """Tilt every prompt by exp(strength gold) and average over prompts."""
+    """Tilt every prompt by exp(strength gold) and average over prompts.
+
+    Gold is averaged as what is missing to the best response of all, so that rounding in the
+    weights cannot move a gold that is the same everywhere.
+    """
     exponent = np.where(present, log_p_BR + strength * gold_BR, -np.inf)
     log_w_BR = exponent - logsumexp(exponent, axis=1, keepdims=True)
     weight = np.exp(log_w_BR)
     ratio = np.where(present, np.where(weight > 0, log_w_BR, 0.0) - log_p_BR, 0.0)
     kl_B = (weight * ratio).sum(axis=1)
-    gold_B = (weight * gold_BR).sum(axis=1)
+    best = float(gold_BR[present].max())
+    missing_B = (weight * (best - gold_BR)).sum(axis=1)
     inverse_ess = float(p_B @ (weight**2).sum(axis=1))
-    return _Tilt(float(p_B @ kl_B), float(p_B @ gold_B), 1.0 / inverse_ess)
+    return _Tilt(float(p_B @ kl_B), best - float(p_B @ missing_B), 1.0 / inverse_ess)

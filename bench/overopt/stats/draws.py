@@ -1,0 +1,127 @@
+"""Methods that draw n responses and then pick one of them, measured on a pool of N samples.
+
+What such a method does inside one draw is all that has to be known; what it does to a response on
+average, which is its policy, is averaged here over draws from the pool.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from overopt.stats.arrays import Floats, Ints
+from overopt.stats.listed import kl_listed, uniform
+
+Choose = Callable[[Ints], Floats]
+"""From the pool's columns that were drawn, shape (B, D, n), to the probability that each of them is
+returned, of the same shape; the n of a draw sum to 1 and do not depend on their order."""
+
+DRAWS_PER_PROMPT = 2048
+ROUNDS = 16
+
+
+class MarginalKL(NamedTuple):
+    """KL of a policy known by its draws only.
+
+    Attributes:
+        kl_B: KL of each prompt, nats, corrected for the finite number of draws.
+        correction_B: what was subtracted, nats; the error that is left is of its square's order.
+    """
+
+    kl_B: Floats
+    correction_B: Floats
+
+
+def mean_choice(
+    choose: Choose, n_prompts: int, n_samples: int, n: int, rng: np.random.Generator
+) -> Floats:
+    """Weights of a pool under which every mean is unbiased for n fresh draws of the reference.
+
+    Mean over draws of n without replacement of the probability to be returned: the pool is cut
+    into N // n draws in random order, again and again until there are `DRAWS_PER_PROMPT`. With
+    n = N there is one draw, the pool, and the weights are exact; else more draws only lessen the
+    spread that comes from the cutting.
+
+    Args:
+        choose: what the method does inside a draw.
+        n_prompts: B.
+        n_samples: N, samples of each prompt's pool.
+        n: samples of a draw, in 1..N.
+        rng: randomness of the cuts.
+
+    Returns:
+        Shape (B, N); rows sum to 1.
+
+    Raises:
+        ValueError: if n is outside 1..N, or a draw's choice is not a distribution.
+    """
+    if not 1 <= n <= n_samples:
+        raise ValueError(f"n must lie in 1..{n_samples}, the size of the pools, got {n}")
+    draws = n_samples // n
+    rounds = 1 if n == n_samples else -(-DRAWS_PER_PROMPT // draws)
+    total_BN = np.zeros((n_prompts, n_samples))
+    column_BN = np.broadcast_to(np.arange(n_samples), (n_prompts, n_samples))
+    for _ in range(rounds):
+        order_BN = rng.permuted(column_BN, axis=1)[:, : draws * n]
+        _add_choices(total_BN, choose, order_BN.reshape(n_prompts, draws, n))
+    return total_BN / (rounds * draws)
+
+
+def marginal_kl(
+    choose: Choose,
+    n_prompts: int,
+    n_samples: int,
+    n: int,
+    rng: np.random.Generator,
+    rounds: int = ROUNDS,
+) -> MarginalKL:
+    """KL from the reference of a policy that draws n and picks one, the pool being the reference.
+
+    pi(y) / q(y) = n E[probability that y is returned | y is one of the n], averaged over draws with
+    replacement: in each round every sample of the pool stands once in each of the n places of N
+    draws, so that a method which picks at random has a KL of exactly 0. The ratio's spread makes
+    its plug-in KL too high by about c / rounds; the jackknife over rounds removes that.
+
+    On top of it the pool is finite; see `soft_best_of_n.policy` for the size of that bias.
+
+    Args:
+        choose: what the method does inside a draw.
+        n_prompts: B.
+        n_samples: N, samples of each prompt's pool.
+        n: samples of a draw, at least 1.
+        rng: randomness of the draws.
+        rounds: N draws of n for each prompt in each; at least 2.
+
+    Raises:
+        ValueError: if n is below 1, rounds below 2, or a draw's choice is not a distribution.
+    """
+    if n < 1 or rounds < 2:
+        raise ValueError(f"n must be at least 1 and rounds at least 2, got {n} and {rounds}")
+    policy_KBN = np.zeros((rounds, n_prompts, n_samples))
+    place_nBN = np.broadcast_to(np.arange(n_samples), (n, n_prompts, n_samples))
+    for policy_BN in policy_KBN:
+        drawn_nBN = rng.permuted(place_nBN, axis=2)
+        _add_choices(policy_BN, choose, np.moveaxis(drawn_nBN, 0, 2))
+    policy_KBN /= n_samples
+    reference_BN = uniform(n_prompts, n_samples)
+    sum_BN = policy_KBN.sum(axis=0)
+    plain_B = kl_listed(sum_BN / rounds, reference_BN)
+    without_KB = np.stack(
+        [kl_listed((sum_BN - one_BN) / (rounds - 1), reference_BN) for one_BN in policy_KBN]
+    )
+    correction_B = (rounds - 1) * (without_KB.mean(axis=0) - plain_B)
+    return MarginalKL(plain_B - correction_B, correction_B)
+
+
+def _add_choices(total_BN: Floats, choose: Choose, drawn_BDn: Ints) -> None:
+    """Add to every sample of the pool the probability that its draws return it."""
+    chance_BDn = choose(drawn_BDn)
+    if chance_BDn.shape != drawn_BDn.shape:
+        raise ValueError(f"a choice has shape {chance_BDn.shape}, not {drawn_BDn.shape}")
+    fair = np.abs(chance_BDn.sum(axis=-1) - 1.0) <= 1e-6  # false for NaN as well
+    if not fair.all() or np.any(chance_BDn < 0):
+        raise ValueError("a choice within a draw must be probabilities that sum to 1")
+    n_prompts, n_samples = total_BN.shape
+    cell_BDn = drawn_BDn + n_samples * np.arange(n_prompts)[:, None, None]
+    added = np.bincount(cell_BDn.ravel(), chance_BDn.ravel(), minlength=total_BN.size)
+    total_BN += added.reshape(n_prompts, n_samples)

@@ -1,4 +1,4 @@
-"""The native engine of the iterative family: sample, build data out of the samples, learn, repeat."""
+"""The native engine of the iterative family: sample, build data from it, learn, repeat."""
 
 from __future__ import annotations
 

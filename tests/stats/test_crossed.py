@@ -7,7 +7,14 @@ import pytest
 from scipy.special import stdtrit
 
 from overopt.stats.arrays import Floats
-from overopt.stats.crossed import Crossed, crossed_error, crossed_interval, mean_squares
+from overopt.stats.crossed import (
+    Crossed,
+    combine_df,
+    crossed_error,
+    crossed_interval,
+    mean_squares,
+    widest_interval,
+)
 from overopt.stats.intervals import t_interval
 
 REPLICATES = 4000
@@ -148,3 +155,38 @@ def test_one_table_and_many_agree() -> None:
     for i, x_SP in enumerate(x_RSP):
         one: Crossed = crossed_interval(x_SP)
         assert (one.se, one.df) == pytest.approx((variance[i] ** 0.5, df[i]))
+
+
+def test_summaries_of_seeds_give_an_interval_by_hand() -> None:
+    # over seeds: means 1, 2, 3, 1 / 3; over prompts: (0.1^2 + 0.2^2 + 0.2^2) / 3 = 0.03
+    found = widest_interval([1.0, 2.0, 3.0], [0.1, 0.2, 0.2], 20)
+    assert found.mean == 2.0
+    assert found.se == pytest.approx(np.sqrt(1 / 3 + 0.03))
+    assert found.df == pytest.approx((1 / 3 + 0.03) ** 2 / ((1 / 3) ** 2 / 2 + 0.03**2 / 19))
+    assert found.over == "seeds and prompts, at most"
+    assert (found.n_seeds, found.n_prompts) == (3, 20)
+
+
+def test_an_interval_from_summaries_is_never_narrower() -> None:
+    for x_SP in draw(4, 10, 0.3, 1.0)[:300]:
+        se_S = x_SP.std(axis=1, ddof=1) / np.sqrt(10)
+        widest, whole = widest_interval(x_SP.mean(axis=1), se_S, 10), crossed_interval(x_SP)
+        assert widest.se is not None and whole.se is not None
+        assert widest.se >= whole.se * (1 - 1e-12)
+        assert widest.mean == pytest.approx(whole.mean)
+
+
+def test_the_summary_of_one_seed_is_over_its_prompts() -> None:
+    x_P = np.array([1.0, 2.0, 4.0, 5.0])
+    found = widest_interval([x_P.mean()], [x_P.std(ddof=1) / 2], 4)
+    assert found.over == "prompts"
+    assert (found.low, found.high) == pytest.approx(t_interval(x_P)[1:3])
+    with pytest.raises(ValueError, match="at least 2"):
+        widest_interval([1.0], [0.1], 1)
+    with pytest.raises(ValueError, match="differ in shape"):
+        widest_interval([1.0, 2.0], [0.1], 5)
+
+
+def test_degrees_of_freedom_of_a_sum_by_hand() -> None:
+    assert combine_df([(1.0, 2.0), (1.0, 6.0)]) == pytest.approx(4 / (1 / 2 + 1 / 6))  # 6
+    assert combine_df([(0.0, 2.0)]) == np.inf

@@ -7,16 +7,20 @@ and asking both to exclude 0 adds neither variance to the other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Floats, check_finite
+from overopt.stats.arrays import Floats, check_finite, check_same_shape
 from overopt.stats.intervals import EXPLORATORY_BELOW, t_half_width
 
-Over = Literal["seeds and prompts", "seeds", "prompts"]
-"""What an interval takes for random; everything else is held as it is."""
+Over = Literal["seeds and prompts", "seeds and prompts, at most", "seeds", "prompts"]
+"""What an interval takes for random; everything else is held as it is.
+
+"At most" is an interval that is known to be wide enough, from less than the whole table.
+"""
 
 
 class MeanSquares(NamedTuple):
@@ -189,3 +193,50 @@ def around(
     if n_seeds == 1 or n_prompts == 1:
         over = "prompts" if n_seeds == 1 else "seeds"
     return Crossed(mean, mean - half, mean + half, se, df, n_seeds, n_prompts, level, over)
+
+
+def widest_interval(
+    mean_S: ArrayLike, se_S: ArrayLike, n_prompts: int, level: float = 0.95
+) -> Crossed:
+    """Interval of a mean over seeds and prompts where only each seed's summary is known.
+
+    SE^2 = sum_s (m_s - m)^2 / (S (S - 1)) + sum_s se_s^2 / S, with Satterthwaite's degrees of
+    freedom from S - 1 and P - 1. Its second term is (MS_prompt + (S - 1) MS_res) / (S P), as large
+    as the variance over prompts would be if the prompts did the same in all seeds, so that the
+    interval is never narrower than `crossed_interval`'s SE. With one seed it is over prompts only.
+
+    Args:
+        mean_S: mean over the prompts of each seed.
+        se_S: its standard error over prompts.
+        n_prompts: prompts behind each, at least 2.
+        level: coverage.
+
+    Raises:
+        ValueError: if shapes differ, a value is NaN or infinite, or there are too few prompts.
+    """
+    mean, se = check_finite(mean_S, "means"), check_finite(se_S, "standard errors")
+    check_same_shape(mean, se, "means and standard errors")
+    if n_prompts < 2:
+        raise ValueError(f"a standard error over prompts needs at least 2, got {n_prompts}")
+    n_seeds = mean.size
+    over_prompts = float(np.mean(se**2))
+    if n_seeds == 1:
+        return around(float(mean[0]), float(se[0]), n_prompts - 1, (1, n_prompts), level)
+    over_seeds = float(mean.var(ddof=1)) / n_seeds
+    found = around(
+        float(mean.mean()),
+        float(np.sqrt(over_seeds + over_prompts)),
+        combine_df([(over_seeds, n_seeds - 1), (over_prompts, n_prompts - 1)]),
+        (n_seeds, n_prompts),
+        level,
+    )
+    return found._replace(over="seeds and prompts, at most")
+
+
+def combine_df(parts: Sequence[tuple[float, float]]) -> float:
+    """Satterthwaite's degrees of freedom of a sum of variances, given as (variance, df).
+
+    (sum v)^2 / sum (v^2 / df); infinite where the sum is 0.
+    """
+    weight = sum(variance**2 / df for variance, df in parts)
+    return sum(variance for variance, _ in parts) ** 2 / weight if weight > 0.0 else float("inf")

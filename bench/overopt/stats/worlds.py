@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overopt.stats.crossed import Crossed
+from overopt.stats.crossed import Crossed, combine_df
 from overopt.stats.intervals import Interval, t_half_width, t_interval
 from overopt.stats.rise_fall import Budgets, PeakAndEnd, common_budgets, peak_and_end
 
@@ -130,9 +130,6 @@ def _within(worlds: Sequence[Crossed], level: float) -> Interval:
     known = [(one.se**2, one.df) for one in worlds if one.se is not None and one.df is not None]
     if len(known) < n:
         return Interval(mean, None, None, None, n, level, exploratory)
-    total = sum(variance for variance, _ in known)
-    weight = sum(variance**2 / df for variance, df in known)
-    df = total**2 / weight if weight > 0.0 else np.inf
-    se = float(np.sqrt(total)) / n
-    half = t_half_width(se, df, level)
+    se = float(np.sqrt(sum(variance for variance, _ in known))) / n
+    half = t_half_width(se, combine_df(known), level)
     return Interval(mean, mean - half, mean + half, se, n, level, exploratory)

@@ -1,0 +1,133 @@
+"""Several seeds read at the same KL, so that a mean over them is a mean at one place.
+
+No two seeds achieve the same KL at a budget. A curve over seeds is therefore read at the budget
+itself, each seed between two of its own points, linearly in d = sqrt(KL), never beyond its last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from overopt.stats.arrays import Floats, check_finite, check_same_shape
+
+
+class SeedPoints(NamedTuple):
+    """Where one seed was measured.
+
+    Attributes:
+        kl_K: measured KL of its points, nats, at least 0, in any order.
+        target_K: the budget that each point was taken for, nats; NaN where it was taken for none.
+    """
+
+    kl_K: Floats
+    target_K: Floats
+
+
+class CommonKL(NamedTuple):
+    """One place along KL and how each seed is read there.
+
+    Attributes:
+        kl_target_nats: the budget, nats; None where points were taken for no budget.
+        kl_nats: KL at which the seeds are read, mean over those that are, nats. It is the budget
+            itself, except at the end and where a seed has nothing beyond its own policy there.
+        weight_SK: of each seed, weights of its points that sum to 1; None for one that does not
+            get there.
+    """
+
+    kl_target_nats: float | None
+    kl_nats: float
+    weight_SK: tuple[Floats | None, ...]
+
+
+def weights_at(kl_K: ArrayLike, kl_nats: float) -> Floats | None:
+    """Weights of a seed's points that interpolate at a KL, linearly in sqrt(KL).
+
+    Points of equal KL share their weight, whatever their order.
+
+    Args:
+        kl_K: measured KL, nats, in any order.
+        kl_nats: where to read, nats.
+
+    Returns:
+        Shape (K,), summing to 1; None outside the measured range.
+
+    Raises:
+        ValueError: if there is no point, or a KL is negative, NaN or infinite.
+    """
+    kl = check_finite(kl_K, "KL")
+    if np.any(kl < 0.0):
+        raise ValueError("KL must be at least 0")
+    if not kl.min() <= kl_nats <= kl.max():
+        return None
+    below, above = kl[kl <= kl_nats].max(), kl[kl >= kl_nats].min()
+    lower, upper = (kl == below).astype(np.float64), (kl == above).astype(np.float64)
+    share = 0.0
+    if above > below:
+        share = (np.sqrt(kl_nats) - np.sqrt(below)) / (np.sqrt(above) - np.sqrt(below))
+    return np.asarray((1.0 - share) * lower / lower.sum() + share * upper / upper.sum())
+
+
+def end_of(seeds: Sequence[SeedPoints]) -> float | None:
+    """The largest budget that every seed reached, nats; None where there is none."""
+    if not seeds:
+        return None
+    reached = [set(one.target_K[~np.isnan(one.target_K)].tolist()) for one in seeds]
+    return max(set[float].intersection(*reached), default=None)
+
+
+def read_together(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
+    """Every budget that some seed reached, ascending, and how the seeds are read there.
+
+    A seed whose range holds the budget is read at the budget. At the end (`end_of`) every seed is
+    read at its own policy, so that the curve ends where the end is; so is a seed that met a budget
+    a little below it and has nothing further. Points without any budget are read at quantiles of
+    the measured KL, and where the first seed to end does.
+
+    Args:
+        seeds: where each seed was measured.
+
+    Raises:
+        ValueError: if shapes differ, or a KL is negative, NaN or infinite.
+    """
+    for one in seeds:
+        check_same_shape(one.kl_K, one.target_K, "KL and budgets")
+    targets = {target for one in seeds for target in one.target_K.tolist() if not np.isnan(target)}
+    if not targets:
+        return _without_budgets(seeds)
+    end = end_of(seeds)
+    return [_at_budget(seeds, target, target == end) for target in sorted(targets)]
+
+
+def _at_budget(seeds: Sequence[SeedPoints], target_nats: float, is_end: bool) -> CommonKL:
+    weights: list[Floats | None] = []
+    for one in seeds:
+        own_K = one.target_K == target_nats
+        weight_K = None if is_end else weights_at(one.kl_K, target_nats)
+        if weight_K is None and own_K.any():
+            weight_K = own_K / own_K.sum()
+        weights.append(weight_K)
+    read = [
+        target_nats if not is_end and weights_at(one.kl_K, target_nats) is not None
+        else float(weight_K @ one.kl_K)
+        for one, weight_K in zip(seeds, weights, strict=True)
+        if weight_K is not None
+    ]  # fmt: skip
+    return CommonKL(target_nats, float(np.mean(read)), tuple(weights))
+
+
+def _without_budgets(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
+    moved = [one.kl_K[one.kl_K > 0.0] for one in seeds]
+    moved = [kl_K for kl_K in moved if kl_K.size]
+    if not moved:
+        return []
+    count = max(kl_K.size for kl_K in moved)
+    grid = np.quantile(np.concatenate(moved), np.linspace(0.0, 1.0, count))
+    grid = np.unique(np.append(grid, min(kl_K.max() for kl_K in moved)))
+    return [
+        CommonKL(None, float(kl), tuple(weights_at(one.kl_K, float(kl)) for one in seeds))
+        for kl in grid
+    ]

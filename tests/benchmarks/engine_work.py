@@ -23,7 +23,6 @@ from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
 from overopt.engines import pairs as pairs_engine
 from overopt.engines import rollouts as rollouts_engine
-from overopt.engines.pairs import PreferencePairs
 from overopt.engines.trl import pairs as trl_pairs_engine
 from overopt.engines.trl import rollout as trl_rollout_engine
 from overopt.engines.trl.training import Setup
@@ -31,9 +30,11 @@ from overopt.methods.pairs import dpo
 from overopt.methods.rollout import rloo
 from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.policy import build_policy
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.training import ArchitectureSpec
 from overopt.spec.trl import TrlSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
 
 Engine = Literal["native", "inside", "tuned", "default"]
@@ -266,9 +267,9 @@ def _as_it_comes(start: PreTrainedModel) -> PreTrainedModel:
     return model.eval()
 
 
-def _preferences(size: Size) -> PreferencePairs:
+def _preferences(size: Size) -> Preferences:
     rows = size.rows * size.steps
-    return PreferencePairs(_prompts(rows), _responses(rows, 2), _responses(rows, 3))
+    return Preferences(_prompts(rows), _responses(rows, 2), _responses(rows, 3))
 
 
 def _words(rows: int, width: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:

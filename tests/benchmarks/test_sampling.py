@@ -17,12 +17,13 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from transformers import PreTrainedModel
 
-from overopt.models.fitting import Preferences, train_bradley_terry, train_language_model
+from overopt.models.fitting import train_bradley_terry, train_language_model
 from overopt.models.logprobs import kl_statistics, score_logps
 from overopt.models.policy import build_policy
 from overopt.models.reward import build_reward, score
 from overopt.models.sampling import sample
 from overopt.spec.training import ArchitectureSpec, TrainingSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, PAD, SEP, Tokens
 
 ARCHITECTURE = ArchitectureSpec(layers=2, width=64, heads=4)

@@ -15,7 +15,7 @@ from overopt.methods.contract.rollout import Rollout
 from overopt.methods.contract.training import Training
 from overopt.methods.iterative import online_dpo, superhf
 from overopt.models.logprobs import score_logps
-from overopt.spec.settings import RolloutSpec
+from overopt.spec.rollout import RolloutSpec
 
 from . import tiny
 

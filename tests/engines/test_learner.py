@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from overopt.engines.forward import state_shape
-from overopt.engines.hooks import set_weights, weights_of
 from overopt.engines.learner import Learner
 from overopt.errors import UserError
 from overopt.methods.contract.training import AfterStep, HiddenStates, StateShape, Training, Weights
@@ -18,6 +17,7 @@ from overopt.methods.pairs import dpo
 from overopt.models.logprobs import predict_logps
 from overopt.models.sampling import sample
 from overopt.models.sequences import Batch, join
+from overopt.models.weights import set_weights, weights_of
 
 from . import tiny
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.engines.optimizer import Descent
-from overopt.spec.settings import PairsSpec
+from overopt.spec.pairs import PairsSpec
 
 from . import tiny
 

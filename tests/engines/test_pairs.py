@@ -10,11 +10,12 @@ from transformers import PreTrainedModel
 
 from overopt.engines.kl_probe import KLProbe
 from overopt.engines.kl_walk import PairsRow, Trajectory
-from overopt.engines.pairs import PreferencePairs, ReferenceLogps, optimize_pairs, score_reference
+from overopt.engines.pairs import ReferenceLogps, optimize_pairs, score_reference
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
 from overopt.methods.pairs import dpo, ipo
 from overopt.models.logprobs import score_logps
-from overopt.spec.settings import PairsSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 
 from . import tiny
@@ -195,7 +196,7 @@ def test_pairs_and_reference_are_taken_by_row() -> None:
     pairs = tiny.preferences(reference, rows=6)
     index = np.array([4, 1])
     taken = pairs.take(index)
-    assert isinstance(taken, PreferencePairs)
+    assert isinstance(taken, Preferences)
     whole: ReferenceLogps = score_reference(reference, pairs)
     part = score_reference(reference, taken)
     assert part.chosen_logp_PT.sum(-1) == pytest.approx(

@@ -15,7 +15,7 @@ from overopt.methods.merge import warp
 from overopt.methods.rollout import elastic_reset, ppo, rloo
 from overopt.models.logprobs import kl_statistics
 from overopt.models.sampling import sample
-from overopt.spec.settings import RolloutSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
 from . import tiny

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
-from overopt.engines.pairs import PreferencePairs
 from overopt.models.policy import build_policy
 from overopt.models.sampling import sample
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.training import ArchitectureSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, SEP, Tokens
 
 VOCABULARY_SIZE = 12
@@ -63,7 +64,7 @@ def reward(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
     return np.asarray((responses.ids_NT == LIKED).sum(1) / responses.length_N, np.float64)
 
 
-def preferences(model: PreTrainedModel, rows: int = 64) -> PreferencePairs:
+def preferences(model: PreTrainedModel, rows: int = 64) -> Preferences:
     """Two samples for each prompt; the one with the greater share of the liked word is chosen."""
     asked = prompts(rows)
     drawn = sample(model, asked, 2, MAX_NEW_TOKENS, torch.Generator().manual_seed(5)).responses
@@ -72,4 +73,4 @@ def preferences(model: PreTrainedModel, rows: int = 64) -> PreferencePairs:
     swap_P = reward(asked, b) > reward(asked, a)
     chosen_P = first_P + swap_P
     rejected_P = first_P + 1 - swap_P
-    return PreferencePairs(asked, drawn.take(chosen_P), drawn.take(rejected_P))
+    return Preferences(asked, drawn.take(chosen_P), drawn.take(rejected_P))

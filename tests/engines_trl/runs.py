@@ -14,14 +14,16 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engines import tiny
 from overopt.engines.kl_probe import KLProbe
-from overopt.engines.kl_walk import Progress, Trajectory
+from overopt.engines.kl_walk import Trajectory
 from overopt.engines.pairs import optimize_pairs, score_reference
 from overopt.engines.rollouts import optimize_rollouts
 from overopt.engines.trl.pairs import optimize_pairs as optimize_pairs_trl
 from overopt.engines.trl.rollout import optimize_rollouts as optimize_rollouts_trl
 from overopt.engines.trl.training import Setup
+from overopt.execution.contract import Progress
 from overopt.models.folders import build_tokenizer
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
 from overopt.worlds.tokens import SPECIALS
 

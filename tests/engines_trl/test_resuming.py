@@ -18,8 +18,9 @@ import pytest
 import torch
 
 from engines import tiny
-from overopt.engines.kl_walk import Progress, Trajectory
+from overopt.engines.kl_walk import Trajectory
 from overopt.engines.trl.checkpoints import newest_whole, read_ledger
+from overopt.execution.contract import Progress
 from overopt.methods.contract.training import AfterStep, Weights
 from overopt.methods.merge import warp
 from overopt.methods.pairs import dpo, sparsepo

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from overopt.catalog.toml_files import load_task
-from overopt.models.fitting import Preferences, train_bradley_terry
+from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.hub import ClassifierGold, load_base, load_causal
 from overopt.models.logprobs import kl_statistics, score_logps, suppressed_ids
@@ -26,6 +26,7 @@ from overopt.worlds.hub.data import read_examples
 from overopt.worlds.hub.text import FolderTokenizer, Turn
 from overopt.worlds.hub.world import HubWorld, tokens_of
 from overopt.worlds.hub.world import build as build_hub
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 
 from . import folders

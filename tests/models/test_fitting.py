@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from overopt.models.fitting import (
-    Preferences,
     bradley_terry_loss,
-    build_optimizer,
     train_bradley_terry,
     train_language_model,
     warmup_cosine,
 )
 from overopt.models.logprobs import response_logps, score_logps
+from overopt.models.optimizer import build_optimizer
 from overopt.models.sequences import join, shuffle_batches
 from overopt.spec.training import TrainingSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 
 from . import tiny

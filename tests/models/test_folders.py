@@ -9,9 +9,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from overopt.errors import UserError
-from overopt.models.folders import build_tokenizer, evaluating, save_model
+from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.policy import build_policy, load_policy
 from overopt.models.reward import load_reward
+from overopt.models.weights import evaluating
 from overopt.spec.training import ArchitectureSpec
 
 from . import tiny

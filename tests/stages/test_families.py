@@ -13,7 +13,8 @@ from overopt.catalog import lookup, systems
 from overopt.execution.contract import silent
 from overopt.models.logprobs import enumerate_logps
 from overopt.spec.method import MethodSpec
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.stages import evaluate, measure, merge, optimize, score
 from overopt.worlds.contract import build
 

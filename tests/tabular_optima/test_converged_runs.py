@@ -16,13 +16,15 @@ import torch
 from transformers import PreTrainedModel
 
 from models import tiny
-from overopt.engines.pairs import PreferencePairs, optimize_pairs, score_reference
+from overopt.engines.pairs import optimize_pairs, score_reference
 from overopt.engines.rollouts import optimize_rollouts
 from overopt.methods.pairs import dpo
 from overopt.methods.rollout import ppo, rloo
 from overopt.models.logprobs import enumerate_logps
 from overopt.models.sampling import sample
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 
 BETA = 1.0
@@ -92,7 +94,7 @@ def test_dpo_on_many_noiseless_comparisons_comes_to_rest_there_too() -> None:
     first_P = np.random.default_rng(2).random(len(rows)) < 1 / (1 + np.exp(-margin_P))
     index_P = np.arange(len(rows))
     both = np.where(first_P, 2 * index_P, 2 * index_P + 1)
-    pairs = PreferencePairs(
+    pairs = Preferences(
         prompts, drawn.take(both), drawn.take(np.where(first_P, 2 * index_P + 1, 2 * index_P))
     )
     settings = PairsSpec(

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.artifacts.tables import Table
-from overopt.models.fitting import Preferences
 from overopt.worlds.contract import World
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import concatenate
 
 

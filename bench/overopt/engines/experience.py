@@ -18,7 +18,7 @@ from overopt.methods.contract.training import Training
 from overopt.models.logprobs import Prediction, choose_logps, rao_blackwell_kl, response_logps
 from overopt.models.sampling import sample
 from overopt.models.sequences import Batch, align, join, take_rows
-from overopt.spec.settings import RolloutSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
 RewardFunction = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]

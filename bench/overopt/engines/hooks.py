@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.methods.contract.training import AfterStep, Weights
+from overopt.models.weights import set_weights, weights_of
 
 
 class Hooks:
@@ -44,22 +43,3 @@ class Hooks:
 def declares_hooks(method: Any) -> bool:
     """Whether a method acts on weights between gradient steps."""
     return hasattr(method, "after_step")
-
-
-def weights_of(model: PreTrainedModel) -> dict[str, Tensor]:
-    """The parameters of a model by name, without gradient; they still share its memory."""
-    return {name: value.detach() for name, value in model.named_parameters()}
-
-
-def set_weights(model: PreTrainedModel, weights: Weights) -> None:
-    """Copy these weights into a model.
-
-    Raises:
-        ValueError: if a parameter is missing, or there is one that the model does not have.
-    """
-    own = dict(model.named_parameters())
-    if own.keys() != weights.keys():
-        raise ValueError(f"weights do not fit the model: {sorted(own.keys() ^ weights.keys())}")
-    with torch.no_grad():
-        for name, value in own.items():
-            value.copy_(weights[name])

@@ -11,11 +11,12 @@ from transformers import PreTrainedModel
 
 from overopt.engines.batches import pair_batch, sample_batch
 from overopt.engines.experience import Experience, RewardFunction, collect, deal, prompt_batches
-from overopt.engines.kl_walk import Compute, KLWalk, Progress, RolloutRow, Trajectory
+from overopt.engines.kl_walk import Compute, KLWalk, RolloutRow, Trajectory
 from overopt.engines.learner import Learner
+from overopt.execution.contract import Progress
 from overopt.methods.contract.iterative import IterativeMethod, KeptRows, RowPairs
 from overopt.models.logprobs import choose_logps
-from overopt.spec.settings import RolloutSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
-
-Progress = Callable[[float, str], None]
-"""Called with the fraction done (0 to 1) and a few words."""
 
 EARLY_FRACTIONS = (0.25, 0.5, 0.75)
 """Where extra snapshots lie on the way to the first budget, as fractions of its sqrt(KL)."""

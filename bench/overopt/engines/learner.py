@@ -9,12 +9,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.engines.forward import Judge, Judged, state_shape
-from overopt.engines.hooks import Hooks, set_weights, weights_of
+from overopt.engines.hooks import Hooks
 from overopt.engines.optimizer import Descent
 from overopt.methods.contract.training import Training
 from overopt.models.logprobs import Prediction
 from overopt.models.sequences import Batch
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.models.weights import set_weights, weights_of
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 
 
 class Learner:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from overopt.models.fitting import Stepper, build_optimizer
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.models.optimizer import Stepper, build_optimizer
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 
 
 class Descent:

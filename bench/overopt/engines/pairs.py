@@ -13,25 +13,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.engines.batches import pair_batch
-from overopt.engines.kl_walk import Compute, KLWalk, PairsRow, Progress, Trajectory
+from overopt.engines.kl_walk import Compute, KLWalk, PairsRow, Trajectory
 from overopt.engines.learner import Learner
+from overopt.execution.contract import Progress
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
 from overopt.models.logprobs import score_logps
 from overopt.models.sequences import join, shuffle_batches
-from overopt.spec.settings import PairsSpec
-from overopt.worlds.tokens import Tokens, concatenate
-
-
-class PreferencePairs(NamedTuple):
-    """P preference pairs: row i of each is about the same prompt."""
-
-    prompts: Tokens
-    chosen: Tokens
-    rejected: Tokens
-
-    def take(self, index_B: npt.NDArray[np.integer]) -> PreferencePairs:
-        """The pairs of these indices."""
-        return PreferencePairs(*(part.take(index_B) for part in self))
+from overopt.spec.pairs import PairsSpec
+from overopt.worlds.preferences import Preferences
+from overopt.worlds.tokens import concatenate
 
 
 class ReferenceLogps(NamedTuple):
@@ -41,7 +31,7 @@ class ReferenceLogps(NamedTuple):
     rejected_logp_PT: npt.NDArray[np.float32]
 
 
-def score_reference(reference: PreTrainedModel, pairs: PreferencePairs) -> ReferenceLogps:
+def score_reference(reference: PreTrainedModel, pairs: Preferences) -> ReferenceLogps:
     """Score all pairs under the reference, once, so that no step has to run it again."""
     return ReferenceLogps(
         score_logps(reference, pairs.prompts, pairs.chosen),
@@ -54,7 +44,7 @@ def optimize_pairs(
     config: Any,
     settings: PairsSpec,
     policy: PreTrainedModel,
-    pairs: PreferencePairs,
+    pairs: Preferences,
     reference_logps: ReferenceLogps,
     kl_probe: Callable[[PreTrainedModel], float],
     budgets_nats: Sequence[float],
@@ -119,7 +109,7 @@ def optimize_pairs(
 
 def _pair_batch(
     learner: Learner,
-    pairs: PreferencePairs,
+    pairs: Preferences,
     reference: ReferenceLogps,
     index_B: npt.NDArray[np.integer],
 ) -> PairBatch:
@@ -143,7 +133,7 @@ def pad_rows(
 
 
 def pair_batches(
-    pairs: PreferencePairs, batch_size: int, rng: np.random.Generator
+    pairs: Preferences, batch_size: int, rng: np.random.Generator
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Indices of one batch after another, epoch after epoch, for ever."""
     length_P = pairs.prompts.length_N + np.maximum(pairs.chosen.length_N, pairs.rejected.length_N)
@@ -151,7 +141,7 @@ def pair_batches(
         yield from shuffle_batches(length_P, batch_size, rng)
 
 
-def pair_tokens(pairs: PreferencePairs, index_B: npt.NDArray[np.integer]) -> int:
+def pair_tokens(pairs: Preferences, index_B: npt.NDArray[np.integer]) -> int:
     """Tokens of a batch: the prompt counts twice, once before each response."""
     return int(
         2 * pairs.prompts.length_N[index_B].sum()

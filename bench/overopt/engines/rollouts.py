@@ -17,10 +17,11 @@ from overopt.engines.experience import (
     group,
     prompt_batches,
 )
-from overopt.engines.kl_walk import Compute, KLWalk, Progress, RolloutRow, Trajectory
+from overopt.engines.kl_walk import Compute, KLWalk, RolloutRow, Trajectory
 from overopt.engines.learner import Learner
+from overopt.execution.contract import Progress
 from overopt.methods.contract.rollout import RolloutMethod, RolloutStep
-from overopt.spec.settings import RolloutSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.worlds.tokens import Tokens
 
 __all__ = ["RewardFunction", "optimize_rollouts"]

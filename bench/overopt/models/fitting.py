@@ -9,41 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from overopt.execution.contract import Progress, silent
 from overopt.models.logprobs import response_logps
+from overopt.models.optimizer import Stepper, build_optimizer
 from overopt.models.reward import rewards, score
 from overopt.models.sequences import Index, join, shuffle_batches
 from overopt.spec.training import TrainingSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens, concatenate
-
-ProgressCallback = Callable[[float, str], None]
-
-
-class Preferences(NamedTuple):
-    """P comparisons: a prompt, the response that was preferred, and the one that was not."""
-
-    prompts: Tokens
-    chosen: Tokens
-    rejected: Tokens
-
-    def take(self, index_P: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Preferences:
-        """The chosen rows."""
-        return Preferences(
-            self.prompts.take(index_P), self.chosen.take(index_P), self.rejected.take(index_P)
-        )
-
-    def rows(self) -> int:
-        """Number of comparisons P."""
-        return self.prompts.rows()
 
 
 @dataclass(frozen=True)
@@ -81,28 +61,6 @@ class RewardTraining:
         }
 
 
-def build_optimizer(
-    model: PreTrainedModel, learning_rate: float, weight_decay: float = 0.0
-) -> torch.optim.AdamW:
-    """AdamW that decays matrices and embeddings, and neither biases nor norms.
-
-    Args:
-        model: whose trainable parameters are optimized.
-        learning_rate: peak learning rate.
-        weight_decay: decoupled decay of parameters with two or more dimensions.
-
-    Reference: Loshchilov, Hutter, "Decoupled Weight Decay Regularization", algorithm 2,
-        https://arxiv.org/abs/1711.05101
-    """
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.dim() >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    trained_groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(trained_groups, lr=learning_rate, fused=True)
-
-
 def warmup_cosine(step: int, steps: int, warmup_steps: int) -> float:
     """Learning rate of a step as a fraction of its peak: linear warm-up, then cosine to zero.
 
@@ -118,74 +76,13 @@ def warmup_cosine(step: int, steps: int, warmup_steps: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (step - warmup_steps) / max(1, steps - warmup_steps)))
 
 
-class Stepper:
-    """Optimizer steps of one model, clipped and checked, through accelerate.
-
-    Args:
-        model: trained in place, on the device that accelerate chooses.
-        optimizer: as ``build_optimizer`` makes it.
-        max_gradient_norm: largest global norm of the gradient.
-        rate_at: fraction of the peak learning rate at a step; constant 1 by default.
-        beside: a further module whose parameters the optimizer holds too; its gradient is clipped
-            on its own, so that neither can crowd out the other.
-    """
-
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        optimizer: torch.optim.Optimizer,
-        max_gradient_norm: float,
-        rate_at: Callable[[int], float] = lambda _step: 1.0,
-        beside: nn.Module | None = None,
-    ) -> None:
-        self.accelerator = Accelerator()
-        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        self.beside = None if beside is None else beside.to(self.accelerator.device)
-        self.max_gradient_norm = max_gradient_norm
-        self.rate_at = rate_at
-        self.peaks = [float(group["lr"]) for group in optimizer.param_groups]
-        self.loss: list[float] = []
-        self.gradient_norm: list[float] = []
-
-    @property
-    def steps_taken(self) -> int:
-        """Steps taken so far."""
-        return len(self.loss)
-
-    def step(self, loss: Tensor) -> float:
-        """One step down the gradient of a scalar loss; returns the loss.
-
-        Raises:
-            FloatingPointError: where loss or gradient is not finite, naming the step.
-        """
-        step = self.steps_taken
-        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * self.rate_at(step)
-        self.accelerator.backward(loss)
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
-        value, norm_value = float(loss.detach()), float(norm)
-        if self.beside is not None:
-            own = torch.nn.utils.clip_grad_norm_(self.beside.parameters(), self.max_gradient_norm)
-            norm_value = math.hypot(norm_value, float(own))
-        if not (math.isfinite(value) and math.isfinite(norm_value)):
-            raise FloatingPointError(
-                f"step {step + 1}: loss {value}, gradient norm {norm_value}; "
-                "lower the learning rate"
-            )
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.loss.append(value)
-        self.gradient_norm.append(norm_value)
-        return value
-
-
 def train_language_model(
     model: PreTrainedModel,
     prompts: Tokens,
     responses: Tokens,
     training: TrainingSpec,
     rng: np.random.Generator,
-    progress: ProgressCallback | None = None,
+    progress: Progress = silent,
 ) -> Trajectory:
     """Maximum likelihood of the responses given their prompts; the model is changed in place.
 
@@ -227,7 +124,7 @@ def train_bradley_terry(
     heldout: Preferences,
     training: TrainingSpec,
     rng: np.random.Generator,
-    progress: ProgressCallback | None = None,
+    progress: Progress = silent,
 ) -> RewardTraining:
     """Bradley-Terry likelihood of the preferences; the reward model is changed in place.
 
@@ -278,7 +175,7 @@ def _fit(
     tokens_per_epoch: int,
     training: TrainingSpec,
     rng: np.random.Generator,
-    progress: ProgressCallback | None,
+    progress: Progress,
 ) -> Trajectory:
     """All epochs of one supervised training; the model ends in evaluation mode."""
     steps = training.epochs * math.ceil(len(length_N) / training.batch_size)
@@ -293,8 +190,7 @@ def _fit(
     for _ in range(training.epochs):
         for index_B in shuffle_batches(length_N, training.batch_size, rng):
             loss = stepper.step(mean_loss(index_B))
-            if progress is not None:
-                progress(stepper.steps_taken / steps, f"loss {loss:.3f}")
+            progress(stepper.steps_taken / steps, f"loss {loss:.3f}")
     model.eval()
     return Trajectory(
         np.array(stepper.loss), np.array(stepper.gradient_norm), training.epochs * tokens_per_epoch

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,6 @@ from overopt.worlds.tokens import BOS, EOS, PAD, SEP, SPECIALS
 
 _TRUSTED = "code_is_trusted"
 _ACCELERATED_PARAMETERS = 20_000_000
-
-
-@contextmanager
-def evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Evaluation mode without gradients inside the block; the model's mode is restored after it."""
-    was_training = model.training
-    if was_training:
-        model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        if was_training:
-            model.train()
 
 
 def build_tokenizer(vocabulary: Sequence[str], context_tokens: int) -> PreTrainedTokenizerFast:

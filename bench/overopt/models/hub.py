@@ -23,9 +23,10 @@ from transformers import (
 from transformers.utils import logging
 
 from overopt.errors import UserError
-from overopt.models.folders import evaluating, place
+from overopt.models.folders import place
 from overopt.models.reward import BATCH_TOKENS, classify
 from overopt.models.sequences import bucket_rows, join
+from overopt.models.weights import evaluating
 from overopt.spec.origins import ModelOrigin, ReaderOrigin
 from overopt.worlds.hub.folders import ModelFolder, good_output, open_model
 from overopt.worlds.hub.text import FolderTokenizer, Turn, flat_text

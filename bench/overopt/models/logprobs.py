@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
-from overopt.models.folders import evaluating
 from overopt.models.sequences import Batch, align, bucket_rows, join, split_by_length, take_rows
+from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
 
 BATCH_TOKENS = 2048

@@ -12,8 +12,9 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from overopt.models.architecture import build_config
-from overopt.models.folders import evaluating, load_folder
+from overopt.models.folders import load_folder
 from overopt.models.sequences import Batch, bucket_rows, join
+from overopt.models.weights import evaluating
 from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.tokens import Tokens
 

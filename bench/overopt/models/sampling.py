@@ -20,9 +20,9 @@ from transformers import PreTrainedModel
 
 from overopt.errors import UserError
 from overopt.models.decoding import read_prompts
-from overopt.models.folders import evaluating
 from overopt.models.logprobs import suppressed_ids, token_logps
 from overopt.models.sequences import Index
+from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
 
 BATCH_ROWS = 1024

@@ -9,9 +9,10 @@ from pydantic import Field, field_validator, model_validator
 
 from overopt.spec.frozen import Spec
 from overopt.spec.origins import ReaderOrigin
+from overopt.spec.pairs import PairsSpec
 from overopt.spec.policy import PolicySpec
 from overopt.spec.proxy import ProxySpec
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
 from overopt.spec.world import WorldSpec, absent
 

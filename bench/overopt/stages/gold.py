@@ -14,7 +14,7 @@ import numpy.typing as npt
 from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
-from overopt.models.fitting import Preferences, train_bradley_terry
+from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.hub import ClassifierGold
 from overopt.models.policy import load_policy
@@ -24,6 +24,7 @@ from overopt.spec.gold import GoldSpec
 from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import build, context_tokens, lexicon
 from overopt.worlds.hub.world import HubWorld
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 
 

@@ -56,7 +56,7 @@ def prefer_a(
     return first_P
 
 
-class Judged(NamedTuple):
+class ScoredPairs(NamedTuple):
     """Pairs of one file of a ``pairs`` artifact with the gold's raw scores."""
 
     prompt_id_P: npt.NDArray[np.int64]
@@ -83,12 +83,12 @@ class Judged(NamedTuple):
         return wrong_P
 
 
-def _judge(path: Path, world: World, gold: Gold) -> Judged:
+def _score_pairs(path: Path, world: World, gold: Gold) -> ScoredPairs:
     table = Table(path)
     prompt_id_P = table.integers("prompt_id")
     prompts = world.train_prompts.take(prompt_id_P)
     a, b = table.tokens("a"), table.tokens("b")
-    return Judged(prompt_id_P, a, b, gold(prompts, a), gold(prompts, b))
+    return ScoredPairs(prompt_id_P, a, b, gold(prompts, a), gold(prompts, b))
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -104,15 +104,15 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     sd = float(read_json(inputs["pool"] / "summary.json")["gold_sd"])
     noise = NoiseSpec.model_validate(params["noise"])
     rng = numpy_rng(int(params["seed"]), "labels")
-    judged = _judge(inputs["pairs"] / "pairs.parquet", world, gold)
-    difference_P = (judged.gold_a_P - judged.gold_b_P) / sd
+    scored = _score_pairs(inputs["pairs"] / "pairs.parquet", world, gold)
+    difference_P = (scored.gold_a_P - scored.gold_b_P) / sd
     if world_spec.hub is not None and world_spec.hub.labels == "data":
         prefers_a_P = Table(inputs["pairs"] / "pairs.parquet").integers("data_prefers_a")
         difference_P = np.where(prefers_a_P == 1, 1.0, -1.0)
     first_P = prefer_a(difference_P, noise, rng)
-    wrong_P = judged.write(out / "labels.parquet", first_P)
-    differs_P = judged.gold_a_P != judged.gold_b_P
-    heldout = _judge(inputs["pairs"] / "heldout.parquet", world, gold)
+    wrong_P = scored.write(out / "labels.parquet", first_P)
+    differs_P = scored.gold_a_P != scored.gold_b_P
+    heldout = _score_pairs(inputs["pairs"] / "heldout.parquet", world, gold)
     heldout.write(out / "heldout.parquet", heldout.gold_a_P >= heldout.gold_b_P)
     write_json(
         out / "labels.json",

@@ -13,13 +13,13 @@ from transformers import PreTrainedModel
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.tables import read_json
-from overopt.engines.hooks import set_weights, weights_of
 from overopt.engines.kl_walk import EARLY_FRACTIONS, Compute, Snapshot, Trajectory
 from overopt.engines.placing import Place, place
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load_module
 from overopt.methods.contract.training import Weights
 from overopt.models.policy import load_policy
+from overopt.models.weights import set_weights, weights_of
 from overopt.spec.method import MethodSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages.optimize import build_probe, write_trajectory

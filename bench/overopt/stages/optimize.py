@@ -19,16 +19,18 @@ from overopt.artifacts.tables import write_json
 from overopt.engines.iterations import optimize_iterations
 from overopt.engines.kl_probe import KLProbe
 from overopt.engines.kl_walk import Trajectory
-from overopt.engines.pairs import PreferencePairs, optimize_pairs, score_reference
+from overopt.engines.pairs import optimize_pairs, score_reference
 from overopt.engines.rollouts import optimize_rollouts
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load_module
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec, ProxySystemSpec
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import World, build, lexicon
+from overopt.worlds.preferences import Preferences
 
 PROBE_PROMPTS = 64
 PROBE_SAMPLES = 2
@@ -67,7 +69,7 @@ def run(
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
     use = ("optimize", method.name, *([params["member"]] if "member" in params else []))
     if method.trains == "pairs":
-        pairs = PreferencePairs(*load_preferences(inputs["labels"], world).preferences)
+        pairs = Preferences(*load_preferences(inputs["labels"], world).preferences)
         trajectory = optimize_pairs(
             module,
             config,

@@ -28,18 +28,19 @@ from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
 from overopt.artifacts.reward import SystemReward
 from overopt.engines.kl_probe import KLProbe
 from overopt.engines.kl_walk import Trajectory
-from overopt.engines.pairs import PreferencePairs
 from overopt.engines.trl.version import check_versions
 from overopt.errors import UserError
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load_module
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec, ProxySystemSpec
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages.optimize import PROBE_PROMPTS, PROBE_SAMPLES, write_trajectory
 from overopt.worlds.contract import build
+from overopt.worlds.preferences import Preferences
 
 _PR_SET_PDEATHSIG = 1
 _TOLD_KINDS = {"UserError": UserError, "FloatingPointError": FloatingPointError}
@@ -126,7 +127,7 @@ def _move(job: Job, progress: Progress) -> None:
             PairsSpec.model_validate(params["settings"]),
             load_policy(initial),
             load_policy(initial),
-            PreferencePairs(*load_preferences(inputs["labels"], world).preferences),
+            Preferences(*load_preferences(inputs["labels"], world).preferences),
             probe,
             budgets,
             numpy_rng(seed, *use),

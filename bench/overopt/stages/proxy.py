@@ -13,7 +13,7 @@ from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.reward import Reading, open_own_reader
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
-from overopt.models.fitting import Preferences, train_bradley_terry
+from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.hub import load_base
 from overopt.models.reward import build_reward, score
@@ -23,6 +23,7 @@ from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import World, build, context_tokens, lexicon
 from overopt.worlds.hub.folders import open_model
 from overopt.worlds.hub.world import HubWorld
+from overopt.worlds.preferences import Preferences
 
 
 def _read(preferences: Preferences, reading: Reading) -> Preferences:

@@ -16,8 +16,8 @@ from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from overopt.engines.forward import Judge, state_shape
-from overopt.engines.hooks import Hooks, declares_hooks, set_weights, weights_of
-from overopt.engines.kl_walk import Compute, KLWalk, Progress, Snapshot, Trajectory
+from overopt.engines.hooks import Hooks, declares_hooks
+from overopt.engines.kl_walk import Compute, KLWalk, Snapshot, Trajectory
 from overopt.engines.learner import name_of, training_of
 from overopt.engines.trl.checkpoints import Ledger, Row, read_ledger, write_ledger
 from overopt.engines.trl.memory import Belongings, is_writable, read_belongings, write_belongings
@@ -25,8 +25,11 @@ from overopt.engines.trl.private_api import fused_response_logps
 from overopt.engines.trl.steps import Pass, Seen, Step, blank, is_row_wise, splice, stand_in
 from overopt.engines.trl.weights import Gathered, Merged, another, is_adapted, reference_of
 from overopt.errors import UserError
+from overopt.execution.contract import Progress
 from overopt.models.sequences import Batch, join
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.models.weights import set_weights, weights_of
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
 
 _SHARDED = (DistributedType.DEEPSPEED, DistributedType.FSDP)
@@ -116,7 +119,7 @@ class Course:
         self.hooks = Hooks(self.method, self.config, weights_of(self.reference))
 
     def rate_at(self, step: int) -> float:
-        """Linear warm-up to a constant, as ``engines.descent`` has it."""
+        """Linear warm-up to a constant, as ``engines.optimizer`` has it."""
         return min(1.0, (step + 1) / (self.settings.warmup_steps + 1))
 
     def share(self, index_G: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
@@ -204,7 +207,7 @@ class Course:
     def check(self, gradient_norm: float) -> None:
         """Called before the optimizer steps: the module's gradient, and whether all is finite.
 
-        The module's gradient is clipped on its own, as in ``fitting.Stepper``.
+        The module's gradient is clipped on its own, as in ``optimizer.Stepper``.
 
         Raises:
             FloatingPointError: loss or gradient is not finite; names method and step.

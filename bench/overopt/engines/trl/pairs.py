@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.engines.kl_walk import Compute, PairsRow, Progress, Trajectory
+from overopt.engines.kl_walk import Compute, PairsRow, Trajectory
 from overopt.engines.pairs import (
-    PreferencePairs,
     ReferenceLogps,
     pad_rows,
     pair_batches,
@@ -33,8 +32,10 @@ from overopt.engines.trl.training import (
     ready,
     train,
 )
+from overopt.execution.contract import Progress
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
-from overopt.spec.settings import PairsSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import concatenate
 
 
@@ -56,7 +57,7 @@ class PairsCourse(Course):
         config: Any,
         settings: PairsSpec,
         policy: PreTrainedModel,
-        pairs: PreferencePairs,
+        pairs: Preferences,
         probe: Probe,
         budgets_nats: Sequence[float],
         rng: np.random.Generator,
@@ -150,7 +151,7 @@ def optimize_pairs(
     settings: PairsSpec,
     policy: PreTrainedModel,
     reference: PreTrainedModel,
-    pairs: PreferencePairs,
+    pairs: Preferences,
     probe: Probe,
     budgets_nats: Sequence[float],
     rng: np.random.Generator,
@@ -202,7 +203,7 @@ def optimize_pairs(
         return course.finish()
 
 
-def _score_shares(course: PairsCourse, pairs: PreferencePairs) -> ReferenceLogps:
+def _score_shares(course: PairsCourse, pairs: Preferences) -> ReferenceLogps:
     """The reference's log-probabilities of all pairs, a share of them from each process."""
     accelerator = course.trainer.accelerator
     mine_Q = np.arange(

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.engines.experience import RewardFunction, deal, group, prompt_batches, steps_dealt
-from overopt.engines.kl_walk import Compute, Progress, RolloutRow, Trajectory
+from overopt.engines.kl_walk import Compute, RolloutRow, Trajectory
 from overopt.engines.trl.course import Course, check_options
 from overopt.engines.trl.private_api import RolloutTrainer, from_lists, rollout_config
 from overopt.engines.trl.steps import Pass, Seen, Step
@@ -29,12 +29,13 @@ from overopt.engines.trl.training import (
 )
 from overopt.engines.trl.version import check_extra
 from overopt.errors import UserError
+from overopt.execution.contract import Progress
 from overopt.methods.contract.rollout import Rollout, RolloutMethod, RolloutStep
 from overopt.methods.contract.training import given
 from overopt.models.logprobs import KLStatistics, kl_statistics, score_logps, suppressed_ids
 from overopt.models.sampling import Samples, sample
 from overopt.models.sequences import join
-from overopt.spec.settings import RolloutSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
 from overopt.worlds.tokens import Tokens
 

@@ -25,7 +25,8 @@ from overopt.engines.trl.private_api import (
 )
 from overopt.engines.trl.version import check_extra
 from overopt.errors import UserError
-from overopt.spec.settings import PairsSpec, RolloutSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
 
 Probe = Callable[[PreTrainedModel, PreTrainedModel], float]

@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from overopt.cli import main
 from overopt.spec.world import WorldSpec
+from overopt.stats.listed import POOL_CAVEAT
 from overopt.worlds.contract import build, render
 
 GOLDEN = Path(__file__).parent / "golden_scores" / "pool.csv"
@@ -41,6 +42,7 @@ def test_tables_words_and_files(
     assert "dropped: 1 row without gold." in said
     assert "pools: 24 to 27 samples, so the curve ends at the median, 24." in said
     assert "share their proxy with another sample of the prompt" in said
+    assert POOL_CAVEAT in said
     assert said.count("peak at d = ") + said.count("no peak in range") == 4
     with (out / "curve.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -48,6 +50,25 @@ def test_tables_words_and_files(
     assert list(json.loads((out / "fits.json").read_text())) == ["proxy_coarse", "proxy_hacked"]
     names = sorted(path.name for path in out.iterdir())
     assert names == ["curve.csv", "fits.json", "scores.pdf", "scores.png"]
+
+
+def test_a_binary_proxy_is_placed_by_a_kl_that_knows_ties(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    proxy = np.tile(np.arange(80) % 10 < 3, 5).astype(int)
+    gold = proxy + np.random.default_rng(0).normal(size=400)
+    table = pd.DataFrame({"prompt_id": np.repeat(np.arange(5), 80), "gold": gold, "proxy": proxy})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert bench(monkeypatch, tmp_path / "t.csv", "--out", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^ *64 +1\.204 +3\.175 ", said, re.MULTILINE)  # log(1 / .3), not the bound
+    assert "(d up to 1.10)" in said  # sqrt(1.204)
+    curve = pd.read_csv(tmp_path / "curve.csv").set_index("n")
+    assert curve["kl_nats"][64] == pytest.approx(np.log(1 / 0.3), abs=1e-8)
+    assert curve["kl_bound_nats"][64] == pytest.approx(np.log(64) - 63 / 64)
+    assert json.loads((tmp_path / "fits.json").read_text())["proxy"]["kl_estimator"] == (
+        "pool estimate, ties known"
+    )
 
 
 def test_markup_and_control_letters_in_names_are_only_text(

@@ -8,7 +8,8 @@ from overopt.own_scores.figure import draw_scores
 from overopt.report.style import COLORS, INK, save_figure
 from overopt.stats.arrays import Floats
 from overopt.stats.forms import Form
-from overopt.stats.scored import ProxyReport, ScoredTable, analyze
+from overopt.stats.scored import ProxyReport, analyze
+from overopt.stats.scored_table import ScoredTable
 
 
 def reports(n_samples: int = 80, n_proxies: int = 2) -> tuple[ProxyReport, ...]:
@@ -40,7 +41,7 @@ def test_a_panel_shows_gold_proxy_fits_and_peaks_where_they_are() -> None:
     assert drawing.name == "scores"
     assert [panel.get_title(loc="left") for panel in (tailed, good)] == ["tailed", "good_1"]
     for panel, report in zip((tailed, good), analyzed, strict=True):
-        assert panel.get_xlabel() == "d = √KL (√nats), KL: analytic upper bound"
+        assert panel.get_xlabel() == "d = √KL (√nats), KL: pool estimate, ties known"
         dots = [line for line in panel.lines if line.get_marker() == "o"]
         fitted = [point for point in report.points if point.n in report.fitted_n]
         assert {line.get_color() for line in dots} == {INK}
@@ -81,6 +82,16 @@ def test_a_proxy_out_of_all_proportion_leaves_the_panel_and_is_named() -> None:
     last = max(y_of(line)[-1] for line in panel.lines if line.get_color() == COLORS[2])
     assert last > panel.get_ylim()[1]
     assert any(f"proxy ends at {last:.1f} SD" in text.get_text() for text in panel.texts)
+
+
+def test_marks_of_n_that_ties_crowd_are_left_out() -> None:
+    gold = np.random.default_rng(0).normal(size=5 * 80)
+    proxy = (np.arange(gold.size) % 10 < 3).astype(float)
+    rows = (np.repeat(np.arange(5), 80), np.tile(np.arange(80), 5))
+    (drawing,) = draw_scores(analyze(ScoredTable(*rows, gold, {"binary": proxy})))
+    shown = {text.get_text() for text in drawing.figure.axes[0].texts}
+    assert shown >= {"n = 1", "2", "4", "16"}
+    assert not shown & {"64", "80"}  # as far as 16 or nearly so
 
 
 def test_many_proxies_go_to_rows_and_to_further_figures() -> None:

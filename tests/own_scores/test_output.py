@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from overopt.errors import UserError
-from overopt.own_scores.output import staging_folder, write_scores
+from overopt.own_scores.output import write_scores
 from overopt.own_scores.scores_file import read_scores
-from overopt.stats.scored import ScoredTable, analyze
+from overopt.own_scores.staging import staging_folder
+from overopt.stats.scored import analyze
+from overopt.stats.scored_table import ScoredTable
 
 GOLDEN = Path(__file__).parent / "golden_scores"
 
@@ -28,12 +30,16 @@ def test_written_files_hold_full_precision_and_the_same_bytes(tmp_path: Path) ->
     assert first.curve.read_bytes() == second.curve.read_bytes()
     assert first.fits.read_bytes() == second.fits.read_bytes()
     lines = first.curve.read_text().splitlines()
-    assert lines[0] == "proxy,n,kl_nats,gold_mean,gold_se,proxy_mean,proxy_se,n_prompts"
+    assert lines[0] == (
+        "proxy,n,kl_nats,kl_bound_nats,gold_mean,gold_se,proxy_mean,proxy_se,n_prompts,ess"
+    )
     assert len(lines) == 1 + 16
     cells = lines[4].split(",")
     assert cells[:2] == ["proxy", "4"]
-    assert float(cells[2]) == np.log(4) - 0.75
-    assert float(cells[3]) == reports[0].points[3].gold.mean
+    assert float(cells[2]) == reports[0].points[3].kl_nats
+    assert float(cells[3]) == np.log(4) - 0.75
+    assert float(cells[4]) == reports[0].points[3].gold.mean
+    assert float(cells[9]) == reports[0].points[3].ess
     record = json.loads(first.fits.read_text())["proxy"]
     assert record["rows"]["n_used"] == 320
     assert record["gold_sd"] == reports[0].gold_sd
@@ -53,7 +59,7 @@ def test_one_prompt_has_no_interval_and_says_so(tmp_path: Path) -> None:
         )
     )
     output = write_scores(tmp_path, reports)
-    assert output.curve.read_text().splitlines()[1] == "proxy_one,1,0.0,0.5,,1.5,,1"
+    assert output.curve.read_text().splitlines()[1] == "proxy_one,1,0.0,0.0,0.5,,1.5,,1,2.0"
     record = json.loads(output.fits.read_text())["proxy_one"]
     assert "needs 3 points" in record["fits"]["bon"]["reason"]
 

@@ -22,7 +22,7 @@ from overopt.run.records import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import select
 from overopt.stages.select import analytic_places, draw, selection_point, weighed_places
-from overopt.stats.best_of_n import kl_pool
+from overopt.stats.listed import kl_listed, uniform
 
 from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 
@@ -144,7 +144,7 @@ def test_weights_are_placed_by_their_own_kl_while_enough_samples_count(name: str
     for place, kl_nats in zip(places[:3], [0.1, 0.225, 0.4], strict=True):
         assert place.knob_value is not None
         weight_BN = module.weights(config, ScoredPool(proxy_BN), place.knob_value)
-        assert kl_pool(weight_BN).mean() == pytest.approx(kl_nats, rel=1e-4)
+        assert kl_listed(weight_BN, uniform(4, 64)).mean() == pytest.approx(kl_nats, rel=1e-4)
     assert places[-1].knob_value is None  # 3.5 nats of log 64 = 4.2 rest on two samples
 
 

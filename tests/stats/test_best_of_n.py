@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overopt.stats import best_of_n
+from overopt.stats.listed import by_quantile, kl_listed, uniform
 
 
 def brute_force_weights(proxy: list[float], n: int) -> np.ndarray:
@@ -73,7 +74,10 @@ def test_curve_drops_and_counts_small_pools() -> None:
     np.testing.assert_allclose(result.gold_BK[1], [3.0, 8 / 3, 1.0])
     np.testing.assert_allclose(result.gold_BK[0, :2], [15.0, 20.0])
     np.testing.assert_allclose(result.proxy_BK[1], [2.0, 8 / 3, 3.0])
-    np.testing.assert_allclose(result.kl_pool_BK[0, :2], [0.0, np.log(2.0)])
+    # two samples: best of 2 takes the upper one with 3/4, were they all there is
+    expected = 0.75 * np.log(1.5) + 0.25 * np.log(0.5)
+    np.testing.assert_allclose(result.kl_BK[0, :2], [0.0, expected])
+    np.testing.assert_allclose(1 / result.square_BK[0, :2], [2.0, 1.0])
     assert np.isfinite(result.gold_BK).all()
 
 
@@ -97,22 +101,44 @@ def test_kl_bound_on_literals() -> None:
         best_of_n.kl_bound(0.5)
 
 
-def test_pool_kl_tends_to_the_bound_from_above_and_ties_lower_it() -> None:
+def kl_of_curve(proxy: list[float], n: int) -> float:
+    result = best_of_n.curve(np.zeros(len(proxy)), proxy, proxy, [n])
+    return float(result.kl_BK[0, 0])
+
+
+def test_the_kl_tends_to_the_bound_from_below_and_ties_lower_it() -> None:
     bound = float(best_of_n.kl_bound(8))
-    estimates = [
-        float(best_of_n.kl_pool(best_of_n.weights(np.arange(float(size))[None], 8))[0])
-        for size in (8, 16, 64, 512, 20_000)
-    ]
-    assert estimates[0] == pytest.approx(np.log(8))
-    assert estimates == sorted(estimates, reverse=True)
-    assert estimates[-1] == pytest.approx(bound, abs=1e-3)
-    assert estimates[-1] > bound
-    tied = best_of_n.kl_pool(best_of_n.weights([[0.0, 1.0] * 500], 8))[0]
+    found = [kl_of_curve([float(i) for i in range(size)], 8) for size in (8, 16, 64, 512)]
+    assert found == sorted(found)
+    assert bound - 0.042 < found[0]
+    assert bound - 2e-5 < found[-1] < bound
     # two outcomes of probability 1/2: KL = log 2 - H(2^-8)
     rare = 2.0**-8
     entropy = -rare * np.log(rare) - (1 - rare) * np.log(1 - rare)
-    assert tied == pytest.approx(np.log(2.0) - entropy, abs=2e-3)
-    assert tied < bound
+    assert kl_of_curve([0.0, 1.0] * 4, 8) == pytest.approx(np.log(2.0) - entropy)
+
+
+def test_the_kl_of_a_binary_proxy_is_not_the_bound() -> None:
+    proxy = [0.0] * 70 + [1.0] * 30
+    assert kl_of_curve(proxy, 64) == pytest.approx(1.20, abs=0.005)  # log(1 / .3), all but 1e-10
+    assert float(best_of_n.kl_bound(64)) == pytest.approx(3.17, abs=0.005)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=7), min_size=1, max_size=4),
+    st.integers(1, 3),
+)
+def test_the_kl_is_that_of_the_listed_policy(pools: list[list[int]], n: int) -> None:
+    prompt = np.concatenate([[b] * len(pool) for b, pool in enumerate(pools)])
+    proxy = np.concatenate(pools).astype(float)
+    shuffle = np.random.default_rng(0).permutation(proxy.size)
+    result = best_of_n.curve(prompt[shuffle], proxy[shuffle], proxy[shuffle], [n])
+    for b, pool in enumerate(pools):
+        reference = uniform(1, len(pool))
+        policy = by_quantile([pool], reference, lambda u: u**n)
+        expected = kl_listed(policy, reference)
+        np.testing.assert_allclose(result.kl_BK[b], expected, atol=1e-12)
 
 
 @given(st.floats(0.0, 30.0))

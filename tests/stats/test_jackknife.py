@@ -17,6 +17,11 @@ def world(generator: np.random.Generator, n_prompts: int) -> np.ndarray:
     return np.asarray(D * (a - b * D) + wander)
 
 
+def kl(rise: np.ndarray) -> np.ndarray:
+    """The same KL for every prompt."""
+    return np.broadcast_to(D**2, rise.shape)
+
+
 def test_jackknife_of_a_mean_is_the_t_interval() -> None:
     values = np.random.default_rng(0).normal(size=12)
     left_out = (values.sum() - values) / 11
@@ -27,7 +32,7 @@ def test_jackknife_of_a_mean_is_the_t_interval() -> None:
 
 def test_coefficients_of_full_curves_are_means_over_prompts() -> None:
     rise = world(np.random.default_rng(1), 20)
-    result = fit_prompts(D, rise, np.ones_like(rise, bool), Form.BON)
+    result = fit_prompts(kl(rise), rise, np.ones_like(rise, bool), Form.BON)
     each = [fit(D, row, Form.BON) for row in rise]
     expected = t_interval([one.a for one in each])
     assert result.a.mean == pytest.approx(expected.mean)
@@ -42,7 +47,7 @@ def test_intervals_over_prompts_cover_what_they_promise() -> None:
     estimates: dict[str, list[float]] = {name: [] for name in true}
     for _ in range(n_repeats):
         rise = world(generator, 40)
-        result = fit_prompts(D, rise, np.ones_like(rise, bool), Form.BON)
+        result = fit_prompts(kl(rise), rise, np.ones_like(rise, bool), Form.BON)
         for name, value in true.items():
             interval = getattr(result, name)
             if interval is None or interval.low is None:
@@ -64,21 +69,62 @@ def test_prompts_that_drop_out_are_followed() -> None:
     kept = np.ones_like(rise, bool)
     kept[:4, -1] = False
     rise[:4, -1] = 99.0  # must never be read
-    result = fit_prompts(D, rise, kept, Form.BON)
+    result = fit_prompts(kl(rise), rise, kept, Form.BON)
     mean = [rise[kept[:, k], k].mean() for k in range(D.size)]
     assert result.fit.a == pytest.approx(fit(D, mean, Form.BON).a)
     lone = np.zeros_like(kept)
     lone[0] = True
-    single = fit_prompts(D, rise, lone | (D < 1.7), Form.BON)
+    single = fit_prompts(kl(rise), rise, lone | (D < 1.7), Form.BON)
     assert single.a.low is None  # without prompt 0 the last point has no prompt
     with pytest.raises(ValueError, match="at least one prompt"):
-        fit_prompts(D, rise, np.zeros_like(kept), Form.BON)
+        fit_prompts(kl(rise), rise, np.zeros_like(kept), Form.BON)
 
 
 @pytest.mark.parametrize("form", list(Form))
 def test_every_form_gets_intervals(form: Form) -> None:
     rise = world(np.random.default_rng(4), 30)
-    result = fit_prompts(D, rise, np.ones_like(rise, bool), form)
+    result = fit_prompts(kl(rise), rise, np.ones_like(rise, bool), form)
     assert result.a.low is not None
     assert result.n_prompts == 30
     assert (result.peak_d is None) == (result.fit.peak is None)
+
+
+def test_a_prompt_takes_its_kl_along_when_it_is_left_out() -> None:
+    generator = np.random.default_rng(5)
+    own = np.square(D * generator.uniform(0.5, 1.5, size=(12, 1)))
+    rise = world(generator, 12)
+    result = fit_prompts(own, rise, np.ones_like(rise, bool), Form.BON)
+    left_out = [
+        fit(np.sqrt(np.delete(own, b, 0).mean(0)), np.delete(rise, b, 0).mean(0), Form.BON).a
+        for b in range(12)
+    ]
+    expected = jackknife_interval(result.fit.a, left_out)
+    assert result.a.low == pytest.approx(expected.low)
+    fixed = fit_prompts(np.tile(own.mean(0), (12, 1)), rise, np.ones_like(rise, bool), Form.BON)
+    assert fixed.a.mean == pytest.approx(result.a.mean)
+    assert fixed.a.se != pytest.approx(result.a.se, rel=1e-3)
+
+
+def test_intervals_cover_where_kl_differs_by_prompt() -> None:
+    """Binary proxies tie: prompts move along their own KL and the mean curve bends."""
+    generator, covered, n_repeats = np.random.default_rng(6), 0, 400
+    n_K = np.array([1, 2, 4, 8, 16, 32])
+    share = generator.uniform(0.05, 0.5, size=4000)
+
+    def curves(share_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rest_BK = (1 - share_B[:, None]) ** n_K
+        hit_BK = 1 - rest_BK
+        kl_BK = hit_BK * np.log(hit_BK / share_B[:, None])
+        kl_BK += rest_BK * np.log(rest_BK / (1 - share_B[:, None]))
+        return np.where(n_K == 1, 0.0, kl_BK), hit_BK - share_B[:, None]
+
+    kl_BK, rise_BK = curves(share)
+    truth = fit(np.sqrt(kl_BK.mean(0)), rise_BK.mean(0), Form.BON).a
+    for _ in range(n_repeats):
+        kl_BK, rise_BK = curves(generator.choice(share, 30))
+        gain = rise_BK + 0.1 * generator.normal(size=(30, 1)) * rise_BK
+        found = fit_prompts(kl_BK, gain, np.ones_like(gain, bool), Form.BON).a
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= truth <= found.high
+    assert 0.91 < covered / n_repeats < 0.98

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from overopt.own_scores.scores_file import read_scores
 from overopt.stats.forms import Form
-from overopt.stats.scored import ProxyReport, ScoredTable, analyze, curve_grid, fit_grid
+from overopt.stats.n_grids import curve_grid, fit_grid
+from overopt.stats.scored import ProxyReport, analyze
+from overopt.stats.scored_table import ScoredTable
 
 POOL = Path(__file__).parents[3] / "shared" / "data" / "alpaca_eval_pool.parquet"
 
@@ -73,7 +75,8 @@ def test_curve_and_fit_of_a_normal_world() -> None:
     np.testing.assert_allclose(measured - 5.0, maxima, atol=0.05)
     measured = np.array([mean_gold(noisy, n) for n in (1, 2, 4, 8, 16, 32)])
     np.testing.assert_allclose(measured - 5.0, maxima / np.sqrt(2), atol=0.07)
-    assert gold.points[3].kl_nats == pytest.approx(np.log(4) - 0.75)
+    assert gold.points[3].kl_bound_nats == pytest.approx(np.log(4) - 0.75)
+    assert 0 < gold.points[3].kl_bound_nats - gold.points[3].kl_nats < 0.001  # nothing ties
     assert gold.gold_sd == pytest.approx(1.0, abs=0.03)
     assert [one.form for one in noisy.forms] == [Form.BON, Form.RL]
     assert all(one.fitted is not None for one in noisy.forms)
@@ -132,6 +135,16 @@ def test_gains_ties_and_the_last_doubling_by_hand() -> None:
     assert report.counts.n_tied == 2
     assert [point.n for point in report.points] == [1, 2, 3]
     assert [point.gold.mean for point in report.points] == pytest.approx([3.5, 5.0, 6.0])
+    # prompt 0: F = 1/3, 1; prompt 1: F = 1/3, 2/3, 1
+    kl_0 = 1 / 9 * np.log(1 / 3) + 8 / 9 * np.log(4 / 3)
+    kl_1 = (np.log(1 / 3) + 3 * np.log(1) + 5 * np.log(5 / 3)) / 9
+    assert report.points[1].kl_nats == pytest.approx((kl_0 + kl_1) / 2)
+    assert report.points[1].kl_bound_nats == pytest.approx(np.log(2) - 0.5)
+    # weights 0, 1/2, 1/2 and 0, 0, 1 at n = 3
+    assert [point.ess for point in report.points][::2] == pytest.approx([3.0, 4 / 3])
+    assert report.n_at(0.0) == 1.0
+    assert report.n_at(report.points[1].kl_nats) == pytest.approx(2.0)
+    assert report.n_at(99.0) == pytest.approx(3.0)
     assert report.gold_mean == pytest.approx(3.5)
     sd = np.sqrt(125 / 6 - 3.5**2)
     assert report.gold_sd == pytest.approx(sd)
@@ -248,3 +261,24 @@ def test_real_length_ranks_worse_within_prompts_than_gold(real: dict[str, ProxyR
     bon = real["length"].forms[0]
     assert bon.fitted is not None
     assert bon.fitted.a.above_zero
+
+
+def binary(n_prompts: int = 40, n_samples: int = 80) -> ScoredTable:
+    """A proxy that is 1 for 30 % of the samples, and a gold that it agrees with."""
+    generator = np.random.default_rng(8)
+    proxy = (np.arange(n_prompts * n_samples) % 10 < 3).astype(float)
+    gold = proxy + generator.normal(size=proxy.size)
+    prompts, samples = np.arange(n_prompts), np.arange(n_samples)
+    return ScoredTable(
+        np.repeat(prompts, n_samples), np.tile(samples, n_prompts), gold, {"p": proxy}
+    )
+
+
+def test_the_axis_and_the_fit_of_a_binary_proxy_know_its_ties() -> None:
+    report = analyze(binary())[0]
+    point = next(point for point in report.points if point.n == 64)
+    assert round(point.kl_bound_nats, 2) == 3.17
+    assert round(point.kl_nats, 2) == 1.20
+    for one in report.forms:
+        assert one.fitted is not None
+        assert one.fitted.fit.d_high == pytest.approx(np.sqrt(np.log(1 / 0.3)))

@@ -13,7 +13,7 @@ import pytest
 from overopt.models.reward import build_reward, score
 from overopt.spec.training import ArchitectureSpec
 from overopt.stages.evaluate import Enumeration
-from overopt.stats.best_of_n import kl_bound, kl_pool, weights
+from overopt.stats.best_of_n import curve, kl_bound, weights
 from overopt.stats.kl import exact_kl_per_prompt
 from overopt.worlds.contract import context_tokens
 from overopt.worlds.tabular.world import Tabular
@@ -90,7 +90,10 @@ def test_the_bound_holds_and_the_pool_estimate_is_nearer(
     with np.errstate(divide="ignore"):
         kl_nats = float(exact_kl_per_prompt(np.log(best_BR), np.log(p_BR)).mean())
     drawn_BN = np.stack([rng.choice(p_R.size, size=4000, p=p_R) for p_R in p_BR])
-    pool_nats = float(kl_pool(weights(np.take_along_axis(proxy_BR, drawn_BN, axis=1), n)).mean())
+    drawn_R = np.take_along_axis(proxy_BR, drawn_BN, axis=1).ravel()
+    pool_nats = float(
+        curve(np.repeat(np.arange(PROMPTS), 4000), drawn_R, drawn_R, [n]).kl_BK.mean()
+    )
     bound_nats = float(kl_bound(n))
     assert kl_nats < bound_nats
     assert abs(pool_nats - kl_nats) < abs(bound_nats - kl_nats)

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from overopt.methods.contract.selection import ScoredPool
 from overopt.methods.selection import itp, soft_bon
-from overopt.stats.best_of_n import kl_pool
+from overopt.stats.listed import kl_listed, uniform
 
 REWARD_BN = np.array([[0.1, -0.7, 0.9, 1.6, -1.2, 2.3, 0.2, -0.4]])
 POOL = ScoredPool(REWARD_BN)
@@ -24,7 +24,7 @@ def test_soft_best_of_all_is_the_tilted_reference(temperature: float) -> None:
     # KL(tilted || uniform) = E[r] / t - log mean exp(r / t)
     expected = (weight_BN * REWARD_BN).sum() / temperature
     expected -= np.log(np.exp(REWARD_BN / temperature).mean())
-    assert kl_pool(weight_BN) == pytest.approx(expected)
+    assert kl_listed(weight_BN, uniform(1, N)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("beta", [0.05, 0.4, 1.5, 20.0])

@@ -14,18 +14,18 @@ from overopt.report.fit_figures import FORM_MARKS, FORM_NAMES
 from overopt.report.panels import draw_zero, label_x, line_key, make_grid, put_legend, split_grid
 from overopt.report.style import COLORS, FAINT, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
-from overopt.stats.best_of_n import kl_bound
 from overopt.stats.intervals import Interval
-from overopt.stats.scored import ProxyReport
+from overopt.stats.listed import POOL_CAVEAT
+from overopt.stats.scored import KL_ESTIMATOR, CurvePoint, ProxyReport
 
 PROXY_COLOR = COLORS[2]
 TALLEST_PROXY = 3.0  # times the highest gold; a proxy with heavy tails would flatten all else
 HEAD, FOOT = 0.11, 0.13  # shares of a panel for the scale of n and for the intervals of peaks
+NARROWEST_MARKS = 0.05  # share of the width between two marks of n
 CAPTION = (
     "Mean gain of best-of-n over the prompt's own mean, in standard deviations at n = 1, with "
     "95 % t intervals over prompts. Points: the n that were fitted. Bars at the foot: fitted "
-    "peaks with jackknife intervals over prompts. KL is the analytic upper bound "
-    "log n − (n − 1)/n."
+    f"peaks with jackknife intervals over prompts. {POOL_CAVEAT}"
 )
 
 
@@ -55,8 +55,8 @@ def draw_scores(reports: Sequence[ProxyReport]) -> list[Drawing]:
             height = (high - low) / (1.0 - HEAD - foot)
             first.set_ylim(low - foot * height, high + HEAD * height)
             for key, report in shown.items():
-                label_x(grid.axes[key], "d", {"bound"})
-                _mark_n(grid.axes[key], report.points[-1].n)
+                label_x(grid.axes[key], "d", {KL_ESTIMATOR})
+                _mark_n(grid.axes[key], report.points)
             grid.figure.supylabel("gain over n = 1 (SDs at n = 1)", fontsize=9)
             put_legend(grid.figure, _keys(list(shown.values())))
         drawings.append(
@@ -112,17 +112,23 @@ def _draw_peak(panel: Axes, peak: Interval, d_last: float, mark: Mark, level: in
         panel.plot(ends, [height, height], color=mark.color, linewidth=1.0, transform=transform)
 
 
-def _mark_n(panel: Axes, largest: int) -> None:
-    """A scale of n along the head of the panel."""
+def _mark_n(panel: Axes, points: Sequence[CurvePoint]) -> None:
+    """A scale of n along the head of the panel; where ties crowd the n, some go without a mark."""
     transform = panel.get_xaxis_transform()
+    largest = points[-1].n
     counts = [n for n in (1, 2, *(4**k for k in range(1, 12))) if n <= largest]
     if largest >= 2 * counts[-1]:
         counts.append(largest)
-    for n in counts:
-        d = float(np.sqrt(kl_bound(n)))
+    marked_d = -np.inf
+    room = NARROWEST_MARKS * np.sqrt(max(point.kl_nats for point in points))
+    for point in points:
+        d = np.sqrt(point.kl_nats)
+        if point.n not in counts or d < marked_d + room:
+            continue
+        marked_d = d
         panel.plot([d, d], [0.98, 1.0], color=FAINT, linewidth=0.8, transform=transform)
-        align: Literal["left", "center"] = "left" if n == 1 else "center"
-        label = f"n = {n}" if n == 1 else f"{n}"
+        align: Literal["left", "center"] = "left" if point.n == 1 else "center"
+        label = f"n = {point.n}" if point.n == 1 else f"{point.n}"
         panel.text(d, 0.97, label, transform=transform, fontsize=6.5, ha=align, va="top")
 
 

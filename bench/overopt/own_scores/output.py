@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from overopt.errors import UserError
+from overopt.own_scores.staging import staging_folder
+from overopt.report.schema import ESTIMATORS
 from overopt.stats.intervals import Interval
-from overopt.stats.scored import FormReport, LastDoubling, ProxyReport
+from overopt.stats.listed import POOL_CAVEAT
+from overopt.stats.scored import KL_ESTIMATOR, FormReport, LastDoubling, ProxyReport
 
 CURVE_NAME = "curve.csv"
 FITS_NAME = "fits.json"
@@ -22,13 +21,14 @@ CURVE_HEADER = (
     "proxy",
     "n",
     "kl_nats",
+    "kl_bound_nats",
     "gold_mean",
     "gold_se",
     "proxy_mean",
     "proxy_se",
     "n_prompts",
+    "ess",
 )
-KL_ESTIMATOR = "bound log n - (n - 1)/n"
 INTERVAL = "leave-one-prompt-out jackknife, t with prompts - 1 degrees of freedom"
 
 
@@ -39,47 +39,12 @@ class ScoresOutput(NamedTuple):
     fits: Path
 
 
-@contextmanager
-def staging_folder(outdir: Path) -> Iterator[Path]:
-    """A temporary folder whose files move into `outdir` when the block ends without an error.
-
-    Files of the same names are replaced one by one, each at once. After an error nothing is left
-    behind, nor is a folder that was not there before.
-
-    Raises:
-        UserError: if the folder cannot be written.
-    """
-    missing = [folder for folder in (outdir, *outdir.parents) if not folder.exists()]
-    try:
-        outdir.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=".writing-", dir=outdir))
-    except OSError as error:
-        _remove_empty(missing)
-        raise _cannot_write(outdir, error) from error
-    try:
-        yield staged
-        files = sorted(staged.iterdir())
-        for file in files:
-            if (outdir / file.name).is_dir():
-                raise UserError(
-                    f"{outdir / file.name}: a folder is in the way of the result of that name;"
-                    " choose another folder"
-                )
-        for file in files:
-            file.replace(outdir / file.name)
-    except OSError as error:
-        raise _cannot_write(outdir, error) from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-        _remove_empty(missing)
-
-
 def write_scores(outdir: str | Path, reports: Sequence[ProxyReport]) -> ScoresOutput:
     """Write curve.csv and fits.json; the same reports give the same bytes.
 
     Numbers are written in full precision. A missing value is an empty cell or null. Units: gold
-    and proxy of curve.csv as in the table; coefficients of fits.json in gold standard deviations
-    at n = 1 (`gold_sd`) and sqrt(nats).
+    and proxy of curve.csv as in the table, its KLs in nats, ess in samples of a prompt;
+    coefficients of fits.json in gold standard deviations at n = 1 (`gold_sd`) and sqrt(nats).
 
     Args:
         outdir: folder, created if needed; existing files of these names are replaced.
@@ -102,9 +67,11 @@ def _curve_text(reports: Sequence[ProxyReport]) -> str:
     for report in reports:
         for point in report.points:
             gold, proxy = point.gold, point.proxy
-            numbers = (point.kl_nats, gold.mean, gold.se, proxy.mean, proxy.se)
+            kl = (point.kl_nats, point.kl_bound_nats)
+            numbers = (*kl, gold.mean, gold.se, proxy.mean, proxy.se)
             cells = ["" if number is None else repr(float(number)) for number in numbers]
-            writer.writerow([report.proxy, point.n, *cells, point.n_prompts])
+            row = [report.proxy, point.n, *cells, point.n_prompts, repr(point.ess)]
+            writer.writerow(row)
     return text.getvalue()
 
 
@@ -128,7 +95,8 @@ def _describe(report: ProxyReport) -> dict[str, Any]:
             "n_prompts_without_pairs": ranking.n_prompts_without_pairs,
         },
         "correlation": report.correlation._asdict(),
-        "kl_estimator": KL_ESTIMATOR,
+        "kl_estimator": ESTIMATORS[KL_ESTIMATOR],
+        "ess": POOL_CAVEAT,
         "interval": INTERVAL,
         "last_doubling": _describe_change(report.last_doubling),
         "fitted_n": list(report.fitted_n),
@@ -181,18 +149,3 @@ def _describe_interval(interval: Interval) -> dict[str, Any]:
         "level": interval.level,
         "exploratory": interval.exploratory,
     }
-
-
-def _cannot_write(folder: Path, error: OSError) -> UserError:
-    blocking = [path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()]
-    reason = f"{blocking[0]} is a file" if blocking else error.strerror or str(error)
-    return UserError(
-        f"{folder}: cannot write the results ({reason}); choose a folder that can be written"
-    )
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Remove those of the folders that exist and hold nothing, innermost first."""
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()

@@ -22,7 +22,7 @@ from overopt.own_scores.table_file import (
     require_column,
 )
 from overopt.stats.arrays import Floats
-from overopt.stats.scored import ScoredTable
+from overopt.stats.scored_table import ScoredTable
 
 LENGTH_PROXIES = {"length": "characters", "length_words": "words"}
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from pyarrow.lib import ArrowException
 
 from overopt.errors import UserError
+from overopt.own_scores.cells import is_number, parse_column
 from overopt.stats.arrays import Floats
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
-MISSING_WORDS = {"", "nan", "na", "n/a", "null", "none"}
 
 Table = pd.DataFrame
 Column = NDArray[np.object_]
@@ -87,10 +87,10 @@ def read_numbers(file: Path, frame: Table, column: str) -> Floats:
         UserError: if a value is neither a finite number nor missing.
     """
     try:
-        numbers = _parse(frame[column])
+        numbers = parse_column(frame[column])
     except (ValueError, TypeError, OverflowError):
         values = frame[column].to_numpy(dtype=object)
-        row = next(i for i, value in enumerate(values) if not _is_number(value))
+        row = next(i for i, value in enumerate(values) if not is_number(value))
         raise UserError(
             f"{file}: column {column!r} holds {_shorten(values[row])} in data row {row + 1},"
             " allowed are finite numbers or nothing for a missing score; correct that row"
@@ -107,7 +107,7 @@ def read_numbers(file: Path, frame: Table, column: str) -> Floats:
 def holds_numbers(frame: Table, column: str) -> bool:
     """Whether a column is numbers or missing throughout, and at least one number."""
     try:
-        values = _parse(frame[column])
+        values = parse_column(frame[column])
     except (ValueError, TypeError, OverflowError):
         return False
     return bool(np.any(~np.isnan(values)))
@@ -220,34 +220,3 @@ def _reason(error: BaseException) -> str:
 def _shorten(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def _is_missing(value: object) -> bool:
-    if value is None or value is pd.NA:
-        return True
-    if isinstance(value, str):
-        return value.strip().lower() in MISSING_WORDS
-    return isinstance(value, float) and np.isnan(value)
-
-
-def _parse(column: pd.Series[Any]) -> Floats:
-    """Numbers with NaN for missing values; an exception if a value is neither."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(np.float64, na_value=np.nan)
-    return np.array([_parse_one(value) for value in column.to_numpy(dtype=object)], np.float64)
-
-
-def _parse_one(value: Any) -> float:
-    if _is_missing(value):
-        return float("nan")
-    if isinstance(value, str) and "_" in value:  # Python would read 1_000 as a number
-        raise ValueError(value)
-    return float(value)
-
-
-def _is_number(value: object) -> bool:
-    try:
-        _parse_one(value)
-    except (ValueError, TypeError, OverflowError):
-        return False
-    return True

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from overopt.stats.best_of_n import n_for_kl
+from overopt.report.schema import ESTIMATORS
 from overopt.stats.forms import Form
 from overopt.stats.intervals import Interval
 from overopt.stats.jackknife import PromptFit
-from overopt.stats.scored import CurvePoint, FormReport, ProxyReport
+from overopt.stats.scored import KL_ESTIMATOR, CurvePoint, FormReport, ProxyReport
 
 FORM_WORDS = {Form.BON: "best-of-n form d (a - b d)", Form.RL: "RL form d (a - b log d)"}
 
@@ -25,17 +26,22 @@ def curve_table(report: ProxyReport, gold: str) -> Table:
     top = highest(report)
     table = Table(
         title=f"best of n by {escape(printable(report.proxy))}",
-        caption="KL: analytic upper bound log n - (n - 1)/n; * gold is highest",
+        caption=f"KL: {ESTIMATORS[KL_ESTIMATOR]}; bound: log n - (n - 1)/n; ess: effective samples "
+        "of a prompt's pool; * gold is highest",
         title_justify="left",
         caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
     for name in (
         "n",
-        "KL (nats)",
+        "KL\n(nats)",
+        "bound\n(nats)",
         escape(printable(gold)),
         f"{level:g} % interval",
         "proxy",
         "prompts",
+        "ess",
     ):
         table.add_column(name, justify="right", no_wrap=True)
     for point in report.points:
@@ -44,17 +50,19 @@ def curve_table(report: ProxyReport, gold: str) -> Table:
             table.add_row(
                 f"{point.n}",
                 f"{point.kl_nats:.3f}",
+                f"{point.kl_bound_nats:.3f}",
                 f"{'* ' if point is top else ''}{_show(point.gold.mean)}",
                 _show_bounds(point.gold),
                 _show(point.proxy.mean),
                 f"{point.n_prompts}",
+                f"{point.ess:.1f}",
             )
     return table
 
 
 def describe_fit(report: ProxyReport) -> list[str]:
     """The fits, the measured top and the ranking accuracy, one sentence each."""
-    lines = [line for one in report.forms for line in _describe_form(one)]
+    lines = [line for one in report.forms for line in _describe_form(report, one)]
     top, last = highest(report), report.points[-1]
     where = "the end of the curve" if top is last else f"among n = 1 to {last.n}"
     change = report.last_doubling
@@ -100,7 +108,7 @@ def describe_rows(report: ProxyReport) -> list[str]:
         share = 100 * counts.n_tied / counts.n_used
         lines.append(
             f"ties: {_rows(counts.n_tied)} ({share:.1f} %) share their proxy with another sample "
-            "of the prompt; ties are averaged over, and the KL bound is above the true KL there."
+            "of the prompt; ties are averaged over, and the KL is below its bound there."
         )
     if report.proxy_sd == 0.0:
         lines.append("the proxy does not vary, so it selects at random.")
@@ -119,7 +127,7 @@ def highest(report: ProxyReport) -> CurvePoint:
     return max(report.points, key=lambda point: (point.gold.mean or 0.0, -point.n))
 
 
-def _describe_form(one: FormReport) -> list[str]:
+def _describe_form(report: ProxyReport, one: FormReport) -> list[str]:
     name = FORM_WORDS.get(one.form, one.form.value)
     if one.fitted is None:
         return [f"{name}: no fit, {one.reason}."]
@@ -127,11 +135,11 @@ def _describe_form(one: FormReport) -> list[str]:
     return [
         f"{name}, gold in SDs at n = 1, residuals of {_show(fitted.fit.rmse)}:",
         f"  a = {_with_bounds(fitted.a)}, b = {_with_bounds(fitted.b)};",
-        *_describe_peak(fitted),
+        *_describe_peak(report, fitted),
     ]
 
 
-def _describe_peak(fitted: PromptFit) -> list[str]:
+def _describe_peak(report: ProxyReport, fitted: PromptFit) -> list[str]:
     fit, position, height = fitted.fit, fitted.peak_d, fitted.peak_height
     if fit.peak is None or position is None or height is None:
         return [f"  {fit.peak_reason} (d up to {fit.d_high:.2f})."]
@@ -141,7 +149,7 @@ def _describe_peak(fitted: PromptFit) -> list[str]:
         unsure = "; without some of the prompts there is no peak"
     return [
         f"  peak at d = {_with_bounds(position)}, KL {fit.peak.kl_nats:.2f} nats, "
-        f"n about {round(n_for_kl(fit.peak.kl_nats))}{unsure};",
+        f"n about {round(report.n_at(fit.peak.kl_nats))}{unsure};",
         f"  its height {_with_bounds(height)}.",
     ]
 

@@ -37,7 +37,7 @@ CELL = (*GROUP, "seed")
 
 ESTIMATORS = {
     "rb": "Rao-Blackwellised",
-    "pool": "pool estimate",
+    "pool": "pool estimate, ties known",
     "bound": "analytic upper bound",
     "k1": "k1 = log p/q",
     "k2": "k2 = (log p/q)²/2",

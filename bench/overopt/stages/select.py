@@ -35,8 +35,8 @@ from overopt.spec.declare import Knob
 from overopt.spec.method import MethodSpec, ProxySystemSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages.excerpts import excerpts
-from overopt.stats.best_of_n import kl_pool
 from overopt.stats.kl import Estimate, clustered_mean
+from overopt.stats.listed import kl_listed, uniform
 from overopt.worlds.contract import build
 
 SMALLEST_ESS = 10.0
@@ -81,7 +81,7 @@ def selection_point(
     The KL is the analytic bound, or the weights' own where there is none.
     """
     prompts, pool_samples = weight_BN.shape
-    kl_B = kl_pool(weight_BN)
+    kl_B = kl_listed(weight_BN, uniform(*weight_BN.shape))
     estimated = clustered_mean(kl_B[:, None])
     point: Point = {"kl_pool_nats": estimated.mean, "kl_pool_se": estimated.se}
     if kl_bound_nats is None:
@@ -176,7 +176,8 @@ def weighed_places(
     scored = ScoredPool(proxy_BN)
 
     def kl_of(value: float) -> float:
-        return float(kl_pool(module.weights(config, scored, value)).mean())
+        weight_BN = module.weights(config, scored, value)
+        return float(kl_listed(weight_BN, uniform(*weight_BN.shape)).mean())
 
     def trusted(value: float) -> bool:
         weight_BN = module.weights(config, scored, value)

@@ -48,7 +48,9 @@ class BestOfNCurve:
         prompt_B: prompt ids, sorted.
         gold_BK: expected gold of the best of n by proxy; read only where kept_BK.
         proxy_BK: expected proxy of the same; read only where kept_BK.
-        kl_pool_BK: KL from the weights, nats; read only where kept_BK (see `kl_pool`).
+        kl_BK: KL from the reference, nats, ties known; read only where kept_BK (see `curve`).
+        square_BK: sum of squared weights, whose inverse is the prompt's effective sample size;
+            read only where kept_BK.
         kept_BK: false where the prompt's pool is smaller than n; such cells hold 0 and count
             for nothing.
         size_B: samples in each prompt's pool.
@@ -58,7 +60,8 @@ class BestOfNCurve:
     prompt_B: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
     gold_BK: Floats
     proxy_BK: Floats
-    kl_pool_BK: Floats
+    kl_BK: Floats
+    square_BK: Floats
     kept_BK: Bools
     size_B: Ints
 
@@ -149,7 +152,16 @@ def curve(
 ) -> BestOfNCurve:
     """Expected gold and proxy of best-of-n for every prompt and every n of a grid.
 
-    A prompt whose pool is smaller than n is dropped at that n (`kept_BK`, `dropped_K`).
+    A prompt whose pool is smaller than n is dropped at that n (`kept_BK`). Gold and proxy are
+    unbiased, means over draws without replacement. The KL is that of best-of-n from the pool as
+    the reference: with F the distribution function of the proxy in the pool, a tie group of
+    probability f that reaches up to F is picked with probability F^n - (F - f)^n, so that
+
+        KL = sum over tie groups of (F^n - (F - f)^n) log[(F^n - (F - f)^n) / f].
+
+    Without ties that is below the bound, which is exact there, by about .0002 nats at n = N/16,
+    .01 at n = N/2 and .04 at n = N. With ties it is the truth for the pool's distribution, and the
+    bound is not. Ties of responses that the pool never drew are missing.
 
     Args:
         prompt_R: prompt id of each sample.
@@ -168,21 +180,45 @@ def curve(
     pools = rank_pools(prompt_R, proxy)
     index_R, size_B = pools.groups.index_R, pools.groups.size_B
     shape = (size_B.size, grid_K.size)
-    gold_BK, proxy_BK, kl_BK = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    gold_BK, proxy_BK, kl_BK, square_BK = (np.zeros(shape) for _ in range(4))
+    ties = _tie_groups(pools)
     for k, n in enumerate(grid_K.astype(np.int64)):
         weight_R = weights_ragged(pools, int(n))
         gold_BK[:, k] = np.bincount(index_R, weights=weight_R * gold)
         proxy_BK[:, k] = np.bincount(index_R, weights=weight_R * proxy)
-        kl_BK[:, k] = np.bincount(index_R, weights=_relative_entropy(weight_R, size_B[index_R]))
+        square_BK[:, k] = np.bincount(index_R, weights=weight_R**2)
+        picked_G = ties.up_to_G**n - ties.below_G**n
+        ratio_G = np.where(picked_G > 0, picked_G / (ties.up_to_G - ties.below_G), 1.0)
+        kl_BK[:, k] = np.bincount(ties.prompt_G, weights=picked_G * np.log(ratio_G))
     kept_BK = size_B[:, None] >= grid_K[None, :]
-    n_grid = grid_K.astype(np.int64)
-    return BestOfNCurve(n_grid, pools.groups.prompt_B, gold_BK, proxy_BK, kl_BK, kept_BK, size_B)
+    measured = (gold_BK, proxy_BK, kl_BK, square_BK)
+    return BestOfNCurve(grid_K.astype(np.int64), pools.groups.prompt_B, *measured, kept_BK, size_B)
+
+
+class _TieGroups(NamedTuple):
+    """Samples of equal proxy: their prompt, and the pool's distribution function around them."""
+
+    prompt_G: Ints
+    below_G: Floats
+    up_to_G: Floats
+
+
+def _tie_groups(pools: RankedPools) -> _TieGroups:
+    """Tie groups in the order of prompt and proxy, in which `rank_pools` numbers them."""
+    count_G = np.bincount(pools.tie_R)
+    prompt_G = np.empty(count_G.size, np.int64)
+    prompt_G[pools.tie_R] = pools.groups.index_R
+    top_G = np.zeros(count_G.size, np.int64)
+    np.maximum.at(top_G, pools.tie_R, pools.rank_R)
+    size_G = pools.groups.size_B[prompt_G]
+    return _TieGroups(prompt_G, (top_G - count_G) / size_G, top_G / size_G)
 
 
 def kl_bound(n: ArrayLike) -> Floats:
     """Upper bound of KL(best-of-n || reference), in nats: log n - (n - 1)/n.
 
-    Exact for a continuous score without ties, above the truth otherwise.
+    Exact for a continuous score without ties, above the truth otherwise: with a proxy of 0 or 1
+    that is 1 for 30 % of the responses it says 3.17 at n = 64, and the truth is 1.20.
 
     Args:
         n: number of samples, at least 1; real values are allowed.
@@ -200,28 +236,6 @@ def kl_bound(n: ArrayLike) -> Floats:
     return np.asarray(np.log(count) - (count - 1.0) / count, np.float64)
 
 
-def kl_pool(w_BN: ArrayLike) -> Floats:
-    """KL of reweighted pools from uniform ones, in nats per prompt: sum of w log(N w).
-
-    Finite-pool bias: it treats the N samples as the whole support. With n close to N it is too
-    large (n = N without ties puts all weight on one sample and gives log N, which is above the
-    bound); it tends to the bound from above as N / n grows. Ties lower it, as they should.
-
-    Args:
-        w_BN: weights of each pool, shape (B, N), each row summing to 1.
-
-    Returns:
-        Shape (B,), nats.
-
-    Raises:
-        ValueError: if a row is not a distribution.
-    """
-    weight = check_finite(w_BN, "weights")
-    if weight.ndim != 2 or np.any(weight < 0) or np.any(np.abs(weight.sum(axis=1) - 1) > 1e-6):
-        raise ValueError("weights must have shape (prompts, samples) with rows that sum to 1")
-    return np.asarray(_relative_entropy(weight, weight.shape[1]).sum(axis=1), np.float64)
-
-
 def n_for_kl(kl_nats: float) -> float:
     """Real n at which the bound log n - (n - 1)/n equals a KL budget in nats.
 
@@ -236,9 +250,3 @@ def n_for_kl(kl_nats: float) -> float:
         return 1.0
     log_n = brentq(lambda x: x + np.expm1(-x) - kl_nats, 0.0, kl_nats + 1.0, xtol=1e-14)
     return float(np.exp(log_n))
-
-
-def _relative_entropy(weight: Floats, size: Ints | int) -> Floats:
-    """w log(N w) element by element, with 0 log 0 = 0."""
-    scaled = np.where(weight > 0, weight * size, 1.0)
-    return np.asarray(weight * np.log(scaled), np.float64)

@@ -2,8 +2,8 @@
 
 A fit to a mean curve has no seeds to take an interval over, and its points are far from
 independent, because every n reuses the same samples. Prompts are independent. Leaving each out in
-turn carries what a prompt does at all n at once, costs one linear solution for all prompts
-together, needs no random numbers, and follows the mean also where small pools drop out at large n.
+turn carries what a prompt does at all n at once, in KL as in score, needs no random numbers, and
+follows the mean also where small pools drop out at large n.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
-from overopt.stats.forms import Fit, Form, check_distance, fit, peak_of, solve_least_squares
+from overopt.stats.forms import Fit, Form, distance_from_kl, fit, peak_of, solve_least_squares
 from overopt.stats.intervals import EXPLORATORY_BELOW, Interval, t_half_width
 
 
@@ -67,14 +67,15 @@ def jackknife_interval(estimate: float, left_out_B: ArrayLike, level: float = 0.
 
 
 def fit_prompts(
-    d_K: ArrayLike, rise_BK: ArrayLike, kept_BK: ArrayLike, form: Form, level: float = 0.95
+    kl_BK: ArrayLike, rise_BK: ArrayLike, kept_BK: ArrayLike, form: Form, level: float = 0.95
 ) -> PromptFit:
     """Fit a form to the mean over prompts of their curves, with jackknife intervals over prompts.
 
-    The gamma of the power form is held at its estimate while prompts are left out.
+    A grid point lies at d = sqrt(mean KL over its prompts); both its KL and its score move when a
+    prompt is left out. The gamma of the power form is held at its estimate meanwhile.
 
     Args:
-        d_K: sqrt(KL) of each grid point, sqrt(nats).
+        kl_BK: KL of each prompt at each grid point, nats; read only where kept.
         rise_BK: score of each prompt above its initial score; read only where kept.
         kept_BK: which cells exist; every column needs one.
         form: the form.
@@ -83,22 +84,17 @@ def fit_prompts(
     Raises:
         ValueError: if shapes differ, a column has no prompt, and as `forms.fit`.
     """
-    d, kept = check_distance(d_K), np.asarray(kept_BK, np.bool_)
-    rise = np.where(kept, np.asarray(rise_BK, np.float64), 0.0)
-    check_same_shape(rise, kept, "rise and kept")
-    check_finite(rise, "rise")
+    kept = np.asarray(kept_BK, np.bool_)
+    kl, rise = (np.where(kept, np.asarray(one, np.float64), 0.0) for one in (kl_BK, rise_BK))
+    for values, name in ((kl, "KL"), (rise, "rise")):
+        check_same_shape(values, kept, f"{name} and kept")
+        check_finite(values, name)
     count_K = kept.sum(axis=0)
-    if rise.shape[1] != d.size or np.any(count_K == 0):
-        raise ValueError("every grid point needs a distance and at least one prompt")
-    total_K = rise.sum(axis=0)
-    fitted = fit(d, total_K / count_K, form)
-    left_out = _leave_one_out(rise, kept)
-    solved = np.empty((2, 0), np.float64)
-    if left_out is not None:
-        used = d > 0
-        solved = solve_least_squares(
-            form, d[used], left_out[:, used].T, np.ones(int(used.sum())), fitted.gamma
-        )
+    if np.any(count_K == 0):
+        raise ValueError("every grid point needs at least one prompt")
+    d_K = distance_from_kl(kl.sum(axis=0) / count_K)
+    fitted = fit(d_K, rise.sum(axis=0) / count_K, form)
+    solved = _solve_without_each(kl, rise, kept, form, fitted.gamma)
     peak_d: Interval | None = None
     peak_height: Interval | None = None
     if fitted.peak is not None:
@@ -121,9 +117,25 @@ def fit_prompts(
     )
 
 
-def _leave_one_out(rise_BK: Floats, kept_BK: Bools) -> Floats | None:
-    """Mean curve without each prompt, or None where that would leave a grid point empty."""
+def _solve_without_each(
+    kl_BK: Floats, rise_BK: Floats, kept_BK: Bools, form: Form, gamma: float | None
+) -> Floats:
+    """Coefficients without each prompt, (C, B); none where some prompt cannot be left out.
+
+    That is so where a grid point has no other prompt, or the others do not determine the form.
+    """
     count_BK = kept_BK.sum(axis=0) - kept_BK
     if np.any(count_BK == 0):
-        return None
-    return np.asarray((rise_BK.sum(axis=0) - rise_BK) / count_BK, np.float64)
+        return np.empty((2, 0), np.float64)
+    d_BK = distance_from_kl(np.maximum(kl_BK.sum(axis=0) - kl_BK, 0.0) / count_BK)
+    left_BK = (rise_BK.sum(axis=0) - rise_BK) / count_BK
+    solved = []
+    for d_K, left_K in zip(d_BK, left_BK, strict=True):
+        used = d_K > 0
+        one = np.ones(int(used.sum()))
+        try:
+            found = solve_least_squares(form, d_K[used], left_K[used, None], one, gamma)
+        except ValueError:
+            return np.empty((2, 0), np.float64)
+        solved.append(found[:, 0])
+    return np.stack(solved, axis=1)

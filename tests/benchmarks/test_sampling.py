@@ -22,7 +22,7 @@ from overopt.models.logprobs import kl_statistics, score_logps
 from overopt.models.policy import build_policy
 from overopt.models.reward import build_reward, score
 from overopt.models.sampling import sample
-from overopt.spec.training import ArchitectureSpec, TrainingSpec
+from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, PAD, SEP, Tokens
 

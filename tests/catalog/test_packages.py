@@ -21,7 +21,7 @@ METHOD = '''"""A best-of-n of a package."""
 
 from dataclasses import dataclass
 
-from overopt.spec import knob
+from overopt.spec.declare import knob
 from {package}.sums import BOUND, normalize
 
 FAMILY = "selection"

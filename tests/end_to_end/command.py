@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from overopt.execution.artifact import read_manifest
+from overopt.run.cells import STAGES
 
 TASK = Path(__file__).with_name("tiny.toml")
 
@@ -93,13 +94,13 @@ class Place:
 
     def built(self) -> Counter[str]:
         """How often each key was built in this store."""
-        lines = (self.store / "history.jsonl").read_text().splitlines()
+        lines = (self.store / "costs.jsonl").read_text().splitlines()
         return Counter(json.loads(line)["key"] for line in lines)
 
     def stages(self, stage: str) -> list[Path]:
         """Folders of the artifacts of one stage."""
         found = sorted(self.store.glob("??/*"))
-        return [folder for folder in found if read_manifest(folder).stage == stage]
+        return [folder for folder in found if read_manifest(folder).stage == f"{STAGES}.{stage}"]
 
     def folder(self, method: str) -> Path:
         """The one run folder of a method."""

@@ -184,7 +184,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from overopt.methods.contract import PairBatch
-from overopt.spec import knob, param
+from overopt.spec.declare import knob, param
 
 FAMILY = "pairs"
 KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
@@ -213,7 +213,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overopt.spec import param
+from overopt.spec.declare import param
 
 
 @dataclass(frozen=True)

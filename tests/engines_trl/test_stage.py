@@ -49,9 +49,9 @@ class Workshop:
             if out.exists():
                 continue
             out.mkdir()
-            stage = importlib.import_module(f"overopt.stages.{made.stage}")
+            stage = importlib.import_module(made.stage)
             inputs = {role: self.root / given.key for role, given in made.inputs}
-            extra = {"kept": kept} if made.stage == "optimize" else {}
+            extra = {"kept": kept} if made.name == "optimize" else {}
             stage.run(dict(made.params), inputs, out, silent, **extra)
         return self.root / wanted.key
 

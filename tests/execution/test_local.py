@@ -67,7 +67,7 @@ def test_a_killed_worker_costs_one_retry_of_its_own_stage(store: Store, toy_log:
     assert all(outcome.path for outcome in outcomes)
     assert toy_log().count("die") == 2
     retried = [n for n in told if n.kind == "retried"]
-    assert [n.node.stage.partition(":")[2] for n in retried] == ["die"]
+    assert [n.node.name for n in retried] == ["die"]
     assert "killed by SIGKILL" in retried[0].text
     begun = [line for line in toy_log() if line.startswith("begin")]
     assert len(begun) == len(set(begun)) == 4
@@ -230,7 +230,7 @@ def test_a_killed_driver_leaves_nothing_that_the_next_one_does_not_remove(
     assert list(temporary.iterdir()) == []
     assert {path.name for path in (root / "tmp").iterdir()} == {"sweep.lock"}
     assert {path.name for path in root.iterdir() if len(path.name) > 2} == {
-        *("tmp", "kept", "locks", "quarantine", "failures", "history.jsonl")
+        *("tmp", "kept", "locks", "quarantine", "failures", "costs.jsonl")
     }
     for place in ("kept", "quarantine", "failures"):
         assert list((root / place).iterdir()) == []

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from overopt.errors import UserError
 from overopt.execution import code_version as versions_module
 from overopt.execution.canonical import canonical_json
-from overopt.execution.code_version import code_version, stage_function, stage_module
-from overopt.execution.node import Node, ancestry, node
+from overopt.execution.code_version import code_version
+from overopt.execution.node import Node, ancestry
+from overopt.execution.stage import node, stage_function, stage_module
 
 from .toys import STAGES, total, toy
 
@@ -84,9 +85,9 @@ def test_ancestry_puts_inputs_first_and_each_once() -> None:
 
 
 def test_stage_names() -> None:
-    assert (stage_module("gold"), stage_function("gold")) == ("overopt.stages.gold", "run")
     assert (stage_module("a.b"), stage_function("a.b")) == ("a.b", "run")
-    assert (stage_module("a:f"), stage_function("a:f")) == ("a", "f")
+    assert (stage_module("a.b:f"), stage_function("a.b:f")) == ("a.b", "f")
+    assert [Node(stage, {}, (), "c").name for stage in ("a.b", "a.b:f", "a")] == ["b", "f", "a"]
 
 
 BODY = '"""A module."""\nfrom overopt.errors import UserError\n\ndef f(x):\n    return x + 1\n'

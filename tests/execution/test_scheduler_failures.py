@@ -10,7 +10,7 @@ import pytest
 from overopt.errors import UserError
 from overopt.execution import scheduler as scheduler_module
 from overopt.execution.local import InlineExecutor
-from overopt.execution.messages import Event, Lost
+from overopt.execution.messages import Lost, Message
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice
 from overopt.execution.scheduler import execute
@@ -29,12 +29,12 @@ class Flaky(InlineExecutor):
         super().__init__(store)
         self.losses = losses
 
-    def next_event(self, timeout_s: float) -> Event | None:
+    def next_message(self, timeout_s: float) -> Message | None:
         """A loss, while there are some left."""
         if self.losses and self._waiting:
             self.losses -= 1
             return Lost(self._waiting.popleft().key, "died", "its worker was lost")
-        return super().next_event(timeout_s)
+        return super().next_message(timeout_s)
 
 
 @pytest.mark.parametrize(("losses", "kind"), [(2, None), (3, "died")])
@@ -57,12 +57,12 @@ class Vandal(InlineExecutor):
         self.victim = victim
         self.times = times
 
-    def next_event(self, timeout_s: float) -> Event | None:
+    def next_message(self, timeout_s: float) -> Message | None:
         """Damage, then run."""
         if self.times and self._waiting[0].inputs:
             self.times -= 1
             (self.victim / "number.txt").write_text("damaged")
-        return super().next_event(timeout_s)
+        return super().next_message(timeout_s)
 
 
 @pytest.mark.parametrize(("times", "fails"), [(2, False), (3, True)])
@@ -92,7 +92,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(store: Store, toy_log: Log)
 
 
 class Rival(InlineExecutor):
-    """Holds a key's lock, as another driver does that builds it, for the first few events."""
+    """Holds a key's lock, as another driver does that builds it, for the first few messages."""
 
     def __init__(self, store: Store, made: Node, finishes: bool) -> None:
         super().__init__(store)
@@ -101,19 +101,19 @@ class Rival(InlineExecutor):
         self.rival = Store(store.root)
         self.left = 2
 
-    def next_event(self, timeout_s: float) -> Event | None:
-        """The rival builds for two events; then it has finished, or given up."""
+    def next_message(self, timeout_s: float) -> Message | None:
+        """The rival builds for two messages; then it has finished, or given up."""
         if self._waiting and self.left:
             self.left -= 1
             with self.rival.lock(self.made.key) as held:
                 assert held
-                return super().next_event(timeout_s)
+                return super().next_message(timeout_s)
         if self.finishes and self.rival.open(self.made.key) is None:
             InlineExecutor.submit(self, self.made)
-            ended = super().next_event(timeout_s)
+            ended = super().next_message(timeout_s)
             assert ended is not None
             return None
-        return super().next_event(timeout_s)
+        return super().next_message(timeout_s)
 
 
 def test_what_another_driver_builds_is_waited_for(
@@ -136,12 +136,12 @@ class Impatient(InlineExecutor):
 
     left = 3
 
-    def next_event(self, timeout_s: float) -> Event | None:
+    def next_message(self, timeout_s: float) -> Message | None:
         """Count down, then interrupt."""
         if not self.left:
             raise KeyboardInterrupt
         self.left -= 1
-        return super().next_event(timeout_s)
+        return super().next_message(timeout_s)
 
 
 def test_ctrl_c_says_that_the_same_command_continues(store: Store, toy_log: Log) -> None:

@@ -17,10 +17,11 @@ import pytest
 from filelock import FileLock
 
 from overopt.errors import UserError
-from overopt.execution.artifact import InputEntry, Receipt, read_manifest
-from overopt.execution.costs import free_bytes, read_history
+from overopt.execution.artifact import InputEntry, read_manifest
+from overopt.execution.costs import Receipt, free_bytes, read_receipts
 from overopt.execution.disk_errors import disk_is_full
-from overopt.execution.node import Node, node
+from overopt.execution.node import Node
+from overopt.execution.stage import node
 from overopt.execution.store import Store, default_root
 
 from .toys import STAGES
@@ -60,7 +61,7 @@ def test_write_and_read(store: Store) -> None:
     assert sorted(manifest.files) == ["a.txt", "deep/b.bin"]
     receipt = store.receipt(made.key)
     assert receipt == RECEIPT
-    assert read_history(store.root) == [RECEIPT]
+    assert read_receipts(store.root) == [RECEIPT]
     store.close()
     assert [path.name for path in (store.root / "tmp").iterdir()] == ["sweep.lock"]
 
@@ -280,7 +281,7 @@ def test_a_store_that_was_never_made_is_empty(tmp_path: Path) -> None:
     absent = Store(tmp_path / "absent")
     assert absent.open("a" * 64) is None
     assert not absent.consistent("a" * 64)
-    assert read_history(absent.root) == []
+    assert read_receipts(absent.root) == []
     assert free_bytes(absent.root) > 0
     assert not absent.root.exists()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
-from overopt.execution.node import Node, Resources, node
+from overopt.execution.node import Node, Resources
 from overopt.execution.outcomes import Outcome
+from overopt.execution.stage import node
 
 from . import toy_stages
 

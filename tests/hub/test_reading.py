@@ -19,8 +19,8 @@ from overopt.models.logprobs import kl_statistics, score_logps, suppressed_ids
 from overopt.models.policy import load_policy
 from overopt.models.reward import load_reward, score
 from overopt.models.sampling import sample
+from overopt.spec.frozen import TrainingSpec
 from overopt.spec.origins import DataOrigin, ModelOrigin, ReaderOrigin
-from overopt.spec.training import TrainingSpec
 from overopt.worlds.contract import lexicon, render, stop_ids
 from overopt.worlds.hub.data import read_examples
 from overopt.worlds.hub.text import FolderTokenizer, Turn

@@ -17,7 +17,7 @@ from overopt.models.fitting import (
 from overopt.models.logprobs import response_logps, score_logps
 from overopt.models.optimizer import build_optimizer
 from overopt.models.sequences import join, shuffle_batches
-from overopt.spec.training import TrainingSpec
+from overopt.spec.frozen import TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 

@@ -13,7 +13,7 @@ from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.policy import build_policy, load_policy
 from overopt.models.reward import load_reward
 from overopt.models.weights import evaluating
-from overopt.spec.training import ArchitectureSpec
+from overopt.spec.frozen import ArchitectureSpec
 
 from . import tiny
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from overopt.models.policy import build_policy
 from overopt.models.reward import build_reward
-from overopt.spec.training import ArchitectureSpec
+from overopt.spec.frozen import ArchitectureSpec
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
 
 VOCABULARY = (*SPECIALS, "red", "blue")

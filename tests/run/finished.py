@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.artifacts.tables import write_table
-from overopt.execution.artifact import Receipt
+from overopt.execution.costs import Receipt
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store

@@ -18,7 +18,7 @@ from .specs import run_spec
 
 def _keys(run: RunSpec, stage: str) -> set[str]:
     wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
-    return {made.key for made in ancestry(wanted) if made.stage == stage}
+    return {made.key for made in ancestry(wanted) if made.name == stage}
 
 
 def _roles(made: Node) -> set[str]:
@@ -97,7 +97,7 @@ def test_nodes_of_a_graph_are_made_once() -> None:
         stack.extend(given for _, given in made.inputs)
     shared = {"initial", "gold", "pool", "pairs", "labels", "proxy"}
     several = {key for key, ids in objects.items() if len(ids) > 1}
-    assert not several & {made.key for made in ancestry([measured]) if made.stage in shared}
+    assert not several & {made.key for made in ancestry([measured]) if made.name in shared}
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_knob_that_is_no_setting_is_refused(own: tuple[Path, Path]) -> None:
 def test_kinds_of_cost_forget_seeds_noises_and_members() -> None:
     run = run_spec(["dpo", "rloo"], ["mean"], ["0", "0.25"], [0, 1])
     wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
-    kinds = {(made.stage, made.kind) for made in ancestry(wanted)}
+    kinds = {(made.name, made.kind) for made in ancestry(wanted)}
     assert {kind for stage, kind in kinds if stage == "proxy"} == {"tiny: proxy"}
     assert {kind for stage, kind in kinds if stage == "optimize"} == {
         "tiny: dpo", "tiny: rloo against mean",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from overopt.errors import UserError
-from overopt.execution.outcomes import CellResult, Failure
+from overopt.execution.outcomes import Failure, RoutineResult
 from overopt.execution.store import Store
 from overopt.report.run_folder import read_run
 from overopt.run import driver
@@ -26,19 +26,19 @@ BROKEN_FRONT = Failure("f", "front", "oracle front", "raised", "no gain", "", "f
 
 
 def _replace_scheduler(
-    monkeypatch: pytest.MonkeyPatch, results: Sequence[CellResult[Found]]
+    monkeypatch: pytest.MonkeyPatch, results: Sequence[RoutineResult[Found]]
 ) -> None:
     """Let the scheduler return these results, whatever it is asked for."""
 
-    def execute(cells: Sequence[Any], *others: Any) -> list[CellResult[Found]]:
-        assert len(cells) == len(results)
+    def execute(routines: Sequence[Any], *others: Any) -> list[RoutineResult[Found]]:
+        assert len(routines) == len(results)
         return list(results)
 
     monkeypatch.setattr(driver, "execute", execute)
 
 
-def _front(cell: Cell) -> CellResult[Found]:
-    return CellResult(Found(cell, None, BROKEN_FRONT), None)
+def _front(cell: Cell) -> RoutineResult[Found]:
+    return RoutineResult(Found(cell, None, BROKEN_FRONT), None)
 
 
 def test_a_cell_that_breaks_and_a_front_that_fails_leave_the_rest(
@@ -46,11 +46,11 @@ def test_a_cell_that_breaks_and_a_front_that_fails_leave_the_rest(
 ) -> None:
     run = run_spec(seeds=(0, 1, 2))
     one, two, three = cells_of(run)
-    broken = CellResult[Found](None, "Traceback ...\n  line\nKeyError: 'kl_cheap_nats'\n")
+    broken = RoutineResult[Found](None, "Traceback ...\n  line\nKeyError: 'kl_cheap_nats'\n")
     results = [
-        CellResult(finish(store, one, (None, 0.02), GOLD_KB), None),
+        RoutineResult(finish(store, one, (None, 0.02), GOLD_KB), None),
         broken,
-        CellResult(fail(three), None),
+        RoutineResult(fail(three), None),
         _front(one),
     ]
     _replace_scheduler(monkeypatch, results)

@@ -37,7 +37,7 @@ def test_whole_number_knobs_are_rounded_and_others_are_not() -> None:
 )
 @pytest.mark.parametrize("along", ["step", "beta"])
 def test_the_graph_of_each_family(method: str, stages: dict[str, int], along: str) -> None:
-    found = [node.stage for node in nodes(method, along)]
+    found = [node.name for node in nodes(method, along)]
     for stage, count in stages.items():
         swept = along == "beta" and method in ("sparsepo", "ppo", "superhf")
         times = 5 if swept and stage == "optimize" else 1
@@ -45,7 +45,7 @@ def test_the_graph_of_each_family(method: str, stages: dict[str, int], along: st
 
 
 def test_members_of_a_merge_run_to_the_last_budget_with_numbers_of_their_own() -> None:
-    members = [node for node in nodes("warp") if node.stage == "optimize"]
+    members = [node for node in nodes("warp") if node.name == "optimize"]
     assert [node.params["member"] for node in members] == [0, 1]
     last = toml_files.load_task("tabular").kl_grid_nats[-1]
     assert all(node.params["kl_grid_nats"] == [last] for node in members)

@@ -22,7 +22,7 @@ def _outcomes(nodes: Sequence[Node], folder: Path) -> Mapping[str, Outcome]:
     for made in nodes:
         place = folder / made.key
         place.mkdir(exist_ok=True)
-        if made.stage == "optimize":
+        if made.name == "optimize":
             kl_nats = 0.01 / made.params["method"]["config"]["beta"]
             record = {"snapshots": [{"kl_cheap_nats": 77.0}, {"kl_cheap_nats": kl_nats}]}
             (place / "optimize.json").write_text(json.dumps(record))
@@ -47,7 +47,7 @@ def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stage: s
     (cell,) = cells_of(run)
     asked, found = _to_end(pursue(cell, run), tmp_path)
     ((made,),) = asked
-    assert made.stage == stage
+    assert made.name == stage
     assert found.points is made and found.failure is None
     assert [one.key for one in foreseen(cell, run)] == [made.key]
 
@@ -58,7 +58,7 @@ def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Pat
     asked, found = _to_end(pursue(cell, run), tmp_path)
     first = [made.params["method"]["config"]["beta"] for made in asked[0]]
     assert first == [0.001, 0.01, 0.1, 1.0, 10.0]
-    assert all(made.stage == "optimize" for nodes in asked[:-1] for made in nodes)
+    assert all(made.name == "optimize" for nodes in asked[:-1] for made in nodes)
     assert all(made.params["kl_grid_nats"] == [] for nodes in asked[:-1] for made in nodes)
     (measured,) = asked[-1]
     assert measured is found.points

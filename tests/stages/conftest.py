@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from overopt.execution.contract import silent
+from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.policy import PolicySpec
 from overopt.spec.proxy import ProxySpec
-from overopt.spec.training import ArchitectureSpec, TrainingSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages import gold, initial, labels, pairs, pool, proxy, score
 

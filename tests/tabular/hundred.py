@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from overopt.execution.contract import silent
 from overopt.models.fitting import train_language_model
 from overopt.models.policy import build_policy
-from overopt.spec.training import ArchitectureSpec, TrainingSpec
+from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages.evaluate import Enumeration, measure_policy
 from overopt.stats.kl import Estimate, clustered_mean, k1, k2, k3

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from overopt.models.reward import build_reward, score
-from overopt.spec.training import ArchitectureSpec
+from overopt.spec.frozen import ArchitectureSpec
 from overopt.stages.evaluate import Enumeration
 from overopt.stats.best_of_n import curve, kl_bound, weights
 from overopt.stats.kl import exact_kl_per_prompt

@@ -23,7 +23,7 @@ def per_stage_s(needed: HubForecast | None, nodes: Sequence[Node]) -> dict[str, 
     """Seconds of one stage of each kind on one CPU core; nothing for generated worlds."""
     if needed is None:
         return {}
-    counts = Counter(made.stage for made in ancestry(nodes))
+    counts = Counter(made.name for made in ancestry(nodes))
     return {
         stage: wall_s / counts[stage]
         for stage, wall_s in needed.stage_s(CPU).items()

@@ -38,7 +38,7 @@ def run(
     store = Store(store_root)
     with Screen(errors, quiet) as screen:
         outcome = execute_run(
-            spec, store, out, workers=workers, arguments=arguments, on_event=screen
+            spec, store, out, workers=workers, arguments=arguments, on_notice=screen
         )
     _print_results(outcome.folders, console)
     for title, failure in outcome.failures:

@@ -1,1 +1,1 @@
-"""A build system that knows no reward model: nodes, queue, scheduler, executors, store."""
+"""A build system that knows nothing of what it builds: nodes, queue, scheduler, executors."""

@@ -74,35 +74,6 @@ class Manifest:
         return {**body, "checksum": _checksum(body)}
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """What the work cost and where it ran; not part of an artifact's digest.
-
-    Attributes:
-        wall_s: seconds from start to end.
-        cpu_s: processor seconds of the worker.
-        peak_memory_bytes: largest resident memory while it ran.
-        size_bytes: bytes of the artifact's files.
-        pid: process.
-        host: machine's name.
-        finished_unix_s: when it ended, seconds since 1970.
-        versions: library -> version.
-        kind: what else is expected to cost the same.
-    """
-
-    stage: str
-    label: str
-    wall_s: float
-    cpu_s: float
-    peak_memory_bytes: int
-    size_bytes: int
-    pid: int
-    host: str
-    finished_unix_s: float
-    versions: Mapping[str, str]
-    kind: str = ""
-
-
 def _checksum(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(body).encode()).hexdigest()
 

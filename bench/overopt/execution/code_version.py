@@ -3,7 +3,7 @@
 Comments, docstrings and layout do not count. Everything that the code imports from this package
 counts, and what a module of another package imports from there, found by reading ``import``
 statements (also those inside functions), never by importing.
-Code that is loaded by name at run time, such as a method's file, is named by the caller.
+Code that is loaded by name at run time, such as a user's own file, is named by the caller.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from overopt.errors import UserError
-from overopt.execution.modules import find_module
+from overopt.execution.modules import find_module, is_file
 
 PACKAGE = "overopt"
 LIBRARIES = ("torch", "transformers", "numpy", "pyarrow")
@@ -33,33 +33,18 @@ class _Source:
     imports: tuple[str, ...]
 
 
-def stage_module(stage: str) -> str:
-    """The module of a stage: ``overopt.stages.<stage>`` unless the name is a full path.
-
-    A name that holds a dot or a colon is a module elsewhere, ``package.module`` or
-    ``package.module:function``.
-    """
-    module = stage.partition(":")[0]
-    return module if module != stage or "." in stage else f"{PACKAGE}.stages.{stage}"
-
-
-def stage_function(stage: str) -> str:
-    """The function of a stage: ``run`` unless the name ends in ``:function``."""
-    return stage.partition(":")[2] or "run"
-
-
 @cache
 def code_version(*parts: str) -> str:
     """Version of some code, as 64 hexadecimal digits.
 
     Args:
-        parts: names of modules, or paths of Python files (anything that ends in ``.py``); the
+        parts: names of modules, or paths of Python files (``modules.is_file``); the
             order does not matter.
 
     Returns:
         sha256 over the syntax trees, without docstrings, of the parts and of all that they import
         from this package or their own, over ``LIBRARIES``, and over the names of the modules. The
-        name of a file given by path does not count, so that a copied method file keeps its results.
+        name of a file given by path does not count, so that a copied file keeps its results.
 
     Raises:
         UserError: a part does not exist or is not Python.
@@ -68,7 +53,7 @@ def code_version(*parts: str) -> str:
     files: list[str] = []
     waiting: list[str] = []
     for part in sorted(set(parts)):
-        if part.endswith(".py"):
+        if is_file(part):
             source = _read(Path(part).resolve(), "")
             files.append(source.tree_sha256)
             waiting.extend(source.imports)
@@ -177,8 +162,8 @@ def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
 def _with_parents(name: str, importer: str) -> Iterator[str]:
     """The module ``name`` and the packages around it, as far as their code counts.
 
-    It counts in this package, and in the importer's own: what an installed method's file shares
-    with its neighbors moves its results too.
+    It counts in this package, and in the importer's own: what an installed module shares with
+    its neighbors moves its results too.
     """
     steps = name.split(".")
     if steps[0] == PACKAGE:

@@ -1,20 +1,93 @@
-"""What earlier stages cost and how much room is left: the ground of a plan's estimates."""
+"""What stages have cost in a store, and what they are expected to cost next time.
+
+Expected costs are medians (of memory the largest) of what the same stage has cost in this store
+for work of the same kind. They order the queue and fill plans; no result depends on them.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from overopt.execution.artifact import Receipt
-
-_FILE = "history.jsonl"
+_FILE = "costs.jsonl"
 
 
-def append_history(root: Path, key: str, receipt: Receipt) -> None:
+@dataclass(frozen=True)
+class Receipt:
+    """What the work cost and where it ran; not part of an artifact's digest.
+
+    Attributes:
+        wall_s: seconds from start to end.
+        cpu_s: processor seconds of the worker.
+        peak_memory_bytes: largest resident memory while it ran.
+        size_bytes: bytes of the artifact's files.
+        pid: process.
+        host: machine's name.
+        finished_unix_s: when it ended, seconds since 1970.
+        versions: library -> version.
+        kind: what else is expected to cost the same.
+    """
+
+    stage: str
+    label: str
+    wall_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+    size_bytes: int
+    pid: int
+    host: str
+    finished_unix_s: float
+    versions: Mapping[str, str]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one stage is expected to cost: seconds on one worker, bytes on disk and in memory."""
+
+    wall_s: float
+    disk_bytes: int
+    memory_bytes: int
+
+
+class Costs:
+    """Expected costs of stages, from the receipts of a store.
+
+    Args:
+        root: the store's folder; one without receipts knows nothing.
+        first: expected cost of a stage that never ran here, by its full name.
+        otherwise: expected cost of all other stages.
+    """
+
+    def __init__(self, root: Path, first: Mapping[str, Cost], otherwise: Cost) -> None:
+        self._first, self._otherwise = first, otherwise
+        receipts: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
+        for receipt in read_receipts(root):
+            receipts[receipt.stage, receipt.kind].append(receipt)
+        self._known = {work: _typical(paid) for work, paid in receipts.items()}
+
+    def expected(self, stage: str, kind: str) -> Cost:
+        """Expected cost of one stage of some kind of work."""
+        known = self._known.get((stage, kind))
+        return known or self._first.get(stage, self._otherwise)
+
+
+def _typical(paid: list[Receipt]) -> Cost:
+    return Cost(
+        wall_s=statistics.median(receipt.wall_s for receipt in paid),
+        disk_bytes=int(statistics.median(receipt.size_bytes for receipt in paid)),
+        memory_bytes=max(receipt.peak_memory_bytes for receipt in paid),
+    )
+
+
+def append_receipt(root: Path, key: str, receipt: Receipt) -> None:
     """Add one line for a built artifact; only estimates read it, so that a lost line is no harm."""
     line = json.dumps({"key": key, **asdict(receipt)}, sort_keys=True) + "\n"
     with suppress(OSError):
@@ -25,7 +98,7 @@ def append_history(root: Path, key: str, receipt: Receipt) -> None:
             os.close(descriptor)
 
 
-def read_history(root: Path) -> list[Receipt]:
+def read_receipts(root: Path) -> list[Receipt]:
     """What the stages built in this store cost, oldest first; unreadable lines are left out."""
     try:
         lines = (root / _FILE).read_bytes().splitlines()

@@ -16,18 +16,18 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @contextmanager
-def explained(root: Path) -> Iterator[None]:
+def disk_errors_explained(root: Path) -> Iterator[None]:
     """Turn the refusals of the disk of the store ``root`` into a UserError; other errors pass."""
     try:
         yield
     except OSError as error:
-        sentence = refusal(root, error)
+        sentence = explain_disk_error(root, error)
         if sentence is None:
             raise
         raise UserError(sentence) from error
 
 
-def refusal(root: Path, error: BaseException) -> str | None:
+def explain_disk_error(root: Path, error: BaseException) -> str | None:
     """One sentence for an error that the store's disk caused, or None for any other error."""
     if disk_is_full(error):
         return (

@@ -1,8 +1,4 @@
-"""Executors run stages; the scheduler decides which. They pass keys, never tensors.
-
-The interface is small so that a cluster can stand behind it: submit a node whose inputs are in the
-store, take the next event, stop.
-"""
+"""Executors on this machine: worker processes, or the process that asks."""
 
 from __future__ import annotations
 
@@ -18,12 +14,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from overopt.execution.contract import silent
-from overopt.execution.messages import Advanced, Event, Lost, Raised
+from overopt.execution.messages import Advanced, Lost, Message, Raised
 from overopt.execution.node import Node
 from overopt.execution.progress import Report
 from overopt.execution.store import Store
@@ -31,23 +27,6 @@ from overopt.execution.worker import build, build_reporting, enter_process, orde
 
 _POLL_S = 0.2
 _SILENCE_S = 300.0
-
-
-class Executor(Protocol):
-    """What the scheduler needs of an executor; events come in any order."""
-
-    @property
-    def slots(self) -> int:
-        """How many stages can run at once; the scheduler submits no more."""
-
-    def submit(self, made: Node) -> None:
-        """Start a node whose inputs are in the store."""
-
-    def next_event(self, timeout_s: float) -> Event | None:
-        """The next event, or None when none came in time."""
-
-    def stop(self) -> None:
-        """End all that runs, now; what was finished stays. May be called twice."""
 
 
 class InlineExecutor:
@@ -59,14 +38,14 @@ class InlineExecutor:
 
     @property
     def slots(self) -> int:
-        """One: a stage runs while the event is waited for."""
+        """One: a stage runs while its message is waited for."""
         return 1
 
     def submit(self, made: Node) -> None:
-        """Keep the node for the next call of ``next_event``."""
+        """Keep the node for the next call of ``next_message``."""
         self._waiting.append(made)
 
-    def next_event(self, timeout_s: float) -> Event | None:
+    def next_message(self, timeout_s: float) -> Message | None:
         """Run the oldest submitted node to its end; with none, let the time pass."""
         if not self._waiting:
             time.sleep(timeout_s)
@@ -176,7 +155,7 @@ class ProcessExecutor:
         self._attempts[number] = _Attempt(made.key, slot, future, timeout_s, time.monotonic())
         future.add_done_callback(lambda _: self._ended.put(number))
 
-    def next_event(self, timeout_s: float) -> Event | None:
+    def next_message(self, timeout_s: float) -> Message | None:
         """The next end of a stage, or the next report of a running one."""
         until_s = time.monotonic() + timeout_s
         while True:
@@ -227,12 +206,12 @@ class ProcessExecutor:
             worker.end()
             self._workers[slot] = None
 
-    def _end(self, number: int) -> Event:
+    def _end(self, number: int) -> Message:
         attempt = self._attempts.pop(number)
-        event = _outcome(attempt)
-        if isinstance(event, Lost):
+        message = _outcome(attempt)
+        if isinstance(message, Lost):
             self._discard(attempt.slot)
-        return event
+        return message
 
     def _read_reports(self) -> None:
         """Take the last report of every running stage, if there is a new one."""
@@ -265,11 +244,11 @@ class ProcessExecutor:
         return None
 
 
-def _outcome(attempt: _Attempt) -> Event:
+def _outcome(attempt: _Attempt) -> Message:
     """Translate the end of a future."""
     try:
-        event: Event = attempt.future.result()
-        return event
+        message: Message = attempt.future.result()
+        return message
     except ProcessExpired as error:
         return Lost(attempt.key, "died", f"its worker process {_ending(error.exitcode)}")
     except TimeoutError:

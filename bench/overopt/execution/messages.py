@@ -7,14 +7,14 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something happened to the stage of ``key``."""
+class Message:
+    """What happened to the stage of ``key``."""
 
     key: str
 
 
 @dataclass(frozen=True)
-class Advanced(Event):
+class Advanced(Message):
     """A running stage reports the fraction done (0 to 1) and a few words."""
 
     fraction: float
@@ -22,7 +22,7 @@ class Advanced(Event):
 
 
 @dataclass(frozen=True)
-class Built(Event):
+class Built(Message):
     """The artifact is in the store; ``reused`` says that somebody else had built it meanwhile."""
 
     wall_s: float
@@ -31,35 +31,35 @@ class Built(Event):
 
 
 @dataclass(frozen=True)
-class Raised(Event):
+class Raised(Message):
     """The stage raised an error of its own: trying again would raise it again."""
 
-    message: str
+    reason: str
     traceback: str
 
 
 @dataclass(frozen=True)
-class Lost(Event):
+class Lost(Message):
     """The worker died or ran out of time: another try may succeed."""
 
     kind: Literal["died", "timeout"]
-    message: str
+    reason: str
 
 
 @dataclass(frozen=True)
-class Busy(Event):
+class Busy(Message):
     """Another driver is building this artifact now."""
 
 
 @dataclass(frozen=True)
-class InputMissing(Event):
+class InputMissing(Message):
     """An input was damaged or removed since the stage was submitted."""
 
     input_key: str
 
 
 @dataclass(frozen=True)
-class Refused(Event):
+class Refused(Message):
     """The store's disk refuses to go on, for a reason that the user can mend."""
 
     sentence: str

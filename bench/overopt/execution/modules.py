@@ -1,4 +1,4 @@
-"""Where the code of a method or proxy lies, found without importing it; and importing it.
+"""Where code that is named at run time lies, found without importing it; and importing it.
 
 Code is named by a dotted module name, or by the path of a user's own file, which ends in ``.py``.
 """
@@ -11,8 +11,6 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-
-from overopt.errors import UserError
 
 OWN = "overopt_own"
 """The package that modules of users' own files are put in."""
@@ -49,9 +47,9 @@ def find_module(module: str) -> Path | None:
 
 
 def load_module(source: str) -> ModuleType:
-    """Import a method or proxy from its dotted name or file; this runs its code.
+    """Import a module from its dotted name or file; this runs its code.
 
-    The module of a file is named after it, as a shipped one is.
+    The module of a file is named after it, as an installed one is.
     """
     if not is_file(source):
         return importlib.import_module(source)
@@ -60,8 +58,7 @@ def load_module(source: str) -> ModuleType:
     package.__path__ = []
     name = f"{OWN}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} cannot be imported; give the path of a Python file.")
+    assert spec is not None and spec.loader is not None, "a path that ends in .py has a loader"
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

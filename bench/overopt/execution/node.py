@@ -7,14 +7,13 @@ that equal work has an equal key wherever it is asked for.
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from overopt.execution.canonical import canonical_json
-from overopt.execution.code_version import code_version, stage_module
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,10 @@ class Resources:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One stage with its parameters and inputs; made by ``node``.
+    """One stage with its parameters and inputs; made by ``stage.node``.
 
     Attributes:
-        stage: name of a module in ``overopt.stages``, or ``package.module[:function]``.
+        stage: full name of its function, ``package.module`` or ``package.module:function``.
         params: plain JSON values.
         inputs: (role, node) pairs sorted by role.
         code: code version of the stage and of ``extra_code``.
@@ -64,44 +63,14 @@ class Node:
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
     @property
+    def name(self) -> str:
+        """The last word of the stage's full name, such as ``initial``: what people read."""
+        return re.split(r"[.:]", self.stage)[-1]
+
+    @property
     def title(self) -> str:
-        """The label, or the stage where there is none."""
-        return self.label or self.stage
-
-
-def node(
-    stage: str,
-    params: Mapping[str, Any],
-    inputs: Mapping[str, Node] | None = None,
-    *,
-    label: str = "",
-    extra_code: Iterable[str] = (),
-    resources: Resources | None = None,
-    kind: str = "",
-) -> Node:
-    """Make a node; its parameters are copied, and its code version is taken now.
-
-    Args:
-        stage: name of the stage.
-        params: JSON values; tuples become lists.
-        inputs: role -> node whose artifact the stage reads.
-        label: human text, such as ``proxy 2 of 5, 25 % noise``.
-        extra_code: modules or ``.py`` files that the stage loads by name: the method's file, the
-            proxy's, the world's module.
-        resources: limits, by default one core and one hour.
-        kind: what equal costs are expected of, such as ``reviews: proxy``.
-    """
-    extra = tuple(sorted(set(extra_code)))
-    return Node(
-        stage=stage,
-        params=json.loads(canonical_json(params)),
-        inputs=tuple(sorted((inputs or {}).items())),
-        code=code_version(stage_module(stage), *extra),
-        extra_code=extra,
-        label=label,
-        resources=resources or Resources(),
-        kind=kind,
-    )
+        """The label, or the stage's name where there is none."""
+        return self.label or self.name
 
 
 def ancestry(nodes: Iterable[Node]) -> Iterator[Node]:

@@ -1,4 +1,4 @@
-"""What comes of nodes and cells, and what a run tells whoever watches it."""
+"""What comes of nodes and routines, and what a run tells whoever watches it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Failure:
 
     Attributes:
         key: the stage's key.
-        stage: its name.
+        stage: its full name.
         title: its label.
         kind: ``raised`` an error, worker ``died``, ``timeout``, or ``upstream``: an input failed.
         message: one sentence.
@@ -46,12 +46,12 @@ class Outcome:
 
 
 Routine = Generator[Sequence[Node], Mapping[str, Outcome], T]
-"""A cell's course: yields nodes, is sent their outcomes by key, returns its value."""
+"""What a run drives: it yields nodes, is sent their outcomes by key, and returns its value."""
 
 
 @dataclass(frozen=True)
-class CellResult(Generic[T]):
-    """What a cell returned, or the error that ended it (with its traceback)."""
+class RoutineResult(Generic[T]):
+    """What a routine returned, or the error that ended it (with its traceback)."""
 
     value: T | None
     error: str | None

@@ -20,7 +20,7 @@ Count = Literal["cached", "built", "failed", "running", "waiting"]
 
 @dataclass
 class State:
-    """A node that some cell needs, and how far it is."""
+    """A node that is needed, and how far it is."""
 
     node: Node
     order: int
@@ -33,7 +33,7 @@ class State:
     retry_at_s: float = 0.0
 
 
-class Agenda:
+class Queue:
     """The nodes of one run by key.
 
     Args:
@@ -50,7 +50,7 @@ class Agenda:
             ("cached", "built", "failed", "running", "waiting"), 0
         )
 
-    # Nodes --------------------------------------------------------------------------------------
+    # Nodes ----------------------------------------------------------------------------------------
 
     def add(self, made: Node) -> State:
         """Take in a node that is not there; nothing is known of it yet."""
@@ -97,14 +97,14 @@ class Agenda:
                     if upstream.phase == "queued":
                         self._push(given.key)
 
-    # The queue ----------------------------------------------------------------------------------
+    # Those that could start now -------------------------------------------------------------------
 
-    def queue(self, key: str) -> None:
+    def enqueue(self, key: str) -> None:
         """Let a node start as soon as a worker is free."""
         self.states[key].phase = "queued"
         self._push(key)
 
-    def next_queued(self) -> str | None:
+    def pop(self) -> str | None:
         """Take the queued node that should start first; None where there is none."""
         while self._ready:
             _, _, key = heapq.heappop(self._ready)
@@ -115,7 +115,7 @@ class Agenda:
     def _push(self, key: str) -> None:
         heapq.heappush(self._ready, (-self._remaining_s[key], self.states[key].order, key))
 
-    # Counts -------------------------------------------------------------------------------------
+    # Counts ---------------------------------------------------------------------------------------
 
     def count(self, before: Count | None, after: Count | None) -> None:
         """Move one node from a count to another; None where it was, or will be, in none."""

@@ -30,7 +30,6 @@ from overopt.execution.artifact import (
     FileEntry,
     InputEntry,
     Manifest,
-    Receipt,
     hash_file,
     list_files,
     read_manifest,
@@ -38,8 +37,8 @@ from overopt.execution.artifact import (
     sync_tree,
     write_synced,
 )
-from overopt.execution.costs import append_history
-from overopt.execution.disk_errors import PLACE_VARIABLE, explained
+from overopt.execution.costs import Receipt, append_receipt
+from overopt.execution.disk_errors import PLACE_VARIABLE, disk_errors_explained
 from overopt.execution.node import Node
 
 _PLACES = ("tmp", "kept", "locks", "quarantine", "failures")
@@ -72,7 +71,7 @@ class Store:
         self._verified: dict[tuple[str, str], tuple[_Signature, FileEntry]] = {}
         self._own: tuple[Path, FileLock] | None = None
 
-    # Reading ------------------------------------------------------------------------------------
+    # Reading --------------------------------------------------------------------------------------
 
     def folder(self, key: str) -> Path:
         """Where the artifact of this key lies, if it exists."""
@@ -166,7 +165,7 @@ class Store:
 
     def _quarantine_damaged(self, key: str) -> None:
         """Move a damaged artifact away, unless somebody is at work on it or has replaced it."""
-        with explained(self.root), self.lock(key) as held:
+        with disk_errors_explained(self.root), self.lock(key) as held:
             if held:
                 self._quarantine_if_damaged(key)
 
@@ -187,7 +186,7 @@ class Store:
             self.folder(key).rename(self.root / "quarantine" / name)
             (self.root / "quarantine" / f"{name}.txt").write_text(f"{reason}\n", encoding="utf-8")
 
-    # Writing ------------------------------------------------------------------------------------
+    # Writing --------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Make the folder, try to write in it, and remove leftovers of dead processes.
@@ -195,7 +194,7 @@ class Store:
         Raises:
             UserError: the place cannot be made or written, or the disk is full.
         """
-        with explained(self.root):
+        with disk_errors_explained(self.root):
             for place in _PLACES:
                 (self.root / place).mkdir(parents=True, exist_ok=True)
             probe = self.root / "tmp" / "probe"  # one name: the next run removes a killed one's
@@ -248,7 +247,7 @@ class Store:
         files = {name: hash_file(draft / name) for name in list_files(draft)}
         if taken or not files:
             wrong = f"wrote {taken[0]}, a name of the store" if taken else "wrote no file"
-            raise ValueError(f"the stage {made.stage} {wrong}")
+            raise ValueError(f"the stage {made.name} {wrong}")
         manifest = Manifest(
             key, made.stage, made.label, made.params, made.code, dict(inputs), files
         )
@@ -267,7 +266,7 @@ class Store:
         sync_folder(self.root)
         (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
         shutil.rmtree(self.kept(key), ignore_errors=True)
-        append_history(self.root, key, receipt)
+        append_receipt(self.root, key, receipt)
 
     def _enroll(self) -> tuple[Path, FileLock]:
         """Make this process's folder in ``tmp/`` under a lock that ends with the process."""
@@ -300,11 +299,11 @@ class Store:
             lock.release()
             Path(lock.lock_file).unlink(missing_ok=True)
 
-    # Records ------------------------------------------------------------------------------------
+    # Records --------------------------------------------------------------------------------------
 
     def record_failure(self, key: str, record: Mapping[str, Any]) -> None:
         """Keep why a stage failed in ``failures/<key>.json``; the next success removes it."""
-        with explained(self.root):
+        with disk_errors_explained(self.root):
             draft = self.draft(key) / "failure.json"
             write_synced(draft, record)
             draft.replace(self.root / "failures" / f"{key}.json")

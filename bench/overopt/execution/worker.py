@@ -27,19 +27,16 @@ from pathlib import Path
 import psutil
 
 from overopt.errors import UserError
-from overopt.execution.artifact import Damage, InputEntry, Receipt, tree_bytes
-from overopt.execution.code_version import (
-    LIBRARIES,
-    code_version,
-    library_version,
-    stage_function,
-    stage_module,
-)
+from overopt.execution.artifact import Damage, InputEntry, tree_bytes
+from overopt.execution.code_version import LIBRARIES, code_version, library_version
 from overopt.execution.contract import Progress
-from overopt.execution.disk_errors import disk_is_full, refusal
-from overopt.execution.messages import Built, Busy, Event, InputMissing, Raised, Refused
+from overopt.execution.costs import Receipt
+from overopt.execution.disk_errors import disk_is_full, explain_disk_error
+from overopt.execution.messages import Built, Busy, InputMissing, Message, Raised, Refused
+from overopt.execution.modules import is_file
 from overopt.execution.node import Node
 from overopt.execution.progress import piped_progress
+from overopt.execution.stage import stage_function, stage_module
 from overopt.execution.store import Store
 
 SINGLE_THREAD = {
@@ -103,14 +100,14 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def build_reporting(task: Order, number: int) -> Event:
+def build_reporting(task: Order, number: int) -> Message:
     """``build`` in a worker, with reports to the driver under the number of the attempt."""
     assert _to_driver is not None, "a worker is entered before it builds"
     piped_progress(number, _to_driver)(0.0, "")
     return build(task, piped_progress(number, _to_driver))
 
 
-def build(task: Order, progress: Progress) -> Event:
+def build(task: Order, progress: Progress) -> Message:
     """Build one artifact and say what came of it; only what kills the process raises.
 
     The key's lock is held meanwhile; where another process holds it, ``Busy`` comes back at once.
@@ -122,11 +119,11 @@ def build(task: Order, progress: Progress) -> Event:
     except UserError as error:
         return Refused(task.key, str(error))
     except OSError as error:
-        sentence = refusal(store.root, error)
+        sentence = explain_disk_error(store.root, error)
         return Refused(task.key, sentence) if sentence else _raised(task.key, error)
 
 
-def _build_locked(store: Store, task: Order, progress: Progress) -> Event:
+def _build_locked(store: Store, task: Order, progress: Progress) -> Message:
     paths: dict[str, Path] = {}
     used: dict[str, InputEntry] = {}
     for role, input_key in task.input_keys.items():
@@ -134,7 +131,7 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Event:
         if path is None or digest is None:
             return InputMissing(task.key, input_key)
         paths[role], used[role] = path, InputEntry(input_key, digest)
-    paths.update({Path(own).name: Path(own) for own in task.node.extra_code if own.endswith(".py")})
+    paths.update({Path(own).name: Path(own) for own in task.node.extra_code if is_file(own)})
     if store.made_from(task.key, used):
         return Built(task.key, 0.0, 0, reused=True)
     draft = store.draft(task.key)
@@ -159,7 +156,7 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Event:
         )
     except (Exception, SystemExit) as error:
         if disk_is_full(error):
-            return Refused(task.key, refusal(store.root, error) or str(error))
+            return Refused(task.key, explain_disk_error(store.root, error) or str(error))
         return _raised(task.key, error)
     else:
         try:
@@ -204,7 +201,7 @@ def _stage(made: Node) -> Callable[..., None]:
     """
     if code_version(stage_module(made.stage), *made.extra_code) != made.code:
         raise UserError(
-            f"The code of the stage {made.stage} was edited while the run was going on; "
+            f"The code of the stage {made.name} was edited while the run was going on; "
             "give the same command again to run the new code."
         )
     function: Callable[..., None] = getattr(

@@ -21,7 +21,7 @@ from overopt.models.logprobs import response_logps
 from overopt.models.optimizer import Stepper, build_optimizer
 from overopt.models.reward import rewards, score
 from overopt.models.sequences import Index, join, shuffle_batches
-from overopt.spec.training import TrainingSpec
+from overopt.spec.frozen import TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens, concatenate
 

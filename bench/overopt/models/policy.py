@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from overopt.models.architecture import build_config
 from overopt.models.folders import load_folder, save_model
-from overopt.spec.training import ArchitectureSpec
+from overopt.spec.frozen import ArchitectureSpec
 from overopt.worlds.tokens import BOS, EOS, PAD
 
 __all__ = ["build_policy", "load_policy", "save_model"]

@@ -15,7 +15,7 @@ from overopt.models.architecture import build_config
 from overopt.models.folders import load_folder
 from overopt.models.sequences import Batch, bucket_rows, join
 from overopt.models.weights import evaluating
-from overopt.spec.training import ArchitectureSpec
+from overopt.spec.frozen import ArchitectureSpec
 from overopt.worlds.tokens import Tokens
 
 BATCH_TOKENS = 2048

@@ -15,14 +15,18 @@ from typing import Any, TypeVar
 
 from overopt.errors import UserError
 from overopt.execution.code_version import library_version
-from overopt.execution.node import Node, Resources, node
+from overopt.execution.modules import is_file
+from overopt.execution.node import Node, Resources
+from overopt.execution.stage import node
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec, ProxySystemSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.run import Engine, RunSpec
 from overopt.spec.task import TaskSpec
 
-_TRL_STAGE = "overopt.stages.optimize_trl"
+STAGES = "overopt.stages"
+"""The package of the makers; a stage is named after its module there."""
+_TRL_STAGE = f"{STAGES}.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 
 Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
@@ -75,7 +79,7 @@ def without_place(spec: Declared) -> Declared:
 
 def file_name(source: str) -> str:
     """The name of a user's own file; the dotted name of a shipped module stays as it is."""
-    return Path(source).name if source.endswith(".py") else source
+    return Path(source).name if is_file(source) else source
 
 
 class Graph:
@@ -104,7 +108,7 @@ class Graph:
         resources: Resources | None = None,
     ) -> Node:
         return node(
-            stage,
+            f"{STAGES}.{stage}",
             {"world": self._world, **params},
             inputs,
             label=label,

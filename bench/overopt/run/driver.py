@@ -13,7 +13,7 @@ from overopt.execution.outcomes import Failure, Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cells import Cell, Graph, cells_of
-from overopt.run.forecast import Costs
+from overopt.run.forecast import expected_costs
 from overopt.run.pursuit import Found, Pursuit, pursue
 from overopt.run.records import check_writable, write_runs
 from overopt.spec.run import RunSpec
@@ -34,7 +34,7 @@ def execute_run(
     *,
     workers: int,
     arguments: Sequence[str],
-    on_event: Callable[[Notice], None] | None = None,
+    on_notice: Callable[[Notice], None] | None = None,
 ) -> RunOutcome:
     """Build what is missing, and write the results.
 
@@ -44,7 +44,7 @@ def execute_run(
         out: the results folder.
         workers: worker processes, one torch thread each.
         arguments: the command as given, for the record.
-        on_event: told of everything that happens.
+        on_notice: called with everything that happens.
 
     Raises:
         UserError: a disk refuses; finished stages are kept.
@@ -53,7 +53,7 @@ def execute_run(
     started_s = time.monotonic()
     check_writable(out)
     cells = cells_of(run)
-    costs = Costs(store.root)
+    costs = expected_costs(store.root)
     # The front is a cell of its own, so that its failure leaves the others alone.
     front = Graph(cells[0]).front(run.kl_grid_nats)
     routines: list[Pursuit] = [pursue(cell, run) for cell in cells]
@@ -62,8 +62,8 @@ def execute_run(
             [*routines, _just(front, cells[0])],
             store,
             executor,
-            on_event,
-            costs.wall_s,
+            on_notice,
+            lambda made: costs.expected(made.stage, made.kind).wall_s,
         )
     *cells_found, front_found = [
         result.value or _broken(cell, result.error or "")

@@ -1,77 +1,54 @@
 """What a run would do and cost: stages cached and new, wall time, memory and disk.
 
-Costs are medians of what the same stage has cost in this store, for the same kind of work in the
-same task; where it never ran, measurements on one core of a laptop stand in. They are estimates,
-and say so.
+Where a stage never ran on a task in this store, measurements on one core of a laptop stand in.
+These are estimates, and say so.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from overopt.execution.artifact import Receipt
-from overopt.execution.costs import free_bytes, read_history
+from overopt.execution.costs import Cost, Costs, free_bytes
 from overopt.execution.node import Node
 from overopt.execution.status import status
 from overopt.execution.store import Store
+from overopt.run.cells import STAGES
+
+_MEMORY_BYTES = 900_000_000
 
 # Seconds, and bytes on disk, of one stage on the default task; one core of a 2-core laptop.
-_FIRST_COST: dict[str, tuple[float, int]] = {
-    "initial": (20.0, 600_000),
-    "gold": (20.0, 800_000),
-    "pool": (20.0, 4_000_000),
-    "pairs": (2.0, 100_000),
-    "labels": (0.5, 120_000),
-    "proxy": (6.0, 250_000),
-    "score": (4.0, 900_000),
-    "front": (1.0, 2_000),
-    "optimize": (30.0, 6_000_000),
-    "merge": (10.0, 6_000_000),
-    "evaluate": (7.0, 900_000),
-    "measure": (1.0, 60_000),
-    "select": (4.0, 60_000),
+_FIRST_COST: dict[str, Cost] = {
+    "initial": Cost(20.0, 600_000, _MEMORY_BYTES),
+    "gold": Cost(20.0, 800_000, _MEMORY_BYTES),
+    "pool": Cost(20.0, 4_000_000, _MEMORY_BYTES),
+    "pairs": Cost(2.0, 100_000, _MEMORY_BYTES),
+    "labels": Cost(0.5, 120_000, _MEMORY_BYTES),
+    "proxy": Cost(6.0, 250_000, _MEMORY_BYTES),
+    "score": Cost(4.0, 900_000, _MEMORY_BYTES),
+    "front": Cost(1.0, 2_000, _MEMORY_BYTES),
+    "optimize": Cost(30.0, 6_000_000, _MEMORY_BYTES),
+    "merge": Cost(10.0, 6_000_000, _MEMORY_BYTES),
+    "evaluate": Cost(7.0, 900_000, _MEMORY_BYTES),
+    "measure": Cost(1.0, 60_000, _MEMORY_BYTES),
+    "select": Cost(4.0, 60_000, _MEMORY_BYTES),
 }
-_UNKNOWN_COST = (10.0, 1_000_000)
-_FIRST_MEMORY_BYTES = 900_000_000
+_UNKNOWN_COST = Cost(10.0, 1_000_000, _MEMORY_BYTES)
 
 
-class Costs:
-    """Expected cost of nodes, from the receipts of a store.
+def expected_costs(root: Path, first_s: Mapping[str, float] | None = None) -> Costs:
+    """Expected costs of stages from the receipts of a store.
 
-    first_s: seconds of one stage where it never ran, by stage, instead of the default task's.
+    Args:
+        root: the store's folder.
+        first_s: seconds of one stage where it never ran, by stage, instead of the default task's.
     """
-
-    def __init__(self, root: Path, first_s: Mapping[str, float] | None = None) -> None:
-        self._first_s = first_s or {}
-        receipts: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
-        for receipt in read_history(root):
-            receipts[receipt.stage, receipt.kind].append(receipt)
-        self._receipts = receipts
-
-    def wall_s(self, made: Node) -> float:
-        """Expected seconds on one worker."""
-        known = self._receipts.get((made.stage, made.kind))
-        if known:
-            return statistics.median(receipt.wall_s for receipt in known)
-        return self._first_s.get(made.stage, _FIRST_COST.get(made.stage, _UNKNOWN_COST)[0])
-
-    def disk_bytes(self, made: Node) -> int:
-        """Expected bytes of the artifact."""
-        known = self._receipts.get((made.stage, made.kind))
-        if known:
-            return int(statistics.median(receipt.size_bytes for receipt in known))
-        return _FIRST_COST.get(made.stage, _UNKNOWN_COST)[1]
-
-    def memory_bytes(self, made: Node) -> int:
-        """Expected peak memory of the worker."""
-        known = self._receipts.get((made.stage, made.kind))
-        if known:
-            return max(receipt.peak_memory_bytes for receipt in known)
-        return _FIRST_MEMORY_BYTES
+    first = {
+        f"{STAGES}.{stage}": replace(cost, wall_s=(first_s or {}).get(stage, cost.wall_s))
+        for stage, cost in _FIRST_COST.items()
+    }
+    return Costs(root, first, _UNKNOWN_COST)
 
 
 @dataclass(frozen=True)
@@ -107,22 +84,23 @@ def forecast(
     first_s: Mapping[str, float] | None = None,
 ) -> Forecast:
     """Look the nodes and all that they need up in the store, and add up what is missing."""
-    costs = Costs(store.root, first_s)
+    costs = expected_costs(store.root, first_s)
     rows: dict[str, list[float]] = {}
     chain_s: dict[str, float] = {}
     memory_bytes = 0
     for one in status(nodes, store):
-        row = rows.setdefault(one.node.stage, [0, 0, 0.0, 0])
+        row = rows.setdefault(one.node.name, [0, 0, 0.0, 0])
         longest_s = max((chain_s[given.key] for _, given in one.node.inputs), default=0.0)
         chain_s[one.node.key] = longest_s
         if one.state == "cached":
             row[0] += 1
         elif one.state == "new":
+            cost = costs.expected(one.node.stage, one.node.kind)
             row[1] += 1
-            row[2] += costs.wall_s(one.node)
-            row[3] += costs.disk_bytes(one.node)
-            chain_s[one.node.key] += costs.wall_s(one.node)
-            memory_bytes = max(memory_bytes, costs.memory_bytes(one.node))
+            row[2] += cost.wall_s
+            row[3] += cost.disk_bytes
+            chain_s[one.node.key] += cost.wall_s
+            memory_bytes = max(memory_bytes, cost.memory_bytes)
     stages = tuple(
         StageForecast(stage, int(row[0]), int(row[1]), row[2], int(row[3]))
         for stage, row in rows.items()

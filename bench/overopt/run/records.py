@@ -251,7 +251,7 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
             folder = store.open(made.key)
             if folder is None:
                 continue
-            if made.stage == "labels":
+            if made.name == "labels":
                 row["realized_flip_rate"] = json.loads((folder / "labels.json").read_text())[
                     "realized_flip_rate"
                 ]
@@ -264,7 +264,7 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
 
 def _ancestors(one: Found, stages: Sequence[str]) -> list[Node]:
     assert one.points is not None
-    return [made for made in ancestry([one.points]) if made.stage in stages]
+    return [made for made in ancestry([one.points]) if made.name in stages]
 
 
 def _circumstances(*specs: MethodSpec | ProxySystemSpec) -> dict[str, Any]:

@@ -6,10 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from overopt.spec.frozen import Spec
+from overopt.spec.frozen import ArchitectureSpec, Spec, TrainingSpec, absent
 from overopt.spec.origins import ReaderOrigin
-from overopt.spec.training import ArchitectureSpec, TrainingSpec
-from overopt.spec.world import absent
 
 
 class GoldSpec(Spec):

@@ -6,9 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from overopt.spec.frozen import Spec
-from overopt.spec.training import ArchitectureSpec, TrainingSpec
-from overopt.spec.world import absent
+from overopt.spec.frozen import ArchitectureSpec, Spec, TrainingSpec, absent
 
 
 class PolicySpec(Spec):

@@ -7,14 +7,14 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from overopt.spec.frozen import Spec
+from overopt.spec.frozen import Spec, absent
 from overopt.spec.origins import ReaderOrigin
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.policy import PolicySpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
-from overopt.spec.world import WorldSpec, absent
+from overopt.spec.world import WorldSpec
 
 
 class EvaluationSpec(Spec):

@@ -6,13 +6,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from overopt.spec.frozen import Spec
+from overopt.spec.frozen import Spec, absent
 from overopt.spec.origins import HubSpec
-
-
-def absent(value: object) -> bool:
-    """Whether a field that only some tasks have stands in no JSON."""
-    return value is None
 
 
 class WorldSpec(Spec):

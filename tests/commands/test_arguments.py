@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +13,10 @@ from overopt.catalog import toml_files
 from overopt.commands.arguments import count_workers, resolve, spread
 from overopt.commands.request import Request
 from overopt.errors import UserError
+from overopt.run.sources import sources
 from overopt.spec.task import TaskSpec
+
+TINY = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 NUMBERS = st.floats(-1e3, 1e3).map(lambda value: f"{value:.6f}")
@@ -63,6 +69,7 @@ def test_left_out_options_are_the_tasks() -> None:
     assert run.kl_grid_nats == task.kl_grid_nats
     assert run.seeds == (0, 1, 2, 3, 4)
     assert run.comparisons == (task.proxy.comparisons,)
+    assert run.proxy_starts == ("scratch",)
     assert run.proxy_widths == (task.proxy.width,)
     assert [proxy.name for proxy in run.proxies] == ["single"]
     assert [noise.label for noise in run.noises] == ["0"]
@@ -77,6 +84,7 @@ def test_left_out_options_are_the_tasks() -> None:
         Request(method=["dpo"], settings=["pairs.max_steps=3"]),
         Request(method=["dpo"], comparisons=[64]),
         Request(method=["dpo"], proxy_width=[16]),
+        Request(method=["dpo"], proxy_start=["policy"]),
     ],
 )
 def test_a_changed_run_is_recorded_as_such(request_: Request) -> None:
@@ -164,3 +172,34 @@ def test_an_unknown_engine_is_told() -> None:
 def test_an_unknown_option_of_the_engine_is_told() -> None:
     with pytest.raises(UserError, match=r"trl\.lora"):
         resolve(Request(method=["dpo"], engine="trl", settings=["trl.lora=4"]))
+
+
+def test_starts_stand_as_given_and_the_gold_is_larger_than_any() -> None:
+    run = resolve(Request(method=["bon"], proxy_start=["policy", "scratch"], gold="transformer"))
+    assert run.proxy_starts == ("policy", "scratch")
+    wide = ["policy.architecture.width=96", "policy.architecture.heads=3"]
+    asked = Request(method=["bon"], settings=wide, gold="transformer")
+    assert resolve(asked).proxy_starts == ("scratch",)
+    with pytest.raises(UserError, match=r"larger than every proxy .width 96, 2 layers"):
+        resolve(replace(asked, proxy_start=["policy"]))
+
+
+def test_a_task_without_an_architecture_starts_its_proxies_from_the_policy(tmp_path: Path) -> None:
+    text = TINY.read_text()
+    table = "[proxy.architecture]\nlayers = 1\nwidth = 8\nheads = 1\n"
+    assert table in text
+    own = tmp_path / "matched.toml"
+    own.write_text(text.replace(table, ""))
+    run = resolve(Request(method=["bon"], task=str(own)))
+    assert run.proxy_starts == ("policy",) and run.task.proxy_width == 8
+    with pytest.raises(UserError, match=r"matched has no table .proxy\.architecture. to start"):
+        resolve(Request(method=["bon"], task=str(own), proxy_start=["scratch"]))
+
+
+def test_a_base_that_no_proxy_starts_from_is_not_fetched() -> None:
+    kept = resolve(Request(method=["bon"], task="tldr"))
+    left = resolve(Request(method=["bon"], task="tldr", proxy_start=["policy"]))
+    assert kept.proxy_starts == ("base",)
+    assert {one.role for one in sources(kept)} - {one.role for one in sources(left)} == {
+        "proxy base"
+    }

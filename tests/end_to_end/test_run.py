@@ -160,15 +160,15 @@ def test_every_axis_multiplies_the_cells(tmp_path: Path) -> None:
     place.done(
         *("--method", "bon", "--proxy", "single", "mean", "--set", "mean.members=2"),
         *("--noise", "random:0.5", "bt:1", "heavy:0.3", "--proxy-width", "8", "16"),
-        *("--comparisons", "32", "64", "--seed", "3"),
+        *("--proxy-start", "policy", "scratch", "--comparisons", "32", "64", "--seed", "3"),
     )
     run = read_run(place.folder("bon"))
-    axes = ["proxy", "noise", "proxy_width", "comparisons", "seed"]
-    assert len(run.points.groupby(axes)) == 2 * 3 * 2 * 2
+    axes = ["proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed"]
+    assert len(run.points.groupby(axes)) == 2 * 3 * (2 + 1) * 2
     assert set(run.points["seed"]) == {3}
     assert set(run.points["status"]) == {"ok"} | {"unreached"}
     # One model per noise, size and seed, shared by both systems, and one more for the ensemble.
-    assert len(place.stages("proxy")) == 3 * 2 * 2 * 2
+    assert len(place.stages("proxy")) == 3 * (2 + 1) * 2 * 2
     assert len(place.stages("initial")) == len(place.stages("pool")) == 1
     rates = {row["noise"]: row["realized_flip_rate"] for row in place.record("bon")["data"]}
     assert all(0 < rate < 0.6 for rate in rates.values())

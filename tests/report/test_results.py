@@ -268,6 +268,37 @@ def test_labels_name_only_what_differs(run: Path) -> None:
     assert labels == {"single, width 32", "single, width 64"}
 
 
+def test_proxies_of_one_width_and_another_start_are_not_merged(run: Path) -> None:
+    table = pd.read_csv(run / "points.csv", dtype=str, keep_default_na=False)
+    other = table.assign(proxy_start="policy")
+    pd.concat([table, other]).to_csv(run / "points.csv", index=False)
+    points = read_results([run]).points
+    assert set(points["proxy_label"]) == {"single, from scratch", "single, from policy"}
+    assert len(points) == 2 * len(table)
+
+
+def test_results_from_before_there_were_starts_join_those_from_scratch(
+    run: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "reviews" / "dpo" / "old"
+    shutil.copytree(run, old)
+    for name in ("points.csv", "contrasts.csv"):
+        table = pd.read_csv(old / name, dtype=str, keep_default_na=False)
+        table.drop(columns="proxy_start").to_csv(old / name, index=False)
+    both, alone = read_results([run, old]), read_results([run])
+    assert both.versions == ("", "")
+    assert len(both.points) == len(alone.points)
+    assert set(both.runs[0].contrasts["proxy_start"]) == {"scratch"}
+    assert set(both.runs[1].contrasts["proxy_start"]) == {"scratch"}
+
+
+def test_an_old_result_without_a_width_does_not_say_which_model_it_started_from(run: Path) -> None:
+    table = pd.read_csv(run / "points.csv", dtype=str, keep_default_na=False)
+    hub = table.drop(columns="proxy_start").assign(proxy_width="")
+    hub.to_csv(run / "points.csv", index=False)
+    assert set(read_results([run]).points["proxy_start"]) == {""}
+
+
 def test_an_empty_table_is_refused() -> None:
     with pytest.raises(UserError, match="holds no points"):
         check_points(pd.DataFrame(columns=list(POINT_COLUMNS)), "the points")

@@ -8,6 +8,7 @@ from typing import Literal
 
 from overopt.catalog import systems, toml_files
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
 
 TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
@@ -22,6 +23,7 @@ def run_spec(
     comparisons: Sequence[int] = (64,),
     along: Literal["step", "beta"] = "step",
     kl_grid_nats: Sequence[float] = (0.02, 0.05, 0.1, 0.2),
+    starts: Sequence[ProxyStart] = ("scratch",),
 ) -> RunSpec:
     """The tiny tabular task with these axes."""
     return RunSpec(
@@ -30,6 +32,7 @@ def run_spec(
         methods=tuple(systems.method(name) for name in methods),
         proxies=tuple(systems.proxy(name) for name in proxies),
         noises=tuple(NoiseSpec.parse(text) for text in noises),
+        proxy_starts=tuple(starts),
         proxy_widths=tuple(widths),
         comparisons=tuple(comparisons),
         seeds=tuple(seeds),

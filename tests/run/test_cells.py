@@ -37,9 +37,44 @@ def test_cells_are_the_product_of_all_axes_in_order() -> None:
 
 def test_resizing_changes_the_proxy_only() -> None:
     task = run_spec().task
-    other = resize(task, 16, 32)
+    other = resize(task, "scratch", 16, 32)
     assert other.proxy.width == 16 and other.proxy.comparisons == 32
     assert other.model_copy(update={"proxy": task.proxy}) == task
+
+
+def test_starts_are_an_axis_and_widths_belong_to_scratch_only() -> None:
+    run = run_spec(widths=[8, 16], starts=["scratch", "policy"], comparisons=[32, 64])
+    cells = [cell.task for cell in cells_of(run)]
+    sizes = [(task.proxy.start, task.proxy_width, task.proxy.comparisons) for task in cells]
+    assert sizes == [
+        ("scratch", 8, 32), ("scratch", 8, 64), ("scratch", 16, 32), ("scratch", 16, 64),
+        ("policy", 8, 32), ("policy", 8, 64),
+    ]  # fmt: skip
+
+
+def test_proxies_of_either_start_share_labels_seeds_and_all_else() -> None:
+    run = run_spec(["rloo"], starts=["scratch", "policy"])
+    scratch, policy = (Graph(cell).proxy(1) for cell in cells_of(run))
+    assert scratch.key != policy.key and scratch.kind != policy.kind
+    inputs = {role: made.key for role, made in policy.inputs}
+    assert {"labels": inputs["labels"]} == {role: made.key for role, made in scratch.inputs}
+    initial = Graph(cells_of(run)[0]).initial.key
+    assert inputs == {"labels": inputs["labels"], "initial": initial}
+    for name in ("seed", "member", "world"):
+        assert scratch.params[name] == policy.params[name]
+    made = dict(scratch.params["proxy"])
+    assert made.pop("architecture") == {"family": "gpt2", "layers": 1, "width": 8, "heads": 1}
+    assert made == policy.params["proxy"]
+    assert len(_keys(run, "optimize")) == 2 and len(_keys(run, "labels")) == 1
+
+
+def test_a_proxy_from_scratch_is_described_as_before_there_were_starts() -> None:
+    """Its parameters, which its key hashes: none speaks of a start."""
+    params = Graph(cells_of(run_spec())[0]).proxy(0).params
+    assert set(params) == {"world", "proxy", "seed", "member"}
+    assert set(params["proxy"]) == {
+        "architecture", "comparisons", "training", "calibration_samples",
+    }  # fmt: skip
 
 
 def test_the_world_is_built_once_for_all_cells() -> None:

@@ -39,6 +39,25 @@ def test_a_clear_rise_and_fall_is_found_at_its_budget(store: Store) -> None:
     assert row["fall_prompts_high"] == test.fall_prompts.high
 
 
+def test_proxies_of_different_starts_are_never_tested_together(store: Store) -> None:
+    """The tiny task's policy is as wide as its proxies, so that only the start differs."""
+    cells = cells_of(run_spec(["rloo"], seeds=(0, 1), starts=["scratch", "policy"]))
+    found = [
+        finish(
+            store,
+            cell,
+            [None, 0.02],
+            _gold([0, 1 if cell.task.proxy.start == "scratch" else 3], cell.seed),
+        )
+        for cell in cells
+    ]
+    rows = contrast_rows(found, store)
+    assert [row["proxy_start"] for row in rows] == ["scratch", "policy"]
+    assert [row["proxy_width"] for row in rows] == [8, 8]
+    assert [row["seeds"] for row in rows] == [2, 2]
+    assert [round(row["rise_mean"]) for row in rows] == [1, 3]
+
+
 def test_only_budgets_that_every_seed_reached_count(store: Store) -> None:
     one, two = cells_of(run_spec(seeds=(0, 1)))
     found = [

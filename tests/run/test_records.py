@@ -76,6 +76,18 @@ def test_a_folder_per_method_and_a_row_per_point(store: Store, tmp_path: Path) -
         assert points["proxy_width"].eq(8).all() and points["comparisons"].eq(64).all()
 
 
+def test_every_row_says_what_its_proxies_started_from(store: Store, tmp_path: Path) -> None:
+    run = run_spec(["bon"], widths=(4,), starts=["scratch", "policy"])
+    (folder,) = _write(run, _found(run, store), store, tmp_path / "out")
+    points = read_run(folder).points
+    sizes = points[["proxy_start", "proxy_width"]].drop_duplicates().to_numpy().tolist()
+    assert sizes == [["scratch", 4.0], ["policy", 8.0]]
+    data = json.loads((folder / "run.json").read_text())["data"]
+    assert [(row["proxy_start"], row["proxy_width"]) for row in data] == [
+        ("policy", 8), ("scratch", 4),
+    ]  # fmt: skip
+
+
 def test_a_failed_cell_is_a_row_and_an_entry(store: Store, tmp_path: Path) -> None:
     run = run_spec(seeds=(0, 1))
     one, two = cells_of(run)

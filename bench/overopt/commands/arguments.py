@@ -22,6 +22,7 @@ from overopt.spec.explanations import explain
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import Engine, RunSpec
 from overopt.spec.task import TaskSpec
 from overopt.worlds.contract import list_kinds
@@ -36,6 +37,7 @@ _SEVERAL = (
     "--noise",
     "--kl-grid",
     "--seed",
+    "--proxy-start",
     "--proxy-width",
     "--comparisons",
     "--set",
@@ -92,7 +94,8 @@ def resolve(request: Request) -> RunSpec:
     )
     lookup.check_names("methods", methods)
     lookup.check_names("proxies", proxies)
-    _check_widths(gold, task, request.proxy_width)
+    starts = _starts(task, request.proxy_start)
+    _check_widths(gold, task, starts, request.proxy_width)
     task, gold = pin(task, gold)
     try:
         return RunSpec(
@@ -101,6 +104,7 @@ def resolve(request: Request) -> RunSpec:
             methods=methods,
             proxies=proxies,
             noises=_distinct("noise", tuple(_noise(text) for text in request.noise or ["0"])),
+            proxy_starts=starts,
             proxy_widths=_positive("--proxy-width", request.proxy_width) or (task.proxy.width,),
             comparisons=_positive("--comparisons", request.comparisons)
             or (task.proxy.comparisons,),
@@ -108,8 +112,8 @@ def resolve(request: Request) -> RunSpec:
             along=_along(request.along),
             engine=_engine(request.engine, task, methods),
             kl_grid_nats=grid,
-            standard=not (own_grid or overrides or of_method or request.proxy_width)
-            and not request.comparisons
+            standard=not (own_grid or overrides or of_method or request.comparisons)
+            and not (request.proxy_start or request.proxy_width)
             and request.task in lookup.shipped("tasks"),
         )
     except ValidationError as error:
@@ -271,31 +275,53 @@ def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _check_widths(gold: GoldSpec, task: TaskSpec, widths: Sequence[int]) -> None:
+def _starts(task: TaskSpec, words: Sequence[str]) -> tuple[ProxyStart, ...]:
+    """What the proxies start from; left out, what the task says."""
+    known = get_args(ProxyStart)
+    for word in words:
+        if word not in known:
+            raise UserError(f"--proxy-start: {unknown('start', word, known)}")
+        if word not in ("policy", task.proxy.start):
+            table = "proxy.architecture" if word == "scratch" else "proxy.base"
+            raise UserError(
+                f"--proxy-start {word}: {task.name} has no table [{table}] to start from; add it "
+                "to the task, or choose policy."
+            )
+    asked = tuple(start for word in words for start in known if start == word)
+    return _distinct("proxy-start", asked) or (task.proxy.start,)
+
+
+def _check_widths(
+    gold: GoldSpec, task: TaskSpec, starts: Sequence[ProxyStart], widths: Sequence[int]
+) -> None:
     """Heads must divide every proxy's width, and the gold must be larger than every proxy."""
-    proxy = task.proxy.architecture
-    if proxy is None:
-        if widths:
-            raise UserError(
-                f"--proxy-width {widths[0]}: the proxies of {task.name} start from a model and "
-                "have its width; leave the option out."
-            )
-        return
-    for width in widths:
-        if width % proxy.heads:
-            raise UserError(
-                f"--proxy-width {width}: the proxies have {proxy.heads} attention heads, which "
-                f"must divide it; give a multiple of {proxy.heads}."
-            )
+    made = [task.proxy.architecture if start == "scratch" else None for start in starts]
+    proxy = next(filter(None, made), None)
+    if proxy is None and widths:
+        raise UserError(
+            f"--proxy-width {widths[0]}: the proxies of {task.name} start from a model and "
+            "have its width; leave the option out."
+        )
+    sizes = []
+    if proxy is not None:
+        for width in widths:
+            if width % proxy.heads:
+                raise UserError(
+                    f"--proxy-width {width}: the proxies have {proxy.heads} attention heads, which "
+                    f"must divide it; give a multiple of {proxy.heads}."
+                )
+        sizes.append((max(widths, default=proxy.width), proxy.layers))
+    if "policy" in starts and task.policy.architecture is not None:
+        sizes.append((task.policy.architecture.width, task.policy.architecture.layers))
     if gold.architecture is None:
         return
-    largest = max(widths, default=proxy.width)
-    if largest >= gold.architecture.width or proxy.layers > gold.architecture.layers:
-        raise UserError(
-            f"Gold {gold.name} (width {gold.architecture.width}, {gold.architecture.layers} "
-            f"layers) must be larger than every proxy (width {largest}, {proxy.layers} layers); "
-            "choose smaller proxies."
-        )
+    for width, layers in sizes:
+        if width >= gold.architecture.width or layers > gold.architecture.layers:
+            raise UserError(
+                f"Gold {gold.name} (width {gold.architecture.width}, {gold.architecture.layers} "
+                f"layers) must be larger than every proxy (width {width}, {layers} layers); "
+                "choose smaller proxies."
+            )
 
 
 def check_folder(option: str, folder: Path) -> None:

@@ -98,9 +98,26 @@ class Request:
         list[int],
         _several("--comparisons", "P", "Preference pairs; the task's number if left out.", _DATA),
     ] = field(default_factory=list)
+    proxy_start: Annotated[
+        list[str],
+        _several(
+            "--proxy-start",
+            "START",
+            "What proxies start from: [bold]scratch[/], small and untrained; [bold]policy[/], the "
+            "initial policy with a fresh head, so that width, depth and pretraining match those "
+            "of the policy; on hub tasks also [bold]base[/], the task's base model. The task's "
+            "own if left out.",
+            _DATA,
+        ),
+    ] = field(default_factory=list)
     proxy_width: Annotated[
         list[int],
-        _several("--proxy-width", "W", "Width of the proxy models; the task's if left out.", _DATA),
+        _several(
+            "--proxy-width",
+            "W",
+            "Width of the proxy models from scratch; the task's if left out.",
+            _DATA,
+        ),
     ] = field(default_factory=list)
     kl_grid: Annotated[
         list[str],

@@ -42,7 +42,18 @@ def read_table(path: Path) -> pd.DataFrame:
                 f"{path}, data row {number} has {len(row)} cells where the header has "
                 f"{len(header)}; the file is damaged, so restore it or run it again."
             )
-    return pd.DataFrame(body, columns=header, dtype=object)
+    return _with_start(pd.DataFrame(body, columns=header, dtype=object))
+
+
+def _with_start(table: pd.DataFrame) -> pd.DataFrame:
+    """Name what proxies started from in tables from before that was a choice.
+
+    A proxy with a width of its own was made from scratch. One without started from a model, and
+    which one was not recorded.
+    """
+    if "proxy_width" not in table.columns or "proxy_start" in table.columns:
+        return table
+    return table.assign(proxy_start=["scratch" if width else "" for width in table["proxy_width"]])
 
 
 def read_optional_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:

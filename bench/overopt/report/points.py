@@ -90,7 +90,9 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
         labeled, "method", {"engine": "", "along": "along ", "version": ""}
     )
     labeled["proxy_label"] = _label(
-        labeled, "proxy", {"proxy_width": "width ", "comparisons": "pairs "}
+        labeled,
+        "proxy",
+        {"proxy_start": "from ", "proxy_width": "width ", "comparisons": "pairs "},
     )
     return labeled
 

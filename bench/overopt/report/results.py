@@ -34,8 +34,8 @@ class Results:
     """Several runs read together.
 
     points: all rows, with the columns ``run``, ``version``, ``method_label`` and ``proxy_label``
-        added; the labels name the engine, the axis, the version, the width or the data size only
-        where these differ.
+        added; the labels name the engine, the axis, the version, the start and width of proxies or
+        the data size only where these differ.
     versions: of each run, how it is told from others that hold the same cells with other numbers;
         empty where none do.
     """

@@ -29,7 +29,10 @@ MEASURED = ("kl_nats", "gold_mean", "proxy_mean")
 LABELS = ("run", "version", "method_label", "proxy_label")
 """Columns that reading adds."""
 
-GROUP = ("task", "method", "proxy", "noise", "engine", "along", "proxy_width", "comparisons")
+GROUP = (
+    *("task", "method", "proxy", "noise", "engine", "along"),
+    *("proxy_start", "proxy_width", "comparisons"),
+)
 """What the seeds of one curve have in common."""
 
 CELL = (*GROUP, "seed")
@@ -47,7 +50,7 @@ ESTIMATORS = {
 }
 """What an axis calls each KL estimator."""
 
-CONTRAST_TEXT = ("proxy", "noise")
+CONTRAST_TEXT = ("proxy", "noise", "proxy_start")
 CONTRAST_FLAGS = ("rises", "falls", "exploratory")
 CONTRAST_NUMBERS = (
     *("proxy_width", "comparisons", "seeds", "prompts"),

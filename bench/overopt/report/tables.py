@@ -234,7 +234,10 @@ def show_contrasts(results: Results) -> TextTable:
     rows = []
     for method, run in results.labeled_runs():
         for row in run.contrasts.to_dict("records"):
-            size = (show_number(row[name], 0) for name in ("proxy_width", "comparisons"))
+            size = (
+                row["proxy_start"] or MISSING,
+                *(show_number(row[name], 0) for name in ("proxy_width", "comparisons")),
+            )
             rows.append(
                 (
                     method,
@@ -254,7 +257,15 @@ def show_contrasts(results: Results) -> TextTable:
     sizes = {row[3] for row in rows}
     drop = 3 if len(sizes) <= 1 else None
     header = (
-        *("method", "proxy", "noise", "width/pairs", "seeds", "verdict", "peak budget (nats)"),
+        *(
+            "method",
+            "proxy",
+            "noise",
+            "start/width/pairs",
+            "seeds",
+            "verdict",
+            "peak budget (nats)",
+        ),
         *("rise, over seeds", "rise, over prompts", "fall, over seeds", "fall, over prompts"),
     )
     return TextTable(

@@ -21,6 +21,7 @@ from overopt.execution.stage import node
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec, ProxySystemSpec
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import Engine, RunSpec
 from overopt.spec.task import TaskSpec
 
@@ -51,21 +52,36 @@ class Cell:
 
 
 def cells_of(run: RunSpec) -> list[Cell]:
-    """Every cell of a run: methods x proxies x sizes x noises x seeds."""
+    """Every cell of a run: methods x proxies x starts and sizes x noises x seeds.
+
+    Widths are those of proxies from scratch; a proxy that starts from a model has the model's.
+    """
     return [
-        Cell(resize(run.task, width, comparisons), run.gold, method, proxy, noise, seed, run.engine)
+        Cell(
+            resize(run.task, start, width, comparisons),
+            run.gold,
+            method,
+            proxy,
+            noise,
+            seed,
+            run.engine,
+        )
         for method in run.methods
         for proxy in run.proxies
-        for width in run.proxy_widths
+        for start in run.proxy_starts
+        for width in (run.proxy_widths if start == "scratch" else (None,))
         for comparisons in run.comparisons
         for noise in run.noises
         for seed in run.seeds
     ]
 
 
-def resize(task: TaskSpec, proxy_width: int | None, comparisons: int) -> TaskSpec:
-    """The task with proxies of another width and number of comparisons."""
-    return task.model_copy(update={"proxy": task.proxy.resized(proxy_width, comparisons)})
+def resize(
+    task: TaskSpec, start: ProxyStart, proxy_width: int | None, comparisons: int
+) -> TaskSpec:
+    """The task with proxies of another start, width and number of comparisons."""
+    proxy = task.proxy.started(start).resized(proxy_width, comparisons)
+    return task.model_copy(update={"proxy": proxy})
 
 
 def without_place(spec: Declared) -> Declared:
@@ -170,16 +186,22 @@ class Graph:
     def _proxy(self, member: int) -> Node:
         cell = self.cell
         params = {"proxy": cell.task.proxy.to_json(), "seed": cell.seed, "member": member}
-        label = f"proxy {member}, noise {cell.noise.label}, seed {cell.seed}"
+        label = f"{self._named(member)}, noise {cell.noise.label}, seed {cell.seed}"
         inputs = {"labels": self.labels}
-        if cell.task.proxy.architecture is None and cell.task.proxy.base is None:
+        if cell.task.proxy.start == "policy":
             inputs["initial"] = self.initial
         return self._node("proxy", params, inputs, label)
+
+    def _named(self, member: int) -> str:
+        """A proxy for people; those from scratch, which generated worlds start with, just so."""
+        start = self.cell.task.proxy.start
+        return f"proxy {member}" if start == "scratch" else f"proxy {member} from the {start}"
 
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
         inputs = {"samples": samples, "proxy": self.proxy(member)}
-        label = f"proxy {member} on {role}, noise {self.cell.noise.label}, seed {self.cell.seed}"
+        cell = self.cell
+        label = f"{self._named(member)} on {role}, noise {cell.noise.label}, seed {cell.seed}"
         return self._node("score", {}, inputs, label)
 
     def _scored_pool(self) -> dict[str, Node]:

@@ -22,18 +22,18 @@ _PROMPTS_MIN = 4
 
 
 def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """One row per (proxy, noise, proxy width, comparisons): peak, rise and fall, verdicts.
+    """One row per (proxy, noise, start, proxy width, comparisons): peak, rise and fall, verdicts.
 
     Groups in which a seed failed, or in which no budget was reached by all seeds, have no test
     and no row; nor has a task with fewer than 4 held-out prompts.
     """
-    groups: dict[tuple[str, str, int | None, int], list[Found]] = {}
+    groups: dict[tuple[str, str, str, int | None, int], list[Found]] = {}
     for one in found:
-        size = one.cell.task.proxy
-        key = (one.cell.proxy.name, one.cell.noise.label, size.width, size.comparisons)
-        groups.setdefault(key, []).append(one)
+        task = one.cell.task
+        size = (task.proxy.start, task.proxy_width, task.proxy.comparisons)
+        groups.setdefault((one.cell.proxy.name, one.cell.noise.label, *size), []).append(one)
     rows = []
-    for (proxy, noise, width, comparisons), members in groups.items():
+    for (proxy, noise, start, width, comparisons), members in groups.items():
         if any(one.points is None for one in members):
             continue
         budgets, gold_SKB = _stack([_by_budget(one, store) for one in members])
@@ -44,6 +44,7 @@ def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "proxy": proxy,
             "noise": noise,
+            "proxy_start": start,
             "proxy_width": width,
             "comparisons": comparisons,
             "seeds": test.n_seeds,

@@ -113,7 +113,7 @@ class _Shape:
 
 def survey(run: RunSpec, offline: bool) -> HubForecast:
     """Look at every source of a run, and add up what it needs. Nothing is downloaded or loaded."""
-    found = sources(run.task, run.gold)
+    found = sources(run)
     shapes = {one.role: _shape(one) for one in found if isinstance(one.origin, ModelOrigin)}
     policy = shapes["policy"]
     proxy = shapes.get("proxy base", policy)

@@ -154,7 +154,8 @@ def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
         "seed": cell.seed,
         "engine": run.engine,
         "along": _along(run, cell.method),
-        "proxy_width": cell.task.proxy.width,
+        "proxy_start": cell.task.proxy.start,
+        "proxy_width": cell.task.proxy_width,
         "comparisons": cell.task.proxy.comparisons,
         "knob": cell.method.knob.name,
     }
@@ -239,12 +240,13 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
     for one in found:
         if one.points is None:
             continue
-        proxy = one.cell.task.proxy
+        task = one.cell.task
         known = {
             "noise": one.cell.noise.label,
             "seed": one.cell.seed,
-            "proxy_width": proxy.width,
-            "comparisons": proxy.comparisons,
+            "proxy_start": task.proxy.start,
+            "proxy_width": task.proxy_width,
+            "comparisons": task.proxy.comparisons,
         }
         row = rows.setdefault(tuple(known.values()), known)
         for made in _ancestors(one, ("labels", "proxy")):

@@ -30,8 +30,9 @@ class Source:
     head: Head | None
 
 
-def sources(task: TaskSpec, gold: GoldSpec) -> list[Source]:
-    """Everything that a task takes from outside, each place once; empty for generated worlds."""
+def sources(run: RunSpec) -> list[Source]:
+    """Everything that a run takes from outside, each place once; empty for generated worlds."""
+    task, gold = run.task, run.gold
     hub = task.world.hub
     if hub is None:
         return []
@@ -43,7 +44,7 @@ def sources(task: TaskSpec, gold: GoldSpec) -> list[Source]:
         found.append(Source("world.hub.heldout", hub.heldout, None))
     if gold.classifier is not None:
         found.append(Source("gold", gold.classifier, "classifier"))
-    if task.proxy.base is not None:
+    if task.proxy.base is not None and "base" in run.proxy_starts:
         found.append(Source("proxy base", task.proxy.base, "any"))
     return found
 
@@ -88,7 +89,7 @@ def prepare(run: RunSpec) -> None:
     Raises:
         UserError: the first thing that is wrong, in one sentence.
     """
-    wanted = sources(run.task, run.gold)
+    wanted = sources(run)
     for source in wanted:
         refuse_unpinned(source)
     for source in wanted:

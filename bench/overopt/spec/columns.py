@@ -6,8 +6,8 @@ An empty cell is a missing value: the quantity does not exist for that row. NaN 
 from __future__ import annotations
 
 POINT_COLUMNS: tuple[str, ...] = (
-    "task", "method", "proxy", "noise", "seed", "engine", "along", "proxy_width", "comparisons",
-    "knob", "knob_value", "step",
+    "task", "method", "proxy", "noise", "seed", "engine", "along",
+    "proxy_start", "proxy_width", "comparisons", "knob", "knob_value", "step",
     "kl_target_nats", "kl_nats", "kl_se", "kl_estimator",
     "kl_rb_nats", "kl_rb_se", "kl_k1_nats", "kl_k1_se", "kl_k2_nats", "kl_k2_se", "kl_k3_nats",
     "kl_k3_se",
@@ -22,7 +22,18 @@ POINT_COLUMNS: tuple[str, ...] = (
 """Every column, in order."""
 
 TEXT = frozenset(
-    ("task", "method", "proxy", "noise", "engine", "along", "knob", "kl_estimator", "status")
+    (
+        "task",
+        "method",
+        "proxy",
+        "noise",
+        "engine",
+        "along",
+        "proxy_start",
+        "knob",
+        "kl_estimator",
+        "status",
+    )
 )
 """Columns of names; all others are numbers."""
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from overopt.spec.frozen import ArchitectureSpec, Spec, TrainingSpec, absent
 from overopt.spec.origins import ReaderOrigin
 
+ProxyStart = Literal["scratch", "policy", "base"]
+"""What a proxy is before it learns: random weights of its own architecture, or the initial policy
+or another model with a fresh scalar head."""
+
 
 class ProxySpec(Spec):
     """Bradley-Terry reward models trained on the preference data; ensembles take more members.
 
-    On a hub world they start from ``base`` with a fresh head, from scratch where there is an
-    ``architecture``, and otherwise from the policy.
+    They start from scratch where there is an ``architecture``, on a hub world from ``base`` where
+    there is one, and otherwise from the initial policy: its width, depth and pretraining, which
+    are also those of the implicit reward of methods such as DPO. The head is always fresh.
     """
 
     architecture: ArchitectureSpec | None = Field(default=None, exclude_if=absent)
@@ -30,9 +35,28 @@ class ProxySpec(Spec):
         return self
 
     @property
+    def start(self) -> ProxyStart:
+        """What they start from."""
+        if self.architecture is not None:
+            return "scratch"
+        return "policy" if self.base is None else "base"
+
+    @property
     def width(self) -> int | None:
         """Width of proxies made from scratch; None where they start from a model."""
         return self.architecture.width if self.architecture else None
+
+    def started(self, start: ProxyStart) -> Self:
+        """The same from another start: what the others would start from is left out.
+
+        Raises:
+            ValueError: there is no architecture, or no base, to start from.
+        """
+        if start == "policy":
+            return self.model_copy(update={"architecture": None, "base": None})
+        if start != self.start:
+            raise ValueError(f"proxies that start from {self.start} cannot start from {start}")
+        return self
 
     def resized(self, width: int | None, comparisons: int) -> Self:
         """The same with another width (None: as it is) and another number of comparisons."""

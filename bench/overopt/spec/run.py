@@ -8,19 +8,24 @@ from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec, ProxySystemSpec
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.proxy import ProxyStart
 from overopt.spec.task import TaskSpec
 
 Engine = Literal["native", "trl"]
 
 
 class RunSpec(Spec):
-    """One ``bench run``: the resolved task, methods, proxies, noises and seeds, and the KL axis."""
+    """One ``bench run``: the resolved task, methods, proxies, noises and seeds, and the KL axis.
+
+    proxy_widths: of proxies from scratch; None for the task's own.
+    """
 
     task: TaskSpec
     gold: GoldSpec
     methods: tuple[MethodSpec, ...]
     proxies: tuple[ProxySystemSpec, ...]
     noises: tuple[NoiseSpec, ...]
+    proxy_starts: tuple[ProxyStart, ...]
     proxy_widths: tuple[int | None, ...]
     comparisons: tuple[int, ...]
     seeds: tuple[int, ...]

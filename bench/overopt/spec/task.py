@@ -58,12 +58,16 @@ class TaskSpec(Spec):
             return self
         if self.policy.architecture is None or self.policy.training is None:
             raise ValueError("policy.architecture and policy.training are missing; add them")
-        if self.proxy.architecture is None or self.classifier is not None:
-            raise ValueError(
-                "proxies of this world need proxy.architecture; proxy.base and "
-                "[classifier] belong to hub worlds"
-            )
+        if self.proxy.base is not None or self.classifier is not None:
+            raise ValueError("proxy.base and [classifier] belong to hub worlds")
         return self
+
+    @property
+    def proxy_width(self) -> int | None:
+        """Width of the proxies, or of the policy they start from; None where a folder has it."""
+        if self.proxy.start == "policy" and self.policy.architecture is not None:
+            return self.policy.architecture.width
+        return self.proxy.width
 
     @field_validator("kl_grid_nats")
     @classmethod

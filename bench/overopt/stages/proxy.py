@@ -24,6 +24,7 @@ from overopt.worlds.contract import World, build, context_tokens, lexicon
 from overopt.worlds.hub.folders import open_model
 from overopt.worlds.hub.world import HubWorld
 from overopt.worlds.preferences import Preferences
+from overopt.worlds.tokens import PAD
 
 
 def _read(preferences: Preferences, reading: Reading) -> Preferences:
@@ -37,7 +38,8 @@ def _start(
 ) -> tuple[PreTrainedModel, Path | tuple[str, ...]]:
     """The untrained proxy, and the tokenizer that belongs to it.
 
-    policy: folder of the initial policy, where a proxy starts that names no other base.
+    policy: folder of the initial policy, where a proxy starts that names no other base. All its
+    weights but the head's are then the policy's; the head is drawn from the seed.
     """
     if spec.architecture is not None:
         model = build_reward(
@@ -54,7 +56,10 @@ def _start(
             load_base(spec.base, "proxy base", seed),
             open_model(spec.base, "proxy base", "any").path,
         )
-    return load_base(ModelOrigin(path=str(policy)), "policy", seed), lexicon(world)
+    model = load_base(ModelOrigin(path=str(policy)), "policy", seed)
+    if not isinstance(world, HubWorld):
+        model.config.pad_token_id = PAD  # as from scratch: no word of these worlds is padding
+    return model, lexicon(world)
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -13,7 +13,7 @@ from overopt.artifacts.points import (
     ranking,
     win_rate,
 )
-from overopt.artifacts.reward import System
+from overopt.artifacts.system import System
 from overopt.spec.method import ProxySystemSpec
 from overopt.stats.kl import Estimate
 from overopt.worlds.tokens import BOS, EOS, Tokens

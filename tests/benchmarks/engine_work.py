@@ -29,7 +29,7 @@ from overopt.engines.trl.training import Setup
 from overopt.methods.pairs import dpo
 from overopt.methods.rollout import rloo
 from overopt.models.folders import build_tokenizer, save_model
-from overopt.models.policy import build_policy
+from overopt.models.starts.scratch import build_policy
 from overopt.spec.frozen import ArchitectureSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec

@@ -20,8 +20,8 @@ from transformers import PreTrainedModel
 from overopt.catalog import toml_files
 from overopt.models import sequences
 from overopt.models.logprobs import response_logps
-from overopt.models.policy import build_policy
 from overopt.models.sequences import Index, join, shuffle_batches
+from overopt.models.starts.scratch import build_policy
 from overopt.worlds.contract import build, lexicon
 from overopt.worlds.tokens import Tokens
 

@@ -19,9 +19,9 @@ from transformers import PreTrainedModel
 
 from overopt.models.fitting import train_bradley_terry, train_language_model
 from overopt.models.logprobs import kl_statistics, score_logps
-from overopt.models.policy import build_policy
-from overopt.models.reward import build_reward, score
+from overopt.models.reward import score
 from overopt.models.sampling import sample
+from overopt.models.starts.scratch import build_policy, build_reward
 from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, PAD, SEP, Tokens

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
-from overopt.models.policy import build_policy
 from overopt.models.sampling import sample
+from overopt.models.starts.scratch import build_policy
 from overopt.spec.frozen import ArchitectureSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec

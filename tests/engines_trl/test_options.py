@@ -35,8 +35,9 @@ from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.merge import warp
 from overopt.methods.pairs import dpo
 from overopt.methods.rollout import elastic_reset, ppo, rloo
+from overopt.models.folders import save_model
 from overopt.models.logprobs import predict_logps, response_logps
-from overopt.models.policy import load_policy, save_model
+from overopt.models.policy import load_policy
 from overopt.models.sequences import join
 from overopt.worlds.tokens import PAD, Tokens
 

@@ -11,10 +11,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from overopt.artifacts.golds.classifier import ClassifierGold
 from overopt.catalog.toml_files import load_task
 from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
-from overopt.models.hub import ClassifierGold, load_base, load_causal
+from overopt.models.hub import load_base, load_causal
 from overopt.models.logprobs import kl_statistics, score_logps, suppressed_ids
 from overopt.models.policy import load_policy
 from overopt.models.reward import load_reward, score

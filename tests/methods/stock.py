@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
 from overopt.models.folders import build_tokenizer, save_model
-from overopt.models.policy import build_policy
+from overopt.models.starts.scratch import build_policy
 from overopt.spec.frozen import ArchitectureSpec
 from overopt.worlds.tokens import SPECIALS
 

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from overopt.models import decoding
 from overopt.models.decoding import read_prompts
-from overopt.models.policy import build_policy
+from overopt.models.starts.scratch import build_policy
 from overopt.spec.frozen import ArchitectureSpec
 
 VOCABULARY, CONTEXT = 11, 12

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from overopt.models.policy import build_policy
-from overopt.models.reward import build_reward
+from overopt.models.starts.scratch import build_policy, build_reward
 from overopt.spec.frozen import ArchitectureSpec
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
 

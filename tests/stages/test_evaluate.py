@@ -12,9 +12,10 @@ from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import silent
 from overopt.models.folders import save_model
 from overopt.models.logprobs import score_logps
-from overopt.models.policy import build_policy, load_policy
+from overopt.models.policy import load_policy
+from overopt.models.starts.scratch import build_policy
 from overopt.stages import evaluate
-from overopt.stages.evaluate import Enumeration
+from overopt.stages.enumeration import Enumeration
 from overopt.worlds.contract import build, context_tokens
 from overopt.worlds.tabular.world import Tabular
 

@@ -16,7 +16,7 @@ from overopt.execution.contract import silent
 from overopt.models.policy import load_policy
 from overopt.spec.world import WorldSpec
 from overopt.stages import front
-from overopt.stages.evaluate import Enumeration
+from overopt.stages.enumeration import Enumeration
 from overopt.worlds.contract import build
 
 from .conftest import WORLD

@@ -10,13 +10,14 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from overopt.artifacts.reward import Member
+from overopt.artifacts.proxy import Member
 from overopt.execution.contract import silent
 from overopt.models.policy import load_policy
 from overopt.models.reward import score
+from overopt.models.starts.policy import start_reward
+from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec, ProxyStart
 from overopt.stages import proxy
-from overopt.stages.proxy import _start
 from overopt.worlds.contract import build
 
 from .conftest import POLICY, PROXY, WORLD
@@ -25,7 +26,8 @@ FROM_POLICY = PROXY.started("policy")
 
 
 def untrained(artifacts: dict[str, Path], seed: int = 0) -> PreTrainedModel:
-    model, _ = _start(FROM_POLICY, build(WORLD), artifacts["initial"] / "model", seed)
+    origin = ModelOrigin(path=str(artifacts["initial"] / "model"))
+    model, _ = start_reward(origin, build(WORLD), seed)
     return model
 
 

@@ -12,10 +12,11 @@ from transformers import PreTrainedModel
 
 from overopt.execution.contract import silent
 from overopt.models.fitting import train_language_model
-from overopt.models.policy import build_policy
+from overopt.models.starts.scratch import build_policy
 from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
 from overopt.spec.world import WorldSpec
-from overopt.stages.evaluate import Enumeration, measure_policy
+from overopt.stages.enumeration import Enumeration
+from overopt.stages.evaluate import measure_policy
 from overopt.stats.kl import Estimate, clustered_mean, k1, k2, k3
 from overopt.worlds.contract import context_tokens
 from overopt.worlds.tabular.world import Tabular, build

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from overopt.models.reward import build_reward, score
+from overopt.models.reward import score
+from overopt.models.starts.scratch import build_reward
 from overopt.spec.frozen import ArchitectureSpec
-from overopt.stages.evaluate import Enumeration
+from overopt.stages.enumeration import Enumeration
 from overopt.stats.best_of_n import curve, kl_bound, weights
 from overopt.stats.kl import exact_kl_per_prompt
 from overopt.worlds.contract import context_tokens

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm, t
 
-from overopt.stages.evaluate import Enumeration
+from overopt.stages.enumeration import Enumeration
 from overopt.stats.fronts import oracle_front, oracle_front_exact
 from overopt.stats.kl import k1, rao_blackwell
 

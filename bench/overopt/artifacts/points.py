@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from overopt.artifacts.reward import System
 from overopt.artifacts.scores import aligned_scores
+from overopt.artifacts.system import System
 from overopt.artifacts.tables import Table, read_json, write_json, write_table
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.stats.proxy_quality import ranking_accuracy

@@ -17,9 +17,8 @@ from importlib import metadata
 from pathlib import Path
 
 from overopt.errors import UserError
-from overopt.execution.modules import find_module, is_file
+from overopt.execution.modules import PACKAGE, find_module, is_file
 
-PACKAGE = "overopt"
 LIBRARIES = ("torch", "transformers", "numpy", "pyarrow")
 """Libraries whose version is part of every key, because it can change the bytes of a result."""
 _ROOT = Path(__file__).parents[1]

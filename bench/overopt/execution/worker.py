@@ -33,7 +33,7 @@ from overopt.execution.contract import Progress
 from overopt.execution.costs import Receipt
 from overopt.execution.disk_errors import disk_is_full, explain_disk_error
 from overopt.execution.messages import Built, Busy, InputMissing, Message, Raised, Refused
-from overopt.execution.modules import is_file
+from overopt.execution.modules import is_file, only
 from overopt.execution.node import Node
 from overopt.execution.progress import piped_progress
 from overopt.execution.stage import stage_function, stage_module
@@ -140,7 +140,8 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Message:
     try:
         stage = _stage(task.node)
         kept = {"kept": store.kept(task.key)} if _keeps(stage) else {}
-        stage(json.loads(json.dumps(task.node.params)), paths, draft, progress, **kept)
+        with only(task.node.extra_code):
+            stage(json.loads(json.dumps(task.node.params)), paths, draft, progress, **kept)
         receipt = Receipt(
             stage=task.node.stage,
             label=task.node.label,

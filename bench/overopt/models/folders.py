@@ -15,9 +15,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from overopt.errors import UserError
-from overopt.worlds.hub.folders import TOKENIZER_FILES
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP, SPECIALS
 
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json"),
+)
+"""What a model folder's tokenizer and chat template are made of."""
 _TRUSTED = "code_is_trusted"
 _ACCELERATED_PARAMETERS = 20_000_000
 

@@ -11,32 +11,12 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from overopt.models.architecture import build_config
 from overopt.models.folders import load_folder
 from overopt.models.sequences import Batch, bucket_rows, join
 from overopt.models.weights import evaluating
-from overopt.spec.frozen import ArchitectureSpec
 from overopt.worlds.tokens import Tokens
 
 BATCH_TOKENS = 2048
-
-
-def build_reward(
-    architecture: ArchitectureSpec, vocabulary_size: int, context_tokens: int, seed: int
-) -> PreTrainedModel:
-    """A freshly initialized reward model; the global random state is left as it was.
-
-    Args:
-        architecture: family, layers, width, heads.
-        vocabulary_size: V, special tokens included.
-        context_tokens: longest prompt and response together.
-        seed: seed of the initial weights.
-    """
-    config = build_config(architecture, vocabulary_size, context_tokens, num_labels=1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
-    return model
 
 
 def load_reward(folder: Path) -> PreTrainedModel:

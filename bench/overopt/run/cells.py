@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from overopt.errors import UserError
 from overopt.execution.code_version import library_version
-from overopt.execution.modules import is_file
+from overopt.execution.modules import is_file, module_in
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.spec.gold import GoldSpec
@@ -108,7 +108,10 @@ class Graph:
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
         self._world = cell.task.world.to_json()
-        self._world_code = (f"overopt.worlds.{cell.task.world.kind}.world",)
+        self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
+        self._gold_code = (module_in("artifacts.golds", cell.gold.kind),)
+        base = cell.task.proxy.base
+        self._reading_code = () if base is None else (module_in("models", "reading"),)
         self._proxies: dict[int, Node] = {}
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
@@ -138,14 +141,17 @@ class Graph:
         """The initial policy of the task's world."""
         task = self.cell.task
         params = {"policy": task.policy.to_json(), "seed": task.world.seed}
-        return self._node("initial", params, {}, "initial policy")
+        code = (module_in("models.starts", task.policy.start),)
+        return self._node("initial", params, {}, "initial policy", code)
 
     @cached_property
     def gold(self) -> Node:
         """The gold."""
         gold = self.cell.gold
         params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
-        return self._node("gold", params, {"initial": self.initial}, f"gold {gold.name}")
+        code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
+        inputs = {"initial": self.initial}
+        return self._node("gold", params, inputs, f"gold {gold.name}", code)
 
     @cached_property
     def pool(self) -> Node:
@@ -156,7 +162,8 @@ class Graph:
             "seed": task.world.seed,
         }
         inputs = {"initial": self.initial, "gold": self.gold}
-        return self._node("pool", params, inputs, "pool of the initial policy")
+        label = "pool of the initial policy"
+        return self._node("pool", params, inputs, label, self._gold_code)
 
     @cached_property
     def pairs(self) -> Node:
@@ -167,7 +174,10 @@ class Graph:
             "calibration_samples": proxy.calibration_samples,
             "seed": seed,
         }
-        return self._node("pairs", params, {"initial": self.initial}, f"pairs, seed {seed}")
+        hub, inputs = self.cell.task.world.hub, {"initial": self.initial}
+        of_data = hub is not None and hub.pairs == "data"
+        code = (module_in("worlds", "hub.pairs"),) if of_data else ()
+        return self._node("pairs", params, inputs, f"pairs, seed {seed}", code)
 
     @cached_property
     def labels(self) -> Node:
@@ -175,7 +185,8 @@ class Graph:
         noise, seed = self.cell.noise, self.cell.seed
         inputs = {"pairs": self.pairs, "gold": self.gold, "pool": self.pool}
         params = {"noise": noise.to_json(), "seed": seed}
-        return self._node("labels", params, inputs, f"labels, noise {noise.label}, seed {seed}")
+        label = f"labels, noise {noise.label}, seed {seed}"
+        return self._node("labels", params, inputs, label, self._gold_code)
 
     def proxy(self, member: int) -> Node:
         """One proxy model of this seed and noise."""
@@ -190,7 +201,8 @@ class Graph:
         inputs = {"labels": self.labels}
         if cell.task.proxy.start == "policy":
             inputs["initial"] = self.initial
-        return self._node("proxy", params, inputs, label)
+        code = (module_in("models.starts", cell.task.proxy.start), *self._reading_code)
+        return self._node("proxy", params, inputs, label, code)
 
     def _named(self, member: int) -> str:
         """A proxy for people; those from scratch, which generated worlds start with, just so."""
@@ -202,7 +214,7 @@ class Graph:
         inputs = {"samples": samples, "proxy": self.proxy(member)}
         cell = self.cell
         label = f"{self._named(member)} on {role}, noise {cell.noise.label}, seed {cell.seed}"
-        return self._node("score", {}, inputs, label)
+        return self._node("score", {}, inputs, label, self._reading_code)
 
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
@@ -239,7 +251,7 @@ class Graph:
             inputs["labels"] = self.labels
         else:
             params["system"] = without_place(cell.proxy).to_json()
-            code += (cell.proxy.source,)
+            code += (cell.proxy.source, *self._reading_code)
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
             for index in range(cell.proxy.members):
                 inputs[f"proxy.{index}"] = self.proxy(index)
@@ -275,7 +287,8 @@ class Graph:
             "seed": self.cell.seed,
         }
         inputs = {"optimize": optimized, "initial": self.initial, "gold": self.gold}
-        return self._node("evaluate", params, inputs, f"evaluation of {optimized.label}")
+        label = f"evaluation of {optimized.label}"
+        return self._node("evaluate", params, inputs, label, self._gold_code)
 
     def along_step(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The points of one run, measured at the policies that it passes on its way."""
@@ -292,7 +305,7 @@ class Graph:
         """The oracle front of the task."""
         inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
         params = {"kl_grid_nats": list(kl_grid_nats)}
-        return self._node("front", params, inputs, "oracle front")
+        return self._node("front", params, inputs, "oracle front", self._gold_code)
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,11 @@ class PolicySpec(Spec):
     architecture: ArchitectureSpec | None = Field(default=None, exclude_if=absent)
     examples: int = Field(ge=0)
     training: TrainingSpec | None = Field(default=None, exclude_if=absent)
+
+    @property
+    def start(self) -> Literal["scratch", "base"]:
+        """What it is before any training: random weights, or the model that the world names."""
+        return "scratch" if self.architecture else "base"
 
     @model_validator(mode="after")
     def _training_goes_with_examples(self) -> Self:

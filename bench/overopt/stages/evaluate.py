@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from overopt.artifacts.gold import Gold, load_gold
+from overopt.artifacts.gold import load_gold
 from overopt.artifacts.randomness import torch_rng
 from overopt.artifacts.tables import Column, read_json, write_json, write_table
 from overopt.execution.contract import Progress
-from overopt.models.logprobs import enumerate_logps, kl_statistics
+from overopt.models.logprobs import kl_statistics
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
 from overopt.spec.world import WorldSpec
-from overopt.stats.kl import exact_kl_per_prompt
-from overopt.worlds.contract import World, build
+from overopt.stages.enumeration import Enumeration
+from overopt.worlds.contract import Gold, World, build
 from overopt.worlds.tokens import Tokens, concatenate
 
 
@@ -63,31 +63,6 @@ def measure_policy(
         "kl_rb": np.asarray(kl.rb_N, dtype=np.float64),
         "entropy": np.asarray(kl.entropy_N, dtype=np.float64),
     }
-
-
-class Enumeration:
-    """Exact KL and gold in a world whose responses can all be listed."""
-
-    def __init__(self, world: World, reference: PreTrainedModel, gold: Gold) -> None:
-        assert world.responses is not None
-        self.prompts, self.responses = world.heldout_prompts, world.responses
-        prompts, rows = self.prompts.rows(), self.responses.rows()
-        self.reference_logp_BR = enumerate_logps(reference, self.prompts, self.responses)
-        prompt_N = np.repeat(np.arange(prompts), rows)
-        every = self.responses.take(np.tile(np.arange(rows), prompts))
-        self.gold_BR = gold(self.prompts.take(prompt_N), every).reshape(prompts, rows)
-
-    def measure(self, policy: PreTrainedModel) -> dict[str, float]:
-        """KL(pi || pi_ref) in nats and expected raw gold, means over the held-out prompts.
-
-        Raises:
-            ValueError: the probabilities of all responses do not add up to 1.
-        """
-        logp_BR = enumerate_logps(policy, self.prompts, self.responses)
-        return {
-            "kl_nats": float(exact_kl_per_prompt(logp_BR, self.reference_logp_BR).mean()),
-            "gold": float((np.exp(logp_BR) * self.gold_BR).sum(1).mean()),
-        }
 
 
 def _concatenate(parts: list[dict[str, Column]]) -> dict[str, Column]:

@@ -12,7 +12,7 @@ from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.spec.world import WorldSpec
-from overopt.stages.evaluate import Enumeration
+from overopt.stages.enumeration import Enumeration
 from overopt.stats.fronts import oracle_front, oracle_front_exact
 from overopt.worlds.contract import build
 

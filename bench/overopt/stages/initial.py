@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import PreTrainedModel
 
 from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress
+from overopt.execution.modules import load
 from overopt.models.fitting import train_language_model
 from overopt.models.folders import save_model
-from overopt.models.hub import load_causal
-from overopt.models.policy import build_policy
 from overopt.spec.policy import PolicySpec
 from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import build, context_tokens, lexicon, stop_ids
+from overopt.worlds.contract import build, lexicon
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -28,17 +28,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     world = build(world_spec)
     spec = PolicySpec.model_validate(params["policy"])
     seed = int(params["seed"])
-    if world_spec.hub is not None:
-        model = load_causal(world_spec.hub.policy, stop_ids(world))
-        write_json(out / "origin.json", world_spec.hub.policy.model_dump(mode="json"))
-    else:
-        assert spec.architecture is not None
-        model = build_policy(
-            spec.architecture,
-            vocabulary_size=len(world.vocabulary),
-            context_tokens=context_tokens(world),
-            seed=derived_seed(seed, "initial", "weights"),
-        )
+    origin = spec.architecture or (world_spec.hub and world_spec.hub.policy)
+    weights_seed = derived_seed(seed, "initial", "weights")
+    model: PreTrainedModel = load("models.starts", spec.start).start_policy(
+        origin, world, weights_seed
+    )
     if spec.training is None:
         save_model(model, out / "model", lexicon(world))
         write_json(out / "training.json", {"examples": 0, "steps": 0, "tokens": 0})

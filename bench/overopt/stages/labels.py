@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from overopt.artifacts.gold import Gold, load_gold
+from overopt.artifacts.gold import load_gold
 from overopt.artifacts.randomness import numpy_rng
 from overopt.artifacts.tables import Table, read_json, write_json, write_table
 from overopt.execution.contract import Progress
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import World, build
+from overopt.worlds.contract import Gold, World, build
 from overopt.worlds.tokens import Tokens
 
 _HEAVY_TAIL_DEGREES_OF_FREEDOM = 2.0

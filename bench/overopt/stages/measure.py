@@ -23,7 +23,7 @@ from overopt.artifacts.points import (
     win_rate,
     write_points,
 )
-from overopt.artifacts.reward import System
+from overopt.artifacts.system import System
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import Progress
 from overopt.spec.method import ProxySystemSpec

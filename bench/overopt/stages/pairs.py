@@ -10,14 +10,12 @@ import numpy.typing as npt
 
 from overopt.artifacts.randomness import numpy_rng, torch_rng
 from overopt.artifacts.tables import write_table
-from overopt.errors import UserError
 from overopt.execution.contract import Progress, part
+from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
 from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import build
-from overopt.worlds.hub.world import HubWorld
-from overopt.worlds.tokens import concatenate
 
 
 def _prompts_without_repeats(
@@ -29,33 +27,6 @@ def _prompts_without_repeats(
     return order[:count].astype(np.int32)
 
 
-def _write_data_pairs(params: dict[str, Any], world: HubWorld, out: Path) -> None:
-    """Pairs of the data, each once: the held-out ones apart, sides in random order."""
-    known = world.pairs
-    count, heldout = int(params["comparisons"]), int(params["calibration_samples"]) // 2
-    if count + heldout > len(known.prompt_id_P):
-        raise UserError(
-            f"the data has {len(known.prompt_id_P)} pairs of training prompts, not the {count} "
-            f"comparisons and {heldout} held-out pairs that are asked for; raise "
-            "world.train_prompts, or lower proxy.comparisons or proxy.calibration_samples."
-        )
-    rng = numpy_rng(int(params["seed"]), "pairs", "data")
-    order = rng.permutation(len(known.prompt_id_P))
-    for name, rows in (("pairs", order[:count]), ("heldout", order[count : count + heldout])):
-        first_P = rng.random(len(rows)) < 0.5
-        both = concatenate([known.chosen.take(rows), known.rejected.take(rows)])
-        here = np.arange(len(rows))
-        write_table(
-            out / f"{name}.parquet",
-            {
-                "prompt_id": known.prompt_id_P[rows],
-                "a": both.take(np.where(first_P, here, here + len(rows))),
-                "b": both.take(np.where(first_P, here + len(rows), here)),
-                "data_prefers_a": first_P,
-            },
-        )
-
-
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Two responses for each pair: those to learn from, and those that judge and scale proxies.
 
@@ -64,15 +35,17 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """
     world_spec = WorldSpec.model_validate(params["world"])
     world = build(world_spec)
+    seed, comparisons = int(params["seed"]), int(params["comparisons"])
+    heldout = int(params["calibration_samples"]) // 2
     if world_spec.hub is not None and world_spec.hub.pairs == "data":
-        assert isinstance(world, HubWorld)
-        _write_data_pairs(params, world, out)
+        draw_pairs = load("worlds", "hub.pairs").draw_pairs
+        drawn_of = draw_pairs(world, comparisons, heldout, numpy_rng(seed, "pairs", "data"))
+        for name, columns in drawn_of.items():
+            write_table(out / f"{name}.parquet", columns)
         return
     policy = load_policy(inputs["initial"] / "model")
-    seed = int(params["seed"])
-    heldout = int(params["calibration_samples"]) // 2
     for name, count, told in (
-        ("pairs", int(params["comparisons"]), part(progress, 0, 0.7)),
+        ("pairs", comparisons, part(progress, 0, 0.7)),
         ("heldout", heldout, part(progress, 0.7, 1)),
     ):
         prompt_id_P = _prompts_without_repeats(

@@ -6,60 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import PreTrainedModel
 
 from overopt.artifacts.preferences import load_preferences
+from overopt.artifacts.proxy import Reading, open_own_reader
 from overopt.artifacts.randomness import derived_seed, numpy_rng
-from overopt.artifacts.reward import Reading, open_own_reader
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
+from overopt.execution.modules import load
 from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
-from overopt.models.hub import load_base
-from overopt.models.reward import build_reward, score
+from overopt.models.reward import score
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import World, build, context_tokens, lexicon
-from overopt.worlds.hub.folders import open_model
-from overopt.worlds.hub.world import HubWorld
+from overopt.worlds.contract import build
 from overopt.worlds.preferences import Preferences
-from overopt.worlds.tokens import PAD
 
 
 def _read(preferences: Preferences, reading: Reading) -> Preferences:
     """Both sides of the comparisons as the proxy reads them."""
     prompts, chosen = reading(preferences.prompts, preferences.chosen)
     return Preferences(prompts, chosen, reading(preferences.prompts, preferences.rejected)[1])
-
-
-def _start(
-    spec: ProxySpec, world: World, policy: Path, seed: int
-) -> tuple[PreTrainedModel, Path | tuple[str, ...]]:
-    """The untrained proxy, and the tokenizer that belongs to it.
-
-    policy: folder of the initial policy, where a proxy starts that names no other base. All its
-    weights but the head's are then the policy's; the head is drawn from the seed.
-    """
-    if spec.architecture is not None:
-        model = build_reward(
-            spec.architecture,
-            vocabulary_size=len(world.vocabulary),
-            context_tokens=context_tokens(world),
-            seed=seed,
-        )
-        if isinstance(world, HubWorld):
-            model.config.pad_token_id = None  # no id of a tokenizer's is filler only
-        return model, lexicon(world)
-    if spec.base is not None:
-        return (
-            load_base(spec.base, "proxy base", seed),
-            open_model(spec.base, "proxy base", "any").path,
-        )
-    model = load_base(ModelOrigin(path=str(policy)), "policy", seed)
-    if not isinstance(world, HubWorld):
-        model.config.pad_token_id = PAD  # as from scratch: no word of these worlds is padding
-    return model, lexicon(world)
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -74,7 +41,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     labeled = load_preferences(inputs["labels"], world)
     heldout = load_preferences(inputs["labels"], world, "heldout").preferences
     policy = inputs["initial"] / "model" if "initial" in inputs else out
-    model, tokenizer = _start(spec, world, policy, derived_seed(seed, "proxy", member, "weights"))
+    origin = spec.architecture or spec.base or ModelOrigin(path=str(policy))
+    model, tokenizer = load("models.starts", spec.start).start_reward(
+        origin, world, derived_seed(seed, "proxy", member, "weights")
+    )
     if spec.base is not None:
         write_json(out / "reader.json", spec.base.model_dump(mode="json"))
     reading = open_own_reader(out, world)

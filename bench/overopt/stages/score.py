@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from overopt.artifacts.reward import Member
+from overopt.artifacts.proxy import Member
 from overopt.artifacts.scores import _ROW_KEYS, fingerprint
 from overopt.artifacts.tables import Table, write_table
 from overopt.execution.contract import Progress

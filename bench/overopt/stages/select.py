@@ -25,7 +25,7 @@ from overopt.artifacts.points import (
     write_points,
 )
 from overopt.artifacts.randomness import numpy_rng
-from overopt.artifacts.reward import System
+from overopt.artifacts.system import System
 from overopt.artifacts.tables import write_json
 from overopt.engines.placing import Place, midpoints, place
 from overopt.execution.contract import Progress

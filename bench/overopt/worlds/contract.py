@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -10,8 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.errors import UserError
+from overopt.execution.modules import load
 from overopt.spec.world import WorldSpec
 from overopt.worlds.tokens import EOS, Tokens
+
+Gold = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]
+"""Raw gold score (N,) of each response to the prompt of the same row."""
 
 
 class World(Protocol):
@@ -103,8 +107,7 @@ def build(spec: WorldSpec) -> World:
             f"unknown kind of world '{spec.kind}' in world.kind; available: "
             f"{', '.join(list_kinds())}"
         )
-    module = importlib.import_module(f"overopt.worlds.{spec.kind}.world")
-    world: World = module.build(spec)
+    world: World = load("worlds", f"{spec.kind}.world").build(spec)
     return world
 
 

@@ -21,10 +21,6 @@ Head = Literal["causal", "classifier", "any"]
 
 MODEL_FILES = ("*.json", "*.jinja", "*.safetensors", "tokenizer.model")
 """What is downloaded of a model repository: no pickles and no code."""
-TOKENIZER_FILES = (
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json"),
-)
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 _CLASSIFIER = ("ForSequenceClassification",)
 

@@ -1,0 +1,1 @@
+"""Opens the gold of an artifact: a module for each kind, loaded by its name."""

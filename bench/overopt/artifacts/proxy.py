@@ -1,0 +1,49 @@
+"""Opens a trained proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.artifacts.tables import read_json
+from overopt.execution.modules import load
+from overopt.models.reward import load_reward, score
+from overopt.worlds.contract import World
+from overopt.worlds.tokens import Tokens
+
+Reading = Callable[[Tokens, Tokens], tuple[Tokens, Tokens]]
+"""Prompts and responses in the tokens that a proxy reads."""
+
+
+class Member:
+    """A trained proxy whose scores are recentered and scaled under the initial policy.
+
+    world: needed by proxies that read text through a tokenizer of their own.
+    """
+
+    def __init__(self, folder: Path, world: World) -> None:
+        self.model = load_reward(folder / "model")
+        self._reader = open_own_reader(folder, world)
+        scale = read_json(folder / "normalization.json")
+        self.mean, self.sd = float(scale["mean"]), float(scale["sd"])
+
+    def score(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        """Score (N,) of each response, in SDs of the initial policy around its mean."""
+        prompts, responses = self._reader(prompts, responses)
+        return (score(self.model, prompts, responses) - self.mean) / self.sd
+
+
+def _as_they_are(prompts: Tokens, responses: Tokens) -> tuple[Tokens, Tokens]:
+    return prompts, responses
+
+
+def open_own_reader(folder: Path, world: World) -> Reading:
+    """How a proxy reads: the policy's tokens as they are, or text through its own tokenizer."""
+    if not (folder / "reader.json").is_file():
+        return _as_they_are
+    record = read_json(folder / "reader.json")
+    reading: Reading = load("models", "reading").open_reading(record, world)
+    return reading

@@ -1,0 +1,35 @@
+"""Exact KL and gold in a world whose responses can all be listed."""
+
+from __future__ import annotations
+
+import numpy as np
+from transformers import PreTrainedModel
+
+from overopt.models.logprobs import enumerate_logps
+from overopt.stats.kl import exact_kl_per_prompt
+from overopt.worlds.contract import Gold, World
+
+
+class Enumeration:
+    """Exact KL and gold in a world whose responses can all be listed."""
+
+    def __init__(self, world: World, reference: PreTrainedModel, gold: Gold) -> None:
+        assert world.responses is not None
+        self.prompts, self.responses = world.heldout_prompts, world.responses
+        prompts, rows = self.prompts.rows(), self.responses.rows()
+        self.reference_logp_BR = enumerate_logps(reference, self.prompts, self.responses)
+        prompt_N = np.repeat(np.arange(prompts), rows)
+        every = self.responses.take(np.tile(np.arange(rows), prompts))
+        self.gold_BR = gold(self.prompts.take(prompt_N), every).reshape(prompts, rows)
+
+    def measure(self, policy: PreTrainedModel) -> dict[str, float]:
+        """KL(pi || pi_ref) in nats and expected raw gold, means over the held-out prompts.
+
+        Raises:
+            ValueError: the probabilities of all responses do not add up to 1.
+        """
+        logp_BR = enumerate_logps(policy, self.prompts, self.responses)
+        return {
+            "kl_nats": float(exact_kl_per_prompt(logp_BR, self.reference_logp_BR).mean()),
+            "gold": float((np.exp(logp_BR) * self.gold_BR).sum(1).mean()),
+        }

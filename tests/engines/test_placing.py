@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from overopt.engines.placing import midpoints, place
+from overopt.engines.placing import midpoints, place, place_whole
 from overopt.spec.declare import Knob
 
 RISING = Knob(name="eta", low=0.01, high=1.0, raises_kl=True)
@@ -56,3 +56,40 @@ def test_no_knob_value_is_measured_twice_and_few_suffice() -> None:
 def test_a_kl_below_zero_counts_as_none() -> None:
     (one,) = place(lambda eta: math.log(eta) + 1, RISING, [0.5], [], 1e-9)
     assert one.knob_value == pytest.approx(math.exp(-0.5))
+
+
+COUNT = Knob(name="n", low=2.0, high=64.0, raises_kl=True, whole=True)
+
+
+def squared(n: float) -> float:
+    return (n / 4) ** 2
+
+
+def test_whole_values_are_the_nearest_in_kl() -> None:
+    # n = 2, 3, 4, ...: .25, .5625, 1, 1.5625, 2.25
+    found = place_whole(squared, COUNT, [0.01, 0.4, 0.5, 2.0, 1e4], [1.1])
+    # .4 is nearest to n = 2 (.15 away) as .01 is (.24), and .5 to n = 3; 2 is nearest to 2.25
+    assert found == [(0.4, 2.0), (0.5, 3.0), (None, 4.0), (2.0, 6.0), (0.01, None), (1e4, None)]
+
+
+def test_whole_values_of_a_falling_knob() -> None:
+    falling = Knob(name="n", low=1.0, high=8.0, raises_kl=False, whole=True)
+    assert place_whole(lambda n: 8 / n, falling, [2.1, 9.0], []) == [(2.1, 4.0), (9.0, None)]
+
+
+def test_whole_values_beyond_trust_are_neither_given_nor_asked_for() -> None:
+    asked: list[float] = []
+
+    def kl_of(n: float) -> float:
+        asked.append(n)
+        return squared(n)
+
+    found = place_whole(kl_of, COUNT, [1.0, 6.0], [4.0], lambda n: n <= 8)
+    assert found == [(1.0, 4.0), (None, 8.0), (6.0, None)]
+    assert len(set(asked)) == len(asked) <= 8
+    assert max(asked) <= 8
+
+
+def test_a_kl_that_ties_stop_is_not_passed() -> None:
+    found = place_whole(lambda n: 1.2 - 1 / n, COUNT, [1.0, 1.3], [])
+    assert found == [(1.0, 5.0), (1.3, None)]

@@ -45,6 +45,9 @@ WRONG = [
      " -> npt.NDArray[np.float64]:",
      "def weights(config: Config, pool: ScoredPool, knob: float)"
      " -> npt.NDArray[np.float64]:\n    return np.abs(pool.proxy_BN)\n", "sum to 1"),
+    ("bon", "return best_of_n.weights(pool.proxy_BN, int(knob))", "return pool.proxy_BN[0]",
+     r"unbiased_weights returns shape \(64,\) for 3 rows with 64 samples each"),
+    ("soft-bon", "return config.n", "return 0.5", "draw_size returns 0.5, not a count from 0"),
 ]  # fmt: skip
 
 
@@ -57,6 +60,30 @@ def test_a_wrong_method_is_told(name: str, old: str, new: str, said: str, tmp_pa
     with pytest.raises(UserError, match=said) as told:
         rehearse(systems.method(str(path)))
     assert str(told.value).startswith(str(path))
+
+
+def test_a_method_that_only_draws_is_tried_within_draws(tmp_path: Path) -> None:
+    text = lookup.files("methods")["soft-bon"].read_text(encoding="utf-8")
+    start, end = text.index("def weights("), text.index("def samples_used(")
+    path = tmp_path / "mine.py"
+    drawing = text[:start] + text[end:]
+    path.write_text(drawing.replace("return config.n\n", "return 5\n"), encoding="utf-8")
+    rehearse(systems.method(str(path)))
+    path.write_text(drawing, encoding="utf-8")
+    with pytest.raises(UserError, match="draw_size returns 0, so that nothing is drawn"):
+        rehearse(systems.method(str(path)))
+    half = drawing.replace("return config.n\n", "return 5\n").replace(
+        "np.asarray(softmax", "(softmax"
+    )
+    path.write_text(half.replace(", np.float64)\n", " / 2)\n", 1), encoding="utf-8")
+    with pytest.raises(UserError, match="draw_weights are probabilities"):
+        rehearse(systems.method(str(path)))
+    path.write_text(drawing.replace("def draw_size", "def draw_sizes"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"draw_weights defines draw_size\(config, knob\)"):
+        systems.method(str(path))
+    path.write_text(drawing.replace("def draw_weights", "def draw"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"without draw_weights defines weights\(config, pool"):
+        systems.method(str(path))
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,14 @@ FUNCTIONS: dict[Family, tuple[type, tuple[str, ...]]] = {
     "pairs": (pairs.PairsMethod, ("loss",)),
     "rollout": (rollout.RolloutMethod, ("advantages", "loss")),
     "iterative": (iterative.IterativeMethod, ("build", "loss")),
-    "selection": (selection.SelectionMethod, ("weights", "samples_used")),
+    "selection": (selection.SelectionMethod, ("samples_used",)),
     "merge": (merge.MergeMethod, ("merge",)),
 }
 TOGETHER: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (selection.AnalyticSelection, ("kl_bound_nats", "knob_for_kl")),
+    (selection.KnownPolicy, ("weights",)),
+    (selection.DrawingMethod, ("draw_size", "draw_weights")),
+    (selection.UnbiasedSelection, ("unbiased_weights",)),
+    (selection.BoundedSelection, ("kl_bound_nats",)),
     (training.OwnModule, ("make_module",)),
     (training.Hooks, ("begin", "after_step")),
 )

@@ -1,50 +1,54 @@
 import numpy as np
 import pytest
 
-from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.selection import bon, soft_bon
+from overopt.stats.listed import kl_listed
 
 LOG3 = np.log(3.0)
 
 
 @pytest.mark.parametrize(("temperature", "first"), [(1.0, 0.25), (0.5, 0.1), (1e9, 0.5)])
-def test_weights_by_hand(temperature: float, first: float) -> None:
+def test_within_a_draw_and_of_infinitely_many_by_hand(temperature: float, first: float) -> None:
     # odds 3 at temperature 1, 9 at 1/2
-    weight_BN = soft_bon.weights(
-        soft_bon.Config(), ScoredPool(np.array([[0.0, LOG3]])), temperature
-    )
-    assert weight_BN == pytest.approx(np.array([[first, 1 - first]]))
+    pair = samples_of_reference(np.array([[0.0, LOG3]]))
+    expected = pytest.approx(np.array([[first, 1 - first]]))
+    assert soft_bon.draw_weights(soft_bon.Config(n=2), pair, temperature) == expected
+    assert soft_bon.weights(soft_bon.Config(), pair, temperature) == expected
 
 
-def test_groups_of_n_share_the_weight_and_a_rest_gets_none() -> None:
-    pool = ScoredPool(np.array([[0.0, LOG3, LOG3, LOG3, 50.0]]))
-    weight_BN = soft_bon.weights(soft_bon.Config(n=2), pool, 1.0)
-    assert weight_BN == pytest.approx(np.array([[0.125, 0.375, 0.25, 0.25, 0.0]]))
+def test_the_policy_of_pairs_by_hand() -> None:
+    # pairs (0, 0), (0, 1), (1, 0), (1, 1): the upper one is returned with 0, 3/4, 3/4, 1
+    listed = ScoredPool(np.array([[0.0, LOG3]]), np.array([[0.2, 0.8]]))
+    policy_BN = soft_bon.weights(soft_bon.Config(n=2), listed, 1.0)
+    assert policy_BN == pytest.approx(np.array([[0.12, 0.88]]))  # .04 + .32 / 4
 
 
-def test_one_of_one_is_the_initial_policy() -> None:
-    pool = ScoredPool(np.array([[3.0, 1.0, 2.0, 0.0]]))
-    assert soft_bon.weights(soft_bon.Config(n=1), pool, 0.1) == pytest.approx(np.full((1, 4), 0.25))
+def test_the_coldest_is_best_of_n_in_policy_and_kl() -> None:
+    pool = samples_of_reference(np.random.default_rng(0).permutation(np.arange(40.0))[None])
+    for n in (2, 8):
+        cold = soft_bon.weights(soft_bon.Config(n=n), pool, soft_bon.KNOB.low)
+        best = bon.weights(bon.Config(), pool, n)
+        assert cold == pytest.approx(best, abs=1e-10)
+        kl = kl_listed(cold, pool.reference_BN)
+        assert kl == pytest.approx(kl_listed(best, pool.reference_BN))
+        assert kl[0] < bon.kl_bound_nats(bon.Config(), n)
 
 
-def test_cold_groups_are_best_of_n_on_average_over_orders() -> None:
-    """The mean weight of each rank over all orders of the pool is best-of-2's."""
-    rng = np.random.default_rng(0)
-    proxy_BN = rng.permuted(np.tile(np.arange(4.0), (20_000, 1)), axis=1)
-    soft_BN = soft_bon.weights(soft_bon.Config(n=2), ScoredPool(proxy_BN), 0.01)
-    hard_BN = bon.weights(bon.Config(), ScoredPool(np.arange(4.0)[None]), 2)
-    mean_N = [soft_BN[proxy_BN == rank].mean() for rank in range(4)]
-    assert mean_N == pytest.approx(hard_BN[0], abs=0.01)
+def test_the_hottest_and_one_of_one_are_the_initial_policy() -> None:
+    pool = samples_of_reference(np.array([[3.0, 1.0, 2.0, 0.0]]))
+    for n, temperature in ((1, 0.1), (3, 1e9)):
+        weight_BN = soft_bon.weights(soft_bon.Config(n=n), pool, temperature)
+        assert weight_BN == pytest.approx(np.full((1, 4), 0.25))
 
 
 def test_mistakes_are_refused() -> None:
-    pool = ScoredPool(np.zeros((1, 3)))
-    with pytest.raises(ValueError, match="n = 4 of 3 samples"):
-        soft_bon.weights(soft_bon.Config(n=4), pool, 1.0)
-    with pytest.raises(ValueError, match="temperature 0"):
-        soft_bon.weights(soft_bon.Config(), pool, 0.0)
+    with pytest.raises(ValueError, match="t = 0"):
+        soft_bon.weights(soft_bon.Config(), samples_of_reference(np.zeros((1, 3))), 0.0)
 
 
 def test_a_response_costs_n_samples_or_the_pool() -> None:
     assert soft_bon.samples_used(soft_bon.Config(), 1024, 0.5) == 1024
     assert soft_bon.samples_used(soft_bon.Config(n=16), 1024, 0.5) == 16
+    assert soft_bon.draw_size(soft_bon.Config(n=16), 0.5) == 16
+    assert soft_bon.draw_size(soft_bon.Config(), 0.5) == 0

@@ -159,7 +159,7 @@ def measured(
         "distinct_2": 0.6,
         "distinct_2_se": 0.01,
         "auroc": 0.8 - 0.005 * kl_nats,
-        "ess": "",
+        "ess": 1000.0 * float(np.exp(-kl_nats)) if estimator == "pool" else "",
         "n_prompts": 256,
         "n_samples": 1024,
         "gradient_steps": step,

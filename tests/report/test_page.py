@@ -100,6 +100,7 @@ def test_the_page_says_what_was_run_and_what_is_missing(report: list[Path]) -> N
         "the luggage felt really really superb",
         "7.2 min",
         "Exploratory: fewer than 5 seeds",
+        "it cannot see responses that the pool never drew",
     ):
         assert words in text
 

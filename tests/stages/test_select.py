@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,23 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from overopt.artifacts.points import Pool
+from overopt.artifacts.listing import Listing
+from overopt.artifacts.points import Point, Pool
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog.systems import method
+from overopt.engines import selection as engine
+from overopt.engines.selection import Selection
 from overopt.execution.contract import silent
 from overopt.execution.modules import load_module
-from overopt.methods.contract.selection import ScoredPool
 from overopt.run.records import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import select
-from overopt.stages.select import analytic_places, draw, selection_point, weighed_places
-from overopt.stats.listed import kl_listed, uniform
+from overopt.stages.select import draw, selection_point, write_exact
 
 from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 
 BON = load_module("overopt.methods.selection.bon")
-CONFIG = BON.Config()
+BEST = Selection(BON, BON.Config(), lambda: np.random.default_rng(0))
 SAMPLES = 6
 GOLD_BN = np.array([[0.0, 1.0, 1.0, -2.0, 3.0, 0.5], [2.0, -1.0, 0.0, 0.0, 1.0, 4.0]])
 PROXY_BN = np.array([[1.0, 2.0, 2.0, 0.0, -1.0, 5.0], [3.0, 3.0, 3.0, 1.0, 0.0, 2.0]])
@@ -49,9 +50,9 @@ def _brute_force(values_BN: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.f
 
 
 def _point(n: int) -> dict[str, Any]:
-    weight_BN = BON.weights(CONFIG, ScoredPool(PROXY_BN), float(n))
+    weight_BN = BEST.weights(PROXY_BN, float(n))
     drawn = draw(weight_BN, 4, np.random.default_rng(0))
-    return selection_point(POOL, weight_BN, BON.kl_bound_nats(CONFIG, float(n)), drawn)
+    return selection_point(POOL, weight_BN, BEST.kl(PROXY_BN, float(n)), drawn)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 6])
@@ -86,16 +87,40 @@ def test_win_rate_is_against_the_others_of_the_prompt(n: int) -> None:
         assert point["win_rate"] == pytest.approx(0.5)
 
 
-def test_kl_entropy_and_sample_size_of_weights_by_hand() -> None:
+def test_kl_entropy_and_sample_size_by_hand() -> None:
     weight_BN = np.array([[0.5, 0.5, 0, 0, 0, 0], [1.0, 0, 0, 0, 0, 0]])
-    point = selection_point(POOL, weight_BN, 0.7, draw(weight_BN, 2, np.random.default_rng(0)))
-    assert point["kl_pool_nats"] == pytest.approx((math.log(3) + math.log(6)) / 2)
-    assert point["kl_pool_se"] == pytest.approx(math.log(2) / 2)
-    assert (point["kl_nats"], point["kl_estimator"], point["kl_bound_nats"]) == (0.7, "bound", 0.7)
-    # -E log pi_ref - KL: 1.5 - log 3 and 7 - log 6.
-    assert point["entropy_nats"] == pytest.approx((1.5 - math.log(3) + 7 - math.log(6)) / 2)
-    assert point["ess"] == pytest.approx(1.5)
+    kl_B = np.array([0.6, 1.0])
+    point = selection_point(POOL, weight_BN, kl_B, draw(weight_BN, 2, np.random.default_rng(0)))
+    assert (point["kl_nats"], point["kl_estimator"]) == (0.8, "pool")
+    assert point["kl_pool_nats"] == 0.8
+    assert point["kl_se"] == point["kl_pool_se"] == pytest.approx(0.2)
+    # -E log pi_ref - KL: 1.5 - .6 and 7 - 1
+    assert point["entropy_nats"] == pytest.approx((0.9 + 6.0) / 2)
+    assert point["ess"] == pytest.approx(4 / 3)  # sums of squares 1/2 and 1
     assert point["gold_raw_mean"] == pytest.approx((0.5 + 2.0) / 2)
+
+
+def test_the_kl_of_best_of_two_knows_ties() -> None:
+    # prompt 0: F = 1/6, 2/6, 3/6, 5/6, 1; prompt 1: 1/6, 2/6, 3/6, 1
+    kl_0 = sum(p * math.log(p / q) for p, q in _picked([1, 2, 3, 5, 6], 2))
+    kl_1 = sum(p * math.log(p / q) for p, q in _picked([1, 2, 3, 6], 2))
+    assert _point(2)["kl_nats"] == pytest.approx((kl_0 + kl_1) / 2)
+    assert kl_1 < math.log(2) - 0.5
+
+
+def _picked(counts: list[int], n: int) -> list[tuple[float, float]]:
+    """Of each tie group, its probability under best of n and under the pool of six."""
+    edges = [0.0, *(count / 6 for count in counts)]
+    return [(high**n - low**n, high - low) for low, high in pairwise(edges)]
+
+
+def test_exact_values_by_hand() -> None:
+    reference_BR = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]])
+    listing = Listing(reference_BR, np.zeros((2, 3)), np.array([[1.0, 0.0, 5.0], [0.0, 1.0, 2.0]]))
+    point: Point = {}
+    write_exact(point, listing, np.array([[0.0, 0.0, 1.0], [0.2, 0.2, 0.6]]))
+    assert point["kl_exact_nats"] == pytest.approx(math.log(5) / 2)
+    assert point["gold_exact"] == pytest.approx((5.0 + 1.4) / 2)
 
 
 def test_drawn_rows_have_the_frequencies_of_the_weights() -> None:
@@ -112,40 +137,11 @@ def test_drawn_rows_have_the_frequencies_of_the_weights() -> None:
 
 def test_ranking_and_distinct_n_come_from_the_drawn_rows() -> None:
     weight_BN = np.array([[0.5, 0.5, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0]])
-    point = selection_point(POOL, weight_BN, 0.1, np.array([0, 1, 0, 6, 7, 7]))
+    drawn = np.array([0, 1, 0, 6, 7, 7])
+    point = selection_point(POOL, weight_BN, np.full(2, 0.1), drawn)
     # Prompt 0: gold 0 < 1 as proxy 1 < 2: right. Prompt 1: gold 2 > -1, proxies tied: half.
     assert point["auroc"] == pytest.approx(0.75)
     assert point["distinct_1"] == pytest.approx((1 / 1 + 1 / 8) / 2)  # words 4 | 44 444 444
-
-
-def test_budgets_get_the_nearest_n_and_places_between() -> None:
-    # The bound is 0.193, 0.432, 0.636, 0.809, 0.958 at n = 2 .. 6.
-    knob = method("bon").knob
-    places = analytic_places(BON, CONFIG, knob, [0.2, 0.22, 1.0, 3.0], np.zeros((1, 8)))
-    assert places == [(0.2, 2.0), (None, 4.0), (1.0, 6.0), (0.22, None), (3.0, None)]
-
-
-def test_a_budget_beyond_the_pool_is_unreached() -> None:
-    knob = method("bon").knob
-    assert analytic_places(BON, CONFIG, knob, [0.2, 1.0], np.zeros((1, 5))) == [
-        (0.2, 2.0), (None, 3.0), (1.0, None),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["soft-bon", "itp"])
-def test_weights_are_placed_by_their_own_kl_while_enough_samples_count(name: str) -> None:
-    found = method(name)
-    module = load_module(found.source)
-    config = module.Config(**found.config)
-    proxy_BN = np.random.default_rng(0).normal(size=(4, 64))
-    places = weighed_places(module, config, found.knob, [0.1, 0.4, 3.5], proxy_BN)
-    budgets = [place.kl_target_nats for place in places if place.kl_target_nats is not None]
-    assert budgets == [0.1, 0.4, 3.5]
-    for place, kl_nats in zip(places[:3], [0.1, 0.225, 0.4], strict=True):
-        assert place.knob_value is not None
-        weight_BN = module.weights(config, ScoredPool(proxy_BN), place.knob_value)
-        assert kl_listed(weight_BN, uniform(4, 64)).mean() == pytest.approx(kl_nats, rel=1e-4)
-    assert places[-1].knob_value is None  # 3.5 nats of log 64 = 4.2 rest on two samples
 
 
 @pytest.fixture
@@ -175,10 +171,11 @@ def run_select(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_the_stage_writes_points_prompts_and_excerpts(run_select: Callable[..., Path]) -> None:
-    out = run_select("out", [0.2, 1.0, 3.0])
+    # with the ties of both prompts the KL is .176, .384, .541, .657, .745 at n = 2 .. 6
+    out = run_select("out", [0.2, 0.74, 3.0])
     points = read_json(out / "points.json")
     assert [p.get("knob_value") for p in points] == [None, 2, 3, 6, None]
-    assert [p.get("kl_target_nats") for p in points] == [None, 0.2, None, 1.0, 3.0]
+    assert [p.get("kl_target_nats") for p in points] == [None, 0.2, None, 0.74, 3.0]
     assert [p["status"] for p in points] == ["ok"] * 4 + ["unreached"]
     assert points[2]["gold_mean"] == pytest.approx(_brute_force(GOLD_BN, 3).mean())
     assert points[3]["samples_drawn"] == 2 * 6
@@ -192,10 +189,10 @@ def test_the_stage_writes_points_prompts_and_excerpts(run_select: Callable[..., 
     assert all(excerpt["proxy_hacked"] in (5 - 1.75, 3 - 1.75) for excerpt in shown)
 
 
-def test_a_method_without_an_analytic_kl_reports_its_weights(
+def test_a_method_without_a_bound_has_none(
     run_select: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(select, "SMALLEST_ESS", 1.5)
+    monkeypatch.setattr(engine, "SMALLEST_ESS", 1.5)
     points = read_json(run_select("out", [0.1, 0.4, 5.0], by="soft-bon") / "points.json")
     assert [p.get("kl_target_nats") for p in points] == [None, 0.1, None, 0.4, 5.0]
     assert [p["status"] for p in points] == ["ok"] * 4 + ["unreached"]
@@ -211,7 +208,7 @@ def test_a_method_without_an_analytic_kl_reports_its_weights(
 
 
 def test_the_stage_is_deterministic(run_select: Callable[..., Path]) -> None:
-    first, second = (run_select(name, [0.2, 1.0]) for name in ("one", "two"))
+    first, second = (run_select(name, [0.2, 0.7]) for name in ("one", "two"))
     for name in ("points.json", "prompts.parquet", "excerpts.json"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 

@@ -9,19 +9,18 @@ from overopt.stats.arrays import Floats, Ints
 
 
 def soft_choice(score_BN: Floats, temperature: float) -> draws.Choose:
-    def choose(drawn_BDn: Ints) -> Floats:
-        prompt = np.arange(len(score_BN))[:, None, None]
-        return np.asarray(softmax(score_BN[prompt, drawn_BDn] / temperature, axis=-1))
+    def choose(drawn_Dn: Ints) -> Floats:
+        return np.asarray(softmax(score_BN.ravel()[drawn_Dn] / temperature, axis=-1))
 
     return choose
 
 
-def at_random(drawn_BDn: Ints) -> Floats:
-    return np.full(drawn_BDn.shape, 1.0 / drawn_BDn.shape[-1])
+def at_random(drawn_Dn: Ints) -> Floats:
+    return np.full(drawn_Dn.shape, 1.0 / drawn_Dn.shape[-1])
 
 
 def constant(value: float) -> draws.Choose:
-    return lambda drawn_BDn: np.full(drawn_BDn.shape, value)
+    return lambda drawn_Dn: np.full(drawn_Dn.shape, value)
 
 
 def rng() -> np.random.Generator:
@@ -97,8 +96,8 @@ def test_a_choice_may_look_at_the_whole_draw() -> None:
     """The middle one of three by score, which no reweighting of single scores can say."""
     score = np.arange(9.0)[None]
 
-    def middle(drawn_BDn: Ints) -> Floats:
-        return np.asarray(np.argsort(np.argsort(drawn_BDn, axis=-1), axis=-1) == 1, np.float64)
+    def middle(drawn_Dn: Ints) -> Floats:
+        return np.asarray(np.argsort(np.argsort(drawn_Dn, axis=-1), axis=-1) == 1, np.float64)
 
     found = draws.mean_choice(middle, 1, 9, 3, rng())
     subsets = list(combinations(range(9), 3))

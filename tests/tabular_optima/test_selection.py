@@ -8,12 +8,12 @@ import pytest
 from scipy.optimize import LinearConstraint, minimize
 from scipy.special import softmax
 
-from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.contract.selection import samples_of_reference
 from overopt.methods.selection import itp, soft_bon
 from overopt.stats.listed import kl_listed, uniform
 
 REWARD_BN = np.array([[0.1, -0.7, 0.9, 1.6, -1.2, 2.3, 0.2, -0.4]])
-POOL = ScoredPool(REWARD_BN)
+POOL = samples_of_reference(REWARD_BN)
 N = REWARD_BN.shape[1]
 
 

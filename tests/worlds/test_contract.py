@@ -33,6 +33,12 @@ def test_unknown_kind_names_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_its_specification_tells_whether_responses_are_listed(kind: str) -> None:
+    spec = WorldSpec(kind=kind, seed=0, train_prompts=4, heldout_prompts=2)
+    assert spec.lists_responses == (build(spec).responses is not None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_same_seed_same_bytes(kind: str) -> None:
     first, second = make(kind, seed=3), make(kind, seed=3)
     assert first.vocabulary == second.vocabulary

@@ -18,16 +18,30 @@ _FUNCTIONS: dict[Family, dict[str, str]] = {
     "pairs": {"loss": "config, batch"},
     "rollout": {"advantages": "config, rollout", "loss": "config, step"},
     "iterative": {"build": "config, rollout", "loss": "config, batch"},
-    "selection": {"weights": "config, pool, knob", "samples_used": "config, pool_samples, knob"},
+    "selection": {"samples_used": "config, pool_samples, knob"},
     "merge": {"merge": "config, initial, trained, knob"},
 }
 """What each family supplies, as ``methods.contract`` tells."""
 
 
-_TOGETHER = (
-    {"kl_bound_nats": "config, knob", "knob_for_kl": "config, kl_nats"},
-    {"begin": "config, initial", "after_step": "config, memory, weights, step"},
-)
+_POLICY = {"weights": "config, pool, knob"}
+_DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
+"""A selection method supplies one of these two, or both."""
+
+
+_HOOKS = {"begin": "config, initial", "after_step": "config, memory, weights, step"}
+
+
+_COMPLETE: dict[str, dict[str, str]] = {
+    "weights": _POLICY,
+    "draw_size": _DRAWS,
+    "draw_weights": _DRAWS,
+    "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
+    "kl_bound_nats": {"kl_bound_nats": "config, knob"},
+    "begin": _HOOKS,
+    "after_step": _HOOKS,
+}
+"""What a method that defines an optional function has to define with it."""
 
 
 _DECLARE = {
@@ -73,9 +87,11 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     families: list[Family] = [spec.family, spec.trains]
     for family in dict.fromkeys(families):
         require_functions(found, _FUNCTIONS[family], f"a method of the family {family}")
-    for both in _TOGETHER:
-        if set(both) & set(found.functions):
-            require_functions(found, both, f"a method that defines one of {' and '.join(both)}")
+    if spec.family == "selection" and "draw_weights" not in found.functions:
+        require_functions(found, _POLICY, "a selection method without draw_weights")
+    for name, complete in _COMPLETE.items():
+        if name in found.functions:
+            require_functions(found, complete, f"a method that defines {name}")
     return spec
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -68,3 +69,53 @@ def place(
         for kl_nats, value in found
         if kl_nats in kl_grid_nats or value is not None
     ]
+
+
+def place_whole(
+    kl_of: Callable[[float], float],
+    knob: Knob,
+    kl_grid_nats: Sequence[float],
+    finer_nats: Sequence[float],
+    trusted: Callable[[float], bool] = lambda value: True,
+) -> list[Place]:
+    """Whole knob values whose KL is nearest to each budget, by bisection.
+
+    A budget is out of reach where no value has that much KL, where the value deserves no point, or
+    where another budget is nearer to the value: one policy cannot meet two budgets.
+
+    Args:
+        kl_of: KL in nats at a whole value, monotone in it; each value is asked for once.
+        knob: its range.
+        kl_grid_nats: the budgets.
+        finer_nats: further KLs, which take what values the budgets leave.
+        trusted: whether what is measured at a value deserves a point; true up to some KL.
+
+    Returns:
+        One place per budget, and those of the finer KLs, by rising KL; those out of reach last.
+    """
+    kl_at = cache(lambda value: kl_of(float(value)))
+    order = range(math.ceil(knob.low), math.floor(knob.high) + 1)
+    values = order if knob.raises_kl else order[::-1]
+
+    def nearest(kl_nats: float) -> int | None:
+        above = bisect_left(values, kl_nats, key=lambda v: kl_at(v) if trusted(v) else math.inf)
+        if above == len(values) or not trusted(values[above]):
+            return None
+        beside = values[max(above - 1, 0) : above + 1]
+        return min(beside, key=lambda value: abs(kl_at(value) - kl_nats))
+
+    chosen = {kl_nats: nearest(kl_nats) for kl_nats in kl_grid_nats}
+    owner = {
+        value: min((k for k in chosen if chosen[k] == value), key=lambda k: abs(k - kl_at(value)))
+        for value in chosen.values()
+        if value is not None
+    }
+    places = [
+        Place(kl_nats, float(value) if value is not None and owner[value] == kl_nats else None)
+        for kl_nats, value in chosen.items()
+    ]
+    between = {value for value in map(nearest, finer_nats) if value is not None} - set(owner)
+    places += [Place(None, float(value)) for value in between]
+    return sorted(
+        places, key=lambda one: math.inf if one.knob_value is None else kl_at(int(one.knob_value))
+    )

@@ -22,13 +22,12 @@ from overopt.execution.modules import find_module, is_file, load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SampleBatch
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.rollout import Rollout, RolloutStep
-from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import AfterStep, HiddenStates, StateShape, Training
 from overopt.spec.method import MethodSpec, ProxySystemSpec
 
 PROMPTS, SAMPLES, TOKENS, POOL = 3, 4, 5, 64
 _STATES = StateShape(layers=2, width=6)
-_KL_NATS = 0.5
 
 
 def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
@@ -150,30 +149,49 @@ class _Trial:
         self._loss(batch, (PROMPTS,), "sample" if kept else "pair")
 
     def try_selection(self) -> None:
-        """Weights over the pool that are probabilities, and what they cost."""
+        """Weights that are probabilities, a KL that follows from them, and what they cost."""
         knob = math.sqrt(self.spec.knob.low * self.spec.knob.high)
-        if hasattr(self.module, "knob_for_kl"):
-            knob = float(self._call("knob_for_kl", _KL_NATS))
+        if self.spec.knob.whole:
+            knob = float(math.ceil(self.spec.knob.low))
+        proxy_BN = np.random.default_rng(0).normal(size=(PROMPTS, POOL))
+        for name in ("weights", "unbiased_weights"):
+            if hasattr(self.module, name):
+                self._probabilities(name, samples_of_reference(proxy_BN), knob)
+        size = self._call("draw_size", knob) if hasattr(self.module, "draw_size") else 0
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
+            raise UserError(f"{self.source}: draw_size returns {size!r}, not a count from 0.")
+        if size:
+            draws = np.random.default_rng(0).normal(size=(POOL, int(size)))
+            self._probabilities("draw_weights", samples_of_reference(draws), knob)
+        elif not hasattr(self.module, "weights"):
+            raise UserError(
+                f"{self.source}: draw_size returns 0, so that nothing is drawn; define weights, "
+                "the policy without draws, or return a count from 1."
+            )
+        if hasattr(self.module, "kl_bound_nats"):
             bound = torch.tensor(float(self._call("kl_bound_nats", knob)))
             _finite(self.source, "kl_bound_nats", bound)
-        proxy_BN = np.random.default_rng(0).normal(size=(PROMPTS, POOL))
-        weight = torch.as_tensor(np.asarray(self._call("weights", ScoredPool(proxy_BN), knob)))
-        if tuple(weight.shape) != (PROMPTS, POOL):
-            raise UserError(
-                f"{self.source}: weights returns shape {tuple(weight.shape)} for {PROMPTS} prompts "
-                f"with {POOL} samples each; it must be {(PROMPTS, POOL)}."
-            )
-        _finite(self.source, "weights", weight)
-        if bool((weight < 0).any()) or not torch.allclose(
-            weight.double().sum(1), torch.ones(PROMPTS, dtype=torch.float64), atol=1e-6
-        ):
-            raise UserError(
-                f"{self.source}: weights are probabilities, at least 0, and those of a prompt sum "
-                "to 1; normalize each row."
-            )
         used = self._call("samples_used", POOL, knob)
         if isinstance(used, bool) or not isinstance(used, int | np.integer) or used < 1:
             raise UserError(f"{self.source}: samples_used returns {used!r}, not a count from 1.")
+
+    def _probabilities(self, function: str, pool: ScoredPool, knob: float) -> None:
+        """What a function of a pool returns: a distribution over the samples of each row."""
+        weight = torch.as_tensor(np.asarray(self._call(function, pool, knob)))
+        rows, samples = pool.proxy_BN.shape
+        if tuple(weight.shape) != (rows, samples):
+            raise UserError(
+                f"{self.source}: {function} returns shape {tuple(weight.shape)} for {rows} rows "
+                f"with {samples} samples each; it must be {(rows, samples)}."
+            )
+        _finite(self.source, function, weight)
+        if bool((weight < 0).any()) or not torch.allclose(
+            weight.double().sum(1), torch.ones(rows, dtype=torch.float64), atol=1e-6
+        ):
+            raise UserError(
+                f"{self.source}: {function} are probabilities, at least 0, and those of a row sum "
+                "to 1; normalize each row."
+            )
 
     def try_merge(self) -> None:
         """Weights of the same names and shapes as the initial ones."""

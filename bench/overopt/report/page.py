@@ -20,6 +20,7 @@ from overopt.report.run_folder import Excerpt, Run
 from overopt.report.style import Drawing, inline_svg
 from overopt.report.tables import MISSING, TextTable, show_number
 from overopt.report.theme import CSS
+from overopt.stats.listed import POOL_CAVEAT
 
 LONGEST_TEXT = 4000
 """Characters of one sample that are shown; the rest is in excerpts.json."""
@@ -129,6 +130,8 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
         "deviation. KL is measured from the initial policy, in nats per response; every axis "
         "names its estimator.</p>"
     )
+    if results.points["ess"].notna().any():
+        yield f"<p>Methods that reweight a pool of samples: {escape(POOL_CAVEAT)}</p>"
     yield (
         "<nav>"
         + " ".join(

@@ -166,6 +166,12 @@ class Graph:
         return self._node("pool", params, inputs, label, self._gold_code)
 
     @cached_property
+    def listing(self) -> Node:
+        """Every response to the held-out prompts, where the world lists them."""
+        inputs = {"initial": self.initial, "gold": self.gold}
+        return self._node("listing", {}, inputs, "every response")
+
+    @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
         proxy, seed = self.cell.task.proxy, self.cell.seed
@@ -334,7 +340,13 @@ class Graph:
             "seed": cell.seed,
         }
         code = (cell.method.source, cell.proxy.source)
-        return self._node("select", params, self._scored_pool(), cell.title, code)
+        inputs = self._scored_pool()
+        if cell.task.world.lists_responses:
+            inputs["listing"] = self.listing
+            for member in range(cell.proxy.members):
+                scored = self.score(member, self.listing, "every response")
+                inputs[f"score.listing.{member}"] = scored
+        return self._node("select", params, inputs, cell.title, code)
 
 
 def _kind(label: str) -> str:

@@ -60,7 +60,8 @@ class Knob(BaseModel):
     """What moves a method along KL.
 
     ``low`` and ``high`` bound the search in log knob; ``raises_kl`` says whether a larger value
-    means a larger KL (best-of-n: yes; a KL penalty: no).
+    means a larger KL (best-of-n: yes; a KL penalty: no); ``whole`` that only whole numbers are
+    values of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,8 +69,9 @@ class Knob(BaseModel):
     low: float = Field(gt=0)
     high: float = Field(gt=0)
     raises_kl: bool
+    whole: bool = Field(default=False, exclude_if=lambda whole: not whole)
 
 
-def knob(name: str, *, low: float, high: float, raises_kl: bool) -> Knob:
+def knob(name: str, *, low: float, high: float, raises_kl: bool, whole: bool = False) -> Knob:
     """Declare a method's knob; all arguments must be literals (see ``param``)."""
-    return Knob(name=name, low=low, high=high, raises_kl=raises_kl)
+    return Knob(name=name, low=low, high=high, raises_kl=raises_kl, whole=whole)

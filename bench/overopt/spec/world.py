@@ -22,6 +22,11 @@ class WorldSpec(Spec):
     heldout_prompts: int = Field(gt=0)
     hub: HubSpec | None = Field(default=None, exclude_if=absent)
 
+    @property
+    def lists_responses(self) -> bool:
+        """Whether a world of this kind has so few responses that all of them are listed."""
+        return self.kind == "tabular"
+
     @model_validator(mode="after")
     def _hub_has_its_table(self) -> Self:
         if (self.kind == "hub") != (self.hub is not None):

@@ -5,6 +5,7 @@ average, which is its policy, is averaged here over draws from the pool.
 """
 
 from collections.abc import Callable
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,11 @@ from overopt.stats.arrays import Floats, Ints
 from overopt.stats.listed import kl_listed, uniform
 
 Choose = Callable[[Ints], Floats]
-"""From the pool's columns that were drawn, shape (B, D, n), to the probability that each of them is
-returned, of the same shape; the n of a draw sum to 1 and do not depend on their order."""
+"""From the samples that were drawn to the probability that each of them is returned, both (D, n).
+
+Samples are rows b N + i of the flat pool; a draw holds samples of one prompt, sums to 1, and does
+not depend on their order.
+"""
 
 DRAWS_PER_PROMPT = 2048
 ROUNDS = 16
@@ -60,10 +64,10 @@ def mean_choice(
     draws = n_samples // n
     rounds = 1 if n == n_samples else -(-DRAWS_PER_PROMPT // draws)
     total_BN = np.zeros((n_prompts, n_samples))
-    column_BN = np.broadcast_to(np.arange(n_samples), (n_prompts, n_samples))
+    row_BN = np.arange(n_prompts * n_samples).reshape(n_prompts, n_samples)
     for _ in range(rounds):
-        order_BN = rng.permuted(column_BN, axis=1)[:, : draws * n]
-        _add_choices(total_BN, choose, order_BN.reshape(n_prompts, draws, n))
+        order_BN = rng.permuted(row_BN, axis=1)[:, : draws * n]
+        total_BN += _chances(choose, order_BN.reshape(-1, n), total_BN.size).reshape(row_BN.shape)
     return total_BN / (rounds * draws)
 
 
@@ -97,12 +101,12 @@ def marginal_kl(
     """
     if n < 1 or rounds < 2:
         raise ValueError(f"n must be at least 1 and rounds at least 2, got {n} and {rounds}")
-    policy_KBN = np.zeros((rounds, n_prompts, n_samples))
-    place_nBN = np.broadcast_to(np.arange(n_samples), (n, n_prompts, n_samples))
-    for policy_BN in policy_KBN:
-        drawn_nBN = rng.permuted(place_nBN, axis=2)
-        _add_choices(policy_BN, choose, np.moveaxis(drawn_nBN, 0, 2))
-    policy_KBN /= n_samples
+    policy_KBN = np.empty((rounds, n_prompts, n_samples))
+    for k, b in product(range(rounds), range(n_prompts)):  # all prompts at once would be too much
+        row_N = np.arange(b * n_samples, (b + 1) * n_samples)
+        drawn_nN = rng.permuted(np.broadcast_to(row_N, (n, n_samples)), axis=1)
+        chance_R = _chances(choose, drawn_nN.T, n_prompts * n_samples)
+        policy_KBN[k, b] = chance_R[row_N] / n_samples
     reference_BN = uniform(n_prompts, n_samples)
     sum_BN = policy_KBN.sum(axis=0)
     plain_B = kl_listed(sum_BN / rounds, reference_BN)
@@ -113,15 +117,13 @@ def marginal_kl(
     return MarginalKL(plain_B - correction_B, correction_B)
 
 
-def _add_choices(total_BN: Floats, choose: Choose, drawn_BDn: Ints) -> None:
-    """Add to every sample of the pool the probability that its draws return it."""
-    chance_BDn = choose(drawn_BDn)
-    if chance_BDn.shape != drawn_BDn.shape:
-        raise ValueError(f"a choice has shape {chance_BDn.shape}, not {drawn_BDn.shape}")
-    fair = np.abs(chance_BDn.sum(axis=-1) - 1.0) <= 1e-6  # false for NaN as well
-    if not fair.all() or np.any(chance_BDn < 0):
+def _chances(choose: Choose, drawn_Dn: Ints, n_rows: int) -> Floats:
+    """Sum over draws of the probability of every row of the flat pool to be returned."""
+    chance_Dn = choose(drawn_Dn)
+    if chance_Dn.shape != drawn_Dn.shape:
+        raise ValueError(f"a choice has shape {chance_Dn.shape}, not {drawn_Dn.shape}")
+    fair = np.abs(chance_Dn.sum(axis=1) - 1.0) <= 1e-6  # false for NaN as well
+    if not fair.all() or np.any(chance_Dn < 0):
         raise ValueError("a choice within a draw must be probabilities that sum to 1")
-    n_prompts, n_samples = total_BN.shape
-    cell_BDn = drawn_BDn + n_samples * np.arange(n_prompts)[:, None, None]
-    added = np.bincount(cell_BDn.ravel(), chance_BDn.ravel(), minlength=total_BN.size)
-    total_BN += added.reshape(n_prompts, n_samples)
+    chance_R = np.bincount(drawn_Dn.ravel(), weights=chance_Dn.ravel(), minlength=n_rows)
+    return np.asarray(chance_R, np.float64)

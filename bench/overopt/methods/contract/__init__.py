@@ -15,11 +15,14 @@ rollout:    advantages(config, rollout: Rollout) -> advantage (B, N) or (B, N, T
             loss(config, step: RolloutStep) -> loss_BN
 iterative:  build(config, rollout: Rollout) -> KeptRows or RowPairs      the data of a round
             loss(config, batch: SampleBatch or PairBatch) -> loss_B
-selection:  weights(config, pool: ScoredPool, knob) -> weights_BN
-            samples_used(config, pool_samples, knob) -> int
-            and, where the KL is known in closed form, both of
-            kl_bound_nats(config, knob) -> float     analytic KL, an upper bound
-            knob_for_kl(config, kl_nats) -> float    its inverse
+selection:  samples_used(config, pool_samples, knob) -> int
+            and what it does, in one of two ways (or both; see ``contract.selection``):
+            weights(config, pool: ScoredPool, knob) -> policy_BN        the policy itself
+            draw_size(config, knob) -> n                                what happens within a draw
+            draw_weights(config, draws: ScoredPool, knob) -> chance_Dn
+            and, where they are known,
+            unbiased_weights(config, pool: ScoredPool, knob) -> weights_BN   over samples
+            kl_bound_nats(config, knob) -> float                        analytic upper bound
 merge:      MEMBER_FAMILY: family of the runs whose weights are merged; its functions too
             Config.members: how many they are
             merge(config, initial, trained, knob) -> Weights

@@ -1,4 +1,14 @@
-"""The selection family: weights over samples of the initial policy."""
+"""The selection family: what a method returns, out of what the initial policy says.
+
+A method writes down what its paper knows, in one of two ways, and the engine does the numerics.
+
+``weights``: the policy itself, over listed responses with their probabilities under the initial
+policy. The list is a pool of samples, or every response where a world can enumerate them.
+
+``draw_size`` and ``draw_weights``: what happens within one draw of n responses. The engine averages
+over draws, because the KL of the method is that of its policy and not that of the weights within a
+draw. A method that defines ``weights`` as well has its KL from there, exactly and at once.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +17,70 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
+
 
 class ScoredPool(NamedTuple):
-    """N samples of the initial policy for each of B prompts, scored by the proxy.
+    """Listed responses to each of B prompts, scored by the proxy.
 
-    proxy_BN: float64, in SDs of the initial policy.
+    proxy_BN: in SDs of the initial policy.
+    reference_BN: probability under the initial policy; rows sum to 1.
     """
 
-    proxy_BN: npt.NDArray[np.float64]
+    proxy_BN: Floats
+    reference_BN: Floats
+
+
+def samples_of_reference(proxy_BN: Floats) -> ScoredPool:
+    """N samples of the initial policy for each of B prompts: each stands for 1/N of it."""
+    return ScoredPool(proxy_BN, np.full(proxy_BN.shape, 1.0 / proxy_BN.shape[1]))
 
 
 class SelectionMethod(Protocol):
-    """The functions of a method that reweights samples of the initial policy."""
+    """What every selection method supplies, besides one of the two ways above."""
 
     __name__: str
     Config: Any
-
-    def weights(self, config: Any, pool: ScoredPool, knob: float, /) -> npt.NDArray[np.float64]:
-        """Probability of each sample, shape (B, N); every row sums to 1."""
-        ...
 
     def samples_used(self, config: Any, pool_samples: int, knob: float, /) -> int:
         """Samples that one response costs at this knob, out of pools of ``pool_samples``."""
         ...
 
 
-class AnalyticSelection(SelectionMethod, Protocol):
-    """A selection method whose KL is known without looking at a pool."""
+class KnownPolicy(SelectionMethod, Protocol):
+    """A method whose policy is known as a function of scores and reference probabilities."""
 
-    def kl_bound_nats(self, config: Any, knob: float, /) -> float:
-        """Analytic upper bound of the KL from the initial policy, in nats."""
+    def weights(self, config: Any, pool: ScoredPool, knob: float, /) -> Floats:
+        """Probability of each listed response under the method, (B, N); every row sums to 1."""
         ...
 
-    def knob_for_kl(self, config: Any, kl_nats: float, /) -> float:
-        """The knob that is expected to meet a KL budget in nats."""
+
+class DrawingMethod(SelectionMethod, Protocol):
+    """A method that draws n responses and then returns one of them."""
+
+    def draw_size(self, config: Any, knob: float, /) -> int:
+        """n; 0 for a policy without draws, which ``weights`` tells."""
+        ...
+
+    def draw_weights(self, config: Any, draws: ScoredPool, knob: float, /) -> Floats:
+        """Probability that each of the n drawn responses is returned, (D, n) of D draws."""
+        ...
+
+
+class UnbiasedSelection(KnownPolicy, Protocol):
+    """A method that knows weights over a pool of samples under which every mean is unbiased.
+
+    A policy that takes the pool for the initial policy is not: it can draw a sample twice.
+    """
+
+    def unbiased_weights(self, config: Any, pool: ScoredPool, knob: float, /) -> Floats:
+        """Weights over the samples, (B, N); every row sums to 1."""
+        ...
+
+
+class BoundedSelection(SelectionMethod, Protocol):
+    """A method with an analytic bound of its KL, which is reported beside the KL."""
+
+    def kl_bound_nats(self, config: Any, knob: float, /) -> float:
+        """Upper bound of the KL from the initial policy, in nats."""
         ...

@@ -3,15 +3,15 @@
 Paper: Nakano et al. 2021, "WebGPT", App. I (the estimator over a fixed pool); Gao, Schulman and
 Hilton 2022, "Scaling Laws for Reward Model Overoptimization", section 2 (its use against a proxy).
     weight of the sample of proxy rank i among N:  C(i - 1, n - 1) / C(N, n)
+    probability of a response of proxy s:  (F(s)^n - F(s-)^n) shared among the responses of proxy s
     KL(best of n || initial) <= log n - (n - 1) / n   (Beirami et al. 2024, exact without ties)
 Deviations: equal proxy scores share their ranks' weights equally (the expectation under ties
-broken at random; the estimator's paper has no ties). A KL budget is met by the whole n >= 2 whose
-bound is nearest, because a real n is no sampler; the achieved KL is what gets reported.
+broken at random; the estimator's paper has no ties). The KL is the policy's own, which knows ties;
+the bound stands beside it. A KL budget is met by the whole n >= 2 whose KL is nearest.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,10 @@ import numpy.typing as npt
 from overopt.methods.contract.selection import ScoredPool
 from overopt.spec.declare import knob
 from overopt.stats import best_of_n
+from overopt.stats.listed import by_quantile
 
 FAMILY = "selection"
-KNOB = knob("n", low=1.0, high=65536.0, raises_kl=True)
+KNOB = knob("n", low=2.0, high=65536.0, raises_kl=True, whole=True)
 USES_GOLD = "none"
 
 
@@ -32,25 +33,37 @@ class Config:
 
 
 def weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.float64]:
-    """Probability that each sample is the best of ``knob`` drawn from its prompt's pool.
+    """Probability that each listed response is the best of ``knob`` draws, ties at random.
 
     Args:
         config: no setting.
-        pool: proxy scores, shape (B, N), in SDs of the initial policy.
+        pool: B prompts with N responses each; proxies in SDs of the initial policy.
+        knob: n, at least 1.
+
+    Returns:
+        Shape (B, N); every row sums to 1.
+    """
+    return by_quantile(pool.proxy_BN, pool.reference_BN, lambda u: u**knob)
+
+
+def unbiased_weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.float64]:
+    """Probability that each sample is the best of ``knob`` drawn from its pool, none twice.
+
+    Args:
+        config: no setting.
+        pool: B prompts with N samples each; proxies in SDs of the initial policy.
         knob: n, a whole number in 1..N.
 
     Returns:
         Shape (B, N); every row sums to 1.
 
     Raises:
-        ValueError: if n is not a whole number, or lies outside 1..N.
+        ValueError: if n lies outside 1..N.
 
     Reference:
         WebGPT: Browser-assisted question-answering with human feedback, App. I,
         https://arxiv.org/abs/2112.09332
     """
-    if knob != math.floor(knob):
-        raise ValueError(f"n of best-of-n must be a whole number, got {knob}")
     return best_of_n.weights(pool.proxy_BN, int(knob))
 
 
@@ -71,14 +84,3 @@ def kl_bound_nats(config: Config, knob: float) -> float:
         https://arxiv.org/abs/2401.01879
     """
     return float(best_of_n.kl_bound(knob))
-
-
-def knob_for_kl(config: Config, kl_nats: float) -> float:
-    """Whole n >= 2 whose KL bound lies nearest to a budget; n = 1 is the initial policy itself.
-
-    Args:
-        config: no setting.
-        kl_nats: the budget, in nats.
-    """
-    below = max(2.0, math.floor(best_of_n.n_for_kl(kl_nats)))
-    return min((below, below + 1.0), key=lambda n: abs(kl_bound_nats(config, n) - kl_nats))

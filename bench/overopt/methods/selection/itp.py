@@ -7,9 +7,14 @@ chi^2-regularized optimum
 whose normalization constant lambda(x) is computed from N samples so that the N weights average 1.
 It maximizes E_pi[r] - beta/2 chi^2(pi || pi_ref), chi^2 = E_ref[(pi / pi_ref)^2] - 1, and does not
 get worse with more samples. The algorithm's and equations' numbers were not verified.
-Deviations: the expectation under the normalized weights of the whole pool stands for the rejection
-sampler, whose own bias at finite N is not simulated. The KL is the weights' own, with the
-effective sample size beside it. r is in SDs of the initial policy.
+Of n fresh samples the first is returned that passes with probability min(w / M, 1), where w is the
+bracket and M its largest value; if none passes, one more sample is. With q = (1 - 1/M)^n that is
+    (1 - q) pi + q pi_ref,
+which needs no average over draws: this mixture is the policy, and its KL is the KL.
+Deviations: lambda and M come from the whole list of responses and not from n samples of their own,
+M therefore from the highest score in it; n = 0 stands for as many samples as it takes, q = 0. On a
+pool the weights are self-normalized, with the effective sample size beside their KL. r is in SDs of
+the initial policy.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.methods.contract.selection import ScoredPool
-from overopt.spec.declare import knob
+from overopt.spec.declare import knob, param
 
 FAMILY = "selection"
 KNOB = knob("beta", low=0.001, high=1000.0, raises_kl=False)
@@ -29,37 +34,47 @@ USES_GOLD = "none"
 
 @dataclass(frozen=True)
 class Config:
-    """Inference-time pessimism has no setting besides its knob, the regularization beta."""
+    """Settings of inference-time pessimism."""
+
+    n: int = param(
+        0,
+        help="fresh samples that rejection sampling may look at; 0 for as many as it takes",
+        unit="samples",
+        at_least=0,
+    )
 
 
-def thresholds(proxy_BN: npt.NDArray[np.float64], beta: float) -> npt.NDArray[np.float64]:
-    """lambda of each prompt: mean over its samples of [(r - lambda) / beta]_+ is 1, reward SDs.
+def thresholds(pool: ScoredPool, beta: float) -> npt.NDArray[np.float64]:
+    """lambda of each prompt: the reference mean of [(r - lambda) / beta]_+ is 1, in reward SDs.
 
-    With the k best samples above it, lambda_k = (sum of their scores - N beta) / k; the right k is
-    the largest one whose k-th best score lies above lambda_k.
+    With the k best responses above it, whose probability is P and whose scores' part of the mean is
+    S, lambda_k = (S - beta) / P; the right k is the largest whose k-th best score lies above
+    lambda_k.
 
     Args:
-        proxy_BN: proxy scores, shape (B, N).
+        pool: B prompts with N responses each; proxies in SDs of the initial policy.
         beta: reward SDs.
 
     Returns:
         Shape (B, 1).
     """
-    ordered_BN = -np.sort(-proxy_BN, axis=1)
-    samples = proxy_BN.shape[1]
-    rank_N = np.arange(1, samples + 1)
-    lambda_BN = (ordered_BN.cumsum(axis=1) - samples * beta) / rank_N
+    order_BN = np.argsort(-pool.proxy_BN, axis=1, kind="stable")
+    ordered_BN = np.take_along_axis(pool.proxy_BN, order_BN, axis=1)
+    mass_BN = np.take_along_axis(pool.reference_BN, order_BN, axis=1)
+    total_BN, part_BN = mass_BN.cumsum(axis=1), (mass_BN * ordered_BN).cumsum(axis=1)
+    never_BN = np.full_like(total_BN, -np.inf)  # above nothing that has a probability
+    lambda_BN = np.divide(part_BN - beta, total_BN, out=never_BN, where=total_BN > 0)
     above_B = (ordered_BN > lambda_BN).sum(axis=1)
-    chosen_B1: npt.NDArray[np.float64] = lambda_BN[np.arange(len(proxy_BN)), above_B - 1][:, None]
+    chosen_B1: npt.NDArray[np.float64] = lambda_BN[np.arange(len(above_B)), above_B - 1][:, None]
     return chosen_B1
 
 
 def weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.float64]:
-    """Probability of each sample: [(r - lambda) / beta]_+ / N.
+    """Probability of each listed response: pi_ref ((1 - q) [(r - lambda) / beta]_+ + q).
 
     Args:
-        config: no setting.
-        pool: proxy scores, shape (B, N), in SDs of the initial policy.
+        config: n.
+        pool: B prompts with N responses each; proxies in SDs of the initial policy.
         knob: beta, above 0, in the same SDs.
 
     Returns:
@@ -73,11 +88,18 @@ def weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.flo
     """
     if not knob > 0:
         raise ValueError(f"beta of inference-time pessimism must be above 0, got {knob}")
-    excess_BN = np.maximum(pool.proxy_BN - thresholds(pool.proxy_BN, knob), 0.0)
-    weight_BN: npt.NDArray[np.float64] = excess_BN / excess_BN.sum(axis=1, keepdims=True)
-    return weight_BN
+    excess_BN = np.maximum(pool.proxy_BN - thresholds(pool, knob), 0.0)
+    target_BN = pool.reference_BN * excess_BN
+    mean_B1 = target_BN.sum(axis=1, keepdims=True)
+    if config.n == 0:
+        return np.asarray(target_BN / mean_B1, np.float64)
+    listed_BN = np.where(pool.reference_BN > 0, excess_BN, 0.0)
+    passing_B1 = mean_B1 / listed_BN.max(axis=1, keepdims=True)  # 1 / M
+    fallback_B1 = (1.0 - passing_B1) ** config.n
+    mixed_BN = (1.0 - fallback_B1) * target_BN / mean_B1 + fallback_B1 * pool.reference_BN
+    return np.asarray(mixed_BN, np.float64)
 
 
 def samples_used(config: Config, pool_samples: int, knob: float) -> int:
-    """Samples that one response costs: the whole pool, from which lambda is computed."""
-    return pool_samples
+    """Samples that one response costs: as many for lambda as for rejection, or the whole pool."""
+    return 2 * config.n or pool_samples

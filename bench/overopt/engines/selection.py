@@ -1,0 +1,151 @@
+"""A selection method opened once: its policy, its weights over a pool, and its KL.
+
+Which of a method's functions answers which question is decided here and nowhere else (see
+``methods.contract.selection`` for what they are).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.engines.placing import Place, midpoints, place, place_whole
+from overopt.methods.contract.selection import ScoredPool, samples_of_reference
+from overopt.spec.declare import Knob
+from overopt.stats.arrays import Ints
+from overopt.stats.draws import Choose, marginal_kl, mean_choice
+from overopt.stats.listed import effective_samples, kl_listed
+
+Floats = npt.NDArray[np.float64]
+
+SMALLEST_ESS = 10.0
+"""Effective samples per prompt below which self-normalized weights are not trusted."""
+
+
+class Selection:
+    """A selection method bound to its settings.
+
+    Args:
+        module: the method.
+        config: its settings.
+        generator: makes the generator of what is averaged over draws; every call starts it anew,
+            so that a KL is a smooth function of the knob.
+    """
+
+    def __init__(
+        self, module: Any, config: Any, generator: Callable[[], np.random.Generator]
+    ) -> None:
+        self._config = config
+        self._generator = generator
+        self._samples_used = module.samples_used
+        self._policy = getattr(module, "weights", None)
+        self._unbiased = getattr(module, "unbiased_weights", None)
+        self._draw_size = getattr(module, "draw_size", None)
+        self._draw_weights = getattr(module, "draw_weights", None)
+        self._bound = getattr(module, "kl_bound_nats", None)
+
+    @property
+    def knows_policy(self) -> bool:
+        """Whether the method tells its policy over listed responses."""
+        return self._policy is not None
+
+    def policy(self, listed: ScoredPool, knob: float) -> Floats:
+        """Probability of each listed response, (B, R); only where the policy is known."""
+        assert self._policy is not None
+        return np.asarray(self._policy(self._config, listed, knob), np.float64)
+
+    def weights(self, proxy_BN: Floats, knob: float) -> Floats:
+        """Weights over a pool of samples, (B, N), for the mean of anything.
+
+        Unbiased where the method has a formula for that, or draws n of the pool; else the policy
+        that takes the pool for the initial policy, self-normalized.
+        """
+        pool = samples_of_reference(proxy_BN)
+        if self._unbiased is not None:
+            return np.asarray(self._unbiased(self._config, pool, knob), np.float64)
+        size = self._size(knob)
+        if size:
+            choose, (prompts, samples) = self._choice(proxy_BN, knob), proxy_BN.shape
+            return mean_choice(choose, prompts, samples, size, self._generator())
+        return self.policy(pool, knob)
+
+    def kl(self, proxy_BN: Floats, knob: float) -> Floats:
+        """KL (B,) of the policy from the initial policy, in nats, the pool standing for it."""
+        if self.knows_policy:
+            pool = samples_of_reference(proxy_BN)
+            return kl_listed(self.policy(pool, knob), pool.reference_BN)
+        choose, (prompts, samples) = self._choice(proxy_BN, knob), proxy_BN.shape
+        return marginal_kl(choose, prompts, samples, self._size(knob), self._generator()).kl_B
+
+    def trusts(self, proxy_BN: Floats, knob: float) -> bool:
+        """Whether the pool can say what the method does at this knob.
+
+        It has to hold all samples of a response. Self-normalized weights are biased as well, and
+        are trusted while they rest on ``SMALLEST_ESS`` samples.
+        """
+        if self.samples_used(proxy_BN.shape[1], knob) > proxy_BN.shape[1]:
+            return False
+        if self._unbiased is not None or self._size(knob):
+            return True
+        return effective_samples(self.weights(proxy_BN, knob)) >= SMALLEST_ESS
+
+    def samples_used(self, pool_samples: int, knob: float) -> int:
+        """Samples that one response costs."""
+        return int(self._samples_used(self._config, pool_samples, knob))
+
+    def kl_bound_nats(self, knob: float) -> float | None:
+        """Analytic upper bound of the KL, nats; None where there is none."""
+        return None if self._bound is None else float(self._bound(self._config, knob))
+
+    def _size(self, knob: float) -> int:
+        return 0 if self._draw_size is None else int(self._draw_size(self._config, knob))
+
+    def _choice(self, proxy_BN: Floats, knob: float) -> Choose:
+        """What the method does inside a draw, from rows of the flat pool."""
+        proxy_R = proxy_BN.ravel()
+
+        def choose(drawn_Dn: Ints) -> Floats:
+            draws = samples_of_reference(proxy_R[drawn_Dn])
+            assert self._draw_weights is not None
+            return np.asarray(self._draw_weights(self._config, draws, knob), np.float64)
+
+        return choose
+
+
+def find_places(
+    selection: Selection,
+    knob: Knob,
+    kl_grid_nats: list[float],
+    proxy_BN: Floats,
+    listed: ScoredPool | None,
+) -> list[Place]:
+    """Places that meet the budgets, and finer ones between them, by the KL of the policy.
+
+    Args:
+        selection: the method.
+        knob: its knob.
+        kl_grid_nats: the budgets.
+        proxy_BN: the pool's scores.
+        listed: every response where the world lists them: the KL is then exact, and out of the
+            pool's reach is nothing but what needs more samples than it holds.
+    """
+    exact = listed if selection.knows_policy else None
+
+    def kl_of(value: float) -> float:
+        if exact is None:
+            return float(selection.kl(proxy_BN, value).mean())
+        return float(kl_listed(selection.policy(exact, value), exact.reference_BN).mean())
+
+    def trusted(value: float) -> bool:
+        if exact is None:
+            return selection.trusts(proxy_BN, value)
+        pool_samples = int(proxy_BN.shape[1])
+        return selection.samples_used(pool_samples, value) <= pool_samples
+
+    finer = midpoints(kl_grid_nats)
+    if knob.whole:
+        return place_whole(kl_of, knob, kl_grid_nats, finer, trusted)
+    return place(kl_of, knob, kl_grid_nats, finer, 1e-6, trusted)

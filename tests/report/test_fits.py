@@ -13,6 +13,7 @@ from overopt.report.fits import fit_group, fit_table
 from overopt.report.points import add_labels, check_points
 from overopt.report.results import Results, read_results
 from overopt.report.scoring import score_table, task_yardstick
+from overopt.report.tables import show_fits
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stats.forms import Form
 
@@ -42,7 +43,12 @@ def test_a_known_law_is_recovered_and_preferred() -> None:
     assert bon["peak_d"] == pytest.approx(np.mean(peaks))
     assert bon["peak_d_low"] < bon["peak_d"] < bon["peak_d_high"]
     assert bon["peak_seeds"] == 5
-    assert bon["holdout_rmse"] < 1e-9 < rl["holdout_rmse"]
+    for split in ("with_peak", "before_peak"):
+        assert bon[f"{split}_rmse"] < 1e-9 < rl[f"{split}_rmse"]
+        # the peaks of these curves are at the same budget, so that all are cut alike
+        assert rl[f"{split}_constant_rmse"] == bon[f"{split}_constant_rmse"] > 0.1
+        assert bon[f"{split}_gain_low"] > 0
+        assert (bon[f"{split}_seeds"], bon[f"{split}_note"]) == (5, "")
     assert rl["rmse"] > 0.01
 
 
@@ -59,7 +65,27 @@ def test_too_few_points_give_no_fit_and_a_reason() -> None:
     (group,) = group_points(points[points["kl_nats"] < 1.3])  # initial policy and two points
     rows = fit_table(fit_group(group))
     assert rows["a"].isna().all()
-    assert set(rows["note"]) == {"no seed has enough points"}
+    assert set(rows["seeds"]) == {0}
+    needed = {"bon": 3, "rl": 3, "log1p": 3, "quadratic_kl": 3, "power": 4, "quadratic_d": 4}
+    for row in rows.to_dict("records"):
+        reason = f"form {row['form']} needs {needed[row['form']]} points with d > 0, got 2"
+        assert row["note"] == f"seeds 0, 1, 2, 3, 4: {reason}"
+
+
+def test_seeds_without_a_fit_or_a_split_are_named() -> None:
+    points = exact_points()
+    short = (points["seed"] == 1) & (points["kl_nats"] > 1.3)
+    rising = (points["seed"] == 2) & (points["kl_nats"] > 6.0)  # its points end at the peak
+    (group,) = group_points(points[~short & ~rising])
+    bon = fit_table(fit_group(group, [Form.BON])).iloc[0]
+    few = "seed 1: form bon needs 3 points with d > 0, got 2"
+    assert (bon["seeds"], bon["seeds_run"], bon["note"]) == (4, 5, few)
+    assert bon["with_peak_seeds"] == 3
+    assert bon["with_peak_note"] == "seeds 1, 2: no points beyond the peak"
+    assert bon["before_peak_seeds"] == 4
+    assert bon["before_peak_note"] == "seed 1: form bon needs 3 points with d > 0, got 1"
+    shown = show_fits(fit_table(fit_group(group, [Form.BON]))).rows[0][-1]
+    assert shown.startswith(f"{few}; peak fitted: seeds 1, 2: no points beyond the peak")
 
 
 def test_delta_aicc_is_zero_for_the_best_form_of_each_group(run_root: Path) -> None:

@@ -108,7 +108,7 @@ def draw_residuals(fits: Sequence[GroupFit]) -> list[Drawing]:
 
 def _draw_fit(panel: Axes, one: GroupFit, mark: Mark, level: int) -> None:
     """Mean fitted curve with its band over seeds, and the interval of its peak at the foot."""
-    if one.fits is None:
+    if not one.fits.fits_S:
         return
     low = min(float(seed.d_K[seed.d_K > 0].min()) for seed in one.fitted_seeds)
     d_K: Floats = np.linspace(low, max(fit.d_high for fit in one.fits.fits_S), 80)
@@ -135,7 +135,7 @@ def _draw_residuals(panel: Axes, fits: Sequence[GroupFit], mark: Mark) -> None:
     d_parts: list[Floats] = []
     residual_parts: list[Floats] = []
     for one in fits:
-        if one.fits is None:
+        if not one.fits.fits_S:
             continue
         for seed, fit in zip(one.fitted_seeds, one.fits.fits_S, strict=True):
             used = seed.d_K > 0

@@ -16,6 +16,7 @@ import pandas as pd
 from overopt.report.curves import Group, estimator_name, group_points
 from overopt.report.points import add_labels, check_points
 from overopt.report.results import Results
+from overopt.stats.holdout import Split
 from overopt.stats.intervals import Interval
 
 if TYPE_CHECKING:
@@ -208,9 +209,11 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
                 _spread(row, "b", 2),
                 show_number(row["rmse"], 3),
                 show_number(row["delta_aicc"], 1),
-                show_number(row["holdout_rmse"], 3),
+                _beside_constant(row, Split.WITH_PEAK),
+                _beside_constant(row, Split.BEFORE_PEAK),
                 peak,
                 _spread(row, "peak_height", 2),
+                _left_out(row),
             )
         )
     return TextTable(
@@ -218,14 +221,16 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
         title="Functional forms",
         header=(
             *("method", "proxy", "noise", "form", "seeds", "a", "b", "RMSE", "ΔAICc"),
-            *("held-out RMSE", "peak d (seeds)", "peak height"),
+            *("held-out RMSE, peak fitted (constant)", "held-out RMSE, peak ahead (constant)"),
+            *("peak d (seeds)", "peak height", "left out"),
         ),
         rows=tuple(rows),
         words=4,
         note="Fitted to each seed's gold (SDs) on measured KL, d = √KL in √nats; means with 95 % t "
-        "intervals over seeds. ΔAICc: 0 for the form that AICc prefers in its group. Held-out: "
-        "fitted to the 60 % of points of lowest KL, error on the rest. Peak: over the seeds that "
-        "have one in range." + _exploratory_note(fits),
+        "intervals over seeds. ΔAICc: 0 for the form that AICc prefers in its group. Held-out "
+        "RMSE: error beyond the fitted points, in brackets that of staying at the last of them. "
+        "Peak fitted: up to the peak and half of what is beyond; peak ahead: only what is before "
+        "it. Peak: over the seeds that have one in range." + _exploratory_note(fits),
     )
 
 
@@ -381,6 +386,28 @@ def _part(row: dict[Any, Any], name: str) -> str:
 def _seeds(row: dict[Any, Any]) -> str:
     mark = "†" if row["exploratory"] else ""
     return f"{row['seeds']}/{row['seeds_run']}{mark}"
+
+
+def _beside_constant(row: dict[Any, Any], split: Split) -> str:
+    """A held-out error with that of a constant, and over how many of the fitted seeds it is."""
+    if not row[f"{split}_seeds"]:
+        return MISSING
+    form, constant = (show_number(row[f"{split}_{name}"], 3) for name in ("rmse", "constant_rmse"))
+    return f"{form} ({constant})" + _part(row, f"{split}_seeds")
+
+
+def _left_out(row: dict[Any, Any]) -> str:
+    """Why seeds are missing from a fit or from its held-out errors."""
+    notes = {
+        "": row["note"],
+        "peak fitted: ": row[f"{Split.WITH_PEAK}_note"],
+        "peak ahead: ": row[f"{Split.BEFORE_PEAK}_note"],
+    }
+    return "; ".join(
+        f"{where}{note}"
+        for where, note in notes.items()
+        if note and (not where or note != notes[""])
+    )
 
 
 def _exploratory_note(table: pd.DataFrame) -> str:

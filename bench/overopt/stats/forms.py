@@ -52,22 +52,6 @@ class Peak(NamedTuple):
     height: float
 
 
-class HoldoutError(NamedTuple):
-    """Error of a form fitted at low KL and asked about high KL.
-
-    Attributes:
-        rmse: root mean square error on the high part, in the unit of the scores.
-        n_low: points fitted.
-        n_high: points predicted.
-        d_split: largest d of the low part, sqrt(nats).
-    """
-
-    rmse: float
-    n_low: int
-    n_high: int
-    d_split: float
-
-
 @dataclass(frozen=True)
 class Fit:
     """A form with its coefficients and how well it does.
@@ -250,38 +234,6 @@ def fit(
         zero_crossing=_find_zero(form, a, b, gamma, intercept),
         gamma_at_edge=form is Form.POWER and gamma in (gammas[0], gammas[-1]),
     )
-
-
-def holdout_error(
-    d: ArrayLike, r: ArrayLike, form: Form, split: float, weights: ArrayLike | None = None
-) -> HoldoutError:
-    """Fit the low-KL part of a curve and measure the error on its high-KL part.
-
-    Args:
-        d: sqrt(KL) of each point, sqrt(nats).
-        r: score of each point above that of the initial policy.
-        form: the form.
-        split: share of the points with d > 0, sorted by d, that is fitted; between 0 and 1.
-        weights: optional positive weights of the fitted points.
-
-    Raises:
-        ValueError: if either part is too small, and as `fit`.
-    """
-    if not 0.0 < split < 1.0:
-        raise ValueError(f"split must lie strictly between 0 and 1, got {split}")
-    distance, score = check_distance(d), check_finite(r, "scores")
-    check_same_shape(distance, score, "d and scores")
-    order = np.argsort(distance, kind="stable")
-    order = order[distance[order] > 0]
-    n_low = round(split * order.size)
-    low, high = order[:n_low], order[n_low:]
-    if high.size == 0 or n_low == 0:
-        raise ValueError(f"split {split} of {order.size} points leaves one part empty")
-    part = None if weights is None else check_finite(weights, "weights")[low]
-    fitted = fit(distance[low], score[low], form, part)
-    residual = score[high] - fitted.predict(distance[high])
-    rmse = float(np.sqrt(np.mean(residual**2)))
-    return HoldoutError(rmse, int(n_low), int(high.size), float(distance[low].max()))
 
 
 def peak_of(form: Form, a: float, b: float, gamma: float | None, intercept: float) -> Peak | None:

@@ -1,12 +1,22 @@
 """Fits over seeds: one fit per seed, then t intervals over the seeds' coefficients and peaks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from numpy.typing import ArrayLike
 
 from overopt.stats.forms import NO_PEAK, Fit, Form, fit
 from overopt.stats.intervals import EXPLORATORY_BELOW, Interval, t_interval
+
+Found = TypeVar("Found")
+
+
+class LeftOut(NamedTuple):
+    """A seed that could not be used, by its position among the seeds, and why."""
+
+    seed: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -15,25 +25,27 @@ class SeedFits:
 
     Attributes:
         form: the form.
-        fits_S: one fit per seed.
-        a: t interval over seeds of a.
-        b: t interval over seeds of b.
+        fits_S: one fit per seed whose points determine the form.
+        fitted_S: positions of those seeds among all.
+        left_out: the other seeds.
+        a: t interval over the fitted seeds of a.
+        b: t interval over the fitted seeds of b.
         peak_d: t interval of the peak position, sqrt(nats), over the seeds that have a peak.
         peak_height: t interval of the peak height over the seeds that have a peak.
         n_peaks: seeds that have a peak within their range.
-        n_seeds: seeds.
-        peak_reason: "no peak in range" when no seed has one, else None.
-        exploratory: fewer than 5 seeds.
+        peak_reason: "no peak in range" when seeds were fitted and none has one, else None.
+        exploratory: fewer than 5 seeds were fitted.
     """
 
     form: Form
     fits_S: tuple[Fit, ...]
+    fitted_S: tuple[int, ...]
+    left_out: tuple[LeftOut, ...]
     a: Interval
     b: Interval
     peak_d: Interval
     peak_height: Interval
     n_peaks: int
-    n_seeds: int
     peak_reason: str | None
     exploratory: bool
 
@@ -43,7 +55,8 @@ def fit_seeds(
 ) -> SeedFits:
     """Fit a form to each seed's own points and put t intervals over seeds on the results.
 
-    Intervals of the peak speak only of the seeds that have one, which `n_peaks` counts.
+    A seed whose points do not determine the form is left out and named with the reason. Intervals
+    of the peak speak only of the seeds that have one, which `n_peaks` counts.
 
     Args:
         d_S: for each seed, sqrt(KL) of its points, sqrt(nats); lengths may differ.
@@ -52,21 +65,39 @@ def fit_seeds(
         level: coverage.
 
     Raises:
-        ValueError: if there is no seed, the numbers of seeds differ, and as `fit`.
+        ValueError: if the numbers of seeds differ.
     """
-    if len(d_S) == 0 or len(d_S) != len(r_S):
-        raise ValueError(f"got distances of {len(d_S)} seeds and scores of {len(r_S)}")
-    fits = tuple(fit(d, r, form) for d, r in zip(d_S, r_S, strict=True))
+    found, left_out = each_seed(lambda d, r: fit(d, r, form), d_S, r_S)
+    fits = tuple(found.values())
     peaks = [one.peak for one in fits if one.peak is not None]
     return SeedFits(
         form=form,
         fits_S=fits,
+        fitted_S=tuple(found),
+        left_out=left_out,
         a=t_interval([one.a for one in fits], level),
         b=t_interval([one.b for one in fits], level),
         peak_d=t_interval([peak.d for peak in peaks], level),
         peak_height=t_interval([peak.height for peak in peaks], level),
         n_peaks=len(peaks),
-        n_seeds=len(fits),
-        peak_reason=None if peaks else NO_PEAK,
+        peak_reason=NO_PEAK if fits and not peaks else None,
         exploratory=len(fits) < EXPLORATORY_BELOW,
     )
+
+
+def each_seed(
+    compute: Callable[..., Found], *arguments_S: Sequence[object]
+) -> tuple[dict[int, Found], tuple[LeftOut, ...]]:
+    """What a function finds for each seed by position, and where it refuses, with its reason.
+
+    Raises:
+        ValueError: if the arguments are of different numbers of seeds.
+    """
+    found: dict[int, Found] = {}
+    left_out: list[LeftOut] = []
+    for seed, arguments in enumerate(list(zip(*arguments_S, strict=True))):
+        try:
+            found[seed] = compute(*arguments)
+        except ValueError as refusal:  # too few points are refused rather than a number invented
+            left_out.append(LeftOut(seed, str(refusal)))
+    return found, tuple(left_out)

@@ -1,4 +1,4 @@
-"""The command ``bench`` (alias ``overopt``): what people type, and how mistakes are told.
+"""The command ``bench`` (alias ``overopt``): what people type, and how mistakes are reported.
 
 Heavy modules are imported inside the commands, so that ``--help`` answers at once.
 """
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Measure reward-model overoptimization: every method in one world, at the same KL "
     "budgets, with one estimator.\n\nStart with [bold]bench run --method dpo --kl-grid[/], then "
-    "draw it with [bold]bench report results/reviews[/]. [bold]bench list[/] says what can be "
+    "draw it with [bold]bench report results/reviews[/]. [bold]bench list[/] shows what can be "
     "compared.",
 )
 
@@ -34,8 +34,8 @@ StorePlace = Annotated[
     typer.Option(
         "--store",
         metavar="FOLDER",
-        help="Where artifacts are kept and found again; else $OVEROPT_STORE, else the user's "
-        "cache.",
+        help="Keep finished stages here, and find them again; by default in $OVEROPT_STORE, else "
+        "in the user's cache.",
         rich_help_panel=_MACHINE,
     ),
 ]
@@ -43,7 +43,7 @@ Workers = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Worker processes of one thread each; as many as there are cores if left out.",
+        help="Worker processes of one thread each; by default one per core.",
         rich_help_panel=_MACHINE,
     ),
 ]
@@ -75,7 +75,7 @@ def run_command(
     """
     spec, count = resolve(request), count_workers(workers)
     check_folder("--out", out)
-    from overopt.commands.running import run
+    from overopt.commands.run import run
 
     try:
         code = run(spec, store, out, count, quiet, typed())
@@ -93,7 +93,7 @@ def plan_command(request: Request, store: StorePlace = None, workers: Workers = 
     It takes the same options, says which stages are cached, and estimates the rest.
     """
     spec, count = resolve(request), count_workers(workers)
-    from overopt.commands.running import plan
+    from overopt.commands.plan import plan
 
     raise typer.Exit(plan(spec, store, count))
 
@@ -111,7 +111,7 @@ def report_command(
     ),
 ) -> None:
     """Write figures (PNG, PDF), tables (CSV, TeX) and one self-contained HTML page."""
-    from overopt.commands.running import report
+    from overopt.commands.report import report
 
     raise typer.Exit(report(runs, out))
 
@@ -122,7 +122,7 @@ def scores_command(
         Path, typer.Argument(metavar="FILE", help="Scored samples: .parquet, .csv or .jsonl.")
     ],
     gold: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Gold score; gold if left out.")
+        str | None, typer.Option(metavar="COLUMN", help="Gold score; by default gold.")
     ] = None,
     proxy: Annotated[
         list[str] | None,
@@ -133,21 +133,21 @@ def scores_command(
         ),
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Prompt id; prompt_id if left out.")
+        str | None, typer.Option(metavar="COLUMN", help="Prompt id; by default prompt_id.")
     ] = None,
     sample: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Sample id; sample_id if left out.")
+        str | None, typer.Option(metavar="COLUMN", help="Sample id; by default sample_id.")
     ] = None,
     response: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Response text; response if left out.")
+        str | None, typer.Option(metavar="COLUMN", help="Response text; by default response.")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write curve.csv, fits.json and the figure here."),
     ] = None,
 ) -> None:
-    """Draw best-of-n curves from samples that somebody else scored; no model needed."""
-    from overopt.commands.scoring import scores
+    """Draw best-of-n curves from samples that you scored; no model needed."""
+    from overopt.commands.scores import scores
 
     raise typer.Exit(scores(file, gold, proxy or [], prompt, sample, response, out))
 
@@ -158,10 +158,10 @@ def list_command(
         str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
     ] = "methods",
 ) -> None:
-    """List the methods, tasks, proxies or gold that there are."""
-    from overopt.commands.listing import show_kind
+    """List available methods, tasks, proxies or gold rewards."""
+    from overopt.commands.list import list_kind
 
-    raise typer.Exit(show_kind(kind))
+    raise typer.Exit(list_kind(kind))
 
 
 @app.command("show")
@@ -173,10 +173,10 @@ def show_command(
         ),
     ],
 ) -> None:
-    """Show one method, proxy, task or gold: its paper, its settings, its values."""
-    from overopt.commands.listing import show_name
+    """Show one method, proxy, task or gold reward: its paper, settings and values."""
+    from overopt.commands.show import show
 
-    raise typer.Exit(show_name(name))
+    raise typer.Exit(show(name))
 
 
 _words: list[str] = []

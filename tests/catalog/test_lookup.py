@@ -80,7 +80,7 @@ def test_gold_loads_and_is_larger_than_the_proxies_of_every_task(gold: str) -> N
             assert resolve(request).gold == spec
 
 
-@pytest.mark.parametrize("along", ["step", "beta"])
+@pytest.mark.parametrize("along", ["step", "knob"])
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_be_planned_on_every_task(method: str, task: str, along: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.packages import registered
-from overopt.commands.listing import show_kind
+from overopt.commands.list import list_kind
 from overopt.errors import UserError
 from overopt.execution.modules import find_module, load_module
 
@@ -97,7 +97,7 @@ def test_list_names_the_package_and_resolve_reads_it_unrun(
     files = {"tilt": METHOD.format(package="pkg_good"), "tiny.toml": TASK.read_text()}
     install(site, "pkg_good", entries, __init__=EXPLODES, sums=SUMS, **files)
     assert "tilt-a" in lookup.names("methods") and "tilt-a" not in lookup.shipped("methods")
-    assert show_kind("methods") == 0
+    assert list_kind("methods") == 0
     told = capsys.readouterr().out
     (line,) = (line for line in told.splitlines() if line.strip().startswith("tilt-a "))
     assert "pkg_good 0.3" in line and "broken" not in told
@@ -124,7 +124,7 @@ def test_a_broken_one_is_named_and_breaks_nothing(
 ) -> None:
     files = {"tilt": METHOD.format(package="pkg_bad"), "odd": "X = 1\n", "torn": "def (\n"}
     install(site, "pkg_bad", f"[overopt.methods]\n{entry}\n", sums=SUMS, **files)
-    assert show_kind("methods") == 0
+    assert list_kind("methods") == 0
     told = capsys.readouterr().out
     (line,) = (line for line in told.splitlines() if line.startswith("broken: "))
     assert BROKEN[entry] in line

@@ -43,7 +43,7 @@ MISTAKES = {
     "plan -m dpo --task my.toml": "There is no file my.toml",
     "plan -m dpo dpo": "--method dpo is given twice",
     "plan -m dpo --set dpo.bta=1": "Unknown setting of dpo 'bta'. Did you mean beta?",
-    "plan -m dpo --set beta=1": "--set beta=1: whose? Write it as dpo.beta.",
+    "plan -m dpo --set beta=1": "which method or proxy does beta belong to? Write it as dpo.beta.",
     "plan -m dpo --set ipo.beta=1": "--set ipo.beta=1: this run has no ipo",
     "plan -m dpo --set pars.max_steps=1": "Did you mean pairs.max_steps?",
     "plan -m dpo --set pairs.max_step=1": "did you mean 'pairs.max_steps'? Allowed here: ",
@@ -197,12 +197,12 @@ def test_run_and_plan_share_their_options(monkeypatch: pytest.MonkeyPatch, capsy
 def test_interrupt_says_what_is_kept_and_exits_130(
     monkeypatch: pytest.MonkeyPatch, capsys: Screen
 ) -> None:
-    from overopt.commands import running
+    from overopt.commands import run
 
     def interrupt(*_: object) -> int:
         raise KeyboardInterrupt("Stopped; 3 finished stages are kept.")
 
-    monkeypatch.setattr(running, "run", interrupt)
+    monkeypatch.setattr(run, "run", interrupt)
     assert bench(["run", "-m", "dpo"], monkeypatch) == 130
     assert capsys.readouterr().err == "\nStopped; 3 finished stages are kept.\n"
 

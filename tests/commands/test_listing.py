@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from overopt.catalog import lookup, systems, toml_files
-from overopt.commands.listing import KINDS, paragraphs, show_kind, show_name
+from overopt.commands.list import list_kind
+from overopt.commands.show import paragraphs, show
 
 
 @pytest.fixture(autouse=True)
@@ -16,9 +17,9 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", lookup.SINGULAR)
 def test_list_names_everything(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show_kind(kind) == 0
+    assert list_kind(kind) == 0
     told = capsys.readouterr().out
     for name in lookup.names(kind):
         assert f"\n {name} " in told or f"\n{name} " in told, name
@@ -26,7 +27,7 @@ def test_list_names_everything(kind: str, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("name", [*lookup.names("methods"), *lookup.names("proxies")])
 def test_show_tells_paper_and_settings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show_name(name) == 0
+    assert show(name) == 0
     told = capsys.readouterr().out
     kind = "methods" if name in lookup.names("methods") else "proxies"
     assert "Paper: " in told
@@ -42,7 +43,7 @@ def test_show_tells_paper_and_settings(name: str, capsys: pytest.CaptureFixture[
 def test_show_tells_every_key_the_way_set_takes_it(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert show_name(name) == 0
+    assert show(name) == 0
     told = capsys.readouterr().out
     task = toml_files.load_task(name)
     for key, value in {
@@ -60,7 +61,7 @@ def test_show_tells_every_key_the_way_set_takes_it(
 
 @pytest.mark.parametrize("name", lookup.names("gold"))
 def test_show_tells_the_gold(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show_name(name) == 0
+    assert show(name) == 0
     assert toml_files.load_gold(name).summary in capsys.readouterr().out
 
 
@@ -68,12 +69,12 @@ def test_show_reads_a_persons_own_files(tmp_path: Path, capsys: pytest.CaptureFi
     for kind, name in (("methods", "dpo"), ("proxies", "uwo")):
         own = tmp_path / f"my_{name}.py"
         own.write_bytes(lookup.files(kind)[name].read_bytes())
-        assert show_name(str(own)) == 0
+        assert show(str(own)) == 0
         assert f"--set my_{name}." in capsys.readouterr().out
     for kind, name in (("tasks", "tabular"), ("gold", "transformer")):
         own = tmp_path / f"my_{name}.toml"
         own.write_bytes((lookup.data_folder(kind) / f"{name}.toml").read_bytes())
-        assert show_name(str(own)) == 0
+        assert show(str(own)) == 0
         assert f"my_{name}: " in capsys.readouterr().out
 
 

@@ -132,10 +132,10 @@ def test_a_driven_knob_meets_budgets_or_says_unreached(undisturbed: Place, tmp_p
     shutil.rmtree(place.out)
     # Within its 30 steps the task's DPO gets from 0.03 nats at beta 10 to 0.23 at 0.001.
     grid = ("--kl-grid", "0.01", "0.05", "0.15", "5")
-    place.done("--method", "dpo", "--seeds", "1", "--along", "beta", *grid)
-    assert place.folder("dpo").name.startswith("beta-")
+    place.done("--method", "dpo", "--seeds", "1", "--along", "knob", *grid)
+    assert place.folder("dpo").name.startswith("knob-")
     points = read_run(place.folder("dpo")).points
-    assert set(points["along"]) == {"beta"}
+    assert set(points["along"]) == {"knob"}
     missed = points[points["status"] == "unreached"]
     assert list(missed["kl_target_nats"]) == [0.01, 5.0]
     met = points[(points["status"] == "ok") & points["kl_target_nats"].notna()]
@@ -151,7 +151,7 @@ def test_selection_is_the_same_along_either_axis(undisturbed: Place, tmp_path: P
     place = Place(tmp_path / "copy")
     shutil.copytree(undisturbed.root, place.root)
     before = place.files()
-    place.done("--method", "bon", "--noise", "0", "0.25", "--seeds", "2", "--along", "beta")
+    place.done("--method", "bon", "--noise", "0", "0.25", "--seeds", "2", "--along", "knob")
     assert place.files() == before
 
 

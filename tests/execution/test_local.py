@@ -90,7 +90,7 @@ def test_a_stage_that_always_kills_its_worker_is_given_up(store: Store, toy_log:
     died, fine, above = outcomes
     assert died.failure is not None
     assert died.failure.kind == "died"
-    assert "SIGKILL, perhaps for want of memory, 3 times" in died.failure.message
+    assert "SIGKILL, perhaps because memory ran out, 3 times" in died.failure.message
     assert fine.path is not None
     assert above.failure is not None
     assert above.failure.kind == "upstream"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,22 @@ def test_tests_front_and_excerpts_are_those_that_were_written(first: Run) -> Non
     assert len(first.excerpts) == 12
     assert first.record["format"] == 1
     assert first.record["spec"]["task"]["world"]["kind"] == "tabular"
+
+
+def test_a_run_along_beta_is_one_along_the_knob(tmp_path: Path) -> None:
+    """The axis was called beta; a run that says knob holds the same cells."""
+    folder = RUNS / "tiny" / "dpo" / "beta-1a05dfcc02"
+    former = read_run(folder).points
+    assert set(former["along"]) == {"knob"}
+    assert former["kl_target_nats"].dropna().tolist() == [
+        *(0.05, 0.1, 0.2, 0.02),
+        *(0.02, 0.05, 0.1, 0.2),
+    ]
+    renamed = tmp_path / "tiny" / "dpo" / "knob-1a05dfcc02"
+    shutil.copytree(folder, renamed)
+    text = (folder / "points.csv").read_text()
+    assert text.count(",beta,") == 2 * len(former), "the axis, and the knob's name"
+    (renamed / "points.csv").write_text(text.replace(",native,beta,", ",native,knob,"))
+    together = read_results([folder, renamed])
+    assert together.versions == ("", "")
+    assert len(together.points) == len(former)

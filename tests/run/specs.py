@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from overopt.catalog import systems, toml_files
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
-from overopt.spec.run import RunSpec
+from overopt.spec.run import Along, RunSpec
 
 TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
 
@@ -21,7 +20,7 @@ def run_spec(
     seeds: Sequence[int] = (0,),
     widths: Sequence[int] = (8,),
     comparisons: Sequence[int] = (64,),
-    along: Literal["step", "beta"] = "step",
+    along: Along = "step",
     kl_grid_nats: Sequence[float] = (0.02, 0.05, 0.1, 0.2),
     starts: Sequence[ProxyStart] = ("scratch",),
 ) -> RunSpec:

@@ -35,11 +35,11 @@ def test_whole_number_knobs_are_rounded_and_others_are_not() -> None:
         ("warp", {"optimize": 2, "merge": 1, "select": 0, "evaluate": 1}),
     ],
 )
-@pytest.mark.parametrize("along", ["step", "beta"])
+@pytest.mark.parametrize("along", ["step", "knob"])
 def test_the_graph_of_each_family(method: str, stages: dict[str, int], along: str) -> None:
     found = [node.name for node in nodes(method, along)]
     for stage, count in stages.items():
-        swept = along == "beta" and method in ("sparsepo", "ppo", "superhf")
+        swept = along == "knob" and method in ("sparsepo", "ppo", "superhf")
         times = 5 if swept and stage == "optimize" else 1
         assert found.count(stage) == count * times, stage
 

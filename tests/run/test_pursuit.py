@@ -53,7 +53,7 @@ def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stage: s
 
 
 def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Path) -> None:
-    run = run_spec(along="beta", kl_grid_nats=(0.1, 0.5, 50.0))
+    run = run_spec(along="knob", kl_grid_nats=(0.1, 0.5, 50.0))
     (cell,) = cells_of(run)
     asked, found = _to_end(pursue(cell, run), tmp_path)
     first = [made.params["method"]["config"]["beta"] for made in asked[0]]
@@ -76,7 +76,7 @@ def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Pat
 
 
 def test_a_failure_ends_the_cell_with_its_reason(tmp_path: Path) -> None:
-    run = run_spec(along="beta")
+    run = run_spec(along="knob")
     (cell,) = cells_of(run)
     pursuit = pursue(cell, run)
     asked = list(next(pursuit))

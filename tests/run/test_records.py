@@ -8,7 +8,7 @@ import json
 import math
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from overopt.report.run_folder import read_run
 from overopt.run.cells import cells_of
 from overopt.run.pursuit import Found
 from overopt.run.records import check_writable, to_csv, write_runs
-from overopt.spec.run import RunSpec
+from overopt.spec.run import Along, RunSpec
 
 from .finished import fail, finish
 from .specs import run_spec
@@ -140,7 +140,7 @@ def test_other_results_and_other_questions_have_other_names(store: Store, tmp_pa
 
 def test_a_selection_method_is_the_same_along_either_axis(store: Store, tmp_path: Path) -> None:
     folders = set()
-    axes: tuple[Literal["step", "beta"], ...] = ("step", "beta")
+    axes: tuple[Along, ...] = ("step", "knob")
     for along in axes:
         run = run_spec(["bon"], along=along)
         (folder,) = _write(run, _found(run, store), store, tmp_path)

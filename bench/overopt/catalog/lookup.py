@@ -17,12 +17,10 @@ from overopt.spec.declare import Family
 from overopt.spec.method import MethodSpec, ProxySystemSpec
 
 PACKAGE = Path(__file__).parents[1]
-
-
 _OWN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
-
-_SINGULAR = {"methods": "method", "proxies": "proxy", "tasks": "task", "gold": "gold"}
+SINGULAR = {"methods": "method", "tasks": "task", "proxies": "proxy", "gold": "gold"}
+"""What can be found by name, and what one of each is called."""
 
 
 def data_folder(kind: str) -> Path:
@@ -54,7 +52,7 @@ def from_packages(kind: str) -> tuple[Registered, ...]:
     """What installed packages add to what is shipped; those that cannot be used say why."""
     taken = set(shipped(kind))
     return tuple(
-        replace(one, problem=f"{one.name} is the name of a shipped {_SINGULAR[kind]}; rename it")
+        replace(one, problem=f"{one.name} is the name of a shipped {SINGULAR[kind]}; rename it")
         if one.name in taken
         else one
         for one in registered(kind)
@@ -67,7 +65,7 @@ def names(kind: str) -> list[str]:
     return sorted([*shipped(kind), *added])
 
 
-def _registered_as(kind: str, name: str) -> Registered | None:
+def registered_as(kind: str, name: str) -> Registered | None:
     """What an installed package registers under a name, if one does.
 
     Raises:
@@ -78,7 +76,7 @@ def _registered_as(kind: str, name: str) -> Registered | None:
     for one in from_packages(kind):
         if one.name == name and one.problem:
             raise UserError(
-                f"The {_SINGULAR[kind]} {name} of the package {one.package} cannot be used: "
+                f"The {SINGULAR[kind]} {name} of the package {one.package} cannot be used: "
                 f"{one.problem}."
             )
         if one.name == name:
@@ -88,7 +86,7 @@ def _registered_as(kind: str, name: str) -> Registered | None:
 
 def origin(kind: str, name: str) -> str:
     """Where a named one comes from: ``overopt``, or the package that registers it."""
-    one = _registered_as(kind, canonical(name))
+    one = registered_as(kind, canonical(name))
     return "overopt" if one is None else one.package
 
 
@@ -99,7 +97,7 @@ def canonical(name: str) -> str:
 
 def _locate(kind: str, name: str) -> tuple[str, Path, str]:
     """Name, path and source of a shipped file, a registered one, or the user's own (``.py``)."""
-    if name.endswith(".py"):
+    if is_file(name):
         path = Path(name).resolve()
         if not path.is_file():
             raise UserError(f"{kind}: there is no file {name}; give the path of a Python file.")
@@ -107,14 +105,14 @@ def _locate(kind: str, name: str) -> tuple[str, Path, str]:
             return path.stem, path, str(path)
         name = path.stem
     name = canonical(name)
-    one = _registered_as(kind, name)
+    one = registered_as(kind, name)
     if one is not None:
         return name, one.file, one.module
     if name not in names(kind):
         here = [given for given in (f"{name}.py", f"{name.replace('-', '_')}.py")
                 if Path(given).is_file()]  # fmt: skip
         hint = f" There is a file of yours here: give ./{here[0]}." if here else ""
-        raise UserError(unknown(_SINGULAR[kind], name, names(kind)) + hint)
+        raise UserError(unknown(SINGULAR[kind], name, names(kind)) + hint)
     path = files(kind)[name]
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     return name, path, f"{PACKAGE.name}.{module}"
@@ -127,7 +125,7 @@ def check_names(kind: str, specs: Sequence[MethodSpec] | Sequence[ProxySystemSpe
         UserError: a user's file is named like a shipped or installed one, two of the same kind
             share a name, or a name cannot be that of a folder.
     """
-    option, one = f"--{_SINGULAR[kind]}", _SINGULAR[kind]
+    option, one = f"--{SINGULAR[kind]}", SINGULAR[kind]
     seen: dict[str, str] = {}
     for spec in specs:
         known = canonical(spec.name)

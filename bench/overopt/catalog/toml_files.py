@@ -9,20 +9,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from overopt.catalog.declarations import Declaration as Declaration
-from overopt.catalog.declarations import unknown as unknown
+from overopt.catalog.declarations import unknown
 from overopt.catalog.lookup import (
-    _SINGULAR,
-    _registered_as,
+    SINGULAR,
     canonical,
     data_folder,
     names,
+    registered_as,
     shipped,
 )
 from overopt.errors import UserError
-from overopt.execution.modules import load_module as load_module
-from overopt.spec.explanations import explain as explain
-from overopt.spec.explanations import most_telling
+from overopt.spec.explanations import explain, most_telling
 from overopt.spec.gold import GoldSpec
 from overopt.spec.task import TaskSpec
 
@@ -33,13 +30,13 @@ def read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
     if path.suffix == ".toml":
         if not path.is_file():
             raise UserError(f"There is no file {name}; give the path of a TOML file that exists.")
-    elif (one := _registered_as(kind, canonical(name))) is not None:
+    elif (one := registered_as(kind, canonical(name))) is not None:
         path = one.file
     elif name in names(kind):
         path = data_folder(kind) / f"{name}.toml"
     else:
         raise UserError(
-            unknown(_SINGULAR[kind], name, names(kind))
+            unknown(SINGULAR[kind], name, names(kind))
             + " A path that ends in .toml is read as your own."
         )
     try:

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -17,13 +17,14 @@ from overopt.catalog.declarations import unknown
 from overopt.commands.request import Request
 from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
+from overopt.execution.modules import is_file
 from overopt.run.sources import pin
 from overopt.spec.explanations import explain
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
-from overopt.spec.run import Engine, RunSpec
+from overopt.spec.run import Along, Engine, RunSpec
 from overopt.spec.task import TaskSpec
 from overopt.worlds.contract import list_kinds
 
@@ -148,7 +149,7 @@ def _settings(
 ) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
     """``--set`` values: of the task (dotted keys) and of methods and proxies (``dpo.beta=0.2``)."""
     own = {
-        lookup.canonical(Path(name).stem if name.endswith(".py") else name): name
+        lookup.canonical(Path(name).stem if is_file(name) else name): name
         for name in [*request.method, *request.proxy]
     }
     of_task: dict[str, object] = {}
@@ -180,12 +181,15 @@ def _unknown_setting(text: str, own: Mapping[str, str]) -> str:
         f"{stem}.{parameter.name}"
         for stem, name in own.items()
         for kind in ("methods", "proxies")
-        if name in lookup.names(kind) or name.endswith(".py")
+        if name in lookup.names(kind) or is_file(name)
         for parameter in lookup.declaration(kind, name).parameters
     }
     matching = sorted(field for field in fields if field.endswith(f".{key}"))
     if matching:
-        return f"--set {text}: whose? Write it as {' or '.join(matching)}."
+        return (
+            f"--set {text}: which method or proxy does {key} belong to? "
+            f"Write it as {' or '.join(matching)}."
+        )
     if dot and any(head in lookup.names(kind) for kind in ("methods", "proxies")):
         return f"--set {text}: this run has no {head}; name it with --method or --proxy as well."
     tables = {f"{name}.{rest}" if dot else name for name in TaskSpec.model_fields}
@@ -242,14 +246,14 @@ def _positive(option: str, values: Sequence[int]) -> tuple[int, ...]:
     return _distinct(option.removeprefix("--"), tuple(values))
 
 
-def _along(text: str) -> Literal["step", "beta"]:
+def _along(text: str) -> Along:
     if text == "step":
         return "step"
-    if text == "beta":
-        return "beta"
+    if text == "knob":
+        return "knob"
     raise UserError(
-        f"--along {text}: choose step (one run, kept as it crosses each budget) or beta (the knob "
-        "driven to each budget)."
+        f"--along {text}: choose step (one run, kept as it crosses each budget) or knob (the "
+        "method's knob, such as beta, driven to each budget)."
     )
 
 

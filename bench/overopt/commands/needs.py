@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from overopt.execution.node import Node, ancestry
+from overopt.report.quantities import show_bytes, show_duration
 from overopt.run.hub_forecast import CPU, GPU, HubForecast
 
 
@@ -45,7 +46,7 @@ def print_needs(needed: HubForecast, console: Console) -> None:
             one.revision[:10],
             escape(one.license),
             one.state,
-            "unknown" if one.size_gb is None else _gigabytes(one.size_gb),
+            "unknown" if one.size_gb is None else show_bytes(1e9 * one.size_gb, 3),
             "" if one.parameters is None else f"{one.parameters / 1e6:,.4g} M",
         )
     console.print(table)
@@ -55,9 +56,9 @@ def print_needs(needed: HubForecast, console: Console) -> None:
     absent = [one for one in needed.needs if one.state != "here"]
     if absent:
         names = ", ".join(one.name for one in absent)
+        known = show_bytes(1e9 * needed.download_gb, 3)
         console.print(
-            f"{absent[0].state}: {escape(names)}, {needed.download_gb:.3g} GB as far as sizes "
-            "are known",
+            f"{absent[0].state}: {escape(names)}; known sizes add up to {known}",
             soft_wrap=True,
         )
     if needed.memory_gb is None:
@@ -66,25 +67,15 @@ def print_needs(needed: HubForecast, console: Console) -> None:
         )
         return
     console.print(
-        f"about {_gigabytes(needed.memory_gb)} of accelerator memory: 4 copies of the policy to "
-        "train it and 1 as reference, activations of 34 x width / 2 numbers a token and layer, 4 "
-        "copies of the logits, and the proxies",
+        f"about {show_bytes(1e9 * needed.memory_gb)} of accelerator memory: 4 copies of the policy "
+        "to train it and 1 as reference, activations of 34 x width / 2 numbers per token and "
+        "layer, 4 copies of the logits, and the proxies",
         soft_wrap=True,
     )
     for machine in (GPU, CPU):
-        hours = needed.hours(machine)
+        wall_s = 3600 * (needed.hours(machine) or 0.0)
         console.print(
-            f"about {_duration(hours or 0.0)} on {machine.name}: 2 operations a parameter and "
-            "token forward, 6 in training, weights read once a position while sampling",
+            f"about {show_duration(wall_s)} on {machine.name}: 2 operations per parameter and "
+            "token forward, 6 in training, weights read once per position while sampling",
             soft_wrap=True,
         )
-
-
-def _gigabytes(size_gb: float) -> str:
-    return f"{size_gb:.3g} GB" if size_gb >= 0.1 else f"{1000 * size_gb:.3g} MB"
-
-
-def _duration(hours: float) -> str:
-    if hours < 1 / 60:
-        return f"{hours * 3600:.2g} s"
-    return f"{hours * 60:.2g} min" if hours < 1 else f"{hours:.3g} h"

@@ -11,9 +11,9 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 _WHAT = "What to compare"
-_DATA = "What it learns from"
-_AXIS = "How far from the initial policy"
-_ENGINE = "What trains"
+_DATA = "Preference data and proxies"
+_AXIS = "KL from the initial policy"
+_ENGINE = "Training engine"
 
 
 def _several(name: str, metavar: str, text: str, panel: str, *more: str) -> Any:
@@ -40,8 +40,8 @@ class Request:
         _several(
             "--proxy",
             "NAME",
-            "Reward-side systems, one or more of [bold]bench list proxies[/], or a .py file of "
-            "your own; single if left out.",
+            "Proxy reward models: one or more of [bold]bench list proxies[/], or a .py file of "
+            "your own; by default single.",
             _WHAT,
         ),
     ] = field(default_factory=list)
@@ -57,8 +57,8 @@ class Request:
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What plays the human, of [bold]bench list gold[/] or a .toml file; the task's "
-            "own if left out.",
+            help="Gold reward: one of [bold]bench list gold[/], or a .toml file of your own; by "
+            "default the task's.",
             rich_help_panel=_WHAT,
         ),
     ] = None
@@ -90,13 +90,13 @@ class Request:
             "NOISE",
             "Label noise: [bold]0.25[/] flips that fraction of the labels, [bold]random:0.5[/] "
             "relabels a fraction by a coin, [bold]bt:1[/] draws preferences at a Bradley-Terry "
-            "temperature, [bold]heavy:0.3[/] adds heavy-tailed error; 0 if left out.",
+            "temperature, [bold]heavy:0.3[/] adds heavy-tailed error; by default 0.",
             _DATA,
         ),
     ] = field(default_factory=list)
     comparisons: Annotated[
         list[int],
-        _several("--comparisons", "P", "Preference pairs; the task's number if left out.", _DATA),
+        _several("--comparisons", "P", "Number of preference pairs; by default the task's.", _DATA),
     ] = field(default_factory=list)
     proxy_start: Annotated[
         list[str],
@@ -105,8 +105,8 @@ class Request:
             "START",
             "What proxies start from: [bold]scratch[/], small and untrained; [bold]policy[/], the "
             "initial policy with a fresh head, so that width, depth and pretraining match those "
-            "of the policy; on hub tasks also [bold]base[/], the task's base model. The task's "
-            "own if left out.",
+            "of the policy; on hub tasks also [bold]base[/], the task's base model. By "
+            "default the task's.",
             _DATA,
         ),
     ] = field(default_factory=list)
@@ -115,7 +115,7 @@ class Request:
         _several(
             "--proxy-width",
             "W",
-            "Width of the proxy models from scratch; the task's if left out.",
+            "Width of the proxy models from scratch; by default the task's.",
             _DATA,
         ),
     ] = field(default_factory=list)
@@ -132,9 +132,9 @@ class Request:
     along: Annotated[
         str,
         typer.Option(
-            metavar="step|beta",
-            help="step: one training run, kept as it crosses each budget. beta: the method's knob "
-            "is driven to each budget.",
+            metavar="step|knob",
+            help="step: one training run, kept as it crosses each budget. knob: the method's knob, "
+            "such as beta, is driven to each budget by runs of their own.",
             rich_help_panel=_AXIS,
         ),
     ] = "step"
@@ -143,7 +143,7 @@ class Request:
         typer.Option(
             metavar="native|trl",
             help="native: fast on small models. trl: the same methods inside TRL's trainers, for "
-            "models of real size. Left out: trl on hub tasks, if it runs all of the methods, and "
+            "models of real size. By default trl on hub tasks, if it runs all of the methods, and "
             "native on generated worlds. Settings of trl: [bold]--set trl.bf16=true[/], "
             "[bold]trl.processes=2[/], [bold]trl.lora_rank=16[/] and more.",
             rich_help_panel=_ENGINE,

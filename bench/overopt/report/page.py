@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from overopt.report.curves import Group
 from overopt.report.figures import name_noise
+from overopt.report.quantities import show_duration
 from overopt.report.results import Results
 from overopt.report.run_folder import Excerpt, Run
 from overopt.report.style import Drawing, inline_svg
@@ -256,7 +257,7 @@ def _run(run: Run, version: str) -> Iterator[str]:
         ("python", _words(record.get("python"))),
         ("machine", _words(record.get("machine"))),
         ("processors, workers", f"{_words(record.get('cpus'))}, {_words(record.get('workers'))}"),
-        ("wall time", _duration(record.get("wall_s"))),
+        ("wall time", _wall_time(record.get("wall_s"))),
         ("finished", _words(record.get("finished_utc"))),
         ("spec", _words(record.get("spec_sha256"))),
         ("failures", _words(record.get("failures")) if record.get("failures") else "none"),
@@ -289,9 +290,7 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def _duration(wall_s: Any) -> str:
+def _wall_time(wall_s: Any) -> str:
     if isinstance(wall_s, bool) or not isinstance(wall_s, int | float):
         return _words(wall_s)
-    if wall_s < 90:
-        return f"{wall_s:.1f} s"
-    return f"{wall_s / 60:.1f} min" if wall_s < 5400 else f"{wall_s / 3600:.1f} h"
+    return show_duration(wall_s)

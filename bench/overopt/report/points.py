@@ -11,7 +11,7 @@ import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.files import numbers_of, read_table, refuse, text_of
-from overopt.report.schema import CURVE, LABELS, MEASURED, REQUIRED_TEXT
+from overopt.report.schema import CURVE, FORMER_ALONG, LABELS, MEASURED, REQUIRED_TEXT
 from overopt.spec.columns import POINT_COLUMNS, STATUSES, TEXT
 
 
@@ -50,6 +50,7 @@ def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
     for name in POINT_COLUMNS:
         texts = [text_of(value) for value in raw[name].tolist()]
         columns[name] = texts if name in TEXT else numbers_of(texts, name, where)
+    columns["along"] = [FORMER_ALONG.get(along, along) for along in columns["along"]]
     points = pd.DataFrame(columns, columns=list(POINT_COLUMNS))
     _check_rows(points, where)
     return points

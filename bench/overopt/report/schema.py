@@ -29,6 +29,9 @@ MEASURED = ("kl_nats", "gold_mean", "proxy_mean")
 LABELS = ("run", "version", "method_label", "proxy_label")
 """Columns that reading adds."""
 
+FORMER_ALONG = {"beta": "knob"}
+"""What the column ``along`` said in earlier results, and what it says now."""
+
 GROUP = (
     *("task", "method", "proxy", "noise", "engine", "along"),
     *("proxy_start", "proxy_width", "comparisons"),

@@ -26,6 +26,7 @@ from overopt.catalog.packages import registered
 from overopt.errors import UserError
 from overopt.execution.artifact import sync_folder, sync_tree
 from overopt.execution.canonical import canonical_json
+from overopt.execution.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
@@ -230,7 +231,7 @@ def _record(
 
 def _own_files(*specs: MethodSpec | ProxySystemSpec) -> dict[str, str]:
     """Name and sha256 of every file of the user's own among the methods and proxy systems."""
-    own = [Path(spec.source) for spec in specs if spec.source.endswith(".py")]
+    own = [Path(spec.source) for spec in specs if is_file(spec.source)]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in own}
 
 

@@ -1,4 +1,4 @@
-"""What plays the human."""
+"""The gold reward, which plays the human."""
 
 from __future__ import annotations
 

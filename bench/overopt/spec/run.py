@@ -13,6 +13,9 @@ from overopt.spec.task import TaskSpec
 
 Engine = Literal["native", "trl"]
 
+Along = Literal["step", "knob"]
+"""How a method that trains reaches a KL budget: as its run passes it, or by its knob."""
+
 
 class RunSpec(Spec):
     """One ``bench run``: the resolved task, methods, proxies, noises and seeds, and the KL axis.
@@ -29,7 +32,7 @@ class RunSpec(Spec):
     proxy_widths: tuple[int | None, ...]
     comparisons: tuple[int, ...]
     seeds: tuple[int, ...]
-    along: Literal["step", "beta"] = "step"
+    along: Along = "step"
     engine: Engine = "native"
     kl_grid_nats: tuple[float, ...]
     standard: bool

@@ -1,4 +1,4 @@
-"""``bench list`` and ``bench show``: what there is, from declarations only."""
+"""``bench show``: everything that one method, proxy, task or gold declares."""
 
 from __future__ import annotations
 
@@ -17,14 +17,6 @@ from overopt.errors import UserError
 from overopt.execution.modules import find_module, is_file
 from overopt.spec.frozen import Spec
 
-KINDS = ("methods", "tasks", "proxies", "gold")
-_COLUMNS = {
-    "methods": ("name", "family", "knob", "summary"),
-    "tasks": ("name", "gold", "KL budgets, nats", "summary"),
-    "proxies": ("name", "members", "summary"),
-    "gold": ("name", "summary"),
-}
-_OPTION = {"methods": "--method", "tasks": "--task", "proxies": "--proxy", "gold": "--gold"}
 _GOLD_USE = {
     "none": "never sees gold",
     "selection": "gold selects among its results",
@@ -32,50 +24,7 @@ _GOLD_USE = {
 }
 
 
-def show_kind(kind: str) -> int:
-    """Print the names of one kind with a line about each, and where installed ones come from."""
-    if kind not in KINDS:
-        raise UserError(unknown("kind", kind, KINDS))
-    added = lookup.from_packages(kind)
-    broken = [f"{one.name} of {one.package}: {one.problem}" for one in added if one.problem]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in _COLUMNS[kind]:
-        table.add_column(column, no_wrap=column == "name")
-    if added:
-        table.add_column("from")
-    for name in lookup.names(kind):
-        origin = lookup.origin(kind, name)
-        try:
-            row = [*_cells(kind, name), *([origin] if added else [])]
-        except UserError as error:
-            if origin == "overopt":
-                raise
-            broken.append(f"{name} of {origin}: {str(error).rstrip('.')}")
-            continue
-        table.add_row(name, *(escape(cell) for cell in row))
-    console = Console()
-    console.print(table)
-    for told in broken:
-        console.print(f"[yellow]broken[/]: {escape(told)}.", highlight=False, soft_wrap=True)
-    console.print(f"Use one with {_OPTION[kind]} NAME; more about it: bench show NAME.")
-    return 0
-
-
-def _cells(kind: str, name: str) -> tuple[str, ...]:
-    if kind == "methods":
-        method = systems.method(name)
-        return method.family, method.knob.name, lookup.declaration(kind, name).summary
-    if kind == "proxies":
-        members = systems.proxy(name).members
-        return str(members), lookup.declaration(kind, name).summary
-    if kind == "tasks":
-        task = toml_files.load_task(name)
-        low, high = task.kl_grid_nats[0], task.kl_grid_nats[-1]
-        return task.gold, f"{low:g} to {high:g}", task.summary
-    return (toml_files.load_gold(name).summary,)
-
-
-def show_name(name: str) -> int:
+def show(name: str) -> int:
     """Print everything that a method, proxy, task or gold declares."""
     kind = _kind_of(name)
     console = Console()
@@ -88,14 +37,14 @@ def show_name(name: str) -> int:
 
 def _kind_of(name: str) -> str:
     """What a name is, or what a file of one's own declares."""
-    for kind in KINDS:
+    for kind in lookup.SINGULAR:
         if lookup.canonical(name) in lookup.names(kind):
             return kind
-    if name.endswith(".py"):
+    if is_file(name):
         return "methods" if "FAMILY" in lookup.declaration("methods", name).constants else "proxies"
     if name.endswith(".toml"):
         return "tasks" if "world" in toml_files.read_toml("tasks", name)[1] else "gold"
-    everything = [known for kind in KINDS for known in lookup.names(kind)]
+    everything = [known for kind in lookup.SINGULAR for known in lookup.names(kind)]
     raise UserError(
         unknown("name", name, everything) + " A .py or .toml file can be shown as well."
     )
@@ -140,7 +89,7 @@ def _file(source: str) -> Path | None:
 
 
 def _try(kind: str, name: str) -> str:
-    option = f"{_OPTION[kind]} {name}"
+    option = f"--{lookup.SINGULAR[kind]} {name}"
     return (
         option
         if kind == "methods"

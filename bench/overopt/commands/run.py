@@ -1,0 +1,52 @@
+"""``bench run``: runs methods, writes their results, and prints the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from overopt.commands.screen import Screen
+from overopt.commands.trial import try_own
+from overopt.execution.store import Store
+from overopt.run.driver import execute_run
+from overopt.run.sources import prepare
+from overopt.spec.run import RunSpec
+
+
+def run(
+    spec: RunSpec,
+    store_root: Path | None,
+    out: Path,
+    workers: int,
+    quiet: bool,
+    arguments: Sequence[str],
+) -> int:
+    """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
+    console, errors = Console(), Console(stderr=True)
+    try_own(spec)
+    prepare(spec)
+    store = Store(store_root)
+    with Screen(errors, quiet) as screen:
+        outcome = execute_run(
+            spec, store, out, workers=workers, arguments=arguments, on_notice=screen
+        )
+    _print_results(outcome.folders, console)
+    for title, failure in outcome.failures:
+        stage = "" if failure.title == title else f" {failure.title}:"
+        told = escape(f"{title}:{stage} {failure.message}")
+        errors.print(f"[red]failed[/] {told}", soft_wrap=True, highlight=False)
+    for folder in outcome.folders:
+        console.print(f"results: {folder}", soft_wrap=True)
+    words = " ".join(str(folder) for folder in outcome.folders)
+    console.print(f"next: bench report {words}", soft_wrap=True)
+    return 1 if outcome.failures else 0
+
+
+def _print_results(folders: Sequence[Path], console: Console) -> None:
+    from overopt.report import run_table
+    from overopt.report.results import read_results
+
+    console.print(run_table(read_results(list(folders)).points))

@@ -14,7 +14,7 @@ from overopt.artifacts.points import (
     win_rate,
 )
 from overopt.artifacts.system import System
-from overopt.spec.method import ProxySystemSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.stats.kl import Estimate
 from overopt.worlds.tokens import BOS, EOS, Tokens
 from stages.hand_made import SINGLE, texts

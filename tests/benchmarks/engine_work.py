@@ -30,9 +30,9 @@ from overopt.methods.pairs import dpo
 from overopt.methods.rollout import rloo
 from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.starts.scratch import build_policy
-from overopt.spec.frozen import ArchitectureSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.spec.trl import TrlSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens

@@ -17,12 +17,13 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from transformers import PreTrainedModel
 
-from overopt.models.fitting import train_bradley_terry, train_language_model
+from overopt.models.language_fitting import train_language_model
 from overopt.models.logprobs import kl_statistics, score_logps
 from overopt.models.reward import score
+from overopt.models.reward_fitting import train_bradley_terry
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import build_policy, build_reward
-from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, PAD, SEP, Tokens
 

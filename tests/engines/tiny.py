@@ -11,9 +11,9 @@ from transformers import PreTrainedModel
 
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import build_policy
-from overopt.spec.frozen import ArchitectureSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import BOS, SEP, Tokens
 

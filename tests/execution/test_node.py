@@ -130,6 +130,16 @@ def _package(folder: Path, leaf: str) -> None:
     (folder / "bystander.py").write_text(leaf)
 
 
+def _forget() -> None:
+    for cached in (
+        code_version,
+        versions_module._read,
+        versions_module._locate,
+        versions_module._package_file,
+    ):
+        cached.cache_clear()
+
+
 def test_transitive_relative_imports_inside_functions_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,12 +148,10 @@ def test_transitive_relative_imports_inside_functions_count(
         _package(tmp_path / name, leaf)
         if name == "three":
             (tmp_path / name / "bystander.py").write_text("value = 3\n")
-        for cached in (versions_module._read, versions_module._locate, code_version):
-            cached.cache_clear()
+        _forget()
         monkeypatch.setattr(versions_module, "_ROOT", tmp_path / name)
         versions.append(code_version("overopt.sub.top"))
-    for cached in (versions_module._read, versions_module._locate, code_version):
-        cached.cache_clear()
+    _forget()
     assert versions[0] != versions[1]
     assert versions[0] == versions[2]
 

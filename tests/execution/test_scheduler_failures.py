@@ -11,13 +11,15 @@ from overopt.errors import UserError
 from overopt.execution import scheduler as scheduler_module
 from overopt.execution.local import InlineExecutor
 from overopt.execution.messages import Lost, Message
+from overopt.execution.modules import load_module
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice
 from overopt.execution.scheduler import execute
+from overopt.execution.stage import node
 from overopt.execution.store import Store
 
 from .inline import begun, build, number
-from .toys import ladder, once, total, toy
+from .toys import STAGES, ladder, once, total, toy
 
 Log = Callable[[], list[str]]
 
@@ -160,3 +162,13 @@ def test_edited_code_is_noticed(store: Store, toy_log: Log) -> None:
     assert "was edited while the run was going on" in failure.message
     assert failure.traceback == ""
     assert toy_log() == []
+
+
+def test_code_that_a_node_does_not_name_is_not_loaded(store: Store, toy_log: Log) -> None:
+    params = {"module": "overopt.errors"}
+    unnamed = node(f"{STAGES}:reach", params)
+    named = node(f"{STAGES}:reach", params, extra_code=["overopt.errors"])
+    refused, built = build(store, unnamed, named)
+    assert refused.failure is not None and built.failure is None
+    assert "overopt.errors is loaded by name" in refused.failure.message
+    load_module("overopt.errors")  # nothing is being built

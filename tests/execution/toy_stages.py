@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from overopt.execution.contract import Progress
+from overopt.execution.modules import load_module
 
 
 def log(text: str) -> None:
@@ -87,6 +88,12 @@ def full(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: P
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise RuntimeError("serialization failed") from error
+
+
+def reach(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Loads a module by name."""
+    load_module(params["module"])
+    write(out, 1)
 
 
 def nothing(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -13,15 +13,16 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from overopt.artifacts.golds.classifier import ClassifierGold
 from overopt.catalog.toml_files import load_task
-from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.hub import load_base, load_causal
 from overopt.models.logprobs import kl_statistics, score_logps, suppressed_ids
 from overopt.models.policy import load_policy
 from overopt.models.reward import load_reward, score
+from overopt.models.reward_fitting import train_bradley_terry
 from overopt.models.sampling import sample
-from overopt.spec.frozen import TrainingSpec
-from overopt.spec.origins import DataOrigin, ModelOrigin, ReaderOrigin
+from overopt.spec.hub import DataOrigin
+from overopt.spec.origins import ModelOrigin, ReaderOrigin
+from overopt.spec.training import TrainingSpec
 from overopt.worlds.contract import lexicon, render, stop_ids
 from overopt.worlds.hub.data import read_examples
 from overopt.worlds.hub.text import FolderTokenizer, Turn

@@ -14,7 +14,7 @@ from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
 from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.starts.scratch import build_policy
-from overopt.spec.frozen import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.tokens import SPECIALS
 
 WORDS = ("red", "big", "cat", "dog", "sat", "ran", "the", "on")

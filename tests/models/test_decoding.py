@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from overopt.models import decoding
 from overopt.models.decoding import read_prompts
 from overopt.models.starts.scratch import build_policy
-from overopt.spec.frozen import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 
 VOCABULARY, CONTEXT = 11, 12
 PROMPT_DL = torch.tensor([[1, 5, 7], [1, 9, 2]])

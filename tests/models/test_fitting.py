@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from overopt.models.fitting import (
-    bradley_terry_loss,
-    train_bradley_terry,
-    train_language_model,
-    warmup_cosine,
-)
+from overopt.models.fitting import warmup_cosine
+from overopt.models.language_fitting import train_language_model
 from overopt.models.logprobs import response_logps, score_logps
 from overopt.models.optimizer import build_optimizer
+from overopt.models.reward_fitting import bradley_terry_loss, train_bradley_terry
 from overopt.models.sequences import join, shuffle_batches
-from overopt.spec.frozen import TrainingSpec
+from overopt.spec.training import TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 

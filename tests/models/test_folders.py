@@ -14,7 +14,7 @@ from overopt.models.policy import load_policy
 from overopt.models.reward import load_reward
 from overopt.models.starts.scratch import build_policy
 from overopt.models.weights import evaluating
-from overopt.spec.frozen import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 
 from . import tiny
 

@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from overopt.models.starts.scratch import build_policy, build_reward
-from overopt.spec.frozen import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
 
 VOCABULARY = (*SPECIALS, "red", "blue")

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from overopt.catalog import lookup, toml_files
 from overopt.spec.declare import Knob, knob, param
-from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.task import TaskSpec
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
 from overopt.spec.world import WorldSpec
 
 TASK = toml_files.load_task("tabular").to_json()

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from overopt.execution.contract import silent
-from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.policy import PolicySpec
 from overopt.spec.proxy import ProxySpec
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages import gold, initial, labels, pairs, pool, proxy, score
 
@@ -28,13 +28,14 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("artifacts")
     made: dict[str, Path] = {}
     rule = {"name": "rule", "summary": "", "kind": "rule"}
-    sizes = {"comparisons": 96, "calibration_samples": 64}
+    sizes = {"comparisons": 96, "calibration_samples": 64, "responses": "policy"}
+    noiseless = {"noise": NoiseSpec.parse("0").to_json(), "preference": "gold"}
     for stage, params, inputs in (
         (initial, {"policy": POLICY.to_json()}, ()),
         (gold, {"gold": rule}, ("initial",)),
         (pool, {"samples_per_prompt": POOL_SAMPLES}, ("initial", "gold")),
         (pairs, sizes, ("initial",)),
-        (labels, {"noise": NoiseSpec.parse("0").to_json()}, ("pairs", "gold", "pool")),
+        (labels, noiseless, ("pairs", "gold", "pool")),
         (proxy, {"proxy": PROXY.to_json(), "member": 0}, ("labels",)),
     ):
         name = stage.__name__.rpartition(".")[2]

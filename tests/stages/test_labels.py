@@ -148,6 +148,7 @@ def _label(inputs: dict[str, Path], out: Path, noise: str, seed: int = 0) -> Pat
     params = {
         "world": WORLD.to_json(),
         "noise": NoiseSpec.parse(noise).to_json(),
+        "preference": "gold",
         "seed": seed,
     }
     labels.run(params, inputs, out, silent)

@@ -15,8 +15,9 @@ from overopt.errors import UserError
 from overopt.execution.node import Node
 from overopt.methods.contract import iterative, pairs, rollout, selection, training
 from overopt.run.cells import Cell, Graph
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.system import ProxySystemSpec
 
 from .test_families import run_optimize
 

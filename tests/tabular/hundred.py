@@ -11,9 +11,9 @@ import torch
 from transformers import PreTrainedModel
 
 from overopt.execution.contract import silent
-from overopt.models.fitting import train_language_model
+from overopt.models.language_fitting import train_language_model
 from overopt.models.starts.scratch import build_policy
-from overopt.spec.frozen import ArchitectureSpec, TrainingSpec
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages.enumeration import Enumeration
 from overopt.stages.evaluate import measure_policy

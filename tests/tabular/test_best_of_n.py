@@ -12,7 +12,7 @@ import pytest
 
 from overopt.models.reward import score
 from overopt.models.starts.scratch import build_reward
-from overopt.spec.frozen import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.stages.enumeration import Enumeration
 from overopt.stats.best_of_n import curve, kl_bound, weights
 from overopt.stats.kl import exact_kl_per_prompt

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.artifacts.points import Floats, Pool, check_prompt_major, system_scores
-from overopt.artifacts.reward import System
+from overopt.artifacts.system import System
 from overopt.artifacts.tables import Table
 
 

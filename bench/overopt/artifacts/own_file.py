@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.sourced import SourcedSpec
 
-Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
+Declared = TypeVar("Declared", bound=SourcedSpec)
 
 
 def locate_own(spec: Declared, inputs: Mapping[str, Path]) -> Declared:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.proxy import Member
 from overopt.artifacts.system import System
-from overopt.spec.method import ProxySystemSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import World
 from overopt.worlds.tokens import Tokens
 

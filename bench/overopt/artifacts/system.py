@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.execution.modules import load_module
-from overopt.spec.method import ProxySystemSpec
+from overopt.spec.system import ProxySystemSpec
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,7 +14,8 @@ from overopt.catalog.packages import Registered, registered
 from overopt.errors import UserError
 from overopt.execution.modules import is_file
 from overopt.spec.declare import Family
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
 
 PACKAGE = Path(__file__).parents[1]
 _OWN_NAME = re.compile(r"[A-Za-z0-9_-]+")

@@ -12,7 +12,8 @@ from overopt.catalog.lookup import declaration
 from overopt.errors import UserError
 from overopt.spec.declare import TRAINING_FAMILIES, Family, GoldUse, Knob, MethodInput
 from overopt.spec.explanations import explain
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
 
 _FUNCTIONS: dict[Family, dict[str, str]] = {
     "pairs": {"loss": "config, batch"},

@@ -11,8 +11,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from overopt.errors import UserError
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
+from overopt.spec.system import ProxySystemSpec
 
 
 def try_own(run: RunSpec) -> None:

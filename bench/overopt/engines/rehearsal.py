@@ -24,7 +24,8 @@ from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.rollout import Rollout, RolloutStep
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import AfterStep, HiddenStates, StateShape, Training
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
 
 PROMPTS, SAMPLES, TOKENS, POOL = 3, 4, 5, 64
 _STATES = StateShape(layers=2, width=6)

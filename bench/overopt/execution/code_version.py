@@ -1,16 +1,21 @@
 """The version of a stage's code: a hash that moves when its results could move, and only then.
 
-Comments, docstrings and layout do not count. Everything that the code imports from this package
-counts, and what a module of another package imports from there, found by reading ``import``
-statements (also those inside functions), never by importing.
-Code that is loaded by name at run time, such as a user's own file, is named by the caller.
+What counts is read from the ``import`` statements, also those inside functions, and nothing is
+imported: the stage's module, all that it imports from this package and what these import in turn;
+and, of a module of another package, what it imports from that one. Comments, docstrings and layout
+do not count.
+
+What parameters choose among does not count by being there to choose: a stage loads it by name
+(``modules.load``) instead of importing it, and the node names the one that was chosen. So an edit
+of one choice leaves the artifacts of all others valid. A worker refuses to load by name what the
+node does not name.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -48,8 +53,23 @@ def code_version(*parts: str) -> str:
     Raises:
         UserError: a part does not exist or is not Python.
     """
-    seen: dict[str, str] = {}
+    files, modules = _closure(parts)
+    lines = (*sorted(files), *(f"{name} {modules[name]}" for name in sorted(modules)))
+    digest = hashlib.sha256()
+    for line in (*lines, *_libraries()):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def covered_modules(*parts: str) -> frozenset[str]:
+    """Names of all modules that count in ``code_version(*parts)``."""
+    return frozenset(_closure(parts)[1])
+
+
+def _closure(parts: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Hashes of the syntax trees of all files that are given by path, and of modules by name."""
     files: list[str] = []
+    modules: dict[str, str] = {}
     waiting: list[str] = []
     for part in sorted(set(parts)):
         if is_file(part):
@@ -60,15 +80,11 @@ def code_version(*parts: str) -> str:
             waiting.append(part)
     while waiting:
         module = waiting.pop()
-        if module in seen:
-            continue
-        source = _read(_locate(module), module)
-        seen[module] = source.tree_sha256
-        waiting.extend(source.imports)
-    digest = hashlib.sha256()
-    for line in (*sorted(files), *(f"{name} {seen[name]}" for name in sorted(seen)), *_libraries()):
-        digest.update(line.encode() + b"\n")
-    return digest.hexdigest()
+        if module not in modules:
+            source = _read(_locate(module), module)
+            modules[module] = source.tree_sha256
+            waiting.extend(source.imports)
+    return files, modules
 
 
 @cache
@@ -85,6 +101,7 @@ def library_version(name: str) -> str:
         return "absent"
 
 
+@cache
 def _package_file(module: str) -> Path | None:
     """The file of a module of this package, or None where no such module exists."""
     path = _ROOT.joinpath(*module.split(".")[1:])
@@ -108,30 +125,34 @@ def _locate(module: str) -> Path:
 
 @cache
 def _read(path: Path, module: str) -> _Source:
-    """Parse one file; ``module`` is its name, empty for a file outside of any package."""
+    """One file; ``module`` is its name, empty for a file outside of any package."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
+        parsed = _parse(path.read_bytes(), module, path.name == "__init__.py")
     except OSError as error:
         raise UserError(f"Cannot read the Python file {path}: {error.strerror}.") from error
     except (SyntaxError, ValueError) as error:
         raise UserError(f"{path} is not valid Python: {error}.") from error
-    imports: set[str] = set()
-    is_package = path.name == "__init__.py"
+    names = (module, *parsed.imports)
+    imports = {found for name in names for found in _with_parents(name, module)} - {module}
+    return _Source(parsed.tree_sha256, tuple(sorted(imports)))
+
+
+@cache
+def _parse(text: bytes, module: str, is_package: bool) -> _Source:
+    """The hash of a file's syntax tree, and all names that it imports, whatever they name."""
+    tree = ast.parse(text)
+    names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _strip_docstrings(node)
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                imports.update(_with_parents(alias.name, module))
+            names.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             origin = _absolute(node, module, is_package)
-            imports.update(_with_parents(origin, module))
-            for alias in node.names:
-                imports.update(_with_parents(f"{origin}.{alias.name}", module))
-    imports.update(_with_parents(module, module))
-    imports.discard(module)
+            names.append(origin)
+            names.extend(f"{origin}.{alias.name}" for alias in node.names)
     dumped = ast.dump(tree, annotate_fields=False)
-    return _Source(hashlib.sha256(dumped.encode()).hexdigest(), tuple(sorted(imports)))
+    return _Source(hashlib.sha256(dumped.encode()).hexdigest(), tuple(names))
 
 
 def _strip_docstrings(

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from overopt.spec.frozen import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP
 
 

@@ -19,10 +19,11 @@ from overopt.execution.modules import is_file, module_in
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.spec.gold import GoldSpec
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import Engine, RunSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
 
 STAGES = "overopt.stages"
@@ -169,28 +170,30 @@ class Graph:
     def listing(self) -> Node:
         """Every response to the held-out prompts, where the world lists them."""
         inputs = {"initial": self.initial, "gold": self.gold}
-        return self._node("listing", {}, inputs, "every response")
+        return self._node("listing", {}, inputs, "every response", self._gold_code)
 
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
-        proxy, seed = self.cell.task.proxy, self.cell.seed
+        proxy, seed, hub = self.cell.task.proxy, self.cell.seed, self.cell.task.world.hub
         params = {
             "comparisons": proxy.comparisons,
             "calibration_samples": proxy.calibration_samples,
+            "responses": "policy" if hub is None else hub.pairs,
             "seed": seed,
         }
-        hub, inputs = self.cell.task.world.hub, {"initial": self.initial}
-        of_data = hub is not None and hub.pairs == "data"
-        code = (module_in("worlds", "hub.pairs"),) if of_data else ()
-        return self._node("pairs", params, inputs, f"pairs, seed {seed}", code)
+        code = (module_in("worlds", "hub.pairs"),) if params["responses"] == "data" else ()
+        label = f"pairs, seed {seed}"
+        return self._node("pairs", params, {"initial": self.initial}, label, code)
 
     @cached_property
     def labels(self) -> Node:
         """Preference data of this seed and noise."""
         noise, seed = self.cell.noise, self.cell.seed
         inputs = {"pairs": self.pairs, "gold": self.gold, "pool": self.pool}
-        params = {"noise": noise.to_json(), "seed": seed}
+        hub = self.cell.task.world.hub
+        preference = "gold" if hub is None else hub.labels
+        params = {"noise": noise.to_json(), "preference": preference, "seed": seed}
         label = f"labels, noise {noise.label}, seed {seed}"
         return self._node("labels", params, inputs, label, self._gold_code)
 
@@ -311,7 +314,8 @@ class Graph:
         """The oracle front of the task."""
         inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
         params = {"kl_grid_nats": list(kl_grid_nats)}
-        return self._node("front", params, inputs, "oracle front", self._gold_code)
+        code = self._gold_code if self.cell.task.world.lists_responses else ()
+        return self._node("front", params, inputs, "oracle front", code)
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""

@@ -24,8 +24,9 @@ from typing import Any
 
 from overopt.errors import UserError
 from overopt.run.sources import Source, sources
+from overopt.spec.hub import DataOrigin
 from overopt.spec.method import MethodSpec
-from overopt.spec.origins import DataOrigin, ModelOrigin
+from overopt.spec.origins import ModelOrigin
 from overopt.spec.run import RunSpec
 from overopt.worlds.hub.folders import ModelFolder, find, open_model, read_document
 

@@ -34,8 +34,9 @@ from overopt.run.cells import without_place
 from overopt.run.contrasts import contrast_rows
 from overopt.run.pursuit import Found
 from overopt.spec.columns import POINT_COLUMNS
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
+from overopt.spec.system import ProxySystemSpec
 
 _PACKAGES = ("torch", "transformers", "trl", "accelerate", "numpy", "scipy", "pandas", "pyarrow")
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from overopt.errors import UserError
 from overopt.spec.gold import GoldSpec
-from overopt.spec.origins import DataOrigin, ModelOrigin, Origin, ReaderOrigin
+from overopt.spec.hub import DataOrigin
+from overopt.spec.origins import ModelOrigin, Origin, ReaderOrigin
 from overopt.spec.run import RunSpec
 from overopt.spec.task import TaskSpec
 from overopt.worlds import contract

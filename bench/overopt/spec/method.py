@@ -1,23 +1,20 @@
-"""Methods and reward-side systems, resolved."""
+"""Methods, resolved."""
 
 from __future__ import annotations
 
 from overopt.spec.declare import TRAINING_FAMILIES, Family, GoldUse, Knob
-from overopt.spec.frozen import Spec
+from overopt.spec.sourced import SourcedSpec
 
 
-class MethodSpec(Spec):
+class MethodSpec(SourcedSpec):
     """A method resolved: its name or file, and the value of every field of its ``Config``.
 
     member_family: of the merge family, the family of the runs whose weights are merged.
     """
 
-    name: str
     family: Family
     knob: Knob
     uses_gold: GoldUse
-    source: str
-    config: dict[str, bool | int | float | str]
     member_family: Family | None = None
 
     @property
@@ -33,17 +30,4 @@ class MethodSpec(Spec):
     @property
     def members(self) -> int:
         """Of the merge family, how many policies are trained and merged."""
-        return int(self.config["members"])
-
-
-class ProxySystemSpec(Spec):
-    """A reward-side system resolved: its name or file, how many members, its ``Config``."""
-
-    name: str
-    source: str
-    config: dict[str, bool | int | float | str]
-
-    @property
-    def members(self) -> int:
-        """How many reward models of different seeds it combines."""
         return int(self.config["members"])

@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from overopt.spec.frozen import ArchitectureSpec, Spec, TrainingSpec, absent
+from overopt.spec.frozen import Spec, absent
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
 
 
 class PolicySpec(Spec):

@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from overopt.spec.frozen import ArchitectureSpec, Spec, TrainingSpec, absent
+from overopt.spec.frozen import Spec, absent
 from overopt.spec.origins import ReaderOrigin
+from overopt.spec.training import ArchitectureSpec, TrainingSpec
 
 ProxyStart = Literal["scratch", "policy", "base"]
 """What a proxy is before it learns: random weights of its own architecture, or the initial policy

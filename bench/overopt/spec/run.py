@@ -6,9 +6,10 @@ from typing import Literal
 
 from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
+from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
 
 Engine = Literal["native", "trl"]

@@ -8,13 +8,13 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from overopt.spec.frozen import Spec, absent
+from overopt.spec.hub import TaskWorldSpec
 from overopt.spec.origins import ReaderOrigin
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.policy import PolicySpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
-from overopt.spec.world import WorldSpec
 
 
 class EvaluationSpec(Spec):
@@ -32,7 +32,7 @@ class TaskSpec(Spec):
 
     name: str
     summary: str
-    world: WorldSpec
+    world: TaskWorldSpec
     policy: PolicySpec
     gold: str
     classifier: ReaderOrigin | None = Field(default=None, exclude_if=absent)

@@ -19,9 +19,8 @@ from overopt.execution.contract import Progress
 from overopt.models.logprobs import kl_statistics
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.spec.world import WorldSpec
 from overopt.stages.enumeration import Enumeration
-from overopt.worlds.contract import Gold, World, build
+from overopt.worlds.contract import Gold, World, world_of
 from overopt.worlds.tokens import Tokens, concatenate
 
 
@@ -78,7 +77,7 @@ def _concatenate(parts: list[dict[str, Column]]) -> dict[str, Column]:
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Measure every snapshot of an ``optimize`` artifact."""
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     reference = load_policy(inputs["initial"] / "model")
     gold = load_gold(inputs["gold"], world)
     record = read_json(inputs["optimize"] / "optimize.json")

@@ -11,10 +11,9 @@ from overopt.artifacts.gold import load_gold
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
-from overopt.spec.world import WorldSpec
 from overopt.stages.enumeration import Enumeration
 from overopt.stats.fronts import oracle_front, oracle_front_exact
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -23,7 +22,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     Exact where the world can be enumerated, else from the pool with an effective-sample-size
     limit. Gold in SDs of the initial policy around its mean.
     """
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     summary = read_json(inputs["pool"] / "summary.json")
     mean, sd = float(summary["gold_mean"]), float(summary["gold_sd"])
     grid = params["kl_grid_nats"]

@@ -12,8 +12,7 @@ from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load
 from overopt.spec.gold import GoldSpec
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -21,5 +20,5 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     spec = GoldSpec.model_validate(params["gold"])
     write_json(out / "gold.json", {"kind": spec.kind, "name": spec.name})
     if spec.kind != "rule":
-        world = build(WorldSpec.model_validate(params["world"]))
+        world = world_of(params)
         load("stages.golds", spec.kind).make(spec, world, params, inputs, out, progress)

@@ -12,11 +12,10 @@ from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load
-from overopt.models.fitting import train_language_model
 from overopt.models.folders import save_model
+from overopt.models.language_fitting import train_language_model
 from overopt.spec.policy import PolicySpec
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import build, lexicon
+from overopt.worlds.contract import lexicon, world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -24,14 +23,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
     It starts from scratch, or on a hub world from the model folder; no examples: as it is.
     """
-    world_spec = WorldSpec.model_validate(params["world"])
-    world = build(world_spec)
+    world = world_of(params)
     spec = PolicySpec.model_validate(params["policy"])
     seed = int(params["seed"])
-    origin = spec.architecture or (world_spec.hub and world_spec.hub.policy)
-    weights_seed = derived_seed(seed, "initial", "weights")
     model: PreTrainedModel = load("models.starts", spec.start).start_policy(
-        origin, world, weights_seed
+        spec.architecture, world, derived_seed(seed, "initial", "weights")
     )
     if spec.training is None:
         save_model(model, out / "model", lexicon(world))

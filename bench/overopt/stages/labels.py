@@ -13,8 +13,7 @@ from overopt.artifacts.randomness import numpy_rng
 from overopt.artifacts.tables import Table, read_json, write_json, write_table
 from overopt.execution.contract import Progress
 from overopt.spec.noise import NoiseSpec
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import Gold, World, build
+from overopt.worlds.contract import Gold, World, world_of
 from overopt.worlds.tokens import Tokens
 
 _HEAVY_TAIL_DEGREES_OF_FREEDOM = 2.0
@@ -98,15 +97,14 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     data's own preference stands, it takes the place of the gold's opinion (as a difference of one
     SD), noise comes on top, and ``flipped`` still tells where it contradicts the gold.
     """
-    world_spec = WorldSpec.model_validate(params["world"])
-    world = build(world_spec)
+    world = world_of(params)
     gold = load_gold(inputs["gold"], world)
     sd = float(read_json(inputs["pool"] / "summary.json")["gold_sd"])
     noise = NoiseSpec.model_validate(params["noise"])
     rng = numpy_rng(int(params["seed"]), "labels")
     scored = _score_pairs(inputs["pairs"] / "pairs.parquet", world, gold)
     difference_P = (scored.gold_a_P - scored.gold_b_P) / sd
-    if world_spec.hub is not None and world_spec.hub.labels == "data":
+    if params["preference"] == "data":
         prefers_a_P = Table(inputs["pairs"] / "pairs.parquet").integers("data_prefers_a")
         difference_P = np.where(prefers_a_P == 1, 1.0, -1.0)
     first_P = prefer_a(difference_P, noise, rng)

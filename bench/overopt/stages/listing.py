@@ -15,14 +15,13 @@ from overopt.artifacts.gold import load_gold
 from overopt.artifacts.tables import write_table
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
-from overopt.spec.world import WorldSpec
-from overopt.stages.evaluate import Enumeration
-from overopt.worlds.contract import build
+from overopt.stages.enumeration import Enumeration
+from overopt.worlds.contract import world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Write a row for each pair of prompt and response, like those of the pool."""
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     assert world.responses is not None
     reference = load_policy(inputs["initial"] / "model")
     exact = Enumeration(world, reference, load_gold(inputs["gold"], world))

@@ -26,11 +26,10 @@ from overopt.artifacts.points import (
 from overopt.artifacts.system import System
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import Progress
-from overopt.spec.method import ProxySystemSpec
-from overopt.spec.world import WorldSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.stages.excerpts import excerpts
 from overopt.stats.kl import clustered_mean, k1, k2, k3
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 from overopt.worlds.tokens import Tokens
 
 
@@ -102,7 +101,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     is unreached as well.
     """
     system = System(locate_own(ProxySystemSpec.model_validate(params["system"]), inputs))
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     pool = read_pool(inputs, system)
     points = [initial_point(pool, int(params["samples_per_prompt"]))]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]

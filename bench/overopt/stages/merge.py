@@ -21,9 +21,8 @@ from overopt.methods.contract.training import Weights
 from overopt.models.policy import load_policy
 from overopt.models.weights import set_weights, weights_of
 from overopt.spec.method import MethodSpec
-from overopt.spec.world import WorldSpec
 from overopt.stages.optimize import build_probe, write_trajectory
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 
 _LOG_KNOB_TOLERANCE = 0.01
 """sqrt(KL) grows about linearly in eta, so that a budget is met to about 2 % of its KL."""
@@ -38,7 +37,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     module = load_module(method.source)
     config = module.Config(**method.config)
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     reference = load_policy(inputs["initial"] / "model")
     policy = load_policy(inputs["initial"] / "model")
     members = [load_member(inputs[f"optimize.{member}"]) for member in range(method.members)]

@@ -25,11 +25,11 @@ from overopt.execution.contract import Progress
 from overopt.execution.modules import load_module
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import World, build, lexicon
+from overopt.spec.system import ProxySystemSpec
+from overopt.worlds.contract import World, lexicon, world_of
 from overopt.worlds.preferences import Preferences
 
 PROBE_PROMPTS = 64
@@ -60,7 +60,7 @@ def run(
         importlib.import_module(TRL).run(params, inputs, out, progress, kept)
         return
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     seed = int(params["seed"])
     policy = load_policy(inputs["initial"] / "model")
     reference = load_policy(inputs["initial"] / "model")

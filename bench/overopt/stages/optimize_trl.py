@@ -33,13 +33,13 @@ from overopt.errors import UserError
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load_module
 from overopt.models.policy import load_policy
-from overopt.spec.method import MethodSpec, ProxySystemSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.spec.trl import TrlSpec
-from overopt.spec.world import WorldSpec
 from overopt.stages.optimize import PROBE_PROMPTS, PROBE_SAMPLES, write_trajectory
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 from overopt.worlds.preferences import Preferences
 
 _PR_SET_PDEATHSIG = 1
@@ -93,7 +93,7 @@ def _move(job: Job, progress: Progress) -> None:
     from overopt.engines.trl.training import Setup
 
     params, inputs = job.params, job.inputs
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     seed = int(params["seed"])
     initial = inputs["initial"] / "model"
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)

@@ -14,8 +14,7 @@ from overopt.execution.contract import Progress, part
 from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 
 
 def _prompts_without_repeats(
@@ -33,11 +32,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     ``pairs.parquet`` is the preference data; ``heldout.parquet`` (half of ``calibration_samples``
     pairs) is never trained on. On a hub world that says so, the responses are those of the data.
     """
-    world_spec = WorldSpec.model_validate(params["world"])
-    world = build(world_spec)
+    world = world_of(params)
     seed, comparisons = int(params["seed"]), int(params["comparisons"])
     heldout = int(params["calibration_samples"]) // 2
-    if world_spec.hub is not None and world_spec.hub.pairs == "data":
+    if params["responses"] == "data":
         draw_pairs = load("worlds", "hub.pairs").draw_pairs
         drawn_of = draw_pairs(world, comparisons, heldout, numpy_rng(seed, "pairs", "data"))
         for name, columns in drawn_of.items():

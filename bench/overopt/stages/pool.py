@@ -17,13 +17,12 @@ from overopt.artifacts.tables import write_json, write_table
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import build, stop_ids
+from overopt.worlds.contract import stop_ids, world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Sample, score by gold, and record the gold's mean and SD under the initial policy."""
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     policy = load_policy(inputs["initial"] / "model")
     gold = load_gold(inputs["gold"], world)
     samples = int(params["samples_per_prompt"])

@@ -13,13 +13,12 @@ from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
 from overopt.execution.modules import load
-from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.reward import score
+from overopt.models.reward_fitting import train_bradley_terry
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 from overopt.worlds.preferences import Preferences
 
 
@@ -35,7 +34,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     The mean and SD that normalize its scores come from responses of the initial policy to
     training prompts that it was not trained on.
     """
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     spec = ProxySpec.model_validate(params["proxy"])
     seed, member = int(params["seed"]), int(params["member"])
     labeled = load_preferences(inputs["labels"], world)

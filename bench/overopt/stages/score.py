@@ -9,13 +9,12 @@ from overopt.artifacts.proxy import Member
 from overopt.artifacts.scores import _ROW_KEYS, fingerprint
 from overopt.artifacts.tables import Table, write_table
 from overopt.execution.contract import Progress
-from overopt.spec.world import WorldSpec
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Score every row of the ``samples`` input; rows keep their identifiers beside the score."""
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     table = Table(inputs["samples"] / "samples.parquet")
     prompts = world.heldout_prompts.take(table.integers("prompt_id"))
     responses = table.tokens("response")

@@ -31,12 +31,12 @@ from overopt.engines.selection import Selection, find_places
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load_module
 from overopt.methods.contract.selection import ScoredPool
-from overopt.spec.method import MethodSpec, ProxySystemSpec
-from overopt.spec.world import WorldSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.stages.excerpts import excerpts
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.stats.listed import effective_samples, kl_listed
-from overopt.worlds.contract import build
+from overopt.worlds.contract import world_of
 
 
 def _weighted(values_BN: Floats, weight_BN: Floats) -> Estimate:
@@ -134,7 +134,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         module, module.Config(**method.config), lambda: numpy_rng(seed, "draws", method.name)
     )
     system = System(locate_own(ProxySystemSpec.model_validate(params["system"]), inputs))
-    world = build(WorldSpec.model_validate(params["world"]))
+    world = world_of(params)
     pool = read_pool(inputs, system)
     listing = read_listing(inputs, system, pool)
     listed = None if listing is None else ScoredPool(listing.proxy_BR, listing.reference_BR)

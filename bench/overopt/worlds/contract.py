@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from types import ModuleType
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -102,13 +103,22 @@ def build(spec: WorldSpec) -> World:
     Raises:
         UserError: if there is no such kind, or if it has fewer prompts than are asked for.
     """
-    if spec.kind not in list_kinds():
-        raise UserError(
-            f"unknown kind of world '{spec.kind}' in world.kind; available: "
-            f"{', '.join(list_kinds())}"
-        )
-    world: World = load("worlds", f"{spec.kind}.world").build(spec)
+    world: World = _module(spec.kind).build(spec)
     return world
+
+
+def world_of(params: Mapping[str, Any]) -> World:
+    """The world of a stage's parameters, checked by the specification of its kind, ``SPEC``."""
+    given = params["world"]
+    return build(_module(given["kind"]).SPEC.model_validate(given))
+
+
+def _module(kind: str) -> ModuleType:
+    if kind not in list_kinds():
+        raise UserError(
+            f"unknown kind of world '{kind}' in world.kind; available: {', '.join(list_kinds())}"
+        )
+    return load("worlds", f"{kind}.world")
 
 
 def list_kinds() -> list[str]:

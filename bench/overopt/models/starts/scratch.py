@@ -13,7 +13,7 @@ from transformers import (
 )
 
 from overopt.models.architecture import build_config
-from overopt.spec.frozen import ArchitectureSpec
+from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.contract import Tokenized, World, context_tokens, lexicon
 from overopt.worlds.tokens import BOS, EOS, PAD
 

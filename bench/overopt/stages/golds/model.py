@@ -11,9 +11,9 @@ import numpy.typing as npt
 from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
-from overopt.models.fitting import train_bradley_terry
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
+from overopt.models.reward_fitting import train_bradley_terry
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import start_reward
 from overopt.spec.gold import GoldSpec

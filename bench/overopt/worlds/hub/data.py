@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from overopt.errors import UserError
-from overopt.spec.origins import DataOrigin
+from overopt.spec.hub import DataOrigin
 from overopt.worlds.hub.folders import locate
 from overopt.worlds.hub.text import Turn
 

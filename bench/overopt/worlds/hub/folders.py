@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from overopt.errors import UserError
-from overopt.spec.origins import DataOrigin, ModelOrigin, Origin, ReaderOrigin
+from overopt.spec.hub import DataOrigin
+from overopt.spec.origins import ModelOrigin, Origin, ReaderOrigin
 
 Head = Literal["causal", "classifier", "any"]
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.errors import UserError
-from overopt.spec.origins import DataOrigin, HubSpec
+from overopt.spec.hub import DataOrigin, HubSpec, TaskWorldSpec
+from overopt.spec.origins import ModelOrigin
 from overopt.spec.world import WorldSpec
 from overopt.worlds.hub.data import Example, read_examples
 from overopt.worlds.hub.folders import ModelFolder, identifiers, open_model
@@ -26,6 +27,8 @@ from overopt.worlds.tokens import Tokens
 
 _ROWS_AT_ONCE = 1024
 _WORD = re.compile(r"[a-z0-9]+")
+
+SPEC = TaskWorldSpec
 
 
 class Pairs(NamedTuple):
@@ -38,7 +41,7 @@ class Pairs(NamedTuple):
 
 def build(spec: WorldSpec) -> HubWorld:
     """The world of a model folder and a table. Raises UserError for whatever is wrong with them."""
-    assert spec.hub is not None
+    assert isinstance(spec, TaskWorldSpec) and spec.hub is not None
     return HubWorld(spec, spec.hub)
 
 
@@ -66,6 +69,11 @@ class HubWorld:
         self.train_prompts = tokens_of(ids[: len(train)])
         self.heldout_prompts = tokens_of(ids[len(train) :])
         self._row_of = {tuple(row): position for position, row in enumerate(ids)}
+
+    @property
+    def policy(self) -> ModelOrigin:
+        """Where its language model comes from."""
+        return self._hub.policy
 
     @property
     def vocabulary(self) -> tuple[str, ...]:

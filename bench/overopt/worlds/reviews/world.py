@@ -38,6 +38,8 @@ PROMPTS_MAX = (
 # Separates this world's draws from those of another kind with the same seed.
 _STREAM = 0x7265_7669
 
+SPEC = WorldSpec
+
 
 @dataclass(frozen=True, eq=False)
 class Reviews:

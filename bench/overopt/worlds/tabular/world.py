@@ -44,6 +44,8 @@ _LENGTH_SHARES = (0.02, 0.18, 0.25, 0.3, 0.25)
 # Separates this world's draws from those of another kind with the same seed.
 _STREAM = 0x7461_6275
 
+SPEC = WorldSpec
+
 
 @dataclass(frozen=True, eq=False)
 class Tabular:

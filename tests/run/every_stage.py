@@ -1,0 +1,102 @@
+"""Builds every stage of small tasks, each with the package freshly imported, and notes its modules.
+
+Run as a program with a folder as its argument, in which the artifacts lie afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hub import folders
+from overopt.commands.arguments import resolve
+from overopt.commands.request import Request
+from overopt.execution.code_version import covered_modules
+from overopt.execution.contract import silent
+from overopt.execution.modules import PACKAGE
+from overopt.execution.node import Node, ancestry
+from overopt.execution.stage import stage_function, stage_module
+from overopt.run.cells import Graph, cells_of
+from overopt.spec.gold import GoldSpec
+
+from .specs import TASK
+
+BASE = '[proxy.base]\npath = "base"\nformat = "{prompt}\\n{response}"\n'
+JUDGE = '[classifier]\npath = "gold"\nformat = "{prompt}\\n{response}"\n'
+
+GRID = (0.02, 0.05)
+
+
+def _graphs(
+    task: Path, methods: list[str], engine: str = "native", **changed: object
+) -> list[Graph]:
+    request = Request(method=methods, task=str(task), seeds=1, engine=engine)
+    return [Graph(cell) for cell in cells_of(resolve(request).model_copy(update=changed))]
+
+
+def _hub_task(place: Path, gold: str = "rule", hub: str = "", tables: str = "") -> Path:
+    """A task of local folders, with every folder that a task can name."""
+    place.mkdir()
+    folders.write_folder(place / "policy", "gpt2")
+    folders.write_folder(place / "gold", "qwen2", classifier=True)
+    folders.write_folder(place / "base", "llama")
+    folders.write_table(place / "rows.parquet")
+    return folders.write_task(place, gold=gold, hub=hub, tables=tables)
+
+
+def _wanted(place: Path) -> Iterator[Node]:
+    """Nodes that load by name all that can be, but for methods and proxies."""
+    dpo, rloo, online, warp, bon = _graphs(TASK, ["dpo", "rloo", "online_dpo", "warp", "bon"])
+    yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), warp.along_merge(GRID))
+    yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
+    for inside in _graphs(TASK, ["dpo", "rloo"], "trl"):
+        yield inside.optimize(None, GRID)
+    proxy = dpo.cell.task.proxy
+    trained = GoldSpec(
+        name="trained",
+        summary="",
+        kind="model",
+        architecture=proxy.architecture,
+        comparisons=64,
+        training=proxy.training,
+    )
+    from_policy = {"gold": trained, "proxy_starts": ("policy",), "proxy_widths": (None,)}
+    (other,) = _graphs(TASK, ["bon"], "native", **from_policy)
+    yield from (other.select(GRID), other.front(GRID))
+    judged = _hub_task(place / "judged", gold="classifier", tables=JUDGE + BASE)
+    (against_base,) = _graphs(judged, ["rloo"])
+    yield from (against_base.along_step(GRID), against_base.front(GRID))
+    compared = _hub_task(place / "compared", hub='pairs = "data"\nlabels = "data"')
+    (of_data,) = _graphs(compared, ["dpo"])
+    yield from (of_data.along_step(GRID), of_data.front(GRID))
+
+
+def _build(made: Node, artifacts: Path) -> set[str]:
+    """Build one artifact; names of the package's modules that this imports."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+    out = artifacts / made.key
+    out.mkdir()
+    inputs = {role: artifacts / given.key for role, given in made.inputs}
+    module = importlib.import_module(stage_module(made.stage))
+    getattr(module, stage_function(made.stage))(dict(made.params), inputs, out, silent)
+    return {name for name in sys.modules if name.partition(".")[0] == PACKAGE}
+
+
+def main(place: Path) -> None:
+    """Print a JSON list: of each stage its name, what it imported and what its key covers."""
+    artifacts = place / "artifacts"
+    artifacts.mkdir()
+    told = []
+    for made in ancestry(list(_wanted(place))):
+        covered = covered_modules(stage_module(made.stage), *made.extra_code)
+        imported = _build(made, artifacts)
+        told.append([made.name, made.title, sorted(imported), sorted(covered)])
+    sys.stdout.write(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,153 @@
+"""Stages of several tasks by name, and which code versions an edit of the package moves."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from overopt.catalog import systems, toml_files
+from overopt.execution import code_version as versions
+from overopt.execution.code_version import code_version
+from overopt.execution.node import Node
+from overopt.execution.stage import stage_module
+from overopt.run.cells import Cell, Graph
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.run import Engine
+
+PACKAGE = Path(versions.__file__).parents[1]
+TASKS = {"reviews": "rule", "tabular": "rule", "ultrafeedback": "classifier"}
+"""A task of each kind of world, and its gold; that of the hub is never fetched here."""
+RUNS: tuple[tuple[str, Engine], ...] = (
+    ("dpo", "native"),
+    ("rloo", "native"),
+    ("online_dpo", "native"),
+    ("dpo", "trl"),
+    ("rloo", "trl"),
+)
+GRID_NATS = (0.1, 1.0)
+
+
+def _graph(task: str, gold: str, method: str, engine: Engine = "native") -> Graph:
+    resolved, human = toml_files.load_task(task), toml_files.load_gold(gold)
+    if human.kind == "classifier":
+        human = human.model_copy(update={"classifier": resolved.classifier})
+    system, noise = systems.proxy("single"), NoiseSpec.parse("0")
+    return Graph(Cell(resolved, human, systems.method(method), system, noise, 0, engine))
+
+
+def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
+    graph = _graph(task, gold, "dpo")
+    yield "initial", graph.initial
+    yield f"gold:{gold}", graph.gold
+    yield "pool", graph.pool
+    yield "pairs", graph.pairs
+    yield "labels", graph.labels
+    yield "proxy", graph.proxy(0)
+    yield "score", graph.score(0, graph.pool, "the pool")
+    for method, engine in RUNS:
+        optimized = _graph(task, gold, method, engine).optimize(None, GRID_NATS)
+        yield f"optimize:{method}:{engine}", optimized
+    yield "evaluate", graph.evaluate(graph.optimize(None, GRID_NATS))
+    yield "measure", graph.along_step(GRID_NATS)
+    yield "merge:warp", _graph(task, gold, "warp").merge(GRID_NATS)
+    yield "select:bon", _graph(task, gold, "bon").select(GRID_NATS)
+    yield "front", graph.front(GRID_NATS)
+    if graph.cell.task.world.lists_responses:
+        yield "listing", graph.listing
+
+
+def stages() -> dict[str, tuple[str, ...]]:
+    """``<kind of world> <stage>`` -> the code of its node, as ``code_version`` takes it."""
+    found: dict[str, Node] = {}
+    for task, gold in TASKS.items():
+        kind = toml_files.load_task(task).world.kind
+        found.update({f"{kind} {name}": made for name, made in _of_task(task, gold)})
+    trained = _graph("reviews", "transformer", "dpo")
+    found["reviews gold:transformer"] = trained.gold
+    found["reviews pool:transformer"] = trained.pool
+    return {name: (stage_module(made.stage), *made.extra_code) for name, made in found.items()}
+
+
+class Copy:
+    """A copy of the package that is edited in place of it.
+
+    Args:
+        folder: where it is copied to.
+        redirect: makes the code version read another folder, as ``redirect(folder)``.
+    """
+
+    def __init__(self, folder: Path, redirect: Callable[[Path], None]) -> None:
+        self.root = folder / PACKAGE.name
+        shutil.copytree(PACKAGE, self.root, ignore=shutil.ignore_patterns("__pycache__"))
+        redirect(self.root)
+        self._stages = stages()
+        self._before = self._versions()
+
+    def _versions(self) -> dict[str, str]:
+        for cached in (versions._read, code_version):
+            cached.cache_clear()
+        return {name: code_version(*parts) for name, parts in self._stages.items()}
+
+    def moved(self, file: str, edit: Callable[[str], str]) -> list[str]:
+        """The stages that the edit of one file moves; the file is put back."""
+        path = self.root / file
+        kept = path.read_text(encoding="utf-8")
+        path.write_text(edit(kept), encoding="utf-8")
+        try:
+            now = self._versions()
+        finally:
+            path.write_text(kept, encoding="utf-8")
+        return sorted(name for name, before in self._before.items() if now[name] != before)
+
+    @property
+    def names(self) -> list[str]:
+        """All stages, sorted."""
+        return sorted(self._stages)
+
+
+def a_line(text: str) -> str:
+    """One more line at the end of a module."""
+    return f"{text}\nADDED = 1\n"
+
+
+def a_comment(text: str) -> str:
+    """One more comment at the end of a module."""
+    return f"{text}\n# Why it is so.\n"
+
+
+def statement_in(function: str) -> Callable[[str], str]:
+    """One more statement at the beginning of a function's body."""
+
+    def edit(text: str) -> str:
+        (found,) = (
+            node
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef) and node.name == function
+        )
+        first = found.body[1] if ast.get_docstring(found) else found.body[0]
+        return _insert(text, first.lineno - 1, " " * first.col_offset + "assert True")
+
+    return edit
+
+
+def field_of(name: str) -> Callable[[str], str]:
+    """One more field, with a default, at the end of a class's fields."""
+
+    def edit(text: str) -> str:
+        (found,) = (
+            node
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.ClassDef) and node.name == name
+        )
+        last = [node for node in found.body if isinstance(node, ast.AnnAssign)][-1]
+        assert last.end_lineno is not None
+        return _insert(text, last.end_lineno, " " * last.col_offset + "added: int | None = None")
+
+    return edit
+
+
+def _insert(text: str, at: int, line: str) -> str:
+    lines = text.splitlines()
+    return "\n".join([*lines[:at], line, *lines[at:]]) + "\n"

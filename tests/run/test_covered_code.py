@@ -1,0 +1,41 @@
+"""A key covers all code that its stage runs: what stages import while they run, and by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from overopt.execution.modules import PACKAGE
+
+TESTS = Path(__file__).parents[1]
+AS_IT_MAY_BE = {
+    "gold": {"worlds", "spec"},
+    "optimize": {"engines"},
+}
+"""Stages that need not use all that their node names, and rooms of what may stay unused: a rule is
+recorded without building its world, and TRL's trainers have one stage."""
+
+
+def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "run.every_stage", str(tmp_path)],
+        cwd=TESTS,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    stages: set[str] = set()
+    for stage, title, imported, covered in json.loads(done.stdout):
+        stages.add(stage)
+        assert not set(imported) - set(covered), f"{title}: imported, but no part of its key"
+        rooms = {name.split(".")[1] for name in set(covered) - set(imported)}
+        assert rooms <= AS_IT_MAY_BE.get(stage, set()), f"{title}: in its key, but not imported"
+    makers = (Path(TESTS).parent / "bench" / PACKAGE / "stages").glob("*.py")
+    assert stages == {path.stem for path in makers if "\ndef run(" in path.read_text()} - {
+        "optimize_trl"
+    }

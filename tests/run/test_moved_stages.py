@@ -1,0 +1,128 @@
+"""Keys hash only what made the artifact: for each edit, the stages whose code version moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from overopt.execution import code_version as versions
+
+from .moved import Copy, a_comment, a_line, field_of, statement_in
+
+READS_GOLD = ("* pool*", "* labels", "* evaluate", "* front", "* listing")
+READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*")
+SAMPLES = ("* pool*", "* pairs", "* evaluate", "* optimize:*", "* merge:*", "* gold:transformer")
+TRAINS = ("* initial", "* proxy", "* gold:transformer")
+
+
+class Case(NamedTuple):
+    """An edit of a file, and patterns of the stages that it moves, ``<kind of world> <stage>``."""
+
+    file: str
+    edit: Callable[[str], str]
+    moved: tuple[str, ...]
+
+
+CASES = (
+    # a maker moves what it makes
+    Case("stages/initial.py", statement_in("run"), ("* initial",)),
+    Case("stages/gold.py", statement_in("run"), ("* gold:*",)),
+    Case("stages/golds/model.py", statement_in("make"), ("* gold:transformer",)),
+    Case("stages/pairs.py", statement_in("run"), ("* pairs",)),
+    Case("stages/labels.py", statement_in("run"), ("* labels",)),
+    Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
+    Case("stages/score.py", statement_in("run"), ("* score",)),
+    Case("stages/optimize.py", statement_in("run"), ("* optimize:*", "* merge:*")),
+    Case("stages/merge.py", statement_in("run"), ("* merge:*",)),
+    Case("stages/evaluate.py", statement_in("run"), ("* evaluate",)),
+    Case("stages/measure.py", statement_in("run"), ("* measure",)),
+    Case("stages/select.py", statement_in("run"), ("* select:*",)),
+    Case("stages/front.py", statement_in("run"), ("* front",)),
+    # a kind of world moves what is made in it
+    Case("worlds/reviews/writer.py", a_line, ("reviews *",)),
+    Case("worlds/tabular/rule.py", a_line, ("tabular *",)),
+    Case("worlds/hub/world.py", a_line, ("hub *",)),
+    Case("worlds/hub/pairs.py", a_line, ("hub pairs",)),
+    # a kind of gold moves what reads a gold of that kind
+    Case("artifacts/gold.py", a_line, READS_GOLD),
+    Case("artifacts/golds/rule.py", a_line, (
+        "reviews pool", "reviews labels", "reviews evaluate", "tabular pool", "tabular labels",
+        "tabular evaluate", "tabular front", "tabular listing",
+    )),
+    Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
+    Case("artifacts/golds/classifier.py", a_line, (
+        "hub pool", "hub labels", "hub evaluate", "hub gold:classifier",
+    )),
+    # a specification moves what it describes
+    Case("spec/noise.py", field_of("NoiseSpec"), ("* labels",)),
+    Case("spec/trl.py", field_of("TrlSpec"), ("* optimize:*:trl",)),
+    Case("spec/hub.py", field_of("HubSpec"), ("hub *",)),
+    Case("spec/policy.py", field_of("PolicySpec"), ("* initial",)),
+    Case("spec/proxy.py", field_of("ProxySpec"), ("* proxy",)),
+    Case("spec/training.py", field_of("TrainingSpec"), (*TRAINS, "* gold:*")),
+    Case("spec/task.py", field_of("TaskSpec"), ()),
+    Case("spec/run.py", field_of("RunSpec"), ()),
+    # a contract moves its family's stages
+    Case("methods/contract/selection.py", field_of("ScoredPool"), ("* select:*",)),
+    # a method moves its own runs, and shared mathematics the runs of methods that share it
+    Case("methods/pairs/dpo.py", statement_in("loss"), ("* optimize:dpo:*",)),
+    Case("methods/rollout/rloo.py", statement_in("loss"), ("* optimize:rloo:*",)),
+    Case("methods/merge/warp.py", statement_in("merge"), ("* merge:warp",)),
+    Case("methods/selection/bon.py", statement_in("weights"), ("* select:bon",)),
+    Case("methods/math/estimators.py", a_line, ("* optimize:rloo:*", "* merge:warp")),
+    Case("proxies/single.py", statement_in("combine"), (*READS_REWARD, "* measure", "* select:*")),
+    Case("proxies/uwo.py", statement_in("combine"), ()),
+    # models move what runs them
+    Case("models/sampling.py", a_line, SAMPLES),
+    Case("models/fitting.py", a_line, TRAINS),
+    Case("models/language_fitting.py", a_line, ("* initial",)),
+    Case("models/reward_fitting.py", a_line, ("* proxy", "* gold:transformer")),
+    Case("models/starts/scratch.py", a_line, (
+        "reviews initial", "tabular initial", "reviews proxy", "tabular proxy",
+        "* gold:transformer",
+    )),
+    Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),
+    Case("models/reading.py", a_line, (
+        "hub proxy", "hub score", "hub optimize:rloo:*", "hub optimize:online_dpo:*", "hub gold:*",
+        "hub pool", "hub labels", "hub evaluate",
+    )),
+    Case("stats/fronts.py", a_line, ("* front",)),
+    # what makes no artifact moves none
+    Case("stats/intervals.py", a_line, ()),
+    Case("stats/kl.py", a_comment, ()),
+    Case("report/curves.py", a_line, ()),
+    Case("run/cells.py", statement_in("cells_of"), ()),
+    Case("execution/store.py", a_line, ()),
+    Case("execution/code_version.py", a_line, ()),
+    Case("catalog/declarations.py", a_line, ()),
+    Case("commands/running.py", a_line, ()),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    cached = (versions.code_version, versions._read, versions._locate, versions._package_file)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def redirect(folder: Path) -> None:
+            patch.setattr(versions, "_ROOT", folder)
+            for function in cached:
+                function.cache_clear()
+
+        yield Copy(tmp_path_factory.mktemp("copy"), redirect)
+    for function in cached:
+        function.cache_clear()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
+def test_an_edit_moves_what_it_made(case: Case, copy: Copy) -> None:
+    matched = {
+        pattern: {name for name in copy.names if fnmatchcase(name, pattern)}
+        for pattern in case.moved
+    }
+    assert all(matched.values()), "a pattern that no stage has"
+    assert copy.moved(case.file, case.edit) == sorted(set().union(*matched.values()))

@@ -11,25 +11,21 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.execution.modules import load_module
-from overopt.methods.contract import iterative, merge, pairs, rollout, selection, training
+from overopt.methods.contract import selection, training
 from overopt.spec.declare import Family
 
+from .protocols import family_protocol, functions
+
 METHODS = lookup.names("methods")
-FUNCTIONS: dict[Family, tuple[type, tuple[str, ...]]] = {
-    "pairs": (pairs.PairsMethod, ("loss",)),
-    "rollout": (rollout.RolloutMethod, ("advantages", "loss")),
-    "iterative": (iterative.IterativeMethod, ("build", "loss")),
-    "selection": (selection.SelectionMethod, ("samples_used",)),
-    "merge": (merge.MergeMethod, ("merge",)),
-}
-TOGETHER: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (selection.KnownPolicy, ("weights",)),
-    (selection.DrawingMethod, ("draw_size", "draw_weights")),
-    (selection.UnbiasedSelection, ("unbiased_weights",)),
-    (selection.BoundedSelection, ("kl_bound_nats",)),
-    (training.OwnModule, ("make_module",)),
-    (training.Hooks, ("begin", "after_step")),
+TOGETHER: tuple[type, ...] = (
+    selection.KnownPolicy,
+    selection.DrawingMethod,
+    selection.UnbiasedSelection,
+    selection.BoundedSelection,
+    training.OwnModule,
+    training.Hooks,
 )
+"""Protocols whose functions a method supplies all of, or none."""
 MAY_IMPORT = re.compile(
     r"__future__|collections\.abc|dataclasses|functools|itertools|math|typing"
     r"|numpy(\..*)?|scipy(\..*)?|torch|torch\.nn\.functional"
@@ -85,17 +81,18 @@ def test_supplies_its_familys_functions_with_their_parameters(name: str) -> None
     spec = systems.method(name)
     module = load_module(spec.source)
     families: list[Family] = [spec.family, spec.trains]
-    wanted = [FUNCTIONS[family] for family in dict.fromkeys(families)]
-    for protocol, functions in TOGETHER:
-        supplied = [hasattr(module, function) for function in functions]
-        assert all(supplied) or not any(supplied), f"{name}: {functions} go together"
-        wanted += [(protocol, functions)] if any(supplied) else []
-    for protocol, functions in wanted:
-        for function in functions:
+    protocols = [family_protocol(family) for family in dict.fromkeys(families)]
+    for protocol in TOGETHER:
+        supplied = [hasattr(module, function) for function in functions(protocol)]
+        together = ", ".join(functions(protocol))
+        assert all(supplied) or not any(supplied), f"{name}: {together} go together"
+        protocols += [protocol] if any(supplied) else []
+    for protocol in protocols:
+        for function in functions(protocol):
             model = getattr(protocol, function).__code__
             actual = getattr(module, function).__code__
-            names = model.co_varnames[1 : model.co_argcount]  # without the protocol's self
-            assert actual.co_varnames[: actual.co_argcount] == names, f"{name}: {function}"
+            taken = model.co_varnames[1 : model.co_argcount]  # without the protocol's self
+            assert actual.co_varnames[: actual.co_argcount] == taken, f"{name}: {function}"
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -15,14 +15,14 @@ from overopt.spec.explanations import explain
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 
-_FUNCTIONS: dict[Family, dict[str, str]] = {
+FUNCTIONS: dict[Family, dict[str, str]] = {
     "pairs": {"loss": "config, batch"},
     "rollout": {"advantages": "config, rollout", "loss": "config, step"},
     "iterative": {"build": "config, rollout", "loss": "config, batch"},
     "selection": {"samples_used": "config, pool_samples, knob"},
     "merge": {"merge": "config, initial, trained, knob"},
 }
-"""What each family supplies, as ``methods.contract`` tells."""
+"""What each family supplies; a test holds it against the protocols of ``methods.contract``."""
 
 
 _POLICY = {"weights": "config, pool, knob"}
@@ -33,7 +33,7 @@ _DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
 _HOOKS = {"begin": "config, initial", "after_step": "config, memory, weights, step"}
 
 
-_COMPLETE: dict[str, dict[str, str]] = {
+OPTIONAL: dict[str, dict[str, str]] = {
     "weights": _POLICY,
     "draw_size": _DRAWS,
     "draw_weights": _DRAWS,
@@ -87,10 +87,10 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     )
     families: list[Family] = [spec.family, spec.trains]
     for family in dict.fromkeys(families):
-        require_functions(found, _FUNCTIONS[family], f"a method of the family {family}")
+        require_functions(found, FUNCTIONS[family], f"a method of the family {family}")
     if spec.family == "selection" and "draw_weights" not in found.functions:
         require_functions(found, _POLICY, "a selection method without draw_weights")
-    for name, complete in _COMPLETE.items():
+    for name, complete in OPTIONAL.items():
         if name in found.functions:
             require_functions(found, complete, f"a method that defines {name}")
     return spec

@@ -99,7 +99,7 @@ CASES = (
     Case("execution/store.py", a_line, ()),
     Case("execution/code_version.py", a_line, ()),
     Case("catalog/declarations.py", a_line, ()),
-    Case("commands/running.py", a_line, ()),
+    Case("commands/run.py", a_line, ()),
 )  # fmt: skip
 
 

@@ -51,16 +51,25 @@ def place(
     Returns:
         One place per budget, and those of the finer KLs within reach, by rising KL.
     """
-    low, high = math.log(knob.low), math.log(knob.high)
-    distance_at = cache(lambda log_value: math.sqrt(max(kl_of(math.exp(log_value)), 0.0)))
+    known: dict[float, float] = {}
+
+    def distance_at(log_value: float) -> float:
+        if log_value not in known:
+            known[log_value] = math.sqrt(max(kl_of(math.exp(log_value)), 0.0))
+        return known[log_value]
+
+    for end in (knob.low, knob.high):
+        distance_at(math.log(end))
 
     def solve(kl_nats: float) -> float | None:
         wanted = math.sqrt(kl_nats)
-        if (distance_at(low) - wanted) * (distance_at(high) - wanted) > 0:
-            return None
-        root = brentq(lambda x: distance_at(x) - wanted, low, high, xtol=log_tolerance)
-        value = math.exp(float(root))
-        return value if trusted(value) else None
+        # What was asked for on the way to other budgets narrows the search for this one.
+        for low, high in pairwise(sorted(known)):
+            if (known[low] - wanted) * (known[high] - wanted) <= 0:
+                root = brentq(lambda x: distance_at(x) - wanted, low, high, xtol=log_tolerance)
+                value = math.exp(float(root))
+                return value if trusted(value) else None
+        return None
 
     targets = sorted({*kl_grid_nats, *finer_nats})
     found = [(kl_nats, solve(kl_nats)) for kl_nats in targets]

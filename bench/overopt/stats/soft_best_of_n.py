@@ -11,9 +11,9 @@ from scipy.special import softmax
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
 from overopt.stats.listed import check_listed
 
-_STEP = 0.35  # of log u; the error of the trapezoidal rule is about exp(-pi^2 / step), 6e-13
-_BELOW, _ABOVE = -30.0, 4.0  # of log u + r / t: outside, the kernel integrates to less than 1e-13
-_CHUNK = 100  # nodes that are summed at once; a kernel, 34 wide, touches two such chunks at most
+_STEP = 0.4  # of log u; the error of the trapezoidal rule is about exp(-pi^2 / step), 2e-11
+_BELOW, _ABOVE = -24.0, 4.0  # of log u + r / t: outside, the kernel integrates to less than 4e-11
+_CHUNK = 80  # nodes that are summed at once; a kernel, 28 wide, touches two such chunks at most
 
 
 def policy(
@@ -86,7 +86,7 @@ def _density_ratio(rho_U: Floats, mass_U: Floats, n: int) -> Floats:
             continue
         node_G = node_G[(node_G >= _BELOW - near_U[-1]) & (node_G <= _ABOVE - near_U[0])]
         # Levels far below still have exp(-u a) = 1 at these nodes, levels far above have 0.
-        exponent_GU = np.exp(node_G[:, None] + near_U)
+        exponent_GU = np.exp(node_G)[:, None] * np.exp(near_U)
         decay_GU = np.exp(-exponent_GU)
         phi_G = below_U[low] + decay_GU @ mass_U[low:high]
         ratio_U[low:high] += n * _STEP * (phi_G ** (n - 1)) @ (exponent_GU * decay_GU)

@@ -24,8 +24,9 @@ from overopt.spec.hub import DataOrigin
 from overopt.spec.origins import ModelOrigin, ReaderOrigin
 from overopt.spec.training import TrainingSpec
 from overopt.worlds.contract import lexicon, render, stop_ids
+from overopt.worlds.hub.conversations import Turn
 from overopt.worlds.hub.data import read_examples
-from overopt.worlds.hub.text import FolderTokenizer, Turn
+from overopt.worlds.hub.text import FolderTokenizer
 from overopt.worlds.hub.world import HubWorld, tokens_of
 from overopt.worlds.hub.world import build as build_hub
 from overopt.worlds.preferences import Preferences

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from overopt.spec.origins import ReaderOrigin
 from overopt.worlds.contract import World
+from overopt.worlds.hub.conversations import Turn, flat_text
 from overopt.worlds.hub.folders import open_model
-from overopt.worlds.hub.text import FolderTokenizer, Turn, flat_text
+from overopt.worlds.hub.text import FolderTokenizer
 from overopt.worlds.hub.world import HubWorld, tokens_of
 from overopt.worlds.tokens import Tokens
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from overopt.errors import UserError
 from overopt.spec.hub import DataOrigin
+from overopt.worlds.hub.conversations import Turn
 from overopt.worlds.hub.folders import locate
-from overopt.worlds.hub.text import Turn
 
 _FORMATS = (".parquet", ".jsonl", ".json", ".jsonl.gz", ".json.gz")
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")

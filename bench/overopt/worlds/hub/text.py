@@ -11,31 +11,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from overopt.errors import UserError
+from overopt.worlds.hub.conversations import Turn
 from overopt.worlds.hub.folders import read_document
-
-
-class Turn(NamedTuple):
-    """One turn of a conversation; role is ``system``, ``user`` or ``assistant``."""
-
-    role: str
-    content: str
-
-
-_SPEAKER = {"user": "Human", "assistant": "Assistant", "system": "System"}
-
-
-def flat_text(turns: Sequence[Turn]) -> str:
-    """A conversation as one text: the bare content of a single turn, else speakers by name."""
-    if len(turns) == 1:
-        return turns[0].content
-    return "\n\n".join(f"{_SPEAKER[turn.role]}: {turn.content}" for turn in turns)
 
 
 class FolderTokenizer:

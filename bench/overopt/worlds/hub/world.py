@@ -20,9 +20,10 @@ from overopt.errors import UserError
 from overopt.spec.hub import DataOrigin, HubSpec, TaskWorldSpec
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.world import WorldSpec
+from overopt.worlds.hub.conversations import Turn, flat_text
 from overopt.worlds.hub.data import Example, read_examples
 from overopt.worlds.hub.folders import ModelFolder, identifiers, open_model
-from overopt.worlds.hub.text import FolderTokenizer, Turn, flat_text
+from overopt.worlds.hub.text import FolderTokenizer
 from overopt.worlds.tokens import Tokens
 
 _ROWS_AT_ONCE = 1024

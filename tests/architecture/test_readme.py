@@ -14,6 +14,7 @@ from overopt.commands.arguments import resolve, spread
 from overopt.commands.request import Request
 from overopt.execution.modules import load_module
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.reading import Reading
 
 from .checkout import PACKAGE, ROOT
 
@@ -43,7 +44,8 @@ def test_example_method_computes_its_loss(own_method: Path) -> None:
     module: Any = load_module(str(own_method))
     policy_BT = torch.tensor([[-1.0, -1.0], [-1.0, 0.0]], requires_grad=True)
     zero_BT, mask_BT = torch.zeros(2, 2), torch.ones(2, 2)
-    batch = PairBatch(policy_BT, zero_BT - 6.0, zero_BT - 3.0, zero_BT, mask_BT, mask_BT)
+    chosen = Reading(policy_BT, zero_BT - 3.0, mask_BT)
+    batch = PairBatch(chosen, Reading(zero_BT - 6.0, zero_BT, mask_BT))
     # margins: chosen -2 + 6 = 4 and -1 + 6 = 5, rejected -12: 16 and 17 nats
     assert module.loss(module.Config(beta=0.05), batch).tolist() == pytest.approx([0.2, 0.15])
     assert module.loss(module.Config(beta=0.1), batch).tolist() == [0.0, 0.0]

@@ -13,7 +13,8 @@ from overopt.artifacts.points import (
     ranking,
     win_rate,
 )
-from overopt.artifacts.system import System
+from overopt.engines.method.loading import open_as
+from overopt.engines.proxy import OpenedProxy
 from overopt.spec.system import ProxySystemSpec
 from overopt.stats.kl import Estimate
 from overopt.worlds.tokens import BOS, EOS, Tokens
@@ -100,7 +101,7 @@ def test_rows_that_would_be_given_to_another_prompt_are_refused(rows: list[int])
 
 
 def test_a_reward_that_is_no_number_is_refused() -> None:
-    system = System(ProxySystemSpec.model_validate(SINGLE))
+    system = open_as(OpenedProxy, ProxySystemSpec.model_validate(SINGLE))
     assert system.combine(np.array([[1.0, 2.0]])).tolist() == [1.0, 2.0]
     with pytest.raises(FloatingPointError, match="one finite number per response"):
         system.combine(np.array([[1.0, np.nan]]))

@@ -21,11 +21,15 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
-from overopt.engines import pairs as pairs_engine
-from overopt.engines import rollouts as rollouts_engine
-from overopt.engines.trl import pairs as trl_pairs_engine
-from overopt.engines.trl import rollout as trl_rollout_engine
-from overopt.engines.trl.training import Setup
+from overopt.engines.contract import Randomness, RunInputs
+from overopt.engines.method.pairs import OpenedPairs
+from overopt.engines.method.rollout import OpenedRollout
+from overopt.engines.pairs import optimize_pairs
+from overopt.engines.rollout import optimize_rollout
+from overopt.engines.trl.pairs import optimize_pairs as optimize_pairs_trl
+from overopt.engines.trl.rollout import optimize_rollout as optimize_rollout_trl
+from overopt.engines.trl.training import TrlSetup
+from overopt.execution.contract import silent
 from overopt.methods.pairs import dpo
 from overopt.methods.rollout import rloo
 from overopt.models.folders import build_tokenizer, save_model
@@ -94,45 +98,15 @@ def prepare(engine: Engine, family: Family, size: Size, folder: Path) -> Run:
 
 
 def _native_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
-    pairs, policy = _preferences(size), copy.deepcopy(start)
-    reference_logps = pairs_engine.score_reference(start, pairs)
-
-    def run() -> int:
-        return pairs_engine.optimize_pairs(
-            dpo,
-            dpo.Config(),
-            _pairs_settings(size),
-            policy,
-            pairs,
-            reference_logps,
-            lambda model: 1.0,
-            (),
-            np.random.default_rng(0),
-            _ignore,
-        ).compute.gradient_steps
-
-    return run
+    inputs = _run_inputs(start, size)
+    method, settings = OpenedPairs(dpo, dpo.Config()), _pairs_settings(size)
+    return lambda: optimize_pairs(method, settings, inputs).compute.gradient_steps
 
 
 def _inside_pairs(start: PreTrainedModel, size: Size, folder: Path) -> Run:
-    pairs, policy = _preferences(size), copy.deepcopy(start)
-
-    def run() -> int:
-        return trl_pairs_engine.optimize_pairs(
-            dpo,
-            dpo.Config(),
-            _pairs_settings(size),
-            policy,
-            start,
-            pairs,
-            lambda model, reference: 1.0,
-            (),
-            np.random.default_rng(0),
-            _ignore,
-            _setup(folder),
-        ).compute.gradient_steps
-
-    return run
+    inputs, setup = _run_inputs(start, size), _setup(folder)
+    method, settings = OpenedPairs(dpo, dpo.Config()), _pairs_settings(size)
+    return lambda: optimize_pairs_trl(method, settings, inputs, setup).compute.gradient_steps
 
 
 def _stock_pairs(start: PreTrainedModel, size: Size, folder: Path, tuned: bool) -> Run:
@@ -163,46 +137,15 @@ def _stock_pairs(start: PreTrainedModel, size: Size, folder: Path, tuned: bool) 
 
 
 def _native_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
-    policy = copy.deepcopy(start)
-
-    def run() -> int:
-        return rollouts_engine.optimize_rollouts(
-            rloo,
-            rloo.Config(beta=0.05),
-            _rollout_settings(size),
-            policy,
-            start,
-            _prompts(size.rows * size.steps),
-            _reward,
-            RESPONSE_TOKENS,
-            (),
-            torch.Generator().manual_seed(0),
-            _ignore,
-        ).compute.gradient_steps
-
-    return run
+    inputs = _run_inputs(start, size)
+    method, settings = OpenedRollout(rloo, rloo.Config(beta=0.05)), _rollout_settings(size)
+    return lambda: optimize_rollout(method, settings, inputs).compute.gradient_steps
 
 
 def _inside_rollout(start: PreTrainedModel, size: Size, folder: Path) -> Run:
-    policy = copy.deepcopy(start)
-
-    def run() -> int:
-        return trl_rollout_engine.optimize_rollouts(
-            rloo,
-            rloo.Config(beta=0.05),
-            _rollout_settings(size),
-            policy,
-            start,
-            _prompts(size.rows * size.steps),
-            _reward,
-            RESPONSE_TOKENS,
-            (),
-            torch.Generator().manual_seed(0),
-            _ignore,
-            _setup(folder),
-        ).compute.gradient_steps
-
-    return run
+    inputs, setup = _run_inputs(start, size), _setup(folder)
+    method, settings = OpenedRollout(rloo, rloo.Config(beta=0.05)), _rollout_settings(size)
+    return lambda: optimize_rollout_trl(method, settings, inputs, setup).compute.gradient_steps
 
 
 def _stock_rollout(start: PreTrainedModel, size: Size, folder: Path, tuned: bool) -> Run:
@@ -318,13 +261,24 @@ def _rollout_settings(size: Size) -> RolloutSpec:
     )
 
 
-def _setup(folder: Path) -> Setup:
-    return Setup(TrlSpec(checkpoint_steps=0), _tokenizer(), folder / "checkpoints", seed=0)
+def _run_inputs(start: PreTrainedModel, size: Size) -> RunInputs:
+    return RunInputs(
+        policy=copy.deepcopy(start),
+        reference=start,
+        prompts=_prompts(size.rows * size.steps),
+        preferences=_preferences(size),
+        reward=_reward,
+        max_new_tokens=RESPONSE_TOKENS,
+        budgets_nats=(),
+        randomness=Randomness(np.random.default_rng(0), torch.Generator().manual_seed(0)),
+        kl_probe=lambda policy, reference: 1.0,
+        progress=silent,
+    )
+
+
+def _setup(folder: Path) -> TrlSetup:
+    return TrlSetup(TrlSpec(checkpoint_steps=0), _tokenizer(), folder / "checkpoints", seed=0)
 
 
 def _reward(prompts: Tokens, responses: Tokens) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return responses.length_N.astype(np.float64)
-
-
-def _ignore(fraction: float, words: str) -> None:
-    pass

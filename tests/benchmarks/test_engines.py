@@ -5,8 +5,9 @@ each other one took: the median over rounds that alternate, because on a shared 
 work takes half as long again from one minute to the next. The table has seconds of one thread's
 processor time for all steps, and ``--benchmark-json`` has ``ms_per_step`` and ``times_native``.
 
-Building TRL's own trainer is outside of the clock, and so is a scoring of the reference that is
-done once; of inside, both are in it, some tenths of a second. On fresh samples, native and inside
+Building TRL's own trainer is outside of the clock, and so is its scoring of the reference, which
+is done once. A run of native has that scoring in the clock, and one of inside the building of the
+trainer too, some tenths of a second. On fresh samples, native and inside
 look at one more batch than TRL: the final policy's. Nothing asserts on time.
 Memory is measured in a fresh process each: the peak above what the process held before the run.
 """

@@ -41,7 +41,7 @@ class Config:
 
 
 def loss(config, batch):
-    return -batch.chosen_log_ratio_B
+    return -batch.chosen.log_ratio
 '''
 
 

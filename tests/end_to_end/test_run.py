@@ -183,7 +183,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from overopt.methods.contract import PairBatch
+from overopt.methods.contract.pairs import PairBatch
 from overopt.spec.declare import knob, param
 
 FAMILY = "pairs"
@@ -200,7 +200,7 @@ class Config:
 
 def loss(config: Config, batch: PairBatch) -> Tensor:
     """Of each pair."""
-    margin_B = batch.chosen_log_ratio_B - batch.rejected_log_ratio_B
+    margin_B = batch.chosen.log_ratio - batch.rejected.log_ratio
     return FACTOR * logsigmoid(config.beta * margin_B)
 '''
 NAN_LATER = '(float("nan") if len(margin_B) > 8 else -1.0)'

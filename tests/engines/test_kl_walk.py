@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from overopt.engines.kl_walk import Compute, KLWalk, Snapshot
+from overopt.engines.kl_walk import KLWalk
+from overopt.engines.trajectory import Compute, Snapshot
 
 
 def model(value: float) -> nn.Linear:

@@ -9,15 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from overopt.engines.forward import state_shape
+from overopt.engines.forward import Forward, state_shape
 from overopt.engines.learner import Learner
-from overopt.errors import UserError
+from overopt.engines.method.training import OpenedTraining
+from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.training import AfterStep, HiddenStates, StateShape, Training, Weights
 from overopt.methods.pairs import dpo
-from overopt.models.logprobs import predict_logps
+from overopt.models.logprobs import predict_logps, response_logps
 from overopt.models.sampling import sample
 from overopt.models.sequences import Batch, join
-from overopt.models.weights import set_weights, weights_of
+from overopt.models.weights import weights_of
 
 from . import tiny
 
@@ -43,7 +44,8 @@ def method(**parts: Any) -> Any:
 
 def learner(**parts: Any) -> Learner:
     reference = tiny.policy()
-    return Learner(method(**parts), dpo.Config(), tiny.PAIRS, tiny.policy(1), reference)
+    opened = OpenedTraining(method(**parts), dpo.Config())
+    return Learner(opened, tiny.PAIRS, tiny.policy(1), reference)
 
 
 def joined(rows: int = 5) -> Batch:
@@ -52,20 +54,29 @@ def joined(rows: int = 5) -> Batch:
     return join(asked, drawn.responses)
 
 
+def run(asking: Learner, batch: Batch, reads_reference: bool = False) -> Forward:
+    """The policy's pass over rows of which nothing is known before."""
+    zero_RT = torch.zeros(batch.mask_BT.shape)
+    reference = asking.run_reference(batch) if reads_reference else None
+    return asking.run(batch, Reading(zero_RT, zero_RT, batch.mask_BT.float()), reference)
+
+
 def test_a_plain_method_costs_nothing_more() -> None:
-    plain = learner()
-    judged = plain.judge(joined(), None)
+    plain, batch = learner(), joined()
+    reading, prediction = run(plain, batch)
     assert not plain.reads_reference
-    assert judged.forward_kl_RT is None and judged.output_RTC is None
-    assert judged.prediction.states_LBJD is None
+    assert reading.forward_kl is None and reading.output is None
+    assert prediction.states_LBJD is None
+    assert torch.equal(reading.policy_logp, response_logps(plain.policy, batch))
+    assert not reading.reference_logp.any()  # what does not depend on the policy stays
     assert plain.training == Training()
 
 
 def test_forward_kl_is_summed_over_the_vocabulary_token_by_token() -> None:
     asking = learner(INPUTS=("forward_kl",))
     batch = joined()
-    judged = asking.judge(batch, asking.consult(batch))
-    assert judged.forward_kl_RT is not None and judged.forward_kl_RT.requires_grad
+    forward_kl_RT = run(asking, batch, reads_reference=True).reading.forward_kl
+    assert forward_kl_RT is not None and forward_kl_RT.requires_grad
     with torch.no_grad():
         reference_RKV, policy_RKV = (
             predict_logps(model, batch) for model in (asking.reference, asking.policy)
@@ -73,16 +84,16 @@ def test_forward_kl_is_summed_over_the_vocabulary_token_by_token() -> None:
     offset = int(batch.prompt_length_B[0]) - batch.prompt_length_min
     p_V, q_V = reference_RKV[0, offset], policy_RKV[0, offset]  # PAD, the first, has p = 0
     first = (p_V[1:].exp() * (p_V[1:] - q_V[1:])).sum()
-    assert judged.forward_kl_RT[0, 0].item() == pytest.approx(first.item(), abs=1e-6)
-    assert not judged.forward_kl_RT[~batch.mask_BT].any()
-    assert (judged.forward_kl_RT[batch.mask_BT] > 0).all()
+    assert forward_kl_RT[0, 0].item() == pytest.approx(first.item(), abs=1e-6)
+    assert not forward_kl_RT[~batch.mask_BT].any()
+    assert (forward_kl_RT[batch.mask_BT] > 0).all()
 
 
 @pytest.mark.parametrize("source", ["policy_states", "reference_states"])
 def test_a_module_reads_the_states_that_it_names(source: str) -> None:
     asking = learner(INPUTS=(source,), make_module=make_module)
     batch = joined()
-    output_RTC = asking.judge(batch, asking.consult(batch)).output_RTC
+    output_RTC = run(asking, batch, reads_reference=True).reading.output
     assert output_RTC is not None
     model = asking.policy if source == "policy_states" else asking.reference
     with torch.no_grad():
@@ -108,7 +119,7 @@ def test_the_state_before_a_token_is_the_one_after_the_token_before() -> None:
         INPUTS=("policy_states",), make_module=lambda config, shape: Watching(shape.width)
     )
     batch = joined()
-    asking.judge(batch, None)
+    run(asking, batch)
     (states,) = seen
     shape = state_shape(asking.policy)
     assert shape == (2, 16)
@@ -126,18 +137,12 @@ def test_the_module_is_trained_at_its_own_rate() -> None:
     module = asking.module
     assert isinstance(module, FirstWeights)
     before = module.weight_D.detach().clone()
-    judged = asking.judge(joined(), None)
-    assert judged.output_RTC is not None
-    asking.descend(judged.output_RTC.sum() - judged.logp_RT.sum())
+    reading = run(asking, joined()).reading
+    assert reading.output is not None
+    asking.step(reading.output.sum() - reading.policy_logp.sum())
     # Adam's first step is the learning rate, here a fifth of 3e-3 in warm-up, times 100
     step_D = (module.weight_D.detach() - before).abs()
     assert step_D.tolist() == pytest.approx([0.06] * 16, rel=1e-3)
-
-
-@pytest.mark.parametrize("parts", [{"make_module": make_module}, {"INPUTS": ("reference_states",)}])
-def test_a_module_and_its_states_go_together(parts: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match=r"^watched: make_module and INPUTS"):
-        learner(**parts)
 
 
 def halved(weights: Weights) -> dict[str, Tensor]:
@@ -145,7 +150,7 @@ def halved(weights: Weights) -> dict[str, Tensor]:
 
 
 def step(asking: Learner) -> None:
-    asking.descend(-asking.judge(joined(), None).logp_RT.sum())
+    asking.step(-run(asking, joined()).reading.policy_logp.sum())
 
 
 def test_hooks_see_every_step_and_may_replace_the_weights() -> None:
@@ -176,9 +181,9 @@ def test_the_optimizer_remembers_across_a_replacement() -> None:
 
     reset = learner(begin=begin, after_step=after_step)
     step(reset)
-    moments = [state["step"].item() for state in reset.descent._stepper.optimizer.state.values()]
+    moments = [state["step"].item() for state in reset.optimizer._stepper.optimizer.state.values()]
     step(reset)
-    again = [state["step"].item() for state in reset.descent._stepper.optimizer.state.values()]
+    again = [state["step"].item() for state in reset.optimizer._stepper.optimizer.state.values()]
     assert set(moments) == {1.0} and set(again) == {2.0}
     for name, value in weights_of(tiny.policy(1)).items():
         assert torch.equal(value, weights_of(reset.policy)[name]), name
@@ -195,8 +200,3 @@ def test_an_anchor_is_a_model_of_its_own() -> None:
     for name, value in weights_of(hooked.anchor).items():
         assert torch.equal(value, weights_of(hooked.policy)[name] / 2), name
         assert torch.equal(before[name], weights_of(hooked.reference)[name]), name
-
-
-def test_weights_of_another_shape_of_model_are_refused() -> None:
-    with pytest.raises(ValueError, match="do not fit"):
-        set_weights(tiny.policy(), {"nothing": torch.zeros(1)})

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.engines.optimizer import Descent
+from overopt.engines.optimizer import PolicyOptimizer
 from overopt.spec.pairs import PairsSpec
 
 from . import tiny
@@ -29,11 +29,11 @@ def bias(model: PreTrainedModel) -> Tensor:
 def moves(warmup_steps: int, steps: int) -> list[float]:
     """How far each step moves a weight whose gradient is always 1."""
     model = tiny.policy()
-    descent = Descent(model, settings(warmup_steps), "test")
+    optimizer = PolicyOptimizer(model, settings(warmup_steps), "test")
     found = []
     for _ in range(steps):
         before = bias(model)[0].item()
-        descent.descend(bias(model)[0])
+        optimizer.step(bias(model)[0])
         found.append(before - bias(model)[0].item())
     return found
 
@@ -46,27 +46,27 @@ def test_learning_rate_is_constant_after_a_linear_warm_up() -> None:
 
 def test_the_norm_before_clipping_is_returned_and_the_gradient_is_cleared() -> None:
     model = tiny.policy()
-    descent = Descent(model, settings(max_gradient_norm=0.5), "test")
+    optimizer = PolicyOptimizer(model, settings(max_gradient_norm=0.5), "test")
     loss = (3.0 * bias(model)[0] + 4.0 * bias(model)[1]).sum()
-    assert descent.descend(loss) == pytest.approx(5.0)
+    assert optimizer.step(loss) == pytest.approx(5.0)
     assert bias(model).grad is None
-    assert descent.steps == 1
+    assert optimizer.steps_taken == 1
 
 
 def test_weights_without_gradient_do_not_decay() -> None:
     model = tiny.policy()
     before = model.get_parameter("transformer.wpe.weight").detach().clone()
-    Descent(model, settings(), "test").descend(bias(model)[0])
+    PolicyOptimizer(model, settings(), "test").step(bias(model)[0])
     assert torch.equal(model.get_parameter("transformer.wpe.weight"), before)
 
 
 def test_a_gradient_that_is_no_number_leaves_the_weights_alone() -> None:
     model = tiny.policy()
     before = bias(model).detach().clone()
-    descent = Descent(model, settings(), "test")
-    descent.descend(bias(model)[0] * 0.0)
+    optimizer = PolicyOptimizer(model, settings(), "test")
+    optimizer.step(bias(model)[0] * 0.0)
     assert torch.equal(bias(model), before)
     # the square root's slope at 0 is infinite while its value is not
     with pytest.raises(FloatingPointError, match=r"^test: step 2: loss .* gradient norm"):
-        descent.descend((bias(model)[0] * 0.0).sqrt())
+        optimizer.step((bias(model)[0] * 0.0).sqrt())
     assert torch.equal(bias(model), before)

@@ -9,8 +9,10 @@ import torch
 from transformers import PreTrainedModel
 
 from overopt.engines.kl_probe import KLProbe
-from overopt.engines.kl_walk import PairsRow, Trajectory
-from overopt.engines.pairs import ReferenceLogps, optimize_pairs, score_reference
+from overopt.engines.method.pairs import OpenedPairs
+from overopt.engines.pair_data import PairsRow, ReferenceLogps, score_reference
+from overopt.engines.pairs import optimize_pairs
+from overopt.engines.trajectory import Trajectory
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
 from overopt.methods.pairs import dpo, ipo
 from overopt.models.logprobs import score_logps
@@ -21,10 +23,6 @@ from overopt.worlds.tokens import Tokens
 from . import tiny
 
 
-def ignore(fraction: float, text: str) -> None:
-    pass
-
-
 def optimize(
     budgets_nats: tuple[float, ...],
     seed: int = 0,
@@ -33,22 +31,9 @@ def optimize(
     settings: PairsSpec = tiny.PAIRS,
 ) -> tuple[Trajectory, PreTrainedModel]:
     reference = tiny.policy()
-    policy = tiny.twin(reference)
-    pairs = tiny.preferences(reference)
-    probe = KLProbe(reference, tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, seed=3)
-    trajectory = optimize_pairs(
-        method,
-        config or dpo.Config(beta=0.1),
-        settings,
-        policy,
-        pairs,
-        score_reference(reference, pairs),
-        probe,
-        budgets_nats,
-        np.random.default_rng(seed),
-        ignore,
-    )
-    return trajectory, policy
+    inputs = tiny.run_inputs(tiny.twin(reference), reference, budgets_nats, seed)
+    opened = OpenedPairs(method, config or dpo.Config(beta=0.1))
+    return optimize_pairs(opened, settings, inputs), inputs.policy
 
 
 def pairs_rows(trajectory: Trajectory) -> list[PairsRow]:
@@ -84,11 +69,11 @@ def test_snapshots_lie_near_the_budgets_and_the_run_ends_at_the_last() -> None:
 def test_snapshot_is_the_policy_of_its_step() -> None:
     trajectory, _ = optimize((0.05, 0.2))
     reference = tiny.policy()
-    probe = KLProbe(reference, tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, seed=3)
+    probe = KLProbe(tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, seed=3)
     for snapshot in trajectory.snapshots:
         restored = tiny.policy(seed=9)
         restored.load_state_dict(dict(snapshot.state))
-        assert probe(restored) == snapshot.kl_nats
+        assert probe(restored, reference) == snapshot.kl_nats
 
 
 def test_equal_generators_give_equal_bytes_and_others_do_not() -> None:
@@ -170,21 +155,16 @@ def test_the_batch_holds_what_both_policies_say_of_each_response() -> None:
     chosen = sums(reference, pairs.prompts, pairs.chosen)
     rejected = sums(reference, pairs.prompts, pairs.rejected)
     seen = [
-        (batch.policy_chosen_logp_BT.sum(-1), batch.policy_rejected_logp_BT.sum(-1))
-        for batch in batches
+        (batch.chosen.policy_logp.sum(-1), batch.rejected.policy_logp.sum(-1)) for batch in batches
     ]
     actual = torch.cat([torch.stack(pair, -1) for pair in seen]).detach().numpy()
     expected = np.stack([chosen, rejected], -1)
     assert np.sort(actual, axis=0) == pytest.approx(np.sort(expected, axis=0), abs=1e-4)
     for batch in batches:
-        assert torch.allclose(
-            batch.policy_chosen_logp_BT, batch.reference_chosen_logp_BT, atol=1e-5
-        )
-        assert torch.allclose(
-            batch.policy_rejected_logp_BT, batch.reference_rejected_logp_BT, atol=1e-5
-        )
-        assert not batch.reference_chosen_logp_BT[batch.chosen_mask_BT == 0].any()
-        assert not batch.policy_rejected_logp_BT[batch.rejected_mask_BT == 0].any()
+        for side in batch:
+            assert torch.allclose(side.policy_logp, side.reference_logp, atol=1e-5)
+            assert not side.reference_logp[side.mask == 0].any()
+            assert not side.policy_logp[side.mask == 0].any()
 
 
 def sums(model: PreTrainedModel, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float32]:

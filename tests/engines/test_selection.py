@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.placing import Place
 from overopt.engines.selection import SMALLEST_ESS, Selection, find_places
 from overopt.methods.contract.selection import ScoredPool
@@ -22,17 +23,20 @@ GOLD_BN = np.random.default_rng(1).normal(size=(24, 64))
 
 
 def opened(module: Any, **config: Any) -> Selection:
-    return Selection(module, module.Config(**config), lambda: np.random.default_rng(0))
+    method = OpenedSelection(module, module.Config(**config))
+    return Selection(method, lambda: np.random.default_rng(0))
 
 
 def drawing_only(**config: Any) -> Selection:
     """Soft best-of-n by somebody who knows no integrals: what happens within a draw."""
-    module = SimpleNamespace(
+    module: Any = SimpleNamespace(
+        __name__="drawing",
         samples_used=soft_bon.samples_used,
         draw_size=soft_bon.draw_size,
         draw_weights=soft_bon.draw_weights,
     )
-    return Selection(module, soft_bon.Config(**config), lambda: np.random.default_rng(0))
+    method = OpenedSelection(module, soft_bon.Config(**config))
+    return Selection(method, lambda: np.random.default_rng(0))
 
 
 def test_a_cold_pair_has_the_kl_of_best_of_two_and_not_that_of_its_weights() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
+from overopt.engines.contract import Randomness, Reward, RunInputs
+from overopt.engines.kl_probe import KLProbe
+from overopt.execution.contract import Progress, silent
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import build_policy
 from overopt.spec.pairs import PairsSpec
@@ -44,6 +48,29 @@ def policy(seed: int = 0) -> PreTrainedModel:
 def twin(model: PreTrainedModel) -> PreTrainedModel:
     """A copy whose weights move on their own."""
     return copy.deepcopy(model)
+
+
+def run_inputs(
+    policy: PreTrainedModel,
+    reference: PreTrainedModel,
+    budgets_nats: Sequence[float] = (),
+    seed: int = 0,
+    taste: Reward | None = None,
+    progress: Progress = silent,
+) -> RunInputs:
+    """What a run of any family is given; the reward is the liked word's share by default."""
+    return RunInputs(
+        policy=policy,
+        reference=reference,
+        prompts=prompts(),
+        preferences=preferences(twin(reference)),
+        reward=reward if taste is None else taste,
+        max_new_tokens=MAX_NEW_TOKENS,
+        budgets_nats=budgets_nats,
+        randomness=Randomness(np.random.default_rng(seed), torch.Generator().manual_seed(seed)),
+        kl_probe=KLProbe(prompts(16), 2, MAX_NEW_TOKENS, seed=3),
+        progress=progress,
+    )
 
 
 def prompts(rows: int = 24) -> Tokens:

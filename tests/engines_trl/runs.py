@@ -6,33 +6,32 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engines import tiny
 from overopt.engines.kl_probe import KLProbe
-from overopt.engines.kl_walk import Trajectory
-from overopt.engines.pairs import optimize_pairs, score_reference
-from overopt.engines.rollouts import optimize_rollouts
+from overopt.engines.method.opened import Named, Opened
+from overopt.engines.method.pairs import OpenedPairs
+from overopt.engines.method.rollout import OpenedRollout
+from overopt.engines.pairs import optimize_pairs
+from overopt.engines.rollout import optimize_rollout
+from overopt.engines.trajectory import Trajectory
 from overopt.engines.trl.pairs import optimize_pairs as optimize_pairs_trl
-from overopt.engines.trl.rollout import optimize_rollouts as optimize_rollouts_trl
-from overopt.engines.trl.training import Setup
-from overopt.execution.contract import Progress
+from overopt.engines.trl.rollout import optimize_rollout as optimize_rollout_trl
+from overopt.engines.trl.training import TrlSetup
+from overopt.execution.contract import Progress, silent
 from overopt.models.folders import build_tokenizer
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
 from overopt.worlds.tokens import SPECIALS
 
+AnyOpened = TypeVar("AnyOpened", bound=Opened[Named])
+
 Begin = Callable[[], PreTrainedModel]
 """Builds the initial policy."""
-
-
-def silent(fraction: float, text: str) -> None:
-    pass
 
 
 @cache
@@ -41,13 +40,19 @@ def tokenizer() -> PreTrainedTokenizerBase:
     return build_tokenizer((*SPECIALS, *words), tiny.CONTEXT_TOKENS)
 
 
-def setup(folder: Path, **options: Any) -> Setup:
+def setup(folder: Path, **options: Any) -> TrlSetup:
     """Options of the engine; without checkpoints unless these are asked for."""
-    return Setup(TrlSpec(**{"checkpoint_steps": 0, **options}), tokenizer(), folder, seed=0)
+    return TrlSetup(TrlSpec(**{"checkpoint_steps": 0, **options}), tokenizer(), folder, seed=0)
 
 
 def probe(policy: PreTrainedModel, reference: PreTrainedModel) -> float:
-    return KLProbe(reference, tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, 3)(policy)
+    return KLProbe(tiny.prompts(16), 2, tiny.MAX_NEW_TOKENS, 3)(policy, reference)
+
+
+def opened(kind: type[AnyOpened], method: ModuleType, config: Any) -> AnyOpened:
+    """A method as an engine wants it, out of whatever has its functions."""
+    supplied: Any = method
+    return kind(supplied, config)
 
 
 def pairs_natively(
@@ -57,21 +62,8 @@ def pairs_natively(
     settings: PairsSpec,
     begin: Begin = tiny.policy,
 ) -> Trajectory:
-    start = begin()
-    pairs = tiny.preferences(start)
-    supplied: Any = method
-    return optimize_pairs(
-        supplied,
-        config,
-        settings,
-        tiny.twin(start),
-        pairs,
-        score_reference(start, pairs),
-        lambda policy: probe(policy, start),
-        budgets_nats,
-        np.random.default_rng(0),
-        silent,
-    )
+    inputs = tiny.run_inputs(begin(), begin(), budgets_nats)
+    return optimize_pairs(opened(OpenedPairs, method, config), settings, inputs)
 
 
 def pairs_in_trl(
@@ -79,25 +71,12 @@ def pairs_in_trl(
     config: Any,
     budgets_nats: Sequence[float],
     settings: PairsSpec,
-    where: Setup,
+    where: TrlSetup,
     progress: Progress = silent,
     begin: Begin = tiny.policy,
 ) -> Trajectory:
-    start = begin()
-    supplied: Any = method
-    return optimize_pairs_trl(
-        supplied,
-        config,
-        settings,
-        tiny.twin(start),
-        tiny.twin(start),
-        tiny.preferences(start),
-        probe,
-        budgets_nats,
-        np.random.default_rng(0),
-        progress,
-        where,
-    )
+    inputs = tiny.run_inputs(begin(), begin(), budgets_nats, progress=progress)
+    return optimize_pairs_trl(opened(OpenedPairs, method, config), settings, inputs, where)
 
 
 def rollouts_natively(
@@ -107,21 +86,8 @@ def rollouts_natively(
     settings: RolloutSpec,
     begin: Begin = tiny.policy,
 ) -> Trajectory:
-    start = begin()
-    supplied: Any = method
-    return optimize_rollouts(
-        supplied,
-        config,
-        settings,
-        tiny.twin(start),
-        start,
-        tiny.prompts(),
-        tiny.reward,
-        tiny.MAX_NEW_TOKENS,
-        budgets_nats,
-        torch.Generator().manual_seed(0),
-        silent,
-    )
+    inputs = tiny.run_inputs(begin(), begin(), budgets_nats)
+    return optimize_rollout(opened(OpenedRollout, method, config), settings, inputs)
 
 
 def rollouts_in_trl(
@@ -129,24 +95,10 @@ def rollouts_in_trl(
     config: Any,
     budgets_nats: Sequence[float],
     settings: RolloutSpec,
-    where: Setup,
+    where: TrlSetup,
     progress: Progress = silent,
     reward: Callable[..., Any] = tiny.reward,
     begin: Begin = tiny.policy,
 ) -> Trajectory:
-    start = begin()
-    supplied: Any = method
-    return optimize_rollouts_trl(
-        supplied,
-        config,
-        settings,
-        tiny.twin(start),
-        tiny.twin(start),
-        tiny.prompts(),
-        reward,
-        tiny.MAX_NEW_TOKENS,
-        budgets_nats,
-        torch.Generator().manual_seed(0),
-        progress,
-        where,
-    )
+    inputs = tiny.run_inputs(begin(), begin(), budgets_nats, taste=reward, progress=progress)
+    return optimize_rollout_trl(opened(OpenedRollout, method, config), settings, inputs, where)

@@ -20,15 +20,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from engines import tiny
-from overopt.engines.forward import Judge, state_shape
-from overopt.engines.kl_walk import RolloutRow
-from overopt.engines.trl.pairs import PairsCourse
-from overopt.engines.trl.private_api import (
-    exclude_suppressed,
-    from_lists,
-    fused_response_logps,
-    to_lists,
-)
+from overopt.engines.method.rollout import OpenedRollout
+from overopt.engines.sample_data import RolloutRow
+from overopt.engines.trl.head import exclude_suppressed, fused_response_logps
+from overopt.engines.trl.rollout import RolloutRun
+from overopt.engines.trl.token_lists import from_lists, to_lists
 from overopt.engines.trl.version import check_extra, check_versions
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairBatch
@@ -291,16 +287,13 @@ def test_hooks_on_weights_are_refused_with_adapters(tmp_path: Path) -> None:
         runs.rollouts_in_trl(elastic_reset, elastic_reset.Config(), (), SHORT_ROLLOUT, where)
 
 
-def test_a_module_is_refused_where_weights_are_spread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_module_is_refused_where_weights_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Accelerator, "distributed_type", DistributedType.FSDP)
-    course = PairsCourse.__new__(PairsCourse)
-    course.name, course.method = "ppo", ppo
-    course.judge = Judge("ppo", ppo, ppo.Config(), state_shape(tiny.policy()))
-    course.trainer = SimpleNamespace(accelerator=Accelerator())
+    inputs = tiny.run_inputs(tiny.policy(), tiny.policy())
+    run = RolloutRun(OpenedRollout(ppo, ppo.Config()), tiny.ROLLOUT, inputs, 1, "overopt")
+    run.trainer = SimpleNamespace(accelerator=Accelerator())
     with pytest.raises(UserError, match="ppo: a method with a module or hooks needs the policy"):
-        course.begin(tiny.policy())
+        run.begin()
 
 
 def test_a_policy_that_may_emit_every_token_keeps_its_head_and_walks_the_same_way(
@@ -325,7 +318,7 @@ def test_a_policy_that_may_emit_every_token_keeps_its_head_and_walks_the_same_wa
 
 def test_a_loss_over_the_whole_batch_is_exact_in_parts(tmp_path: Path) -> None:
     def loss(config: Any, batch: PairBatch) -> Tensor:
-        margin_B = batch.chosen_log_ratio_B - batch.rejected_log_ratio_B
+        margin_B = batch.chosen.log_ratio - batch.rejected.log_ratio
         return torch.nn.functional.softplus(-(1.0 + margin_B.mean()) * margin_B)
 
     method: Any = ModuleType("overopt.methods.batchwise")
@@ -338,7 +331,9 @@ def test_a_loss_over_the_whole_batch_is_exact_in_parts(tmp_path: Path) -> None:
         assert theirs == pytest.approx(ours, rel=1e-4, abs=1e-5)
 
 
-def test_a_seam_that_has_moved_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_private_part_that_has_moved_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delattr(trl.RLOOTrainer, "_calculate_rewards")
     with pytest.raises(UserError, match=r"RLOOTrainer has no _calculate_rewards"):
         runs.pairs_in_trl(dpo, dpo.Config(), (), SHORT_PAIRS, runs.setup(tmp_path))

@@ -18,9 +18,10 @@ import pytest
 import torch
 
 from engines import tiny
-from overopt.engines.kl_walk import Trajectory
-from overopt.engines.trl.checkpoints import newest_whole, read_ledger
-from overopt.execution.contract import Progress
+from overopt.engines.pair_data import PairsRow
+from overopt.engines.trajectory import Trajectory
+from overopt.engines.trl.checkpoints import newest_whole, read_run_state
+from overopt.execution.contract import Progress, silent
 from overopt.methods.contract.training import AfterStep, Weights
 from overopt.methods.merge import warp
 from overopt.methods.pairs import dpo, sparsepo
@@ -75,7 +76,7 @@ def assert_identical(whole: Trajectory, resumed: Trajectory) -> None:
 @cache
 def whole_run(run: Run) -> Trajectory:
     with tempfile.TemporaryDirectory() as folder:
-        return run(Path(folder), runs.silent)
+        return run(Path(folder), silent)
 
 
 @pytest.mark.parametrize("run", [pairs, rollouts])
@@ -140,7 +141,7 @@ def test_module_memory_and_anchor_go_through_checkpoints(
     name: str, paused: int, tmp_path: Path
 ) -> None:
     run = belongings(name)
-    whole = run(tmp_path / "whole", runs.silent)
+    whole = run(tmp_path / "whole", silent)
     with pytest.raises(Killed):
         run(tmp_path / "killed", kill_after(8))
     # one that falls due within a rollout waits until nothing is left to be learned from it
@@ -180,18 +181,16 @@ def test_a_memory_that_cannot_be_written_means_starting_anew(tmp_path: Path) -> 
 def test_a_damaged_kept_policy_spoils_the_checkpoints_that_need_it(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         pairs(tmp_path / "killed", kill_after(8))
-    early = read_ledger(tmp_path / "killed" / "checkpoint-3").walk.kept[0]
+    early = read_run_state(tmp_path / "killed" / "checkpoint-3", PairsRow).walk.kept[0]
     policy = tmp_path / "killed" / "policies" / f"step_{early.step:06d}.safetensors"
     policy.write_bytes(policy.read_bytes()[:-1] + b"?")
     assert newest_whole(tmp_path / "killed") is None
     assert not policy.exists()
-    assert_identical(
-        pairs(tmp_path / "whole", runs.silent), pairs(tmp_path / "killed", runs.silent)
-    )
+    assert_identical(pairs(tmp_path / "whole", silent), pairs(tmp_path / "killed", silent))
 
 
 def test_policies_that_no_checkpoint_needs_are_forgotten(tmp_path: Path) -> None:
-    pairs(tmp_path, runs.silent)
+    pairs(tmp_path, silent)
     sealed = [json.loads(path.read_text()) for path in tmp_path.glob("checkpoint-*/manifest.json")]
     assert len(sealed) == 2
     wanted = {Path(name).name for hashes in sealed for name in hashes if "policies" in name}

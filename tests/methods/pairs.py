@@ -5,17 +5,22 @@ from __future__ import annotations
 import torch
 
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.reading import Reading
 
 
 def worked() -> PairBatch:
     """Two pairs of at most two tokens: r_w = 1, r_l = -1 and r_w = -0.5, r_l = 0.5."""
     return PairBatch(
-        policy_chosen_logp_BT=torch.tensor([[-1.0, -2.0], [-2.5, 0.0]]),
-        policy_rejected_logp_BT=torch.tensor([[-3.0, 0.0], [-0.5, -1.0]]),
-        reference_chosen_logp_BT=torch.tensor([[-1.5, -2.5], [-2.0, 0.0]]),
-        reference_rejected_logp_BT=torch.tensor([[-2.0, 0.0], [-1.0, -1.0]]),
-        chosen_mask_BT=torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
-        rejected_mask_BT=torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
+        chosen=Reading(
+            policy_logp=torch.tensor([[-1.0, -2.0], [-2.5, 0.0]]),
+            reference_logp=torch.tensor([[-1.5, -2.5], [-2.0, 0.0]]),
+            mask=torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
+        ),
+        rejected=Reading(
+            policy_logp=torch.tensor([[-3.0, 0.0], [-0.5, -1.0]]),
+            reference_logp=torch.tensor([[-2.0, 0.0], [-1.0, -1.0]]),
+            mask=torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
+        ),
     )
 
 
@@ -27,17 +32,19 @@ def random(generator: torch.Generator, pairs: int = 3, tokens: int = 4) -> PairB
     mask_BT = torch.ones(pairs, tokens, dtype=torch.float64)
     chosen_BT, rejected_BT, reference_chosen_BT, reference_rejected_BT = logps
     return PairBatch(
-        chosen_BT.requires_grad_(),
-        rejected_BT.requires_grad_(),
-        reference_chosen_BT,
-        reference_rejected_BT,
-        mask_BT,
-        mask_BT,
+        Reading(chosen_BT.requires_grad_(), reference_chosen_BT, mask_BT),
+        Reading(rejected_BT.requires_grad_(), reference_rejected_BT, mask_BT),
     )
 
 
 def doubled(batch: PairBatch) -> PairBatch:
     """The same pairs with every token twice."""
+    return PairBatch(*(one.map(lambda part: torch.cat([part, part], dim=1)) for one in batch))
+
+
+def moved(batch: PairBatch, chosen_BT: torch.Tensor, rejected_BT: torch.Tensor) -> PairBatch:
+    """The same pairs under a policy of other log-probabilities."""
     return PairBatch(
-        *(torch.cat([part_BT, part_BT], dim=1) for part_BT in batch if part_BT is not None)
+        batch.chosen._replace(policy_logp=chosen_BT),
+        batch.rejected._replace(policy_logp=rejected_BT),
     )

@@ -15,7 +15,9 @@ from transformers import PreTrainedModel
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from overopt.methods.contract.pairs import PairBatch
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.pairs import dpo, ipo
 from overopt.methods.rollout import rloo
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP
@@ -38,18 +40,20 @@ def pair_batch(
     logp_BT = stock.token_logps(policy, ids_BL, attention_BL) * mask_BT
     with torch.no_grad():
         reference_BT = stock.token_logps(reference, ids_BL, attention_BL) * mask_BT
-    return PairBatch(*logp_BT.chunk(2), *reference_BT.chunk(2), *mask_BT.chunk(2))
+    reading = Reading(logp_BT, reference_BT, mask_BT)
+    return PairBatch(*reading.group(len(ROWS)).unbind(0))
 
 
 def averaged(batch: PairBatch) -> PairBatch:
     """TRL's IPO reads log-probabilities per token of their response."""
-    chosen_B1 = batch.chosen_mask_BT.sum(-1, keepdim=True)
-    rejected_B1 = batch.rejected_mask_BT.sum(-1, keepdim=True)
-    return batch._replace(
-        policy_chosen_logp_BT=batch.policy_chosen_logp_BT / chosen_B1,
-        reference_chosen_logp_BT=batch.reference_chosen_logp_BT / chosen_B1,
-        policy_rejected_logp_BT=batch.policy_rejected_logp_BT / rejected_B1,
-        reference_rejected_logp_BT=batch.reference_rejected_logp_BT / rejected_B1,
+    return PairBatch(
+        *(
+            one._replace(
+                policy_logp=one.policy_logp / one.mask.sum(-1, keepdim=True),
+                reference_logp=one.reference_logp / one.mask.sum(-1, keepdim=True),
+            )
+            for one in batch
+        )
     )
 
 
@@ -117,17 +121,13 @@ def test_rloo_is_trl_rloo(tmp_path: Path, beta: float) -> None:
         return torch.reshape(logp_NT, (3, 4, width))
 
     logp_BNT = grouped(trainer.model)
-    rollout = Rollout(
-        torch.tensor(rewards).view(3, 4),
-        logp_BNT.detach(),
-        grouped(reference).detach(),
-        mask_NT.view(3, 4, width),
-    )
+    now = Reading(logp_BNT, grouped(reference).detach(), mask_NT.view(3, 4, width))
+    rollout = Rollout(torch.tensor(rewards).view(3, 4), now.map(Tensor.detach))
     config = rloo.Config(beta=beta)
     advantage_BN = rloo.advantages(config, rollout)
     assert advantage_BN.std() > 0.1
     assert torch.allclose(advantage_BN.flatten(), batch["advantages"], rtol=1e-6, atol=1e-6)
 
     theirs = trainer.compute_loss(trainer.model, batch)
-    ours = rloo.loss(config, RolloutStep(rollout, logp_BNT, advantage_BN)).mean()
+    ours = rloo.loss(config, RolloutStep(rollout, now, advantage_BN)).mean()
     assert_same_gradients(gradients(ours, trainer.model), gradients(theirs, trainer.model))

@@ -3,14 +3,17 @@ import math
 import pytest
 import torch
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.rollout import chi2_rl
 
 
 def rollout(reward: list[float], log_ratio: list[float]) -> Rollout:
     """One prompt, responses of one token."""
     ratio_BNT = torch.tensor([[[value] for value in log_ratio]])
-    return Rollout(torch.tensor([reward]), ratio_BNT, 0 * ratio_BNT, torch.ones_like(ratio_BNT))
+    sampled = Reading(ratio_BNT, 0 * ratio_BNT, torch.ones_like(ratio_BNT))
+    return Rollout(torch.tensor([reward]), sampled)
 
 
 def test_chi_squared_by_hand() -> None:
@@ -46,5 +49,5 @@ def test_without_a_coefficient_it_is_reinforce() -> None:
     seen = rollout([1.0, 2.0, 6.0], [0.3, -2.0, 1.0])
     advantage_BN = chi2_rl.advantages(chi2_rl.Config(coefficient=0.0), seen)
     assert advantage_BN.tolist() == [[-3.0, -1.5, 4.5]]
-    loss_BN = chi2_rl.loss(chi2_rl.Config(), RolloutStep(seen, seen.sampled_logp_BNT, advantage_BN))
+    loss_BN = chi2_rl.loss(chi2_rl.Config(), RolloutStep(seen, seen.sampled, advantage_BN))
     assert loss_BN[0].tolist() == pytest.approx([3 * 0.3, 1.5 * -2.0, -4.5 * 1.0])

@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep
 from overopt.methods.rollout import elastic_reset, ppo
 
@@ -49,10 +51,11 @@ def test_between_resets_it_is_ppo() -> None:
     mask_BNT = torch.ones(2, 3, 4)
     mask_BNT[0, 1, 2:] = 0.0
     old, now = draw().unsqueeze(-1), draw().unsqueeze(-1)
-    seen = Rollout(draw()[..., 0], -draw().abs(), -draw().abs(), mask_BNT, output_BNTC=old)
+    read = Reading(-draw().abs(), -draw().abs(), mask_BNT, output=old)
+    seen = Rollout(draw()[..., 0], read)
     mine, base = elastic_reset.Config(beta=0.2), ppo.Config(beta=0.2)
     advantage_BNT = elastic_reset.advantages(mine, seen)
     assert torch.equal(advantage_BNT, ppo.advantages(base, seen))
-    step = RolloutStep(seen, -draw().abs(), advantage_BNT, now)
+    step = RolloutStep(seen, read._replace(policy_logp=-draw().abs(), output=now), advantage_BNT)
     assert torch.equal(elastic_reset.loss(mine, step), ppo.loss(base, step))
     assert elastic_reset.training(mine) == ppo.training(base)

@@ -31,9 +31,7 @@ def test_gradient_by_finite_differences() -> None:
     batch = pairs.random(torch.Generator().manual_seed(1))
 
     def loss(chosen: torch.Tensor, rejected: torch.Tensor) -> torch.Tensor:
-        moved = batch._replace(policy_chosen_logp_BT=chosen, policy_rejected_logp_BT=rejected)
+        moved = pairs.moved(batch, chosen, rejected)
         return ipo.loss(ipo.Config(beta=0.2), moved)
 
-    assert torch.autograd.gradcheck(
-        loss, (batch.policy_chosen_logp_BT, batch.policy_rejected_logp_BT)
-    )
+    assert torch.autograd.gradcheck(loss, (batch.chosen.policy_logp, batch.rejected.policy_logp))

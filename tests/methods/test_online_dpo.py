@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from overopt.methods.contract.rollout import Rollout
+from overopt.methods.contract.iterative import SamplePairs
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.iterative import online_dpo
 from overopt.methods.pairs import dpo
 
@@ -10,9 +12,8 @@ from . import pairs
 
 def build(reward_BN: torch.Tensor) -> tuple[list[int], list[int]]:
     zero_BNT = torch.zeros(*reward_BN.shape, 1)
-    built = online_dpo.build(
-        online_dpo.Config(), Rollout(reward_BN, zero_BNT, zero_BNT, zero_BNT + 1)
-    )
+    rollout = Rollout(reward_BN, Reading(zero_BNT, zero_BNT, zero_BNT + 1))
+    built = online_dpo.build(online_dpo.Config(), rollout)
     return built.chosen_P.tolist(), built.rejected_P.tolist()
 
 
@@ -30,7 +31,7 @@ def test_ties_make_no_pair_and_an_odd_sample_stands_alone() -> None:
 
 def test_loss_is_dpos() -> None:
     batch = pairs.worked()
-    loss_B = online_dpo.loss(online_dpo.Config(beta=0.5), batch)
+    loss_B = online_dpo.loss(online_dpo.Config(beta=0.5), SamplePairs(*batch))
     # margins 2 and -1: log(1 + e^-1), log(1 + e^0.5)
     assert loss_B.tolist() == pytest.approx([0.3132617, 0.9740770])
     assert torch.equal(loss_B, dpo.loss(dpo.Config(beta=0.5), batch))

@@ -3,7 +3,9 @@ import math
 import pytest
 import torch
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import HiddenStates, StateShape
 from overopt.methods.rollout import ppo
 
@@ -19,18 +21,18 @@ def rollout(tokens: int = 2) -> Rollout:
     sampled_BNT, reference_BNT = torch.zeros(1, 1, tokens), torch.zeros(1, 1, tokens)
     sampled_BNT[..., :2] = torch.tensor([-1.0, -2.0])
     reference_BNT[..., :2] = torch.tensor([-1.2, -1.6])
-    return Rollout(
-        torch.tensor([[3.0]]), sampled_BNT, reference_BNT, mask_BNT, output_BNTC=value_BNTC
-    )
+    sampled = Reading(sampled_BNT, reference_BNT, mask_BNT, output=value_BNTC)
+    return Rollout(torch.tensor([[3.0]]), sampled)
 
 
 def step(seen: Rollout) -> RolloutStep:
     """The first token 1.5 times as likely as when sampled, the second half as likely."""
-    now_BNT = seen.sampled_logp_BNT.clone()
+    now_BNT = seen.sampled.policy_logp.clone()
     now_BNT[..., :2] += torch.tensor([math.log(1.5), math.log(0.5)])
     value_BNTC = torch.zeros(1, 1, now_BNT.shape[-1], 1)
     value_BNTC[0, 0, :2, 0] = torch.tensor([1.1, 2.5])
-    return RolloutStep(seen, now_BNT, ppo.advantages(CONFIG, seen), value_BNTC)
+    now = seen.sampled._replace(policy_logp=now_BNT, output=value_BNTC)
+    return RolloutStep(seen, now, ppo.advantages(CONFIG, seen))
 
 
 @pytest.mark.parametrize("tokens", [2, 3])
@@ -58,11 +60,10 @@ def test_normalized_advantages_by_hand() -> None:
 def test_mean_over_responses_is_the_mean_over_tokens() -> None:
     mask_BNT = torch.tensor([[[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]])
     zero_BNT = torch.zeros(1, 2, 3)
-    seen = Rollout(
-        torch.zeros(1, 2), zero_BNT, zero_BNT, mask_BNT, output_BNTC=zero_BNT.unsqueeze(-1)
-    )
+    read = Reading(zero_BNT, zero_BNT, mask_BNT, output=zero_BNT.unsqueeze(-1))
+    seen = Rollout(torch.zeros(1, 2), read)
     advantage_BNT = torch.tensor([[[4.0, 0.0, 0.0], [1.0, 2.0, 3.0]]])
-    now = RolloutStep(seen, zero_BNT, advantage_BNT, zero_BNT.unsqueeze(-1))
+    now = RolloutStep(seen, read, advantage_BNT)
     config = ppo.Config(normalize=False, value_weight=0.0)
     assert ppo.loss(config, now).mean().item() == pytest.approx(-(4 + 1 + 2 + 3) / 4)
 
@@ -83,8 +84,9 @@ def test_value_head_starts_at_zero_and_spares_the_policy() -> None:
 
 
 def test_values_that_were_not_computed_are_named() -> None:
+    seen = rollout()
     with pytest.raises(ValueError, match="policy_states was not computed"):
-        ppo.advantages(CONFIG, rollout()._replace(output_BNTC=None))
+        ppo.advantages(CONFIG, seen._replace(sampled=seen.sampled._replace(output=None)))
 
 
 def test_inner_epochs_are_the_configs() -> None:

@@ -2,18 +2,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.rollout import rloo
 
 
 def rollout(reward_BN: Tensor, log_ratio_BN: Tensor) -> Rollout:
     """Responses of one token, whose whole log-ratio it carries."""
-    return Rollout(
-        reward_BN=reward_BN,
-        sampled_logp_BNT=log_ratio_BN.unsqueeze(-1) - 5.0,
-        reference_logp_BNT=torch.full_like(log_ratio_BN, -5.0).unsqueeze(-1),
-        mask_BNT=torch.ones_like(log_ratio_BN).unsqueeze(-1),
+    sampled = Reading(
+        policy_logp=log_ratio_BN.unsqueeze(-1) - 5.0,
+        reference_logp=torch.full_like(log_ratio_BN, -5.0).unsqueeze(-1),
+        mask=torch.ones_like(log_ratio_BN).unsqueeze(-1),
     )
+    return Rollout(reward_BN, sampled)
 
 
 def test_advantages_by_hand() -> None:
@@ -34,21 +36,23 @@ def test_penalty_is_inside_the_reward() -> None:
 def test_padding_carries_no_penalty() -> None:
     seen = rollout(torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 2.0]]))
     junk_BNT = torch.tensor([[[7.0], [9.0]]])
-    padded = seen._replace(
-        sampled_logp_BNT=torch.cat([seen.sampled_logp_BNT, junk_BNT], -1),
-        reference_logp_BNT=torch.cat([seen.reference_logp_BNT, -junk_BNT], -1),
-        mask_BNT=torch.cat([seen.mask_BNT, torch.zeros(1, 2, 1)], -1),
+    padded = Reading(
+        policy_logp=torch.cat([seen.sampled.policy_logp, junk_BNT], -1),
+        reference_logp=torch.cat([seen.sampled.reference_logp, -junk_BNT], -1),
+        mask=torch.cat([seen.sampled.mask, torch.zeros(1, 2, 1)], -1),
     )
     config = rloo.Config(beta=0.3)
-    assert torch.equal(rloo.advantages(config, padded), rloo.advantages(config, seen))
+    with_padding = rloo.advantages(config, seen._replace(sampled=padded))
+    assert torch.equal(with_padding, rloo.advantages(config, seen))
 
 
 def test_loss_by_hand() -> None:
     # log pi of the two responses: -1 - 2 = -3 and -0.5 (its second token is padding)
     logp_BNT = torch.tensor([[[-1.0, -2.0], [-0.5, -9.0]]], requires_grad=True)
     mask_BNT = torch.tensor([[[1.0, 1.0], [1.0, 0.0]]])
-    seen = Rollout(torch.zeros(1, 2), logp_BNT.detach(), logp_BNT.detach(), mask_BNT)
-    loss_BN = rloo.loss(rloo.Config(), RolloutStep(seen, logp_BNT, torch.tensor([[2.0, -4.0]])))
+    now = Reading(logp_BNT, logp_BNT.detach(), mask_BNT)
+    seen = Rollout(torch.zeros(1, 2), now.map(Tensor.detach))
+    loss_BN = rloo.loss(rloo.Config(), RolloutStep(seen, now, torch.tensor([[2.0, -4.0]])))
     assert loss_BN[0].tolist() == pytest.approx([6.0, -2.0])
     (gradient_BNT,) = torch.autograd.grad(loss_BN.mean(), logp_BNT)
     assert gradient_BNT.tolist() == [[[-1.0, -1.0], [2.0, 0.0]]]
@@ -80,11 +84,10 @@ def test_expected_gradient_is_that_of_the_objective(beta: float) -> None:
     free_V = logits_V.clone().requires_grad_()
     logp_V = torch.log_softmax(free_V, -1)
     now_BNT = logp_V[drawn_BN].unsqueeze(-1)
-    seen = Rollout(
-        reward_V[drawn_BN], now_BNT.detach(), reference_V[drawn_BN].unsqueeze(-1), now_BNT * 0 + 1
-    )
+    now = Reading(now_BNT, reference_V[drawn_BN].unsqueeze(-1), torch.ones_like(now_BNT))
+    seen = Rollout(reward_V[drawn_BN], now.map(Tensor.detach))
     config = rloo.Config(beta=beta)
-    step = RolloutStep(seen, now_BNT, rloo.advantages(config, seen))
+    step = RolloutStep(seen, now, rloo.advantages(config, seen))
     probability_B = logp_V.detach()[drawn_BN].sum(-1).exp()
     expected_loss = (rloo.loss(config, step).mean(-1) * probability_B).sum()
     (gradient_V,) = torch.autograd.grad(expected_loss, free_V)

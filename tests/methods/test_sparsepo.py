@@ -15,12 +15,14 @@ def worked(
 ) -> PairBatch:
     """The first worked pair (log-ratios 0.5, 0.5 and -1) with masks (T, C) and forward KLs."""
     whole = pairs.worked()
-    first = PairBatch(*(part[:1] for part in whole[:6] if part is not None))
-    return first._replace(
-        chosen_output_BTC=torch.tensor([chosen]),
-        rejected_output_BTC=torch.tensor([rejected]),
-        chosen_forward_kl_BT=torch.tensor([kl[0]]),
-        rejected_forward_kl_BT=torch.tensor([kl[1]]),
+    first = torch.tensor([0])
+    return PairBatch(
+        whole.chosen.take(first)._replace(
+            output=torch.tensor([chosen]), forward_kl=torch.tensor([kl[0]])
+        ),
+        whole.rejected.take(first)._replace(
+            output=torch.tensor([rejected]), forward_kl=torch.tensor([kl[1]])
+        ),
     )
 
 

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from overopt.methods.contract.iterative import SampleBatch
-from overopt.methods.contract.rollout import Rollout
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.iterative import superhf
 
 ZERO = torch.zeros(2, 3, 1)
-SEEN = Rollout(torch.tensor([[1.0, 3.0, 2.0], [5.0, 4.0, 6.0]]), ZERO, ZERO, ZERO + 1)
+SEEN = Rollout(torch.tensor([[1.0, 3.0, 2.0], [5.0, 4.0, 6.0]]), Reading(ZERO, ZERO, ZERO + 1))
 
 
 @pytest.mark.parametrize(("keep", "rows"), [(1, [1, 5]), (2, [1, 2, 5, 3])])
@@ -21,7 +21,7 @@ def test_no_more_can_be_kept_than_there_are() -> None:
 
 def test_loss_by_hand() -> None:
     # 1 + 2 + 2 (0.5 + 0.25), and 3 + 2 * 1
-    batch = SampleBatch(
+    batch = Reading(
         torch.tensor([[-1.0, -2.0], [-3.0, 0.0]]),
         torch.zeros(2, 2),
         torch.tensor([[1.0, 1.0], [1.0, 0.0]]),

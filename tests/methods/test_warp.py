@@ -3,7 +3,9 @@ import math
 import pytest
 import torch
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Weights
 from overopt.methods.merge import warp
 
@@ -75,12 +77,11 @@ def test_the_penalty_is_to_the_anchor() -> None:
     # R = r - 0.5 log(pi / anchor) = 1 - 0.5 * 2 and 3 - 0.5 * 0; without an anchor, the reference
     sampled_BNT = torch.tensor([[[-1.0], [-2.0]]])
     anchor_BNT = torch.tensor([[[-3.0], [-2.0]]])
-    seen = Rollout(
-        torch.tensor([[1.0, 3.0]]), sampled_BNT, sampled_BNT, torch.ones(1, 2, 1), anchor_BNT
-    )
+    read = Reading(sampled_BNT, sampled_BNT, torch.ones(1, 2, 1), anchor_logp=anchor_BNT)
+    seen = Rollout(torch.tensor([[1.0, 3.0]]), read)
     config = warp.Config(beta=0.5)
     assert warp.advantages(config, seen).tolist() == [[-3.0, 3.0]]
-    plain = seen._replace(anchor_logp_BNT=None)
+    plain = seen._replace(sampled=read._replace(anchor_logp=None))
     assert warp.advantages(config, plain).tolist() == [[-2.0, 2.0]]
-    step = RolloutStep(seen, sampled_BNT, torch.tensor([[-3.0, 3.0]]))
+    step = RolloutStep(seen, read, torch.tensor([[-3.0, 3.0]]))
     assert warp.loss(config, step).tolist() == [[-3.0, 6.0]]

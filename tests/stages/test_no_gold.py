@@ -13,7 +13,15 @@ import pytest
 from overopt.catalog import lookup, systems, toml_files
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.methods.contract import iterative, pairs, rollout, selection, training
+from overopt.methods.contract import (
+    iterative,
+    pairs,
+    reading,
+    rollout,
+    samples,
+    selection,
+    training,
+)
 from overopt.run.cells import Cell, Graph
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
@@ -58,8 +66,15 @@ def test_a_score_has_samples_and_a_proxy_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_nothing_that_a_method_is_handed_has_a_place_for_gold() -> None:
-    handed = (pairs.PairBatch, iterative.SampleBatch, rollout.Rollout, rollout.RolloutStep,
-              selection.ScoredPool, training.HiddenStates)  # fmt: skip
+    handed = (
+        reading.Reading,
+        pairs.PairBatch,
+        iterative.SamplePairs,
+        samples.Rollout,
+        rollout.RolloutStep,
+        selection.ScoredPool,
+        training.HiddenStates,
+    )
     for one in handed:
         assert not [field for field in one._fields if "gold" in field], one.__name__
 

@@ -17,9 +17,10 @@ from overopt.artifacts.points import Point, Pool
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog.systems import method
 from overopt.engines import selection as engine
+from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.selection import Selection
 from overopt.execution.contract import silent
-from overopt.execution.modules import load_module
+from overopt.methods.selection import bon
 from overopt.run.records import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import select
@@ -27,8 +28,7 @@ from overopt.stages.select import draw, selection_point, write_exact
 
 from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 
-BON = load_module("overopt.methods.selection.bon")
-BEST = Selection(BON, BON.Config(), lambda: np.random.default_rng(0))
+BEST = Selection(OpenedSelection(bon, bon.Config()), lambda: np.random.default_rng(0))
 SAMPLES = 6
 GOLD_BN = np.array([[0.0, 1.0, 1.0, -2.0, 3.0, 0.5], [2.0, -1.0, 0.0, 0.0, 1.0, 4.0]])
 PROXY_BN = np.array([[1.0, 2.0, 2.0, 0.0, -1.0, 5.0], [3.0, 3.0, 3.0, 1.0, 0.0, 2.0]])

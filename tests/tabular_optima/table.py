@@ -15,6 +15,7 @@ from scipy import optimize
 from torch import Tensor
 
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.reading import Reading
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,17 +44,14 @@ def all_pairs(logits_R: Tensor) -> tuple[PairBatch, Tensor]:
     first_P, second_P = torch.cartesian_prod(torch.arange(RESPONSES), torch.arange(RESPONSES)).T
     one_P1 = torch.ones(RESPONSES**2, 1, dtype=torch.float64)
     forward_kl = (REFERENCE_R * (REFERENCE_LOGP_R - logp_R)).sum().expand(RESPONSES**2, 1)
+    masks_P11 = one_P1.unsqueeze(-1)
     batch = PairBatch(
-        logp_R[first_P, None],
-        logp_R[second_P, None],
-        REFERENCE_LOGP_R[first_P, None],
-        REFERENCE_LOGP_R[second_P, None],
-        one_P1,
-        one_P1,
-        forward_kl,
-        forward_kl,
-        one_P1.unsqueeze(-1),
-        one_P1.unsqueeze(-1),
+        *(
+            Reading(
+                logp_R[row_P, None], REFERENCE_LOGP_R[row_P, None], one_P1, forward_kl, masks_P11
+            )
+            for row_P in (first_P, second_P)
+        )
     )
     both_P = REFERENCE_R[first_P] * REFERENCE_R[second_P]
     return batch, both_P * preference_RR()[first_P, second_P]

@@ -16,8 +16,12 @@ import torch
 from transformers import PreTrainedModel
 
 from models import tiny
-from overopt.engines.pairs import optimize_pairs, score_reference
-from overopt.engines.rollouts import optimize_rollouts
+from overopt.engines.contract import Randomness, RunInputs
+from overopt.engines.method.pairs import OpenedPairs
+from overopt.engines.method.rollout import OpenedRollout
+from overopt.engines.pairs import optimize_pairs
+from overopt.engines.rollout import optimize_rollout
+from overopt.execution.contract import silent
 from overopt.methods.pairs import dpo
 from overopt.methods.rollout import ppo, rloo
 from overopt.models.logprobs import enumerate_logps
@@ -31,14 +35,27 @@ BETA = 1.0
 PROMPTS, RESPONSES = tiny.prompts(), tiny.all_responses()
 
 
-def ignore(fraction: float, text: str) -> None:
-    pass
-
-
 def reward(prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
     """1 for every "red" and -0.5 for every "blue" in a response."""
     ids_NT = responses.ids_NT
     return np.asarray((ids_NT == 4).sum(1) - 0.5 * (ids_NT == 5).sum(1), np.float64)
+
+
+def run_inputs(
+    policy: PreTrainedModel, reference: PreTrainedModel, pairs: Preferences | None = None
+) -> RunInputs:
+    return RunInputs(
+        policy=policy,
+        reference=reference,
+        prompts=PROMPTS,
+        preferences=pairs,
+        reward=reward,
+        max_new_tokens=tiny.RESPONSE_TOKENS,
+        budgets_nats=(),
+        randomness=Randomness(np.random.default_rng(0), torch.Generator().manual_seed(0)),
+        kl_probe=lambda policy, reference: 0.0,
+        progress=silent,
+    )
 
 
 def optimum(reference: PreTrainedModel) -> npt.NDArray[np.float64]:
@@ -73,10 +90,8 @@ def test_penalized_rl_comes_to_rest_at_the_tilted_reference(
         learning_rate=3e-3, prompts_per_step=4, samples_per_prompt=16, max_steps=150,
         warmup_steps=5, max_gradient_norm=1.0,
     )  # fmt: skip
-    optimize_rollouts(
-        method, config, settings, policy, reference, PROMPTS, reward, tiny.RESPONSE_TOKENS, (),
-        torch.Generator().manual_seed(0), ignore,
-    )  # fmt: skip
+    supplied: Any = method
+    optimize_rollout(OpenedRollout(supplied, config), settings, run_inputs(policy, reference))
     after, before = distances(policy, reference)
     assert before > 0.3
     assert after < 0.03
@@ -100,10 +115,8 @@ def test_dpo_on_many_noiseless_comparisons_comes_to_rest_there_too() -> None:
     settings = PairsSpec(
         learning_rate=2e-3, batch_size=256, max_steps=200, warmup_steps=5, max_gradient_norm=1.0
     )
-    optimize_pairs(
-        dpo, dpo.Config(beta=BETA), settings, policy, pairs, score_reference(reference, pairs),
-        lambda model: 0.0, (), np.random.default_rng(0), ignore,
-    )  # fmt: skip
+    method = OpenedPairs(dpo, dpo.Config(beta=BETA))
+    optimize_pairs(method, settings, run_inputs(policy, reference, pairs))
     after, before = distances(policy, reference)
     assert before > 0.3
     assert after < 0.03

@@ -7,7 +7,9 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.rollout import chi2_rl, ppo, rloo
 
 from . import table
@@ -27,13 +29,10 @@ def rloo_gradient(config: rloo.Config, logits_R: Tensor) -> Tensor:
     first, second = torch.cartesian_prod(*[torch.arange(table.RESPONSES)] * 2).unbind(-1)
     drawn_BN = torch.stack([first, second], -1)
     now_BNT = logp_R[drawn_BN].unsqueeze(-1)
-    seen = Rollout(
-        table.REWARD_R[drawn_BN],
-        now_BNT.detach(),
-        table.REFERENCE_LOGP_R[drawn_BN].unsqueeze(-1),
-        torch.ones_like(now_BNT),
-    )
-    step = RolloutStep(seen, now_BNT, rloo.advantages(config, seen))
+    reference_BNT = table.REFERENCE_LOGP_R[drawn_BN].unsqueeze(-1)
+    now = Reading(now_BNT, reference_BNT, torch.ones_like(now_BNT))
+    seen = Rollout(table.REWARD_R[drawn_BN], now.map(Tensor.detach))
+    step = RolloutStep(seen, now, rloo.advantages(config, seen))
     probability_B = logp_R.detach()[drawn_BN].sum(-1).exp()
     return gradient_of((probability_B * rloo.loss(config, step).mean(-1)).sum(), free_R)
 
@@ -45,14 +44,10 @@ def ppo_gradient(config: ppo.Config, logits_R: Tensor) -> Tensor:
     p_R, now_BNT = logp_R.detach().exp(), logp_R.view(-1, 1, 1)
     penalized_R = table.REWARD_R - config.beta * (logp_R.detach() - table.REFERENCE_LOGP_R)
     value_BNTC = (p_R * penalized_R).sum().expand(table.RESPONSES, 1, 1, 1)
-    seen = Rollout(
-        table.REWARD_R[:, None],
-        now_BNT.detach(),
-        table.REFERENCE_LOGP_R.view(-1, 1, 1),
-        torch.ones_like(now_BNT),
-        output_BNTC=value_BNTC,
-    )
-    step = RolloutStep(seen, now_BNT, ppo.advantages(config, seen), value_BNTC)
+    reference_BNT = table.REFERENCE_LOGP_R.view(-1, 1, 1)
+    now = Reading(now_BNT, reference_BNT, torch.ones_like(now_BNT), output=value_BNTC)
+    seen = Rollout(table.REWARD_R[:, None], now.map(Tensor.detach))
+    step = RolloutStep(seen, now, ppo.advantages(config, seen))
     return gradient_of((p_R[:, None] * ppo.loss(config, step)).sum(), free_R)
 
 
@@ -91,12 +86,12 @@ def chi2_advantage(config: chi2_rl.Config, logits_R: Tensor, samples: int = POOL
     edges_R = (logp_R.exp().cumsum(0) * samples).round().long().clamp(max=samples)
     count_R = torch.diff(edges_R, prepend=torch.zeros(1, dtype=torch.long))
     drawn_N = torch.repeat_interleave(torch.arange(table.RESPONSES), count_R)
-    seen = Rollout(
-        table.REWARD_R[drawn_N][None],
+    sampled = Reading(
         logp_R[drawn_N].view(1, -1, 1),
         table.REFERENCE_LOGP_R[drawn_N].view(1, -1, 1),
         torch.ones(1, len(drawn_N), 1, dtype=torch.float64),
     )
+    seen = Rollout(table.REWARD_R[drawn_N][None], sampled)
     advantage_N = chi2_rl.advantages(config, seen)[0]
     sums_R = torch.zeros(table.RESPONSES, dtype=torch.float64).index_add(0, drawn_N, advantage_N)
     return sums_R / count_R.clamp(min=1)

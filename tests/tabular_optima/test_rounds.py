@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from overopt.methods.contract.iterative import SampleBatch
-from overopt.methods.contract.rollout import Rollout
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.iterative import superhf
 
 from . import table
@@ -16,7 +16,7 @@ def best_of_two() -> torch.Tensor:
     """Probability that each response is kept, over all ordered pairs of reference samples."""
     drawn_BN = torch.cartesian_prod(*[torch.arange(table.RESPONSES)] * 2)
     zero_BNT = torch.zeros(*drawn_BN.shape, 1)
-    seen = Rollout(table.REWARD_R[drawn_BN], zero_BNT, zero_BNT, zero_BNT + 1)
+    seen = Rollout(table.REWARD_R[drawn_BN], Reading(zero_BNT, zero_BNT, zero_BNT + 1))
     kept_B = drawn_BN.flatten()[superhf.build(superhf.Config(), seen).row_K]
     probability_B = table.REFERENCE_R[drawn_BN].prod(-1)
     start_R = torch.zeros(table.RESPONSES, dtype=torch.float64)
@@ -41,7 +41,7 @@ def test_a_round_of_superhf_learns_the_mixture(kl_weight: float) -> None:
         logp_R = torch.log_softmax(logits_R, -1)
         kl = (table.REFERENCE_R * (table.REFERENCE_LOGP_R - logp_R)).sum()
         one_R1 = torch.ones(table.RESPONSES, 1, dtype=torch.float64)
-        batch = SampleBatch(
+        batch = Reading(
             logp_R[:, None], table.REFERENCE_LOGP_R[:, None], one_R1, kl.expand_as(one_R1)
         )
         return (kept_R * superhf.loss(config, batch)).sum()

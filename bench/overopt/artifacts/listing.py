@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.artifacts.points import Floats, Pool, check_prompt_major, system_scores
-from overopt.artifacts.system import System
 from overopt.artifacts.tables import Table
+from overopt.engines.proxy import OpenedProxy
 
 
 class Listing(NamedTuple):
@@ -24,7 +24,7 @@ class Listing(NamedTuple):
     gold_BR: Floats
 
 
-def read_listing(inputs: dict[str, Path], system: System, pool: Pool) -> Listing | None:
+def read_listing(inputs: dict[str, Path], system: OpenedProxy, pool: Pool) -> Listing | None:
     """The listing among a stage's inputs; None where the world lists no responses."""
     if "listing" not in inputs:
         return None

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.artifacts.scores import aligned_scores
-from overopt.artifacts.system import System
 from overopt.artifacts.tables import Table, read_json, write_json, write_table
+from overopt.engines.proxy import OpenedProxy
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.stats.proxy_quality import ranking_accuracy
 from overopt.worlds.tokens import EOS, Tokens
@@ -43,7 +43,7 @@ class Pool(NamedTuple):
     stop_ids: tuple[int, ...] = (EOS,)
 
 
-def read_pool(inputs: dict[str, Path], system: System) -> Pool:
+def read_pool(inputs: dict[str, Path], system: OpenedProxy) -> Pool:
     """The pool artifact, with the system's reward recentered so that its mean is 0."""
     table = Table(inputs["pool"] / "samples.parquet")
     summary = read_json(inputs["pool"] / "summary.json")
@@ -72,7 +72,9 @@ def check_prompt_major(prompt_id_N: npt.NDArray[np.int64], prompts: int) -> None
         raise ValueError("samples are not in prompt-major order, equally many of each prompt")
 
 
-def system_scores(inputs: dict[str, Path], role: str, samples: Table, system: System) -> Floats:
+def system_scores(
+    inputs: dict[str, Path], role: str, samples: Table, system: OpenedProxy
+) -> Floats:
     """Reward (N,) of every row of ``samples`` from the inputs ``score.<role>.<member>``."""
     members = [
         aligned_scores(inputs[f"score.{role}.{member}"], samples)

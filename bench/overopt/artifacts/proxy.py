@@ -14,7 +14,7 @@ from overopt.models.reward import load_reward, score
 from overopt.worlds.contract import World
 from overopt.worlds.tokens import Tokens
 
-Reading = Callable[[Tokens, Tokens], tuple[Tokens, Tokens]]
+Retokenizer = Callable[[Tokens, Tokens], tuple[Tokens, Tokens]]
 """Prompts and responses in the tokens that a proxy reads."""
 
 
@@ -40,10 +40,10 @@ def _as_they_are(prompts: Tokens, responses: Tokens) -> tuple[Tokens, Tokens]:
     return prompts, responses
 
 
-def open_own_reader(folder: Path, world: World) -> Reading:
+def open_own_reader(folder: Path, world: World) -> Retokenizer:
     """How a proxy reads: the policy's tokens as they are, or text through its own tokenizer."""
     if not (folder / "reader.json").is_file():
         return _as_they_are
     record = read_json(folder / "reader.json")
-    reading: Reading = load("models", "reading").open_reading(record, world)
+    reading: Retokenizer = load("models", "reading").open_reading(record, world)
     return reading

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.proxy import Member
-from overopt.artifacts.system import System
+from overopt.engines.method.loading import open_as
+from overopt.engines.proxy import OpenedProxy
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import World
 from overopt.worlds.tokens import Tokens
@@ -19,7 +20,7 @@ class SystemReward:
     """Reward of a response to its prompt: the system's combination of its members' scores."""
 
     def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec, world: World) -> None:
-        self._system = System(locate_own(spec, inputs))
+        self._system = open_as(OpenedProxy, locate_own(spec, inputs))
         self._members = [Member(inputs[f"proxy.{m}"], world) for m in range(spec.members)]
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:

@@ -18,7 +18,6 @@ class KLProbe:
     learned between them and less by chance.
 
     Args:
-        reference: the initial policy.
         prompts: the fixed prompts; about 64 of them give the KL to some per cent.
         samples_per_prompt: responses drawn for each.
         max_new_tokens: limit of a response's length.
@@ -26,26 +25,20 @@ class KLProbe:
     """
 
     def __init__(
-        self,
-        reference: PreTrainedModel,
-        prompts: Tokens,
-        samples_per_prompt: int,
-        max_new_tokens: int,
-        seed: int,
+        self, prompts: Tokens, samples_per_prompt: int, max_new_tokens: int, seed: int
     ) -> None:
-        self._reference = reference
         self._prompts = prompts
         self._samples_per_prompt = samples_per_prompt
         self._max_new_tokens = max_new_tokens
         self._seed = seed
 
-    def __call__(self, policy: PreTrainedModel) -> float:
+    def __call__(self, policy: PreTrainedModel, reference: PreTrainedModel) -> float:
         """KL(policy || reference) in nats per response."""
         generator = torch.Generator().manual_seed(self._seed)
         drawn = sample(
             policy, self._prompts, self._samples_per_prompt, self._max_new_tokens, generator
         )
-        self._reference.to(policy.device)
+        reference.to(policy.device)
         rows = np.repeat(np.arange(self._prompts.rows()), self._samples_per_prompt)
         repeated = self._prompts.take(rows)
-        return float(kl_statistics(policy, self._reference, repeated, drawn.responses).rb_N.mean())
+        return float(kl_statistics(policy, reference, repeated, drawn.responses).rb_N.mean())

@@ -11,10 +11,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
+
+from overopt.engines.trajectory import Compute, Snapshot
 
 EARLY_FRACTIONS = (0.25, 0.5, 0.75)
 """Where extra snapshots lie on the way to the first budget, as fractions of its sqrt(KL)."""
@@ -23,90 +25,11 @@ LARGEST_GAP = 0.25
 """Longest wait for the next KL measurement, as a fraction of the steps taken so far."""
 
 
-class Compute(NamedTuple):
-    """What a run has spent so far.
-
-    gradient_steps: optimizer steps.
-    samples_drawn: responses that the method sampled; those of KL probes are not the method's.
-    tokens_processed: prompt and response tokens that the policy was trained on or sampled.
-    """
-
-    gradient_steps: int
-    samples_drawn: int
-    tokens_processed: int
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The policy after ``step`` gradient steps.
-
-    kl_nats: cheap estimate of KL(policy || reference) at that step.
-    budgets_nats: the budgets that it is the nearest policy to; empty for an extra snapshot.
-    compute: spent up to that step.
-    state: copy of the policy's ``state_dict`` on the CPU.
-    """
-
-    step: int
-    kl_nats: float
-    budgets_nats: tuple[float, ...]
-    compute: Compute
-    state: Mapping[str, Tensor]
-
-
 class Mark(NamedTuple):
     """A KL at which a snapshot is wanted; ``is_budget`` is false for the extra, early ones."""
 
     kl_nats: float
     is_budget: bool
-
-
-class PairsRow(NamedTuple):
-    """One gradient step on preference pairs.
-
-    kl_nats: estimate after the step; None where it was not measured.
-    loss: mean over the batch before the step, in the method's own unit.
-    chosen_log_ratio_nats, rejected_log_ratio_nats: mean log(pi / pi_ref) before the step.
-    accuracy: fraction of pairs with chosen above rejected log-ratio before the step.
-    """
-
-    step: int
-    kl_nats: float | None
-    loss: float
-    gradient_norm: float
-    chosen_log_ratio_nats: float
-    rejected_log_ratio_nats: float
-    accuracy: float
-
-
-class RolloutRow(NamedTuple):
-    """The samples drawn after ``step`` gradient steps, and the step taken on them.
-
-    kl_nats: Rao-Blackwellised estimate on these samples.
-    loss, gradient_norm: of the step taken on them; None for the last samples, which none follows.
-    reward_mean: proxy reward, in SDs of the initial policy. length_mean: response tokens.
-    entropy_nats: mean over responses of the entropies of their tokens, summed.
-    """
-
-    step: int
-    kl_nats: float
-    loss: float | None
-    gradient_norm: float | None
-    reward_mean: float
-    length_mean: float
-    entropy_nats: float
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """What a run leaves: snapshots in the order of their steps, and a row per step.
-
-    unreached_nats: budgets that the run did not get to within its steps.
-    """
-
-    snapshots: tuple[Snapshot, ...]
-    unreached_nats: tuple[float, ...]
-    rows: tuple[PairsRow, ...] | tuple[RolloutRow, ...]
-    compute: Compute
 
 
 class Weighted(Protocol):

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from overopt.models.optimizer import Stepper, build_optimizer
-from overopt.spec.pairs import PairsSpec
-from overopt.spec.rollout import RolloutSpec
 
 
-class Descent:
+class OptimizerSettings(Protocol):
+    """What the settings of every family that trains hold."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the policy, after the warm-up."""
+        ...
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of the linear warm-up."""
+        ...
+
+    @property
+    def max_gradient_norm(self) -> float:
+        """Largest global norm of the gradient; larger ones are clipped."""
+        ...
+
+
+def warmup(step: int, settings: OptimizerSettings) -> float:
+    """Learning rate of a step, counted from 0, over its peak: linear warm-up to a constant."""
+    return min(1.0, (step + 1) / (settings.warmup_steps + 1))
+
+
+class PolicyOptimizer:
     """AdamW on a policy: constant learning rate after a linear warm-up, no weight decay.
 
     Weight decay is left out because it would pull the policy toward zero rather than toward its
@@ -28,7 +52,7 @@ class Descent:
     def __init__(
         self,
         policy: PreTrainedModel,
-        settings: PairsSpec | RolloutSpec,
+        settings: OptimizerSettings,
         method: str,
         module: nn.Module | None = None,
         module_rate: float = 1.0,
@@ -43,13 +67,12 @@ class Descent:
             policy,
             optimizer,
             settings.max_gradient_norm,
-            lambda step: min(1.0, (step + 1) / (settings.warmup_steps + 1)),
+            lambda step: warmup(step, settings),
             beside=module if own else None,
         )
-        self.policy = self._stepper.model
 
     @property
-    def steps(self) -> int:
+    def steps_taken(self) -> int:
         """Steps taken so far."""
         return self._stepper.steps_taken
 
@@ -60,7 +83,7 @@ class Descent:
         assert isinstance(device, torch.device)
         return device
 
-    def descend(self, loss: Tensor) -> float:
+    def step(self, loss: Tensor) -> float:
         """Take one step down a scalar loss; the gradient's norm before clipping.
 
         Raises:

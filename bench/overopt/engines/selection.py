@@ -1,4 +1,4 @@
-"""A selection method opened once: its policy, its weights over a pool, and its KL.
+"""What a selection method does to a pool: its policy, its weights over samples, and its KL.
 
 Which of a method's functions answers which question is decided here and nowhere else (see
 ``methods.contract.selection`` for what they are).
@@ -7,11 +7,11 @@ Which of a method's functions answers which question is decided here and nowhere
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.placing import Place, midpoints, place, place_whole
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.spec.declare import Knob
@@ -26,36 +26,28 @@ SMALLEST_ESS = 10.0
 
 
 class Selection:
-    """A selection method bound to its settings.
+    """What an opened selection method does to a pool.
 
     Args:
-        module: the method.
-        config: its settings.
+        method: opened.
         generator: makes the generator of what is averaged over draws; every call starts it anew,
             so that a KL is a smooth function of the knob.
     """
 
     def __init__(
-        self, module: Any, config: Any, generator: Callable[[], np.random.Generator]
+        self, method: OpenedSelection, generator: Callable[[], np.random.Generator]
     ) -> None:
-        self._config = config
+        self.method = method
         self._generator = generator
-        self._samples_used = module.samples_used
-        self._policy = getattr(module, "weights", None)
-        self._unbiased = getattr(module, "unbiased_weights", None)
-        self._draw_size = getattr(module, "draw_size", None)
-        self._draw_weights = getattr(module, "draw_weights", None)
-        self._bound = getattr(module, "kl_bound_nats", None)
 
     @property
     def knows_policy(self) -> bool:
         """Whether the method tells its policy over listed responses."""
-        return self._policy is not None
+        return self.method.knows_policy
 
     def policy(self, listed: ScoredPool, knob: float) -> Floats:
         """Probability of each listed response, (B, R); only where the policy is known."""
-        assert self._policy is not None
-        return np.asarray(self._policy(self._config, listed, knob), np.float64)
+        return self.method.weights(listed, knob)
 
     def weights(self, proxy_BN: Floats, knob: float) -> Floats:
         """Weights over a pool of samples, (B, N), for the mean of anything.
@@ -64,9 +56,9 @@ class Selection:
         that takes the pool for the initial policy, self-normalized.
         """
         pool = samples_of_reference(proxy_BN)
-        if self._unbiased is not None:
-            return np.asarray(self._unbiased(self._config, pool, knob), np.float64)
-        size = self._size(knob)
+        if self.method.is_unbiased:
+            return self.method.unbiased_weights(pool, knob)
+        size = self.method.draw_size(knob)
         if size:
             choose, (prompts, samples) = self._choice(proxy_BN, knob), proxy_BN.shape
             return mean_choice(choose, prompts, samples, size, self._generator())
@@ -78,7 +70,8 @@ class Selection:
             pool = samples_of_reference(proxy_BN)
             return kl_listed(self.policy(pool, knob), pool.reference_BN)
         choose, (prompts, samples) = self._choice(proxy_BN, knob), proxy_BN.shape
-        return marginal_kl(choose, prompts, samples, self._size(knob), self._generator()).kl_B
+        size = self.method.draw_size(knob)
+        return marginal_kl(choose, prompts, samples, size, self._generator()).kl_B
 
     def trusts(self, proxy_BN: Floats, knob: float) -> bool:
         """Whether the pool can say what the method does at this knob.
@@ -88,29 +81,24 @@ class Selection:
         """
         if self.samples_used(proxy_BN.shape[1], knob) > proxy_BN.shape[1]:
             return False
-        if self._unbiased is not None or self._size(knob):
+        if self.method.is_unbiased or self.method.draw_size(knob):
             return True
         return effective_samples(self.weights(proxy_BN, knob)) >= SMALLEST_ESS
 
     def samples_used(self, pool_samples: int, knob: float) -> int:
         """Samples that one response costs."""
-        return int(self._samples_used(self._config, pool_samples, knob))
+        return int(self.method.samples_used(pool_samples, knob))
 
     def kl_bound_nats(self, knob: float) -> float | None:
         """Analytic upper bound of the KL, nats; None where there is none."""
-        return None if self._bound is None else float(self._bound(self._config, knob))
-
-    def _size(self, knob: float) -> int:
-        return 0 if self._draw_size is None else int(self._draw_size(self._config, knob))
+        return self.method.kl_bound_nats(knob)
 
     def _choice(self, proxy_BN: Floats, knob: float) -> Choose:
         """What the method does inside a draw, from rows of the flat pool."""
         proxy_R = proxy_BN.ravel()
 
         def choose(drawn_Dn: Ints) -> Floats:
-            draws = samples_of_reference(proxy_R[drawn_Dn])
-            assert self._draw_weights is not None
-            return np.asarray(self._draw_weights(self._config, draws, knob), np.float64)
+            return self.method.draw_weights(samples_of_reference(proxy_R[drawn_Dn]), knob)
 
         return choose
 

@@ -27,7 +27,7 @@ _BUFFER_ENTRIES = 1 << 22
 
 
 class KLStatistics(NamedTuple):
-    """N responses sampled from a policy, judged by the policy and its reference.
+    """N responses sampled from a policy, under the policy and its reference.
 
     policy_logp_NT, reference_logp_NT: float32 (N, T), nats per token, zero on padding.
     rb_N: float64 (N,), Rao-Blackwellised KL(policy || reference) of each response, nats.

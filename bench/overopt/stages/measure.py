@@ -23,8 +23,9 @@ from overopt.artifacts.points import (
     win_rate,
     write_points,
 )
-from overopt.artifacts.system import System
 from overopt.artifacts.tables import Table, read_json, write_json
+from overopt.engines.method.loading import open_as
+from overopt.engines.proxy import OpenedProxy
 from overopt.execution.contract import Progress
 from overopt.spec.system import ProxySystemSpec
 from overopt.stages.excerpts import excerpts
@@ -100,7 +101,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     A budget that a run stepped over, so that the policy nearest to it is nearer to another budget,
     is unreached as well.
     """
-    system = System(locate_own(ProxySystemSpec.model_validate(params["system"]), inputs))
+    spec = ProxySystemSpec.model_validate(params["system"])
+    system = open_as(OpenedProxy, locate_own(spec, inputs))
     world = world_of(params)
     pool = read_pool(inputs, system)
     points = [initial_point(pool, int(params["samples_per_prompt"]))]

@@ -6,6 +6,7 @@ and not by training, and are numbered by rising KL in place of their step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ from transformers import PreTrainedModel
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.tables import read_json
-from overopt.engines.kl_walk import EARLY_FRACTIONS, Compute, Snapshot, Trajectory
+from overopt.engines.kl_walk import EARLY_FRACTIONS
+from overopt.engines.method.loading import open_as
+from overopt.engines.method.merge import OpenedMerge
 from overopt.engines.placing import Place, place
+from overopt.engines.trajectory import Compute, Snapshot, Trajectory
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load_module
-from overopt.methods.contract.training import Weights
 from overopt.models.policy import load_policy
 from overopt.models.weights import set_weights, weights_of
 from overopt.spec.method import MethodSpec
-from overopt.stages.optimize import build_probe, write_trajectory
+from overopt.stages.trajectory import build_probe, write_trajectory
 from overopt.worlds.contract import world_of
 
 _LOG_KNOB_TOLERANCE = 0.01
@@ -35,30 +37,30 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     ``optimize.<m>`` of every member, whose last policy is merged.
     """
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
-    module = load_module(method.source)
-    config = module.Config(**method.config)
+    opened = open_as(OpenedMerge, method)
     world = world_of(params)
     reference = load_policy(inputs["initial"] / "model")
     policy = load_policy(inputs["initial"] / "model")
     members = [load_member(inputs[f"optimize.{member}"]) for member in range(method.members)]
     trained = [weights_of(model) for model, _ in members]
     start = weights_of(reference)
-    probe = build_probe(world, reference, int(params["seed"]))
+    probe = build_probe(world, int(params["seed"]))
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
 
     def merged_at(knob_value: float) -> PreTrainedModel:
-        weights: Weights = module.merge(config, start, trained, knob_value)
-        set_weights(policy, weights)
+        set_weights(policy, opened.merge(start, trained, knob_value))
         return policy
 
     def kl_of(knob_value: float) -> float:
         progress(0.5, f"{method.knob.name} {knob_value:.3g}")
-        return probe(merged_at(knob_value))
+        return probe(merged_at(knob_value), reference)
 
     early = [fraction * fraction * budgets[0] for fraction in EARLY_FRACTIONS]
     places = place(kl_of, method.knob, budgets, early, _LOG_KNOB_TOLERANCE)
     spent = Compute(*(sum(parts) for parts in zip(*(made for _, made in members), strict=True)))
-    snapshots, knob_of_step = _snapshots(places, merged_at, probe, spent)
+    snapshots, knob_of_step = _snapshots(
+        places, merged_at, lambda model: probe(model, reference), spent
+    )
     unreached = [one.kl_target_nats for one in places if one.knob_value is None]
     trajectory = Trajectory(
         snapshots, tuple(kl_nats for kl_nats in unreached if kl_nats is not None), (), spent
@@ -75,7 +77,10 @@ def load_member(folder: Path) -> tuple[PreTrainedModel, Compute]:
 
 
 def _snapshots(
-    places: list[Place], merged_at: Any, probe: Any, spent: Compute
+    places: list[Place],
+    merged_at: Callable[[float], PreTrainedModel],
+    kl_of: Callable[[PreTrainedModel], float],
+    spent: Compute,
 ) -> tuple[tuple[Snapshot, ...], dict[int, float]]:
     """The policies of the places within reach, numbered from 1, and the knob value of each."""
     snapshots: list[Snapshot] = []
@@ -87,6 +92,6 @@ def _snapshots(
         step = len(snapshots) + 1
         state = {name: value.detach().clone() for name, value in model.state_dict().items()}
         budgets = () if one.kl_target_nats is None else (one.kl_target_nats,)
-        snapshots.append(Snapshot(step, probe(model), budgets, spent, state))
+        snapshots.append(Snapshot(step, kl_of(model), budgets, spent, state))
         knob_of_step[step] = one.knob_value
     return tuple(snapshots), knob_of_step

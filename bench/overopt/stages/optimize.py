@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from transformers import PreTrainedModel
-
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.artifacts.randomness import numpy_rng, torch_rng
 from overopt.artifacts.reward import SystemReward
-from overopt.artifacts.tables import write_json
-from overopt.engines.iterations import optimize_iterations
-from overopt.engines.kl_probe import KLProbe
-from overopt.engines.kl_walk import Trajectory
-from overopt.engines.pairs import optimize_pairs, score_reference
-from overopt.engines.rollouts import optimize_rollouts
+from overopt.engines import iterative, pairs, rollout
+from overopt.engines.contract import Randomness, RunInputs
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load_module
-from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
-from overopt.spec.pairs import PairsSpec
-from overopt.spec.rollout import RolloutSpec
 from overopt.spec.system import ProxySystemSpec
-from overopt.worlds.contract import World, lexicon, world_of
-from overopt.worlds.preferences import Preferences
+from overopt.stages.trajectory import build_probe, write_trajectory
+from overopt.worlds.contract import World, world_of
 
-PROBE_PROMPTS = 64
-PROBE_SAMPLES = 2
-
+ENGINES = {
+    "pairs": pairs.optimize,
+    "rollout": rollout.optimize,
+    "iterative": iterative.optimize,
+}
+"""The native engine of each family that trains."""
 
 TRL = "overopt.stages.optimize_trl"
 """The stage on the trl engine, loaded by name: TRL takes seconds and much memory to import, and
@@ -61,104 +51,37 @@ def run(
         return
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     world = world_of(params)
-    seed = int(params["seed"])
-    policy = load_policy(inputs["initial"] / "model")
-    reference = load_policy(inputs["initial"] / "model")
-    module = load_module(method.source)
-    config = module.Config(**method.config)
-    budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
-    use = ("optimize", method.name, *([params["member"]] if "member" in params else []))
-    if method.trains == "pairs":
-        pairs = Preferences(*load_preferences(inputs["labels"], world).preferences)
-        trajectory = optimize_pairs(
-            module,
-            config,
-            PairsSpec.model_validate(params["settings"]),
-            policy,
-            pairs,
-            score_reference(reference, pairs),
-            build_probe(world, reference, seed),
-            budgets,
-            numpy_rng(seed, *use),
-            progress,
-            reference,
-        )
-    else:
-        optimize = optimize_iterations if method.trains == "iterative" else optimize_rollouts
-        trajectory = optimize(
-            module,
-            config,
-            RolloutSpec.model_validate(params["settings"]),
-            policy,
-            reference,
-            world.train_prompts,
-            SystemReward(inputs, ProxySystemSpec.model_validate(params["system"]), world),
-            world.response_tokens_max,
-            budgets,
-            torch_rng(seed, *use),
-            progress,
-        )
-    write_trajectory(out, trajectory, world, policy, {})
+    given = run_inputs(params, inputs, method, world, progress)
+    trajectory = ENGINES[method.trains](method, params["settings"], given)
+    write_trajectory(out, trajectory, world, given.policy, {})
 
 
-def build_probe(world: World, reference: PreTrainedModel, seed: int) -> KLProbe:
-    """The cheap KL estimate of a run's seed, on the first training prompts."""
-    prompts = np.arange(min(PROBE_PROMPTS, world.train_prompts.rows()))
-    return KLProbe(
-        reference,
-        world.train_prompts.take(prompts),
-        PROBE_SAMPLES,
-        world.response_tokens_max,
-        derived_seed(seed, "optimize", "probe"),
-    )
-
-
-def write_trajectory(
-    out: Path,
-    trajectory: Trajectory,
+def run_inputs(
+    params: dict[str, Any],
+    inputs: dict[str, Path],
+    method: MethodSpec,
     world: World,
-    policy: PreTrainedModel,
-    knob_of_step: Mapping[int, float],
-) -> None:
-    """Write every snapshot's folder, ``optimize.json`` and, where there are rows, their table.
-
-    Args:
-        out: the artifact.
-        trajectory: of the run.
-        world: whose vocabulary the folders carry.
-        policy: takes each snapshot's weights in turn.
-        knob_of_step: the knob's value where it differs between snapshots.
-    """
-    snapshots = []
-    for snapshot in trajectory.snapshots:
-        folder = f"snapshots/step_{snapshot.step:06d}"
-        # all at once: weights may be merged from adapters only when they are looked at
-        policy.load_state_dict(dict(snapshot.state.items()))
-        save_model(policy, out / folder, lexicon(world))
-        nearest = min(
-            snapshot.budgets_nats, key=lambda kl: abs(kl - snapshot.kl_nats), default=None
-        )
-        snapshots.append(
-            {
-                "step": snapshot.step,
-                "folder": folder,
-                "kl_cheap_nats": snapshot.kl_nats,
-                "kl_target_nats": nearest,
-                "shared_kl_targets_nats": [k for k in snapshot.budgets_nats if k != nearest],
-                **snapshot.compute._asdict(),
-                **({"knob_value": knob_of_step[snapshot.step]} if knob_of_step else {}),
-            }
-        )
-    write_json(
-        out / "optimize.json",
-        {
-            "snapshots": snapshots,
-            "unreached_kl_nats": list(trajectory.unreached_nats),
-            **trajectory.compute._asdict(),
-        },
+    progress: Progress,
+) -> RunInputs:
+    """What a run is given: preference data and a reward where the stage has them."""
+    seed = int(params["seed"])
+    initial = inputs["initial"] / "model"
+    use = ("optimize", method.name, *([params["member"]] if "member" in params else []))
+    preferences = reward = None
+    if "labels" in inputs:
+        preferences = load_preferences(inputs["labels"], world).preferences
+    if "system" in params:
+        system = ProxySystemSpec.model_validate(params["system"])
+        reward = SystemReward(inputs, system, world)
+    return RunInputs(
+        policy=load_policy(initial),
+        reference=load_policy(initial),
+        prompts=world.train_prompts,
+        preferences=preferences,
+        reward=reward,
+        max_new_tokens=world.response_tokens_max,
+        budgets_nats=[float(kl_nats) for kl_nats in params["kl_grid_nats"]],
+        randomness=Randomness(numpy_rng(seed, *use), torch_rng(seed, *use)),
+        kl_probe=build_probe(world, seed),
+        progress=progress,
     )
-    if trajectory.rows:
-        with (out / "trajectory.csv").open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, fieldnames=trajectory.rows[0]._fields)
-            writer.writeheader()
-            writer.writerows(row._asdict() for row in trajectory.rows)

@@ -17,30 +17,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-import numpy as np
 import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from transformers import AutoTokenizer
 
 from overopt.artifacts.own_file import locate_own
-from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
-from overopt.artifacts.reward import SystemReward
-from overopt.engines.kl_probe import KLProbe
-from overopt.engines.kl_walk import Trajectory
+from overopt.artifacts.randomness import derived_seed
+from overopt.engines.trajectory import Trajectory
 from overopt.engines.trl.version import check_versions
 from overopt.errors import UserError
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load_module
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
-from overopt.spec.pairs import PairsSpec
-from overopt.spec.rollout import RolloutSpec
-from overopt.spec.system import ProxySystemSpec
 from overopt.spec.trl import TrlSpec
-from overopt.stages.optimize import PROBE_PROMPTS, PROBE_SAMPLES, write_trajectory
+from overopt.stages.optimize import run_inputs
+from overopt.stages.trajectory import write_trajectory
 from overopt.worlds.contract import world_of
-from overopt.worlds.preferences import Preferences
 
 _PR_SET_PDEATHSIG = 1
 _TOLD_KINDS = {"UserError": UserError, "FloatingPointError": FloatingPointError}
@@ -90,75 +82,43 @@ def run(
 
 def _move(job: Job, progress: Progress) -> None:
     """One process's part: train, and write the result if it is the first process."""
-    from overopt.engines.trl.training import Setup
+    from overopt.engines.trl.training import TrlSetup
 
     params, inputs = job.params, job.inputs
-    world = world_of(params)
-    seed = int(params["seed"])
-    initial = inputs["initial"] / "model"
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
+    world = world_of(params)
+    initial = inputs["initial"] / "model"
     member = [params["member"]] if "member" in params else []
-    setup = Setup(
+    setup = TrlSetup(
         TrlSpec.model_validate(params["trl"]),
         AutoTokenizer.from_pretrained(initial, local_files_only=True),
         job.kept,
-        derived_seed(seed, "optimize", "trl", *member),
+        derived_seed(int(params["seed"]), "optimize", "trl", *member),
     )
-    use = ("optimize", method.name, *member)
-    module = load_module(method.source)
-    config = module.Config(**method.config)
-    budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
-    trajectory: Trajectory
-    if method.trains == "pairs":
-        from overopt.engines.trl.pairs import optimize_pairs
-
-        prompts = world.train_prompts
-        probed = prompts.take(np.arange(min(PROBE_PROMPTS, prompts.rows())))
-        probe_seed = derived_seed(seed, "optimize", "probe")
-        response_tokens = world.response_tokens_max
-
-        def probe(policy: Any, reference: Any) -> float:
-            measure = KLProbe(reference, probed, PROBE_SAMPLES, response_tokens, probe_seed)
-            return measure(policy)
-
-        trajectory = optimize_pairs(
-            module,
-            config,
-            PairsSpec.model_validate(params["settings"]),
-            load_policy(initial),
-            load_policy(initial),
-            Preferences(*load_preferences(inputs["labels"], world).preferences),
-            probe,
-            budgets,
-            numpy_rng(seed, *use),
-            progress,
-            setup,
-        )
-    elif method.trains == "rollout":
-        from overopt.engines.trl.rollout import optimize_rollouts
-
-        trajectory = optimize_rollouts(
-            module,
-            config,
-            RolloutSpec.model_validate(params["settings"]),
-            load_policy(initial),
-            load_policy(initial),
-            world.train_prompts,
-            SystemReward(inputs, ProxySystemSpec.model_validate(params["system"]), world),
-            world.response_tokens_max,
-            budgets,
-            torch_rng(seed, *use),
-            progress,
-            setup,
-        )
-    else:
-        raise UserError(
-            f"{method.name}: the trl engine runs the families pairs and rollout, not "
-            f"{method.trains}; give --engine native."
-        )
+    engine = _engine(method)
+    given = run_inputs(params, inputs, method, world, progress)
+    trajectory: Trajectory = engine(method, params["settings"], given, setup)
     if int(os.environ.get("RANK", "0")) == 0:
         # a fresh model: the trained one carries what TRL has put into it
         write_trajectory(job.out, trajectory, world, load_policy(initial), {})
+
+
+def _engine(method: MethodSpec) -> Callable[..., Trajectory]:
+    """The trl engine of the method's family.
+
+    Raises:
+        UserError: TRL has no trainer for the family.
+    """
+    from overopt.engines.trl import pairs, rollout
+
+    if method.trains == "pairs":
+        return pairs.optimize
+    if method.trains == "rollout":
+        return rollout.optimize
+    raise UserError(
+        f"{method.name}: the trl engine runs the families pairs and rollout, not "
+        f"{method.trains}; give --engine native."
+    )
 
 
 def _spread(job: Job, options: TrlSpec, scratch: Path, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.proxy import Reading, open_own_reader
+from overopt.artifacts.proxy import Retokenizer, open_own_reader
 from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
@@ -22,7 +22,7 @@ from overopt.worlds.contract import world_of
 from overopt.worlds.preferences import Preferences
 
 
-def _read(preferences: Preferences, reading: Reading) -> Preferences:
+def _read(preferences: Preferences, reading: Retokenizer) -> Preferences:
     """Both sides of the comparisons as the proxy reads them."""
     prompts, chosen = reading(preferences.prompts, preferences.chosen)
     return Preferences(prompts, chosen, reading(preferences.prompts, preferences.rejected)[1])

@@ -25,11 +25,12 @@ from overopt.artifacts.points import (
     write_points,
 )
 from overopt.artifacts.randomness import numpy_rng
-from overopt.artifacts.system import System
 from overopt.artifacts.tables import write_json
+from overopt.engines.method.loading import open_as
+from overopt.engines.method.selection import OpenedSelection
+from overopt.engines.proxy import OpenedProxy
 from overopt.engines.selection import Selection, find_places
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load_module
 from overopt.methods.contract.selection import ScoredPool
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
@@ -128,12 +129,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     ``samples_per_prompt`` (for what needs drawn samples), ``seed``.
     """
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
-    module = load_module(method.source)
     seed = int(params["seed"])
-    selection = Selection(
-        module, module.Config(**method.config), lambda: numpy_rng(seed, "draws", method.name)
-    )
-    system = System(locate_own(ProxySystemSpec.model_validate(params["system"]), inputs))
+    opened = open_as(OpenedSelection, method)
+    selection = Selection(opened, lambda: numpy_rng(seed, "draws", method.name))
+    spec = ProxySystemSpec.model_validate(params["system"])
+    system = open_as(OpenedProxy, locate_own(spec, inputs))
     world = world_of(params)
     pool = read_pool(inputs, system)
     listing = read_listing(inputs, system, pool)

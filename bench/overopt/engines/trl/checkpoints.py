@@ -1,9 +1,9 @@
 """Checkpoints that a killed run goes on from, and the choice of the newest whole one.
 
-TRL's trainer saves weights, optimizer and random state. Beside them goes a ledger of what the run
-has seen on its way: rows, costs, and the policies that it keeps, whose weights lie once in a
-folder that all checkpoints share. A manifest with the sha256 of every file is written last, so
-that a checkpoint is whole or known not to be.
+TRL's trainer saves weights, optimizer and random state. Beside them goes what the run has seen on
+its way: rows, costs, and the policies that it keeps, whose weights lie once in a folder that all
+checkpoints share. A manifest with the sha256 of every file is written last, so that a checkpoint
+is whole or known not to be.
 """
 
 from __future__ import annotations
@@ -12,50 +12,52 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, TypeVar
 
 from safetensors.torch import load_file, save_file
 
-from overopt.engines.kl_walk import Compute, PairsRow, RolloutRow, Snapshot, WalkMemory
+from overopt.engines.kl_walk import WalkMemory
+from overopt.engines.trajectory import Compute, Row, Snapshot
 
-Row = PairsRow | RolloutRow
+_STATE, _MANIFEST, _POLICIES = "run_state.json", "manifest.json", "policies"
 
-_LEDGER, _MANIFEST, _POLICIES = "ledger.json", "manifest.json", "policies"
+AnyRow = TypeVar("AnyRow", bound=Row)
 
 
-class Ledger(NamedTuple):
+@dataclass(frozen=True)
+class RunState(Generic[AnyRow]):
     """What a run has seen so far: a row per step, its costs, and its walk along KL."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[AnyRow, ...]
     compute: Compute
     walk: WalkMemory
 
 
-def write_ledger(checkpoint: Path, ledger: Ledger) -> None:
+def write_run_state(checkpoint: Path, state: RunState[AnyRow]) -> None:
     """Complete a checkpoint of TRL's trainer and seal it; forget policies that none needs any more.
 
     Args:
         checkpoint: ``<folder>/checkpoint-<step>``, as the trainer has just written it.
-        ledger: of the same step.
+        state: of the same step.
     """
     policies = checkpoint.parent / _POLICIES
     policies.mkdir(exist_ok=True)
-    last = () if ledger.walk.last is None else (ledger.walk.last,)
-    wanted = {snapshot.step: snapshot for snapshot in (*ledger.walk.kept, *last)}
+    last = () if state.walk.last is None else (state.walk.last,)
+    wanted = {snapshot.step: snapshot for snapshot in (*state.walk.kept, *last)}
     for snapshot in wanted.values():
         _write_policy(policies / _file_name(snapshot), snapshot)
     document = {
-        "family": "pairs" if any(isinstance(row, PairsRow) for row in ledger.rows) else "rollout",
-        "rows": [row._asdict() for row in ledger.rows],
-        "compute": ledger.compute._asdict(),
-        "passed": ledger.walk.passed,
-        "next_check": ledger.walk.next_check,
-        "last": None if ledger.walk.last is None else _describe(ledger.walk.last),
-        "kept": [_describe(snapshot) for snapshot in ledger.walk.kept],
+        "rows": [row._asdict() for row in state.rows],
+        "compute": state.compute._asdict(),
+        "passed": state.walk.passed,
+        "next_check": state.walk.next_check,
+        "last": None if state.walk.last is None else _describe(state.walk.last),
+        "kept": [_describe(snapshot) for snapshot in state.walk.kept],
     }
-    _write_text(checkpoint / _LEDGER, json.dumps(document, allow_nan=False))
+    _write_text(checkpoint / _STATE, json.dumps(document, allow_nan=False))
     files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file()]
     files += [policies / _file_name(snapshot) for snapshot in wanted.values()]
     hashes = {os.path.relpath(path, checkpoint): _sha256(path) for path in files}
@@ -78,14 +80,18 @@ def newest_whole(folder: Path) -> Path | None:
     return whole
 
 
-def read_ledger(checkpoint: Path, with_weights: bool = True) -> Ledger:
-    """The ledger of a whole checkpoint; the kept policies' weights, if wanted."""
-    document = json.loads((checkpoint / _LEDGER).read_text(encoding="utf-8"))
-    rows: Sequence[Row]
-    if document["family"] == "pairs":
-        rows = [PairsRow(**row) for row in document["rows"]]
-    else:
-        rows = [RolloutRow(**row) for row in document["rows"]]
+def read_run_state(
+    checkpoint: Path, row: Callable[..., AnyRow], with_weights: bool = True
+) -> RunState[AnyRow]:
+    """The state in a whole checkpoint, with the kept policies' weights, if wanted.
+
+    Args:
+        checkpoint: as ``newest_whole`` found it.
+        row: the family's kind of row.
+        with_weights: whether the kept policies' weights are loaded.
+    """
+    document = json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+    rows = tuple(row(**columns) for columns in document["rows"])
 
     def recall(told: dict[str, Any]) -> Snapshot:
         file = checkpoint.parent / _POLICIES / told["file"]
@@ -100,7 +106,7 @@ def read_ledger(checkpoint: Path, with_weights: bool = True) -> Ledger:
     last = None if document["last"] is None else recall(document["last"])
     kept = tuple(recall(one) for one in document["kept"])
     walk = WalkMemory(document["passed"], document["next_check"], last, kept)
-    return Ledger(tuple(rows), Compute(**document["compute"]), walk)
+    return RunState(rows, Compute(**document["compute"]), walk)
 
 
 def _describe(snapshot: Snapshot) -> dict[str, Any]:

@@ -1,55 +1,48 @@
-"""The one place that knows private parts of TRL 1.16 and of transformers' trainer.
+"""The one place that knows private parts of TRL 1.16's trainers and of transformers'.
 
 TRL brings the model's wrapping (PEFT, DDP, FSDP, DeepSpeed), mixed precision, gradient
-checkpointing, the head that yields log-probabilities without building all logits, vLLM and
-``generate``, and checkpoints. What is trained on, and down which loss, comes from a ``Work``.
+checkpointing, its head (``head.py``), vLLM and ``generate``, and checkpoints. What is trained on,
+and down which loss, comes from a run.
 
-The seams, each of which another version may move:
+The private parts, each of which another version may move:
     DPOTrainer._prepare_dataset, ._precompute_ref_logps: skipped; rows come as token ids.
-    RLOOTrainer._prepare_inputs: TRL samples and shuffles inside; here a ``Work`` does.
+    RLOOTrainer._prepare_inputs: TRL samples and shuffles inside; here the run does.
     RLOOTrainer._generate_single_turn, ._calculate_rewards: called for samples and rewards.
     Trainer._get_grad_norm: the last moment before an optimizer step.
     _BaseTrainer._send_telemetry: nothing is sent.
-    model(..., labels=, fused_lm_head=True): TRL's head, patched into the model's ``forward``.
-    trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE: entries of the vocabulary handled at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Protocol
 
-import torch
 import trl.trainer.utils as trl_utils
 from datasets import Dataset
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, IterableDataset
-from transformers import PreTrainedModel, Trainer
+from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
+from overopt.engines.contract import Reward
+from overopt.engines.trl.token_lists import from_lists, to_lists
 from overopt.errors import UserError
-from overopt.models.logprobs import suppressed_ids
-from overopt.models.sequences import Batch, align
-from overopt.worlds.tokens import PAD, Tokens
-
-_LOWEST_LOGIT = -1e30
-_VOCABULARY_CHUNK = 128
+from overopt.worlds.tokens import Tokens
 
 
-class Work(Protocol):
-    """What a trainer is given to do, step by step."""
+class TrainerWork(Protocol):
+    """What a trainer asks of a run, step by step; named after the trainer's own methods."""
 
     @property
-    def micro_batches(self) -> int:
+    def gradient_accumulation_steps(self) -> int:
         """Forward and backward passes of one process in one optimizer step."""
         ...
 
     @property
-    def steps(self) -> int:
-        """Optimizer steps after which the run ends at the latest."""
+    def trainer_steps(self) -> int:
+        """Optimizer steps after which the trainer ends at the latest."""
         ...
 
     @property
@@ -66,38 +59,38 @@ class Work(Protocol):
         """Learning rate of a step, counted from 0, as a fraction of its peak."""
         ...
 
-    def turns(self, first_step: int) -> Iterator[Any]:
+    def train_inputs(self, first_step: int) -> Iterator[Any]:
         """What each pass of this process works on, from a step on."""
         ...
 
-    def prepare(self, turn: Any) -> Any:
-        """The tensors of a turn, on the model's device."""
+    def prepare_inputs(self, inputs: Any) -> Any:
+        """The tensors of a pass, on the model's device."""
         ...
 
-    def loss(self, model: nn.Module, batch: Any) -> Tensor:
+    def compute_loss(self, model: nn.Module, inputs: Any) -> Tensor:
         """Loss of a pass, whose mean over passes and processes is the step's loss."""
         ...
 
-    def check(self, gradient_norm: float) -> None:
+    def on_pre_optimizer_step(self, gradient_norm: float) -> None:
         """Called before the optimizer steps; raises where the loss or gradient is not finite."""
         ...
 
 
-class _Turns(IterableDataset[Any]):
-    """A work's turns as a data set that goes on where the trainer stands."""
+class _Inputs(IterableDataset[Any]):
+    """A run's passes as a data set that goes on where the trainer stands."""
 
-    def __init__(self, trainer: Any, work: Work) -> None:
+    def __init__(self, trainer: Any, work: TrainerWork) -> None:
         self._trainer, self._work = trainer, work
 
     def __len__(self) -> int:
-        return self._work.steps * self._work.micro_batches
+        return self._work.trainer_steps * self._work.gradient_accumulation_steps
 
     def __iter__(self) -> Iterator[Any]:
         first_step = int(self._trainer.state.global_step)
-        return ({"turn": turn} for turn in self._work.turns(first_step))
+        return ({"inputs": inputs} for inputs in self._work.train_inputs(first_step))
 
 
-_SEAMS: dict[Any, tuple[str, ...]] = {
+_PARTS: dict[Any, tuple[str, ...]] = {
     DPOTrainer: ("_prepare_dataset", "_precompute_ref_logps", "_send_telemetry"),
     RLOOTrainer: ("_prepare_inputs", "_generate_single_turn", "_calculate_rewards"),
     Trainer: (
@@ -111,15 +104,15 @@ _SEAMS: dict[Any, tuple[str, ...]] = {
 }
 
 
-def check_seams() -> None:
+def check_private_api() -> None:
     """Refuse a TRL that lacks a part this engine leans on, whatever its version says.
 
     Raises:
         UserError: names the first part that is missing.
     """
-    for owner, names in _SEAMS.items():
+    for owner, names in _PARTS.items():
         for name in names:
-            if not hasattr(owner, name):
+            if name not in dir(owner):
                 raise UserError(
                     f"The installed TRL or transformers is not as this version of it should be: "
                     f"{owner.__name__} has no {name}; install it anew, or give --engine native."
@@ -131,12 +124,12 @@ def _itself(value: Any) -> Any:
 
 
 class _Working:
-    """What both trainers do differently from TRL's: everything of a step comes from a ``Work``."""
+    """What both trainers do differently from TRL's: all of a step comes from ``TrainerWork``."""
 
-    work: Work
+    work: TrainerWork
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(_Turns(self, self.work), batch_size=None, collate_fn=_itself)
+        return DataLoader(_Inputs(self, self.work), batch_size=None, collate_fn=_itself)
 
     def create_optimizer(self, *given: Any) -> Any:
         trainer: Any = self
@@ -157,17 +150,17 @@ class _Working:
         return trainer.lr_scheduler
 
     def _prepare_inputs(self, inputs: Any) -> Any:
-        return self.work.prepare(inputs["turn"])
+        return self.work.prepare_inputs(inputs["inputs"])
 
     def compute_loss(
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, **_: Any
     ) -> Tensor:
-        return self.work.loss(model, inputs)
+        return self.work.compute_loss(model, inputs)
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         parent: Any = super()
         norm = parent._get_grad_norm(model, grad_norm=grad_norm)
-        self.work.check(float(norm))
+        self.work.on_pre_optimizer_step(float(norm))
         return norm
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -183,7 +176,7 @@ class _Working:
 class PairsTrainer(_Working, DPOTrainer):
     """TRL's trainer of preference pairs, with the pairs as token ids and the loss as given."""
 
-    def __init__(self, work: Work, **given: Any) -> None:
+    def __init__(self, work: TrainerWork, **given: Any) -> None:
         self.work = work
         super().__init__(train_dataset=_one_row(), **given)
         _quieten(self)
@@ -196,11 +189,19 @@ class PairsTrainer(_Working, DPOTrainer):
 
 
 class RolloutTrainer(_Working, RLOOTrainer):
-    """TRL's trainer on fresh samples, with sampling, advantages and loss as given."""
+    """TRL's trainer on fresh samples, with sampling, advantages and loss as given.
 
-    def __init__(self, work: Work, **given: Any) -> None:
+    The reward sees token ids, never decoded text.
+    """
+
+    def __init__(self, work: TrainerWork, reward: Reward, **given: Any) -> None:
         self.work = work
-        super().__init__(train_dataset=_one_row(), **given)
+
+        def proxy(prompts: Any, completions: Any, completion_ids: Any, **_: Any) -> list[float]:
+            rewards: list[float] = reward(from_lists(prompts), from_lists(completion_ids)).tolist()
+            return rewards
+
+        super().__init__(train_dataset=_one_row(), reward_funcs=[proxy], **given)
         _quieten(self)
 
     def generate_ids(self, prompts: Tokens) -> list[list[int]]:
@@ -260,82 +261,8 @@ def config_fields(family: str) -> frozenset[str]:
     return frozenset(config.__dataclass_fields__)
 
 
-def exclude_suppressed(model: PreTrainedModel) -> None:
-    """Give tokens that the policy never emits the probability 0 in the model's own head.
-
-    The head's bias becomes very negative there, so that whatever TRL computes with the head, be it
-    log-probabilities or ``generate``, follows ``logprobs.token_logps``. A head without a bias gets
-    one that is neither trained nor saved.
-    """
-    suppressed = suppressed_ids(model)
-    if not suppressed:
-        return
-    head: Any = model.get_output_embeddings()
-    if head.bias is not None:
-        with torch.no_grad():
-            head.bias[suppressed] = _LOWEST_LOGIT
-        return
-    del head._parameters["bias"]
-    bias_V = torch.zeros(head.weight.shape[0], dtype=head.weight.dtype, device=head.weight.device)
-    bias_V[suppressed] = _LOWEST_LOGIT
-    head.register_buffer("bias", bias_V, persistent=False)
-
-
-@contextmanager
-def fitted_head(vocabulary_size: int) -> Iterator[None]:
-    """Let TRL's head handle no more of the vocabulary at once than there is.
-
-    Its buffers are 32,768 entries wide; where the vocabulary is smaller, most of that is waste.
-    """
-    width = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
-    rounded = -(-vocabulary_size // _VOCABULARY_CHUNK) * _VOCABULARY_CHUNK
-    trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(width, rounded)
-    try:
-        yield
-    finally:
-        trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = width
-
-
-def fused_response_logps(model: nn.Module, batch: Batch) -> Tensor:
-    """Log-probability in nats of each response token, through TRL's head, differentiable.
-
-    The same numbers as ``logprobs.response_logps``, without the logits of the whole vocabulary in
-    memory.
-
-    Args:
-        model: as TRL's trainer wrapped it.
-        batch: B joined rows.
-
-    Returns:
-        float32 (B, T), zero on padding.
-    """
-    position_L = torch.arange(batch.ids_BL.shape[1], device=batch.ids_BL.device)
-    answer_BL = (position_L >= batch.prompt_length_B[:, None]) & (batch.attention_BL == 1)
-    output = model(
-        input_ids=batch.ids_BL,
-        attention_mask=batch.attention_BL,
-        labels=batch.ids_BL.masked_fill(~answer_BL, -100),
-        fused_lm_head=True,
-    )
-    return align(output.log_probs[:, batch.prompt_length_min - 1 :], batch)
-
-
-def to_lists(tokens: Tokens) -> list[list[int]]:
-    """Every row's token ids, without padding."""
-    return [ids[:n].tolist() for ids, n in zip(tokens.ids_NT, tokens.length_N, strict=True)]
-
-
-def from_lists(rows: Sequence[Sequence[int]]) -> Tokens:
-    """Tokens of rows of ids; the inverse of ``to_lists``."""
-    width = max((len(ids) for ids in rows), default=0)
-    padded = [[*ids, *([PAD] * (width - len(ids)))] for ids in rows]
-    ids_NT = torch.tensor(padded, dtype=torch.int32).reshape(len(rows), width).numpy()
-    length_N = torch.tensor([len(ids) for ids in rows], dtype=torch.int32).numpy()
-    return Tokens(ids_NT, length_N)
-
-
 def _one_row() -> Dataset:
-    """TRL wants a data set to look at; the rows that are trained on come from the work."""
+    """TRL wants a data set to look at; the rows that are trained on come from the run."""
     return Dataset.from_dict({"prompt": [""]})
 
 

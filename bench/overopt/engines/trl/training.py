@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,28 +14,20 @@ import torch
 from accelerate.state import AcceleratorState, GradientState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
+from overopt.engines.method.training import TrainedMethod
+from overopt.engines.optimizer import OptimizerSettings
 from overopt.engines.trl.checkpoints import newest_whole
-from overopt.engines.trl.course import Course
-from overopt.engines.trl.private_api import (
-    RESERVED,
-    check_seams,
-    config_fields,
-    exclude_suppressed,
-    fitted_head,
-)
+from overopt.engines.trl.head import exclude_suppressed, fitted_head
+from overopt.engines.trl.private_api import RESERVED, check_private_api, config_fields
+from overopt.engines.trl.run import TrlRun
 from overopt.engines.trl.version import check_extra
 from overopt.errors import UserError
-from overopt.spec.pairs import PairsSpec
-from overopt.spec.rollout import RolloutSpec
 from overopt.spec.trl import TrlSpec
-
-Probe = Callable[[PreTrainedModel, PreTrainedModel], float]
-"""KL(policy || reference) in nats per response, estimated on samples of the policy."""
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
-class Setup(NamedTuple):
+class TrlSetup(NamedTuple):
     """Where and how a run of the trl engine takes place.
 
     options: of the machine.
@@ -51,40 +43,40 @@ class Setup(NamedTuple):
 
 
 class _Report(TrainerCallback):
-    """Tells a course when a step was taken and when a checkpoint was written."""
+    """Tells a run when a step was taken and when a checkpoint was written."""
 
-    def __init__(self, course: Course) -> None:
-        self._course = course
+    def __init__(self, run: TrlRun[Any]) -> None:
+        self._run = run
         self._owed = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         with own_randomness():
-            if self._course.after_step():
+            if self._run.on_step_end():
                 control.should_training_stop = True
         # a checkpoint that is due where the run cannot pause is written where it next can
         self._owed = self._owed or control.should_save
-        control.should_save = self._owed and self._course.may_pause()
+        control.should_save = self._owed and self._run.may_pause()
         self._owed = self._owed and not control.should_save
         return control
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._course.save(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+        self._run.on_save(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
-def train(course: Course, setup: Setup) -> None:
-    """Run the course's trainer from the newest whole checkpoint, or from the start.
+def train(run: TrlRun[Any], setup: TrlSetup) -> None:
+    """Run a run's trainer from the newest whole checkpoint, or from the start.
 
     Raises:
         RuntimeError: fewer processes run than were asked for.
     """
-    trainer = course.trainer
+    trainer = run.trainer
     running = int(trainer.accelerator.num_processes)
     if running != setup.options.processes:
         raise RuntimeError(
             f"{setup.options.processes} processes were asked for, and {running} take part; "
             "they were not started by torchrun or accelerate"
         )
-    trainer.add_callback(_Report(course))
+    trainer.add_callback(_Report(run))
     checkpoint = None
     if setup.options.checkpoint_steps:
         if trainer.accelerator.is_main_process:
@@ -92,8 +84,8 @@ def train(course: Course, setup: Setup) -> None:
         trainer.accelerator.wait_for_everyone()
         checkpoint = newest_whole(setup.checkpoints)
     if checkpoint is not None:
-        course.recall(checkpoint)
-        if course.walk.finished:
+        run.resume(checkpoint)
+        if run.walk.finished:
             return
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
@@ -125,7 +117,7 @@ def adapters(options: TrlSpec) -> Any:
 
 
 def configuration(
-    family: str, settings: PairsSpec | RolloutSpec, setup: Setup, passes: int, steps: int
+    family: str, settings: OptimizerSettings, setup: TrlSetup, passes: int, steps: int
 ) -> dict[str, Any]:
     """Arguments of TRL's configuration that both families share, the user's own among them.
 
@@ -175,6 +167,20 @@ def configuration(
     return {**defaults, **given, **own}
 
 
+def check_options(method: TrainedMethod, options: TrlSpec) -> None:
+    """Refuse options that would change what a method means.
+
+    Raises:
+        UserError: hooks on weights, with adapters. Hooks average weights, and the average of the
+            adapters' two factors is not the adapter of the averaged weights.
+    """
+    if options.lora_rank and method.acts_on_weights:
+        raise UserError(
+            f"{method.name} acts on the policy's weights between steps, which adapters "
+            "(trl.lora_rank) hold as products; set trl.lora_rank=0, or choose another method."
+        )
+
+
 @contextmanager
 def isolated(vocabulary_size: int) -> Iterator[None]:
     """Undo what TRL leaves behind in a process that other stages use after it.
@@ -188,7 +194,7 @@ def isolated(vocabulary_size: int) -> Iterator[None]:
     Raises:
         UserError: TRL is not as its version says.
     """
-    check_seams()
+    check_private_api()
     environment = dict(os.environ)
     os.environ.update(_OFFLINE)
     try:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from accelerate.utils import is_peft_model
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -33,7 +34,7 @@ def reference_of(trainer: Any, reference: PreTrainedModel) -> Any:
 
     A policy with adapters is its own reference without them.
     """
-    if is_adapted(trainer.model):
+    if is_peft_model(trainer.model):
         return Unadapted(trainer.model)
     return trainer.accelerator.prepare_model(reference, device_placement=True, evaluation_mode=True)
 
@@ -104,15 +105,10 @@ class Gathered:
 
     def _gather(self) -> dict[str, Any]:
         trainer = self._trainer
-        if is_adapted(trainer.model):
+        if is_peft_model(trainer.model):
             from peft import get_peft_model_state_dict
 
             adapter: dict[str, Any] = get_peft_model_state_dict(trainer.model)
             return adapter
         weights: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         return weights
-
-
-def is_adapted(policy: Any) -> bool:
-    """Whether PEFT's adapters are what is trained."""
-    return hasattr(policy, "peft_config") and hasattr(policy, "disable_adapter")

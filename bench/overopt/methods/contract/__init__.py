@@ -14,7 +14,7 @@ pairs:      loss(config, batch: PairBatch) -> loss_B
 rollout:    advantages(config, rollout: Rollout) -> advantage (B, N) or (B, N, T)
             loss(config, step: RolloutStep) -> loss_BN
 iterative:  build(config, rollout: Rollout) -> KeptRows or RowPairs      the data of a round
-            loss(config, batch: SampleBatch or PairBatch) -> loss_B
+            loss(config, batch: Reading or SamplePairs) -> loss_B
 selection:  samples_used(config, pool_samples, knob) -> int
             and what it does, in one of two ways (or both; see ``contract.selection``):
             weights(config, pool: ScoredPool, knob) -> policy_BN        the policy itself

@@ -6,17 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
-from overopt.methods.contract.rollout import Rollout
-
-
-class SampleBatch(NamedTuple):
-    """B responses to learn from by likelihood; tensors and options as in ``PairBatch``."""
-
-    policy_logp_BT: Tensor
-    reference_logp_BT: Tensor
-    mask_BT: Tensor
-    forward_kl_BT: Tensor | None = None
-    output_BTC: Tensor | None = None
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
 
 
 class KeptRows(NamedTuple):
@@ -32,6 +23,13 @@ class RowPairs(NamedTuple):
     rejected_P: Tensor
 
 
+class SamplePairs(NamedTuple):
+    """B preference pairs among the samples: what ``RowPairs`` has named, (B, T) each."""
+
+    chosen: Reading
+    rejected: Reading
+
+
 class IterativeMethod(Protocol):
     """The functions of a method that turns fresh samples into data, round after round."""
 
@@ -43,5 +41,5 @@ class IterativeMethod(Protocol):
         ...
 
     def loss(self, config: Any, batch: Any, /) -> Tensor:
-        """Loss of each kept sample (``SampleBatch``) or pair (``PairBatch``), shape (B,)."""
+        """Loss of each kept sample (of a ``Reading``) or pair (of ``SamplePairs``), shape (B,)."""
         ...

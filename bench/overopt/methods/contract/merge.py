@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from overopt.methods.contract.training import (
-    Weights,
-)
+from overopt.methods.contract.training import Weights
 
 
 class MergeMethod(Protocol):

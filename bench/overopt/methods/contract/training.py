@@ -58,7 +58,7 @@ class AfterStep(NamedTuple):
 
     memory: handed to the next call.
     weights: replace the policy's; the optimizer's moments and the own module stay. None: keep.
-    anchor: replace the anchor's, the policy behind ``Rollout.anchor_logp_BNT``. None: keep.
+    anchor: replace the anchor's, the policy behind ``Reading.anchor_logp``. None: keep.
     """
 
     memory: Any

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from overopt.methods.contract.iterative import RowPairs
-from overopt.methods.contract.pairs import PairBatch
-from overopt.methods.contract.rollout import Rollout
+from overopt.methods.contract.iterative import RowPairs, SamplePairs
+from overopt.methods.contract.samples import Rollout
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
@@ -61,7 +60,7 @@ def build(config: Config, rollout: Rollout) -> RowPairs:
     return RowPairs(chosen_P[differs_P], rejected_P[differs_P])
 
 
-def loss(config: Config, batch: PairBatch) -> Tensor:
+def loss(config: Config, batch: SamplePairs) -> Tensor:
     """DPO loss of each pair, in nats: -log sigmoid(beta (r_w - r_l)).
 
     Args:
@@ -74,5 +73,5 @@ def loss(config: Config, batch: PairBatch) -> Tensor:
     Reference:
         Direct Preference Optimization, eq. 7, https://arxiv.org/abs/2305.18290
     """
-    margin_B = batch.chosen_log_ratio_B - batch.rejected_log_ratio_B
+    margin_B = batch.chosen.log_ratio - batch.rejected.log_ratio
     return -logsigmoid(config.beta * margin_B)

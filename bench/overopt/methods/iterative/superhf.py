@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from overopt.methods.contract.iterative import KeptRows, SampleBatch
-from overopt.methods.contract.rollout import Rollout
+from overopt.methods.contract.iterative import KeptRows
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import given
 from overopt.spec.declare import knob, param
 
@@ -61,7 +62,7 @@ def build(config: Config, rollout: Rollout) -> KeptRows:
     return KeptRows((best_BK + samples * torch.arange(prompts)[:, None].to(best_BK)).flatten())
 
 
-def loss(config: Config, batch: SampleBatch) -> Tensor:
+def loss(config: Config, batch: Reading) -> Tensor:
     """Cross-entropy plus c KL(pi_0 || pi) of each kept response, nats, summed over its tokens.
 
     Args:
@@ -74,5 +75,5 @@ def loss(config: Config, batch: SampleBatch) -> Tensor:
     Reference:
         SuperHF, https://arxiv.org/abs/2310.16763
     """
-    kl_BT = given(batch.forward_kl_BT, "forward_kl")
-    return (-batch.policy_logp_BT + config.kl_weight * kl_BT).sum(-1)
+    kl_BT = given(batch.forward_kl, "forward_kl")
+    return (-batch.policy_logp + config.kl_weight * kl_BT).sum(-1)

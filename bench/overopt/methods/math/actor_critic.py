@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import HiddenStates, given
 from overopt.methods.math.estimators import generalized_advantages, last_token, standardize
 
@@ -41,9 +42,10 @@ def critic_advantages(rollout: Rollout, beta: float, lam: float) -> Tensor:
         Fine-Tuning Language Models from Human Preferences, eq. 2,
         https://arxiv.org/abs/1909.08593
     """
-    mask_BNT = rollout.mask_BNT
-    value_BNT = given(rollout.output_BNTC, "policy_states").squeeze(-1)
-    log_ratio_BNT = rollout.sampled_logp_BNT - rollout.reference_logp_BNT
+    sampled = rollout.sampled
+    mask_BNT = sampled.mask
+    value_BNT = given(sampled.output, "policy_states").squeeze(-1)
+    log_ratio_BNT = sampled.policy_logp - sampled.reference_logp
     reward_BNT = rollout.reward_BN.unsqueeze(-1) * last_token(mask_BNT)
     reward_BNT = reward_BNT - beta * log_ratio_BNT * mask_BNT
     return generalized_advantages(reward_BNT, value_BNT, mask_BNT, 1.0, lam)
@@ -70,15 +72,15 @@ def actor_critic_loss(
     Reference:
         Proximal Policy Optimization Algorithms, eqs. 7 and 9, https://arxiv.org/abs/1707.06347
     """
-    rollout, mask_BNT = step.rollout, step.rollout.mask_BNT
+    sampled, mask_BNT = step.rollout.sampled, step.rollout.sampled.mask
     advantage_BNT = step.advantage_BNT
-    old_BNT = given(rollout.output_BNTC, "policy_states").squeeze(-1)
+    old_BNT = given(sampled.output, "policy_states").squeeze(-1)
     return_BNT = advantage_BNT + old_BNT
     if normalize:
         advantage_BNT = standardize(advantage_BNT, mask_BNT)
-    log_ratio_BNT = (step.logp_BNT - rollout.sampled_logp_BNT) * mask_BNT
+    log_ratio_BNT = (step.now.policy_logp - sampled.policy_logp) * mask_BNT
     policy_BNT = clipped_surrogate(log_ratio_BNT, advantage_BNT, clip)
-    value_BNT = given(step.output_BNTC, "policy_states").squeeze(-1)
+    value_BNT = given(step.now.output, "policy_states").squeeze(-1)
     near_BNT = old_BNT + (value_BNT - old_BNT).clamp(-value_clip, value_clip)
     error_BNT = torch.maximum((value_BNT - return_BNT).square(), (near_BNT - return_BNT).square())
     token_BNT = (policy_BNT + 0.5 * value_weight * error_BNT) * mask_BNT

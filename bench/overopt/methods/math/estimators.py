@@ -33,6 +33,23 @@ def leave_one_out(reward_BN: Tensor) -> Tensor:
     return reward_BN - others_BN
 
 
+def reinforce(advantage_BN: Tensor, logp_BNT: Tensor, mask_BNT: Tensor) -> Tensor:
+    """REINFORCE loss of each response: -A log pi(y|x), with log pi summed over tokens, in nats.
+
+    Args:
+        advantage_BN: A, without gradient.
+        logp_BNT: log-probability of each token now, with gradient.
+        mask_BNT: 1 on response tokens.
+
+    Returns:
+        Shape (B, N); the gradient of its mean is the policy gradient's estimate, negated.
+
+    Reference:
+        Back to Basics, section on RLOO, https://arxiv.org/abs/2402.14740
+    """
+    return -advantage_BN * (logp_BNT * mask_BNT).sum(-1)
+
+
 def last_token(mask: Tensor) -> Tensor:
     """1 at the last response token of each row of a mask (..., T), 0 elsewhere."""
     following = torch.nn.functional.pad(mask, (0, 1))[..., 1:]

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, Weights
-from overopt.methods.math.estimators import leave_one_out
+from overopt.methods.math.estimators import leave_one_out, reinforce
 from overopt.spec.declare import knob, param
 
 FAMILY = "merge"
@@ -70,12 +71,12 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
         config: beta, reward SDs per nat.
         rollout: rewards and log-probabilities, the anchor's among them.
     """
-    return leave_one_out(rollout.reward_BN - config.beta * rollout.anchor_log_ratio_BN)
+    return leave_one_out(rollout.reward_BN - config.beta * rollout.sampled.anchor_log_ratio)
 
 
 def loss(config: Config, step: RolloutStep) -> Tensor:
     """REINFORCE loss of each response, -A log pi(y|x), (B, N)."""
-    return -step.advantage * (step.logp_BNT * step.rollout.mask_BNT).sum(-1)
+    return reinforce(step.advantage, step.now.policy_logp, step.now.mask)
 
 
 def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:

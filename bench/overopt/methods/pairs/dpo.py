@@ -46,5 +46,5 @@ def loss(config: Config, batch: PairBatch) -> Tensor:
     Reference:
         Direct Preference Optimization, eq. 7, https://arxiv.org/abs/2305.18290
     """
-    margin_B = batch.chosen_log_ratio_B - batch.rejected_log_ratio_B
+    margin_B = batch.chosen.log_ratio - batch.rejected.log_ratio
     return -logsigmoid(config.beta * margin_B)

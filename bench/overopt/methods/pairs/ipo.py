@@ -47,5 +47,5 @@ def loss(config: Config, batch: PairBatch) -> Tensor:
         A General Theoretical Paradigm to Understand Learning from Human Preferences, eq. 17,
         https://arxiv.org/abs/2310.12036
     """
-    margin_B = batch.chosen_log_ratio_B - batch.rejected_log_ratio_B
+    margin_B = batch.chosen.log_ratio - batch.rejected.log_ratio
     return (margin_B - 1.0 / (2.0 * config.beta)).square()

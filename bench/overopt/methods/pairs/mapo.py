@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.training import HiddenStates, StateShape, given
 from overopt.spec.declare import knob, param
 
@@ -70,18 +71,13 @@ def loss(config: Config, batch: PairBatch) -> Tensor:
     Reference:
         SparsePO, https://arxiv.org/abs/2410.05102
     """
-    chosen_BT = given(batch.chosen_output_BTC, "reference_states")[..., 0]
-    rejected_BT = given(batch.rejected_output_BTC, "reference_states")[..., 0]
     # A token adds m (log pi/pi_ref + KL) to a chosen response, and takes it from a rejected one.
-    chosen_gain_BT = (
-        batch.policy_chosen_logp_BT
-        - batch.reference_chosen_logp_BT
-        + given(batch.chosen_forward_kl_BT, "forward_kl")
-    )
-    rejected_gain_BT = (
-        batch.policy_rejected_logp_BT
-        - batch.reference_rejected_logp_BT
-        + given(batch.rejected_forward_kl_BT, "forward_kl")
-    )
-    margin_B = (chosen_BT * chosen_gain_BT).sum(-1) - (rejected_BT * rejected_gain_BT).sum(-1)
+    margin_B = _masked_gain(batch.chosen) - _masked_gain(batch.rejected)
     return -logsigmoid(config.beta * margin_B)
+
+
+def _masked_gain(response: Reading) -> Tensor:
+    """sum_t m(y_t) (log pi/pi_ref(y_t) + KL) of each response, nats, (B,)."""
+    mask_BT = given(response.output, "reference_states")[..., 0]
+    kl_BT = given(response.forward_kl, "forward_kl")
+    return (mask_BT * (response.policy_logp - response.reference_logp + kl_BT)).sum(-1)

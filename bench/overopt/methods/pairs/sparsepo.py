@@ -16,12 +16,14 @@ is the mean mask over the tokens of a pair; masks learn faster than the policy b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.training import HiddenStates, StateShape, Training, given
 from overopt.spec.declare import knob, param
 
@@ -80,20 +82,27 @@ def loss(config: Config, batch: PairBatch) -> Tensor:
     Reference:
         SparsePO, https://arxiv.org/abs/2410.05102
     """
-    chosen_BTC = given(batch.chosen_output_BTC, "reference_states")
-    rejected_BTC = given(batch.rejected_output_BTC, "reference_states")
-    reward_B = _masked(
-        chosen_BTC[..., 0], batch.policy_chosen_logp_BT - batch.reference_chosen_logp_BT
-    ) - _masked(
-        rejected_BTC[..., 0], batch.policy_rejected_logp_BT - batch.reference_rejected_logp_BT
-    )
-    divergence_B = _masked(
-        rejected_BTC[..., -1], given(batch.rejected_forward_kl_BT, "forward_kl")
-    ) - _masked(chosen_BTC[..., -1], given(batch.chosen_forward_kl_BT, "forward_kl"))
-    tokens_B = batch.chosen_mask_BT.sum(-1) + batch.rejected_mask_BT.sum(-1)
-    norm_B = (chosen_BTC.mean(-1).sum(-1) + rejected_BTC.mean(-1).sum(-1)) / tokens_B
+    chosen, rejected = _masked(batch.chosen), _masked(batch.rejected)
+    reward_B = chosen.log_ratio_B - rejected.log_ratio_B
+    divergence_B = rejected.kl_B - chosen.kl_B
+    tokens_B = batch.chosen.mask.sum(-1) + batch.rejected.mask.sum(-1)
+    norm_B = (chosen.masks_B + rejected.masks_B) / tokens_B
     return -logsigmoid(config.beta * (reward_B - divergence_B)) + config.sparsity * norm_B
 
 
-def _masked(mask_BT: Tensor, value_BT: Tensor) -> Tensor:
-    return (mask_BT * value_BT).sum(-1)
+class _Masked(NamedTuple):
+    """Sums over a response's tokens: masked log-ratio and KL, nats, and the mean of its masks."""
+
+    log_ratio_B: Tensor
+    kl_B: Tensor
+    masks_B: Tensor
+
+
+def _masked(response: Reading) -> _Masked:
+    mask_BTC = given(response.output, "reference_states")
+    kl_BT = given(response.forward_kl, "forward_kl")
+    return _Masked(
+        (mask_BTC[..., 0] * (response.policy_logp - response.reference_logp)).sum(-1),
+        (mask_BTC[..., -1] * kl_BT).sum(-1),
+        mask_BTC.mean(-1).sum(-1),
+    )

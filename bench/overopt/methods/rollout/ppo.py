@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import StateShape, Training
 from overopt.methods.math.actor_critic import ValueHead, actor_critic_loss, critic_advantages
 from overopt.spec.declare import knob, param

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from overopt.methods.contract.rollout import Rollout, RolloutStep
-from overopt.methods.math.estimators import leave_one_out
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
+from overopt.methods.math.estimators import leave_one_out, reinforce
 from overopt.spec.declare import knob, param
 
 FAMILY = "rollout"
@@ -50,7 +51,7 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
     Reference:
         Back to Basics, section on RLOO, https://arxiv.org/abs/2402.14740
     """
-    return leave_one_out(rollout.reward_BN - config.beta * rollout.log_ratio_BN)
+    return leave_one_out(rollout.reward_BN - config.beta * rollout.sampled.log_ratio)
 
 
 def loss(config: Config, step: RolloutStep) -> Tensor:
@@ -58,7 +59,7 @@ def loss(config: Config, step: RolloutStep) -> Tensor:
 
     Args:
         config: unused here; the penalty is inside the advantage.
-        step: advantage (B, N), and the tokens' log-probabilities now, (B, N, T), with gradient.
+        step: advantage (B, N), and the responses as the policy reads them now, (B, N, T).
 
     Returns:
         Shape (B, N); its mean's gradient is the estimator above, negated.
@@ -66,5 +67,4 @@ def loss(config: Config, step: RolloutStep) -> Tensor:
     Reference:
         Back to Basics, section on RLOO, https://arxiv.org/abs/2402.14740
     """
-    logp_BN = (step.logp_BNT * step.rollout.mask_BNT).sum(-1)
-    return -step.advantage * logp_BN
+    return reinforce(step.advantage, step.now.policy_logp, step.now.mask)

@@ -7,11 +7,13 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from overopt.engines.iterations import optimize_iterations
-from overopt.engines.kl_walk import RolloutRow, Trajectory
-from overopt.methods.contract.iterative import IterativeMethod, KeptRows, RowPairs, SampleBatch
-from overopt.methods.contract.pairs import PairBatch
-from overopt.methods.contract.rollout import Rollout
+from overopt.engines.iterative import optimize_iterative
+from overopt.engines.method.iterative import OpenedIterative
+from overopt.engines.sample_data import RolloutRow
+from overopt.engines.trajectory import Trajectory
+from overopt.methods.contract.iterative import IterativeMethod, KeptRows, RowPairs, SamplePairs
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Training
 from overopt.methods.iterative import online_dpo, superhf
 from overopt.models.logprobs import score_logps
@@ -22,10 +24,6 @@ from . import tiny
 SHORT = tiny.ROLLOUT.model_copy(update={"max_steps": 3})
 
 
-def ignore(fraction: float, text: str) -> None:
-    pass
-
-
 def optimize(
     method: IterativeMethod,
     config: Any,
@@ -34,12 +32,8 @@ def optimize(
     seed: int = 0,
 ) -> tuple[Trajectory, PreTrainedModel]:
     reference = tiny.policy()
-    policy = tiny.twin(reference)
-    trajectory = optimize_iterations(
-        method, config, settings, policy, reference, tiny.prompts(), tiny.reward,
-        tiny.MAX_NEW_TOKENS, budgets_nats, torch.Generator().manual_seed(seed), ignore,
-    )  # fmt: skip
-    return trajectory, policy
+    inputs = tiny.run_inputs(tiny.twin(reference), reference, budgets_nats, seed)
+    return optimize_iterative(OpenedIterative(method, config), settings, inputs), inputs.policy
 
 
 def rows_of(trajectory: Trajectory) -> list[RolloutRow]:
@@ -98,8 +92,8 @@ class Watched:
 
     def loss(self, config: Any, batch: Any, /) -> torch.Tensor:
         self.batches.append(batch)
-        logp_BT = batch.policy_logp_BT if isinstance(batch, SampleBatch) else batch[0]
-        return -logp_BT.sum(-1)
+        reading = batch if isinstance(batch, Reading) else batch.chosen
+        return -reading.policy_logp.sum(-1)
 
 
 def flat(value_BNT: torch.Tensor) -> torch.Tensor:
@@ -112,13 +106,13 @@ def test_kept_rows_are_those_of_the_rollout() -> None:
     trajectory, _ = optimize(method, None, SHORT)
     assert trajectory.compute.gradient_steps == 3
     for rollout, batch in zip(method.rollouts, method.batches, strict=True):
-        assert isinstance(batch, SampleBatch)
-        assert torch.equal(batch.mask_BT, flat(rollout.mask_BNT)[kept])
-        sampled_BT = flat(rollout.sampled_logp_BNT)[kept]
-        assert torch.allclose(batch.policy_logp_BT, sampled_BT, atol=1e-4)
-        assert torch.equal(batch.reference_logp_BT, flat(rollout.reference_logp_BNT)[kept])
-        assert batch.policy_logp_BT.requires_grad
-        assert batch.forward_kl_BT is None
+        assert isinstance(batch, Reading)
+        sampled = rollout.sampled.map(flat).take(kept)
+        assert torch.equal(batch.mask, sampled.mask)
+        assert torch.allclose(batch.policy_logp, sampled.policy_logp, atol=1e-4)
+        assert torch.equal(batch.reference_logp, sampled.reference_logp)
+        assert batch.policy_logp.requires_grad
+        assert batch.forward_kl is None
 
 
 def test_pairs_are_split_into_chosen_and_rejected() -> None:
@@ -126,11 +120,11 @@ def test_pairs_are_split_into_chosen_and_rejected() -> None:
     method = Watched(pairs, Training())
     optimize(method, None, SHORT)
     for rollout, batch in zip(method.rollouts, method.batches, strict=True):
-        assert isinstance(batch, PairBatch)
-        chosen_BT = flat(rollout.sampled_logp_BNT)[pairs.chosen_P]
-        rejected_BT = flat(rollout.sampled_logp_BNT)[pairs.rejected_P]
-        assert torch.allclose(batch.policy_chosen_logp_BT, chosen_BT, atol=1e-4)
-        assert torch.allclose(batch.policy_rejected_logp_BT, rejected_BT, atol=1e-4)
+        assert isinstance(batch, SamplePairs)
+        for side, row_P in zip(batch, pairs, strict=True):
+            sampled = rollout.sampled.map(flat).take(row_P)
+            assert torch.allclose(side.policy_logp, sampled.policy_logp, atol=1e-4)
+            assert torch.equal(side.reference_logp, sampled.reference_logp)
 
 
 def test_epochs_and_minibatches_see_every_row_once_each_epoch() -> None:
@@ -138,7 +132,7 @@ def test_epochs_and_minibatches_see_every_row_once_each_epoch() -> None:
     method = Watched(KeptRows(kept), Training(epochs=2, minibatches=3))
     trajectory, _ = optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 6}))
     assert len(method.rollouts) == 1
-    assert [len(batch.mask_BT) for batch in method.batches] == [3, 3, 2, 3, 3, 2]
+    assert [len(batch.mask) for batch in method.batches] == [3, 3, 2, 3, 3, 2]
     assert trajectory.compute.gradient_steps == 6
     assert trajectory.compute.samples_drawn == 32
     assert [row.step for row in rows_of(trajectory)] == [0, 6]
@@ -174,7 +168,7 @@ def test_a_nan_loss_names_the_method_and_the_step() -> None:
     method = types.SimpleNamespace(
         __name__="poisoned",
         build=superhf.build,
-        loss=lambda config, batch: batch.policy_logp_BT.sum(-1) * torch.nan,
+        loss=lambda config, batch: batch.policy_logp.sum(-1) * torch.nan,
     )
     with pytest.raises(FloatingPointError, match=r"^poisoned: step 1: loss nan"):
         optimize(method, superhf.Config(), SHORT)

@@ -8,9 +8,13 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from overopt.engines.kl_walk import RolloutRow, Trajectory
-from overopt.engines.rollouts import RewardFunction, optimize_rollouts
-from overopt.methods.contract.rollout import Rollout, RolloutMethod, RolloutStep
+from overopt.engines.contract import Reward
+from overopt.engines.method.rollout import OpenedRollout
+from overopt.engines.rollout import optimize_rollout
+from overopt.engines.sample_data import RolloutRow
+from overopt.engines.trajectory import Trajectory
+from overopt.methods.contract.rollout import RolloutMethod, RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.merge import warp
 from overopt.methods.rollout import elastic_reset, ppo, rloo
 from overopt.models.logprobs import kl_statistics
@@ -21,34 +25,18 @@ from overopt.worlds.tokens import Tokens
 from . import tiny
 
 
-def ignore(fraction: float, text: str) -> None:
-    pass
-
-
 def optimize(
     budgets_nats: tuple[float, ...],
     seed: int = 0,
     method: RolloutMethod = rloo,
     config: object = None,
     settings: RolloutSpec = tiny.ROLLOUT,
-    reward: RewardFunction = tiny.reward,
+    reward: Reward = tiny.reward,
 ) -> tuple[Trajectory, PreTrainedModel]:
     reference = tiny.policy()
-    policy = tiny.twin(reference)
-    trajectory = optimize_rollouts(
-        method,
-        config or rloo.Config(),
-        settings,
-        policy,
-        reference,
-        tiny.prompts(),
-        reward,
-        tiny.MAX_NEW_TOKENS,
-        budgets_nats,
-        torch.Generator().manual_seed(seed),
-        ignore,
-    )
-    return trajectory, policy
+    inputs = tiny.run_inputs(tiny.twin(reference), reference, budgets_nats, seed, reward)
+    opened = OpenedRollout(method, config or rloo.Config())
+    return optimize_rollout(opened, settings, inputs), inputs.policy
 
 
 def rollout_rows(trajectory: Trajectory) -> list[RolloutRow]:
@@ -92,9 +80,9 @@ def test_kl_of_the_step_is_that_of_the_sampled_responses() -> None:
     reference, asked = tiny.policy(), tiny.prompts()
     drawn = sample(policy, asked, 64, tiny.MAX_NEW_TOKENS, torch.Generator().manual_seed(8))
     repeated = asked.take(np.repeat(np.arange(asked.rows()), 64))
-    judged = kl_statistics(policy, reference, repeated, drawn.responses)
-    assert final.kl_nats == pytest.approx(judged.rb_N.mean(), rel=0.35)
-    assert final.entropy_nats == pytest.approx(judged.entropy_N.mean(), rel=0.2)
+    drawn_kl = kl_statistics(policy, reference, repeated, drawn.responses)
+    assert final.kl_nats == pytest.approx(drawn_kl.rb_N.mean(), rel=0.35)
+    assert final.entropy_nats == pytest.approx(drawn_kl.entropy_N.mean(), rel=0.2)
     assert trajectory.snapshots[-1].kl_nats == final.kl_nats
 
 
@@ -111,15 +99,15 @@ def test_the_method_sees_the_rollout_as_it_was_sampled() -> None:
     for step in rollouts:
         seen: Rollout = step.rollout
         assert seen.reward_BN.shape == (8, 4)
-        assert torch.allclose(seen.sampled_logp_BNT, step.logp_BNT, atol=1e-4)
-        assert not step.logp_BNT[seen.mask_BNT == 0].any()
-        assert step.logp_BNT.requires_grad
+        assert torch.allclose(seen.sampled.policy_logp, step.now.policy_logp, atol=1e-4)
+        assert not step.now.policy_logp[seen.sampled.mask == 0].any()
+        assert step.now.policy_logp.requires_grad
         assert not step.advantage.requires_grad
-        assert not seen.reference_logp_BNT.requires_grad
+        assert not seen.sampled.reference_logp.requires_grad
     first = rollouts[0].rollout
-    assert torch.allclose(first.reference_logp_BNT, first.sampled_logp_BNT, atol=1e-4)
+    assert torch.allclose(first.sampled.reference_logp, first.sampled.policy_logp, atol=1e-4)
     moved = rollouts[-1].rollout
-    assert not torch.allclose(moved.reference_logp_BNT, moved.sampled_logp_BNT, atol=1e-3)
+    assert not torch.allclose(moved.sampled.reference_logp, moved.sampled.policy_logp, atol=1e-3)
 
 
 def test_samples_of_a_prompt_stand_in_one_row_with_their_rewards() -> None:
@@ -219,8 +207,8 @@ def test_inner_epochs_learn_again_from_the_same_samples() -> None:
     assert trajectory.compute.samples_drawn == 3 * 32
     first, second, third = steps[:3]
     assert torch.equal(first.rollout.reward_BN, third.rollout.reward_BN)
-    assert torch.allclose(first.logp_BNT, first.rollout.sampled_logp_BNT, atol=1e-4)
-    assert not torch.allclose(third.logp_BNT, first.logp_BNT, atol=1e-4)
+    assert torch.allclose(first.now.policy_logp, first.rollout.sampled.policy_logp, atol=1e-4)
+    assert not torch.allclose(third.now.policy_logp, first.now.policy_logp, atol=1e-4)
     assert torch.equal(second.advantage, third.advantage)
 
 
@@ -236,9 +224,9 @@ def test_minibatches_deal_out_whole_prompts() -> None:
         assert rewards.sum().item() == pytest.approx(
             8 * 4 * rollout_rows(trajectory)[0].reward_mean, rel=1e-5
         )
-    assert not torch.equal(steps[0].rollout.mask_BNT, steps[4].rollout.mask_BNT)
+    assert not torch.equal(steps[0].now.mask, steps[4].now.mask)
     # the samples' log-probabilities before any step, whichever prompts were dealt first
-    assert torch.allclose(steps[0].logp_BNT, steps[0].rollout.sampled_logp_BNT, atol=1e-4)
+    assert torch.allclose(steps[0].now.policy_logp, steps[0].rollout.sampled.policy_logp, atol=1e-4)
 
 
 def test_ppo_learns_its_values_and_raises_the_reward() -> None:
@@ -253,12 +241,12 @@ def test_values_at_sampling_time_stay_and_values_now_move() -> None:
     method, config = watched_ppo(steps, epochs=4, minibatches=1)
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 8})
     optimize((), method=method, config=config, settings=settings)
-    assert steps[0].output_BNTC is not None and steps[7].output_BNTC is not None
-    assert not steps[0].output_BNTC.any()  # the head starts at 0
-    old = steps[7].rollout.output_BNTC
+    assert steps[0].now.output is not None and steps[7].now.output is not None
+    assert not steps[0].now.output.any()  # the head starts at 0
+    old = steps[7].rollout.sampled.output
     assert old is not None and not old.requires_grad and old.any()
-    assert steps[7].output_BNTC.requires_grad
-    assert not torch.allclose(steps[7].output_BNTC, old, atol=1e-5)
+    assert steps[7].now.output.requires_grad
+    assert not torch.allclose(steps[7].now.output, old, atol=1e-5)
 
 
 def test_a_reset_takes_kl_away_and_the_walk_goes_on() -> None:
@@ -288,9 +276,9 @@ def test_the_anchor_is_in_the_rollout_once_a_hook_has_set_it() -> None:
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": 2})
     optimize((), method=method, config=warp.Config(mu=1.0), settings=settings)
     first, second = rollouts
-    assert first.anchor_logp_BNT is None
-    assert torch.equal(first.anchor_log_ratio_BN, first.log_ratio_BN)
+    assert first.sampled.anchor_logp is None
+    assert torch.equal(first.sampled.anchor_log_ratio, first.sampled.log_ratio)
     # with mu = 1 the anchor is the policy after the first step, which drew the second samples
-    assert second.anchor_logp_BNT is not None
-    assert torch.allclose(second.anchor_logp_BNT, second.sampled_logp_BNT, atol=1e-4)
-    assert not torch.allclose(second.anchor_logp_BNT, second.reference_logp_BNT, atol=1e-4)
+    assert second.sampled.anchor_logp is not None
+    assert torch.allclose(second.sampled.anchor_logp, second.sampled.policy_logp, atol=1e-4)
+    assert not torch.allclose(second.sampled.anchor_logp, second.sampled.reference_logp, atol=1e-4)

@@ -11,7 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from overopt.engines.trl.memory import Belongings, is_writable, read_belongings, write_belongings
+from overopt.engines.method.training import OpenedTraining, TrainedMethod
+from overopt.engines.trl.method_state import (
+    MethodState,
+    is_writable,
+    read_method_state,
+    write_method_state,
+)
 
 
 class Pair(NamedTuple):
@@ -26,19 +32,19 @@ class Notes:
     seen: list[Tensor]
 
 
-def method() -> ModuleType:
-    made = ModuleType("overopt.methods.remembering")
-    vars(made).update(Pair=Pair, Notes=Notes)
-    return made
+def method(name: str = "remembering", **classes: type) -> TrainedMethod:
+    made = ModuleType(f"overopt.methods.{name}")
+    vars(made).update(classes or {"Pair": Pair, "Notes": Notes})
+    return OpenedTraining(made, None)
 
 
 def test_named_tuples_data_classes_and_plain_values_come_back(tmp_path: Path) -> None:
     weights = {"a.weight": torch.arange(6.0).view(2, 3).T, "b": torch.tensor(0.1)}
     memory = (Pair(weights, weights), Notes(3, 0.1, [weights["b"]]), [None, True, "x", {7: 1e-300}])
     anchor = {"a.weight": torch.ones(3, 2)}
-    given = Belongings({"bias": torch.ones(())}, memory, anchor)
-    write_belongings(tmp_path, given, method())
-    module, back, again = read_belongings(tmp_path, method(), torch.device("cpu"))
+    given = MethodState({"bias": torch.ones(())}, memory, anchor)
+    write_method_state(tmp_path, given, method())
+    module, back, again = read_method_state(tmp_path, method(), torch.device("cpu"))
     pair, notes, rest = back
     assert type(pair) is Pair and type(notes) is Notes
     assert list(pair.average) == list(weights)
@@ -51,8 +57,8 @@ def test_named_tuples_data_classes_and_plain_values_come_back(tmp_path: Path) ->
 
 
 def test_no_memory_is_a_memory_too(tmp_path: Path) -> None:
-    write_belongings(tmp_path, Belongings({}, None, None), method())
-    assert read_belongings(tmp_path, method(), torch.device("cpu")) == ({}, None, None)
+    write_method_state(tmp_path, MethodState({}, None, None), method())
+    assert read_method_state(tmp_path, method(), torch.device("cpu")) == ({}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -66,4 +72,4 @@ def test_other_memories_are_known_not_to(memory: Any) -> None:
 
 def test_a_class_of_another_file_is_not_the_methods_own() -> None:
     assert is_writable(Pair({}, {}), method())
-    assert not is_writable(Pair({}, {}), ModuleType("overopt.methods.other"))
+    assert not is_writable(Pair({}, {}), method("other", Notes=Notes))

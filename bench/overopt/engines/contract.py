@@ -1,0 +1,83 @@
+"""What every engine is given: an engine is a module with ``optimize(method, settings, inputs)``.
+
+method: ``MethodSpec`` of the engine's family, which the engine opens.
+settings: JSON of the family's training settings, which the engine validates.
+inputs: ``RunInputs``, the same for all.
+It returns a ``trajectory.Trajectory``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import PreTrainedModel
+
+from overopt.execution.contract import Progress
+from overopt.worlds.preferences import Preferences
+from overopt.worlds.tokens import Tokens
+
+
+class Reward(Protocol):
+    """A proxy as an engine sees it."""
+
+    def __call__(self, prompts: Tokens, responses: Tokens, /) -> npt.NDArray[np.float64]:
+        """Reward of each response to its prompt, shape (N,), in SDs of the initial policy."""
+        ...
+
+
+Probe = Callable[[PreTrainedModel, PreTrainedModel], float]
+"""KL(policy || reference) in nats per response, estimated on samples of the policy."""
+
+
+class Randomness(NamedTuple):
+    """A run's source of random numbers, for either library; an engine draws from one of them."""
+
+    numpy: np.random.Generator
+    torch: torch.Generator
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What a run is given beside its method and its settings.
+
+    policy: trained in place; it starts as the initial policy and has no dropout.
+    reference: the initial policy.
+    prompts: training prompts.
+    preferences: preference data; None where the family does not learn from any.
+    reward: the proxy; None where the family does not sample.
+    max_new_tokens: limit of a response's length.
+    budgets_nats: KL budgets, rising; empty for a run of exactly ``max_steps``.
+    randomness: of the order of the data and of all sampling.
+    kl_probe: of runs whose steps draw no samples.
+    progress: told the fraction done.
+    """
+
+    policy: PreTrainedModel
+    reference: PreTrainedModel
+    prompts: Tokens
+    preferences: Preferences | None
+    reward: Reward | None
+    max_new_tokens: int
+    budgets_nats: Sequence[float]
+    randomness: Randomness
+    kl_probe: Probe
+    progress: Progress
+
+
+Given = TypeVar("Given")
+
+
+def required(given: Given | None, name: str) -> Given:
+    """An input that a family cannot do without.
+
+    Raises:
+        ValueError: it was not given.
+    """
+    if given is None:
+        raise ValueError(f"a run of this family needs {name}")
+    return given

@@ -1,0 +1,126 @@
+"""Fresh samples of a policy, scored, with the passes of policy and reference over them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from overopt.engines.contract import Reward
+from overopt.engines.learner import Learner
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
+from overopt.models.logprobs import Prediction, choose_logps, rao_blackwell_kl, response_logps
+from overopt.models.sampling import sample
+from overopt.models.sequences import Batch, align, join, take_rows
+from overopt.worlds.tokens import Tokens
+
+
+class DrawnSamples(NamedTuple):
+    """B prompts with N samples each, R = B x N rows, prompt-major.
+
+    rollout: what the method sees of them, without gradient.
+    reading: the policy's, (R, T), with gradient if they were drawn so.
+    batch: the joined rows. reference: the reference's pass over them.
+    kl_nats: Rao-Blackwellised KL(policy || reference), mean over the responses.
+    entropy_nats: entropy of the policy, summed over tokens, mean over the responses.
+    length_mean: response tokens. tokens_R: prompt and response tokens of each row.
+    """
+
+    rollout: Rollout
+    reading: Reading
+    batch: Batch
+    reference: Prediction
+    kl_nats: float
+    entropy_nats: float
+    length_mean: float
+    tokens_R: npt.NDArray[np.int64]
+
+    def read(self, learner: Learner, row_K: Tensor) -> Reading:
+        """Some of the rows as the policy reads them now, with gradient."""
+        before = self.reading.map(Tensor.detach).take(row_K)
+        batch = take_rows(self.batch, row_K)
+        return learner.run(batch, before, _take(self.reference, row_K)).reading
+
+    def tokens(self, row_K: Tensor) -> int:
+        """Prompt and response tokens of some of the rows."""
+        return int(self.tokens_R[row_K.cpu().numpy()].sum())
+
+
+def draw_samples(
+    learner: Learner,
+    prompts: Tokens,
+    samples: int,
+    max_new_tokens: int,
+    reward: Reward,
+    generator: torch.Generator,
+    with_gradient: bool,
+) -> DrawnSamples:
+    """Sample every prompt's group, score it, and run both policies over it.
+
+    Args:
+        learner: policy, reference and method.
+        prompts: B prompts.
+        samples: N, of each prompt.
+        max_new_tokens: limit of a response's length.
+        reward: the proxy.
+        generator: source of the samples.
+        with_gradient: whether ``reading`` carries one, for a step that is taken on all rows.
+
+    Raises:
+        FloatingPointError: if a reward is not finite.
+    """
+    drawn = sample(learner.policy, prompts, samples, max_new_tokens, generator)
+    repeated = prompts.take(np.repeat(np.arange(prompts.rows()), samples))
+    reward_R = np.asarray(reward(repeated, drawn.responses), np.float64)
+    if not np.isfinite(reward_R).all():
+        step = learner.optimizer.steps_taken + 1
+        raise FloatingPointError(f"{learner.name}: a reward of step {step} is not finite")
+    batch = join(repeated, drawn.responses, learner.policy.device)
+    reference = learner.run_reference(batch)
+    before = _before(learner, batch, reference, drawn.logp_NT)
+    with torch.set_grad_enabled(with_gradient):
+        reading, prediction = learner.run(batch, before, reference)
+    sampled = reading.map(Tensor.detach)._replace(policy_logp=before.policy_logp).group(samples)
+    logp_RKV = prediction.logp_BKV.detach()
+    kl_RT = align(rao_blackwell_kl(logp_RKV, reference.logp_BKV), batch)
+    entropy_RT = align(-(logp_RKV.exp() * logp_RKV).sum(-1), batch)
+    return DrawnSamples(
+        rollout=Rollout(torch.from_numpy(reward_R).to(before.mask).view(-1, samples), sampled),
+        reading=reading,
+        batch=batch,
+        reference=reference,
+        kl_nats=kl_RT.sum(-1).mean().item(),
+        entropy_nats=entropy_RT.sum(-1).mean().item(),
+        length_mean=float(drawn.responses.length_N.mean()),
+        tokens_R=(repeated.length_N + drawn.responses.length_N).astype(np.int64),
+    )
+
+
+def _before(
+    learner: Learner, batch: Batch, reference: Prediction, sampled_logp_RT: npt.NDArray[np.float32]
+) -> Reading:
+    """What is known of the samples before the policy has read them."""
+    reference_logp_RT = choose_logps(reference.logp_BKV, batch)
+    anchor_logp_RT: Tensor | None = None
+    if learner.anchor is not None:
+        with torch.no_grad():
+            anchor_logp_RT = response_logps(learner.anchor, batch)
+    return Reading(
+        policy_logp=torch.from_numpy(sampled_logp_RT).to(reference_logp_RT),
+        reference_logp=reference_logp_RT,
+        mask=batch.mask_BT.to(reference_logp_RT),
+        anchor_logp=anchor_logp_RT,
+    )
+
+
+def _take(prediction: Prediction, row_K: Tensor) -> Prediction:
+    """Some rows of a pass."""
+    states = prediction.states_LBJD
+    return Prediction(
+        prediction.logp_BKV[row_K],
+        None if states is None else tuple(layer[row_K] for layer in states),
+    )

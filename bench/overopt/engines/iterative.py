@@ -1,0 +1,62 @@
+"""The native engine of the iterative family: data built from fresh samples, then steps on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from overopt.engines.contract import RunInputs
+from overopt.engines.drawn import DrawnSamples
+from overopt.engines.learner import Learner
+from overopt.engines.method.iterative import OpenedIterative
+from overopt.engines.method.loading import open_as
+from overopt.engines.online import Lesson, Minibatch, optimize_online
+from overopt.engines.sample_data import deal
+from overopt.engines.trajectory import Trajectory
+from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
+from overopt.spec.method import MethodSpec
+from overopt.spec.rollout import RolloutSpec
+
+
+def optimize(method: MethodSpec, settings: Mapping[str, object], inputs: RunInputs) -> Trajectory:
+    """A run of this family; see ``engines.contract``."""
+    opened = open_as(OpenedIterative, method)
+    return optimize_iterative(opened, RolloutSpec.model_validate(settings), inputs)
+
+
+def optimize_iterative(
+    method: OpenedIterative, settings: RolloutSpec, inputs: RunInputs
+) -> Trajectory:
+    """Iterate sampling, building data and learning; see ``optimize_online``.
+
+    In every round the method's ``build`` picks rows or pairs of rows among the samples by their
+    rewards, and its ``loss`` is descended over these for the epochs and minibatches that its
+    ``training`` says. A round without data counts as a step.
+    """
+    learner = Learner(method, settings, inputs.policy, inputs.reference)
+
+    def minibatches(drawn: DrawnSamples) -> Iterator[Minibatch]:
+        built = method.build(drawn.rollout)
+        items = len(built[0])
+        if not items:
+            return
+        for index_K in deal(items, learner.training, inputs.randomness.torch):
+            row_R = _rows(built, index_K)
+            reading = drawn.read(learner, row_R)
+            if isinstance(built, KeptRows):
+                loss = method.loss(reading).mean()
+            else:
+                loss = method.loss(SamplePairs(*reading.group(len(index_K)).unbind(0))).mean()
+            yield Minibatch(loss, drawn.tokens(row_R))
+
+    lesson = Lesson(minibatches, with_gradient=False, counts_sampling=True)
+    return optimize_online(learner, lesson, settings, inputs)
+
+
+def _rows(built: KeptRows | RowPairs, index_K: Tensor) -> Tensor:
+    """Rows of a minibatch: samples, or all chosen ones before all rejected ones."""
+    if isinstance(built, KeptRows):
+        return built.row_K[index_K]
+    return torch.cat([built.chosen_P[index_K], built.rejected_P[index_K]])

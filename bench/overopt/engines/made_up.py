@@ -1,0 +1,86 @@
+"""Made-up numbers in the shapes that the engines hand to a method.
+
+Every size is different, so that a mean over the wrong axis is noticed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from overopt.engines.blame import blamed, check_kind
+from overopt.engines.method.training import TrainedMethod
+from overopt.errors import UserError
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
+from overopt.methods.contract.training import HiddenStates, StateShape
+
+PROMPTS, SAMPLES, TOKENS = 3, 4, 5
+_STATES = StateShape(layers=2, width=6)
+
+
+class MadeUpNumbers:
+    """Readings with all that a method asks for, and weights; drawn from a stream of their own.
+
+    Args:
+        source: of the method, for error messages.
+        method: whose module is tried on made-up states.
+    """
+
+    def __init__(self, source: str, method: TrainedMethod) -> None:
+        self._source, self._inputs = source, method.inputs
+        self._generator = torch.Generator().manual_seed(0)
+        with blamed(source, "make_module"):
+            self._module = method.make_module(_STATES)
+
+    def reading(self, *rows: int) -> Reading:
+        """Responses of 1 to T tokens, shape (*rows, T), with gradient on the policy's part."""
+        length = torch.randint(1, TOKENS + 1, rows, generator=self._generator)
+        mask = (torch.arange(TOKENS) < length.unsqueeze(-1)).float()
+        forward_kl: Tensor | None = None
+        if "forward_kl" in self._inputs:
+            forward_kl = torch.rand(mask.shape, generator=self._generator) * mask
+            forward_kl.requires_grad_()
+        return Reading(
+            self._logp(mask).requires_grad_(),
+            self._logp(mask),
+            mask,
+            forward_kl,
+            self._output(rows),
+        )
+
+    def rollout(self) -> Rollout:
+        """B prompts with N samples each, without gradient."""
+        sampled = self.reading(PROMPTS, SAMPLES).map(Tensor.detach)
+        return Rollout(torch.randn((PROMPTS, SAMPLES), generator=self._generator), sampled)
+
+    def _logp(self, mask: Tensor) -> Tensor:
+        """Log-probabilities between -3 and -0.1 nats, 0 where the mask is 0."""
+        return -(0.1 + 2.9 * torch.rand(mask.shape, generator=self._generator)) * mask
+
+    def _output(self, rows: tuple[int, ...]) -> Tensor | None:
+        """The method's own module on made-up hidden states, shape (*rows, T, C)."""
+        if self._module is None:
+            return None
+        shape = (math.prod(rows), TOKENS, _STATES.layers, _STATES.width)
+        states = [torch.randn(shape, generator=self._generator) for _ in range(2)]
+        function = "the module of make_module"
+        check_kind(self._source, "make_module", self._module, nn.Module)
+        with blamed(self._source, function):
+            output: Tensor = self._module(HiddenStates(*states))
+        check_kind(self._source, function, output, Tensor)
+        if output.dim() != 3 or output.shape[:2] != shape[:2]:
+            raise UserError(
+                f"{self._source}: {function} returns shape {tuple(output.shape)} for "
+                f"{shape[0]} responses of {TOKENS} tokens; it must be ({shape[0]}, {TOKENS}, C)."
+            )
+        return output.view(*rows, TOKENS, -1)
+
+
+def weights(seed: int) -> dict[str, Tensor]:
+    """Weights of a policy of two parameters."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {"block.weight": (4, 3), "block.bias": (4,)}
+    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}

@@ -1,0 +1,1 @@
+"""A method opened once: its module bound to its config, one file per family."""

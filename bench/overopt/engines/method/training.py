@@ -1,0 +1,68 @@
+"""What a method that trains may leave out or supply, resolved here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from overopt.engines.method.opened import Functions_co, Named, Opened
+from overopt.errors import UserError
+from overopt.methods.contract.training import AfterStep, StateShape, Training, Weights
+from overopt.spec.declare import MethodInput
+
+_STATES: frozenset[MethodInput] = frozenset({"policy_states", "reference_states"})
+
+
+class OpenedTraining(Opened[Functions_co]):
+    """A method whose policies are trained, whatever its family.
+
+    inputs: what costs extra to compute and is asked for.
+    training: inner epochs, minibatches, the learning rate of its own module.
+    acts_on_weights: whether it has hooks between gradient steps.
+
+    Raises:
+        UserError: it has a module but names no states for the module to read, or the reverse.
+    """
+
+    def __init__(self, functions: Functions_co, config: object) -> None:
+        super().__init__(functions, config)
+        self.inputs: frozenset[MethodInput] = frozenset(getattr(functions, "INPUTS", ()))
+        self._make_module = self._optional("make_module")
+        self._begin = self._optional("begin")
+        self._after_step = self._optional("after_step")
+        training = self._optional("training")
+        self.training: Training = Training() if training is None else training(config)
+        self.acts_on_weights = self._after_step is not None
+        if (self._make_module is None) != _STATES.isdisjoint(self.inputs):
+            raise UserError(
+                f"{self.name}: make_module and INPUTS with policy_states or reference_states go "
+                "together; declare both or neither."
+            )
+
+    def make_module(self, shape: StateShape) -> nn.Module | None:
+        """The method's own module for a policy of this shape; None if it has none."""
+        if self._make_module is None:
+            return None
+        module: nn.Module = self._make_module(self._config, shape)
+        return module
+
+    def begin(self, initial: Weights) -> Any:
+        """The hooks' memory before the first step; None without hooks."""
+        return None if self._begin is None else self._begin(self._config, initial)
+
+    def after_step(self, memory: Any, weights: Weights, step: int) -> AfterStep:
+        """What the hooks decide after gradient step ``step``; nothing without hooks."""
+        if self._after_step is None:
+            return AfterStep(memory)
+        done: AfterStep = self._after_step(self._config, memory, weights, step)
+        return done
+
+    def own_class(self, name: str) -> type | None:
+        """A class that the method's file defines or imports, for a memory read from a file."""
+        found = vars(self._functions).get(name)
+        return found if isinstance(found, type) else None
+
+
+TrainedMethod = OpenedTraining[Named]
+"""A method whose policies are trained, of any family."""

@@ -1,0 +1,133 @@
+"""The loop of the native engines that sample: draw, score, learn, and read the KL on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from overopt.engines.contract import RunInputs, required
+from overopt.engines.drawn import DrawnSamples, draw_samples
+from overopt.engines.kl_walk import KLWalk
+from overopt.engines.learner import Learner
+from overopt.engines.sample_data import RolloutRow, prompt_batches
+from overopt.engines.trajectory import Compute, Trajectory
+from overopt.spec.rollout import RolloutSpec
+
+
+class Minibatch(NamedTuple):
+    """What one gradient step descends: a scalar loss, and the tokens that it was computed from."""
+
+    loss: Tensor
+    tokens: int
+
+
+class Lesson(NamedTuple):
+    """What a family learns from the samples of one rollout.
+
+    minibatches: of the gradient steps on it, one after another; each is computed when the step
+        before it has been taken. None at all is allowed, and counts as one step without learning.
+    with_gradient: whether the first of them uses the pass in which the samples are read.
+    counts_sampling: whether sampled tokens count beside those that are trained on.
+    """
+
+    minibatches: Callable[[DrawnSamples], Iterator[Minibatch]]
+    with_gradient: bool
+    counts_sampling: bool
+
+
+class _Learned(NamedTuple):
+    """Loss and gradient norm of the K steps on a rollout, and the tokens that they went through."""
+
+    loss_K: tuple[float, ...] = ()
+    gradient_norm_K: tuple[float, ...] = ()
+    tokens: int = 0
+
+
+def optimize_online(
+    learner: Learner, lesson: Lesson, settings: RolloutSpec, inputs: RunInputs
+) -> Trajectory:
+    """Sample and learn until the last budget or step.
+
+    Every rollout samples afresh. The policy's pass over the samples and the reference's give their
+    KL for nothing, so it is read at every rollout.
+
+    Args:
+        learner: policy and reference under the method.
+        lesson: what is learned from a rollout.
+        settings: prompts per step, samples per prompt, number of gradient steps.
+        inputs: of the run, with a reward; torch draws the order of the prompts, the samples, and
+            how minibatches are dealt.
+
+    Returns:
+        Snapshots at the budgets (or of the final policy), and one ``RolloutRow`` per rollout, the
+        last of which is for the samples of the final policy.
+
+    Raises:
+        FloatingPointError: if a reward, a loss, a gradient or a KL estimate is not finite.
+    """
+    reward, generator = required(inputs.reward, "a reward"), inputs.randomness.torch
+    walk = KLWalk(inputs.budgets_nats, settings.max_steps)
+    rows: list[RolloutRow] = []
+    compute = Compute(0, 0, 0)
+    step = 0
+    for index_B in prompt_batches(inputs.prompts.rows(), settings.prompts_per_step, generator):
+        drawn = draw_samples(
+            learner,
+            inputs.prompts.take(index_B),
+            settings.samples_per_prompt,
+            inputs.max_new_tokens,
+            reward,
+            generator,
+            lesson.with_gradient,
+        )
+        walk.observe(step, drawn.kl_nats, compute, inputs.policy)
+        over = walk.finished or step == settings.max_steps
+        learned = _Learned()
+        if not over:
+            learned = _learn(learner, lesson.minibatches(drawn), settings.max_steps - step)
+        rows.append(_row(step, drawn, learned))
+        text = f"{learner.name}: step {step}, KL {drawn.kl_nats:.3g} nats"
+        inputs.progress(walk.fraction(step), text)
+        if over:
+            break
+        step += max(1, len(learned.loss_K))
+        sampled = int(drawn.tokens_R.sum()) if lesson.counts_sampling else 0
+        compute = Compute(
+            learner.optimizer.steps_taken,
+            compute.samples_drawn + len(drawn.tokens_R),
+            compute.tokens_processed + sampled + learned.tokens,
+        )
+    return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
+
+
+def _learn(learner: Learner, minibatches: Iterator[Minibatch], steps_left: int) -> _Learned:
+    """All gradient steps on one rollout, at most ``steps_left``."""
+    losses: list[float] = []
+    norms: list[float] = []
+    tokens = 0
+    for minibatch in minibatches:
+        norms.append(learner.step(minibatch.loss))
+        losses.append(minibatch.loss.item())
+        tokens += minibatch.tokens
+        if len(losses) == steps_left:
+            break
+    return _Learned(tuple(losses), tuple(norms), tokens)
+
+
+def _row(step: int, drawn: DrawnSamples, learned: _Learned) -> RolloutRow:
+    """What a trajectory records of samples, and of what was learned from them."""
+    return RolloutRow(
+        step=step,
+        kl_nats=drawn.kl_nats,
+        loss=_mean(learned.loss_K),
+        gradient_norm=_mean(learned.gradient_norm_K),
+        reward_mean=drawn.rollout.reward_BN.mean().item(),
+        length_mean=drawn.length_mean,
+        entropy_nats=drawn.entropy_nats,
+    )
+
+
+def _mean(value_K: Sequence[float]) -> float | None:
+    return sum(value_K) / len(value_K) if value_K else None

@@ -1,0 +1,47 @@
+"""A reward-side system opened once: the combination of its members' scores."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from overopt.engines.method.opened import Opened
+from overopt.proxies.contract import ProxySystem
+
+
+class SystemConfig(Protocol):
+    """The field that every system's ``Config`` has."""
+
+    @property
+    def members(self) -> int:
+        """How many reward models are combined."""
+        ...
+
+
+class OpenedProxy(Opened[ProxySystem]):
+    """Combines its members' scores by its own mathematics.
+
+    members: how many they are.
+    """
+
+    def __init__(self, functions: ProxySystem, config: SystemConfig) -> None:
+        super().__init__(functions, config)
+        self.members = config.members
+
+    def combine(self, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Reward (N,) from the members' scores (M, N).
+
+        Raises:
+            FloatingPointError: it is not one finite number per response.
+        """
+        reward_N = self.combine_unchecked(score_MN)
+        if reward_N.shape != score_MN.shape[1:] or not np.isfinite(reward_N).all():
+            raise FloatingPointError("the proxy's reward is not one finite number per response")
+        return reward_N
+
+    def combine_unchecked(self, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Whatever the system makes of the members' scores, as an array."""
+        combined = self._functions.combine(self._config, score_MN)
+        return np.asarray(combined, dtype=np.float64)

@@ -1,0 +1,52 @@
+"""The native engine of the rollout family: advantages of fresh samples, then steps on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from overopt.engines.contract import RunInputs
+from overopt.engines.drawn import DrawnSamples
+from overopt.engines.learner import Learner
+from overopt.engines.method.loading import open_as
+from overopt.engines.method.rollout import OpenedRollout
+from overopt.engines.online import Lesson, Minibatch, optimize_online
+from overopt.engines.sample_data import deal
+from overopt.engines.trajectory import Trajectory
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.spec.method import MethodSpec
+from overopt.spec.rollout import RolloutSpec
+
+
+def optimize(method: MethodSpec, settings: Mapping[str, object], inputs: RunInputs) -> Trajectory:
+    """A run of this family; see ``engines.contract``."""
+    return optimize_rollout(
+        open_as(OpenedRollout, method), RolloutSpec.model_validate(settings), inputs
+    )
+
+
+def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunInputs) -> Trajectory:
+    """Optimize a policy against a reward on its own samples; see ``optimize_online``.
+
+    The method's ``training`` says how many gradient steps follow a rollout: one, unless it says
+    otherwise.
+    """
+    learner = Learner(method, settings, inputs.policy, inputs.reference)
+    at_once = learner.training.minibatches == 1
+
+    def minibatches(drawn: DrawnSamples) -> Iterator[Minibatch]:
+        with torch.no_grad():
+            advantage = method.advantages(drawn.rollout)
+        prompts, samples = drawn.rollout.reward_BN.shape
+        dealt = deal(prompts, learner.training, inputs.randomness.torch)
+        for number, index_B in enumerate(dealt):
+            row_K = (index_B[:, None] * samples + torch.arange(samples)).flatten()
+            # a pass with gradient serves one step: the first, on all rows
+            first = at_once and number == 0
+            now = (drawn.reading if first else drawn.read(learner, row_K)).group(samples)
+            step = RolloutStep(drawn.rollout.take(index_B), now, advantage[index_B])
+            yield Minibatch(method.loss(step).mean(), drawn.tokens(row_K))
+
+    lesson = Lesson(minibatches, with_gradient=at_once, counts_sampling=False)
+    return optimize_online(learner, lesson, settings, inputs)

@@ -1,0 +1,25 @@
+"""What every method that learns from its own samples sees of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from overopt.methods.contract.reading import Reading
+
+
+class Rollout(NamedTuple):
+    """B prompts with N fresh samples each; nothing here carries a gradient.
+
+    reward_BN: proxy score of the whole response, in SDs of the initial policy.
+    sampled: the responses, (B, N, T), as they were when they were drawn: ``policy_logp`` is the
+        log-probability of each token when it was sampled, ``log_ratio`` the k1 estimate of KL.
+    """
+
+    reward_BN: Tensor
+    sampled: Reading
+
+    def take(self, index_B: Tensor) -> Rollout:
+        """The groups of these prompts."""
+        return Rollout(self.reward_BN[index_B], self.sampled.take(index_B))

@@ -1,0 +1,83 @@
+"""What the stages that move policies share: the cheap KL probe, and the files of a trajectory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from transformers import PreTrainedModel
+
+from overopt.artifacts.randomness import derived_seed
+from overopt.artifacts.tables import write_json
+from overopt.engines.kl_probe import KLProbe
+from overopt.engines.trajectory import Trajectory
+from overopt.models.folders import save_model
+from overopt.worlds.contract import World, lexicon
+
+PROBE_PROMPTS = 64
+PROBE_SAMPLES = 2
+
+
+def build_probe(world: World, seed: int) -> KLProbe:
+    """The cheap KL estimate of a run's seed, on the first training prompts."""
+    prompts = np.arange(min(PROBE_PROMPTS, world.train_prompts.rows()))
+    return KLProbe(
+        world.train_prompts.take(prompts),
+        PROBE_SAMPLES,
+        world.response_tokens_max,
+        derived_seed(seed, "optimize", "probe"),
+    )
+
+
+def write_trajectory(
+    out: Path,
+    trajectory: Trajectory,
+    world: World,
+    policy: PreTrainedModel,
+    knob_of_step: Mapping[int, float],
+) -> None:
+    """Write every snapshot's folder, ``optimize.json`` and, where there are rows, their table.
+
+    Args:
+        out: the artifact.
+        trajectory: of the run.
+        world: whose vocabulary the folders carry.
+        policy: takes each snapshot's weights in turn.
+        knob_of_step: the knob's value where it differs between snapshots.
+    """
+    snapshots = []
+    for snapshot in trajectory.snapshots:
+        folder = f"snapshots/step_{snapshot.step:06d}"
+        # all at once: weights may be merged from adapters only when they are looked at
+        policy.load_state_dict(dict(snapshot.state.items()))
+        save_model(policy, out / folder, lexicon(world))
+        nearest = min(
+            snapshot.budgets_nats, key=lambda kl: abs(kl - snapshot.kl_nats), default=None
+        )
+        snapshots.append(
+            {
+                "step": snapshot.step,
+                "folder": folder,
+                "kl_cheap_nats": snapshot.kl_nats,
+                "kl_target_nats": nearest,
+                "shared_kl_targets_nats": [k for k in snapshot.budgets_nats if k != nearest],
+                **snapshot.compute._asdict(),
+                **({"knob_value": knob_of_step[snapshot.step]} if knob_of_step else {}),
+            }
+        )
+    write_json(
+        out / "optimize.json",
+        {
+            "snapshots": snapshots,
+            "unreached_kl_nats": list(trajectory.unreached_nats),
+            **trajectory.compute._asdict(),
+        },
+    )
+    table = [row._asdict() for row in trajectory.rows]
+    if table:
+        with (out / "trajectory.csv").open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(table[0]))
+            writer.writeheader()
+            writer.writerows(table)

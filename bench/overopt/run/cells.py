@@ -250,7 +250,8 @@ class Graph:
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
-        code: tuple[str, ...] = (method.source,)
+        room = "engines.trl" if cell.engine == "trl" else "engines"
+        code: tuple[str, ...] = (method.source, module_in(room, method.trains))
         if cell.engine == "trl":
             params["trl"] = task.trl.to_json()
             params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}

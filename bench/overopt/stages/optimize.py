@@ -10,21 +10,15 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.randomness import numpy_rng, torch_rng
 from overopt.artifacts.reward import SystemReward
-from overopt.engines import iterative, pairs, rollout
 from overopt.engines.contract import Randomness, RunInputs
+from overopt.engines.trajectory import Trajectory
 from overopt.execution.contract import Progress
+from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.stages.trajectory import build_probe, write_trajectory
 from overopt.worlds.contract import World, world_of
-
-ENGINES = {
-    "pairs": pairs.optimize,
-    "rollout": rollout.optimize,
-    "iterative": iterative.optimize,
-}
-"""The native engine of each family that trains."""
 
 TRL = "overopt.stages.optimize_trl"
 """The stage on the trl engine, loaded by name: TRL takes seconds and much memory to import, and
@@ -52,7 +46,8 @@ def run(
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     world = world_of(params)
     given = run_inputs(params, inputs, method, world, progress)
-    trajectory = ENGINES[method.trains](method, params["settings"], given)
+    engine = load("engines", method.trains)
+    trajectory: Trajectory = engine.optimize(method, params["settings"], given)
     write_trajectory(out, trajectory, world, given.policy, {})
 
 

@@ -24,9 +24,10 @@ from transformers import AutoTokenizer
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import derived_seed
 from overopt.engines.trajectory import Trajectory
-from overopt.engines.trl.version import check_versions
+from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
 from overopt.execution.contract import Progress
+from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
 from overopt.spec.trl import TrlSpec
@@ -95,30 +96,17 @@ def _move(job: Job, progress: Progress) -> None:
         job.kept,
         derived_seed(int(params["seed"]), "optimize", "trl", *member),
     )
-    engine = _engine(method)
+    if method.trains not in FAMILIES:
+        raise UserError(
+            f"{method.name}: the trl engine runs the families {' and '.join(FAMILIES)}, not "
+            f"{method.trains}; give --engine native."
+        )
+    engine = load("engines.trl", method.trains)
     given = run_inputs(params, inputs, method, world, progress)
-    trajectory: Trajectory = engine(method, params["settings"], given, setup)
+    trajectory: Trajectory = engine.optimize(method, params["settings"], given, setup)
     if int(os.environ.get("RANK", "0")) == 0:
         # a fresh model: the trained one carries what TRL has put into it
         write_trajectory(job.out, trajectory, world, load_policy(initial), {})
-
-
-def _engine(method: MethodSpec) -> Callable[..., Trajectory]:
-    """The trl engine of the method's family.
-
-    Raises:
-        UserError: TRL has no trainer for the family.
-    """
-    from overopt.engines.trl import pairs, rollout
-
-    if method.trains == "pairs":
-        return pairs.optimize
-    if method.trains == "rollout":
-        return rollout.optimize
-    raise UserError(
-        f"{method.name}: the trl engine runs the families pairs and rollout, not "
-        f"{method.trains}; give --engine native."
-    )
 
 
 def _spread(job: Job, options: TrlSpec, scratch: Path, progress: Progress) -> None:

@@ -1,10 +1,12 @@
 import itertools
 import math
+from collections.abc import Mapping
 
 import pytest
 import torch
 from torch import nn
 
+from overopt.engines import kl_walk
 from overopt.engines.kl_walk import KLWalk
 from overopt.engines.trajectory import Compute, Snapshot
 
@@ -145,3 +147,82 @@ def test_fraction_done_is_the_further_of_steps_and_distance() -> None:
     assert walk.fraction(10) == pytest.approx(0.5)
     assert walk.fraction(90) == pytest.approx(0.9)
     assert torch.equal(walk.snapshots[-1].state["weight"], torch.tensor([[10.0]]))
+
+
+def bisecting(budgets_nats: list[float], d_of_step: dict[int, float]) -> tuple[KLWalk, list[int]]:
+    """A walk that can measure the steps between, and the steps that it has measured so."""
+    asked: list[int] = []
+
+    def measure(state: Mapping[str, torch.Tensor]) -> float:
+        asked.append(int(state["weight"].item()))
+        return d_of_step[asked[-1]] ** 2
+
+    return KLWalk(budgets_nats, max_steps=100, measure=measure), asked
+
+
+def pass_by(walk: KLWalk, *steps: int) -> None:
+    for step in steps:
+        walk.pass_by(step, Compute(step, 2 * step, 3 * step), model(float(step)))
+
+
+def test_a_budget_between_two_measurements_is_bisected() -> None:
+    d_of_step = {step: 1.0 + (step - 1) ** 2 / 40 for step in range(1, 11)}
+    walk, asked = bisecting([4.0], d_of_step)
+    observe(walk, 1, 1.0)
+    pass_by(walk, *range(2, 10))
+    observe(walk, 10, d_of_step[10] ** 2)
+    # sqrt(KL) wanted is 2. Ends (1, 1) and (10, 3.025): the line meets 2 at step 5.4, so 5 (1.4);
+    # then (5, 1.4) and (10, 3.025) meet it at 6.8, so 7 (1.9); then 7 and 10 at 7.27, where only
+    # steps above 7 are left: 8 (2.225). None is within 3 %: the nearest, 7, is kept.
+    assert asked == [5, 7, 8]
+    (snapshot,) = [one for one in walk.snapshots if one.budgets_nats]
+    assert (snapshot.step, snapshot.kl_nats) == (7, pytest.approx(1.9**2))
+    assert snapshot.compute == Compute(7, 14, 21)
+
+
+def test_a_measurement_close_to_a_budget_is_not_improved_on() -> None:
+    walk, asked = bisecting([4.0], {})
+    observe(walk, 1, 1.0)
+    pass_by(walk, 2, 3)
+    observe(walk, 4, 2.05**2)  # 2.5 % too far
+    assert asked == []
+    assert budgets(walk) == {1: (), 4: (4.0,)}
+
+
+def test_steps_are_bisected_even_before_the_first_measurement() -> None:
+    walk, asked = bisecting([4.0], {1: 0.5, 2: 1.0, 3: 2.01})
+    pass_by(walk, 1, 2, 3)
+    observe(walk, 4, 36.0)
+    # the line to (4, 6) meets 2 at 1.3 from the start, at 1.8 from (1, 0.5), at 2.4 from (2, 1)
+    assert asked == [1, 2, 3]
+    assert budgets(walk)[3] == (4.0,)
+
+
+def test_memory_bounds_the_steps_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kl_walk, "BETWEEN_BYTES", 4 * 3)  # three weights of four bytes
+    walk, _ = bisecting([4.0], {})
+    pass_by(walk, 1, 2, 3, 4, 5)
+    assert [one.step for one in walk.memory.between] == [2, 4, 5]
+    monkeypatch.setattr(kl_walk, "BETWEEN_BYTES", 3)  # a model larger than all of it
+    walk, _ = bisecting([4.0], {})
+    pass_by(walk, 1, 2)
+    assert walk.memory.between == ()
+
+
+def test_a_walk_that_goes_on_elsewhere_bisects_what_it_passed_before() -> None:
+    d_of_step = {2: 1.5, 3: 2.0, 4: 2.5}
+    first, _ = bisecting([4.0], d_of_step)
+    observe(first, 1, 1.0)
+    pass_by(first, 2, 3)
+    second, asked = bisecting([4.0], d_of_step)
+    second.recall(first.memory)
+    pass_by(second, 4)
+    observe(second, 5, 9.0)
+    assert asked == [3]
+    assert budgets(second)[3] == (4.0,)
+
+
+def test_nothing_is_kept_between_for_a_walk_without_budgets() -> None:
+    walk = KLWalk([], max_steps=5, measure=lambda _: 0.0)
+    pass_by(walk, 1, 2)
+    assert walk.memory.between == ()

@@ -3,14 +3,16 @@
 A run meets its budgets in order. Where measuring KL costs samples, ``KLWalk.due`` says after which
 steps it is worth it: every step at first, later at most a quarter of the run so far apart, and
 close together just before a budget, as extrapolated from the last two measurements in sqrt(KL),
-which grows about linearly in the steps of a small learning rate.
+which grows about linearly in the steps of a small learning rate. Where two measurements still lie
+on both sides of a budget and neither is close to it, the policies of the steps between them, which
+were kept for that, are bisected.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
@@ -20,6 +22,16 @@ from overopt.engines.trajectory import Compute, Snapshot
 
 EARLY_FRACTIONS = (0.25, 0.5, 0.75)
 """Where extra snapshots lie on the way to the first budget, as fractions of its sqrt(KL)."""
+
+CLOSE = 0.03
+"""A policy within this fraction of a mark's sqrt(KL) is close enough: no other is looked for.
+
+A budget counts as met within 10 %; the rest of that is for the error of the cheap estimate.
+"""
+
+BETWEEN_BYTES = 2**28
+"""Most memory for the policies of steps between two measurements: all of them for small models,
+fewer or none for large ones, whose budgets then rest on the measurements alone."""
 
 LARGEST_GAP = 0.25
 """Longest wait for the next KL measurement, as a fraction of the steps taken so far."""
@@ -40,17 +52,27 @@ class Weighted(Protocol):
         ...
 
 
+class Passed(NamedTuple):
+    """The policy of a step after which KL was not measured."""
+
+    step: int
+    compute: Compute
+    state: Mapping[str, Tensor]
+
+
 class WalkMemory(NamedTuple):
     """What a ``KLWalk`` knows between two steps.
 
     passed: marks behind it. next_check: step of the next measurement. last: the policy measured
-    last, which may yet turn out to be the nearest to a mark. kept: the snapshots so far.
+    last, which may yet turn out to be the nearest to a mark. kept: the snapshots so far. between:
+    policies of steps since the last measurement.
     """
 
     passed: int
     next_check: int
     last: Snapshot | None
     kept: tuple[Snapshot, ...]
+    between: tuple[Passed, ...]
 
 
 class KLWalk:
@@ -60,9 +82,16 @@ class KLWalk:
         budgets_nats: KL budgets, positive and rising; none means that only the final policy,
             after ``max_steps``, is wanted.
         max_steps: gradient steps after which the run ends at the latest; that policy is kept.
+        measure: KL in nats of the policy with these weights, for the steps between measurements;
+            without it, they are not looked at.
     """
 
-    def __init__(self, budgets_nats: Sequence[float], max_steps: int) -> None:
+    def __init__(
+        self,
+        budgets_nats: Sequence[float],
+        max_steps: int,
+        measure: Callable[[Mapping[str, Tensor]], float] | None = None,
+    ) -> None:
         rises = all(a < b for a, b in itertools.pairwise(budgets_nats))
         if not rises or any(budget <= 0 for budget in budgets_nats):
             raise ValueError(f"KL budgets must be positive and rising, got {list(budgets_nats)}")
@@ -73,6 +102,8 @@ class KLWalk:
         self._next_check = 1
         self._last: Snapshot | None = None
         self._kept: dict[int, Snapshot] = {}
+        self._measure = measure
+        self._between: list[Passed] = []
 
     @property
     def finished(self) -> bool:
@@ -87,12 +118,14 @@ class KLWalk:
     @property
     def memory(self) -> WalkMemory:
         """All that has been noted so far, for a run that is to be continued elsewhere."""
-        return WalkMemory(self._passed, self._next_check, self._last, self.snapshots)
+        between = tuple(self._between)
+        return WalkMemory(self._passed, self._next_check, self._last, self.snapshots, between)
 
     def recall(self, memory: WalkMemory) -> None:
         """Go on where another walk with the same budgets stood."""
-        self._passed, self._next_check, self._last, kept = memory
+        self._passed, self._next_check, self._last, kept, between = memory
         self._kept = {snapshot.step: snapshot for snapshot in kept}
+        self._between = list(between)
 
     @property
     def unreached_nats(self) -> tuple[float, ...]:
@@ -112,11 +145,23 @@ class KLWalk:
         wanted = bool(self._marks) and not self.finished and step >= self._next_check
         return wanted or step == self._max_steps
 
+    def pass_by(self, step: int, compute: Compute, policy: Weighted) -> None:
+        """Keep the policy of a step after which KL is not measured, as far as memory allows."""
+        if self._measure is None or not self._marks or self.finished:
+            return
+        size = sum(value.nbytes for value in policy.state_dict().values())
+        if size > BETWEEN_BYTES:
+            return
+        if (len(self._between) + 1) * size > BETWEEN_BYTES:
+            del self._between[::2]
+        self._between.append(Passed(step, compute, _copy(policy)))
+
     def observe(self, step: int, kl_nats: float, compute: Compute, policy: Weighted) -> None:
         """Take note of a measurement and keep the policy where it is the nearest to a mark.
 
-        A mark is passed by the first measurement at or above it; it gets that policy, or the one
-        measured before if its sqrt(KL) is nearer. The start itself is never kept.
+        A mark is passed by the first measurement at or above it; it gets that policy, the one
+        measured before, or one of a step between them, whichever has the nearest sqrt(KL). The
+        start itself is never kept.
 
         Args:
             step: gradient steps taken so far.
@@ -135,12 +180,38 @@ class KLWalk:
         now = Snapshot(step, kl_nats, (), compute, _copy(policy))
         while self._passed < len(self._marks) and self._marks[self._passed].kl_nats <= kl_nats:
             mark = self._marks[self._passed]
-            self._keep(_nearer(before, now, mark), mark)
+            self._keep(self._nearest(before, now, mark), mark)
             self._passed += 1
+        self._between.clear()
         if step == self._max_steps:
             self._kept.setdefault(step, now)
         self._next_check = step + self._stride(before, now)
         self._last = now
+
+    def _nearest(self, before: Snapshot | None, now: Snapshot, mark: Mark) -> Snapshot:
+        """The policy nearest to a mark that lies between two measurements, by bisection.
+
+        The next step to try is where the line between both ends in (step, sqrt(KL)) meets the mark.
+        """
+        wanted = math.sqrt(mark.kl_nats)
+        best = now if before is None else min(now, before, key=lambda one: _gap(one, wanted))
+        low_step, low_d = (0, 0.0) if before is None else (before.step, _distance(before))
+        high_step, high_d = now.step, _distance(now)
+        while mark.is_budget and _gap(best, wanted) > CLOSE * wanted:
+            inside = [one for one in self._between if low_step < one.step < high_step]
+            if self._measure is None or not inside:
+                break
+            share = (wanted - low_d) / (high_d - low_d) if high_d > low_d else 0.5
+            aim = low_step + min(max(share, 0.1), 0.9) * (high_step - low_step)
+            tried = min(inside, key=lambda one: abs(one.step - aim))
+            kl_nats = self._measure(tried.state)
+            found = Snapshot(tried.step, kl_nats, (), tried.compute, tried.state)
+            if kl_nats < mark.kl_nats:
+                low_step, low_d = found.step, _distance(found)
+            else:
+                high_step, high_d = found.step, _distance(found)
+            best = min(best, found, key=lambda one: _gap(one, wanted))
+        return best
 
     def _keep(self, snapshot: Snapshot, mark: Mark) -> None:
         kept = self._kept.get(snapshot.step, snapshot)
@@ -164,11 +235,8 @@ def _distance(snapshot: Snapshot) -> float:
     return math.sqrt(max(snapshot.kl_nats, 0.0))
 
 
-def _nearer(before: Snapshot | None, now: Snapshot, mark: Mark) -> Snapshot:
-    if before is None:
-        return now
-    wanted = math.sqrt(mark.kl_nats)
-    return min((now, before), key=lambda snapshot: abs(_distance(snapshot) - wanted))
+def _gap(snapshot: Snapshot, wanted_d: float) -> float:
+    return abs(_distance(snapshot) - wanted_d)
 
 
 def _copy(policy: Weighted) -> dict[str, Tensor]:

@@ -11,10 +11,15 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+# Tests never assert on time: a busy machine makes any example slow.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and children inherit that; the
 # tests of interruption need the signal.

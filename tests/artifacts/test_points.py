@@ -11,6 +11,7 @@ from overopt.artifacts.points import (
     distinct_n,
     estimate,
     ranking,
+    release_missed,
     win_rate,
 )
 from overopt.engines.method.loading import open_as
@@ -105,3 +106,21 @@ def test_a_reward_that_is_no_number_is_refused() -> None:
     assert system.combine(np.array([[1.0, 2.0]])).tolist() == [1.0, 2.0]
     with pytest.raises(FloatingPointError, match="one finite number per response"):
         system.combine(np.array([[1.0, np.nan]]))
+
+
+def test_a_point_that_misses_its_budget_claims_it_no_more() -> None:
+    met: Point = {"status": "ok", "kl_nats": 1.2, "kl_target_nats": 1.0}
+    missed: Point = {"status": "ok", "kl_nats": 2.5, "kl_target_nats": 2.0}
+    far: Point = {"status": "unreached", "kl_target_nats": 9.0}
+    start: Point = {"status": "ok", "kl_nats": 0.0}
+    exact: Point = {"status": "ok", "kl_nats": 5.0, "kl_exact_nats": 3.0, "kl_target_nats": 5.0}
+    found = release_missed([start, met, missed, exact, far])
+    assert found == [
+        start,
+        met,
+        {**missed, "kl_target_nats": None},
+        {**exact, "kl_target_nats": None},
+        {"kl_target_nats": 2.0, "status": "unreached"},
+        {"kl_target_nats": 5.0, "status": "unreached"},
+        far,
+    ]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overopt.run.targeting import LARGEST_RUNS_PER_BUDGET, START_RUNS, TOLERANCE, Search
+from overopt.run.targeting import LARGEST_RUNS_PER_BUDGET, START_RUNS, Search
 from overopt.spec.declare import Knob
+from overopt.stats.budgets import MET_WITHIN
 
 BETA = Knob(name="beta", low=0.001, high=10.0, raises_kl=False)
 
@@ -48,7 +49,7 @@ def test_every_budget_inside_the_range_is_met() -> None:
     assert unreached == [] and list(met) == list(budgets)
     assert len(set(met.values())) == len(budgets)
     for budget, value in met.items():
-        assert _gap(_falling(value), budget) <= TOLERANCE
+        assert _gap(_falling(value), budget) <= MET_WITHIN
     assert len(search.kl_of) <= START_RUNS + 2 * len(budgets)
 
 

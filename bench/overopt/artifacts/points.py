@@ -15,6 +15,7 @@ import numpy.typing as npt
 from overopt.artifacts.scores import aligned_scores
 from overopt.artifacts.tables import Table, read_json, write_json, write_table
 from overopt.engines.proxy import OpenedProxy
+from overopt.stats.budgets import is_met
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.stats.proxy_quality import ranking_accuracy
 from overopt.worlds.tokens import EOS, Tokens
@@ -172,6 +173,7 @@ def write_points(
     out: Path, points: list[Point], gold_KB: list[Floats], proxy_KB: list[Floats]
 ) -> None:
     """Write the points, and the per-prompt means of those that were measured (None elsewhere)."""
+    points = release_missed(points)
     write_json(out / "points.json", points)
     measured = [k for k, point in enumerate(points) if point["status"] == "ok"]
     prompts = len(gold_KB[0])
@@ -184,3 +186,36 @@ def write_points(
             "proxy": np.concatenate(proxy_KB),
         },
     )
+
+
+def _budget_nats(point: Point) -> float:
+    budget_nats = point["kl_target_nats"]
+    assert isinstance(budget_nats, int | float)
+    return budget_nats
+
+
+def release_missed(points: list[Point]) -> list[Point]:
+    """The points, none of which claims a budget that its measured KL does not meet.
+
+    Runs look for budgets by a cheap estimate of KL; what they found is judged by the measurement
+    on held-out prompts, or by the exact KL where there is one. A point that misses its budget stays
+    as a point between budgets, and the budget is unreached.
+    """
+    kept, missed = [], []
+    for point in points:
+        budget_nats = point.get("kl_target_nats")
+        exact_nats = point.get("kl_exact_nats")
+        kl_nats = point.get("kl_nats") if exact_nats is None else exact_nats
+        if (
+            point["status"] == "ok"
+            and isinstance(budget_nats, int | float)
+            and isinstance(kl_nats, int | float)
+            and not is_met(kl_nats, budget_nats)
+        ):
+            point = {**point, "kl_target_nats": None}
+            missed.append(float(budget_nats))
+        kept.append(point)
+    unreached = [point for point in kept if point["status"] == "unreached"]
+    unreached += [{"kl_target_nats": budget_nats, "status": "unreached"} for budget_nats in missed]
+    unreached.sort(key=_budget_nats)
+    return [point for point in kept if point["status"] != "unreached"] + unreached

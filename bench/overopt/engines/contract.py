@@ -8,13 +8,14 @@ It returns a ``trajectory.Trajectory``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.execution.contract import Progress
@@ -30,8 +31,18 @@ class Reward(Protocol):
         ...
 
 
-Probe = Callable[[PreTrainedModel, PreTrainedModel], float]
-"""KL(policy || reference) in nats per response, estimated on samples of the policy."""
+class Probe(Protocol):
+    """KL(policy || reference) in nats per response, estimated on samples of the policy."""
+
+    def __call__(self, policy: PreTrainedModel, reference: PreTrainedModel, /) -> float:
+        """The estimate for the policy as it is."""
+        ...
+
+    def of_weights(
+        self, model: PreTrainedModel, reference: PreTrainedModel, /
+    ) -> Callable[[Mapping[str, Tensor]], float]:
+        """The estimate for weights that the policy had, read by a copy of ``model``."""
+        ...
 
 
 class Randomness(NamedTuple):
@@ -53,7 +64,7 @@ class RunInputs:
     max_new_tokens: limit of a response's length.
     budgets_nats: KL budgets, rising; empty for a run of exactly ``max_steps``.
     randomness: of the order of the data and of all sampling.
-    kl_probe: of runs whose steps draw no samples.
+    kl_probe: of steps on which no samples are drawn.
     progress: told the fraction done.
     """
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.models.logprobs import kl_statistics
@@ -31,6 +35,25 @@ class KLProbe:
         self._samples_per_prompt = samples_per_prompt
         self._max_new_tokens = max_new_tokens
         self._seed = seed
+
+    def of_weights(
+        self, model: PreTrainedModel, reference: PreTrainedModel
+    ) -> Callable[[Mapping[str, Tensor]], float]:
+        """The same estimate for weights of the policy that are not in use, on a model of its own.
+
+        Args:
+            model: what the weights fit; copied at the first call.
+            reference: the initial policy.
+        """
+        own: list[PreTrainedModel] = []
+
+        def measure(state: Mapping[str, Tensor]) -> float:
+            if not own:
+                own.append(copy.deepcopy(model))
+            own[0].load_state_dict(dict(state))
+            return self(own[0], reference)
+
+        return measure
 
     def __call__(self, policy: PreTrainedModel, reference: PreTrainedModel) -> float:
         """KL(policy || reference) in nats per response."""

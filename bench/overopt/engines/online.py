@@ -68,7 +68,8 @@ def optimize_online(
         FloatingPointError: if a reward, a loss, a gradient or a KL estimate is not finite.
     """
     reward, generator = required(inputs.reward, "a reward"), inputs.randomness.torch
-    walk = KLWalk(inputs.budgets_nats, settings.max_steps)
+    between = inputs.kl_probe.of_weights(inputs.policy, inputs.reference)
+    walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[RolloutRow] = []
     compute = Compute(0, 0, 0)
     step = 0
@@ -86,34 +87,45 @@ def optimize_online(
         over = walk.finished or step == settings.max_steps
         learned = _Learned()
         if not over:
-            learned = _learn(learner, lesson.minibatches(drawn), settings.max_steps - step)
+            for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
+                spent = _spend(compute, drawn, learned, lesson.counts_sampling)
+                walk.pass_by(step + len(learned.loss_K), spent, inputs.policy)
         rows.append(_row(step, drawn, learned))
         text = f"{learner.name}: step {step}, KL {drawn.kl_nats:.3g} nats"
         inputs.progress(walk.fraction(step), text)
         if over:
             break
         step += max(1, len(learned.loss_K))
-        sampled = int(drawn.tokens_R.sum()) if lesson.counts_sampling else 0
-        compute = Compute(
-            learner.optimizer.steps_taken,
-            compute.samples_drawn + len(drawn.tokens_R),
-            compute.tokens_processed + sampled + learned.tokens,
-        )
+        compute = _spend(compute, drawn, learned, lesson.counts_sampling)
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
 
 
-def _learn(learner: Learner, minibatches: Iterator[Minibatch], steps_left: int) -> _Learned:
-    """All gradient steps on one rollout, at most ``steps_left``."""
-    losses: list[float] = []
-    norms: list[float] = []
-    tokens = 0
+def _learn(
+    learner: Learner, minibatches: Iterator[Minibatch], steps_left: int
+) -> Iterator[_Learned]:
+    """Take all gradient steps on one rollout, at most ``steps_left``; what was learned by each."""
+    learned = _Learned()
     for minibatch in minibatches:
-        norms.append(learner.step(minibatch.loss))
-        losses.append(minibatch.loss.item())
-        tokens += minibatch.tokens
-        if len(losses) == steps_left:
+        gradient_norm = learner.step(minibatch.loss)
+        learned = _Learned(
+            (*learned.loss_K, minibatch.loss.item()),
+            (*learned.gradient_norm_K, gradient_norm),
+            learned.tokens + minibatch.tokens,
+        )
+        yield learned
+        if len(learned.loss_K) == steps_left:
             break
-    return _Learned(tuple(losses), tuple(norms), tokens)
+
+
+def _spend(
+    before: Compute, drawn: DrawnSamples, learned: _Learned, counts_sampling: bool
+) -> Compute:
+    """What a run has spent after the gradient steps on these samples."""
+    return Compute(
+        before.gradient_steps + len(learned.loss_K),
+        before.samples_drawn + len(drawn.tokens_R),
+        before.tokens_processed + counts_sampling * int(drawn.tokens_R.sum()) + learned.tokens,
+    )
 
 
 def _row(step: int, drawn: DrawnSamples, learned: _Learned) -> RolloutRow:

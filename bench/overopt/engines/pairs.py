@@ -50,7 +50,8 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     policy, reference = inputs.policy, inputs.reference
     reference_logps = score_reference(reference, pairs)
     learner = Learner(method, settings, policy, reference)
-    walk = KLWalk(inputs.budgets_nats, settings.max_steps)
+    between = inputs.kl_probe.of_weights(policy, reference)
+    walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[PairsRow] = []
     compute = Compute(0, 0, 0)
     batches = pair_batches(pairs, settings.batch_size, inputs.randomness.numpy)
@@ -62,7 +63,9 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
         gradient_norm = learner.step(loss)
         compute = Compute(step, 0, compute.tokens_processed + laid_out.tokens)
         kl_nats = inputs.kl_probe(policy, reference) if walk.due(step) else None
-        if kl_nats is not None:
+        if kl_nats is None:
+            walk.pass_by(step, compute, policy)
+        else:
             walk.observe(step, kl_nats, compute, policy)
         rows.append(
             PairsRow(

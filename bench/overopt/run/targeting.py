@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from overopt.spec.declare import Knob
-
-TOLERANCE = 0.1
-"""A run serves a budget when its sqrt(KL) is within this fraction of the budget's."""
+from overopt.stats.budgets import MET_WITHIN, budget_gap
 
 LARGEST_RUNS_PER_BUDGET = 5
 START_RUNS = 5
@@ -50,14 +48,11 @@ class Search:
     def serving(self, budget_nats: float) -> float | None:
         """The knob value whose run serves the budget, or None so far."""
         gap, value = self._gaps(budget_nats)[0]
-        return value if gap <= TOLERANCE else None
+        return value if gap <= MET_WITHIN else None
 
     def _gaps(self, budget_nats: float) -> list[tuple[float, float]]:
         """Distance from the budget as a fraction of its sqrt(KL), and knob value; nearest first."""
-        return sorted(
-            (abs(math.sqrt(max(kl, 0.0) / budget_nats) - 1), value)
-            for value, kl in self.kl_of.items()
-        )
+        return sorted((budget_gap(kl, budget_nats), value) for value, kl in self.kl_of.items())
 
     def next_values(self) -> list[float]:
         """New knob values to run, one for each budget still open; none when all are done."""
@@ -103,7 +98,7 @@ class Search:
         pairs: list[tuple[float, float, float]] = []
         for budget_nats in self.budgets_nats:
             gaps = self._gaps(budget_nats)
-            near = [pair for pair in gaps if pair[0] <= TOLERANCE]
+            near = [pair for pair in gaps if pair[0] <= MET_WITHIN]
             if not near and self._between(budget_nats) is not None:
                 near = gaps[:1]
             pairs += [(gap, budget_nats, value) for gap, value in near]

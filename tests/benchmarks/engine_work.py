@@ -21,6 +21,7 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
 
+from engines.fixed_probe import FixedProbe
 from overopt.engines.contract import Randomness, RunInputs
 from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.method.rollout import OpenedRollout
@@ -271,7 +272,7 @@ def _run_inputs(start: PreTrainedModel, size: Size) -> RunInputs:
         max_new_tokens=RESPONSE_TOKENS,
         budgets_nats=(),
         randomness=Randomness(np.random.default_rng(0), torch.Generator().manual_seed(0)),
-        kl_probe=lambda policy, reference: 1.0,
+        kl_probe=FixedProbe(1.0),
         progress=silent,
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from overopt.execution.canonical import canonical_json
 from overopt.report.run_folder import read_run
-from overopt.run.targeting import TOLERANCE
+from overopt.stats.budgets import MET_WITHIN
 
 from .command import Place
 from .conftest import MAIN
@@ -144,7 +144,7 @@ def test_a_driven_knob_meets_budgets_or_says_unreached(undisturbed: Place, tmp_p
     gap = (met["kl_rb_nats"] / met["kl_target_nats"]) ** 0.5 - 1
     # The budget is met on the cheap estimate; the full one has an error of its own.
     error = met["kl_rb_se"] / met["kl_rb_nats"]
-    assert (gap.abs() <= TOLERANCE + 2 * error).all()
+    assert (gap.abs() <= MET_WITHIN + 2 * error).all()
 
 
 def test_selection_is_the_same_along_either_axis(undisturbed: Place, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from engines.fixed_probe import FixedProbe
 from models import tiny
 from overopt.engines.contract import Randomness, RunInputs
 from overopt.engines.method.pairs import OpenedPairs
@@ -53,7 +54,7 @@ def run_inputs(
         max_new_tokens=tiny.RESPONSE_TOKENS,
         budgets_nats=(),
         randomness=Randomness(np.random.default_rng(0), torch.Generator().manual_seed(0)),
-        kl_probe=lambda policy, reference: 0.0,
+        kl_probe=FixedProbe(0.0),
         progress=silent,
     )
 

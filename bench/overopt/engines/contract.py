@@ -38,10 +38,8 @@ class Probe(Protocol):
         """The estimate for the policy as it is."""
         ...
 
-    def of_weights(
-        self, model: PreTrainedModel, reference: PreTrainedModel, /
-    ) -> Callable[[Mapping[str, Tensor]], float]:
-        """The estimate for weights that the policy had, read by a copy of ``model``."""
+    def of_weights(self, reference: PreTrainedModel, /) -> Callable[[Mapping[str, Tensor]], float]:
+        """The estimate for weights that the policy had, on a copy of the initial policy."""
         ...
 
 

@@ -36,20 +36,13 @@ class KLProbe:
         self._max_new_tokens = max_new_tokens
         self._seed = seed
 
-    def of_weights(
-        self, model: PreTrainedModel, reference: PreTrainedModel
-    ) -> Callable[[Mapping[str, Tensor]], float]:
-        """The same estimate for weights of the policy that are not in use, on a model of its own.
-
-        Args:
-            model: what the weights fit; copied at the first call.
-            reference: the initial policy.
-        """
+    def of_weights(self, reference: PreTrainedModel) -> Callable[[Mapping[str, Tensor]], float]:
+        """The same estimate for weights that the policy had, on a copy of the initial policy."""
         own: list[PreTrainedModel] = []
 
         def measure(state: Mapping[str, Tensor]) -> float:
             if not own:
-                own.append(copy.deepcopy(model))
+                own.append(copy.deepcopy(reference))
             own[0].load_state_dict(dict(state))
             return self(own[0], reference)
 

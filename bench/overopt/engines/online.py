@@ -68,7 +68,7 @@ def optimize_online(
         FloatingPointError: if a reward, a loss, a gradient or a KL estimate is not finite.
     """
     reward, generator = required(inputs.reward, "a reward"), inputs.randomness.torch
-    between = inputs.kl_probe.of_weights(inputs.policy, inputs.reference)
+    between = inputs.kl_probe.of_weights(inputs.reference)
     walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[RolloutRow] = []
     compute = Compute(0, 0, 0)

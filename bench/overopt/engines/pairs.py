@@ -50,7 +50,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     policy, reference = inputs.policy, inputs.reference
     reference_logps = score_reference(reference, pairs)
     learner = Learner(method, settings, policy, reference)
-    between = inputs.kl_probe.of_weights(policy, reference)
+    between = inputs.kl_probe.of_weights(reference)
     walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[PairsRow] = []
     compute = Compute(0, 0, 0)

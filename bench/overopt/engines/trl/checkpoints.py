@@ -12,14 +12,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from overopt.engines.kl_walk import WalkMemory
+from overopt.engines.kl_walk import Passed, WalkMemory
 from overopt.engines.trajectory import Compute, Row, Snapshot
 
 _STATE, _MANIFEST, _POLICIES = "run_state.json", "manifest.json", "policies"
@@ -46,9 +47,11 @@ def write_run_state(checkpoint: Path, state: RunState[AnyRow]) -> None:
     policies = checkpoint.parent / _POLICIES
     policies.mkdir(exist_ok=True)
     last = () if state.walk.last is None else (state.walk.last,)
-    wanted = {snapshot.step: snapshot for snapshot in (*state.walk.kept, *last)}
-    for snapshot in wanted.values():
-        _write_policy(policies / _file_name(snapshot), snapshot)
+    wanted: dict[int, Snapshot | Passed] = {
+        policy.step: policy for policy in (*state.walk.kept, *last, *state.walk.between)
+    }
+    for policy in wanted.values():
+        _write_policy(policies / _file_name(policy.step), policy.state)
     document = {
         "rows": [row._asdict() for row in state.rows],
         "compute": state.compute._asdict(),
@@ -56,10 +59,13 @@ def write_run_state(checkpoint: Path, state: RunState[AnyRow]) -> None:
         "next_check": state.walk.next_check,
         "last": None if state.walk.last is None else _describe(state.walk.last),
         "kept": [_describe(snapshot) for snapshot in state.walk.kept],
+        "between": [
+            {"step": one.step, "compute": one.compute._asdict()} for one in state.walk.between
+        ],
     }
     _write_text(checkpoint / _STATE, json.dumps(document, allow_nan=False))
     files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file()]
-    files += [policies / _file_name(snapshot) for snapshot in wanted.values()]
+    files += [policies / _file_name(step) for step in wanted]
     hashes = {os.path.relpath(path, checkpoint): _sha256(path) for path in files}
     _write_text(checkpoint / _MANIFEST, json.dumps(hashes))
     _forget_policies(policies)
@@ -93,19 +99,26 @@ def read_run_state(
     document = json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
     rows = tuple(row(**columns) for columns in document["rows"])
 
+    def weights(told: dict[str, Any]) -> dict[str, Tensor]:
+        file = checkpoint.parent / _POLICIES / _file_name(told["step"])
+        return dict(load_file(file)) if with_weights else {}
+
     def recall(told: dict[str, Any]) -> Snapshot:
-        file = checkpoint.parent / _POLICIES / told["file"]
         return Snapshot(
             told["step"],
             told["kl_nats"],
             tuple(told["budgets_nats"]),
             Compute(**told["compute"]),
-            load_file(file) if with_weights else {},
+            weights(told),
         )
 
     last = None if document["last"] is None else recall(document["last"])
     kept = tuple(recall(one) for one in document["kept"])
-    walk = WalkMemory(document["passed"], document["next_check"], last, kept)
+    between = tuple(
+        Passed(told["step"], Compute(**told["compute"]), weights(told))
+        for told in document["between"]
+    )
+    walk = WalkMemory(document["passed"], document["next_check"], last, kept, between)
     return RunState(rows, Compute(**document["compute"]), walk)
 
 
@@ -115,21 +128,20 @@ def _describe(snapshot: Snapshot) -> dict[str, Any]:
         "kl_nats": snapshot.kl_nats,
         "budgets_nats": list(snapshot.budgets_nats),
         "compute": snapshot.compute._asdict(),
-        "file": _file_name(snapshot),
     }
 
 
-def _file_name(snapshot: Snapshot) -> str:
-    return f"step_{snapshot.step:06d}.safetensors"
+def _file_name(step: int) -> str:
+    return f"step_{step:06d}.safetensors"
 
 
-def _write_policy(path: Path, snapshot: Snapshot) -> None:
+def _write_policy(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write weights once; a file that is there was written whole, as it appears by a rename."""
     if path.exists():
         return
     draft = path.with_suffix(".part")
     # tied weights are one tensor under two names, which the format refuses
-    save_file({name: value.clone() for name, value in snapshot.state.items()}, draft)
+    save_file({name: value.clone() for name, value in state.items()}, draft)
     draft.replace(path)
 
 

@@ -111,6 +111,8 @@ class PairsRun(TrlRun[PairsRow]):
         if self.walk.due(step):
             kl_nats = self.inputs.kl_probe(self.policy, self.reference)
             self.observe(kl_nats)
+        else:
+            self.pass_by()
         self.rows.append(self._row._replace(kl_nats=kl_nats))
         self.inputs.progress(self.walk.fraction(step), f"{self.name}: step {step}")
         return self.walk.finished

@@ -161,6 +161,7 @@ class RolloutRun(TrlRun[RolloutRow]):
             self.compute.tokens_processed + self._tokens,
         )
         self._samples = 0  # further steps on the same rollout draw none
+        self.pass_by()
         return False
 
     def may_pause(self) -> bool:

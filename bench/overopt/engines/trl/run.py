@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic
@@ -71,7 +71,8 @@ class TrlRun(Generic[AnyRow]):
         self.module_rate = method.training.module_rate
         self.forward = ForwardPass(method, state_shape(inputs.policy), together=True)
         self.anchor: PreTrainedModel | None = None
-        self.walk = KLWalk(inputs.budgets_nats, max_steps)
+        self.walk = KLWalk(inputs.budgets_nats, max_steps, self._between)
+        self._measure: Callable[[Mapping[str, Tensor]], float] | None = None
         self.rows: list[AnyRow] = []
         self.compute = Compute(0, 0, 0)
         self._make_row = row
@@ -178,6 +179,21 @@ class TrlRun(Generic[AnyRow]):
             self.walk.observe(self.step, kl_nats, self.compute, Gathered(self.trainer))
         except FloatingPointError as error:
             raise FloatingPointError(f"{self.name}: {error}") from None
+
+    def pass_by(self) -> None:
+        """Let the walk keep the policy of a step on which its KL is not measured.
+
+        Only where one process holds all weights as they are: to gather spread weights, or to merge
+        adapters, takes too long to be done at every step.
+        """
+        if int(self.trainer.accelerator.num_processes) == 1 and not is_peft_model(self.policy):
+            self.walk.pass_by(self.step, self.compute, Gathered(self.trainer))
+
+    def _between(self, state: Mapping[str, Tensor]) -> float:
+        """KL in nats of a policy that was passed by."""
+        if self._measure is None:
+            self._measure = self.inputs.kl_probe.of_weights(self.reference)
+        return self._measure(state)
 
     def may_pause(self) -> bool:
         """Whether all that the next step depends on can be written now.

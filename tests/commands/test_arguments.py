@@ -39,6 +39,7 @@ NUMBERS = st.floats(-1e3, 1e3).map(lambda value: f"{value:.6f}")
         ("run --kl-grid -1 -.5", "run --kl-grid -1 --kl-grid -.5"),
         ("run --kl-grid -m dpo", "run --kl-grid task -m dpo"),
         ("run --noise 0 bt:1 --out x", "run --noise 0 --noise bt:1 --out x"),
+        ("plan --world 3 7 --worlds 2", "plan --world 3 --world 7 --worlds 2"),
         ("run --set a=1 b=2", "run --set a=1 --set b=2"),
         ("report one two --out x", "report one two --out x"),
         ("run --method", "run --method"),
@@ -85,6 +86,7 @@ def test_left_out_options_are_the_tasks() -> None:
         Request(method=["dpo"], comparisons=[64]),
         Request(method=["dpo"], proxy_width=[16]),
         Request(method=["dpo"], proxy_start=["policy"]),
+        Request(method=["dpo"], gold="transformer"),
     ],
 )
 def test_a_changed_run_is_recorded_as_such(request_: Request) -> None:
@@ -127,6 +129,39 @@ def test_budgets_are_finite_and_above_zero(kl_nats: float) -> None:
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6, unique=True))
 def test_seeds_stand_as_given(seeds: list[int]) -> None:
     assert resolve(Request(method=["dpo"], seed=seeds)).seeds == tuple(seeds)
+
+
+def test_worlds_are_the_tasks_the_first_ones_or_those_that_are_named() -> None:
+    assert resolve(Request(method=["dpo"])).worlds == (0,)
+    assert resolve(Request(method=["dpo"], settings=["world.seed=5"])).worlds == (5,)
+    first = resolve(Request(method=["dpo"], worlds=3))
+    assert first.worlds == (0, 1, 2) and first.task.world.seed == 0
+    named = resolve(Request(method=["dpo"], world=[7, 3], worlds=9))
+    assert named.worlds == (7, 3) and named.task.world.seed == 7
+
+
+def test_worlds_are_an_axis_and_leave_a_run_standard() -> None:
+    by_set, by_name = (
+        resolve(Request(method=["dpo"], settings=["world.seed=5"])),
+        resolve(Request(method=["dpo"], world=[5])),
+    )
+    assert by_set == by_name and by_set.standard
+    assert not resolve(Request(method=["dpo"], settings=["world.heldout_prompts=64"])).standard
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (Request(worlds=0), "--worlds 0: it is a count, at least 1"),
+        (Request(world=[-2]), "--world -2: a seed is a whole number from 0"),
+        (Request(world=[1, 1]), "--world 1 is given twice"),
+        (Request(worlds=2, settings=["world.seed=1"]), "give one of them"),
+        (Request(world=[2], settings=["world.seed=1"]), "give one of them"),
+    ],
+)
+def test_worlds_that_cannot_be_run_are_told(given_: Request, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        resolve(replace(given_, method=["dpo"]))
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ MISTAKES = {
     "plan -m dpo --seeds two": "'--seeds': Input should be a valid integer",
     "plan -m dpo --seed -1": "--seed -1: a seed is a whole number from 0",
     "plan -m dpo --seed 1 1": "--seed 1 is given twice",
+    "plan -m dpo --worlds 0": "--worlds 0: it is a count, at least 1",
+    "plan -m dpo --world 1 1": "--world 1 is given twice",
+    "plan -m dpo --worlds 2 --set world.seed=1": "give one of them",
     "plan -m dpo --workers 0": "--workers 0: at least 1 process",
     "plan -m dpo --proxy-width 7": "--proxy-width 7: the proxies have 2 attention heads",
     "plan -m dpo --proxy-width 0": "--proxy-width 0: it must be at least 1",
@@ -174,6 +177,22 @@ def test_help_teaches_and_fits_80_columns(
     assert max(len(line) for line in told.splitlines()) <= 80
     assert "Usage: bench" in told
     assert "…" not in told, "something is cut off"
+
+
+def test_a_plan_names_the_worlds_and_counts_their_cells(
+    monkeypatch: pytest.MonkeyPatch, capsys: Screen
+) -> None:
+    words = ["plan", "-m", "bon", "dpo", "--task", "tabular", "--seeds", "2"]
+    assert bench(words, monkeypatch) == 0
+    assert "4 cells in world 0; KL budgets" in capsys.readouterr().out
+    assert bench([*words, "--worlds", "3"], monkeypatch) == 0
+    told = capsys.readouterr().out
+    assert "12 cells in worlds 0, 1, 2; KL budgets" in told
+    rows = {line.split()[1]: line.split()[5] for line in told.splitlines() if "│" in line}
+    assert rows["initial"] == rows["pool"] == rows["front"] == "3"
+    assert rows["pairs"] == "6"
+    assert bench([*words, "--world", "7"], monkeypatch) == 0
+    assert "4 cells in world 7; KL budgets" in capsys.readouterr().out
 
 
 def test_no_words_are_a_call_for_help(monkeypatch: pytest.MonkeyPatch, capsys: Screen) -> None:

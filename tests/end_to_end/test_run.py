@@ -174,6 +174,33 @@ def test_every_axis_multiplies_the_cells(tmp_path: Path) -> None:
     assert all(0 < rate < 0.6 for rate in rates.values())
 
 
+def test_a_world_among_several_holds_what_it_holds_alone(
+    undisturbed: Place, tmp_path: Path
+) -> None:
+    place = Place(tmp_path / "copy")
+    shutil.copytree(undisturbed.root, place.root)
+    shutil.rmtree(place.out)
+    built = place.built()
+    place.done(*MAIN, "--worlds", "2")
+    for method in ("bon", "dpo"):
+        rows = place.points(method)
+        assert [row for row in rows if row["world"] == "0"] == undisturbed.points(method)
+        assert len({(row["world"], row["noise"], row["seed"]) for row in rows}) == 2 * 2 * 2
+        gold = {
+            world: [row["gold_mean"] for row in rows if row["world"] == world]
+            for world in ("0", "1")
+        }
+        assert gold["0"] != gold["1"]
+    assert all(place.built()[key] == times for key, times in built.items())
+    for stage in ("initial", "gold", "pool", "front"):
+        assert len(place.stages(stage)) == 2, stage
+    run = read_run(place.folder("dpo"))
+    assert run.contrasts["world"].tolist() == [0, 0, 1, 1]
+    assert run.front.groupby("world").size().to_dict() == {0: 4, 1: 4}
+    assert {excerpt.world for excerpt in run.excerpts} == {0, 1}
+    assert run.record["spec"]["worlds"] == [0, 1]
+
+
 OWN = '''"""DPO in a file of one's own."""
 
 from __future__ import annotations
@@ -241,7 +268,9 @@ def test_a_broken_cell_leaves_the_others_intact(undisturbed: Place, tmp_path: Pa
     assert len(failed) == 4
     assert all("loss nan" in line and "overopt_own" not in line for line in failed)
     titles = [
-        f"broken single noise {noise} seed {seed}:" for noise in ("0", "0.25") for seed in "01"
+        f"broken single noise {noise} world 0 seed {seed}:"
+        for noise in ("0", "0.25")
+        for seed in "01"
     ]
     assert all(sum(line.count(title) for line in failed) == 1 for title in titles)
     rows = place.points("broken")

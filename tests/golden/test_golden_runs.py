@@ -26,6 +26,7 @@ def test_every_golden_run_is_read() -> None:
 def test_points_are_those_that_were_written(first: Run) -> None:
     points = first.points
     assert len(points) == 33
+    assert set(points["world"]) == {0} and set(points["gold"]) == {"rule"}
     assert points["status"].value_counts().to_dict() == {"ok": 32, "unreached": 1}
     cell = points.query("noise == '0.25' and seed == 1")
     assert cell["kl_target_nats"].dropna().tolist() == [0.02, 0.05, 0.1, 0.2]
@@ -53,6 +54,8 @@ def test_tests_front_and_excerpts_are_those_that_were_written(first: Run) -> Non
     ]  # fmt: skip
     assert first.front["ess"].isna().all()  # the front is exact
     assert len(first.excerpts) == 12
+    worlds = {*contrasts["world"], *first.front["world"], *(one.world for one in first.excerpts)}
+    assert worlds == {0}
     assert first.record["format"] == 1
     assert first.record["spec"]["task"]["world"]["kind"] == "tabular"
 

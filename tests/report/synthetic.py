@@ -41,6 +41,7 @@ def write_runs(
     seeds: Iterable[int] = range(5),
     task: str = "reviews",
     failed: tuple[Cell, ...] = (Cell("rloo", "uwo", "0.25", 3),),
+    world: int = 0,
 ) -> list[Path]:
     """Write one run folder per method and return them."""
     folders = []
@@ -53,16 +54,14 @@ def write_runs(
                 for seed in seeds:
                     cell = Cell(method, proxy, noise, seed)
                     rows += failed_rows(task, cell) if cell in failed else cell_rows(task, cell)
-        points = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
+        points = pd.DataFrame(rows, columns=list(POINT_COLUMNS)).assign(world=world)
         points.to_csv(folder / "points.csv", index=False)
         (folder / "run.json").write_text(json.dumps(record(method, list(seeds)), indent=1))
-        (folder / "excerpts.json").write_text(
-            json.dumps(excerpts(list(proxies), list(noises), list(seeds)))
-        )
-        contrasts(list(proxies), list(noises), len(list(seeds))).to_csv(
-            folder / "contrasts.csv", index=False
-        )
-        oracle_front().to_csv(folder / "front.csv", index=False)
+        shown = excerpts(list(proxies), list(noises), list(seeds))
+        (folder / "excerpts.json").write_text(json.dumps([{"world": world} | one for one in shown]))
+        tests = contrasts(list(proxies), list(noises), len(list(seeds))).assign(world=world)
+        tests.to_csv(folder / "contrasts.csv", index=False)
+        oracle_front().assign(world=world).to_csv(folder / "front.csv", index=False)
         folders.append(folder)
     return folders
 
@@ -71,6 +70,7 @@ def identity(task: str, cell: Cell) -> dict[str, object]:
     """Columns that every row of a cell shares."""
     return {
         "task": task,
+        "gold": "rule",
         "method": cell.method,
         "proxy": cell.proxy,
         "noise": cell.noise,

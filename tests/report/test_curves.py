@@ -15,9 +15,10 @@ Row = dict[str, object]
 
 def point(seed: int, target: float | None, kl: float, gold: float, **more: object) -> Row:
     row: Row = {
-        "task": "t", "method": "m", "proxy": "p", "noise": "0", "seed": seed, "engine": "native",
-        "along": "step", "kl_target_nats": target, "kl_nats": kl, "gold_mean": gold,
-        "proxy_mean": 2 * gold, "kl_estimator": "rb", "status": "ok",
+        "task": "t", "world": 0, "gold": "g", "method": "m", "proxy": "p", "noise": "0",
+        "seed": seed, "engine": "native", "along": "step", "kl_target_nats": target,
+        "kl_nats": kl, "gold_mean": gold, "proxy_mean": 2 * gold, "kl_estimator": "rb",
+        "status": "ok",
     }  # fmt: skip
     return row | more
 

@@ -12,7 +12,7 @@ from overopt.report.curves import group_points
 from overopt.report.fits import fit_group, fit_table
 from overopt.report.points import add_labels, check_points
 from overopt.report.results import Results, read_results
-from overopt.report.scoring import score_table, task_yardstick
+from overopt.report.scoring import score_table, yardsticks
 from overopt.report.tables import show_fits
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stats.forms import Form
@@ -22,8 +22,8 @@ def exact_points(seeds: int = 5, upto_nats: float = 25.0) -> pd.DataFrame:
     """Gold d (2 - (0.4 + seed / 100) d) exactly, proxy d, at nine KLs."""
     rows = [
         {
-            "task": "t", "method": "m", "proxy": "p", "noise": "0", "seed": seed,
-            "kl_target_nats": d * d or None, "kl_nats": d * d, "kl_estimator": "rb",
+            "task": "t", "world": 0, "gold": "g", "method": "m", "proxy": "p", "noise": "0",
+            "seed": seed, "kl_target_nats": d * d or None, "kl_nats": d * d, "kl_estimator": "rb",
             "gold_mean": d * (2.0 - (0.4 + seed / 100) * d), "proxy_mean": 2.0 * d, "status": "ok",
         }
         for seed in range(seeds)
@@ -100,9 +100,7 @@ def test_delta_aicc_is_zero_for_the_best_form_of_each_group(run_root: Path) -> N
 
 def test_scores_know_the_oracle_and_the_missing_seed(run_root: Path) -> None:
     results = read_results([run_root])
-    table = score_table(
-        group_points(results.points), {"reviews": task_yardstick(results, "reviews")}
-    )
+    table = score_table(group_points(results.points), yardsticks(results))
     cells = {(r["method"], r["proxy"], r["noise"]): r for r in table.to_dict("records")}
     row = cells["ipo", "single", "0.25"]
     assert (row["seeds"], row["seeds_run"], row["failed_seeds"]) == (4, 5, 1)
@@ -117,7 +115,7 @@ def test_scores_know_the_oracle_and_the_missing_seed(run_root: Path) -> None:
 def test_without_an_oracle_regret_and_hypervolume_are_missing() -> None:
     points = exact_points()
     results = Results(runs=(), points=points, versions=())
-    row = score_table(group_points(points), {"t": task_yardstick(results, "t")}).iloc[0]
+    row = score_table(group_points(points), yardsticks(results)).iloc[0]
     assert pd.isna(row["hypervolume"])
     assert pd.isna(row["regret_at_peak"])
     assert row["gold_at_end"] == pytest.approx(5.0 * (2.0 - 0.42 * 5.0))

@@ -106,12 +106,12 @@ def test_optional_files_are_checked_when_they_are_there(run: Path) -> None:
         (run / name).rename(run / f"kept-{name}")
     bare = read_results([run])
     assert bare.runs[0].excerpts == ()
-    assert bare.front("reviews").empty
-    (run / "front.csv").write_text("kl_nats,gold,ess\n1.0,nan,\n")
+    assert bare.front("reviews", 0).empty
+    (run / "front.csv").write_text("world,kl_nats,gold,ess\n0,1.0,nan,\n")
     with pytest.raises(UserError, match=r"front\.csv, data row 1 has gold = nan"):
         read_results([run])
-    (run / "front.csv").write_text("kl_nats,gold,ess\n1.0,0.5,\n")
-    assert read_results([run]).front("reviews")["gold"].tolist() == [0.5]
+    (run / "front.csv").write_text("world,kl_nats,gold,ess\n0,1.0,0.5,\n")
+    assert read_results([run]).front("reviews", 0)["gold"].tolist() == [0.5]
     (run / "contrasts.csv").write_text("proxy,noise\nsingle,0\n")
     with pytest.raises(UserError, match=r"contrasts\.csv lacks"):
         read_results([run])
@@ -257,6 +257,78 @@ def test_runs_of_one_name_in_two_folders_are_compared(run: Path, tmp_path: Path)
     assert agreeing.versions == ("", "")
     edit_points(elsewhere, "gold_mean", 3, "9.0")
     assert read_results([run, elsewhere]).versions == ("run 1", "run 2")
+
+
+def of_record(run: Path, world: object, gold: object) -> None:
+    """Make a run one of an earlier version: its tables name neither world nor gold."""
+    for name in ("points.csv", "contrasts.csv", "front.csv"):
+        table = pd.read_csv(run / name, dtype=str, keep_default_na=False)
+        identity = ["world", "gold"] if name == "points.csv" else ["world"]
+        table.drop(columns=identity).to_csv(run / name, index=False)
+    shown = json.loads((run / "excerpts.json").read_text())
+    bare = [{key: one[key] for key in one if key != "world"} for one in shown]
+    (run / "excerpts.json").write_text(json.dumps(bare))
+    record = json.loads((run / "run.json").read_text())
+    record["spec"]["task"]["world"] = {"seed": world}
+    record["spec"]["gold"] = {"name": gold}
+    (run / "run.json").write_text(json.dumps(record))
+
+
+def test_tables_without_a_world_are_of_the_one_in_the_record(run: Path) -> None:
+    today = read_results([run]).points
+    of_record(run, 3, "transformer")
+    results = read_results([run])
+    assert set(results.points["world"]) == {3.0}
+    assert set(results.points["gold"]) == {"transformer"}
+    others = [name for name in POINT_COLUMNS if name not in ("world", "gold")]
+    pd.testing.assert_frame_equal(results.points[others], today[others])
+    (read,) = results.runs
+    assert set(read.contrasts["world"]) == {3.0}
+    assert {one.world for one in read.excerpts} == {3}
+    assert len(results.front("reviews", 3)) == len(read.front) > 0
+    assert results.front("reviews", 0).empty
+
+
+@pytest.mark.parametrize("world", [None, "0", True])
+def test_a_world_that_nothing_names_is_not_guessed(run: Path, world: object) -> None:
+    of_record(run, world, "rule")
+    with pytest.raises(UserError, match="lacks world"):
+        read_results([run])
+
+
+def test_a_run_that_lists_its_worlds_must_name_them_in_every_row(run: Path) -> None:
+    of_record(run, 0, "rule")
+    record = json.loads((run / "run.json").read_text())
+    record["spec"]["worlds"] = [0, 1]
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="lacks world, gold"):
+        read_results([run])
+
+
+def test_another_world_is_no_other_version(run: Path) -> None:
+    """Its cells have other numbers because they are other cells."""
+    other = copy_of(run, "other", lambda table: table.assign(world="1"))
+    edit_points(other, "gold_mean", 3, "9.0")
+    results = read_results([run, other])
+    assert results.versions == ("", "")
+    assert len(results.points) == 20
+    assert results.worlds("reviews") == [0, 1]
+    assert {group.world for group in group_points(results.points)} == {0, 1}
+    assert "other versions and machines" not in compose_report(results).page
+
+
+def test_golds_are_never_laid_together(run: Path) -> None:
+    other = copy_of(run, "other", lambda table: table.assign(gold="transformer"))
+    edit_points(other, "gold_mean", 9, "-5.0")
+    results = read_results([run, other])
+    assert results.versions == ("", "")
+    assert results.tasks == ["reviews, gold rule", "reviews, gold transformer"]
+    report = compose_report(results)
+    assert [chapter.task for chapter in report.chapters] == results.tasks
+    names = {row[0].partition(":")[0] for row in report.shown["scores"].rows}
+    assert names == {row[0] for row in report.shown["summary"].rows} == set(results.tasks)
+    ends = report.frames["scores"].set_index("task")["gold_at_end"]
+    assert ends["reviews, gold transformer"] == -5.0 != ends["reviews, gold rule"]
 
 
 def test_labels_name_only_what_differs(run: Path) -> None:

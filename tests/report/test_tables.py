@@ -31,7 +31,8 @@ def small_points() -> pd.DataFrame:
     """Two curves: one of three seeds with a missed budget, one that failed."""
     rows: list[dict[str, object]] = []
     for seed, gold in enumerate((1.0, 1.2, 1.4)):
-        cell = {"task": "t", "method": "dpo", "proxy": "single", "noise": "0.25", "seed": seed}
+        cell = {"task": "t", "world": 0, "gold": "g", "method": "dpo", "proxy": "single",
+                "noise": "0.25", "seed": seed}  # fmt: skip
         ok = {"status": "ok", "kl_estimator": "rb"}
         rows += [
             cell | ok | {"kl_nats": 0.0, "gold_mean": 0.0, "proxy_mean": 0.0},
@@ -42,8 +43,8 @@ def small_points() -> pd.DataFrame:
             cell | {"status": "unreached", "kl_target_nats": 16.0},
         ]  # fmt: skip
     rows.append(
-        {"task": "t", "method": "[red]ppo", "proxy": "uwo", "noise": "0", "seed": 0,
-         "status": "failed"}
+        {"task": "t", "world": 0, "gold": "g", "method": "[red]ppo", "proxy": "uwo", "noise": "0",
+         "seed": 0, "status": "failed"}
     )  # fmt: skip
     return pd.DataFrame(rows, columns=list(POINT_COLUMNS))
 

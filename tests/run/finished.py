@@ -41,9 +41,17 @@ def put(store: Store, made: Node, files: dict[str, Any]) -> Path:
 
 
 def finish(
-    store: Store, cell: Cell, budgets: Sequence[float | None], gold_KB: Floats, **more: Any
+    store: Store,
+    cell: Cell,
+    budgets: Sequence[float | None],
+    gold_KB: Floats,
+    shown: Sequence[dict[str, Any]] = (),
+    **more: Any,
 ) -> Found:
-    """A cell with the initial policy (budget None) and a point per further budget."""
+    """A cell with the initial policy (budget None) and a point per further budget.
+
+    shown: its excerpts. more: further columns of its points.
+    """
     graph = Graph(cell)
     made = graph.along_step((0.1,)) if cell.method.retrains else graph.select((0.1,))
     points = [
@@ -66,7 +74,8 @@ def finish(
         "prompt_id": np.tile(np.arange(prompts), len(budgets)),
         "gold": gold_KB.ravel(),
     }
-    put(store, made, {"points.json": points, "prompts.parquet": table, "excerpts.json": []})
+    files = {"points.json": points, "prompts.parquet": table, "excerpts.json": list(shown)}
+    put(store, made, files)
     return Found(cell, made, None)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from overopt.catalog import systems, toml_files
+from overopt.run.cells import in_world
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import Along, RunSpec
@@ -23,10 +24,12 @@ def run_spec(
     along: Along = "step",
     kl_grid_nats: Sequence[float] = (0.02, 0.05, 0.1, 0.2),
     starts: Sequence[ProxyStart] = ("scratch",),
+    worlds: Sequence[int] = (0,),
 ) -> RunSpec:
     """The tiny tabular task with these axes."""
     return RunSpec(
-        task=toml_files.load_task(str(TASK)),
+        task=in_world(toml_files.load_task(str(TASK)), worlds[0]),
+        worlds=tuple(worlds),
         gold=toml_files.load_gold("rule"),
         methods=tuple(systems.method(name) for name in methods),
         proxies=tuple(systems.proxy(name) for name in proxies),

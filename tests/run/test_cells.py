@@ -9,7 +9,15 @@ import pytest
 from overopt.catalog import lookup, systems
 from overopt.errors import UserError
 from overopt.execution.node import Node, ancestry
-from overopt.run.cells import Graph, cells_of, file_name, resize, with_knob, without_place
+from overopt.run.cells import (
+    Graph,
+    cells_of,
+    file_name,
+    first_of_worlds,
+    resize,
+    with_knob,
+    without_place,
+)
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 
@@ -29,8 +37,8 @@ def test_cells_are_the_product_of_all_axes_in_order() -> None:
     run = run_spec(["dpo", "bon"], ["single", "mean"], ["0", "bt:1"], [0, 2], [8, 16], [32, 64])
     cells = cells_of(run)
     assert len(cells) == 2**6
-    assert cells[0].title == "dpo single noise 0 seed 0"
-    assert cells[-1].title == "bon mean noise bt:1 seed 2"
+    assert cells[0].title == "dpo single noise 0 world 0 seed 0"
+    assert cells[-1].title == "bon mean noise bt:1 world 0 seed 2"
     last = cells[-1].task.proxy
     assert (last.width, last.comparisons) == (16, 64)
 
@@ -84,6 +92,46 @@ def test_the_world_is_built_once_for_all_cells() -> None:
     assert len(_keys(run, "pairs")) == 2  # seeds
     assert len(_keys(run, "labels")) == 4  # seeds x noises
     assert len(_keys(run, "proxy")) == 5 * 2 * 4  # members x widths x (seeds x noises)
+
+
+def test_worlds_share_nothing_and_each_is_built_once() -> None:
+    methods, noises, seeds = ["dpo", "bon"], ["0", "0.25"], [0, 1]
+    run = run_spec(methods, noises=noises, seeds=seeds, worlds=(0, 3))
+    cells = cells_of(run)
+    assert [cell.world for cell in cells] == [0] * 8 + [3] * 8
+    assert [cell.seed for cell in cells] == [0, 1] * 8
+    keys = {
+        world: {
+            (made.stage, made.key)
+            for made in ancestry(
+                made for cell in cells if cell.world == world for made in foreseen(cell, run)
+            )
+        }
+        for world in (0, 3)
+    }
+    assert keys[0].isdisjoint(keys[3])
+    for world in (0, 3):
+        alone = run_spec(methods, noises=noises, seeds=seeds, worlds=(world,))
+        wanted = [made for cell in cells_of(alone) for made in foreseen(cell, alone)]
+        assert keys[world] == {(made.stage, made.key) for made in ancestry(wanted)}
+    for stage in ("initial", "gold", "pool"):
+        assert len(_keys(run, stage)) == 2, stage
+    fronts = [Graph(cell).front((0.1,)) for cell in first_of_worlds(cells)]
+    assert [made.params["world"]["seed"] for made in fronts] == [0, 3]
+
+
+def test_seeds_of_worlds_draw_from_streams_of_their_own() -> None:
+    cells = cells_of(run_spec(seeds=(0, 1, 2), worlds=(0, 1, 2)))
+    assert [cell.stream for cell in cells[:3]] == [0, 1, 2]
+    assert len({cell.stream for cell in cells}) == 9
+    second = Graph(cells[4])
+    run_seeds = {
+        made.params["seed"]
+        for made in ancestry([second.along_step((0.1,))])
+        if "seed" in made.params and made.name not in ("initial", "gold", "pool")
+    }
+    assert run_seeds == {2**32 + 1}
+    assert second.initial.params["seed"] == second.pool.params["seed"] == 1
 
 
 def test_systems_share_members_and_a_pairs_method_is_run_once_for_all_systems() -> None:

@@ -14,11 +14,11 @@ from overopt.execution.outcomes import Failure, RoutineResult
 from overopt.execution.store import Store
 from overopt.report.run_folder import read_run
 from overopt.run import driver
-from overopt.run.cells import Cell, cells_of
+from overopt.run.cells import Cell, Graph, cells_of
 from overopt.run.driver import execute_run
 from overopt.run.pursuit import Found
 
-from .finished import fail, finish
+from .finished import fail, finish, put
 from .specs import run_spec
 
 GOLD_KB = np.array([[0.0] * 4, [1.0, 1.5, 0.5, 1.0]])
@@ -66,6 +66,24 @@ def test_a_cell_that_breaks_and_a_front_that_fails_leave_the_rest(
         ("oracle front", "no gain"),
     ]
     assert "line" in outcome.failures[0][1].traceback
+
+
+def test_a_front_that_fails_leaves_that_of_another_world(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_spec(worlds=(0, 1))
+    one, two = cells_of(run)
+    made = Graph(two).front(run.kl_grid_nats)
+    place = {"kl_nats": 0.1, "gold": 0.4, "ess": None}
+    put(store, made, {"front.json": {"points": [place]}})
+    found = [RoutineResult(finish(store, cell, (None, 0.02), GOLD_KB), None) for cell in (one, two)]
+    fronts = [_front(one), RoutineResult(Found(two, made, None), None)]
+    _replace_scheduler(monkeypatch, [*found, *fronts])
+    outcome = execute_run(run, store, tmp_path / "out", workers=1, arguments=["bench"])
+    (folder,) = outcome.folders
+    (row,) = read_run(folder).front.to_dict("records")
+    assert (row["world"], row["kl_nats"], row["gold"]) == (1, 0.1, 0.4)
+    assert [title for title, _ in outcome.failures] == ["oracle front"]
 
 
 def test_results_are_tried_before_work_begins(

@@ -18,12 +18,12 @@ from overopt.errors import UserError
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.report.run_folder import read_run
-from overopt.run.cells import cells_of
+from overopt.run.cells import Graph, cells_of, first_of_worlds
 from overopt.run.pursuit import Found
 from overopt.run.records import check_writable, to_csv, write_runs
 from overopt.spec.run import Along, RunSpec
 
-from .finished import fail, finish
+from .finished import fail, finish, put
 from .specs import run_spec
 
 GOLD_KB = np.array([[0.0] * 4, [1.0, 1.5, 0.5, 1.0], [2.0, 2.5, 1.5, 2.0]])
@@ -36,7 +36,7 @@ def _found(run: RunSpec, store: Store, **more: Any) -> list[Found]:
 
 def _write(run: RunSpec, found: list[Found], store: Store, out: Path, **more: Any) -> list[Path]:
     known: dict[str, Any] = {
-        "arguments": ["bench", "run"], "front": None, "failures": [], "workers": 2, "wall_s": 1.0,
+        "arguments": ["bench", "run"], "fronts": {}, "failures": [], "workers": 2, "wall_s": 1.0,
     }  # fmt: skip
     return write_runs(run, found, store, out, **{**known, **more})
 
@@ -86,6 +86,38 @@ def test_every_row_says_what_its_proxies_started_from(store: Store, tmp_path: Pa
     assert [(row["proxy_start"], row["proxy_width"]) for row in data] == [
         ("policy", 8), ("scratch", 4),
     ]  # fmt: skip
+
+
+def test_every_table_names_the_world(store: Store, tmp_path: Path) -> None:
+    run = run_spec(seeds=(0, 1), worlds=(0, 4))
+    excerpt = {
+        "prompt": "p", "initial": "i", "hacked": "h", "gold_initial": 0.0, "gold_hacked": 1.0,
+        "proxy_initial": 0.0, "proxy_hacked": 2.0, "kl_nats": 1.0,
+    }  # fmt: skip
+    found = _found(run, store, shown=[excerpt])
+    fronts = {}
+    for cell in first_of_worlds(cells_of(run)):
+        made = Graph(cell).front(run.kl_grid_nats)
+        gold = {0: 0.3, 4: 0.7}[cell.world]
+        point = {"kl_nats": 0.1, "gold": gold, "ess": 9.0}
+        put(store, made, {"front.json": {"points": [point]}})
+        fronts[cell.world] = made
+    (folder,) = _write(run, found, store, tmp_path / "out", fronts=fronts)
+    read = read_run(folder)
+    assert read.points.groupby("world")["seed"].unique().map(list).to_dict() == {
+        0: [0, 1], 4: [0, 1],
+    }  # fmt: skip
+    assert set(read.points["gold"]) == {"rule"}
+    assert read.contrasts["world"].tolist() == [0, 4]
+    assert read.contrasts["seeds"].tolist() == [2, 2]
+    assert read.front[["world", "gold"]].to_numpy().tolist() == [[0, 0.3], [4, 0.7]]
+    assert [(one.world, one.seed) for one in read.excerpts] == [(0, 0), (4, 0)]
+    assert read.record["spec"]["worlds"] == [0, 4]
+    assert read.record["spec"]["task"]["world"]["seed"] == 0
+    assert [(row["world"], row["seed"]) for row in read.record["data"]] == [
+        (0, 0), (0, 1), (4, 0), (4, 1),
+    ]  # fmt: skip
+    assert len(read.record["artifacts"]) == 4
 
 
 def test_a_failed_cell_is_a_row_and_an_entry(store: Store, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from overopt.commands.request import Request
 from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
 from overopt.execution.modules import is_file
+from overopt.run.cells import in_world
 from overopt.run.sources import pin
 from overopt.spec.explanations import explain
 from overopt.spec.gold import GoldSpec
@@ -38,11 +39,15 @@ _SEVERAL = (
     "--noise",
     "--kl-grid",
     "--seed",
+    "--world",
     "--proxy-start",
     "--proxy-width",
     "--comparisons",
     "--set",
 )
+_AXES = frozenset(("world.seed",))
+"""Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""
+
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"^-[0-9.]")
@@ -97,10 +102,12 @@ def resolve(request: Request) -> RunSpec:
     lookup.check_names("proxies", proxies)
     starts = _starts(task, request.proxy_start)
     _check_widths(gold, task, starts, request.proxy_width)
-    task, gold = pin(task, gold)
+    worlds = _worlds(request, task, "world.seed" in overrides)
+    task, gold = pin(in_world(task, worlds[0]), gold)
     try:
         return RunSpec(
             task=task,
+            worlds=worlds,
             gold=gold,
             methods=methods,
             proxies=proxies,
@@ -113,8 +120,9 @@ def resolve(request: Request) -> RunSpec:
             along=_along(request.along),
             engine=_engine(request.engine, task, methods),
             kl_grid_nats=grid,
-            standard=not (own_grid or overrides or of_method or request.comparisons)
+            standard=not (own_grid or overrides.keys() - _AXES or of_method or request.comparisons)
             and not (request.proxy_start or request.proxy_width)
+            and gold.name == task.gold
             and request.task in lookup.shipped("tasks"),
         )
     except ValidationError as error:
@@ -233,10 +241,31 @@ def _seeds(request: Request) -> tuple[int, ...]:
         raise UserError(
             f"--seeds {request.seeds}: it is a count, at least 1; give 5 or more for intervals."
         )
-    negative = next((seed for seed in request.seed if seed < 0), None)
+    return _numbers("seed", request.seed) or tuple(range(request.seeds))
+
+
+def _worlds(request: Request, task: TaskSpec, is_set: bool) -> tuple[int, ...]:
+    """Seeds of the worlds; left out, the one that the task or ``--set world.seed`` names."""
+    if request.worlds is None and not request.world:
+        return (task.world.seed,)
+    if is_set:
+        raise UserError(
+            "--set world.seed names one world, --worlds and --world name several; give one of them."
+        )
+    if request.worlds is not None and request.worlds < 1:
+        raise UserError(
+            f"--worlds {request.worlds}: it is a count, at least 1; give 3 or more for an "
+            "interval across worlds."
+        )
+    return _numbers("world", request.world) or tuple(range(request.worlds or 1))
+
+
+def _numbers(option: str, seeds: Sequence[int]) -> tuple[int, ...]:
+    """Seeds as given, each once."""
+    negative = next((seed for seed in seeds if seed < 0), None)
     if negative is not None:
-        raise UserError(f"--seed {negative}: a seed is a whole number from 0; give another.")
-    return _distinct("seed", tuple(request.seed)) or tuple(range(request.seeds))
+        raise UserError(f"--{option} {negative}: a seed is a whole number from 0; give another.")
+    return _distinct(option, tuple(seeds))
 
 
 def _positive(option: str, values: Sequence[int]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from overopt.commands.needs import is_offline, per_stage_s, print_needs
 from overopt.execution.store import Store
 from overopt.report.quantities import show_bytes, show_duration
-from overopt.run.cells import Graph, cells_of
+from overopt.run.cells import Graph, cells_of, first_of_worlds
 from overopt.run.forecast import Forecast, forecast
 from overopt.run.hub_forecast import survey
 from overopt.run.pursuit import foreseen
@@ -21,7 +21,7 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     """Print what a run would do and cost; nothing runs."""
     cells = cells_of(spec)
     nodes = [made for cell in cells for made in foreseen(cell, spec)]
-    nodes.append(Graph(cells[0]).front(spec.kl_grid_nats))
+    nodes += [Graph(cell).front(spec.kl_grid_nats) for cell in first_of_worlds(cells)]
     store = Store(store_root)
     console = Console()
     needed = None if spec.task.world.hub is None else survey(spec, is_offline())
@@ -30,7 +30,8 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     found = forecast(nodes, store, workers, per_stage_s(needed, nodes))
     console.print(_plan_table(found))
     budgets = ", ".join(f"{kl_nats:g}" for kl_nats in spec.kl_grid_nats)
-    console.print(f"{len(cells)} cells; KL budgets {budgets} nats; store {store.root}")
+    worlds = f"world{'s' if len(spec.worlds) > 1 else ''} {', '.join(map(str, spec.worlds))}"
+    console.print(f"{len(cells)} cells in {worlds}; KL budgets {budgets} nats; store {store.root}")
     console.print(
         f"about {show_duration(found.wall_s)} with {workers} workers, "
         f"{show_bytes(found.memory_bytes)} of memory, {show_bytes(found.disk_bytes)} of disk "

@@ -83,6 +83,19 @@ class Request:
     seed: Annotated[
         list[int], _several("--seed", "S", "These seeds instead of the first --seeds.", _WHAT)
     ] = field(default_factory=list)
+    worlds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="How many worlds, of seeds 0 to N-1, each with prompts, gold and initial policy "
+            "of its own; the task's one world if left out. An interval across worlds needs 3.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None
+    world: Annotated[
+        list[int],
+        _several("--world", "W", "The worlds of these seeds instead of the first --worlds.", _WHAT),
+    ] = field(default_factory=list)
     noise: Annotated[
         list[str],
         _several(

@@ -86,9 +86,11 @@ class BudgetMean(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """The seeds of one method, proxy and noise level (and engine, axis, width, data size).
+    """The seeds of one method, proxy and noise level in one world (engine, axis, width, data size).
 
     Attributes:
+        task: the task's label, which names the gold where there are several.
+        world: seed of the world.
         n_seeds: seeds that were run, failed ones included.
         budgets_nats: budgets that at least one seed achieved, ascending, with the KL at which
             they are read.
@@ -97,6 +99,7 @@ class Group:
     """
 
     task: str
+    world: int
     method: str
     proxy: str
     noise: str
@@ -112,6 +115,17 @@ class Group:
     def name(self) -> str:
         """``method × proxy, noise``, for messages and captions."""
         return f"{self.method} × {self.proxy}, noise {self.noise}"
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """The columns that tell a group's rows from others in tidy tables."""
+        return {
+            "task": self.task,
+            "world": self.world,
+            "method": self.method,
+            "proxy": self.proxy,
+            "noise": self.noise,
+        }
 
     @property
     def exploratory(self) -> bool:
@@ -135,11 +149,15 @@ class Group:
 
 
 def group_points(points: pd.DataFrame) -> list[Group]:
-    """Split labeled points into groups, ordered by task, method, proxy and amount of noise."""
+    """Split labeled points into groups, ordered by task, method, proxy, amount of noise, world."""
     groups = []
     for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
         groups.append(_group(rows))
-    return sorted(groups, key=lambda one: (one.task, one.method, one.proxy, noise_order(one.noise)))
+    return sorted(groups, key=_order)
+
+
+def _order(group: Group) -> tuple[object, ...]:
+    return group.task, group.method, group.proxy, noise_order(group.noise), group.world
 
 
 def noise_order(label: str) -> tuple[str, float, str]:
@@ -160,10 +178,7 @@ def curve_table(groups: Sequence[Group]) -> pd.DataFrame:
     """Mean curves in tidy form: one row per group, quantity and KL."""
     rows = [
         {
-            "task": group.task,
-            "method": group.method,
-            "proxy": group.proxy,
-            "noise": group.noise,
+            **group.identity,
             "quantity": quantity,
             "kl_target_nats": mean.kl_target_nats,
             "kl_nats": mean.kl_nats,
@@ -193,7 +208,8 @@ def _group(rows: pd.DataFrame) -> Group:
     missed = rows[rows["status"] == "unreached"].groupby("kl_target_nats")["seed"].nunique()
     moved = usable[usable["kl_nats"] > 0]
     return Group(
-        task=str(first["task"]),
+        task=str(first["task_label"]),
+        world=int(first["world"]),
         method=str(first["method_label"]),
         proxy=str(first["proxy_label"]),
         noise=str(first["noise"]),

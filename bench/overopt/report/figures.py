@@ -121,12 +121,12 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
     return drawings
 
 
-def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
+def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list[Drawing]:
     """Pareto fronts of mean gold against KL: rows are proxies, columns noises, colors methods.
 
     Args:
         groups: groups of one task.
-        oracle: the task's oracle front, columns kl_nats and gold; may be empty.
+        oracles: the task's oracle front in each world, columns kl_nats and gold; may be empty.
     """
     marks = assign_marks([group.method for group in groups])
     cells, titles = _by_noise(groups, lambda group: group.proxy, lambda group: group.method)
@@ -139,13 +139,14 @@ def draw_front(groups: Sequence[Group], oracle: pd.DataFrame) -> list[Drawing]:
                 furthest = max((g.kl_max_nats or 0.0 for g in cells[key]), default=0.0)
                 for group in cells[key]:
                     _draw_steps(panel, group, marks[group.method])
-                _draw_oracle(panel, oracle, furthest)
+                for oracle in oracles:
+                    _draw_oracle(panel, oracle, furthest)
             limit_y(grid)
             shown = finish_grid(grid, cells, "kl_sqrt", GOLD_AXIS)
             keys = [line_key(name, marks[name]) for name in unique(g.method for g in shown)]
-            if len(oracle):
+            if any(len(oracle) for oracle in oracles):
                 best = Line2D([], [], color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
-                best.set_label("oracle front")
+                best.set_label("oracle front" + (" of each world" if len(oracles) > 1 else ""))
                 keys.append(best)
             put_legend(grid.figure, keys)
         drawings.append(

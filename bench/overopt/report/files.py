@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,8 +21,11 @@ from overopt.errors import UserError
 from overopt.report.schema import WHOLE
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV file as text cells; ragged rows, repeated names and undecodable bytes refused."""
+def read_table(path: Path, known: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """A CSV file as text cells; ragged rows, repeated names and undecodable bytes refused.
+
+    known: columns that the file may lack, with the value that all its rows then have.
+    """
     if not path.is_file():
         raise UserError(f"{path} is missing; the run folder is incomplete, so run it again.")
     try:
@@ -42,7 +45,9 @@ def read_table(path: Path) -> pd.DataFrame:
                 f"{path}, data row {number} has {len(row)} cells where the header has "
                 f"{len(header)}; the file is damaged, so restore it or run it again."
             )
-    return _with_start(pd.DataFrame(body, columns=header, dtype=object))
+    table = _with_start(pd.DataFrame(body, columns=header, dtype=object))
+    lacking = {name: value for name, value in (known or {}).items() if name not in header}
+    return table.assign(**lacking)
 
 
 def _with_start(table: pd.DataFrame) -> pd.DataFrame:
@@ -56,11 +61,13 @@ def _with_start(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(proxy_start=["scratch" if width else "" for width in table["proxy_width"]])
 
 
-def read_optional_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    """A CSV file of text cells that a run need not have."""
+def read_optional_table(
+    path: Path, required: tuple[str, ...], known: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """A CSV file of text cells that a run need not have; ``known`` as for ``read_table``."""
     if not path.is_file():
         return empty_table(required)
-    table = read_table(path)
+    table = read_table(path, known)
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}; restore it or run it again.")

@@ -115,10 +115,7 @@ def _fit_row(one: GroupFit, lowest: Mapping[tuple[int, tuple[int, ...]], float])
     gammas = [each.gamma for each in fits.fits_S if each.gamma is not None]
     best = lowest.get((id(group), fits.fitted_S))
     row: dict[str, Any] = {
-        "task": group.task,
-        "method": group.method,
-        "proxy": group.proxy,
-        "noise": group.noise,
+        **group.identity,
         "kl_estimator": group.estimator,
         "form": one.form.value,
         "formula": FORMULAS[one.form],

@@ -194,14 +194,16 @@ def _figures(chapters: Sequence[Chapter]) -> Iterator[str]:
 
 
 def _samples(results: Results) -> list[str]:
-    """Excerpts of every run, grouped by method, proxy and noise."""
+    """Excerpts of every run, grouped by method, proxy, noise and world."""
     lines: list[str] = []
+    several = len({one.world for run in results.runs for one in run.excerpts}) > 1
     for method, run in results.labeled_runs():
-        ordered = sorted(run.excerpts, key=lambda one: (one.proxy, one.noise, one.seed))
-        for (proxy, noise), members in groupby(ordered, key=lambda one: (one.proxy, one.noise)):
+        ordered = sorted(run.excerpts, key=lambda one: (*_place(one), one.seed))
+        for (proxy, noise, world), members in groupby(ordered, key=_place):
             shown = list(members)
             is_open = "" if lines else " open"
             words = f"{method} · {proxy} · {name_noise(noise)}"
+            words += f" · world {world}" if several else ""
             lines.append(f"<details{is_open}><summary>{escape(words)}</summary>")
             lines += [_sample(one) for one in shown]
             lines.append("</details>")
@@ -211,6 +213,11 @@ def _samples(results: Results) -> list[str]:
         "one.</p>"
     )
     return [intro, *lines] if lines else ["<p class='note'>No samples were stored.</p>"]
+
+
+def _place(one: Excerpt) -> tuple[str, str, int]:
+    """What the samples of one policy have in common, but for the seed."""
+    return one.proxy, one.noise, one.world
 
 
 def _sample(one: Excerpt) -> str:
@@ -248,6 +255,8 @@ def _run(run: Run, version: str) -> Iterator[str]:
     facts = (
         ("command", _command(record.get("arguments"))),
         ("status", _words(status)),
+        ("gold", _words(sorted(set(run.points["gold"])))),
+        ("worlds", _words(sorted({int(world) for world in run.points["world"]}))),
         ("seeds", _words(seeds)),
         ("standard settings", _words(record.get("standard"))),
         ("looked at gold", _words(record.get("uses_gold"))),

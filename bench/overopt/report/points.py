@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,28 @@ import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.files import numbers_of, read_table, refuse, text_of
-from overopt.report.schema import CURVE, FORMER_ALONG, LABELS, MEASURED, REQUIRED_TEXT
+from overopt.report.schema import (
+    CURVE,
+    FORMER_ALONG,
+    LABELS,
+    MEASURED,
+    REQUIRED_SEEDS,
+    REQUIRED_TEXT,
+)
 from overopt.spec.columns import POINT_COLUMNS, STATUSES, TEXT
 
 
-def read_points(path: Path) -> pd.DataFrame:
+def read_points(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
     """Read ``points.csv``: text columns as str, all others as float64 with NaN for missing.
+
+    Args:
+        path: the file.
+        known: what the run's record says that rows of earlier versions do not.
 
     Raises:
         UserError: for a missing or unknown column, a bad number, or a row that breaks its status.
     """
-    return check_points(read_table(path), str(path))
+    return check_points(read_table(path, known), str(path))
 
 
 def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -61,8 +73,9 @@ def _check_rows(points: pd.DataFrame, where: str) -> None:
     for name in REQUIRED_TEXT:
         for row in np.flatnonzero((points[name] == "").to_numpy()):
             refuse(where, int(row), f"has no {name}", "every row names its cell")
-    for row in np.flatnonzero(points["seed"].isna().to_numpy()):
-        refuse(where, int(row), "has no seed", "every row names its cell")
+    for name in REQUIRED_SEEDS:
+        for row in np.flatnonzero(points[name].isna().to_numpy()):
+            refuse(where, int(row), f"has no {name}", "every row names its cell")
     for index, status in enumerate(points["status"].tolist()):
         if status not in STATUSES:
             refuse(where, index, f"has status {status!r}", f"allowed are {', '.join(STATUSES)}")
@@ -82,13 +95,17 @@ def _check_rows(points: pd.DataFrame, where: str) -> None:
 
 
 def add_labels(points: pd.DataFrame) -> pd.DataFrame:
-    """Add ``method_label`` and ``proxy_label``: names with what else differs within the task.
+    """Add ``task_label``, ``method_label`` and ``proxy_label``: names with what else differs.
+
+    A task is named with its gold where there are several; what differs within one of these is
+    named with the method or the proxy.
 
     Points without a ``version`` are all of the same one.
     """
     labeled = points.assign(version=points.get("version", ""))
+    labeled["task_label"] = label_tasks(labeled)
     labeled["method_label"] = _label(
-        labeled, "method", {"engine": "", "along": "along ", "version": ""}
+        labeled, "method", {"world": "world ", "engine": "", "along": "along ", "version": ""}
     )
     labeled["proxy_label"] = _label(
         labeled,
@@ -98,17 +115,26 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
     return labeled
 
 
+def label_tasks(rows: pd.DataFrame) -> list[str]:
+    """Names of the tasks of rows with columns task and gold: with the gold where it differs."""
+    golds = rows.groupby("task")["gold"].transform("nunique")
+    return [
+        f"{task}, gold {gold}" if several > 1 else str(task)
+        for task, gold, several in zip(rows["task"], rows["gold"], golds, strict=True)
+    ]
+
+
 def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]:
     """Names of a column, extended by those columns that take several values in the task."""
     varying: dict[str, list[str]] = {}
-    for task, rows in points.groupby("task"):
+    for task, rows in points.groupby("task_label"):
         varying[str(task)] = [
             extra for extra in extras if rows.groupby(name)[extra].nunique(dropna=True).max() > 1
         ]
     labels = []
     for row in points.to_dict("records"):
         parts = [str(row[name])]
-        for extra in varying[str(row["task"])]:
+        for extra in varying[str(row["task_label"])]:
             value = row[extra]
             if isinstance(value, float):
                 parts += [] if math.isnan(value) else [f"{extras[extra]}{value:g}"]

@@ -2,7 +2,8 @@
 
 A cell that failed in one run and succeeded in another has succeeded, and a budget that one run
 reached is reached. Where two runs measured the same budget of a cell and do not agree to the last
-digit, as runs of other versions or machines do, the runs of that method stand side by side.
+digit, as runs of other versions or machines do, the runs of that method stand side by side. Rows
+of another world or another gold are never the same cell, and never merged.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 from overopt.report.files import empty_table
 from overopt.report.points import add_labels
 from overopt.report.run_folder import Run, find_runs, read_run
-from overopt.report.schema import CELL
-from overopt.spec.columns import POINT_COLUMNS, STATUSES
+from overopt.report.schema import CELL, TASK
+from overopt.spec.columns import FRONT_COLUMNS, POINT_COLUMNS, STATUSES
 
 _CELL = (*CELL, "version")
 _PLACE = (*_CELL, "kl_target_nats")
@@ -33,9 +34,9 @@ _SOURCE = "source"
 class Results:
     """Several runs read together.
 
-    points: all rows, with the columns ``run``, ``version``, ``method_label`` and ``proxy_label``
-        added; the labels name the engine, the axis, the version, the start and width of proxies or
-        the data size only where these differ.
+    points: all rows, with the columns ``run``, ``version``, ``task_label``, ``method_label`` and
+        ``proxy_label`` added; the labels name the gold, the world, the engine, the axis, the
+        version, the start and width of proxies or the data size only where these differ.
     versions: of each run, how it is told from others that hold the same cells with other numbers;
         empty where none do.
     """
@@ -46,25 +47,40 @@ class Results:
 
     @property
     def tasks(self) -> list[str]:
-        """Names of the tasks, sorted."""
-        return sorted(set(self.points["task"]))
+        """Labels of the tasks, sorted; a task with several golds counts once for each."""
+        return sorted(set(self.points["task_label"]))
 
     def labeled_runs(self) -> Iterator[tuple[str, Run]]:
         """Every run with its method, and its task and version where these tell it from others."""
         for run, version in zip(self.runs, self.versions, strict=True):
             label = ", ".join(sorted(set(run.points["method"])))
             if len(self.tasks) > 1:
-                label = f"{', '.join(sorted(set(run.points['task'])))}: {label}"
+                label = f"{', '.join(self._tasks_of(run))}: {label}"
             yield f"{label}, {version}" if version else label, run
 
-    def front(self, task: str) -> pd.DataFrame:
-        """The oracle front of a task: columns kl_nats, gold, ess; empty when none was stored.
+    def worlds(self, task: str) -> list[int]:
+        """Seeds of the worlds in which a task was run, by its label."""
+        rows = self.points[self.points["task_label"] == task]
+        return sorted({int(world) for world in rows["world"]})
 
-        All runs of a task share its world and so its front; where several were stored, the one
-        with the most points is used.
+    def front(self, task: str, world: int) -> pd.DataFrame:
+        """The oracle front of a task in one world, in ``FRONT_COLUMNS``; empty when none is stored.
+
+        All runs of a task in one world share its front; where several were stored, the one with
+        the most points is used.
         """
-        fronts = [run.front for run in self.runs if task in set(run.points["task"])]
-        return max(fronts, key=len) if fronts else empty_table(("kl_nats", "gold", "ess"))
+        fronts = [
+            run.front[run.front["world"] == world]
+            for run in self.runs
+            if task in self._tasks_of(run)
+        ]
+        return max(fronts, key=len, default=empty_table(FRONT_COLUMNS))
+
+    def _tasks_of(self, run: Run) -> list[str]:
+        """Labels of the tasks of a run."""
+        labels = self.points.groupby(list(TASK))["task_label"].first()
+        named = run.points[list(TASK)].drop_duplicates().itertuples(index=False, name=None)
+        return sorted(str(labels[one]) for one in named)
 
 
 def read_results(run_dirs: Iterable[Path]) -> Results:
@@ -99,7 +115,7 @@ def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
     Runs that do not, because they are copies or hold other cells, share a version.
     """
     versioned = stored.assign(version="")
-    for _, rows in versioned.groupby(["task", "method"]):
+    for _, rows in versioned.groupby([*TASK, "method"]):
         contradictions = _contradictions(rows[~_outdone(rows)])
         if not contradictions:
             continue

@@ -6,7 +6,7 @@ A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.js
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from overopt.errors import UserError
 from overopt.report.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.points import read_points
 from overopt.report.schema import CONTRAST_FLAGS, CONTRAST_NUMBERS, CONTRAST_TEXT
+from overopt.spec.columns import FRONT_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Excerpt:
     gold_hacked: float
     proxy_initial: float
     proxy_hacked: float
+    world: int
     seed: int
     proxy: str
     noise: str
@@ -45,8 +47,10 @@ class Run:
     """One stored run.
 
     points: one row per point, columns ``schema.POINT_COLUMNS``.
-    contrasts: rise and fall tests, one row per proxy and noise; empty when none were stored.
-    front: oracle front, columns kl_nats, gold (SDs of the initial policy), ess; may be empty.
+    contrasts: rise and fall tests, one row per world, proxy and noise; empty when none were
+        stored.
+    front: oracle fronts, columns world, kl_nats, gold (SDs of the initial policy), ess; may be
+        empty.
     """
 
     folder: Path
@@ -101,19 +105,44 @@ def read_run(folder: Path) -> Run:
     record = read_json(folder / "run.json")
     if not isinstance(record, dict):
         raise UserError(f"{folder / 'run.json'} must hold one JSON object with the run's record.")
+    known = _known(record)
     return Run(
         folder=folder,
         record=record,
-        points=read_points(folder / "points.csv"),
-        excerpts=_read_excerpts(folder / "excerpts.json"),
-        contrasts=_read_contrasts(folder / "contrasts.csv"),
-        front=_read_front(folder / "front.csv"),
+        points=read_points(folder / "points.csv", known),
+        excerpts=_read_excerpts(folder / "excerpts.json", known),
+        contrasts=_read_contrasts(folder / "contrasts.csv", known),
+        front=_read_front(folder / "front.csv", known),
     )
 
 
-def _read_contrasts(path: Path) -> pd.DataFrame:
+def _known(record: Mapping[str, Any]) -> dict[str, str]:
+    """World and gold of a run whose tables do not name them, as far as its record does.
+
+    Such runs are of earlier versions, in which a run had one world and listed none.
+    """
+
+    def read(*keys: str) -> Any:
+        value: Any = record
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    if read("spec", "worlds") is not None:
+        return {}
+    known = {}
+    world, gold = read("spec", "task", "world", "seed"), read("spec", "gold", "name")
+    if isinstance(world, int) and not isinstance(world, bool):
+        known["world"] = str(world)
+    if isinstance(gold, str):
+        known["gold"] = gold
+    return known
+
+
+def _read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
     """Rise and fall tests: names as text, verdicts as bool, numbers as float64."""
-    table = read_optional_table(path, (*CONTRAST_TEXT, *CONTRAST_NUMBERS, *CONTRAST_FLAGS))
+    wanted = (*CONTRAST_TEXT, *CONTRAST_NUMBERS, *CONTRAST_FLAGS)
+    table = read_optional_table(path, wanted, known)
     columns: dict[str, Any] = {name: table[name].tolist() for name in CONTRAST_TEXT}
     for name in CONTRAST_NUMBERS:
         columns[name] = numbers_of([str(text) for text in table[name]], name, str(path))
@@ -125,26 +154,29 @@ def _read_contrasts(path: Path) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _read_front(path: Path) -> pd.DataFrame:
-    """The oracle front as float64, sorted by KL."""
-    table = read_optional_table(path, required=("kl_nats", "gold", "ess"))
+def _read_front(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
+    """The oracle fronts as float64, sorted by world and KL."""
+    table = read_optional_table(path, FRONT_COLUMNS, known)
     numbers = {
         name: numbers_of([str(text) for text in table[name]], name, str(path))
-        for name in ("kl_nats", "gold", "ess")
+        for name in FRONT_COLUMNS
     }
-    for name in ("kl_nats", "gold"):
+    for name in ("world", "kl_nats", "gold"):
         for row in np.flatnonzero(np.isnan(numbers[name])):
             refuse(str(path), int(row), f"has no {name}", "every point of the front needs it")
-    return pd.DataFrame(numbers).sort_values("kl_nats", ignore_index=True)
+    return pd.DataFrame(numbers).sort_values(["world", "kl_nats"], ignore_index=True)
 
 
-def _read_excerpts(path: Path) -> tuple[Excerpt, ...]:
+def _read_excerpts(path: Path, known: Mapping[str, str]) -> tuple[Excerpt, ...]:
     """Samples of the initial and the optimized policy, side by side."""
     if not path.is_file():
         return ()
     items = read_json(path)
     if not isinstance(items, list):
         raise UserError(f"{path} must hold a JSON list of excerpts; restore it or run it again.")
+    if "world" in known:
+        world = int(known["world"])
+        items = [{"world": world} | item if isinstance(item, dict) else item for item in items]
     return tuple(_excerpt(item, f"{path}, excerpt {i}") for i, item in enumerate(items, start=1))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-REQUIRED_TEXT = ("task", "method", "proxy", "noise", "status")
+REQUIRED_TEXT = ("task", "gold", "method", "proxy", "noise", "status")
 """Names that no row may lack."""
+
+REQUIRED_SEEDS = ("world", "seed")
+"""Numbers that no row may lack."""
 
 WHOLE = frozenset(
     (
+        "world",
         "seed",
         "proxy_width",
         "comparisons",
@@ -26,14 +30,17 @@ CURVE = ("kl_nats", "gold_mean")
 MEASURED = ("kl_nats", "gold_mean", "proxy_mean")
 """Numbers that only a row with status ``ok`` may have."""
 
-LABELS = ("run", "version", "method_label", "proxy_label")
+LABELS = ("run", "version", "task_label", "method_label", "proxy_label")
 """Columns that reading adds."""
 
 FORMER_ALONG = {"beta": "knob"}
 """What the column ``along`` said in earlier results, and what it says now."""
 
+TASK = ("task", "gold")
+"""What all results that may share a figure or a mean have in common."""
+
 GROUP = (
-    *("task", "method", "proxy", "noise", "engine", "along"),
+    *(*TASK, "world", "method", "proxy", "noise", "engine", "along"),
     *("proxy_start", "proxy_width", "comparisons"),
 )
 """What the seeds of one curve have in common."""
@@ -56,7 +63,7 @@ ESTIMATORS = {
 CONTRAST_TEXT = ("proxy", "noise", "proxy_start")
 CONTRAST_FLAGS = ("rises", "falls", "exploratory")
 CONTRAST_NUMBERS = (
-    *("proxy_width", "comparisons", "seeds", "prompts"),
+    *("world", "proxy_width", "comparisons", "seeds", "prompts"),
     *("peak_kl_target_nats", "last_kl_target_nats"),
     *("rise_mean", "rise_seeds_low", "rise_seeds_high", "rise_prompts_low", "rise_prompts_high"),
     *("fall_mean", "fall_seeds_low", "fall_seeds_high", "fall_prompts_low", "fall_prompts_high"),

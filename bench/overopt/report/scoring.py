@@ -6,7 +6,7 @@ with too few points is left out and counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +20,13 @@ from overopt.stats.fronts import Front
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.scores import MethodScores, score_method
 
+Place = tuple[str, int]
+"""A task by its label, and the seed of a world."""
+
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What the scores of one task are measured against.
+    """What the scores of one task in one world are measured against.
 
     Attributes:
         oracle: best gold at the task's budgets, SDs; None when no run stored a front.
@@ -35,15 +38,24 @@ class Yardstick:
     kl_max_nats: float
 
 
-def task_yardstick(results: Results, task: str) -> Yardstick:
+def yardsticks(results: Results) -> dict[Place, Yardstick]:
+    """The yardstick of every task in each of its worlds."""
+    return {
+        (task, world): _yardstick(results, task, world)
+        for task in results.tasks
+        for world in results.worlds(task)
+    }
+
+
+def _yardstick(results: Results, task: str, world: int) -> Yardstick:
     """The oracle on the budgets of a task, so that both staircases have the same steps."""
-    rows = results.points[results.points["task"] == task]
+    rows = results.points[results.points["task_label"] == task]
     targets = np.unique(rows["kl_target_nats"].dropna().to_numpy(np.float64))
     if not targets.size:
         targets = np.unique(rows["kl_nats"].dropna().to_numpy(np.float64))
     targets = targets[targets > 0]
     largest = float(targets.max()) if targets.size else 0.0
-    stored = results.front(task)
+    stored = results.front(task, world)
     if stored.empty:
         return Yardstick(None, largest)
     kl_K = stored["kl_nats"].to_numpy(np.float64)
@@ -55,9 +67,9 @@ def task_yardstick(results: Results, task: str) -> Yardstick:
     return Yardstick(oracle, min(largest, float(kl_K[-1])))
 
 
-def score_table(groups: Sequence[Group], yardsticks: dict[str, Yardstick]) -> pd.DataFrame:
+def score_table(groups: Sequence[Group], measures: Mapping[Place, Yardstick]) -> pd.DataFrame:
     """Scores in tidy form: one row per group, means over seeds with their intervals."""
-    return pd.DataFrame([_score_row(group, yardsticks[group.task]) for group in groups])
+    return pd.DataFrame([_score_row(group, measures[group.task, group.world]) for group in groups])
 
 
 def gamma_form(group: Group) -> Form:
@@ -79,10 +91,7 @@ def _score_row(group: Group, yardstick: Yardstick) -> dict[str, object]:
 
     gammas = over_seeds(lambda one: one.gamma)
     row: dict[str, object] = {
-        "task": group.task,
-        "method": group.method,
-        "proxy": group.proxy,
-        "noise": group.noise,
+        **group.identity,
         "kl_estimator": group.estimator,
         "seeds": len(scores),
         "seeds_run": group.n_seeds,

@@ -237,8 +237,10 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
 def show_contrasts(results: Results) -> TextTable:
     """Stored rise and fall tests of all runs for readers; what several runs agree on, once."""
     rows = []
-    for method, run in results.labeled_runs():
+    several = results.points.groupby("task_label")["world"].nunique().max() > 1
+    for label, run in results.labeled_runs():
         for row in run.contrasts.to_dict("records"):
+            method = f"{label}, world {row['world']:g}" if several else label
             size = (
                 row["proxy_start"] or MISSING,
                 *(show_number(row[name], 0) for name in ("proxy_width", "comparisons")),

@@ -15,7 +15,7 @@ from overopt.report.fit_figures import draw_fits, draw_residuals
 from overopt.report.fits import GroupFit, fit_group, fit_table
 from overopt.report.page import Chapter, make_page
 from overopt.report.results import Results, read_results
-from overopt.report.scoring import score_table, task_yardstick
+from overopt.report.scoring import score_table, yardsticks
 from overopt.report.style import Drawing, save_figure
 from overopt.report.tables import (
     TextTable,
@@ -67,7 +67,7 @@ def compose_report(results: Results) -> Report:
     groups = group_points(results.points)
     fits = [one for group in groups for one in fit_group(group)]
     fitted = fit_table(fits)
-    scores = score_table(groups, {task: task_yardstick(results, task) for task in results.tasks})
+    scores = score_table(groups, yardsticks(results))
     chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
     tables = (
         show_contrasts(results),
@@ -91,14 +91,14 @@ def draw_task(
     """All figures of one task, in the order of the page."""
     mine = [group for group in groups if group.task == task]
     my_fits = [one for one in fits if one.group.task == task]
-    points = results.points[results.points["task"] == task]
+    points = results.points[results.points["task_label"] == task]
     return [
         *draw_gold(mine, "d"),
         *draw_gold(mine, "kl"),
         *draw_gap(mine),
         *draw_fits(my_fits),
         *draw_residuals(my_fits),
-        *draw_front(mine, results.front(task)),
+        *draw_front(mine, [results.front(task, world) for world in results.worlds(task)]),
         *draw_estimators(points),
     ]
 

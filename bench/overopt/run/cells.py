@@ -1,13 +1,14 @@
-"""Cells: one method against one proxy system under one label noise with one seed, as a graph.
+"""Cells: one method in one world against one proxy system, with one label noise and seed.
 
-The graph shows the way data flows. What cells have in common (the initial policy, the gold, the
-pool, preference data, proxies and their scores, and whole runs of methods that need no proxy) has
-one key and is built once.
+The graph shows the way data flows. Worlds share nothing. What cells of a world have in common (the
+initial policy, the gold, the pool, preference data, proxies and their scores, and whole runs of
+methods that need no proxy) has one key and is built once.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,19 +48,39 @@ class Cell:
     engine: Engine = "native"
 
     @property
+    def world(self) -> int:
+        """Seed of the world."""
+        return self.task.world.seed
+
+    @property
+    def stream(self) -> int:
+        """The number that the cell's random draws start from; 32-bit seeds of worlds never meet.
+
+        With the seed alone, seed 3 would start its proxies from the same weights in every world,
+        and the means of worlds would vary too little.
+        """
+        return self.seed + (self.world << 32)
+
+    @property
     def title(self) -> str:
-        """Readable identity, such as ``dpo single noise 0.25 seed 3``."""
-        return f"{self.method.name} {self.proxy.name} noise {self.noise.label} seed {self.seed}"
+        """Readable identity, such as ``dpo single noise 0.25 world 0 seed 3``."""
+        return f"{self.method.name} {self.proxy.name} {self.place}"
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
+        return f"noise {self.noise.label} world {self.world} seed {self.seed}"
 
 
 def cells_of(run: RunSpec) -> list[Cell]:
-    """Every cell of a run: methods x proxies x starts and sizes x noises x seeds.
+    """Every cell of a run: worlds x methods x proxies x starts and sizes x noises x seeds.
 
     Widths are those of proxies from scratch; a proxy that starts from a model has the model's.
     """
+    tasks = [in_world(run.task, world) for world in run.worlds]
     return [
         Cell(
-            resize(run.task, start, width, comparisons),
+            resize(task, start, width, comparisons),
             run.gold,
             method,
             proxy,
@@ -67,6 +88,7 @@ def cells_of(run: RunSpec) -> list[Cell]:
             seed,
             run.engine,
         )
+        for task in tasks
         for method in run.methods
         for proxy in run.proxies
         for start in run.proxy_starts
@@ -75,6 +97,19 @@ def cells_of(run: RunSpec) -> list[Cell]:
         for noise in run.noises
         for seed in run.seeds
     ]
+
+
+def first_of_worlds(cells: Sequence[Cell]) -> list[Cell]:
+    """The first cell of each world, for what a world has once."""
+    first: dict[int, Cell] = {}
+    for cell in cells:
+        first.setdefault(cell.world, cell)
+    return list(first.values())
+
+
+def in_world(task: TaskSpec, world: int) -> TaskSpec:
+    """The task in the world of another seed."""
+    return task.model_copy(update={"world": task.world.model_copy(update={"seed": world})})
 
 
 def resize(
@@ -143,7 +178,8 @@ class Graph:
         task = self.cell.task
         params = {"policy": task.policy.to_json(), "seed": task.world.seed}
         code = (module_in("models.starts", task.policy.start),)
-        return self._node("initial", params, {}, "initial policy", code)
+        label = f"initial policy, world {self.cell.world}"
+        return self._node("initial", params, {}, label, code)
 
     @cached_property
     def gold(self) -> Node:
@@ -151,8 +187,8 @@ class Graph:
         gold = self.cell.gold
         params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
         code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
-        inputs = {"initial": self.initial}
-        return self._node("gold", params, inputs, f"gold {gold.name}", code)
+        label = f"gold {gold.name}, world {self.cell.world}"
+        return self._node("gold", params, {"initial": self.initial}, label, code)
 
     @cached_property
     def pool(self) -> Node:
@@ -163,38 +199,38 @@ class Graph:
             "seed": task.world.seed,
         }
         inputs = {"initial": self.initial, "gold": self.gold}
-        label = "pool of the initial policy"
+        label = f"pool of the initial policy, world {self.cell.world}"
         return self._node("pool", params, inputs, label, self._gold_code)
 
     @cached_property
     def listing(self) -> Node:
         """Every response to the held-out prompts, where the world lists them."""
         inputs = {"initial": self.initial, "gold": self.gold}
-        return self._node("listing", {}, inputs, "every response", self._gold_code)
+        label = f"every response, world {self.cell.world}"
+        return self._node("listing", {}, inputs, label, self._gold_code)
 
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
-        proxy, seed, hub = self.cell.task.proxy, self.cell.seed, self.cell.task.world.hub
+        proxy, hub = self.cell.task.proxy, self.cell.task.world.hub
         params = {
             "comparisons": proxy.comparisons,
             "calibration_samples": proxy.calibration_samples,
             "responses": "policy" if hub is None else hub.pairs,
-            "seed": seed,
+            "seed": self.cell.stream,
         }
         code = (module_in("worlds", "hub.pairs"),) if params["responses"] == "data" else ()
-        label = f"pairs, seed {seed}"
+        label = f"pairs, world {self.cell.world} seed {self.cell.seed}"
         return self._node("pairs", params, {"initial": self.initial}, label, code)
 
     @cached_property
     def labels(self) -> Node:
         """Preference data of this seed and noise."""
-        noise, seed = self.cell.noise, self.cell.seed
         inputs = {"pairs": self.pairs, "gold": self.gold, "pool": self.pool}
-        hub = self.cell.task.world.hub
+        noise, hub = self.cell.noise, self.cell.task.world.hub
         preference = "gold" if hub is None else hub.labels
-        params = {"noise": noise.to_json(), "preference": preference, "seed": seed}
-        label = f"labels, noise {noise.label}, seed {seed}"
+        params = {"noise": noise.to_json(), "preference": preference, "seed": self.cell.stream}
+        label = f"labels, {self.cell.place}"
         return self._node("labels", params, inputs, label, self._gold_code)
 
     def proxy(self, member: int) -> Node:
@@ -205,8 +241,8 @@ class Graph:
 
     def _proxy(self, member: int) -> Node:
         cell = self.cell
-        params = {"proxy": cell.task.proxy.to_json(), "seed": cell.seed, "member": member}
-        label = f"{self._named(member)}, noise {cell.noise.label}, seed {cell.seed}"
+        params = {"proxy": cell.task.proxy.to_json(), "seed": cell.stream, "member": member}
+        label = f"{self._named(member)}, {cell.place}"
         inputs = {"labels": self.labels}
         if cell.task.proxy.start == "policy":
             inputs["initial"] = self.initial
@@ -221,8 +257,7 @@ class Graph:
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
         inputs = {"samples": samples, "proxy": self.proxy(member)}
-        cell = self.cell
-        label = f"{self._named(member)} on {role}, noise {cell.noise.label}, seed {cell.seed}"
+        label = f"{self._named(member)} on {role}, {self.cell.place}"
         return self._node("score", {}, inputs, label, self._reading_code)
 
     def _scored_pool(self) -> dict[str, Node]:
@@ -246,7 +281,7 @@ class Graph:
             "method": without_place(method).to_json(),
             "settings": settings.to_json(),
             "kl_grid_nats": list(kl_grid_nats),
-            "seed": cell.seed,
+            "seed": cell.stream,
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
@@ -256,7 +291,7 @@ class Graph:
             params["trl"] = task.trl.to_json()
             params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}
             code += (_TRL_STAGE,)
-        label = f"{method.name}, noise {cell.noise.label}, seed {cell.seed}"
+        label = f"{method.name}, {cell.place}"
         if method.trains == "pairs":
             inputs["labels"] = self.labels
         else:
@@ -284,9 +319,9 @@ class Graph:
         params = {
             "method": without_place(cell.method).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
-            "seed": cell.seed,
+            "seed": cell.stream,
         }
-        label = f"{cell.method.name} merged, noise {cell.noise.label}, seed {cell.seed}"
+        label = f"{cell.method.name} merged, {cell.place}"
         return self._node("merge", params, inputs, label, (cell.method.source,))
 
     def evaluate(self, optimized: Node) -> Node:
@@ -294,7 +329,7 @@ class Graph:
         task = self.cell.task
         params = {
             "samples_per_prompt": task.evaluation.samples_per_prompt,
-            "seed": self.cell.seed,
+            "seed": self.cell.stream,
         }
         inputs = {"optimize": optimized, "initial": self.initial, "gold": self.gold}
         label = f"evaluation of {optimized.label}"
@@ -312,11 +347,12 @@ class Graph:
         return self.measure([(self.evaluate(self.merge(kl_grid_nats)), {})], [])
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The oracle front of the task."""
+        """The oracle front of the task's world."""
         inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
         params = {"kl_grid_nats": list(kl_grid_nats)}
         code = self._gold_code if self.cell.task.world.lists_responses else ()
-        return self._node("front", params, inputs, "oracle front", code)
+        label = f"oracle front, world {self.cell.world}"
+        return self._node("front", params, inputs, label, code)
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
@@ -342,7 +378,7 @@ class Graph:
             "system": without_place(cell.proxy).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
-            "seed": cell.seed,
+            "seed": cell.stream,
         }
         code = (cell.method.source, cell.proxy.source)
         inputs = self._scored_pool()
@@ -355,8 +391,8 @@ class Graph:
 
 
 def _kind(label: str) -> str:
-    """A label up to its noise and seed, without the number of the proxy."""
-    return re.sub(r"proxy \d+", "proxy", re.split(r",? noise |,? seed ", label)[0])
+    """A label up to its noise, world and seed, without the number of the proxy."""
+    return re.sub(r"proxy \d+", "proxy", re.split(r",? (?:noise|world|seed) ", label)[0])
 
 
 def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:

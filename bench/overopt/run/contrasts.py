@@ -1,4 +1,4 @@
-"""Rise-and-fall tests of a run: per proxy, size and noise, paired over prompts and seeds."""
+"""Rise-and-fall tests of a run: per world, proxy, size and noise, paired over prompts and seeds."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ _PROMPTS_MIN = 4
 
 
 def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """One row per (proxy, noise, start, proxy width, comparisons): peak, rise and fall, verdicts.
+    """One row per (world, proxy, noise, start, proxy width, comparisons): peak, rise, fall.
 
     Groups in which a seed failed, or in which no budget was reached by all seeds, have no test
     and no row; nor has a task with fewer than 4 held-out prompts.
     """
-    groups: dict[tuple[str, str, str, int | None, int], list[Found]] = {}
+    groups: dict[tuple[int, str, str, str, int | None, int], list[Found]] = {}
     for one in found:
         task = one.cell.task
         size = (task.proxy.start, task.proxy_width, task.proxy.comparisons)
-        groups.setdefault((one.cell.proxy.name, one.cell.noise.label, *size), []).append(one)
+        names = (one.cell.world, one.cell.proxy.name, one.cell.noise.label)
+        groups.setdefault((*names, *size), []).append(one)
     rows = []
-    for (proxy, noise, start, width, comparisons), members in groups.items():
+    for (world, proxy, noise, start, width, comparisons), members in groups.items():
         if any(one.points is None for one in members):
             continue
         budgets, gold_SKB = _stack([_by_budget(one, store) for one in members])
@@ -42,6 +43,7 @@ def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         # Every world's held-out prompts are in random order; one fixed split serves all runs.
         test = paired_rise_fall(gold_SKB, np.random.default_rng(0))
         row: dict[str, Any] = {
+            "world": world,
             "proxy": proxy,
             "noise": noise,
             "proxy_start": start,

@@ -12,7 +12,7 @@ from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
-from overopt.run.cells import Cell, Graph, cells_of
+from overopt.run.cells import Cell, Graph, cells_of, first_of_worlds
 from overopt.run.forecast import expected_costs
 from overopt.run.pursuit import Found, Pursuit, pursue
 from overopt.run.records import check_writable, write_runs
@@ -54,29 +54,31 @@ def execute_run(
     check_writable(out)
     cells = cells_of(run)
     costs = expected_costs(store.root)
-    # The front is a cell of its own, so that its failure leaves the others alone.
-    front = Graph(cells[0]).front(run.kl_grid_nats)
+    # A front is a cell of its own, so that its failure leaves the others alone.
+    firsts = first_of_worlds(cells)
     routines: list[Pursuit] = [pursue(cell, run) for cell in cells]
+    routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
     with ProcessExecutor(store, workers) as executor:
         results = execute(
-            [*routines, _just(front, cells[0])],
+            routines,
             store,
             executor,
             on_notice,
             lambda made: costs.expected(made.stage, made.kind).wall_s,
         )
-    *cells_found, front_found = [
+    found = [
         result.value or _broken(cell, result.error or "")
-        for cell, result in zip([*cells, cells[0]], results, strict=True)
+        for cell, result in zip([*cells, *firsts], results, strict=True)
     ]
-    others = [front_found.failure] if front_found.failure is not None else []
+    cells_found, fronts_found = found[: len(cells)], found[len(cells) :]
+    others = [front.failure for front in fronts_found if front.failure is not None]
     folders = write_runs(
         run,
         cells_found,
         store,
         out,
         arguments=arguments,
-        front=None if front_found.points is None else store.open(front.key),
+        fronts={front.cell.world: front.points for front in fronts_found if front.points},
         failures=others,
         workers=workers,
         wall_s=time.monotonic() - started_s,

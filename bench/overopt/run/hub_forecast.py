@@ -201,7 +201,9 @@ class _Work:
         assert hub is not None
         self.response = hub.response_tokens
         self.row = (hub.prompt_tokens or self.response) + self.response
-        self.sides = len(run.noises) * len(run.seeds)
+        self.worlds = len(run.worlds)
+        self.repeats = self.worlds * len(run.seeds)
+        self.sides = len(run.noises) * self.repeats
         self.members = max(proxy_.members for proxy_ in run.proxies)
 
     def optimizations(self) -> list[tuple[MethodSpec, int]]:
@@ -227,14 +229,14 @@ class _Work:
         places = len(self.run.kl_grid_nats) + _EARLY_SNAPSHOTS
         runs = sum(count for _, count in self.optimizations())
         drawn = {
-            "pool": heldout * task.evaluation.pool_samples_per_prompt,
+            "pool": self.worlds * heldout * task.evaluation.pool_samples_per_prompt,
             "pairs": 0,
             "evaluate": runs * places * heldout * task.evaluation.samples_per_prompt,
             "optimize": 0,
         }
         if hub.pairs == "policy":
             comparisons = max(self.run.comparisons) + task.proxy.calibration_samples // 2
-            drawn["pairs"] = 2 * comparisons * len(self.run.seeds)
+            drawn["pairs"] = 2 * comparisons * self.repeats
         for method, count in self.optimizations():
             if method.family != "pairs":
                 rollout = task.rollout
@@ -260,7 +262,7 @@ class _Work:
                 step += self._tokens_per_step(method) * 2 * proxy * self.members
             optimized += count * self._steps(method) * step
         return {
-            "initial": 6.0 * policy * examples * row,
+            "initial": 6.0 * self.worlds * policy * examples * row,
             "pool": drawn["pool"] * row * 2 * (policy + gold),
             "pairs": drawn["pairs"] * row * 2.0 * policy,
             "labels": self.sides * pairs * row * 2.0 * gold,

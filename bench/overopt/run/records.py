@@ -33,7 +33,7 @@ from overopt.execution.store import Store
 from overopt.run.cells import without_place
 from overopt.run.contrasts import contrast_rows
 from overopt.run.pursuit import Found
-from overopt.spec.columns import POINT_COLUMNS
+from overopt.spec.columns import FRONT_COLUMNS, POINT_COLUMNS
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
@@ -48,7 +48,7 @@ def write_runs(
     out: Path,
     *,
     arguments: Sequence[str],
-    front: Path | None,
+    fronts: Mapping[int, Node],
     failures: Sequence[Failure],
     workers: int,
     wall_s: float,
@@ -61,7 +61,7 @@ def write_runs(
     Args:
         run: what was asked for.
         found: what became of every cell.
-        front: folder of the oracle front; None where it failed.
+        fronts: the oracle front of each world; without those that failed.
         failures: what failed besides cells.
         arguments, workers, wall_s: how it ran, for the record.
 
@@ -71,7 +71,7 @@ def write_runs(
     folders = []
     for method in run.methods:
         mine = [cell for cell in found if cell.cell.method == method]
-        files = _files(run, mine, store, front)
+        files = _files(run, mine, store, fronts)
         record = _record(run, method, mine, store, failures)
         run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
@@ -112,7 +112,7 @@ def _check_unchanged(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _files(
-    run: RunSpec, found: Sequence[Found], store: Store, front: Path | None
+    run: RunSpec, found: Sequence[Found], store: Store, fronts: Mapping[int, Node]
 ) -> dict[str, str]:
     """The files whose content is a function of specs and seeds only."""
     excerpts: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ def _files(
         mine = json.loads((folder / "points.json").read_text())
         points += [{**identity, **point} for point in mine]
         if one.cell.seed == run.seeds[0]:
-            known = {key: identity[key] for key in ("seed", "proxy", "noise")}
+            known = {key: identity[key] for key in ("world", "seed", "proxy", "noise")}
             shown = json.loads((folder / "excerpts.json").read_text())
             excerpts += [{**excerpt, **known} for excerpt in shown]
     files = {
@@ -137,19 +137,27 @@ def _files(
     contrasts = contrast_rows(found, store)
     if contrasts:
         files["contrasts.csv"] = to_csv(tuple(contrasts[0]), contrasts)
-    if front is not None:
-        rows = [
-            {"kl_nats": p["kl_nats"], "gold": p["gold"], "ess": p["ess"]}
-            for p in json.loads((front / "front.json").read_text())["points"]
-        ]
-        files["front.csv"] = to_csv(("kl_nats", "gold", "ess"), rows)
+    front = [row for world in run.worlds if world in fronts for row in _front(fronts[world], store)]
+    if front:
+        files["front.csv"] = to_csv(FRONT_COLUMNS, front)
     return files
+
+
+def _front(made: Node, store: Store) -> list[dict[str, Any]]:
+    """The oracle front of one world, in the columns of ``front.csv``."""
+    folder = store.open(made.key)
+    assert folder is not None, "a finished front is in the store"
+    points = json.loads((folder / "front.json").read_text())["points"]
+    world = made.params["world"]["seed"]
+    return [{"world": world} | {name: p[name] for name in FRONT_COLUMNS[1:]} for p in points]
 
 
 def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
     cell = one.cell
     return {
         "task": run.task.name,
+        "world": cell.world,
+        "gold": cell.gold.name,
         "method": cell.method.name,
         "proxy": cell.proxy.name,
         "noise": cell.noise.label,
@@ -237,13 +245,14 @@ def _own_files(*specs: MethodSpec | ProxySystemSpec) -> dict[str, str]:
 
 
 def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """Realized flip rate and the first member's held-out accuracy, per noise and seed."""
+    """Realized flip rate and the first member's held-out accuracy, per world, noise and seed."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for one in found:
         if one.points is None:
             continue
         task = one.cell.task
         known = {
+            "world": one.cell.world,
             "noise": one.cell.noise.label,
             "seed": one.cell.seed,
             "proxy_start": task.proxy.start,

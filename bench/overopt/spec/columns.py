@@ -6,7 +6,7 @@ An empty cell is a missing value: the quantity does not exist for that row. NaN 
 from __future__ import annotations
 
 POINT_COLUMNS: tuple[str, ...] = (
-    "task", "method", "proxy", "noise", "seed", "engine", "along",
+    "task", "world", "gold", "method", "proxy", "noise", "seed", "engine", "along",
     "proxy_start", "proxy_width", "comparisons", "knob", "knob_value", "step",
     "kl_target_nats", "kl_nats", "kl_se", "kl_estimator",
     "kl_rb_nats", "kl_rb_se", "kl_k1_nats", "kl_k1_se", "kl_k2_nats", "kl_k2_se", "kl_k3_nats",
@@ -19,11 +19,15 @@ POINT_COLUMNS: tuple[str, ...] = (
     "auroc_pooled", "ess",
     "n_prompts", "n_samples", "gradient_steps", "samples_drawn", "tokens_processed", "status",
 )  # fmt: skip
-"""Every column, in order."""
+"""Every column, in order; ``world`` is the world's seed."""
+
+FRONT_COLUMNS: tuple[str, ...] = ("world", "kl_nats", "gold", "ess")
+"""Columns of ``front.csv``: the best gold at each KL in each world."""
 
 TEXT = frozenset(
     (
         "task",
+        "gold",
         "method",
         "proxy",
         "noise",

@@ -1,4 +1,4 @@
-"""One run: the resolved task, methods, proxies, noises and seeds."""
+"""One run: the resolved task, its worlds, methods, proxies, noises and seeds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ Along = Literal["step", "knob"]
 
 
 class RunSpec(Spec):
-    """One ``bench run``: the resolved task, methods, proxies, noises and seeds, and the KL axis.
+    """One ``bench run``: the resolved task, what is varied in it, and the KL axis.
 
+    worlds: seeds of the worlds; ``task`` is that of the first.
     proxy_widths: of proxies from scratch; None for the task's own.
     """
 
     task: TaskSpec
+    worlds: tuple[int, ...]
     gold: GoldSpec
     methods: tuple[MethodSpec, ...]
     proxies: tuple[ProxySystemSpec, ...]

@@ -18,7 +18,8 @@ from overopt.errors import UserError
 from overopt.execution.contract import silent
 from overopt.execution.node import Node, ancestry
 from overopt.models.policy import load_policy
-from overopt.run.cells import Cell, Graph
+from overopt.run.cells import Cell
+from overopt.run.graph import Graph
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.run import Engine
 

@@ -18,7 +18,8 @@ from overopt.execution.messages import Built
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.execution.worker import build, order
-from overopt.run.cells import Graph, cells_of
+from overopt.run.cells import cells_of
+from overopt.run.graph import Graph
 from overopt.run.hub_forecast import GPU, survey
 from overopt.run.pursuit import foreseen
 from overopt.run.sources import prepare

@@ -19,7 +19,8 @@ from overopt.execution.contract import silent
 from overopt.execution.modules import PACKAGE
 from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import stage_function, stage_module
-from overopt.run.cells import Graph, cells_of
+from overopt.run.cells import cells_of
+from overopt.run.graph import Graph
 from overopt.spec.gold import GoldSpec
 
 from .specs import TASK

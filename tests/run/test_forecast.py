@@ -5,8 +5,9 @@ from __future__ import annotations
 from overopt.execution.costs import Cost, append_receipt
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
-from overopt.run.cells import Graph, cells_of
+from overopt.run.cells import cells_of
 from overopt.run.forecast import expected_costs, forecast
+from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 
 from .finished import put, receipt

@@ -8,7 +8,8 @@ from overopt.catalog import systems, toml_files
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
 from overopt.execution.node import Node, ancestry
-from overopt.run.cells import Graph, cells_of, setting, with_knob
+from overopt.run.cells import cells_of
+from overopt.run.graph import Graph, setting, with_knob
 from overopt.run.pursuit import foreseen
 
 

@@ -18,7 +18,8 @@ from overopt.errors import UserError
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.report.run_folder import read_run
-from overopt.run.cells import Graph, cells_of, first_of_worlds
+from overopt.run.cells import cells_of, first_of_worlds
+from overopt.run.graph import Graph
 from overopt.run.pursuit import Found
 from overopt.run.records import check_writable, to_csv, write_runs
 from overopt.spec.run import Along, RunSpec

@@ -22,7 +22,8 @@ from overopt.methods.contract import (
     selection,
     training,
 )
-from overopt.run.cells import Cell, Graph
+from overopt.run.cells import Cell
+from overopt.run.graph import Graph
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec

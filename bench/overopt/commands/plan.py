@@ -10,8 +10,9 @@ from rich.table import Table
 from overopt.commands.needs import is_offline, per_stage_s, print_needs
 from overopt.execution.store import Store
 from overopt.report.quantities import show_bytes, show_duration
-from overopt.run.cells import Graph, cells_of, first_of_worlds
+from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.forecast import Forecast, forecast
+from overopt.run.graph import Graph
 from overopt.run.hub_forecast import survey
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec

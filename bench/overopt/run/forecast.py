@@ -14,7 +14,7 @@ from overopt.execution.costs import Cost, Costs, free_bytes
 from overopt.execution.node import Node
 from overopt.execution.status import status
 from overopt.execution.store import Store
-from overopt.run.cells import STAGES
+from overopt.run.graph import STAGES
 
 _MEMORY_BYTES = 900_000_000
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Outcome
-from overopt.run.cells import Cell, Graph, setting
+from overopt.run.cells import Cell
+from overopt.run.graph import Graph, setting
 from overopt.run.targeting import Search
 from overopt.spec.run import RunSpec
 

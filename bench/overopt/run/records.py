@@ -30,8 +30,8 @@ from overopt.execution.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
-from overopt.run.cells import without_place
 from overopt.run.contrasts import contrast_rows
+from overopt.run.graph import without_place
 from overopt.run.pursuit import Found
 from overopt.spec.columns import FRONT_COLUMNS, POINT_COLUMNS
 from overopt.spec.method import MethodSpec

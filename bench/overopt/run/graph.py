@@ -1,0 +1,317 @@
+"""The graph of a cell: nodes from the initial policy to the cell's points.
+
+It shows the way data flows. Worlds share nothing. What cells of a world have in common (the initial
+policy, the gold, the pool, preference data, proxies and their scores, and whole runs of methods
+that need no proxy) has one key and is built once.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from overopt.errors import UserError
+from overopt.execution.code_version import library_version
+from overopt.execution.modules import is_file, module_in
+from overopt.execution.node import Node, Resources
+from overopt.execution.stage import node
+from overopt.run.cells import Cell
+from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
+
+STAGES = "overopt.stages"
+"""The package of the makers; a stage is named after its module there."""
+_TRL_STAGE = f"{STAGES}.optimize_trl"
+_TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
+
+Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
+
+
+def without_place(spec: Declared) -> Declared:
+    """The specification with a user's own file named, but not placed: ``mine.py``.
+
+    Keys and records must not depend on where a file lies; its code counts through the code
+    version, and ``stages.own_file.locate_own`` finds it again.
+    """
+    return spec.model_copy(update={"source": file_name(spec.source)})
+
+
+def file_name(source: str) -> str:
+    """The name of a user's own file; the dotted name of a shipped module stays as it is."""
+    return Path(source).name if is_file(source) else source
+
+
+class Graph:
+    """Nodes of a cell, from the initial policy to its points; each is made once.
+
+    Raises:
+        UserError: the method and the proxy system are different files of the same name.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self._world = cell.task.world.to_json()
+        self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
+        self._gold_code = (module_in("artifacts.golds", cell.gold.kind),)
+        base = cell.task.proxy.base
+        self._reading_code = () if base is None else (module_in("models", "reading"),)
+        self._proxies: dict[int, Node] = {}
+        one, other = cell.method.source, cell.proxy.source
+        if one != other and file_name(one) == file_name(other):
+            raise UserError(f"{one} and {other} have the same name; rename one of them.")
+
+    def _node(
+        self,
+        stage: str,
+        params: dict[str, Any],
+        inputs: dict[str, Node],
+        label: str,
+        code: tuple[str, ...] = (),
+        resources: Resources | None = None,
+    ) -> Node:
+        return node(
+            f"{STAGES}.{stage}",
+            {"world": self._world, **params},
+            inputs,
+            label=label,
+            extra_code=self._world_code + code,
+            resources=resources,
+            kind=f"{self.cell.task.name}: {_kind(label)}",
+        )
+
+    @cached_property
+    def initial(self) -> Node:
+        """The initial policy of the task's world."""
+        task = self.cell.task
+        params = {"policy": task.policy.to_json(), "seed": task.world.seed}
+        code = (module_in("models.starts", task.policy.start),)
+        label = f"initial policy, world {self.cell.world}"
+        return self._node("initial", params, {}, label, code)
+
+    @cached_property
+    def gold(self) -> Node:
+        """The gold."""
+        gold = self.cell.gold
+        params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
+        code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
+        label = f"gold {gold.name}, world {self.cell.world}"
+        return self._node("gold", params, {"initial": self.initial}, label, code)
+
+    @cached_property
+    def pool(self) -> Node:
+        """The initial policy's responses to the held-out prompts."""
+        task = self.cell.task
+        params = {
+            "samples_per_prompt": task.evaluation.pool_samples_per_prompt,
+            "seed": task.world.seed,
+        }
+        inputs = {"initial": self.initial, "gold": self.gold}
+        label = f"pool of the initial policy, world {self.cell.world}"
+        return self._node("pool", params, inputs, label, self._gold_code)
+
+    @cached_property
+    def listing(self) -> Node:
+        """Every response to the held-out prompts, where the world lists them."""
+        inputs = {"initial": self.initial, "gold": self.gold}
+        label = f"every response, world {self.cell.world}"
+        return self._node("listing", {}, inputs, label, self._gold_code)
+
+    @cached_property
+    def pairs(self) -> Node:
+        """Unlabeled pairs of this seed."""
+        proxy, hub = self.cell.task.proxy, self.cell.task.world.hub
+        params = {
+            "comparisons": proxy.comparisons,
+            "calibration_samples": proxy.calibration_samples,
+            "responses": "policy" if hub is None else hub.pairs,
+            "seed": self.cell.stream,
+        }
+        code = (module_in("worlds", "hub.pairs"),) if params["responses"] == "data" else ()
+        label = f"pairs, world {self.cell.world} seed {self.cell.seed}"
+        return self._node("pairs", params, {"initial": self.initial}, label, code)
+
+    @cached_property
+    def labels(self) -> Node:
+        """Preference data of this seed and noise."""
+        inputs = {"pairs": self.pairs, "gold": self.gold, "pool": self.pool}
+        noise, hub = self.cell.noise, self.cell.task.world.hub
+        preference = "gold" if hub is None else hub.labels
+        params = {"noise": noise.to_json(), "preference": preference, "seed": self.cell.stream}
+        label = f"labels, {self.cell.place}"
+        return self._node("labels", params, inputs, label, self._gold_code)
+
+    def proxy(self, member: int) -> Node:
+        """One proxy model of this seed and noise."""
+        if member not in self._proxies:
+            self._proxies[member] = self._proxy(member)
+        return self._proxies[member]
+
+    def _proxy(self, member: int) -> Node:
+        cell = self.cell
+        params = {"proxy": cell.task.proxy.to_json(), "seed": cell.stream, "member": member}
+        label = f"{self._named(member)}, {cell.place}"
+        inputs = {"labels": self.labels}
+        if cell.task.proxy.start == "policy":
+            inputs["initial"] = self.initial
+        code = (module_in("models.starts", cell.task.proxy.start), *self._reading_code)
+        return self._node("proxy", params, inputs, label, code)
+
+    def _named(self, member: int) -> str:
+        """A proxy for people; those from scratch, which generated worlds start with, just so."""
+        start = self.cell.task.proxy.start
+        return f"proxy {member}" if start == "scratch" else f"proxy {member} from the {start}"
+
+    def score(self, member: int, samples: Node, role: str) -> Node:
+        """One proxy's scores on the samples of the pool or of an evaluation."""
+        inputs = {"samples": samples, "proxy": self.proxy(member)}
+        label = f"{self._named(member)} on {role}, {self.cell.place}"
+        return self._node("score", {}, inputs, label, self._reading_code)
+
+    def _scored_pool(self) -> dict[str, Node]:
+        """The pool and every member's scores on it, by role."""
+        inputs = {"pool": self.pool}
+        for member in range(self.cell.proxy.members):
+            inputs[f"score.pool.{member}"] = self.score(member, self.pool, "the pool")
+        return inputs
+
+    def optimize(
+        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None = None
+    ) -> Node:
+        """The method's run, with its knob at a value (None: as configured).
+
+        ``member`` numbers the runs whose policies are merged.
+        """
+        cell, task = self.cell, self.cell.task
+        method = with_knob(cell.method, knob_value)
+        settings = task.pairs if method.trains == "pairs" else task.rollout
+        params = {
+            "method": without_place(method).to_json(),
+            "settings": settings.to_json(),
+            "kl_grid_nats": list(kl_grid_nats),
+            "seed": cell.stream,
+            "engine": cell.engine,
+        }
+        inputs = {"initial": self.initial}
+        room = "engines.trl" if cell.engine == "trl" else "engines"
+        code: tuple[str, ...] = (method.source, module_in(room, method.trains))
+        if cell.engine == "trl":
+            params["trl"] = task.trl.to_json()
+            params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}
+            code += (_TRL_STAGE,)
+        label = f"{method.name}, {cell.place}"
+        if method.trains == "pairs":
+            inputs["labels"] = self.labels
+        else:
+            params["system"] = without_place(cell.proxy).to_json()
+            code += (cell.proxy.source, *self._reading_code)
+            label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
+            for index in range(cell.proxy.members):
+                inputs[f"proxy.{index}"] = self.proxy(index)
+        if knob_value is not None:
+            label += f", {method.knob.name} {knob_value:.3g}"
+        if member is not None:
+            params["member"] = member
+            label += f", member {member}"
+        if cell.engine == "trl":
+            label += ", trl"
+        resources = Resources(timeout_s=None) if cell.engine == "trl" else None
+        return self._node("optimize", params, inputs, label, code, resources)
+
+    def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The policies of a merge method along its knob; its members run to the last budget."""
+        cell = self.cell
+        inputs = {"initial": self.initial}
+        for member in range(cell.method.members):
+            inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
+        params = {
+            "method": without_place(cell.method).to_json(),
+            "kl_grid_nats": list(kl_grid_nats),
+            "seed": cell.stream,
+        }
+        label = f"{cell.method.name} merged, {cell.place}"
+        return self._node("merge", params, inputs, label, (cell.method.source,))
+
+    def evaluate(self, optimized: Node) -> Node:
+        """The policies of a run, sampled on the held-out prompts."""
+        task = self.cell.task
+        params = {
+            "samples_per_prompt": task.evaluation.samples_per_prompt,
+            "seed": self.cell.stream,
+        }
+        inputs = {"optimize": optimized, "initial": self.initial, "gold": self.gold}
+        label = f"evaluation of {optimized.label}"
+        return self._node("evaluate", params, inputs, label, self._gold_code)
+
+    def along_step(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The points of one run, measured at the policies that it passes on its way."""
+        method = self.cell.method
+        evaluation = self.evaluate(self.optimize(None, kl_grid_nats))
+        known = {"knob_value": method.config[method.knob.name]}
+        return self.measure([(evaluation, known)], [])
+
+    def along_merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The points of a merge method: one training, measured along its knob."""
+        return self.measure([(self.evaluate(self.merge(kl_grid_nats)), {})], [])
+
+    def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The oracle front of the task's world."""
+        inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
+        params = {"kl_grid_nats": list(kl_grid_nats)}
+        code = self._gold_code if self.cell.task.world.lists_responses else ()
+        label = f"oracle front, world {self.cell.world}"
+        return self._node("front", params, inputs, label, code)
+
+    def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
+        """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
+        proxy = self.cell.proxy
+        inputs = self._scored_pool()
+        for i, (evaluation, _) in enumerate(policies):
+            inputs[f"evaluate.{i}"] = evaluation
+            for member in range(proxy.members):
+                inputs[f"score.{i}.{member}"] = self.score(member, evaluation, evaluation.label)
+        params = {
+            "system": without_place(proxy).to_json(),
+            "policies": [known for _, known in policies],
+            "unreached_kl_nats": unreached,
+            "samples_per_prompt": self.cell.task.evaluation.samples_per_prompt,
+        }
+        return self._node("measure", params, inputs, self.cell.title, (proxy.source,))
+
+    def select(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The points of a selection method, from the scored pool."""
+        cell = self.cell
+        params = {
+            "method": without_place(cell.method).to_json(),
+            "system": without_place(cell.proxy).to_json(),
+            "kl_grid_nats": list(kl_grid_nats),
+            "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
+            "seed": cell.stream,
+        }
+        code = (cell.method.source, cell.proxy.source)
+        inputs = self._scored_pool()
+        if cell.task.world.lists_responses:
+            inputs["listing"] = self.listing
+            for member in range(cell.proxy.members):
+                scored = self.score(member, self.listing, "every response")
+                inputs[f"score.listing.{member}"] = scored
+        return self._node("select", params, inputs, cell.title, code)
+
+
+def _kind(label: str) -> str:
+    """A label up to its noise, world and seed, without the number of the proxy."""
+    return re.sub(r"proxy \d+", "proxy", re.split(r",? (?:noise|world|seed) ", label)[0])
+
+
+def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:
+    """The method with its knob at another value; None leaves it as configured."""
+    if value is None:
+        return method
+    config = {**method.config, method.knob.name: setting(method, value)}
+    return method.model_copy(update={"config": config})
+
+
+def setting(method: MethodSpec, value: float) -> float:
+    """A value of the knob as the method takes it: rounded where its setting is a whole number."""
+    return round(value) if isinstance(method.config[method.knob.name], int) else value

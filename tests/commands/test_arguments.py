@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overopt.catalog import toml_files
+from overopt.catalog import lookup, toml_files
 from overopt.commands.arguments import count_workers, resolve, spread
 from overopt.commands.request import Request
 from overopt.errors import UserError
@@ -129,6 +129,30 @@ def test_budgets_are_finite_and_above_zero(kl_nats: float) -> None:
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6, unique=True))
 def test_seeds_stand_as_given(seeds: list[int]) -> None:
     assert resolve(Request(method=["dpo"], seed=seeds)).seeds == tuple(seeds)
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "other"), [("tasks", "task", "tabular"), ("gold", "gold", "rule")]
+)
+def test_an_own_file_named_like_a_shipped_one_is_refused(
+    kind: str, option: str, other: str, tmp_path: Path
+) -> None:
+    shipped = lookup.data_folder(kind) / f"{other}.toml"
+    plain = Request(method=["bon"], task="tabular")
+    for file, text in (
+        (tmp_path / f"{other}.toml", shipped.read_text()),
+        (tmp_path / "mine.toml", f'name = "{other}"\n{shipped.read_text()}'),
+    ):
+        file.write_text(text)
+        with pytest.raises(UserError, match=f"{file.name}: {other} is the name of a shipped"):
+            resolve(replace(plain, **{option: str(file)}))
+    own = tmp_path / "mine.toml"
+    own.write_text(shipped.read_text())
+    assert getattr(resolve(replace(plain, **{option: str(own)})), option).name == "mine"
+    resolve(replace(plain, **{option: str(shipped)}))  # it is the shipped one
+    own.write_text(f'name = "../mine"\n{shipped.read_text()}')
+    with pytest.raises(UserError, match="use letters, digits"):
+        resolve(replace(plain, **{option: str(own)}))
 
 
 def test_worlds_are_the_tasks_the_first_ones_or_those_that_are_named() -> None:

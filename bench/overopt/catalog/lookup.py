@@ -126,21 +126,14 @@ def check_names(kind: str, specs: Sequence[MethodSpec] | Sequence[ProxySystemSpe
         UserError: a user's file is named like a shipped or installed one, two of the same kind
             share a name, or a name cannot be that of a folder.
     """
-    option, one = f"--{SINGULAR[kind]}", SINGULAR[kind]
+    option = f"--{SINGULAR[kind]}"
     seen: dict[str, str] = {}
     for spec in specs:
         known = canonical(spec.name)
         if not _OWN_NAME.fullmatch(spec.name):
-            raise UserError(
-                f"{option} {spec.source}: the file's name is the name in the results; use "
-                "letters, digits, - and _ only."
-            )
+            raise _bad_name(kind, spec.source)
         if is_file(spec.source) and known in names(kind):
-            holder = "a shipped" if known in shipped(kind) else "an installed"
-            raise UserError(
-                f"{option} {spec.source}: {known} is the name of {holder} {one}; rename the file, "
-                "so that their results are told apart."
-            )
+            raise _taken_name(kind, spec.source, known)
         if known in seen and seen[known] == spec.source:
             raise UserError(f"{option} {spec.name} is given twice; give it once.")
         if known in seen:
@@ -148,6 +141,45 @@ def check_names(kind: str, specs: Sequence[MethodSpec] | Sequence[ProxySystemSpe
                 f"{option}: {seen[known]} and {spec.source} have the same name; rename one of them."
             )
         seen[known] = spec.source
+
+
+def check_name(kind: str, file: str, name: str) -> None:
+    """Refuse a task or gold of the user's own whose name cannot tell its results apart.
+
+    Args:
+        kind: ``tasks`` or ``gold``.
+        file: what the user gave: a name, or the path of a file.
+        name: what it is called in results.
+
+    Raises:
+        UserError: a user's file is named like a shipped or installed one, or its name cannot be
+            that of a folder.
+    """
+    if not file.endswith(".toml"):
+        return
+    theirs = [data_folder(kind) / f"{one}.toml" for one in shipped(kind)]
+    theirs += [one.file for one in from_packages(kind) if not one.problem]
+    if Path(file).resolve() in {path.resolve() for path in theirs}:
+        return
+    if not _OWN_NAME.fullmatch(name):
+        raise _bad_name(kind, file)
+    if canonical(name) in names(kind):
+        raise _taken_name(kind, file, canonical(name))
+
+
+def _bad_name(kind: str, file: str) -> UserError:
+    return UserError(
+        f"--{SINGULAR[kind]} {file}: the file's name is the name in the results; use letters, "
+        "digits, - and _ only."
+    )
+
+
+def _taken_name(kind: str, file: str, name: str) -> UserError:
+    holder = "a shipped" if name in shipped(kind) else "an installed"
+    return UserError(
+        f"--{SINGULAR[kind]} {file}: {name} is the name of {holder} {SINGULAR[kind]}; rename the "
+        "file, so that their results are told apart."
+    )
 
 
 def declaration(kind: str, name: str) -> Declaration:

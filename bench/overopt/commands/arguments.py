@@ -88,6 +88,7 @@ def resolve(request: Request) -> RunSpec:
         raise UserError(f"Which method? Give --method with one or more of: {known}.")
     overrides, of_method = _settings(request)
     task = toml_files.load_task(request.task, overrides)
+    lookup.check_name("tasks", request.task, task.name)
     if task.world.kind not in list_kinds():
         raise UserError(
             f"Task {task.name}: {unknown('kind of world', task.world.kind, list_kinds())}"
@@ -132,6 +133,7 @@ def resolve(request: Request) -> RunSpec:
 def _gold(name: str, task: TaskSpec) -> GoldSpec:
     """The gold, with the task's classifier where it is one without its own."""
     gold = toml_files.load_gold(name)
+    lookup.check_name("gold", name, gold.name)
     if task.world.hub is None and gold.kind == "classifier":
         raise UserError(
             f"--gold {gold.name}: a classifier reads real text, so it can judge hub worlds only, "

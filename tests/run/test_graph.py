@@ -104,7 +104,17 @@ def test_systems_share_members_and_a_pairs_method_is_run_once_for_all_systems() 
     run = run_spec(["dpo", "rloo"], ["single", "mean"])
     assert len(_keys(run, "proxy")) == 5
     assert len(_keys(run, "optimize")) == 1 + 2  # dpo has no proxy; rloo has one run for each
-    assert len(_keys(run, "measure")) == 4
+    assert len(_keys(run, "measure")) == 1 + 2
+
+
+@pytest.mark.parametrize("name", lookup.names("methods"))
+def test_a_method_sees_the_proxy_where_its_policies_are_made_of_it(name: str) -> None:
+    """What the specification says is what the graph hands over."""
+    run = run_spec([name])
+    (points,) = foreseen(cells_of(run)[0], run)
+    policies = [given for role, given in points.inputs if role.startswith("evaluate.")]
+    made_of = {made.name for made in ancestry(policies)}
+    assert run.methods[0].sees_proxy == (points.name == "select" or "proxy" in made_of)
 
 
 def test_gold_reaches_no_method() -> None:

@@ -171,6 +171,19 @@ def test_other_results_and_other_questions_have_other_names(store: Store, tmp_pa
     assert fourth not in (first, second, third)
 
 
+def test_a_method_that_does_not_see_the_proxy_has_one_folder_whatever_is_asked(
+    store: Store, tmp_path: Path
+) -> None:
+    alone = run_spec(["dpo"])
+    (first,) = _write(alone, _found(alone, store), store, tmp_path)
+    several = run_spec(["dpo", "rloo"], ["single", "mean"], widths=(8, 16))
+    again, other = _write(several, _found(several, store), store, tmp_path)
+    assert again == first
+    assert len(read_run(other).points) == 4 * len(read_run(first).points)
+    record = json.loads((first / "run.json").read_text())
+    assert [proxy["name"] for proxy in record["spec"]["proxies"]] == ["single"]
+
+
 def test_a_selection_method_is_the_same_along_either_axis(store: Store, tmp_path: Path) -> None:
     folders = set()
     axes: tuple[Along, ...] = ("step", "knob")

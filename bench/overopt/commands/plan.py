@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from overopt.commands.needs import is_offline, per_stage_s, print_needs
 from overopt.execution.store import Store
 from overopt.report.quantities import show_bytes, show_duration
-from overopt.run.cells import cells_of, first_of_worlds
+from overopt.run.cells import cells_of, first_of_worlds, tell_blind
 from overopt.run.forecast import Forecast, forecast
 from overopt.run.graph import Graph
 from overopt.run.hub_forecast import survey
@@ -33,6 +34,8 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     budgets = ", ".join(f"{kl_nats:g}" for kl_nats in spec.kl_grid_nats)
     worlds = f"world{'s' if len(spec.worlds) > 1 else ''} {', '.join(map(str, spec.worlds))}"
     console.print(f"{len(cells)} cells in {worlds}; KL budgets {budgets} nats; store {store.root}")
+    if notice := tell_blind(spec):
+        console.print(escape(notice), soft_wrap=True, highlight=False)
     console.print(
         f"about {show_duration(found.wall_s)} with {workers} workers, "
         f"{show_bytes(found.memory_bytes)} of memory, {show_bytes(found.disk_bytes)} of disk "

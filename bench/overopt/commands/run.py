@@ -11,6 +11,7 @@ from rich.markup import escape
 from overopt.commands.screen import Screen
 from overopt.commands.trial import try_own
 from overopt.execution.store import Store
+from overopt.run.cells import tell_blind
 from overopt.run.driver import execute_run
 from overopt.run.sources import prepare
 from overopt.spec.run import RunSpec
@@ -26,6 +27,8 @@ def run(
 ) -> int:
     """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
     console, errors = Console(), Console(stderr=True)
+    if notice := tell_blind(spec):
+        errors.print(escape(notice), soft_wrap=True, highlight=False)
     try_own(spec)
     prepare(spec)
     store = Store(store_root)

@@ -54,9 +54,19 @@ class Cell:
 def cells_of(run: RunSpec) -> list[Cell]:
     """Every cell of a run: worlds x methods x proxies x starts and sizes x noises x seeds.
 
-    Widths are those of proxies from scratch; a proxy that starts from a model has the model's.
+    A method that does not see the proxy has the cells of one proxy (``RunSpec.of``).
     """
     tasks = [in_world(run.task, world) for world in run.worlds]
+    return [
+        cell for task in tasks for method in run.methods for cell in _cells(task, run.of(method))
+    ]
+
+
+def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
+    """Every cell of one world.
+
+    Widths are those of proxies from scratch; a proxy that starts from a model has the model's.
+    """
     return [
         Cell(
             resize(task, start, width, comparisons),
@@ -67,7 +77,6 @@ def cells_of(run: RunSpec) -> list[Cell]:
             seed,
             run.engine,
         )
-        for task in tasks
         for method in run.methods
         for proxy in run.proxies
         for start in run.proxy_starts
@@ -76,6 +85,19 @@ def cells_of(run: RunSpec) -> list[Cell]:
         for noise in run.noises
         for seed in run.seeds
     ]
+
+
+def tell_blind(run: RunSpec) -> str:
+    """What a run says of methods that do not see the proxy; empty where nothing is left out."""
+    blind = [method.name for method in run.methods if not method.sees_proxy]
+    offered = len(run.proxies) * len(run.proxy_starts) * len(run.proxy_widths)
+    if not blind or offered == 1:
+        return ""
+    verb, it = ("does", "it runs") if len(blind) == 1 else ("do", "each runs")
+    return (
+        f"{', '.join(blind)} {verb} not see the proxy: {it} once per world, noise and seed, "
+        f"and the first proxy ({run.proxies[0].name}) only scores the policies"
+    )
 
 
 def first_of_worlds(cells: Sequence[Cell]) -> list[Cell]:

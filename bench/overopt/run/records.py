@@ -70,9 +70,10 @@ def write_runs(
     """
     folders = []
     for method in run.methods:
+        asked = run.of(method)
         mine = [cell for cell in found if cell.cell.method == method]
-        files = _files(run, mine, store, fronts)
-        record = _record(run, method, mine, store, failures)
+        files = _files(asked, mine, store, fronts)
+        record = _record(asked, method, mine, store, failures)
         run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
@@ -84,7 +85,7 @@ def write_runs(
             arguments=list(arguments),
             workers=workers,
             wall_s=round(wall_s, 3),
-            **_circumstances(method, *run.proxies),
+            **_circumstances(method, *asked.proxies),
         )
         files["run.json"] = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
         _write_folder(folder, files)

@@ -14,6 +14,10 @@ TRAINING_FAMILIES: tuple[Family, ...] = ("pairs", "rollout", "iterative")
 """Families whose policies are trained: another value of their knob means another run."""
 
 
+PROXY_BLIND: tuple[Family, ...] = ("pairs",)
+"""Families that learn from the preference data itself: their engine is handed no proxy."""
+
+
 GoldUse = Literal["none", "selection", "training"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overopt.spec.declare import TRAINING_FAMILIES, Family, GoldUse, Knob
+from overopt.spec.declare import PROXY_BLIND, TRAINING_FAMILIES, Family, GoldUse, Knob
 from overopt.spec.sourced import SourcedSpec
 
 
@@ -26,6 +26,11 @@ class MethodSpec(SourcedSpec):
     def trains(self) -> Family:
         """The family whose engine trains its policies: its own, or that of its merged members."""
         return self.member_family or self.family
+
+    @property
+    def sees_proxy(self) -> bool:
+        """Whether a proxy has any part in its policies; where not, it only scores them."""
+        return self.trains not in PROXY_BLIND
 
     @property
     def members(self) -> int:

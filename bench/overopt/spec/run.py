@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
@@ -39,3 +39,15 @@ class RunSpec(Spec):
     engine: Engine = "native"
     kl_grid_nats: tuple[float, ...]
     standard: bool
+
+    def of(self, method: MethodSpec) -> Self:
+        """The run of one of its methods.
+
+        Policies of a method that does not see the proxy are the same whatever scores them, so
+        that it is run for one proxy only: the first system, start and width score it.
+        """
+        asked: dict[str, object] = {"methods": (method,)}
+        if not method.sees_proxy:
+            for axis in ("proxies", "proxy_starts", "proxy_widths"):
+                asked[axis] = getattr(self, axis)[:1]
+        return self.model_copy(update=asked)

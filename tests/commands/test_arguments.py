@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -138,21 +139,25 @@ def test_an_own_file_named_like_a_shipped_one_is_refused(
     kind: str, option: str, other: str, tmp_path: Path
 ) -> None:
     shipped = lookup.data_folder(kind) / f"{other}.toml"
-    plain = Request(method=["bon"], task="tabular")
+
+    def asked(file: Path) -> Request:
+        given: dict[str, Any] = {"method": ["bon"], "task": "tabular", option: str(file)}
+        return Request(**given)
+
     for file, text in (
         (tmp_path / f"{other}.toml", shipped.read_text()),
         (tmp_path / "mine.toml", f'name = "{other}"\n{shipped.read_text()}'),
     ):
         file.write_text(text)
         with pytest.raises(UserError, match=f"{file.name}: {other} is the name of a shipped"):
-            resolve(replace(plain, **{option: str(file)}))
+            resolve(asked(file))
     own = tmp_path / "mine.toml"
     own.write_text(shipped.read_text())
-    assert getattr(resolve(replace(plain, **{option: str(own)})), option).name == "mine"
-    resolve(replace(plain, **{option: str(shipped)}))  # it is the shipped one
+    assert getattr(resolve(asked(own)), option).name == "mine"
+    resolve(asked(shipped))  # it is the shipped one
     own.write_text(f'name = "../mine"\n{shipped.read_text()}')
     with pytest.raises(UserError, match="use letters, digits"):
-        resolve(replace(plain, **{option: str(own)}))
+        resolve(asked(own))
 
 
 def test_worlds_are_the_tasks_the_first_ones_or_those_that_are_named() -> None:

@@ -86,7 +86,9 @@ def test_gold_loads_and_is_larger_than_the_proxies_of_every_task(gold: str) -> N
 def test_every_method_can_be_planned_on_every_task(method: str, task: str, along: str) -> None:
     run = resolve(Request(method=[method], proxy=PROXIES, task=task, along=along, seeds=2))
     cells = cells_of(run)
-    assert len(cells) == 2 * len(PROXIES)
+    # a method that does not see the proxy runs once, whatever proxies are asked for
+    proxies = 1 if systems.method(method).trains == "pairs" else len(PROXIES)
+    assert len(cells) == 2 * proxies
     seeds_of_key: dict[str, set[int]] = {}
     for cell in cells:
         seeds_of_key.setdefault(foreseen(cell, run)[-1].key, set()).add(cell.seed)

@@ -183,17 +183,25 @@ class TrlRun(Generic[AnyRow]):
     def pass_by(self) -> None:
         """Let the walk keep the policy of a step on which its KL is not measured.
 
-        Only where one process holds all weights as they are: to gather spread weights, or to merge
-        adapters, takes too long to be done at every step.
+        Only where every process holds all weights as they are: to gather spread weights, or to
+        merge adapters, takes too long to be done at every step.
         """
-        if int(self.trainer.accelerator.num_processes) == 1 and not is_peft_model(self.policy):
-            self.walk.pass_by(self.step, self.compute, Gathered(self.trainer))
+        accelerator = self.trainer.accelerator
+        if accelerator.distributed_type not in _SHARDED and not is_peft_model(self.policy):
+            policy = accelerator.unwrap_model(self.policy)
+            self.walk.pass_by(self.step, self.compute, policy)
 
     def _between(self, state: Mapping[str, Tensor]) -> float:
-        """KL in nats of a policy that was passed by."""
+        """KL in nats of a policy that was passed by, measured by the first process for all.
+
+        The others, which have no weights after a checkpoint, take the same decisions.
+        """
         if self._measure is None:
             self._measure = self.inputs.kl_probe.of_weights(self.reference)
-        return self._measure(state)
+        accelerator = self.trainer.accelerator
+        kl_nats = self._measure(state) if accelerator.is_main_process else 0.0
+        told = torch.tensor([kl_nats], dtype=torch.float64, device=self.device)
+        return float(broadcast(told).item())
 
     def may_pause(self) -> bool:
         """Whether all that the next step depends on can be written now.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from overopt.stats.common_kl import SeedPoints, end_of, read_together, weights_at
+from overopt.stats.equal_kl import SeedPoints, end_of, read_together, weights_at
 
 NONE = float("nan")
 

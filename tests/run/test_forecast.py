@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
 from overopt.execution.costs import Cost, append_receipt
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of
-from overopt.run.forecast import expected_costs, forecast
+from overopt.run.forecast import Estimate, StageForecast, expected_costs, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 
@@ -64,3 +68,78 @@ def test_memory_counts_busy_workers_only(store: Store) -> None:
     assert forecast(one, store, 8).memory_bytes == forecast(one, store, 1).memory_bytes
     put(store, one[0], {"training.json": {}})
     assert forecast(one, store, 8).memory_bytes == 0
+
+
+def test_memory_is_of_the_largest_that_run_at_once(store: Store) -> None:
+    def sized(made: Node) -> Estimate:
+        return Estimate(1.0, {"initial": 5.0, "gold": 3.0}.get(made.name, 1.0), 0.0)
+
+    (cell,) = cells_of(run_spec())
+    wanted = [Graph(cell).pool]  # and so the initial policy and the gold
+    for workers, expected in ((1, 5.0), (2, 8.0), (3, 9.0), (99, 9.0)):
+        assert forecast(wanted, store, workers, sized).memory_bytes == expected
+
+
+def test_what_was_measured_here_takes_the_place_of_an_estimate(store: Store) -> None:
+    """With its memory, unless that is an accelerator's, of which a receipt says nothing."""
+    (cell,) = cells_of(run_spec())
+    wanted = [Graph(cell).initial]
+    append_receipt(store.root, "k", receipt(wanted[0], 0.25))
+    for is_assumed, expected in (
+        (True, StageForecast("initial", 0, 1, 0, 1, 0.25, 10, 20)),
+        (False, StageForecast("initial", 0, 1, 1, 1, 0.25, 7e9, 20)),
+    ):
+        guess = Estimate(99.0, 7e9, 1e9, is_accelerated=True, is_assumed=is_assumed)
+        estimates = {wanted[0]: guess}
+        (row,) = forecast(wanted, store, 1, estimates.__getitem__).stages
+        assert row == expected
+
+
+def test_what_is_unknown_is_no_number(store: Store) -> None:
+    def unknown(made: Node) -> Estimate:
+        return Estimate(None, None, None) if made.name == "gold" else Estimate(1.0, 1.0, 1.0)
+
+    (cell,) = cells_of(run_spec())
+    found = forecast([Graph(cell).pool], store, 1, unknown)
+    assert found.wall_s is found.memory_bytes is found.disk_bytes is None
+    assert found.accelerator_bytes == 0
+    assert {one.stage: one.wall_s for one in found.stages} == {
+        "initial": 1.0, "gold": None, "pool": 1.0,
+    }  # fmt: skip
+
+
+COUNTS = {
+    "noises and seeds of one pairs method": (
+        run_spec(["dpo"], ["single"], ["0", "0.25"], [0, 1, 2]),
+        {"pairs": 3, "labels": 6, "proxy": 6, "optimize": 6, "evaluate": 6, "score": 12,
+         "measure": 6},
+    ),
+    "systems share members, and a pairs method its runs": (
+        run_spec(["dpo", "rloo"], ["single", "mean"], ["0"], [0, 1]),
+        {"pairs": 2, "labels": 2, "proxy": 10, "optimize": 6, "evaluate": 6, "score": 24,
+         "measure": 6},
+    ),
+    "selection reads the pool, and every response where all can be listed": (
+        run_spec(["bon", "itp"], ["uwo"], ["0"], [0]),
+        {"pairs": 1, "labels": 1, "proxy": 5, "listing": 1, "score": 10, "select": 2},
+    ),
+    "merging": (
+        run_spec(["warp"], ["single"], ["0"], [0, 1]),
+        {"pairs": 2, "labels": 2, "proxy": 2, "optimize": 4, "merge": 2, "evaluate": 2, "score": 4,
+         "measure": 2},
+    ),
+    "widths, starts and sizes of data": (
+        run_spec(["rloo"], widths=[8, 16], comparisons=[32, 64], starts=["scratch", "policy"]),
+        {"pairs": 2, "labels": 2, "proxy": 6, "optimize": 6, "evaluate": 6, "score": 12,
+         "measure": 6},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_are_those_of_the_graph(name: str, store: Store) -> None:
+    run, counts = COUNTS[name]
+    wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
+    found = {one.stage: one.new for one in forecast(wanted, store, workers=2).stages}
+    assert found == {"initial": 1, "gold": 1, "pool": 1, **counts}
+    assert found == Counter(made.name for made in ancestry(wanted))

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from overopt.commands.needs import is_offline, per_stage_s, print_needs
+from overopt.commands.accelerator import find_accelerator
+from overopt.commands.forecasting import print_forecast
+from overopt.commands.needs import is_offline, print_needs
+from overopt.execution.node import Node
 from overopt.execution.store import Store
-from overopt.report.quantities import show_bytes, show_duration
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
-from overopt.run.forecast import Forecast, forecast
+from overopt.run.forecast import Estimate, forecast, laptop
 from overopt.run.graph import Graph
-from overopt.run.hub_forecast import survey
+from overopt.run.hub_forecast import (
+    SourceNeed,
+    download_gb,
+    estimator,
+    machine_of,
+    needs,
+    needs_accelerator,
+)
+from overopt.run.machines import Machine
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 
@@ -26,42 +36,30 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     nodes += [Graph(cell).front(spec.kl_grid_nats) for cell in first_of_worlds(cells)]
     store = Store(store_root)
     console = Console()
-    needed = None if spec.task.world.hub is None else survey(spec, is_offline())
-    if needed is not None:
+    needed: Sequence[SourceNeed] = ()
+    machine = Machine(None, is_found=False)
+    estimate: Callable[[Node], Estimate] = laptop
+    if spec.task.world.hub is not None:
+        needed = needs(spec, is_offline())
         print_needs(needed, console)
-    found = forecast(nodes, store, workers, per_stage_s(needed, nodes))
-    console.print(_plan_table(found))
+        machine = machine_of(needed, find_accelerator() if needs_accelerator(needed) else None)
+        estimate = estimator(machine)
     budgets = ", ".join(f"{kl_nats:g}" for kl_nats in spec.kl_grid_nats)
+    found = forecast(nodes, store, workers, estimate)
+    print_forecast(found, machine, workers, download_gb(needed), console)
     worlds = f"world{'s' if len(spec.worlds) > 1 else ''} {', '.join(map(str, spec.worlds))}"
-    console.print(f"{len(cells)} cells in {worlds}; KL budgets {budgets} nats; store {store.root}")
+    console.print(
+        f"{len(cells)} cells in {worlds}; KL budgets {budgets} nats; store {store.root}",
+        soft_wrap=True,
+    )
     if notice := tell_blind(spec):
         console.print(escape(notice), soft_wrap=True, highlight=False)
-    console.print(
-        f"about {show_duration(found.wall_s)} with {workers} workers, "
-        f"{show_bytes(found.memory_bytes)} of memory, {show_bytes(found.disk_bytes)} of disk "
-        f"({show_bytes(found.free_bytes)} free); these are estimates, nothing was run"
-    )
     if spec.along == "knob" and any(method.retrains for method in spec.methods):
         console.print(
             "the knob is driven to the budgets: runs after the first coarse grid depend on what "
-            "it finds and are not counted"
+            "it finds and are not counted",
+            soft_wrap=True,
         )
-    if found.disk_bytes > found.free_bytes:
+    if found.disk_bytes is not None and found.disk_bytes > found.free_bytes:
         Console(stderr=True).print("[red]the store's disk is too small for this run[/]")
     return 0
-
-
-def _plan_table(found: Forecast) -> Table:
-    table = Table(title="Stages")
-    table.add_column("stage")
-    for name in ("cached", "new", "time to run, one worker", "disk needed"):
-        table.add_column(name, justify="right")
-    for one in found.stages:
-        table.add_row(
-            one.stage,
-            str(one.cached),
-            str(one.new),
-            show_duration(one.wall_s) if one.new else "",
-            show_bytes(one.disk_bytes) if one.new else "",
-        )
-    return table

@@ -73,10 +73,13 @@ class Costs:
             receipts[receipt.stage, receipt.kind].append(receipt)
         self._known = {work: _typical(paid) for work, paid in receipts.items()}
 
+    def known(self, stage: str, kind: str) -> Cost | None:
+        """What a stage of some kind of work has typically cost here; None where it never ran."""
+        return self._known.get((stage, kind))
+
     def expected(self, stage: str, kind: str) -> Cost:
         """Expected cost of one stage of some kind of work."""
-        known = self._known.get((stage, kind))
-        return known or self._first.get(stage, self._otherwise)
+        return self.known(stage, kind) or self._first.get(stage, self._otherwise)
 
 
 def _typical(paid: list[Receipt]) -> Cost:

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from overopt.errors import UserError
+from overopt.spec.placement import ACCELERATED_PARAMETERS
 from overopt.worlds.tokens import BOS, EOS, PAD, SEP, SPECIALS
 
 TOKENIZER_FILES = (
@@ -23,7 +24,6 @@ TOKENIZER_FILES = (
 )
 """What a model folder's tokenizer and chat template are made of."""
 _TRUSTED = "code_is_trusted"
-_ACCELERATED_PARAMETERS = 20_000_000
 
 
 def build_tokenizer(vocabulary: Sequence[str], context_tokens: int) -> PreTrainedTokenizerFast:
@@ -109,10 +109,7 @@ def load_folder(auto_class: Any, folder: Path) -> PreTrainedModel:
 
 
 def place(model: PreTrainedModel) -> PreTrainedModel:
-    """The model on an accelerator, where there is one and the model is large enough to gain.
-
-    Small models are faster on the CPU, several processes at a time.
-    """
-    if torch.cuda.is_available() and model.num_parameters() >= _ACCELERATED_PARAMETERS:
+    """The model on an accelerator, where there is one and the model is large enough to gain."""
+    if torch.cuda.is_available() and model.num_parameters() >= ACCELERATED_PARAMETERS:
         model.to("cuda")
     return model

@@ -1,0 +1,359 @@
+"""What one stage of a hub run computes, holds and writes, from its node alone.
+
+Estimates, with every formula stated; nothing is loaded.
+
+- A forward pass costs 2 P floating-point operations a token, a training step 6 P, for P parameters
+  (Kaplan et al., "Scaling Laws for Neural Language Models", 2020, section 2.1,
+  https://arxiv.org/abs/2001.08361; attention over the context is left out, as there). With
+  adapters a training step costs 4 P: no gradient of frozen weights.
+- Sampling is a forward pass that, for every token of a batch, also reads all weights, and for every
+  token of a row the keys and values before it.
+- Memory of training: weights, gradients and two AdamW moments, 4 P w bytes for w bytes a number
+  (with adapters P w), plus activations, 34 h w / 2 bytes a token and layer (Korthikanti et al.,
+  "Reducing Activation Recomputation in Large Transformer Models", 2022, section 4.1,
+  https://arxiv.org/abs/2205.05198, its term in s b h; the equation's number was not verified),
+  plus 4 copies of float32 logits over the vocabulary for every response token of a pass.
+- Training goes to its last step and every prompt and response is as long as the task allows, so
+  that times are upper estimates. A method takes one pass over each batch of its samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from overopt.execution.node import Node
+from overopt.run.machines import Phase
+from overopt.run.model_sizes import Shape, Sizes, of_architecture
+from overopt.spec.gold import GoldSpec
+from overopt.spec.hub import HubSpec, TaskWorldSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.policy import PolicySpec
+from overopt.spec.proxy import ProxySpec
+from overopt.spec.trl import TrlSpec
+
+SAMPLING_ROWS = 1024
+_WHOLE_BATCHES = TrlSpec()
+"""How the native engine trains: one process, a batch in one pass, all weights."""
+_PROBE_ROWS = 128
+"""Responses of one cheap KL estimate (``stages.optimize``)."""
+_LONGEST_GAP = 0.25
+"""Steps between two such estimates, as a fraction of those taken (``engines.kl_walk``)."""
+_EARLY_POLICIES = 3
+"""Policies kept on the way to the first budget (``engines.kl_walk``)."""
+_KNOB_VALUES = 8
+"""Merged policies looked at for each place on the knob."""
+_TOKEN_BYTES = 2
+_NUMBERS_BYTES = 64
+"""On disk: a token of a response, and the numbers that stand beside a response."""
+
+
+@dataclass
+class Work:
+    """What a stage does.
+
+    phases: what is computed, in order. load_bytes: weights read from disk. memory_bytes: weights,
+    gradients, moments, activations and logits at once. cache_row_bytes: keys and values of one
+    sampled row; as many rows as fit are sampled at once. disk_bytes: of the artifact.
+    largest: parameters of the largest model. trains: whether a model is trained.
+    """
+
+    phases: list[Phase] = field(default_factory=list)
+    load_bytes: float = 0.0
+    memory_bytes: float = 0.0
+    cache_row_bytes: float = 0.0
+    disk_bytes: float = 0.0
+    largest: float = 0.0
+    trains: bool = False
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of all phases."""
+        return sum(phase.operations for phase in self.phases)
+
+    def hold(self, *models: Shape) -> None:
+        """Load models, which stay in memory together."""
+        self.load_bytes += sum(model.weight_bytes for model in models)
+        self.memory_bytes += sum(model.weight_bytes for model in models)
+        self.largest = max(self.largest, *(model.parameters for model in models))
+
+    def share(self, processes: int) -> None:
+        """Let each of some processes, with a device of its own, compute its part."""
+        self.phases = [
+            Phase(phase.operations / processes, phase.dtype, phase.read_bytes / processes)
+            for phase in self.phases
+        ]
+
+
+class HubWork:
+    """The work of nodes of hub runs.
+
+    Args:
+        sizes: of models.
+        cache_bytes: memory that sampling gives its key-value cache, from that of the weights held.
+    """
+
+    def __init__(self, sizes: Sizes, cache_bytes: Callable[[float], float]) -> None:
+        self._sizes, self._cache_bytes = sizes, cache_bytes
+
+    def of(self, made: Node) -> Work:
+        """The work of one node; none of a stage that opens no model.
+
+        Raises:
+            UnknownSize: a model is not here and its task does not say how large it is.
+        """
+        stages: dict[str, Callable[[Node, Work], None]] = {
+            "initial": self._initial,
+            "gold": self._gold,
+            "pool": self._pool,
+            "pairs": self._pairs,
+            "labels": self._labels,
+            "proxy": self._proxy,
+            "score": self._score,
+            "optimize": self._optimize,
+            "merge": self._merge,
+            "evaluate": self._evaluate,
+        }
+        work = Work()
+        if made.name in stages:
+            stages[made.name](made, work)
+        return work
+
+    def _policy(self, made: Node) -> Shape:
+        return self._sizes.of(_hub(made).policy, "policy")
+
+    def _gold_of(self, made: Node) -> Shape | None:
+        """The gold's model; None for a rule, which costs nothing beside models."""
+        spec = GoldSpec.model_validate(made.params["gold"])
+        return None if spec.classifier is None else self._sizes.of(spec.classifier, "gold")
+
+    def _proxy_of(self, made: Node) -> Shape:
+        spec = _proxy_spec(made)
+        if spec.base is not None:
+            return self._sizes.of(spec.base, "proxy base")
+        policy = self._policy(made)
+        if spec.architecture is None:
+            return policy
+        return of_architecture(spec.architecture, policy.vocabulary)
+
+    def _sample(self, work: Work, made: Node, rows: float) -> None:
+        """Rows sampled by the policy, which is held already."""
+        model, hub = self._policy(made), _hub(made)
+        prompt, response = _lengths(hub)
+        row_bytes = model.cache_token_bytes * (prompt + response)
+        fitting = max(1.0, self._cache_bytes(work.memory_bytes) // max(row_bytes, 1.0))
+        batches = math.ceil(rows / min(SAMPLING_ROWS, fitting))
+        read_bytes = batches * response * model.weight_bytes
+        read_bytes += rows * response * model.cache_token_bytes * (prompt + response / 2)
+        work.phases.append(Phase(_forward(model, rows, hub), model.dtype, read_bytes))
+        work.cache_row_bytes = row_bytes
+
+    def _read(self, work: Work, made: Node, model: Shape, rows: float) -> None:
+        """Rows read by a model, prompt and response."""
+        work.phases.append(Phase(_forward(model, rows, _hub(made)), model.dtype))
+
+    def _judge(self, work: Work, made: Node, gold: Shape | None, rows: float) -> None:
+        if gold is not None:
+            self._read(work, made, gold, rows)
+
+    def _initial(self, made: Node, work: Work) -> None:
+        spec, policy = _policy_spec(made), self._policy(made)
+        work.hold(policy)
+        work.disk_bytes = policy.weight_bytes
+        if spec.training is not None:
+            rows = spec.examples * spec.training.epochs
+            _train(work, policy, _hub(made), rows, spec.training.batch_size)
+
+    def _gold(self, made: Node, work: Work) -> None:
+        gold = self._gold_of(made)
+        if gold is not None:
+            work.hold(gold)
+
+    def _pool(self, made: Node, work: Work) -> None:
+        gold = self._gold_of(_input(made, "gold"))
+        work.hold(self._policy(made), *filter(None, [gold]))
+        rows = _pool_rows(made)
+        self._sample(work, made, rows)
+        self._judge(work, made, gold, rows)
+        work.disk_bytes = rows * _row_bytes(made)
+
+    def _pairs(self, made: Node, work: Work) -> None:
+        rows = 2 * _pair_count(made)
+        work.disk_bytes = rows * _row_bytes(made)
+        if _hub(made).pairs == "policy":
+            work.hold(self._policy(made))
+            self._sample(work, made, rows)
+
+    def _labels(self, made: Node, work: Work) -> None:
+        gold = self._gold_of(_input(made, "gold"))
+        rows = 2 * _pair_count(_input(made, "pairs"))
+        work.disk_bytes = rows * _row_bytes(made)
+        if gold is not None:
+            work.hold(gold)
+            self._judge(work, made, gold, rows)
+
+    def _proxy(self, made: Node, work: Work) -> None:
+        spec, proxy = _proxy_spec(made), self._proxy_of(made)
+        work.hold(proxy)
+        work.disk_bytes = proxy.weight_bytes
+        rows = 2 * spec.comparisons * spec.training.epochs
+        _train(work, proxy, _hub(made), rows, 2 * spec.training.batch_size, is_classifier=True)
+        # the held-out pairs are read for the accuracy, and again for mean and SD
+        self._read(work, made, proxy, 2 * 2 * (spec.calibration_samples // 2))
+
+    def _score(self, made: Node, work: Work) -> None:
+        proxy, samples = self._proxy_of(_input(made, "proxy")), _input(made, "samples")
+        rows = _pool_rows(samples) if samples.name == "pool" else _evaluation_rows(samples)
+        work.hold(proxy)
+        self._read(work, made, proxy, rows)
+        work.disk_bytes = rows * _NUMBERS_BYTES
+
+    def _optimize(self, made: Node, work: Work) -> None:
+        method = MethodSpec.model_validate(made.params["method"])
+        options = TrlSpec.model_validate(made.params.get("trl", {}))
+        policy, hub = self._policy(made), _hub(made)
+        proxies = [
+            self._proxy_of(given) for role, given in made.inputs if role.startswith("proxy.")
+        ]
+        work.hold(policy, policy, *proxies)
+        settings = made.params["settings"]
+        steps = int(settings["max_steps"])
+        if method.trains == "pairs":
+            rows_at_once = 2 * int(settings["batch_size"])
+            in_one_pass = 2 * options.micro_batch
+            pairs = _input(_input(made, "labels"), "pairs")
+            self._read(work, made, policy, 2 * int(pairs.params["comparisons"]))
+            rows = _PROBE_ROWS * _count_probes(steps)
+            self._sample(work, made, rows)
+            self._read(work, made, policy, 2 * rows)
+        else:
+            samples = int(settings["samples_per_prompt"])
+            rows_at_once = samples * int(settings["prompts_per_step"])
+            in_one_pass = samples * max(1, options.micro_batch // samples)
+            drawn = rows_at_once * (steps + 1)
+            self._sample(work, made, drawn)
+            # by the reference, and by the policy before it learns from a part of what it drew
+            self._read(work, made, policy, drawn * (2 if method.trains == "iterative" else 1))
+            for proxy in proxies:
+                self._read(work, made, proxy, drawn)
+        rows = rows_at_once * steps
+        rows_at_once = math.ceil(rows_at_once / options.processes)
+        if options.micro_batch:
+            rows_at_once = min(rows_at_once, in_one_pass)
+        _train(work, policy, hub, rows, rows_at_once, options)
+        work.share(options.processes)
+        work.disk_bytes = _policies_of(made) * policy.weight_bytes
+
+    def _merge(self, made: Node, work: Work) -> None:
+        policy = self._policy(made)
+        members = sum(role.startswith("optimize.") for role, _ in made.inputs)
+        work.hold(*[policy] * (2 + members))
+        rows = _PROBE_ROWS * _KNOB_VALUES * _policies_of(made)
+        self._sample(work, made, rows)
+        self._read(work, made, policy, 2 * rows)
+        work.disk_bytes = _policies_of(made) * policy.weight_bytes
+
+    def _evaluate(self, made: Node, work: Work) -> None:
+        policy, gold = self._policy(made), self._gold_of(_input(made, "gold"))
+        work.hold(policy, policy, *filter(None, [gold]))
+        work.load_bytes += (_policies_of(_input(made, "optimize")) - 1) * policy.weight_bytes
+        rows = _evaluation_rows(made)
+        self._sample(work, made, rows)
+        self._read(work, made, policy, 2 * rows)  # itself and the reference
+        self._judge(work, made, gold, rows)
+        work.disk_bytes = rows * _row_bytes(made)
+
+
+def _train(
+    work: Work,
+    model: Shape,
+    hub: HubSpec,
+    rows: float,
+    rows_at_once: int,
+    options: TrlSpec = _WHOLE_BATCHES,
+    is_classifier: bool = False,
+) -> None:
+    """Training of a held model on rows in all, so many in one pass forward and backward.
+
+    options: of the trl engine.
+    """
+    prompt, response = _lengths(hub)
+    a_step = 4.0 if options.lora_rank else 6.0
+    if options.gradient_checkpointing:
+        a_step += 2.0
+    dtype = "bfloat16" if options.bf16 else model.dtype
+    work.phases.append(Phase(a_step * model.parameters * rows * (prompt + response), dtype))
+    numbers = 1 if options.gradient_checkpointing else 17
+    layer_bytes = numbers * model.width * model.layers * model.number_bytes
+    work.memory_bytes += rows_at_once * (prompt + response) * layer_bytes
+    if not options.lora_rank:
+        work.memory_bytes += 3 * model.weight_bytes
+    if not is_classifier:
+        work.memory_bytes += 4 * 4 * rows_at_once * response * model.vocabulary
+    work.trains = True
+
+
+def _forward(model: Shape, rows: float, hub: HubSpec) -> float:
+    return 2.0 * model.parameters * rows * sum(_lengths(hub))
+
+
+def _count_probes(steps: int) -> int:
+    """KL estimates of a run whose steps draw no samples; those just before budgets come on top."""
+    count, step = 0, 0
+    while step < steps:
+        step += max(1, int(_LONGEST_GAP * step))
+        count += 1
+    return count
+
+
+def _policies_of(optimized: Node) -> int:
+    """Policies that a run keeps at most: one a budget, a few early ones, and the last."""
+    budgets = len(optimized.params["kl_grid_nats"])
+    return budgets + _EARLY_POLICIES + (optimized.name == "optimize") if budgets else 1
+
+
+def _evaluation_rows(made: Node) -> int:
+    """Responses of an evaluation, of all its policies."""
+    policies = _policies_of(_input(made, "optimize"))
+    return policies * _world(made).heldout_prompts * int(made.params["samples_per_prompt"])
+
+
+def _pool_rows(made: Node) -> int:
+    return _world(made).heldout_prompts * int(made.params["samples_per_prompt"])
+
+
+def _pair_count(pairs: Node) -> int:
+    """Comparisons, and the held-out ones."""
+    return int(pairs.params["comparisons"]) + int(pairs.params["calibration_samples"]) // 2
+
+
+def _row_bytes(made: Node) -> int:
+    return _TOKEN_BYTES * _hub(made).response_tokens + _NUMBERS_BYTES
+
+
+def _lengths(hub: HubSpec) -> tuple[int, int]:
+    """Tokens of the longest prompt and response; a prompt without a limit is taken for as long."""
+    return hub.prompt_tokens or hub.response_tokens, hub.response_tokens
+
+
+def _input(made: Node, role: str) -> Node:
+    return dict(made.inputs)[role]
+
+
+def _world(made: Node) -> TaskWorldSpec:
+    return TaskWorldSpec.model_validate(made.params["world"])
+
+
+def _hub(made: Node) -> HubSpec:
+    hub = _world(made).hub
+    assert hub is not None
+    return hub
+
+
+def _proxy_spec(made: Node) -> ProxySpec:
+    return ProxySpec.model_validate(made.params["proxy"])
+
+
+def _policy_spec(made: Node) -> PolicySpec:
+    return PolicySpec.model_validate(made.params["policy"])

@@ -34,7 +34,7 @@ def test_results_have_a_folder_per_method_with_its_files(undisturbed: Place) -> 
         folder = undisturbed.folder(method)
         assert folder.name.startswith(f"{axis}-")
         assert {path.name for path in folder.iterdir()} == {
-            "run.json", "points.csv", "excerpts.json", "contrasts.csv", "front.csv",
+            "run.json", "points.csv", "excerpts.json", "contrasts.csv", "budgets.csv", "front.csv",
         }  # fmt: skip
 
 
@@ -331,8 +331,11 @@ def test_contrasts_are_those_of_the_stored_prompt_means(undisturbed: Place) -> N
     assert set(contrasts["peak_kl_target_nats"]) <= set(BUDGETS)
     assert contrasts["exploratory"].all()
     for row in contrasts.to_dict("records"):
-        assert row["rise_seeds_low"] <= row["rise_mean"] <= row["rise_seeds_high"]
-        assert not math.isnan(float(str(row["fall_mean"])))
+        assert row["peak_gold_low"] <= row["peak_gold"] <= row["peak_gold_high"]
+        assert row["over"] == "seeds and prompts"
+        assert math.isnan(row["fall"]) or row["peak_gold"] + row["fall"] == pytest.approx(
+            row["end_gold"]
+        )
 
 
 def test_equal_settings_typed_otherwise_are_the_same_run(undisturbed: Place) -> None:

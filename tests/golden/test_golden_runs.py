@@ -47,7 +47,7 @@ def test_points_are_those_that_were_written(first: Run) -> None:
 def test_tests_front_and_excerpts_are_those_that_were_written(first: Run) -> None:
     contrasts = first.contrasts
     assert contrasts["noise"].tolist() == ["0", "0.25"]
-    assert contrasts["rise_mean"].tolist() == [0.16779614893079908, 0.1614359910805836]
+    assert contrasts["peak_gold"].tolist() == [0.16779614893079908, 0.1614359910805836]
     assert contrasts["exploratory"].tolist() == [True, True]
     assert first.front["gold"].tolist() == [
         0.22903102002572667, 0.3268680681075964, 0.43384676393719357, 0.5794297984537894,

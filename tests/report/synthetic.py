@@ -2,7 +2,8 @@
 
 Gold follows d (a - b d) for best-of-n and d (a - b log d) for trained methods, with a seed effect
 and a sampling error, so that curves, fits and gaps look like those of a real run and their true
-peaks are known. Nothing here is a result of the benchmark.
+peaks are known. Every gold is the mean of drawn prompts, from which ``contrasts.csv`` and
+``budgets.csv`` are computed as a run computes them. Nothing here is a result of the benchmark.
 """
 
 from __future__ import annotations
@@ -13,14 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from overopt.spec.columns import POINT_COLUMNS
+from overopt.run.contrasts import budget_rows, contrast_rows
+from overopt.run.prompt_tables import SeedGroup, SeedTable
+from overopt.run.records import to_csv
+from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, POINT_COLUMNS
+from overopt.stats.equal_kl import SeedPoints
 
 BUDGETS_NATS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+PROMPTS = 32
 BON_REACH_NATS = 5.0  # log 400 - 399/400
 SHAPES = {"bon": 1.25, "dpo": 1.0, "ipo": 0.9, "rloo": 0.75}
 FALL = {"single": 1.0, "mean": 0.85, "uwo": 0.6, "wco": 0.5}
+
+
+Row = dict[str, object]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,25 +59,33 @@ def write_runs(
     for method in methods:
         folder = root / task / method / "step-0a1b2c3d"
         folder.mkdir(parents=True)
-        rows: list[dict[str, object]] = []
+        rows: list[Row] = []
+        groups = []
         for proxy in proxies:
             for noise in noises:
-                for seed in seeds:
-                    cell = Cell(method, proxy, noise, seed)
-                    rows += failed_rows(task, cell) if cell in failed else cell_rows(task, cell)
+                cells = [Cell(method, proxy, noise, seed) for seed in seeds]
+                drawn = {cell: cell_rows(task, cell) for cell in cells if cell not in failed}
+                tables = [seed_table(drawn[cell]) for cell in cells if cell in drawn]
+                groups.append(SeedGroup(group_identity(cells[0], world), tables, len(cells)))
+                for cell in cells:
+                    rows += drawn.get(cell, failed_rows(task, cell))
         points = pd.DataFrame(rows, columns=list(POINT_COLUMNS)).assign(world=world)
         points.to_csv(folder / "points.csv", index=False)
         (folder / "run.json").write_text(json.dumps(record(method, list(seeds)), indent=1))
         shown = excerpts(list(proxies), list(noises), list(seeds))
         (folder / "excerpts.json").write_text(json.dumps([{"world": world} | one for one in shown]))
-        tests = contrasts(list(proxies), list(noises), len(list(seeds))).assign(world=world)
-        tests.to_csv(folder / "contrasts.csv", index=False)
+        for name, columns, stored in (
+            ("contrasts.csv", CONTRAST_COLUMNS, contrast_rows(groups)),
+            ("budgets.csv", BUDGET_COLUMNS, budget_rows(groups)),
+        ):
+            if stored:
+                (folder / name).write_text(to_csv(columns, stored))
         oracle_front().assign(world=world).to_csv(folder / "front.csv", index=False)
         folders.append(folder)
     return folders
 
 
-def identity(task: str, cell: Cell) -> dict[str, object]:
+def identity(task: str, cell: Cell) -> Row:
     """Columns that every row of a cell shares."""
     return {
         "task": task,
@@ -79,17 +98,51 @@ def identity(task: str, cell: Cell) -> dict[str, object]:
         "along": "knob" if cell.method == "bon" else "step",
         "proxy_start": "scratch",
         "proxy_width": 32,
-        "comparisons": 2048,
+        "proxy_width": 32, "comparisons": 2048,
         "knob": "n" if cell.method == "bon" else "step",
     }
 
 
-def failed_rows(task: str, cell: Cell) -> list[dict[str, object]]:
+def group_identity(cell: Cell, world: int) -> Row:
+    """Columns that the seeds of a group share in the stored tests."""
+    return {
+        "world": world, "proxy": cell.proxy, "noise": cell.noise, "proxy_start": "scratch",
+        "proxy_width": 32, "comparisons": 2048,
+    }  # fmt: skip
+
+
+def seed_table(rows: list[Row]) -> SeedTable:
+    """Prompts whose means are the rows' gold and proxy; fills in the rows' ``gold_gain_se``.
+
+    A prompt does the same at all budgets of all seeds, and something of its own at each.
+    """
+    reached = [row for row in rows if row["status"] == "ok"]
+    generator = np.random.default_rng(int(str(rows[0]["seed"])))
+    prompt_B = np.random.default_rng(99).standard_normal(PROMPTS)
+
+    def prompts(name: str) -> Floats:
+        own_KB = 0.2 * generator.standard_normal((len(reached), PROMPTS))
+        own_KB[0] = 0.0
+        spread_KB = 0.5 * prompt_B + own_KB
+        mean_K = np.array([float(str(row[name])) for row in reached])
+        return np.asarray(mean_K[:, None] + spread_KB - spread_KB.mean(axis=1, keepdims=True))
+
+    gold_KB = prompts("gold_mean")
+    for row, gold_B in zip(reached, gold_KB, strict=True):
+        row["gold_gain_se"] = float((gold_B - gold_KB[0]).std(ddof=1) / np.sqrt(PROMPTS))
+    target_K = [row.get("kl_target_nats", np.nan) for row in reached]
+    kl_K = [float(str(row["kl_nats"])) for row in reached]
+    return SeedTable(
+        SeedPoints(np.array(kl_K), np.array(target_K, np.float64)), gold_KB, prompts("proxy_mean")
+    )
+
+
+def failed_rows(task: str, cell: Cell) -> list[Row]:
     """A cell that broke: nothing measured."""
     return [identity(task, cell) | {"status": "failed"}]
 
 
-def cell_rows(task: str, cell: Cell) -> list[dict[str, object]]:
+def cell_rows(task: str, cell: Cell) -> list[Row]:
     """One seed's curve: initial policy, budgets, and the budgets out of reach."""
     label = f"{cell.method} {cell.proxy} {cell.noise} {cell.seed}"
     generator = np.random.default_rng([ord(letter) for letter in label])
@@ -125,10 +178,10 @@ def measured(
     step: int,
     estimator: str,
     generator: np.random.Generator,
-) -> dict[str, object]:
+) -> Row:
     """The measured columns of a row."""
     noise = generator.standard_normal(4) * 0.03 * kl_nats
-    row: dict[str, object] = {
+    row: Row = {
         "knob_value": step or "",
         "step": step,
         "kl_nats": kl_nats,
@@ -160,7 +213,7 @@ def measured(
         "distinct_2_se": 0.01,
         "auroc": 0.8 - 0.005 * kl_nats,
         "ess": 1000.0 * float(np.exp(-kl_nats)) if estimator == "pool" else "",
-        "n_prompts": 256,
+        "n_prompts": PROMPTS,
         "n_samples": 1024,
         "gradient_steps": step,
         "samples_drawn": 64 * step,
@@ -177,7 +230,7 @@ def oracle_front() -> pd.DataFrame:
     return pd.DataFrame({"kl_nats": kl_nats, "gold": gold, "ess": 1000.0 * np.exp(-kl_nats / 8.0)})
 
 
-def record(method: str, seeds: list[int]) -> dict[str, object]:
+def record(method: str, seeds: list[int]) -> Row:
     """A run's record."""
     return {
         "format": 1,
@@ -204,7 +257,7 @@ def record(method: str, seeds: list[int]) -> dict[str, object]:
     }
 
 
-def excerpts(proxies: list[str], noises: list[str], seeds: list[int]) -> list[dict[str, object]]:
+def excerpts(proxies: list[str], noises: list[str], seeds: list[int]) -> list[Row]:
     """Readable samples, as a hacked policy of the reviews world would write them."""
     return [
         {
@@ -224,36 +277,3 @@ def excerpts(proxies: list[str], noises: list[str], seeds: list[int]) -> list[di
         for noise in noises
         for tone, length in (("glad", 12), ("bitter", 20))
     ]
-
-
-def contrasts(proxies: list[str], noises: list[str], n_seeds: int) -> pd.DataFrame:
-    """Rise and fall tests in the columns that a run stores."""
-    rows = [
-        {
-            "proxy": proxy,
-            "noise": noise,
-            "peak_kl_target_nats": 4.0,
-            "last_kl_target_nats": 32.0,
-            "rise_mean": 0.9,
-            "rise_seeds_low": 0.7,
-            "rise_seeds_high": 1.1,
-            "rise_prompts_low": 0.8,
-            "rise_prompts_high": 1.0,
-            "fall_mean": -0.6 * FALL.get(proxy, 1.0),
-            "fall_seeds_low": -0.9,
-            "fall_seeds_high": -0.3 if proxy != "wco" else 0.1,
-            "fall_prompts_low": -0.8,
-            "fall_prompts_high": -0.4,
-            "rises": True,
-            "falls": proxy != "wco",
-            "proxy_start": "scratch",
-            "proxy_width": 32,
-            "comparisons": 2048,
-            "seeds": n_seeds,
-            "prompts": 256,
-            "exploratory": n_seeds < 5,
-        }
-        for proxy in proxies
-        for noise in noises
-    ]
-    return pd.DataFrame(rows)

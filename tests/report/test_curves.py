@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overopt.report.curves import Group, curve_table, estimator_name, group_points, noise_order
+from overopt.report.groups import Group, curve_table, estimator_name, group_points, noise_order
 from overopt.report.points import add_labels, check_points
 from overopt.spec.columns import POINT_COLUMNS
 
@@ -30,22 +30,46 @@ def grouped(rows: list[Row]) -> Group:
     return groups[0]
 
 
-def test_a_budget_is_read_at_the_lowest_kl_that_a_seed_achieved() -> None:
+def test_a_budget_is_read_at_the_budget_between_points_of_each_seed() -> None:
     group = grouped(
         [
             point(0, None, 0.0, 0.0),
-            point(0, 4.0, 4.0, 1.0),
+            point(0, 4.0, 3.24, 1.0),  # d = 1.8
+            point(0, 9.0, 9.0, 4.0),
             point(1, None, 0.0, 0.0),
-            point(1, 4.0, 9.0, 3.0),  # at KL 4, d = 2 of 3: gold 2
+            point(1, 4.0, 5.0625, 3.0),  # d = 2.25
+            point(1, 9.0, 10.0, 5.0),
         ]
     )
-    start, reached = group.mean_curve("gold")
+    start, reached, end = group.mean_curve("gold")
     assert start.score.mean == 0.0
-    assert (reached.kl_target_nats, reached.kl_nats) == (4.0, 4.0)
-    assert reached.score.mean == pytest.approx(1.5)
-    # t interval of (1, 2): 1.5 +- 12.7062 * 0.5
-    assert reached.score.high == pytest.approx(1.5 + 12.706204736 * 0.5)
+    assert (reached.kl_target_nats, reached.kl_nats) == (4.0, 4.0)  # not 3.24, the lowest
+    # d = 2: seed 0 between 1.8 and 3, 1 + 3 / 6; seed 1 between 0 and 2.25, 3 * 8 / 9
+    values = np.array([1.5, 3.0 * 8 / 9])
+    assert reached.score.mean == pytest.approx(values.mean())
+    assert reached.achieved_kl_nats == pytest.approx((3.24 + 5.0625) / 2)
+    # without standard errors over prompts: t interval over two seeds, t_1 = 12.7062
+    half = 12.706204736 * np.ptp(values) / 2
+    assert reached.score.high == pytest.approx(values.mean() + half)
+    assert reached.score.over == "seeds"
+    assert (end.kl_target_nats, end.kl_nats, end.score.mean) == (9.0, 9.5, 4.5)
+    assert end.score.mean == group.places.end.gold.mean if group.places.end else False
     assert group.exploratory
+
+
+def test_an_interval_comes_from_standard_errors_over_prompts_where_they_are_stored() -> None:
+    more = {"gold_gain_se": 0.2, "n_prompts": 40}
+    group = grouped(
+        [
+            point(0, None, 0.0, 0.0, gold_gain_se=0.0, n_prompts=40),
+            point(0, 4.0, 4.0, 1.0, **more),
+            point(1, None, 0.0, 0.0, gold_gain_se=0.0, n_prompts=40),
+            point(1, 4.0, 4.0, 2.0, **more),
+        ]
+    )
+    score = group.mean_curve("gold")[1].score
+    assert score.over == "seeds and prompts, at most"
+    assert score.se == pytest.approx(np.sqrt(0.5**2 + 0.2**2))
 
 
 def test_a_seed_that_stops_early_is_missing_beyond_its_last_point() -> None:
@@ -61,7 +85,8 @@ def test_a_seed_that_stops_early_is_missing_beyond_its_last_point() -> None:
         ]
     )  # fmt: skip
     means = group.mean_curve("gold")
-    assert [mean.score.n for mean in means] == [2, 2, 1]
+    assert [mean.score.n_seeds for mean in means] == [2, 2, 1]
+    assert [group.is_whole(mean) for mean in means] == [True, True, False]
     assert means[2].score.mean == 5.0
     assert means[2].score.low is None
     assert [(one.kl_target_nats, one.n_seeds) for one in group.unreached] == [(4.0, 1)]
@@ -78,7 +103,9 @@ def test_a_failed_cell_is_counted_and_has_no_curve() -> None:
     table = curve_table([group])
     assert table["seeds"].tolist() == [1, 1, 1, 1]
     assert table["seeds_run"].tolist() == [2, 2, 2, 2]
-    assert table["low"].isna().all()
+    assert table["low"].isna().tolist() == [False, True, False, True]  # KL 0 is 0 by definition
+    assert group.places.peak is None and group.places.end is None
+    assert group.places.note == "no peak or end: 1 of 2 seeds were measured"
 
 
 def test_proxies_that_were_not_measured_are_missing() -> None:

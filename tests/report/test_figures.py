@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overopt.report.curves import group_points
 from overopt.report.estimator_figures import draw_estimators
 from overopt.report.figures import draw_front, draw_gap, draw_gold, name_noise
 from overopt.report.fit_figures import draw_fits, draw_residuals
 from overopt.report.fits import fit_group
+from overopt.report.groups import group_points
 from overopt.report.results import read_results
 from overopt.report.style import PER_PANEL, assign_marks, inline_svg, plain
 
@@ -55,7 +55,11 @@ def test_failed_and_few_seeds_are_said_on_the_panel(run_root: Path) -> None:
     groups = group_points(read_results([run_root]).points)
     (drawing,) = draw_gold(groups, "d")
     notes = [text.get_text() for panel in drawing.figure.axes for text in panel.texts]
-    assert notes == ["single: seed 3 failed; exploratory: single"]
+    assert "single: seed 3 failed; exploratory: single" in notes
+    counts = [note for note in notes if "/" in note]
+    assert len(counts) == len(notes) - 1
+    # ipo, single: seeds 3 and 4 stop at 24 nats; with noise, seed 3 failed
+    assert sorted(counts) == ["3/5", "3/5", "4/5"]
 
 
 def test_many_proxies_are_cut_into_panels(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overopt.report.curves import group_points
 from overopt.report.fits import fit_group, fit_table
+from overopt.report.groups import group_points, group_results
 from overopt.report.points import add_labels, check_points
 from overopt.report.results import Results, read_results
 from overopt.report.scoring import score_table, yardsticks
@@ -100,14 +100,24 @@ def test_delta_aicc_is_zero_for_the_best_form_of_each_group(run_root: Path) -> N
 
 def test_scores_know_the_oracle_and_the_missing_seed(run_root: Path) -> None:
     results = read_results([run_root])
-    table = score_table(group_points(results.points), yardsticks(results))
+    measures = yardsticks(results)
+    yardstick = measures["reviews", 0]
+    table = score_table(group_results(results), measures)
     cells = {(r["method"], r["proxy"], r["noise"]): r for r in table.to_dict("records")}
     row = cells["ipo", "single", "0.25"]
     assert (row["seeds"], row["seeds_run"], row["failed_seeds"]) == (4, 5, 1)
     assert bool(row["exploratory"])
     assert 0.0 < row["hypervolume"] < 1.0
     assert row["hypervolume_kl_max_nats"] == 32.0
-    assert row["gold_at_end"] < row["gold_at_peak"]
+    # not every seed was measured, so that nothing is called a peak or an end
+    assert pd.isna(row["gold_at_peak"]) and pd.isna(row["gold_at_end"])
+    assert row["places_note"] == "no peak or end: 4 of 5 seeds were measured"
+    whole = cells["bon", "single", "0.25"]
+    assert whole["gold_at_end"] < whole["gold_at_peak"]
+    assert yardstick.oracle is not None
+    best = np.interp(whole["kl_at_peak_nats"], yardstick.oracle.kl_K, yardstick.oracle.gold_K)
+    assert whole["regret_at_peak"] == pytest.approx(best - whole["gold_at_peak"])
+    assert whole["regret_at_peak_high"] == pytest.approx(best - whole["gold_at_peak_low"])
     bon = table[table["method"] == "bon"]
     assert set(bon["gamma_form"]) == {"bon"}
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from overopt.errors import UserError
-from overopt.report.curves import group_points
+from overopt.report.groups import group_points
 from overopt.report.points import check_points
 from overopt.report.results import read_results
 from overopt.report.run_folder import find_runs

@@ -10,18 +10,11 @@ import pandas as pd
 from rich.console import Console
 
 from overopt.report import run_table
-from overopt.report.curves import group_points
-from overopt.report.points import add_labels
-from overopt.report.results import read_results
-from overopt.report.tables import (
-    TextTable,
-    escape_latex,
-    show_contrasts,
-    show_gaps,
-    show_number,
-    summarize,
-    write_latex,
-)
+from overopt.report.groups import group_points, group_results
+from overopt.report.points import add_labels, check_points
+from overopt.report.results import Results, read_results
+from overopt.report.tables import show_contrasts, show_gaps, summarize
+from overopt.report.text_table import TextTable, escape_latex, show_number, write_latex
 from overopt.spec.columns import POINT_COLUMNS
 
 GOLDEN = Path(__file__).parent / "golden_run_table.txt"
@@ -49,52 +42,59 @@ def small_points() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(POINT_COLUMNS))
 
 
+def as_results(points: pd.DataFrame, version: str = "") -> Results:
+    """Points as if read, without any stored test."""
+    checked = check_points(points.drop(columns="version", errors="ignore"), "the points")
+    versions = points["version"].to_numpy() if "version" in points else version
+    return Results((), add_labels(checked.assign(version=versions)), ())
+
+
+def shown(results: Results, width: int) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(run_table(results))
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines()).strip()
+
+
 def test_the_run_table_reads_as_the_golden_file_says() -> None:
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(run_table(small_points()))
-    lines = [line.rstrip() for line in console.export_text().splitlines()]
-    assert "\n".join(lines).strip() == GOLDEN.read_text().strip()
+    assert shown(as_results(small_points()), 120) == GOLDEN.read_text().strip()
 
 
 def test_a_narrow_screen_breaks_names_and_never_numbers() -> None:
     points = small_points().assign(method="a-method-with-a-long-name", proxy="a-long-proxy")
-    wide, narrow = (Console(width=width, record=True, file=io.StringIO()) for width in (200, 72))
-    for console in (wide, narrow):
-        console.print(run_table(points))
-    rows = [line for line in wide.export_text().splitlines() if "±" in line]
+    wide, narrow = (shown(as_results(points), width) for width in (200, 80))
+    rows = [line for line in wide.splitlines() if "±" in line]
     numbers = [word for line in rows for word in line.split() if word[-1].isdigit()]
-    shown = narrow.export_text()
-    assert "…" not in shown
+    assert "…" not in narrow
     assert len(numbers) > 4
     for number in numbers:
-        assert number in shown
+        assert number in narrow
 
 
-def test_the_run_table_takes_points_as_read(run_root: Path) -> None:
-    points = read_results([run_root]).points
-    assert run_table(points).row_count == 8
-    assert run_table(points.drop(columns=["run", "method_label", "proxy_label"])).row_count == 8
+def test_the_run_table_takes_results_as_read(run_root: Path) -> None:
+    assert run_table(read_results([run_root])).row_count == 8
 
 
 def test_the_run_table_keeps_runs_apart_that_stand_side_by_side() -> None:
     points = small_points()
     both = pd.concat([points.assign(version="run 1"), points.assign(version="run 2")])
-    table = run_table(both)
-    assert table.row_count == 2 * run_table(points).row_count
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(table)
-    shown = console.export_text()
-    assert "dpo, run 1" in shown
-    assert "dpo, run 2" in shown
+    table = run_table(as_results(both))
+    assert table.row_count == 2 * run_table(as_results(points)).row_count
+    text = shown(as_results(both), 120)
+    assert "dpo, run 1" in text
+    assert "dpo, run 2" in text
 
 
 def test_everything_missing_is_listed(run_root: Path) -> None:
-    groups = group_points(read_results([run_root]).points)
+    groups = group_results(read_results([run_root]))
     rows = {row[:3]: row[3] for row in show_gaps(groups).rows}
     assert rows["bon", "single", "0"] == "8, 16, 32 nats out of reach"
     assert rows["ipo", "wco", "0.25"] == "16, 32 nats out of reach"
     notes = [row[3] for row in show_gaps(groups).rows if row[:3] == ("ipo", "single", "0.25")]
-    assert notes == ["32 nats missed by some seeds", "failed: seed 3"]
+    assert notes == [
+        "32 nats missed by some seeds",
+        "failed: seed 3",
+        "no peak or end: 4 of 5 seeds were measured",
+    ]
 
 
 def test_the_task_is_named_where_there_are_several() -> None:
@@ -104,30 +104,31 @@ def test_the_task_is_named_where_there_are_several() -> None:
 
 
 def test_verdicts_are_put_in_words(run_root: Path) -> None:
-    table = show_contrasts(read_results([run_root]))
+    table = show_contrasts(group_results(read_results([run_root])))
     verdicts = {row[:3]: row[4] for row in table.rows}
-    assert verdicts["bon", "single", "0"] == "rises, then falls"
-    assert verdicts["ipo", "wco", "0.25"] == "rises, no fall shown"
-    fall = table.header.index("fall, over seeds")
-    assert table.rows[0][fall] == "−0.60 [−0.90, −0.30]"
+    assert verdicts["bon", "single", "0.25"] == "rises, then falls"  # peaks at d = 1.1
+    assert verdicts["bon", "wco", "0"] == "rises, no fall shown"  # peaks at d = 4.5, out of reach
+    assert ("ipo", "single", "0.25") not in verdicts  # a seed failed: neither peak nor end
 
 
 def test_what_a_copy_of_a_run_says_again_is_shown_once(run_root: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run_root, copy)
-    alone, both = (show_contrasts(read_results(roots)) for roots in ([run_root], [run_root, copy]))
-    assert len(both.rows) == len(alone.rows) > 0
+    alone, both = (
+        show_contrasts(group_results(read_results(roots)))
+        for roots in ([run_root], [run_root, copy])
+    )
+    assert both.rows == alone.rows
+    assert len(alone.rows) > 0
 
 
 def test_a_fall_from_the_last_budget_to_itself_is_no_number(run_root: Path) -> None:
-    results = read_results([run_root])
-    for run in results.runs:
-        falls = [name for name in run.contrasts.columns if name.startswith("fall_")]
-        run.contrasts[falls] = 0.0
-    table = show_contrasts(results)
-    fall, rise = table.header.index("fall, over seeds"), table.header.index("rise, over seeds")
-    assert {row[fall] for row in table.rows} == {row[fall + 1] for row in table.rows} == {"–"}
-    assert "–" not in {row[rise] for row in table.rows}
+    table = show_contrasts(group_results(read_results([run_root])))
+    fall, peak, end = (table.header.index(name) for name in ("fall", "KL at peak", "KL at end"))
+    at_end = [row for row in table.rows if row[peak] == row[end]]
+    assert at_end
+    assert {row[fall] for row in at_end} == {"–"}
+    assert "–" not in {row[fall] for row in table.rows if row not in at_end}
 
 
 def test_numbers_have_a_true_minus_and_missing_is_a_dash() -> None:

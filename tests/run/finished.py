@@ -74,6 +74,7 @@ def finish(
         "point": np.repeat(np.arange(len(budgets)), prompts),
         "prompt_id": np.tile(np.arange(prompts), len(budgets)),
         "gold": gold_KB.ravel(),
+        "proxy": np.zeros(gold_KB.size),
     }
     files = {"points.json": points, "prompts.parquet": table, "excerpts.json": list(shown)}
     put(store, made, files)

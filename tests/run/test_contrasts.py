@@ -1,14 +1,21 @@
-"""Which budgets a group's test uses, and which groups have none."""
+"""Which budgets a group's peak and end are taken from, and which groups have none."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of
-from overopt.run.contrasts import contrast_rows
-from overopt.stats.intervals import paired_rise_fall
+from overopt.run.contrasts import budget_rows, contrast_rows
+from overopt.run.prompt_tables import seed_groups
+from overopt.run.pursuit import Found
+from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS
+from overopt.stats.crossed import crossed_interval
+from overopt.stats.rise_fall import Budgets, peak_and_end
 
 from .finished import Floats, fail, finish
 from .specs import run_spec
@@ -21,22 +28,34 @@ def _gold(means: list[float], seed: int, prompts: int = PROMPTS) -> Floats:
     return np.array(means)[:, None] + noise
 
 
+def _contrasts(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
+    rows = contrast_rows(seed_groups(found, store))
+    for row in rows:
+        assert tuple(row) == CONTRAST_COLUMNS
+    return rows
+
+
 def test_a_clear_rise_and_fall_is_found_at_its_budget(store: Store) -> None:
     cells = cells_of(run_spec(seeds=range(5)))
     found = [
         finish(store, cell, [None, 0.02, 0.05, 0.1], _gold([0, 1, 2, 0.5], cell.seed))
         for cell in cells
     ]
-    (row,) = contrast_rows(found, store)
+    (row,) = _contrasts(found, store)
     assert row["rises"] and row["falls"] and not row["exploratory"]
-    assert (row["seeds"], row["prompts"]) == (5, PROMPTS)
-    assert row["peak_kl_target_nats"] == 0.05 and row["last_kl_target_nats"] == 0.1
-    assert row["rise_mean"] == pytest.approx(2.0, abs=0.1)
-    assert row["fall_mean"] == pytest.approx(-1.5, abs=0.1)
+    assert (row["seeds"], row["prompts"], row["over"]) == (5, PROMPTS, "seeds and prompts")
+    assert row["peak_kl_target_nats"] == 0.05 and row["end_kl_target_nats"] == 0.1
+    assert (row["peak_choices"], row["peak_choices_agreeing"]) == (10, 10)
+    assert (row["peak_kl_nats"], row["end_kl_nats"]) == (2.0, 3.0)  # what `finish` achieves
+    assert row["peak_gold"] == pytest.approx(2.0, abs=0.1)
+    assert row["fall"] == pytest.approx(-1.5, abs=0.1)
     gold_SKB = np.stack([_gold([0, 1, 2, 0.5], seed) for seed in range(5)])
-    test = paired_rise_fall(gold_SKB, np.random.default_rng(0))
-    assert row["rise_seeds_low"] == test.rise_seeds.low
-    assert row["fall_prompts_high"] == test.fall_prompts.high
+    budgets = Budgets(gold_SKB, np.tile(np.arange(4.0), (5, 1)), [0.0, 0.02, 0.05, 0.1])
+    test = peak_and_end(budgets, np.random.default_rng(0))
+    assert row["peak_gold_low"] == test.peak.gold.low
+    assert row["end_gold_se"] == test.end.gold.se
+    assert row["fall_high"] == test.fall.high
+    assert row["fall_df"] == test.fall.df
 
 
 def test_proxies_of_different_starts_are_never_tested_together(store: Store) -> None:
@@ -51,11 +70,11 @@ def test_proxies_of_different_starts_are_never_tested_together(store: Store) -> 
         )
         for cell in cells
     ]
-    rows = contrast_rows(found, store)
+    rows = _contrasts(found, store)
     assert [row["proxy_start"] for row in rows] == ["scratch", "policy"]
     assert [row["proxy_width"] for row in rows] == [8, 8]
     assert [row["seeds"] for row in rows] == [2, 2]
-    assert [round(row["rise_mean"]) for row in rows] == [1, 3]
+    assert [round(row["peak_gold"]) for row in rows] == [1, 3]
 
 
 def test_only_budgets_that_every_seed_reached_count(store: Store) -> None:
@@ -64,9 +83,9 @@ def test_only_budgets_that_every_seed_reached_count(store: Store) -> None:
         finish(store, one, [None, 0.02, 0.1, None], _gold([0, 1, 2, 9], 0)),
         finish(store, two, [None, 0.02, 0.05], _gold([0, 1, 9], 1)),
     ]
-    (row,) = contrast_rows(found, store)
-    assert row["peak_kl_target_nats"] == row["last_kl_target_nats"] == 0.02
-    assert row["fall_mean"] == 0.0
+    (row,) = _contrasts(found, store)
+    assert row["peak_kl_target_nats"] == row["end_kl_target_nats"] == 0.02
+    assert row["fall"] is None and row["fall_high"] is None and not row["falls"]
 
 
 def test_no_common_budget_is_no_test_and_no_error(store: Store) -> None:
@@ -75,13 +94,13 @@ def test_no_common_budget_is_no_test_and_no_error(store: Store) -> None:
         finish(store, one, [None, 0.02], _gold([0, 1], 0)),
         finish(store, two, [None, 0.05], _gold([0, 1], 1)),
     ]
-    assert contrast_rows(found, store) == []
+    assert _contrasts(found, store) == []
 
 
 def test_too_few_prompts_are_no_test_and_no_error(store: Store) -> None:
     (cell,) = cells_of(run_spec())
     found = [finish(store, cell, [None, 0.02], _gold([0, 1], 0, prompts=3))]
-    assert contrast_rows(found, store) == []
+    assert _contrasts(found, store) == []
 
 
 def test_a_group_with_a_failed_seed_has_no_row_but_the_others_have(store: Store) -> None:
@@ -92,7 +111,9 @@ def test_a_group_with_a_failed_seed_has_no_row_but_the_others_have(store: Store)
         else finish(store, cell, [None, 0.02], _gold([0, 1], cell.seed))
         for cell in cells_of(run)
     ]
-    assert [row["noise"] for row in contrast_rows(found, store)] == ["0.25"]
+    assert [row["noise"] for row in _contrasts(found, store)] == ["0.25"]
+    counts = {row["noise"]: row["seeds"] for row in budget_rows(seed_groups(found, store))}
+    assert counts == {"0": 1, "0.25": 2}
 
 
 def test_the_peak_of_an_even_number_of_choices_is_a_budget(store: Store) -> None:
@@ -102,13 +123,53 @@ def test_the_peak_of_an_even_number_of_choices_is_a_budget(store: Store) -> None
         finish(store, one, [None, 0.02, 0.05, 0.1], _gold([0, 5, 1, 1], 0)),
         finish(store, two, [None, 0.02, 0.05, 0.1], _gold([0, 1, 5, 1], 1)),
     ]
-    (row,) = contrast_rows(found, store)
-    assert row["peak_kl_target_nats"] in (0.02, 0.05)
+    (row,) = _contrasts(found, store)
+    assert row["peak_kl_target_nats"] == 0.02  # the lower of the two
+    assert (row["peak_choices"], row["peak_choices_agreeing"]) == (4, 2)
+    assert row["peak_kl_nats"] == pytest.approx(1.5)
+    assert row["peak_gold"] == pytest.approx(1.0, abs=0.2)  # each at the other's peak
 
 
-def test_one_seed_is_tested_on_half_of_the_prompts(store: Store) -> None:
+def test_the_interval_of_one_seed_is_over_prompts(store: Store) -> None:
     (cell,) = cells_of(run_spec())
     found = [finish(store, cell, [None, 0.02, 0.05], _gold([0, 2, 1], 0))]
-    (row,) = contrast_rows(found, store)
-    assert row["rise_seeds_low"] is None and row["exploratory"]
+    (row,) = _contrasts(found, store)
+    assert row["over"] == "prompts" and row["exploratory"]
+    assert row["prompts"] == PROMPTS
     assert row["rises"] and row["falls"]
+
+
+def test_means_along_budgets_are_over_the_seeds_that_get_there(store: Store) -> None:
+    one, two = cells_of(run_spec(seeds=(0, 1)))
+    gold = [_gold([0, 1, 3], 0), _gold([0, 2], 1)]
+    found = [
+        finish(store, one, [None, 0.5, 2.0], gold[0]),
+        finish(store, two, [None, 0.5], gold[1]),
+    ]
+    rows = budget_rows(seed_groups(found, store))
+    assert all(tuple(row) == BUDGET_COLUMNS for row in rows)
+    first, last = (row for row in rows if row["quantity"] == "gold")
+    # 0.5 is the end: both seeds at their own policies, which `finish` puts at KL 1
+    whole = crossed_interval(np.stack([gold_KB[1] - gold_KB[0] for gold_KB in gold]))
+    assert (first["kl_target_nats"], first["kl_nats"], first["seeds"]) == (0.5, 1.0, 2)
+    assert (first["mean"], first["mean_se"], first["over"]) == (*whole[:1], whole.se, whole.over)
+    assert (last["kl_target_nats"], last["seeds"], last["over"]) == (2.0, 1, "prompts")
+    assert last["mean"] == pytest.approx(gold[0][2].mean() - gold[0][0].mean())
+    proxies = [row for row in rows if row["quantity"] == "proxy"]
+    assert [row["mean"] for row in proxies] == [0.0, 0.0]
+    assert [row["mean_df"] for row in proxies] == [None, None]  # nothing varies
+
+
+def test_a_budget_below_the_end_is_read_between_points(store: Store) -> None:
+    cells = cells_of(run_spec(seeds=(0, 1)))
+    gold = [_gold([0, 2, 3], cell.seed) for cell in cells]
+    found = [
+        finish(store, cell, [None, 0.25, 2.0], gold_KB)
+        for cell, gold_KB in zip(cells, gold, strict=True)
+    ]
+    first = budget_rows(seed_groups(found, store))[0]
+    # the policies are at KL 0, 1, 2; the budget 0.25 is d = 0.5, half way to the first
+    assert (first["kl_target_nats"], first["kl_nats"]) == (0.25, 0.25)
+    expected = crossed_interval(np.stack([0.5 * (gold_KB[1] - gold_KB[0]) for gold_KB in gold]))
+    assert first["mean"] == pytest.approx(expected.mean)
+    assert first["mean_high"] == pytest.approx(expected.high)

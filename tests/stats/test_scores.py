@@ -8,12 +8,6 @@ from overopt.stats.fronts import Front
 D = np.linspace(0.5, 4.0, 12)
 
 
-def test_gold_at_budgets_is_never_extrapolated() -> None:
-    at = scores.gold_at_budgets([4.0, 1.0, 2.0, 2.0], [3.0, 1.0, 1.0, 3.0], [0.5, 1.0, 3.0, 5.0])
-    assert [entry.gold for entry in at] == [None, 1.0, 2.5, None]
-    assert [entry.kl_nats for entry in at] == [0.5, 1.0, 3.0, 5.0]
-
-
 def test_overoptimization_degree_on_literals() -> None:
     proxy = fit(D, 2.0 * D, Form.BON)
     half, nothing = fit(D, 1.0 * D, Form.BON), fit(D, 0.0 * D, Form.BON)
@@ -38,13 +32,9 @@ def test_score_method_on_literals() -> None:
     d = np.sqrt(kl)
     gold, proxy = d * (1.0 - 0.2 * d), 1.0 * d
     oracle = Front(np.array([0.0, 4.0, 16.0]), np.array([0.0, 2.0, 4.0]))
-    result = scores.score_method(kl, gold, proxy, [4.0, 30.0], 20.0, oracle, Form.BON)
-    np.testing.assert_allclose([result.gold_at_peak, result.kl_at_peak], [1.2, 4.0])
-    np.testing.assert_allclose([result.gold_at_end, result.kl_at_end], [0.0, 25.0], atol=1e-12)
-    assert [entry.gold for entry in result.gold_at] == [pytest.approx(1.2), None]
+    result = scores.score_method(kl, gold, proxy, 20.0, oracle, Form.BON)
     # gap 0.2 d^2: int 0.4 d^3 = 0.1 * 625; proxy: int 2 d^2 = 250/3
     assert result.gamma == pytest.approx(62.5 / (250.0 / 3.0))
-    assert result.regret_at_peak == pytest.approx(0.8)
     # regrets at KL 0, 1, 4, 9, 16: 0, 0.5 - 0.8, 0.8, 2 + 5/6 - 1.2, 4 - 0.8
     assert result.mean_regret == pytest.approx((0 - 0.3 + 0.8 + (17 / 6 - 1.2) + 3.2) / 5)
     assert result.n_regret == 5
@@ -53,11 +43,11 @@ def test_score_method_on_literals() -> None:
 
 
 def test_what_cannot_be_scored_is_missing_with_its_reason() -> None:
-    result = scores.score_method([0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.5], 2.0)
+    result = scores.score_method([0.0, 1.0], [0.0, 1.0], [0.0, 1.0], 2.0)
     assert result.gamma is None
     assert result.gamma_reason is not None
     assert "needs 3 points" in result.gamma_reason
     assert result.hypervolume is None
-    assert result.regret_at_peak is None
+    assert result.mean_regret is None
     with pytest.raises(ValueError, match="negative"):
-        scores.score_method([-0.1, 1.0], [0.0, 1.0], [0.0, 1.0], [0.5], 2.0)
+        scores.score_method([-0.1, 1.0], [0.0, 1.0], [0.0, 1.0], 2.0)

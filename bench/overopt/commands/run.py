@@ -52,4 +52,4 @@ def _print_results(folders: Sequence[Path], console: Console) -> None:
     from overopt.report import run_table
     from overopt.report.results import read_results
 
-    console.print(run_table(read_results(list(folders)).points))
+    console.print(run_table(read_results(list(folders))))

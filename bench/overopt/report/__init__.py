@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.table import Table
+
+    from overopt.report.results import Results
 
 
 def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
@@ -33,18 +34,16 @@ def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
     return write(run_dirs, out)
 
 
-def run_table(points: pd.DataFrame) -> Table:
+def run_table(results: Results) -> Table:
     """The table that ends ``bench run``: one row per task, method, proxy and noise.
 
     Args:
-        points: rows in the columns of ``points.csv``; a missing value is NaN or None.
+        results: what was just written, as ``overopt.report.results.read_results`` reads it.
 
     Returns:
-        A rich table: KL reached, gold at its highest and at the end, unreached and failed cells.
-
-    Raises:
-        UserError: when a column is missing or unknown.
+        A rich table: gold at the peak and at the end with budget and achieved KL, the proxy at
+        the end, verdicts, unreached budgets and failed cells.
     """
-    from overopt.report.tables import run_table as make
+    from overopt.report.terminal_table import run_table as make
 
-    return make(points)
+    return make(results)

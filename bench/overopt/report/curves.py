@@ -1,8 +1,8 @@
-"""Points become curves: one per seed, and their mean with a t interval over seeds.
+"""Points become curves: one per seed, and their mean at common KL values.
 
-A mean at a budget is taken at one KL for all seeds, the smallest that any seed achieved for it, so
-that every seed is read inside its own range: between two of its points, linearly in
-d = sqrt(KL), never beyond its last point. A seed that did not get there is missing, not 0.
+A mean at a budget is taken at the budget itself: every seed is read between two of its own points,
+linearly in d = sqrt(KL), never beyond its last point. A seed that did not get there is missing, not
+0, and the mean carries how many seeds it is over.
 """
 
 from __future__ import annotations
@@ -14,60 +14,83 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from overopt.report.schema import ESTIMATORS, GROUP
+from overopt.report.contrasts import interval_of
 from overopt.stats.arrays import Floats
-from overopt.stats.intervals import EXPLORATORY_BELOW, Interval, t_interval
+from overopt.stats.crossed import Crossed, around, widest_interval
+from overopt.stats.equal_kl import SeedPoints, read_together
 
 Quantity = Literal["gold", "proxy"]
+QUANTITIES: tuple[Quantity, ...] = ("gold", "proxy")
+
+_SAME = 1e-6
+"""Means that differ by less are the same mean of the same numbers."""
 
 
 @dataclass(frozen=True)
 class SeedCurve:
-    """One seed's points, sorted by KL; points of equal KL are averaged.
+    """One seed's points, sorted by KL.
 
     Attributes:
         seed: the run's seed.
         kl_nats_K: measured KL, nats, at least 0.
+        target_K: the budget that each point was taken for, nats; NaN where it was taken for none.
         gold_K: gold, SDs of the initial policy.
+        gold_se_K: standard error over prompts of gold less that of the initial policy; NaN where it
+            was not measured.
         proxy_K: proxy, recentered to the initial policy; NaN where it was not measured.
+        n_prompts: prompts behind each point; 0 where it was not stored.
     """
 
     seed: int
     kl_nats_K: Floats
+    target_K: Floats
     gold_K: Floats
+    gold_se_K: Floats
     proxy_K: Floats
+    n_prompts: int
 
     @property
     def d_K(self) -> Floats:
         """sqrt(KL), sqrt(nats)."""
         return np.asarray(np.sqrt(self.kl_nats_K), np.float64)
 
-    def measured(self, quantity: Quantity) -> tuple[Floats, Floats]:
-        """KL in nats and score of the points at which the quantity was measured."""
-        score_K = self.gold_K if quantity == "gold" else self.proxy_K
-        there = ~np.isnan(score_K)
-        return self.kl_nats_K[there], score_K[there]
+    @property
+    def points(self) -> SeedPoints:
+        """Where the seed was measured."""
+        return SeedPoints(self.kl_nats_K, self.target_K)
 
-    def read_at(self, kl_nats: float, quantity: Quantity) -> float | None:
-        """The score at a KL inside the measured range, linear in sqrt(KL); None outside it."""
-        kl_K, score_K = self.measured(quantity)
-        if kl_K.size == 0 or not kl_K[0] <= kl_nats <= kl_K[-1]:
-            return None
-        return float(np.interp(np.sqrt(kl_nats), np.sqrt(kl_K), score_K))
+    def measured(self, quantity: Quantity) -> SeedCurve:
+        """The points at which a quantity was measured."""
+        there = ~np.isnan(self.score(quantity))
+        return SeedCurve(
+            self.seed,
+            self.kl_nats_K[there],
+            self.target_K[there],
+            self.gold_K[there],
+            self.gold_se_K[there],
+            self.proxy_K[there],
+            self.n_prompts,
+        )
+
+    def score(self, quantity: Quantity) -> Floats:
+        """The scores of a quantity, one per point."""
+        return self.gold_K if quantity == "gold" else self.proxy_K
 
 
-class Unreached(NamedTuple):
-    """A KL budget that some seeds could not be driven to."""
+class Reading(NamedTuple):
+    """One seed read at one place: a weighted mean of its points.
 
-    kl_target_nats: float
-    n_seeds: int
+    Attributes:
+        kl_nats: KL of the place, nats.
+        mean: the score.
+        se: its standard error over prompts, at most; NaN where it is not known.
+        n_prompts: prompts behind it; 0 where that is not known.
+    """
 
-
-class Failure(NamedTuple):
-    """A seed with failed rows; ``whole`` when nothing beyond the initial policy was measured."""
-
-    seed: int
-    whole: bool
+    kl_nats: float
+    mean: float
+    se: float
+    n_prompts: int
 
 
 class BudgetMean(NamedTuple):
@@ -75,186 +98,103 @@ class BudgetMean(NamedTuple):
 
     Attributes:
         kl_target_nats: the budget, nats; None at the initial policy or where no budget was set.
-        kl_nats: the KL at which every seed was read, nats.
-        score: t interval over the seeds that reach it; its ``n`` counts them.
+        kl_nats: the KL at which the seeds were read, nats: the budget, or the mean of their own
+            where they were read at their own policies.
+        achieved_kl_nats: mean KL of the policies that seeds have for this budget, nats; None where
+            there are none.
+        score: mean and interval; its ``n_seeds`` counts the seeds that get there.
     """
 
     kl_target_nats: float | None
     kl_nats: float
-    score: Interval
+    achieved_kl_nats: float | None
+    score: Crossed
 
 
-@dataclass(frozen=True)
-class Group:
-    """The seeds of one method, proxy and noise level in one world (engine, axis, width, data size).
-
-    Attributes:
-        task: the task's label, which names the gold where there are several.
-        world: seed of the world.
-        n_seeds: seeds that were run, failed ones included.
-        budgets_nats: budgets that at least one seed achieved, ascending, with the KL at which
-            they are read.
-        n_negative: points whose estimated KL is below 0, which have no sqrt and are left out.
-        estimator: names of the KL estimators of the points with KL above 0, joined by "+".
-    """
-
-    task: str
-    world: int
-    method: str
-    proxy: str
-    noise: str
-    seeds: tuple[SeedCurve, ...]
-    n_seeds: int
-    budgets_nats: tuple[tuple[float, float], ...]
-    unreached: tuple[Unreached, ...]
-    failures: tuple[Failure, ...]
-    n_negative: int
-    estimator: str
-
-    @property
-    def name(self) -> str:
-        """``method × proxy, noise``, for messages and captions."""
-        return f"{self.method} × {self.proxy}, noise {self.noise}"
-
-    @property
-    def identity(self) -> dict[str, str | int]:
-        """The columns that tell a group's rows from others in tidy tables."""
-        return {
-            "task": self.task,
-            "world": self.world,
-            "method": self.method,
-            "proxy": self.proxy,
-            "noise": self.noise,
-        }
-
-    @property
-    def exploratory(self) -> bool:
-        """Whether fewer seeds were measured than an interval should rest on."""
-        return len(self.seeds) < EXPLORATORY_BELOW
-
-    @property
-    def kl_max_nats(self) -> float | None:
-        """Largest KL that any seed was measured at, nats."""
-        return max((float(seed.kl_nats_K[-1]) for seed in self.seeds), default=None)
-
-    def mean_curve(self, quantity: Quantity) -> list[BudgetMean]:
-        """Mean and t interval over seeds at the initial policy and at every achieved budget."""
-        means = []
-        for target_nats, kl_nats in ((None, 0.0), *self.budgets_nats):
-            values = [seed.read_at(kl_nats, quantity) for seed in self.seeds]
-            there = [value for value in values if value is not None]
-            if there:
-                means.append(BudgetMean(target_nats, kl_nats, t_interval(there)))
-        return means
-
-
-def group_points(points: pd.DataFrame) -> list[Group]:
-    """Split labeled points into groups, ordered by task, method, proxy, amount of noise, world."""
-    groups = []
-    for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
-        groups.append(_group(rows))
-    return sorted(groups, key=_order)
-
-
-def _order(group: Group) -> tuple[object, ...]:
-    return group.task, group.method, group.proxy, noise_order(group.noise), group.world
-
-
-def noise_order(label: str) -> tuple[str, float, str]:
-    """Sort key of a noise label: flips first, then by kind, then by amount."""
-    kind, _, amount = label.rpartition(":")
-    try:
-        return kind, float(amount), label
-    except ValueError:
-        return kind, float("inf"), label
-
-
-def estimator_name(estimator: str) -> str:
-    """What an axis calls one or several estimators joined by "+"."""
-    return " / ".join(ESTIMATORS.get(part, part) for part in estimator.split("+") if part)
-
-
-def curve_table(groups: Sequence[Group]) -> pd.DataFrame:
-    """Mean curves in tidy form: one row per group, quantity and KL."""
-    rows = [
-        {
-            **group.identity,
-            "quantity": quantity,
-            "kl_target_nats": mean.kl_target_nats,
-            "kl_nats": mean.kl_nats,
-            "kl_estimator": group.estimator,
-            "mean": mean.score.mean,
-            "low": mean.score.low,
-            "high": mean.score.high,
-            "se": mean.score.se,
-            "seeds": mean.score.n,
-            "seeds_run": group.n_seeds,
-            "exploratory": mean.score.exploratory,
-        }
-        for group in groups
-        for quantity in ("gold", "proxy")
-        for mean in group.mean_curve(quantity)
-    ]
-    return pd.DataFrame(rows)
-
-
-def _group(rows: pd.DataFrame) -> Group:
-    first = rows.iloc[0]
-    ok = rows[rows["status"] == "ok"]
-    usable = ok[ok["kl_nats"] >= 0]
-    curves = tuple(
-        _seed_curve(int(float(str(seed))), part) for seed, part in usable.groupby("seed")
-    )
-    missed = rows[rows["status"] == "unreached"].groupby("kl_target_nats")["seed"].nunique()
-    moved = usable[usable["kl_nats"] > 0]
-    return Group(
-        task=str(first["task_label"]),
-        world=int(first["world"]),
-        method=str(first["method_label"]),
-        proxy=str(first["proxy_label"]),
-        noise=str(first["noise"]),
-        seeds=curves,
-        n_seeds=int(rows["seed"].nunique()),
-        budgets_nats=_budgets(moved),
-        unreached=tuple(
-            Unreached(float(str(target)), int(count)) for target, count in missed.items()
-        ),
-        failures=_failures(rows, moved),
-        n_negative=len(ok) - len(usable),
-        estimator="+".join(sorted(set(moved["kl_estimator"]))),
-    )
-
-
-def _seed_curve(seed: int, rows: pd.DataFrame) -> SeedCurve:
-    columns = rows[["kl_nats", "gold_mean", "proxy_mean"]]
-    merged = columns.groupby("kl_nats", sort=True).mean().reset_index()
+def seed_curve(seed: int, rows: pd.DataFrame) -> SeedCurve:
+    """One seed's curve from its rows of ``points.csv``, all measured and of KL at least 0."""
+    ordered = rows.sort_values("kl_nats", kind="stable")
+    prompts = ordered["n_prompts"].min()
     return SeedCurve(
-        seed=seed,
-        kl_nats_K=merged["kl_nats"].to_numpy(np.float64),
-        gold_K=merged["gold_mean"].to_numpy(np.float64),
-        proxy_K=merged["proxy_mean"].to_numpy(np.float64),
+        seed,
+        kl_nats_K=ordered["kl_nats"].to_numpy(np.float64),
+        target_K=ordered["kl_target_nats"].to_numpy(np.float64),
+        gold_K=ordered["gold_mean"].to_numpy(np.float64),
+        gold_se_K=ordered["gold_gain_se"].to_numpy(np.float64),
+        proxy_K=ordered["proxy_mean"].to_numpy(np.float64),
+        n_prompts=0 if np.isnan(prompts) else int(prompts),
     )
 
 
-def _budgets(moved: pd.DataFrame) -> tuple[tuple[float, float], ...]:
-    """Each achieved budget with the KL at which it is read, nats.
+def mean_curve(
+    seeds: Sequence[SeedCurve], quantity: Quantity, stored: pd.DataFrame
+) -> list[BudgetMean]:
+    """Mean over seeds at the initial policy and at every budget that some seed reached.
 
-    Points without a budget (somebody's own scores) stand for themselves at quantiles of the
-    measured KL, as many as a seed has points.
+    Args:
+        seeds: the seeds that were measured.
+        quantity: what is averaged.
+        stored: rows of ``budgets.csv`` of these very seeds, whose intervals come from single
+            prompts; an interval that is not among them comes from each seed's standard error.
     """
-    targeted = moved[moved["kl_target_nats"].notna()]
-    if len(targeted):
-        lowest = targeted.groupby("kl_target_nats")["kl_nats"].min()
-        read = [(float(str(target)), float(kl_nats)) for target, kl_nats in lowest.items()]
-        return tuple(sorted(read, key=lambda one: one[1]))
-    if moved.empty:
-        return ()
-    count = int(moved.groupby("seed").size().max())
-    grid = np.quantile(moved["kl_nats"].to_numpy(np.float64), np.linspace(0.0, 1.0, count))
-    return tuple((float(kl_nats), float(kl_nats)) for kl_nats in np.unique(grid))
+    curves = [curve for curve in (seed.measured(quantity) for seed in seeds) if curve.d_K.size]
+    rows = stored[stored["quantity"] == quantity].to_dict("records")
+    start = [curve.score(quantity)[0] for curve in curves if curve.kl_nats_K[0] == 0.0]
+    means = []
+    if start:
+        shape = (len(start), min(curve.n_prompts for curve in curves))
+        zero = around(float(np.mean(start)), 0.0, np.inf, shape)
+        means.append(BudgetMean(None, 0.0, 0.0, zero))
+    for place in read_together([curve.points for curve in curves]):
+        score = over_readings(
+            [
+                read_seed(curve, weight_K, quantity)
+                for curve, weight_K in zip(curves, place.weight_SK, strict=True)
+                if weight_K is not None
+            ]
+        )
+        for row in rows:
+            interval = interval_of(row, "mean")
+            at_place = row["kl_target_nats"] == place.kl_target_nats
+            if at_place and interval is not None and _is_same(interval, score):
+                score = interval
+        own = [
+            float(kl_nats)
+            for curve in curves
+            for kl_nats in curve.kl_nats_K[curve.target_K == place.kl_target_nats]
+        ]
+        achieved = float(np.mean(own)) if own else None
+        means.append(BudgetMean(place.kl_target_nats, place.kl_nats, achieved, score))
+    return means
 
 
-def _failures(rows: pd.DataFrame, moved: pd.DataFrame) -> tuple[Failure, ...]:
-    measured = {int(seed) for seed in moved["seed"]}
-    broken = sorted({int(seed) for seed in rows[rows["status"] == "failed"]["seed"]})
-    return tuple(Failure(seed, seed not in measured) for seed in broken)
+def read_seed(curve: SeedCurve, weight_K: Floats, quantity: Quantity) -> Reading:
+    """A seed read where its points have these weights."""
+    used = weight_K > 0.0
+    se_K = curve.gold_se_K if quantity == "gold" else np.full(used.shape, np.nan)
+    return Reading(
+        float(weight_K @ curve.d_K) ** 2,
+        float(weight_K @ curve.score(quantity)),
+        float(weight_K[used] @ se_K[used]),  # the points of a seed may err together
+        curve.n_prompts,
+    )
+
+
+def over_readings(readings: Sequence[Reading]) -> Crossed:
+    """Mean over seeds: over seeds and prompts where standard errors are known, else over seeds."""
+    means = [one.mean for one in readings]
+    errors = [one.se for one in readings]
+    n_prompts = min(one.n_prompts for one in readings)
+    if n_prompts > 1 and not np.isnan(errors).any():
+        return widest_interval(means, errors, n_prompts)
+    mean, n_seeds = float(np.mean(means)), len(means)
+    if n_seeds == 1:
+        return Crossed(mean, None, None, None, None, 1, n_prompts, 0.95, "prompts")
+    se = float(np.std(means, ddof=1) / np.sqrt(n_seeds))
+    return around(mean, se, n_seeds - 1, (n_seeds, n_prompts))._replace(over="seeds")
+
+
+def _is_same(stored: Crossed, read: Crossed) -> bool:
+    """Whether a stored interval is of the mean that was read."""
+    close = abs(stored.mean - read.mean) <= _SAME * (1.0 + abs(read.mean))
+    return stored.n_seeds == read.n_seeds and close

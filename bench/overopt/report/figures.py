@@ -14,16 +14,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from overopt.report.curves import Group, noise_order
+from overopt.report.curve_marks import draw_mean, draw_places, draw_rug, draw_seeds
+from overopt.report.groups import Group, noise_order
 from overopt.report.panels import (
     Block,
     Grid,
     Key,
     Scale,
     describe_gaps,
-    draw_mean,
-    draw_rug,
-    draw_seeds,
     draw_zero,
     label_x,
     limit_y,
@@ -39,8 +37,10 @@ from overopt.stats.fronts import pareto_front
 GOLD_AXIS = "gold (SDs of the initial policy)"
 SCORE_AXIS = "score (SDs of the initial policy)"
 READING = (
-    "Line: mean over seeds; band: 95 % t interval over seeds; faint points: single seeds. "
-    "Hollow markers and dotted lines: fewer seeds than were run. Bands are cut by the panel's edge."
+    "Line: mean over seeds, each read at the budget between its own points; band: 95 % interval "
+    "over seeds and prompts; faint points: single seeds. Star and bar: peak and end as in the "
+    "tables, at the KL that was achieved. Hollow markers and dotted lines: fewer seeds than were "
+    "run. Bands are cut by the panel's edge."
 )
 
 
@@ -63,6 +63,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
                 for level, group in enumerate(cells[key]):
                     draw_seeds(panel, group, marks[group.proxy], scale, "gold")
                     draw_mean(panel, group, marks[group.proxy], scale, "gold")
+                    draw_places(panel, group, marks[group.proxy], scale)
                     draw_rug(panel, group, marks[group.proxy], scale, level)
             rugs = [len(cells[key]) for key in grid.axes if any(g.unreached for g in cells[key])]
             limit_y(grid, 0.04 * max(rugs, default=0))
@@ -114,7 +115,7 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
                 "Gold and proxy together",
                 "Solid: gold; dashed: the proxy that was optimized, both 0 for the initial policy. "
                 "Where the dashed line climbs while the solid one falls, the proxy is being "
-                "hacked. Means over seeds; band: 95 % t interval of gold.",
+                "hacked. Means over seeds; band: 95 % interval of gold over seeds and prompts.",
                 grid.figure,
             )
         )
@@ -206,7 +207,7 @@ def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
     means = [
         (one.kl_nats, one.score.mean)
         for one in group.mean_curve("gold")
-        if one.score.mean is not None and one.score.n == len(group.seeds)
+        if one.score.n_seeds == len(group.seeds)
     ]
     if not means:
         return

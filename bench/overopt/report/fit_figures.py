@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from overopt.report.curves import Group
+from overopt.report.curve_marks import draw_seeds
 from overopt.report.figures import (
     GOLD_AXIS,
     by_method_and_proxy,
@@ -21,7 +21,8 @@ from overopt.report.figures import (
     unique,
 )
 from overopt.report.fits import GroupFit
-from overopt.report.panels import draw_seeds, draw_zero, limit_y, line_key, put_legend, split_grid
+from overopt.report.groups import Group
+from overopt.report.panels import draw_zero, limit_y, line_key, put_legend, split_grid
 from overopt.report.style import COLORS, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
 from overopt.stats.forms import Form

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overopt.report.curves import Group, SeedCurve
+from overopt.report.curves import SeedCurve
+from overopt.report.groups import Group
 from overopt.stats.arrays import Floats
+from overopt.stats.crossed import Crossed
 from overopt.stats.forms import Form
 from overopt.stats.holdout import SeedHoldouts, Split, hold_out_seeds, peak_of_others
 from overopt.stats.intervals import Interval, t_interval
@@ -85,7 +87,7 @@ def fit_table(fits: Sequence[GroupFit]) -> pd.DataFrame:
     return pd.DataFrame([_fit_row(one, lowest) for one in fits])
 
 
-def spread(name: str, interval: Interval | None) -> dict[str, float | None]:
+def spread(name: str, interval: Interval | Crossed | None) -> dict[str, float | None]:
     """An interval as three columns: name, name_low, name_high."""
     if interval is None:
         return {name: None, f"{name}_low": None, f"{name}_high": None}

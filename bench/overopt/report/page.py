@@ -13,13 +13,13 @@ from html import escape
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from overopt.report.curves import Group
 from overopt.report.figures import name_noise
+from overopt.report.groups import Group
 from overopt.report.quantities import show_duration
 from overopt.report.results import Results
 from overopt.report.run_folder import Excerpt, Run
 from overopt.report.style import Drawing, inline_svg
-from overopt.report.tables import MISSING, TextTable, show_number
+from overopt.report.text_table import MISSING, TextTable, show_number
 from overopt.report.theme import CSS
 from overopt.stats.listed import POOL_CAVEAT
 

@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from overopt.report.curves import BudgetMean, Group, Quantity, estimator_name
+from overopt.report.groups import Group, estimator_name
 from overopt.report.style import FAINT, INK, Mark, plain
 from overopt.stats.arrays import Floats
 
@@ -145,84 +145,6 @@ def _data(panel: Axes) -> list[Line2D]:
     return [line for line in panel.lines if line.get_transform() != panel.get_yaxis_transform()]
 
 
-def draw_seeds(panel: Axes, group: Group, mark: Mark, scale: Scale, quantity: Quantity) -> None:
-    """Every measured point of every seed, faint."""
-    for seed in group.seeds:
-        kl_nats, score = seed.measured(quantity)
-        shown = kl_nats > 0
-        panel.plot(
-            to_x(kl_nats[shown], scale),
-            score[shown],
-            linestyle="none",
-            marker=mark.marker,
-            markersize=2.6,
-            markeredgewidth=0,
-            color=mark.color,
-            alpha=0.4,
-            zorder=2,
-        )
-
-
-def draw_mean(
-    panel: Axes,
-    group: Group,
-    mark: Mark,
-    scale: Scale,
-    quantity: Quantity,
-    *,
-    band: bool = True,
-    line: str = "-",
-    markers: bool = True,
-) -> None:
-    """Mean over seeds with its t band; hollow and dotted where fewer seeds than run were read."""
-    means = [one for one in group.mean_curve(quantity) if scale != "kl" or one.kl_nats > 0]
-    if not means:
-        return
-    x = to_x(np.array([one.kl_nats for one in means]), scale)
-    score = np.array([one.score.mean for one in means], dtype=np.float64)
-    whole = np.array([_is_whole(one, group) for one in means])
-    ends = int(np.argmin(whole)) if not whole.all() else len(means)
-    panel.plot(x[:ends], score[:ends], line, color=mark.color, linewidth=1.4, zorder=4)
-    if ends < len(means):
-        start = max(ends - 1, 0)
-        panel.plot(x[start:], score[start:], ":", color=mark.color, linewidth=1.2, zorder=4)
-    if markers:
-        for some, face in ((whole, mark.color), (~whole, "none")):
-            panel.plot(
-                x[some],
-                score[some],
-                linestyle="none",
-                marker=mark.marker,
-                markersize=4,
-                markerfacecolor=face,
-                markeredgecolor=mark.color,
-                markeredgewidth=0.9,
-                zorder=5,
-            )
-    bounded = [i for i, one in enumerate(means) if one.score.low is not None]
-    if band and bounded:
-        low = np.array([means[i].score.low for i in bounded], dtype=np.float64)
-        high = np.array([means[i].score.high for i in bounded], dtype=np.float64)
-        panel.fill_between(x[bounded], low, high, color=mark.color, alpha=0.16, linewidth=0)
-
-
-def draw_rug(panel: Axes, group: Group, mark: Mark, scale: Scale, level: int) -> None:
-    """Budgets out of reach, at the foot of the panel: a cross where no seed got there."""
-    for unreached in group.unreached:
-        all_seeds = unreached.n_seeds >= group.n_seeds
-        panel.plot(
-            to_x(np.array([unreached.kl_target_nats]), scale),
-            [0.03 + 0.04 * level],
-            linestyle="none",
-            marker="x" if all_seeds else "4",
-            markersize=3.6 if all_seeds else 5.5,
-            markeredgewidth=0.9,
-            color=mark.color,
-            transform=panel.get_xaxis_transform(),
-            zorder=3,
-        )
-
-
 def describe_gaps(groups: Sequence[Group]) -> str:
     """What a panel does not show: failed cells or seeds too few.
 
@@ -272,12 +194,19 @@ def line_key(label: str, mark: Mark, line: Literal["-", "--"] = "-") -> Line2D:
 
 
 def sign_keys(groups: Sequence[Group]) -> list[Artist]:
-    """Legend entries of the signs for missing things, only those that occur."""
+    """Legend entries of peaks, ends and the signs for missing things, only those that occur."""
     keys: list[Artist] = []
-    if any(not _is_whole(mean, group) for group in groups for mean in group.mean_curve("gold")):
+    for there, sign, size, label in (
+        (any(group.places.peak for group in groups), "*", 9.0, "peak"),
+        (any(group.places.end for group in groups), "|", 11.0, "end: last budget of all seeds"),
+    ):
+        if there:
+            keys.append(Line2D([], [], color=INK, marker=sign, markersize=size, label=label,
+                               linestyle="none"))  # fmt: skip
+    if any(not group.is_whole(mean) for group in groups for mean in group.mean_curve("gold")):
         keys.append(
             Line2D([], [], color=INK, marker="o", markerfacecolor="none", markersize=4,
-                   linestyle=":", linewidth=1.2, label="mean over fewer seeds than run")
+                   linestyle=":", linewidth=1.2, label="mean over fewer seeds than run, n of all")
         )  # fmt: skip
     parts = [(missed.n_seeds >= group.n_seeds) for group in groups for missed in group.unreached]
     for every, sign, size, label in (
@@ -335,7 +264,3 @@ def limit_y(grid: Grid, foot: float = 0.0) -> None:
 def draw_zero(panel: Axes) -> None:
     """The score of the initial policy."""
     panel.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1)
-
-
-def _is_whole(mean: BudgetMean, group: Group) -> bool:
-    return mean.score.n >= group.n_seeds

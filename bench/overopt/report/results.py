@@ -27,16 +27,17 @@ _CELL = (*CELL, "version")
 _PLACE = (*_CELL, "kl_target_nats")
 """A cell and one of its budgets; no budget: the initial policy, or the cell as a whole."""
 _SOURCE = "source"
-"""Number of the run that a row is of, while rows are merged: names repeat in other folders."""
+"""Which of the runs a row is of: names repeat in other folders."""
 
 
 @dataclass(frozen=True)
 class Results:
     """Several runs read together.
 
-    points: all rows, with the columns ``run``, ``version``, ``task_label``, ``method_label`` and
-        ``proxy_label`` added; the labels name the gold, the world, the engine, the axis, the
-        version, the start and width of proxies or the data size only where these differ.
+    points: all rows, with the columns ``run``, ``source`` (its place in ``runs``), ``version``,
+        ``task_label``, ``method_label`` and ``proxy_label`` added; the labels name the gold, the
+        world, the engine, the axis, the version, the start and width of proxies or the data size
+        only where these differ.
     versions: of each run, how it is told from others that hold the same cells with other numbers;
         empty where none do.
     """
@@ -99,7 +100,7 @@ def read_results(run_dirs: Iterable[Path]) -> Results:
     points = points.drop_duplicates(subset=[*POINT_COLUMNS, "version"], ignore_index=True)
     return Results(
         runs=runs,
-        points=add_labels(points.drop(columns=_SOURCE)),
+        points=add_labels(points),
         versions=tuple(", ".join(filter(None, of_run[i])) for i in range(len(runs))),
     )
 

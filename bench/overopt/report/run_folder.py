@@ -1,7 +1,7 @@
 """One stored run: what was stored is what is shown, or the user is told why not.
 
 A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
-``contrasts.csv`` and ``front.csv``.
+``contrasts.csv``, ``budgets.csv`` and ``front.csv``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
+from overopt.report.contrasts import read_budgets, read_contrasts
 from overopt.report.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.points import read_points
-from overopt.report.schema import CONTRAST_FLAGS, CONTRAST_NUMBERS, CONTRAST_TEXT
 from overopt.spec.columns import FRONT_COLUMNS
 
 
@@ -47,8 +47,9 @@ class Run:
     """One stored run.
 
     points: one row per point, columns ``schema.POINT_COLUMNS``.
-    contrasts: rise and fall tests, one row per world, proxy and noise; empty when none were
-        stored.
+    contrasts: peak and end, one row per world, proxy, noise and size, columns ``CONTRAST_COLUMNS``;
+        empty when none were stored.
+    budgets: means along the budgets, columns ``BUDGET_COLUMNS``; empty when none were stored.
     front: oracle fronts, columns world, kl_nats, gold (SDs of the initial policy), ess; may be
         empty.
     """
@@ -58,6 +59,7 @@ class Run:
     points: pd.DataFrame
     excerpts: tuple[Excerpt, ...]
     contrasts: pd.DataFrame
+    budgets: pd.DataFrame
     front: pd.DataFrame
 
     @property
@@ -111,7 +113,8 @@ def read_run(folder: Path) -> Run:
         record=record,
         points=read_points(folder / "points.csv", known),
         excerpts=_read_excerpts(folder / "excerpts.json", known),
-        contrasts=_read_contrasts(folder / "contrasts.csv", known),
+        contrasts=read_contrasts(folder / "contrasts.csv", known),
+        budgets=read_budgets(folder / "budgets.csv"),
         front=_read_front(folder / "front.csv", known),
     )
 
@@ -137,21 +140,6 @@ def _known(record: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(gold, str):
         known["gold"] = gold
     return known
-
-
-def _read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
-    """Rise and fall tests: names as text, verdicts as bool, numbers as float64."""
-    wanted = (*CONTRAST_TEXT, *CONTRAST_NUMBERS, *CONTRAST_FLAGS)
-    table = read_optional_table(path, wanted, known)
-    columns: dict[str, Any] = {name: table[name].tolist() for name in CONTRAST_TEXT}
-    for name in CONTRAST_NUMBERS:
-        columns[name] = numbers_of([str(text) for text in table[name]], name, str(path))
-    for name in CONTRAST_FLAGS:
-        for row, text in enumerate(table[name].tolist()):
-            if text not in ("True", "False"):
-                refuse(str(path), row, f"has {name} = {text!r}", "it must be True or False")
-        columns[name] = [text == "True" for text in table[name]]
-    return pd.DataFrame(columns)
 
 
 def _read_front(path: Path, known: Mapping[str, str]) -> pd.DataFrame:

@@ -20,6 +20,10 @@ WHOLE = frozenset(
         "gradient_steps",
         "samples_drawn",
         "tokens_processed",
+        "seeds",
+        "prompts",
+        "peak_choices",
+        "peak_choices_agreeing",
     )
 )
 """Counts."""
@@ -30,7 +34,7 @@ CURVE = ("kl_nats", "gold_mean")
 MEASURED = ("kl_nats", "gold_mean", "proxy_mean")
 """Numbers that only a row with status ``ok`` may have."""
 
-LABELS = ("run", "version", "task_label", "method_label", "proxy_label")
+LABELS = ("run", "source", "version", "task_label", "method_label", "proxy_label")
 """Columns that reading adds."""
 
 FORMER_ALONG = {"beta": "knob"}
@@ -59,13 +63,3 @@ ESTIMATORS = {
     "definition": "0 by definition",
 }
 """What an axis calls each KL estimator."""
-
-CONTRAST_TEXT = ("proxy", "noise", "proxy_start")
-CONTRAST_FLAGS = ("rises", "falls", "exploratory")
-CONTRAST_NUMBERS = (
-    *("world", "proxy_width", "comparisons", "seeds", "prompts"),
-    *("peak_kl_target_nats", "last_kl_target_nats"),
-    *("rise_mean", "rise_seeds_low", "rise_seeds_high", "rise_prompts_low", "rise_prompts_high"),
-    *("fall_mean", "fall_seeds_low", "fall_seeds_high", "fall_prompts_low", "fall_prompts_high"),
-)
-"""Columns of ``contrasts.csv``: names, verdicts, numbers."""

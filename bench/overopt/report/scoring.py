@@ -1,7 +1,8 @@
-"""The scores of every group with t intervals over seeds, in tidy form.
+"""The scores of every group with their intervals, in tidy form.
 
-Each seed is scored on its own points by ``overopt.stats.scores``; a seed without proxy scores or
-with too few points is left out and counted.
+Gold at the peak and at the end are those of ``overopt.report.places``. All other scores are of one
+seed's whole curve (``overopt.stats.scores``), with t intervals over seeds; a seed without proxy
+scores or with too few points is left out and counted.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from overopt.report.curves import Group, SeedCurve
+from overopt.report.curves import SeedCurve
 from overopt.report.fits import spread
+from overopt.report.groups import Group
+from overopt.report.places import Places
 from overopt.report.results import Results
 from overopt.stats.forms import Form
-from overopt.stats.fronts import Front
+from overopt.stats.fronts import Front, regret
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.scores import MethodScores, score_method
 
@@ -97,21 +100,52 @@ def _score_row(group: Group, yardstick: Yardstick) -> dict[str, object]:
         "seeds_run": group.n_seeds,
         "exploratory": group.exploratory,
     }
-    row |= spread("gold_at_peak", over_seeds(lambda one: one.gold_at_peak))
-    row |= spread("kl_at_peak_nats", over_seeds(lambda one: one.kl_at_peak))
-    row |= spread("gold_at_end", over_seeds(lambda one: one.gold_at_end))
-    row |= spread("kl_at_end_nats", over_seeds(lambda one: one.kl_at_end))
+    row |= _places(group.places, yardstick)
     row |= spread("gamma", gammas)
     row |= {"gamma_form": gamma_form(group).value, "gamma_seeds": gammas.n}
-    regrets = over_seeds(lambda one: one.regret_at_peak)
-    row |= spread("regret_at_peak", regrets)
-    row["regret_seeds"] = regrets.n
     row |= spread("mean_regret", over_seeds(lambda one: one.mean_regret))
     row |= spread("hypervolume", over_seeds(lambda one: one.hypervolume))
     row["hypervolume_kl_max_nats"] = yardstick.kl_max_nats if yardstick.oracle else None
     row["unreached_budgets"] = len(group.unreached)
     row["failed_seeds"] = len(group.failures)
     return row
+
+
+def _places(places: Places, yardstick: Yardstick) -> dict[str, object]:
+    """Peak and end as columns: budget, achieved KL and gold; and the regret at the peak."""
+    row: dict[str, object] = {}
+    for name, place in (("peak", places.peak), ("end", places.end)):
+        row[f"kl_target_at_{name}_nats"] = place.kl_target_nats if place else None
+        row[f"kl_at_{name}_nats"] = place.kl_nats if place else None
+        row |= spread(f"gold_at_{name}", place.gold if place else None)
+    row |= spread("fall", places.fall)
+    anywhere = places.peak or places.end
+    agreeing, choices = places.choices or (None, None)
+    row |= {
+        "gold_interval_over": anywhere.gold.over if anywhere else "",
+        "peak_choices": choices,
+        "peak_choices_agreeing": agreeing,
+        "verdict": places.verdict,
+        "places_note": places.note,
+    }
+    return row | _regret(places, yardstick)
+
+
+def _regret(places: Places, yardstick: Yardstick) -> dict[str, float | None]:
+    """Gold that the oracle has more than the peak, at the KL that the peak achieved.
+
+    The oracle is taken as it is, so that the interval is that of gold.
+    """
+    peak, oracle = places.peak, yardstick.oracle
+    middle = regret(oracle, peak.kl_nats, peak.gold.mean) if peak and oracle else None
+    if peak is None or middle is None:
+        return spread("regret_at_peak", None)
+    gold = peak.gold
+    return {
+        "regret_at_peak": middle,
+        "regret_at_peak_low": None if gold.high is None else middle - (gold.high - gold.mean),
+        "regret_at_peak_high": None if gold.low is None else middle + (gold.mean - gold.low),
+    }
 
 
 def _score_seed(seed: SeedCurve, group: Group, yardstick: Yardstick) -> MethodScores | None:
@@ -122,7 +156,6 @@ def _score_seed(seed: SeedCurve, group: Group, yardstick: Yardstick) -> MethodSc
         seed.kl_nats_K[there],
         seed.gold_K[there],
         seed.proxy_K[there],
-        budgets=[kl_nats for _, kl_nats in group.budgets_nats],
         kl_max_nats=yardstick.kl_max_nats,
         oracle=yardstick.oracle,
         form=gamma_form(group),

@@ -8,25 +8,17 @@ from typing import NamedTuple
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.curves import Group, curve_table, group_points
 from overopt.report.estimator_figures import draw_estimators
 from overopt.report.figures import draw_front, draw_gap, draw_gold
 from overopt.report.fit_figures import draw_fits, draw_residuals
 from overopt.report.fits import GroupFit, fit_group, fit_table
+from overopt.report.groups import Group, curve_table, group_results
 from overopt.report.page import Chapter, make_page
 from overopt.report.results import Results, read_results
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.style import Drawing, save_figure
-from overopt.report.tables import (
-    TextTable,
-    show_contrasts,
-    show_fits,
-    show_gaps,
-    show_scores,
-    summarize,
-    write_csv,
-    write_latex,
-)
+from overopt.report.tables import show_contrasts, show_fits, show_gaps, show_scores, summarize
+from overopt.report.text_table import TextTable, write_csv, write_latex
 
 
 class Report(NamedTuple):
@@ -64,13 +56,13 @@ def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
 
 def compose_report(results: Results) -> Report:
     """Compute, draw and word everything, and write nothing."""
-    groups = group_points(results.points)
+    groups = group_results(results)
     fits = [one for group in groups for one in fit_group(group)]
     fitted = fit_table(fits)
     scores = score_table(groups, yardsticks(results))
     chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
     tables = (
-        show_contrasts(results),
+        show_contrasts(groups),
         summarize(groups),
         show_scores(scores),
         show_fits(fitted),

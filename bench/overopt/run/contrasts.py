@@ -1,89 +1,109 @@
-"""Rise-and-fall tests of a run: per world, proxy, size and noise, paired over prompts and seeds."""
+"""Peak and end of every world, proxy, size and noise of a run, and the means along its budgets."""
 
 from __future__ import annotations
 
-import json
-import statistics
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow.parquet as pq
 
-from overopt.execution.store import Store
-from overopt.run.pursuit import Found
-from overopt.stats.intervals import paired_rise_fall
-
-Floats = npt.NDArray[np.float64]
-
-_PROMPTS_MIN = 4
-"""A peak is chosen on one half of the prompts and tested on the other; each needs two."""
+from overopt.run.prompt_tables import SeedGroup, SeedTable
+from overopt.stats.crossed import Crossed, crossed_interval
+from overopt.stats.equal_kl import CommonKL, read_together
+from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakAndEnd, peak_and_end
 
 
-def contrast_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """One row per (world, proxy, noise, start, proxy width, comparisons): peak, rise, fall.
+def contrast_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
+    """One row per group in the columns of ``contrasts.csv``: peak, end, fall and verdicts.
 
-    Groups in which a seed failed, or in which no budget was reached by all seeds, have no test
-    and no row; nor has a task with fewer than 4 held-out prompts.
+    A group in which a seed failed, or in which no budget was reached by all seeds, has neither
+    peak nor end and no row; nor has a task with fewer than 4 held-out prompts.
     """
-    groups: dict[tuple[int, str, str, str, int | None, int], list[Found]] = {}
-    for one in found:
-        task = one.cell.task
-        size = (task.proxy.start, task.proxy_width, task.proxy.comparisons)
-        names = (one.cell.world, one.cell.proxy.name, one.cell.noise.label)
-        groups.setdefault((*names, *size), []).append(one)
     rows = []
-    for (world, proxy, noise, start, width, comparisons), members in groups.items():
-        if any(one.points is None for one in members):
-            continue
-        budgets, gold_SKB = _stack([_by_budget(one, store) for one in members])
-        if len(budgets) < 2 or gold_SKB.shape[2] < _PROMPTS_MIN:
-            continue
-        # Every world's held-out prompts are in random order; one fixed split serves all runs.
-        test = paired_rise_fall(gold_SKB, np.random.default_rng(0))
-        row: dict[str, Any] = {
-            "world": world,
-            "proxy": proxy,
-            "noise": noise,
-            "proxy_start": start,
-            "proxy_width": width,
-            "comparisons": comparisons,
-            "seeds": test.n_seeds,
-            "prompts": test.n_prompts,
-            "peak_kl_target_nats": statistics.median_low([budgets[k] for k in test.peaks]),
-            "last_kl_target_nats": budgets[test.last],
-        }
-        for name in ("rise", "fall"):
-            for over in ("seeds", "prompts"):
-                interval = getattr(test, f"{name}_{over}")
-                row[f"{name}_mean"] = interval.mean
-                row[f"{name}_{over}_low"] = interval.low
-                row[f"{name}_{over}_high"] = interval.high
-        row.update(rises=test.rises, falls=test.falls, exploratory=test.exploratory)
-        rows.append(row)
+    for group in groups:
+        budgets = _along_budgets(group.tables) if len(group.tables) == group.n_run else None
+        if budgets is not None:
+            # Every world's held-out prompts are in random order; one fixed split serves all runs.
+            found = peak_and_end(budgets, np.random.default_rng(0))
+            rows.append(group.identity | _contrast(found))
     return rows
 
 
-def _by_budget(one: Found, store: Store) -> dict[float, Floats]:
-    """Per-prompt gold (B,) at each KL budget that the cell reached; 0 is the initial policy."""
-    assert one.points is not None
-    folder = store.open(one.points.key)
-    assert folder is not None
-    points = json.loads((folder / "points.json").read_text())
-    table = pq.read_table(folder / "prompts.parquet")
-    point_N = np.asarray(table["point"])
-    gold_N = np.asarray(table["gold"], dtype=np.float64)
-    found: dict[float, Floats] = {}
-    for k, point in enumerate(points):
-        budget = 0.0 if k == 0 else point.get("kl_target_nats")
-        if point["status"] == "ok" and budget is not None:
-            found[budget] = gold_N[point_N == k]
-    return found
+def budget_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
+    """Mean gold and proxy of every group at every budget, in the columns of ``budgets.csv``."""
+    return [
+        group.identity | {"quantity": quantity} | _mean(place, group.tables, quantity)
+        for group in groups
+        for quantity in ("gold", "proxy")
+        for place in read_together([table.points for table in group.tables])
+    ]
 
 
-def _stack(seeds: Sequence[dict[float, Floats]]) -> tuple[list[float], Floats]:
-    """The budgets met by every seed, the initial policy (0) first, and gold (S, K, B) there."""
-    budgets = sorted(set[float].intersection(*(set(one) for one in seeds)))
-    gold_SKB = np.stack([np.stack([one[budget] for budget in budgets]) for one in seeds])
-    return budgets, gold_SKB
+def _contrast(found: PeakAndEnd) -> dict[str, Any]:
+    peak, end = found.peak, found.end
+    return {
+        "seeds": found.n_seeds,
+        "prompts": found.n_prompts,
+        "peak_kl_target_nats": peak.kl_target_nats,
+        "peak_choices": len(found.choices_nats),
+        "peak_choices_agreeing": found.n_agreeing,
+        "peak_kl_nats": peak.kl_nats,
+        **_spread("peak_gold", peak.gold),
+        "end_kl_target_nats": end.kl_target_nats,
+        "end_kl_nats": end.kl_nats,
+        **_spread("end_gold", end.gold),
+        **_spread("fall", None if found.peaks_at_end else found.fall),
+        "over": peak.gold.over,
+        "rises": found.rises,
+        "falls": found.falls,
+        "exploratory": found.exploratory,
+    }
+
+
+def _mean(place: CommonKL, tables: Sequence[SeedTable], quantity: str) -> dict[str, Any]:
+    """A mean over the seeds that get there, each read above its own initial policy."""
+    read = [
+        weight_K @ (value_KB - value_KB[:1])
+        for weight_K, value_KB in zip(
+            place.weight_SK, (getattr(table, f"{quantity}_KB") for table in tables), strict=True
+        )
+        if weight_K is not None
+    ]
+    found = crossed_interval(np.stack(read))
+    return {
+        "kl_target_nats": place.kl_target_nats,
+        "kl_nats": place.kl_nats,
+        "seeds": found.n_seeds,
+        "prompts": found.n_prompts,
+        **_spread("mean", found),
+        "over": found.over,
+    }
+
+
+def _spread(name: str, interval: Crossed | None) -> dict[str, float | None]:
+    """A mean, its standard error, degrees of freedom and bounds as five columns."""
+    columns = (name, f"{name}_se", f"{name}_df", f"{name}_low", f"{name}_high")
+    if interval is None:
+        return dict.fromkeys(columns)
+    df = interval.df if interval.df is not None and math.isfinite(interval.df) else None
+    values = (interval.mean, interval.se, df, interval.low, interval.high)
+    return dict(zip(columns, values, strict=True))
+
+
+def _along_budgets(tables: Sequence[SeedTable]) -> Budgets | None:
+    """The budgets that every seed met, the initial policy first; None where they allow no test."""
+    reached = [
+        {float(target): k for k, target in enumerate(table.points.target_K) if not np.isnan(target)}
+        for table in tables
+    ]
+    common = sorted(set[float].intersection(*(set(one) for one in reached)) - {0.0})
+    if not common or tables[0].gold_KB.shape[1] < PROMPTS_MIN:
+        return None
+    picked = [[0, *(one[target] for target in common)] for one in reached]
+    seeds = list(zip(tables, picked, strict=True))
+    return Budgets(
+        np.stack([table.gold_KB[column] for table, column in seeds]),
+        np.stack([table.points.kl_K[column] for table, column in seeds]),
+        [0.0, *common],
+    )

@@ -30,10 +30,11 @@ from overopt.execution.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
-from overopt.run.contrasts import contrast_rows
+from overopt.run.contrasts import budget_rows, contrast_rows
 from overopt.run.graph import without_place
+from overopt.run.prompt_tables import seed_groups
 from overopt.run.pursuit import Found
-from overopt.spec.columns import FRONT_COLUMNS, POINT_COLUMNS
+from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, FRONT_COLUMNS, POINT_COLUMNS
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
@@ -135,9 +136,13 @@ def _files(
         "points.csv": to_csv(POINT_COLUMNS, points),
         "excerpts.json": json.dumps(excerpts, indent=1, sort_keys=True, allow_nan=False) + "\n",
     }
-    contrasts = contrast_rows(found, store)
-    if contrasts:
-        files["contrasts.csv"] = to_csv(tuple(contrasts[0]), contrasts)
+    groups = seed_groups(found, store)
+    for name, columns, rows in (
+        ("contrasts.csv", CONTRAST_COLUMNS, contrast_rows(groups)),
+        ("budgets.csv", BUDGET_COLUMNS, budget_rows(groups)),
+    ):
+        if rows:
+            files[name] = to_csv(columns, rows)
     front = [row for world in run.worlds if world in fronts for row in _front(fronts[world], store)]
     if front:
         files["front.csv"] = to_csv(FRONT_COLUMNS, front)

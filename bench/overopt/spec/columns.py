@@ -1,4 +1,4 @@
-"""The columns of ``points.csv``: what ``run`` writes and what ``report`` reads.
+"""The columns of a run's tables: what ``run`` writes and what ``report`` reads.
 
 An empty cell is a missing value: the quantity does not exist for that row. NaN is refused.
 """
@@ -43,3 +43,37 @@ TEXT = frozenset(
 
 STATUSES = ("ok", "unreached", "failed")
 """ok: measured; unreached: a KL budget out of the method's reach; failed: the cell broke."""
+
+_INTERVAL = ("", "_se", "_df", "_low", "_high")
+"""A mean, its standard error, its degrees of freedom (empty where the error is 0), its bounds."""
+
+CONTRAST_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seeds", "prompts",
+    "peak_kl_target_nats", "peak_choices", "peak_choices_agreeing", "peak_kl_nats",
+    *(f"peak_gold{part}" for part in _INTERVAL),
+    "end_kl_target_nats", "end_kl_nats",
+    *(f"end_gold{part}" for part in _INTERVAL),
+    *(f"fall{part}" for part in _INTERVAL),
+    "over", "rises", "falls", "exploratory",
+)  # fmt: skip
+"""Columns of ``contrasts.csv``, the one place that holds a peak and an end.
+
+KL in nats: the budget (target) and what was achieved; gold and the fall in SDs of the initial
+policy, 0 for the initial policy, each with a 95 % interval over what ``over`` names. The peak was
+chosen ``peak_choices`` times, ``peak_choices_agreeing`` times as shown. The fall is empty where the
+peak is the end.
+"""
+
+BUDGET_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "quantity",
+    "kl_target_nats", "kl_nats", "seeds", "prompts",
+    *(f"mean{part}" for part in _INTERVAL),
+    "over",
+)  # fmt: skip
+"""Columns of ``budgets.csv``: mean gold and proxy at every budget over the seeds that get there."""
+
+CONTRAST_TEXT = frozenset(("proxy", "noise", "proxy_start", "quantity", "over"))
+"""Columns of names in either."""
+
+CONTRAST_FLAGS = ("rises", "falls", "exploratory")
+"""Columns that are True or False."""

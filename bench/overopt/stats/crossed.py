@@ -186,8 +186,12 @@ def crossed_interval(x_SP: ArrayLike, level: float = 0.95) -> Crossed:
 def around(
     mean: float, se: float, df: float, shape: tuple[int, ...], level: float = 0.95
 ) -> Crossed:
-    """The t interval of a mean over (seeds, prompts) whose standard error and df are known."""
+    """The t interval of a mean over (seeds, prompts) whose standard error and df are known.
+
+    An error of 0 has infinitely many degrees of freedom.
+    """
     n_seeds, n_prompts = shape
+    df = df if se > 0.0 else float("inf")
     half = t_half_width(se, df, level)
     over: Over = "seeds and prompts"
     if n_seeds == 1 or n_prompts == 1:

@@ -1,17 +1,16 @@
-"""How sure we are: t intervals over seeds or prompts, paired tests, and the rise-and-fall test.
+"""How sure we are: t intervals over one kind of thing, seeds or prompts, and paired tests.
 
 The t interval is used everywhere because with 3, 5 or 10 seeds a percentile bootstrap covers far
-less than it promises.
+less than it promises. Means over seeds and prompts at once have `overopt.stats.crossed`.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
-from overopt.stats.arrays import Floats, Ints, check_finite, check_same_shape
+from overopt.stats.arrays import Floats, check_finite, check_same_shape
 
 EXPLORATORY_BELOW = 5  # fewer independent values than this is labeled exploratory
 
@@ -61,38 +60,6 @@ class PairedTest(NamedTuple):
     difference: Interval
     t: float | None
     p: float | None
-
-
-@dataclass(frozen=True)
-class RiseFall:
-    """Whether gold rises from the initial policy to a peak and falls from there to the end.
-
-    Attributes:
-        n_seeds: seeds.
-        n_prompts: prompts.
-        last: column of the last budget reached by all seeds.
-        peaks: columns chosen as the peak, seed by seed and within a seed half by half, each from
-            other data than it is tested on.
-        rise_seeds: gold at the peak minus initial gold, t interval over seeds.
-        fall_seeds: gold at the last budget minus gold at the peak, t interval over seeds.
-        rise_prompts: the same rise averaged over seeds, t interval over prompts.
-        fall_prompts: the same fall averaged over seeds, t interval over prompts.
-        rises: both rise intervals lie above 0 (with one seed: the one over prompts).
-        falls: both fall intervals lie below 0 (with one seed: the one over prompts).
-        exploratory: fewer than 5 seeds.
-    """
-
-    n_seeds: int
-    n_prompts: int
-    last: int
-    peaks: tuple[int, ...]
-    rise_seeds: Interval
-    fall_seeds: Interval
-    rise_prompts: Interval
-    fall_prompts: Interval
-    rises: bool
-    falls: bool
-    exploratory: bool
 
 
 def t_half_width(se: float, df: float, level: float) -> float:
@@ -165,98 +132,3 @@ def adjust_holm(p_P: ArrayLike) -> Floats:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def paired_rise_fall(
-    gold_SKB: ArrayLike, generator: np.random.Generator | None = None, level: float = 0.95
-) -> RiseFall:
-    """Test whether gold rises and then falls along the budgets, paired by prompt and seed.
-
-    The peak of seed s on one half of the prompts is the budget with the highest mean over the
-    *other* seeds on the *other* half, so that it is never chosen on the numbers that it is tested
-    on. Leaving out the seed alone would not do: all seeds share the prompts, and what a prompt
-    does at a budget is the same accident in all of them. With one seed the peak is chosen on one
-    half of the prompts and tested on the other half only.
-
-    rise = gold at the peak - initial gold; fall = gold at the last budget - gold at the peak. Each
-    must exclude 0 in its direction over seeds and, averaged over seeds, over prompts. The peak is
-    one of the budgets, never the initial policy; a peak at the last budget makes the fall 0.
-
-    Args:
-        gold_SKB: gold of each seed, budget and prompt; column 0 is the initial policy. A budget
-            that a seed did not reach is NaN for all its prompts; only budgets that all seeds
-            reached are considered.
-        generator: splits the prompts in halves; without one, even and odd positions (needs
-            prompts in no particular order). Required with one seed.
-        level: coverage of the two-sided intervals.
-
-    Raises:
-        ValueError: if the shape is wrong, infinity or a partly missing budget occurs, the initial
-            policy is missing, no budget is reached by all seeds, or there are too few prompts.
-    """
-    gold = np.asarray(gold_SKB, np.float64)
-    if gold.ndim != 3 or gold.shape[0] < 1 or gold.shape[1] < 2 or gold.shape[2] < 4:
-        raise ValueError(
-            "gold must have shape (seeds, budgets, prompts) with at least 1 seed, the initial "
-            f"policy and 1 budget, and 4 prompts, got {gold.shape}"
-        )
-    n_seeds, _, n_prompts = gold.shape
-    columns = _reached_columns(gold)
-    half_B = _split_prompts(n_prompts, n_seeds, generator)
-    change_SB2 = np.zeros((n_seeds, n_prompts, 2))  # rise and fall of every prompt
-    peaks: list[int] = []
-    for s in range(n_seeds):
-        others = np.delete(gold, s, axis=0) if n_seeds > 1 else gold
-        for half in (0, 1):
-            chosen_on, tested_on = half_B == half, half_B != half
-            mean_K = others[:, columns][:, :, chosen_on].mean(axis=(0, 2))
-            peak = int(columns[1 + int(np.argmax(mean_K[1:]))])
-            peaks.append(peak)
-            at_peak = gold[s, peak, tested_on]
-            change_SB2[s, tested_on, 0] = at_peak - gold[s, 0, tested_on]
-            change_SB2[s, tested_on, 1] = gold[s, columns[-1], tested_on] - at_peak
-    if n_seeds == 1:  # the two halves chose each other's peak, so only one of them is a test
-        change_SB2, peaks = change_SB2[:, half_B != 0], peaks[:1]
-    rise_seeds, fall_seeds = (t_interval(change_SB2[:, :, i].mean(axis=1), level) for i in (0, 1))
-    rise_prompts, fall_prompts = (
-        t_interval(change_SB2[:, :, i].mean(axis=0), level) for i in (0, 1)
-    )
-    one_seed = n_seeds == 1
-    return RiseFall(
-        n_seeds=n_seeds,
-        n_prompts=n_prompts,
-        last=int(columns[-1]),
-        peaks=tuple(peaks),
-        rise_seeds=rise_seeds,
-        fall_seeds=fall_seeds,
-        rise_prompts=rise_prompts,
-        fall_prompts=fall_prompts,
-        rises=rise_prompts.above_zero and (one_seed or rise_seeds.above_zero),
-        falls=fall_prompts.below_zero and (one_seed or fall_seeds.below_zero),
-        exploratory=n_seeds < EXPLORATORY_BELOW,
-    )
-
-
-def _reached_columns(gold_SKB: Floats) -> Ints:
-    """Columns that every seed reached, the initial policy first."""
-    missing_SK = np.isnan(gold_SKB).any(axis=2)
-    if np.any(missing_SK & ~np.isnan(gold_SKB).all(axis=2)):
-        raise ValueError("a budget must be NaN for all prompts of a seed, or for none")
-    if np.any(np.isinf(gold_SKB)):
-        raise ValueError("gold has infinite values")
-    columns = np.flatnonzero(~missing_SK.any(axis=0))
-    if columns.size == 0 or columns[0] != 0:
-        raise ValueError("the initial policy (column 0) must be measured for every seed")
-    if columns.size < 2:
-        raise ValueError("no budget was reached by all seeds")
-    return np.asarray(columns, np.int64)
-
-
-def _split_prompts(n_prompts: int, n_seeds: int, generator: np.random.Generator | None) -> Ints:
-    """Half (0 or 1) of each prompt."""
-    half_B = np.arange(n_prompts, dtype=np.int64) % 2
-    if generator is not None:
-        return np.asarray(generator.permutation(half_B), np.int64)
-    if n_seeds == 1:
-        raise ValueError("with one seed a generator is needed to split the prompts in halves")
-    return half_B

@@ -6,7 +6,6 @@ like. The caller does that scaling.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,71 +17,25 @@ from overopt.stats.fronts import Front, normalized_hypervolume, regret
 QUADRATURE_POINTS = 4001  # odd, for Simpson's rule
 
 
-class BudgetGold(NamedTuple):
-    """Gold at one KL budget.
-
-    Attributes:
-        kl_nats: the budget, nats.
-        gold: gold interpolated between measured points, or None outside their range.
-    """
-
-    kl_nats: float
-    gold: float | None
-
-
 @dataclass(frozen=True)
 class MethodScores:
     """Scores of one method (one seed, or means over seeds at common budgets).
 
+    Gold at the peak and at the end are no scores of one seed: `overopt.stats.rise_fall` has them.
+
     Attributes:
-        gold_at: gold at the fixed budgets.
-        gold_at_peak: highest measured gold; the maximum of noisy numbers is biased upwards, so
-            compare it with the fitted peak.
-        kl_at_peak: KL of that point, nats.
-        gold_at_end: gold of the point with the largest KL.
-        kl_at_end: that KL, nats.
         gamma: degree of overoptimization (see `overoptimization_degree`), or None.
         gamma_reason: why gamma is missing, or None.
-        regret_at_peak: gold that the oracle has more at the peak's KL, or None out of its range.
         mean_regret: mean regret over the measured points in the oracle's range, or None.
         n_regret: how many points that mean is over.
         hypervolume: normalized hypervolume up to KL_max, or None without an oracle.
     """
 
-    gold_at: tuple[BudgetGold, ...]
-    gold_at_peak: float
-    kl_at_peak: float
-    gold_at_end: float
-    kl_at_end: float
     gamma: float | None
     gamma_reason: str | None
-    regret_at_peak: float | None
     mean_regret: float | None
     n_regret: int
     hypervolume: float | None
-
-
-def gold_at_budgets(
-    kl_nats: ArrayLike, gold: ArrayLike, budgets: ArrayLike
-) -> tuple[BudgetGold, ...]:
-    """Gold at fixed KL budgets, linear in KL between measured points, never extrapolated.
-
-    Points of equal KL are averaged.
-
-    Raises:
-        ValueError: if shapes differ, or a value is NaN or infinite.
-    """
-    kl, score = check_finite(kl_nats, "KL"), check_finite(gold, "gold")
-    check_same_shape(kl, score, "KL and gold")
-    grid, index, count = np.unique(kl, return_inverse=True, return_counts=True)
-    mean = np.bincount(index, weights=score) / count
-    return tuple(
-        BudgetGold(
-            float(budget),
-            float(np.interp(budget, grid, mean)) if grid[0] <= budget <= grid[-1] else None,
-        )
-        for budget in np.ravel(check_finite(budgets, "budgets"))
-    )
 
 
 def overoptimization_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> float | None:
@@ -126,7 +79,6 @@ def score_method(
     kl_nats: ArrayLike,
     gold: ArrayLike,
     proxy: ArrayLike,
-    budgets: ArrayLike,
     kl_max_nats: float,
     oracle: Front | None = None,
     form: Form = Form.RL,
@@ -137,7 +89,6 @@ def score_method(
         kl_nats: KL of each point, nats, at least 0.
         gold: gold of each point above the initial policy.
         proxy: proxy of each point above the initial policy, in a comparable unit.
-        budgets: fixed KL budgets, nats.
         kl_max_nats: fixed end of the KL axis for the hypervolume, nats.
         oracle: front of the tilted reference; without it regret and hypervolume are missing.
         form: the form fitted to gold and proxy for gamma (`Form.BON` for best-of-n).
@@ -150,7 +101,6 @@ def score_method(
     check_same_shape(kl, score, "KL and gold")
     check_same_shape(kl, proxy_score, "KL and proxy")
     d = distance_from_kl(kl)
-    peak, end = int(np.argmax(score)), int(np.argmax(kl))
     gamma: float | None = None
     reason: str | None = None
     try:
@@ -165,14 +115,8 @@ def score_method(
         found = (regret(oracle, float(k), float(g)) for k, g in zip(kl, score, strict=True))
         regrets = [value for value in found if value is not None]
     return MethodScores(
-        gold_at=gold_at_budgets(kl, score, budgets),
-        gold_at_peak=float(score[peak]),
-        kl_at_peak=float(kl[peak]),
-        gold_at_end=float(score[end]),
-        kl_at_end=float(kl[end]),
         gamma=gamma,
         gamma_reason=reason,
-        regret_at_peak=regret(oracle, float(kl[peak]), float(score[peak])) if oracle else None,
         mean_regret=float(np.mean(regrets)) if regrets else None,
         n_regret=len(regrets),
         hypervolume=normalized_hypervolume(kl, score, oracle, kl_max_nats) if oracle else None,

@@ -1,0 +1,83 @@
+"""Stored peaks, ends and means: ``contrasts.csv`` and ``budgets.csv``, read and put in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+
+from overopt.report import older
+from overopt.report.files import numbers_of, read_optional_table, read_table, refuse
+from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, CONTRAST_FLAGS, CONTRAST_TEXT
+from overopt.stats.crossed import Crossed, Over
+
+LEVEL = 0.95
+"""Coverage of all stored intervals."""
+
+
+def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
+    """Peaks and ends: names as text, verdicts as bool, numbers as float64; older files renewed.
+
+    Args:
+        path: the file; without one the table is empty.
+        known: what the run's record says that rows of earlier versions do not.
+
+    Raises:
+        UserError: a column is missing, a cell has no sense, or a verdict contradicts its interval.
+    """
+    if path.is_file() and older.MARK in read_table(path).columns:
+        return older.renew(read_optional_table(path, older.required(), known), str(path))
+    table = _typed(path, CONTRAST_COLUMNS)
+    for index, row in enumerate(table.to_dict("records")):
+        for flag, told in (("rises", row["peak_gold_low"] > 0), ("falls", row["fall_high"] < 0)):
+            if row[flag] != told:
+                refuse(str(path), index, f"has {flag} = {row[flag]}", "its interval says otherwise")
+    return table
+
+
+def read_budgets(path: Path) -> pd.DataFrame:
+    """Means along the budgets: names as text, numbers as float64.
+
+    Raises:
+        UserError: a column is missing, or a cell has no sense.
+    """
+    return _typed(path, BUDGET_COLUMNS)
+
+
+def interval_of(row: dict[Any, Any], name: str) -> Crossed | None:
+    """An interval that a row stores in five columns; None where there is no mean."""
+    if math.isnan(row[name]):
+        return None
+    se, df, low, high = (
+        None if math.isnan(value) else float(value)
+        for value in (row[f"{name}_{part}"] for part in ("se", "df", "low", "high"))
+    )
+    if se == 0.0 and df is None:
+        df = math.inf
+    shape = int(row["seeds"]), int(row["prompts"])
+    return Crossed(float(row[name]), low, high, se, df, *shape, LEVEL, row["over"])
+
+
+def _typed(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    table = read_optional_table(path, tuple(columns))
+    typed: dict[str, Any] = {}
+    for name in columns:
+        texts = [str(text) for text in table[name]]
+        if name in CONTRAST_TEXT:
+            typed[name] = texts
+        elif name in CONTRAST_FLAGS:
+            _check(texts, ("True", "False"), name, path)
+            typed[name] = [text == "True" for text in texts]
+        else:
+            typed[name] = numbers_of(texts, name, str(path))
+    _check(typed["over"], get_args(Over), "over", path)
+    return pd.DataFrame(typed, columns=list(columns))
+
+
+def _check(texts: Sequence[str], allowed: Sequence[str], name: str, path: Path) -> None:
+    for row, text in enumerate(texts):
+        if text not in allowed:
+            refuse(str(path), row, f"has {name} = {text!r}", f"allowed are {', '.join(allowed)}")

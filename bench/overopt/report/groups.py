@@ -1,0 +1,220 @@
+"""Groups: the seeds of one method, proxy and noise, with their curves, peak and end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import pandas as pd
+
+from overopt.report.curves import (
+    QUANTITIES,
+    BudgetMean,
+    Quantity,
+    SeedCurve,
+    mean_curve,
+    seed_curve,
+)
+from overopt.report.places import Places, find_places
+from overopt.report.results import Results
+from overopt.report.run_folder import Run
+from overopt.report.schema import ESTIMATORS, GROUP
+from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS
+from overopt.stats.intervals import EXPLORATORY_BELOW
+
+
+class Unreached(NamedTuple):
+    """A KL budget that some seeds could not be driven to."""
+
+    kl_target_nats: float
+    n_seeds: int
+
+
+class Failure(NamedTuple):
+    """A seed with failed rows; ``whole`` when nothing beyond the initial policy was measured."""
+
+    seed: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """The seeds of one method, proxy and noise level in one world (engine, axis, width, data size).
+
+    Attributes:
+        task: the task's label, which names the gold where there are several.
+        world: seed of the world.
+        n_seeds: seeds that were run, failed ones included.
+        places: peak and end, which need every seed that was run.
+        stored: rows of ``budgets.csv`` of these seeds; empty where they come from several runs.
+        n_negative: points whose estimated KL is below 0, which have no sqrt and are left out.
+        estimator: names of the KL estimators of the points with KL above 0, joined by "+".
+    """
+
+    task: str
+    world: int
+    method: str
+    proxy: str
+    noise: str
+    seeds: tuple[SeedCurve, ...]
+    n_seeds: int
+    places: Places
+    stored: pd.DataFrame
+    unreached: tuple[Unreached, ...]
+    failures: tuple[Failure, ...]
+    n_negative: int
+    estimator: str
+
+    @property
+    def name(self) -> str:
+        """``method × proxy, noise``, for messages and captions."""
+        return f"{self.method} × {self.proxy}, noise {self.noise}"
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """The columns that tell a group's rows from others in tidy tables."""
+        return {
+            "task": self.task,
+            "world": self.world,
+            "method": self.method,
+            "proxy": self.proxy,
+            "noise": self.noise,
+        }
+
+    @property
+    def exploratory(self) -> bool:
+        """Whether fewer seeds were measured than an interval should rest on."""
+        return len(self.seeds) < EXPLORATORY_BELOW
+
+    @property
+    def kl_max_nats(self) -> float | None:
+        """Largest KL that any seed was measured at, nats."""
+        return max((float(seed.kl_nats_K[-1]) for seed in self.seeds), default=None)
+
+    @cached_property
+    def _means(self) -> dict[Quantity, list[BudgetMean]]:
+        return {name: mean_curve(self.seeds, name, self.stored) for name in QUANTITIES}
+
+    def mean_curve(self, quantity: Quantity) -> list[BudgetMean]:
+        """Mean over seeds with its interval at the initial policy and at every budget."""
+        return self._means[quantity]
+
+    def is_whole(self, mean: BudgetMean) -> bool:
+        """Whether a mean is over all seeds that were run."""
+        return mean.score.n_seeds >= self.n_seeds
+
+
+def group_results(results: Results) -> list[Group]:
+    """All groups of the runs, with the peaks and ends that were stored with them."""
+    return group_points(results.points, results.runs)
+
+
+def group_points(points: pd.DataFrame, runs: Sequence[Run] = ()) -> list[Group]:
+    """Split labeled points into groups, ordered by task, method, proxy, amount of noise, world.
+
+    Args:
+        points: labeled rows of ``points.csv``.
+        runs: where peaks and means were stored; without them they come from the points.
+    """
+    groups = []
+    for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
+        groups.append(_group(rows, runs))
+    return sorted(groups, key=_order)
+
+
+def _order(group: Group) -> tuple[object, ...]:
+    return group.task, group.method, group.proxy, noise_order(group.noise), group.world
+
+
+def noise_order(label: str) -> tuple[str, float, str]:
+    """Sort key of a noise label: flips first, then by kind, then by amount."""
+    kind, _, amount = label.rpartition(":")
+    try:
+        return kind, float(amount), label
+    except ValueError:
+        return kind, float("inf"), label
+
+
+def estimator_name(estimator: str) -> str:
+    """What an axis calls one or several estimators joined by "+"."""
+    return " / ".join(ESTIMATORS.get(part, part) for part in estimator.split("+") if part)
+
+
+def curve_table(groups: Sequence[Group]) -> pd.DataFrame:
+    """Mean curves in tidy form: one row per group, quantity and KL."""
+    rows = [
+        {
+            **group.identity,
+            "quantity": quantity,
+            "kl_target_nats": mean.kl_target_nats,
+            "kl_nats": mean.kl_nats,
+            "achieved_kl_nats": mean.achieved_kl_nats,
+            "kl_estimator": group.estimator,
+            "mean": mean.score.mean,
+            "low": mean.score.low,
+            "high": mean.score.high,
+            "se": mean.score.se,
+            "interval_over": mean.score.over,
+            "seeds": mean.score.n_seeds,
+            "seeds_run": group.n_seeds,
+            "exploratory": mean.score.exploratory,
+        }
+        for group in groups
+        for quantity in QUANTITIES
+        for mean in group.mean_curve(quantity)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _group(rows: pd.DataFrame, runs: Sequence[Run]) -> Group:
+    first = rows.iloc[0]
+    ok = rows[rows["status"] == "ok"]
+    usable = ok[ok["kl_nats"] >= 0]
+    curves = tuple(seed_curve(int(float(str(seed))), part) for seed, part in usable.groupby("seed"))
+    missed = rows[rows["status"] == "unreached"].groupby("kl_target_nats")["seed"].nunique()
+    moved = usable[usable["kl_nats"] > 0]
+    run = _only_run(rows, runs)
+    n_seeds = int(rows["seed"].nunique())
+    tests = _of_group(run.contrasts, first) if run else pd.DataFrame(columns=list(CONTRAST_COLUMNS))
+    stored = _of_group(run.budgets, first) if run else pd.DataFrame(columns=list(BUDGET_COLUMNS))
+    return Group(
+        task=str(first["task_label"]),
+        world=int(first["world"]),
+        method=str(first["method_label"]),
+        proxy=str(first["proxy_label"]),
+        noise=str(first["noise"]),
+        seeds=curves,
+        n_seeds=n_seeds,
+        places=find_places(curves, n_seeds, tests[tests["seeds"] == n_seeds]),
+        stored=stored,
+        unreached=tuple(
+            Unreached(float(str(target)), int(count)) for target, count in missed.items()
+        ),
+        failures=_failures(rows, moved),
+        n_negative=len(ok) - len(usable),
+        estimator="+".join(sorted(set(moved["kl_estimator"]))),
+    )
+
+
+def _only_run(rows: pd.DataFrame, runs: Sequence[Run]) -> Run | None:
+    """The run that all rows of a group are of; None where several runs had a part in it."""
+    sources = set(rows["source"]) if "source" in rows.columns else set()
+    return runs[int(sources.pop())] if len(sources) == 1 and runs else None
+
+
+def _of_group(table: pd.DataFrame, first: pd.Series[str]) -> pd.DataFrame:
+    """The stored rows of a group."""
+    mine = pd.Series(True, table.index)
+    for name in ("proxy", "noise", "proxy_start"):
+        mine &= table[name] == first[name]
+    for name in ("world", "proxy_width", "comparisons"):
+        mine &= (table[name] == first[name]) | (table[name].isna() & pd.isna(first[name]))
+    return table[mine]
+
+
+def _failures(rows: pd.DataFrame, moved: pd.DataFrame) -> tuple[Failure, ...]:
+    measured = {int(seed) for seed in moved["seed"]}
+    broken = sorted({int(seed) for seed in rows[rows["status"] == "failed"]["seed"]})
+    return tuple(Failure(seed, seed not in measured) for seed in broken)

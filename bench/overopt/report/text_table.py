@@ -1,0 +1,83 @@
+"""Tables as text: finished words, and how the page, LaTeX and CSV write them.
+
+Missing values are shown as an en dash, never as a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of finished words.
+
+    Attributes:
+        name: stem of its file.
+        title: one line.
+        header: column titles.
+        rows: cells, as many per row as columns.
+        words: how many leading columns are names; the rest are numbers, aligned right.
+        note: how to read it; may be empty.
+    """
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int
+    note: str = ""
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> Path:
+    """A tidy table in full precision; an empty cell is a missing value."""
+    path.write_bytes(table.to_csv(index=False, lineterminator="\n").encode())
+    return path
+
+
+def write_latex(table: TextTable, path: Path) -> Path:
+    """A table for the LaTeX packages booktabs and longtable; names are escaped."""
+    spec = "l" * table.words + "r" * (len(table.header) - table.words)
+    head = " & ".join(escape_latex(name) for name in table.header)
+    lines = [
+        "% needs \\usepackage{booktabs, longtable}",
+        f"\\begin{{longtable}}{{{spec}}}",
+        f"\\caption{{{escape_latex(f'{table.title}. {table.note}')}}}\\\\",
+        "\\toprule",
+        f"{head} \\\\",
+        "\\midrule",
+        "\\endhead",
+        *(" & ".join(escape_latex(cell) for cell in row) + " \\\\" for row in table.rows),
+        "\\bottomrule",
+        "\\end{longtable}",
+    ]
+    path.write_bytes(("\n".join(lines) + "\n").encode())
+    return path
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "−": "$-$", "√": r"$\sqrt{}$", "×": r"$\times$", "γ": r"$\gamma$", "Δ": r"$\Delta$",
+    "²": r"$^2$", "→": r"$\to$", "–": "--", "[": "{[}", "]": "{]}",
+}  # fmt: skip
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it stands; control characters become spaces."""
+    return "".join(_LATEX.get(letter, letter if letter.isprintable() else " ") for letter in text)
+
+
+def show_number(value: Any, digits: int) -> str:
+    """A number with fixed digits and a true minus sign, or the sign for missing."""
+    if value is None or pd.isna(value):
+        return MISSING
+    text = f"{float(value):.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.replace("-", "")

@@ -1,0 +1,90 @@
+"""What the seeds of a run did prompt by prompt, grouped by what they have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from overopt.execution.store import Store
+from overopt.run.pursuit import Found
+from overopt.stats.equal_kl import SeedPoints
+
+Floats = npt.NDArray[np.float64]
+
+
+class SeedTable(NamedTuple):
+    """One seed's measured policies, the initial one first.
+
+    Attributes:
+        points: KL of each policy and the budget that it was taken for, nats.
+        gold_KB: gold of each policy and prompt, SDs of the initial policy around its mean.
+        proxy_KB: proxy, recentered to the initial policy.
+    """
+
+    points: SeedPoints
+    gold_KB: Floats
+    proxy_KB: Floats
+
+
+class SeedGroup(NamedTuple):
+    """The cells that differ in their seed only.
+
+    Attributes:
+        identity: the columns that tell the group from others of its run.
+        tables: one per seed that was measured.
+        n_run: seeds that were run, failed ones included.
+    """
+
+    identity: dict[str, Any]
+    tables: list[SeedTable]
+    n_run: int
+
+
+def seed_groups(found: Sequence[Found], store: Store) -> list[SeedGroup]:
+    """Cells grouped by world, proxy system, noise, start and width of proxies, and comparisons."""
+    groups: dict[tuple[Any, ...], SeedGroup] = {}
+    for one in found:
+        identity = {
+            "world": one.cell.world,
+            "proxy": one.cell.proxy.name,
+            "noise": one.cell.noise.label,
+            "proxy_start": one.cell.task.proxy.start,
+            "proxy_width": one.cell.task.proxy_width,
+            "comparisons": one.cell.task.proxy.comparisons,
+        }
+        key = tuple(identity.values())
+        group = groups.get(key, SeedGroup(identity, [], 0))
+        tables = group.tables if one.points is None else [*group.tables, _read(one, store)]
+        groups[key] = SeedGroup(identity, tables, group.n_run + 1)
+    return list(groups.values())
+
+
+def _read(one: Found, store: Store) -> SeedTable:
+    """Every measured policy of a cell whose estimated KL has a root."""
+    assert one.points is not None
+    folder = store.open(one.points.key)
+    assert folder is not None, "a finished cell's points are in the store"
+    points = json.loads((folder / "points.json").read_text())
+    table = pq.read_table(folder / "prompts.parquet")
+    point_N = np.asarray(table["point"])
+    used = [k for k, point in enumerate(points) if point["status"] == "ok"]
+    used = [k for k in used if points[k]["kl_nats"] >= 0.0]
+
+    def stacked(name: str) -> Floats:
+        value_N = np.asarray(table[name], dtype=np.float64)
+        return np.stack([value_N[point_N == k] for k in used])
+
+    target_K = [points[k].get("kl_target_nats") for k in used]
+    return SeedTable(
+        SeedPoints(
+            np.array([points[k]["kl_nats"] for k in used], np.float64),
+            np.array([np.nan if target is None else target for target in target_K], np.float64),
+        ),
+        stacked("gold"),
+        stacked("proxy"),
+    )

@@ -98,7 +98,7 @@ def identity(task: str, cell: Cell) -> Row:
         "along": "knob" if cell.method == "bon" else "step",
         "proxy_start": "scratch",
         "proxy_width": 32,
-        "proxy_width": 32, "comparisons": 2048,
+        "comparisons": 2048,
         "knob": "n" if cell.method == "bon" else "step",
     }
 

@@ -11,11 +11,13 @@ from rich.console import Console
 
 from overopt.report import run_table
 from overopt.report.groups import group_points, group_results
+from overopt.report.peak_tables import show_contrasts, show_gaps, show_worlds, summarize
 from overopt.report.points import add_labels, check_points
 from overopt.report.results import Results, read_results
-from overopt.report.tables import show_contrasts, show_gaps, summarize
 from overopt.report.text_table import TextTable, escape_latex, show_number, write_latex
 from overopt.spec.columns import POINT_COLUMNS
+
+from .synthetic import write_runs
 
 GOLDEN = Path(__file__).parent / "golden_run_table.txt"
 
@@ -129,6 +131,33 @@ def test_a_fall_from_the_last_budget_to_itself_is_no_number(run_root: Path) -> N
     assert at_end
     assert {row[fall] for row in at_end} == {"–"}
     assert "–" not in {row[fall] for row in table.rows if row not in at_end}
+
+
+WORLDS = """\
+proxy,noise,proxy_start,proxy_width,comparisons,worlds,seeds,peak_kl_target_nats,peak_kl_nats,\
+peak_gold,peak_gold_across_low,peak_gold_across_high,peak_gold_within_low,peak_gold_within_high,\
+end_kl_target_nats,end_kl_nats,end_gold,end_gold_across_low,end_gold_across_high,\
+end_gold_within_low,end_gold_within_high,fall,fall_across_low,fall_across_high,fall_within_low,\
+fall_within_high,over,rises,falls
+single,0,scratch,32,2048,3,15,4.0,3.98,0.9,0.5,1.3,0.8,1.0,16.0,15.7,0.3,-0.4,1.0,0.1,0.5,\
+-0.6,-1.3,0.1,-0.8,-0.4,worlds,True,False
+single,0.25,scratch,32,2048,2,10,4.0,3.98,0.9,,,0.8,1.0,4.0,3.98,0.9,,,0.8,1.0,,,,,,\
+these worlds,True,False
+"""
+
+
+def test_means_over_worlds_show_both_intervals(tmp_path: Path) -> None:
+    (run,) = write_runs(tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), failed=())
+    assert show_worlds(read_results([run])).rows == ()
+    (run / "worlds.csv").write_text(WORLDS)
+    table = show_worlds(read_results([run]))
+    assert table.rows == (
+        ("dpo", "single", "0", "3", "15", "rises, no fall shown", "4 → 3.98",
+         "0.90 [0.50, 1.30] (0.80, 1.00)", "16 → 15.7", "0.30 [−0.40, 1.00] (0.10, 0.50)",
+         "−0.60 [−1.30, 0.10] (−0.80, −0.40)"),
+        ("dpo", "single", "0.25", "2", "10", "rises, no fall shown", "4 → 3.98",
+         "0.90 (0.80, 1.00)", "4 → 3.98", "0.90 (0.80, 1.00)", "–"),
+    )  # fmt: skip
 
 
 def test_numbers_have_a_true_minus_and_missing_is_a_dash() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of
-from overopt.run.contrasts import budget_rows, contrast_rows
+from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.prompt_tables import seed_groups
 from overopt.run.pursuit import Found
-from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS
+from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, WORLD_COLUMNS
 from overopt.stats.crossed import crossed_interval
 from overopt.stats.rise_fall import Budgets, peak_and_end
 
@@ -173,3 +173,56 @@ def test_a_budget_below_the_end_is_read_between_points(store: Store) -> None:
     expected = crossed_interval(np.stack([0.5 * (gold_KB[1] - gold_KB[0]) for gold_KB in gold]))
     assert first["mean"] == pytest.approx(expected.mean)
     assert first["mean_high"] == pytest.approx(expected.high)
+
+
+def _in_worlds(store: Store, worlds: Sequence[int], last: Sequence[float | None]) -> list[Found]:
+    """Five seeds in each world; gold falls by 1, 2, 3 ... and ``last`` is the world's last budget.
+
+    Five seeds more than three worlds agree: seeds differ by the noise of their prompts only.
+    """
+    found = []
+    for cell in cells_of(run_spec(seeds=range(5), worlds=worlds)):
+        fall = float(worlds.index(cell.world) + 1)
+        gold = _gold([0, 2, 4, 4 - fall], 10 * cell.world + cell.seed)
+        budgets = [None, 0.02, 0.05, last[worlds.index(cell.world)]]
+        found.append(finish(store, cell, budgets, gold))
+    return found
+
+
+def test_worlds_are_tested_apart_and_together(store: Store) -> None:
+    found = _in_worlds(store, (0, 1, 2), (0.1, 0.1, 0.1))
+    groups = seed_groups(found, store)
+    apart = contrast_rows(groups)
+    assert [row["world"] for row in apart] == [0, 1, 2]
+    (row,) = world_rows(groups)
+    assert set(row) == set(WORLD_COLUMNS)
+    assert (row["worlds"], row["seeds"], row["over"]) == (3, 15, "worlds")
+    assert (row["peak_kl_target_nats"], row["end_kl_target_nats"]) == (0.05, 0.1)
+    for name in ("peak_gold", "end_gold", "fall", "peak_kl_nats", "end_kl_nats"):
+        assert row[name] == pytest.approx(np.mean([one[name] for one in apart]))
+    falls = np.array([one["fall"] for one in apart])  # about -1, -2, -3
+    half = 4.30265273 * falls.std(ddof=1) / np.sqrt(3)
+    assert row["fall_across_low"] == pytest.approx(falls.mean() - half)
+    se = np.sqrt(sum(one["fall_se"] ** 2 for one in apart)) / 3
+    assert row["fall_within_high"] - row["fall"] > 1.96 * se
+    assert row["rises"]
+    assert not row["falls"]  # -2 +- 2.5 across worlds, whatever it is within them
+    assert row["fall_within_high"] < 0
+
+
+def test_worlds_end_where_the_first_of_them_does(store: Store) -> None:
+    groups = seed_groups(_in_worlds(store, (0, 1), (0.1, 0.2)), store)
+    assert [row["end_kl_target_nats"] for row in contrast_rows(groups)] == [0.1, 0.2]
+    (row,) = world_rows(groups)
+    assert row["end_kl_target_nats"] == row["peak_kl_target_nats"] == 0.05
+    assert row.get("fall") is None and not row["falls"]
+    assert row["over"] == "these worlds" and row["peak_gold_across_low"] is None
+    assert row["peak_gold_within_low"] > 3.5
+
+
+def test_one_world_or_a_failed_seed_has_no_row_over_worlds(store: Store) -> None:
+    assert world_rows(seed_groups(_in_worlds(store, (0,), (0.1,)), store)) == []
+    found = _in_worlds(store, (0, 1), (0.1, 0.1))
+    groups = seed_groups([*found[:-1], fail(found[-1].cell)], store)
+    assert len(contrast_rows(groups)) == 1
+    assert world_rows(groups) == []

@@ -119,3 +119,16 @@ def test_peak_and_end_over_worlds_on_literals() -> None:
             kl_target_K=[0.0, 1.0, 2.0],
         )
     )
+
+
+def test_every_world_is_split_by_its_own_generator() -> None:
+    generator = np.random.default_rng(3)
+    noisy = [
+        budgets([[1.0, 3.0, 2.0]] * 2)._replace(gold_SKB=generator.normal(size=(2, 4, 6)))
+        for _ in range(3)
+    ]
+    found = peak_and_end_in_worlds(noisy, [np.random.default_rng(seed) for seed in range(3)])
+    alone = tuple(peak_and_end(one, np.random.default_rng(seed)) for seed, one in enumerate(noisy))
+    assert found.worlds == alone
+    with pytest.raises(ValueError, match="argument"):
+        peak_and_end_in_worlds(noisy, [generator])

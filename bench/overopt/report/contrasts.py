@@ -11,7 +11,13 @@ import pandas as pd
 
 from overopt.report import older
 from overopt.report.files import numbers_of, read_optional_table, read_table, refuse
-from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, CONTRAST_FLAGS, CONTRAST_TEXT
+from overopt.spec.columns import (
+    BUDGET_COLUMNS,
+    CONTRAST_COLUMNS,
+    CONTRAST_FLAGS,
+    CONTRAST_TEXT,
+    WORLD_COLUMNS,
+)
 from overopt.stats.crossed import Crossed, Over
 
 LEVEL = 0.95
@@ -47,6 +53,15 @@ def read_budgets(path: Path) -> pd.DataFrame:
     return _typed(path, BUDGET_COLUMNS)
 
 
+def read_worlds(path: Path) -> pd.DataFrame:
+    """Means over worlds: names as text, verdicts as bool, numbers as float64.
+
+    Raises:
+        UserError: a column is missing, or a cell has no sense.
+    """
+    return _typed(path, WORLD_COLUMNS, ("worlds", "these worlds"))
+
+
 def interval_of(row: dict[Any, Any], name: str) -> Crossed | None:
     """An interval that a row stores in five columns; None where there is no mean."""
     if math.isnan(row[name]):
@@ -61,7 +76,9 @@ def interval_of(row: dict[Any, Any], name: str) -> Crossed | None:
     return Crossed(float(row[name]), low, high, se, df, *shape, LEVEL, row["over"])
 
 
-def _typed(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def _typed(
+    path: Path, columns: Sequence[str], over: Sequence[str] = get_args(Over)
+) -> pd.DataFrame:
     table = read_optional_table(path, tuple(columns))
     typed: dict[str, Any] = {}
     for name in columns:
@@ -73,7 +90,7 @@ def _typed(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             typed[name] = [text == "True" for text in texts]
         else:
             typed[name] = numbers_of(texts, name, str(path))
-    _check(typed["over"], get_args(Over), "over", path)
+    _check(typed["over"], over, "over", path)
     return pd.DataFrame(typed, columns=list(columns))
 
 

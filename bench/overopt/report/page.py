@@ -46,7 +46,7 @@ def make_page(
         results: the runs, for samples and provenance.
         groups: their curves, for the counts in the head.
         chapters: figures by task.
-        tables: contrasts, summary, scores, fits and gaps, by name.
+        tables: contrasts, worlds, summary, scores, fits and gaps, by name.
     """
     methods = sorted({group.method for group in groups})
     tasks = ", ".join(results.tasks)
@@ -61,6 +61,7 @@ def make_page(
             tables["contrasts"].title,
             _table(tables["contrasts"], "No tests were stored with these runs."),
         ),
+        *_worlds(tables["worlds"]),
         *_figures(chapters),
         *_section("summary", "In one line each", _table(tables["summary"])),
         *_section("scores", "Scores", _table(tables["scores"])),
@@ -86,6 +87,11 @@ def make_page(
         f"<title>{escape(title)}</title>\n<style>\n{CSS}</style>\n</head>\n"
     )
     return head + "<body>\n<main>\n" + "\n".join(body) + "\n</main>\n</body>\n</html>\n"
+
+
+def _worlds(table: TextTable) -> list[str]:
+    """Means over worlds, where any run has several."""
+    return _section("worlds", table.title, _table(table)) if table.rows else []
 
 
 def _section(anchor: str, title: str, content: Sequence[str]) -> list[str]:

@@ -61,13 +61,18 @@ class Places:
         """Rise and fall in words; empty without a peak."""
         if self.peak is None:
             return ""
-        words = {
-            (True, True): "rises, then falls",
-            (True, False): "rises, no fall shown",
-            (False, True): "falls, no rise shown",
-            (False, False): "neither shown",
-        }[self.rises, self.falls]
+        words = verdict(self.rises, self.falls)
         return f"{words} (exploratory)" if self.peak.gold.exploratory else words
+
+
+def verdict(rises: bool, falls: bool) -> str:
+    """Rise and fall in words."""
+    return {
+        (True, True): "rises, then falls",
+        (True, False): "rises, no fall shown",
+        (False, True): "falls, no rise shown",
+        (False, False): "neither shown",
+    }[rises, falls]
 
 
 class Met(NamedTuple):

@@ -1,7 +1,7 @@
 """One stored run: what was stored is what is shown, or the user is told why not.
 
 A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
-``contrasts.csv``, ``budgets.csv`` and ``front.csv``.
+``contrasts.csv``, ``budgets.csv``, ``worlds.csv`` and ``front.csv``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.contrasts import read_budgets, read_contrasts
+from overopt.report.contrasts import read_budgets, read_contrasts, read_worlds
 from overopt.report.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.points import read_points
 from overopt.spec.columns import FRONT_COLUMNS
@@ -50,6 +50,7 @@ class Run:
     contrasts: peak and end, one row per world, proxy, noise and size, columns ``CONTRAST_COLUMNS``;
         empty when none were stored.
     budgets: means along the budgets, columns ``BUDGET_COLUMNS``; empty when none were stored.
+    worlds: peak and end over worlds, columns ``WORLD_COLUMNS``; empty where there is one world.
     front: oracle fronts, columns world, kl_nats, gold (SDs of the initial policy), ess; may be
         empty.
     """
@@ -60,6 +61,7 @@ class Run:
     excerpts: tuple[Excerpt, ...]
     contrasts: pd.DataFrame
     budgets: pd.DataFrame
+    worlds: pd.DataFrame
     front: pd.DataFrame
 
     @property
@@ -115,6 +117,7 @@ def read_run(folder: Path) -> Run:
         excerpts=_read_excerpts(folder / "excerpts.json", known),
         contrasts=read_contrasts(folder / "contrasts.csv", known),
         budgets=read_budgets(folder / "budgets.csv"),
+        worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
     )
 

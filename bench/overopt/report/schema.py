@@ -22,6 +22,7 @@ WHOLE = frozenset(
         "tokens_processed",
         "seeds",
         "prompts",
+        "worlds",
         "peak_choices",
         "peak_choices_agreeing",
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from overopt.report.groups import group_results
+from overopt.report.peak_tables import summarize
 from overopt.report.results import Results
-from overopt.report.tables import summarize
 from overopt.report.text_table import TextTable
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from overopt.report.fit_figures import draw_fits, draw_residuals
 from overopt.report.fits import GroupFit, fit_group, fit_table
 from overopt.report.groups import Group, curve_table, group_results
 from overopt.report.page import Chapter, make_page
+from overopt.report.peak_tables import show_contrasts, show_gaps, show_worlds, summarize
 from overopt.report.results import Results, read_results
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.style import Drawing, save_figure
-from overopt.report.tables import show_contrasts, show_fits, show_gaps, show_scores, summarize
+from overopt.report.tables import show_fits, show_scores
 from overopt.report.text_table import TextTable, write_csv, write_latex
 
 
@@ -63,6 +64,7 @@ def compose_report(results: Results) -> Report:
     chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
     tables = (
         show_contrasts(groups),
+        show_worlds(results),
         summarize(groups),
         show_scores(scores),
         show_fits(fitted),

@@ -12,6 +12,7 @@ from overopt.run.prompt_tables import SeedGroup, SeedTable
 from overopt.stats.crossed import Crossed, crossed_interval
 from overopt.stats.equal_kl import CommonKL, read_together
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakAndEnd, peak_and_end
+from overopt.stats.worlds import InWorlds, peak_and_end_in_worlds
 
 
 def contrast_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
@@ -22,12 +23,34 @@ def contrast_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
     """
     rows = []
     for group in groups:
-        budgets = _along_budgets(group.tables) if len(group.tables) == group.n_run else None
-        if budgets is not None:
-            # Every world's held-out prompts are in random order; one fixed split serves all runs.
-            found = peak_and_end(budgets, np.random.default_rng(0))
-            rows.append(group.identity | _contrast(found))
+        for budgets in _along_budgets([group]):
+            rows.append(group.identity | _contrast(peak_and_end(budgets, _split())))
     return rows
+
+
+def world_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
+    """One row per proxy, size and noise that ran in several worlds, in ``WORLD_COLUMNS``.
+
+    Means over worlds along the budgets that every seed of every world reached; no row where a
+    seed failed or there is no such budget.
+    """
+    together: dict[tuple[Any, ...], list[SeedGroup]] = {}
+    for group in groups:
+        key = tuple(value for name, value in group.identity.items() if name != "world")
+        together.setdefault(key, []).append(group)
+    rows = []
+    for members in together.values():
+        worlds = _along_budgets(members) if len(members) > 1 else []
+        if worlds:
+            identity = {k: v for k, v in members[0].identity.items() if k != "world"}
+            found = peak_and_end_in_worlds(worlds, [_split() for _ in worlds])
+            rows.append(identity | _in_worlds(found))
+    return rows
+
+
+def _split() -> np.random.Generator:
+    """Every world's held-out prompts are in random order; one fixed split serves all runs."""
+    return np.random.default_rng(0)
 
 
 def budget_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
@@ -61,6 +84,32 @@ def _contrast(found: PeakAndEnd) -> dict[str, Any]:
     }
 
 
+def _in_worlds(found: InWorlds) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "worlds": len(found.worlds),
+        "seeds": found.peak.n_seeds,
+        "peak_kl_target_nats": found.peak_kl_target_nats,
+        "peak_kl_nats": found.peak_kl_nats,
+        "end_kl_target_nats": found.end_kl_target_nats,
+        "end_kl_nats": found.end_kl_nats,
+    }
+    compared = not all(one.peaks_at_end for one in found.worlds)
+    for name, mean in (("peak_gold", found.peak), ("end_gold", found.end), ("fall", found.fall)):
+        if name != "fall" or compared:
+            row |= {
+                name: mean.across.mean,
+                f"{name}_across_low": mean.across.low,
+                f"{name}_across_high": mean.across.high,
+                f"{name}_within_low": mean.within.low,
+                f"{name}_within_high": mean.within.high,
+            }
+    return row | {
+        "over": "worlds" if found.peak.across.low is not None else "these worlds",
+        "rises": found.peak.decisive.above_zero,
+        "falls": compared and found.fall.decisive.below_zero,
+    }
+
+
 def _mean(place: CommonKL, tables: Sequence[SeedTable], quantity: str) -> dict[str, Any]:
     """A mean over the seeds that get there, each read above its own initial policy."""
     read = [
@@ -91,19 +140,27 @@ def _spread(name: str, interval: Crossed | None) -> dict[str, float | None]:
     return dict(zip(columns, values, strict=True))
 
 
-def _along_budgets(tables: Sequence[SeedTable]) -> Budgets | None:
-    """The budgets that every seed met, the initial policy first; None where they allow no test."""
+def _along_budgets(worlds: Sequence[SeedGroup]) -> list[Budgets]:
+    """Each world along the budgets that every seed of all met; empty where they allow no test."""
+    tables = [table for group in worlds for table in group.tables]
+    if len(tables) < sum(group.n_run for group in worlds):
+        return []
     reached = [
         {float(target): k for k, target in enumerate(table.points.target_K) if not np.isnan(target)}
         for table in tables
     ]
     common = sorted(set[float].intersection(*(set(one) for one in reached)) - {0.0})
-    if not common or tables[0].gold_KB.shape[1] < PROMPTS_MIN:
-        return None
-    picked = [[0, *(one[target] for target in common)] for one in reached]
-    seeds = list(zip(tables, picked, strict=True))
-    return Budgets(
-        np.stack([table.gold_KB[column] for table, column in seeds]),
-        np.stack([table.points.kl_K[column] for table, column in seeds]),
-        [0.0, *common],
-    )
+    if not common or any(table.gold_KB.shape[1] < PROMPTS_MIN for table in tables):
+        return []
+    column = {
+        id(table): [0, *(one[target] for target in common)]
+        for table, one in zip(tables, reached, strict=True)
+    }
+    return [
+        Budgets(
+            np.stack([table.gold_KB[column[id(table)]] for table in group.tables]),
+            np.stack([table.points.kl_K[column[id(table)]] for table in group.tables]),
+            [0.0, *common],
+        )
+        for group in worlds
+    ]

@@ -30,11 +30,17 @@ from overopt.execution.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
-from overopt.run.contrasts import budget_rows, contrast_rows
+from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.graph import without_place
 from overopt.run.prompt_tables import seed_groups
 from overopt.run.pursuit import Found
-from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, FRONT_COLUMNS, POINT_COLUMNS
+from overopt.spec.columns import (
+    BUDGET_COLUMNS,
+    CONTRAST_COLUMNS,
+    FRONT_COLUMNS,
+    POINT_COLUMNS,
+    WORLD_COLUMNS,
+)
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
@@ -140,6 +146,7 @@ def _files(
     for name, columns, rows in (
         ("contrasts.csv", CONTRAST_COLUMNS, contrast_rows(groups)),
         ("budgets.csv", BUDGET_COLUMNS, budget_rows(groups)),
+        ("worlds.csv", WORLD_COLUMNS, world_rows(groups)),
     ):
         if rows:
             files[name] = to_csv(columns, rows)

@@ -72,8 +72,24 @@ BUDGET_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """Columns of ``budgets.csv``: mean gold and proxy at every budget over the seeds that get there."""
 
+_OVER_WORLDS = ("", "_across_low", "_across_high", "_within_low", "_within_high")
+"""A mean over worlds, its bounds for any world of the kind, its bounds for these worlds."""
+
+WORLD_COLUMNS: tuple[str, ...] = (
+    "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "worlds", "seeds",
+    "peak_kl_target_nats", "peak_kl_nats", *(f"peak_gold{part}" for part in _OVER_WORLDS),
+    "end_kl_target_nats", "end_kl_nats", *(f"end_gold{part}" for part in _OVER_WORLDS),
+    *(f"fall{part}" for part in _OVER_WORLDS),
+    "over", "rises", "falls",
+)  # fmt: skip
+"""Columns of ``worlds.csv``: peak, end and fall as means over worlds, where there are several.
+
+``seeds`` counts those of all worlds. Bounds across worlds need three of them; ``over`` says which
+bounds the verdicts read.
+"""
+
 CONTRAST_TEXT = frozenset(("proxy", "noise", "proxy_start", "quantity", "over"))
-"""Columns of names in either."""
+"""Columns of names in these tables."""
 
 CONTRAST_FLAGS = ("rises", "falls", "exploratory")
 """Columns that are True or False."""

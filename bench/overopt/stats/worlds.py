@@ -92,7 +92,9 @@ def over_worlds(worlds: Sequence[Crossed]) -> OverWorlds:
 
 
 def peak_and_end_in_worlds(
-    worlds: Sequence[Budgets], generator: np.random.Generator | None = None, level: float = 0.95
+    worlds: Sequence[Budgets],
+    generators: Sequence[np.random.Generator] | None = None,
+    level: float = 0.95,
 ) -> InWorlds:
     """Peak, end and fall as means over worlds, along the budgets that all their seeds reached.
 
@@ -100,14 +102,18 @@ def peak_and_end_in_worlds(
 
     Args:
         worlds: the seeds of each world; all with the same budgets.
-        generator: splits the prompts of each world.
+        generators: one per world, each to split its prompts; see `peak_and_end`.
         level: coverage.
 
     Raises:
-        ValueError: as `peak_and_end`, or if there is no world, or budgets differ between worlds.
+        ValueError: as `peak_and_end`, or if there is no world, budgets differ between worlds, or
+            there are not as many generators as worlds.
     """
     tables = [Budgets(*one) for one in common_budgets(worlds)]
-    found = tuple(peak_and_end(one, generator, level) for one in tables)
+    found = tuple(
+        peak_and_end(one, generator, level)
+        for one, generator in zip(tables, generators or [None] * len(tables), strict=True)
+    )
     return InWorlds(
         worlds=found,
         peak_kl_target_nats=statistics.median_low(

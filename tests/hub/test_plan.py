@@ -11,8 +11,11 @@ import pytest
 from overopt.commands.arguments import resolve
 from overopt.commands.plan import plan
 from overopt.commands.request import Request
+from overopt.engines import kl_walk
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
+from overopt.models import sampling
+from overopt.run import hub_work
 from overopt.run.cells import cells_of
 from overopt.run.forecast import Forecast, forecast
 from overopt.run.graph import Graph
@@ -28,6 +31,7 @@ from overopt.run.machines import ASSUMED, Accelerator, Machine, Phase
 from overopt.run.model_sizes import Sizes
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
+from overopt.stages import trajectory
 
 from . import folders
 
@@ -314,3 +318,12 @@ def test_a_plan_tells_one_story(
     assert len(re.findall(r"^about ", told, re.M)) == 1
     assert told.count("none was found here") == 1 and "H100" in told
     assert "give --workers 1" in told and "17.6 GB to download" in told
+
+
+def test_what_a_plan_assumes_is_what_the_engines_do() -> None:
+    """Their modules import torch, which a plan leaves alone, so that the numbers stand twice."""
+    assert kl_walk.LARGEST_GAP == hub_work.LONGEST_GAP
+    assert len(kl_walk.EARLY_FRACTIONS) == hub_work.EARLY_POLICIES
+    assert trajectory.PROBE_PROMPTS * trajectory.PROBE_SAMPLES == hub_work.PROBE_ROWS
+    assert sampling.BATCH_ROWS == hub_work.SAMPLING_ROWS
+    assert Machine(None, is_found=False).cache_bytes(0.0) == sampling._CACHE_BYTES

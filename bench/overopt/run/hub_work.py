@@ -36,11 +36,11 @@ from overopt.spec.trl import TrlSpec
 SAMPLING_ROWS = 1024
 _WHOLE_BATCHES = TrlSpec()
 """How the native engine trains: one process, a batch in one pass, all weights."""
-_PROBE_ROWS = 128
-"""Responses of one cheap KL estimate (``stages.optimize``)."""
-_LONGEST_GAP = 0.25
+PROBE_ROWS = 128
+"""Responses of one cheap KL estimate (``stages.trajectory``)."""
+LONGEST_GAP = 0.25
 """Steps between two such estimates, as a fraction of those taken (``engines.kl_walk``)."""
-_EARLY_POLICIES = 3
+EARLY_POLICIES = 3
 """Policies kept on the way to the first budget (``engines.kl_walk``)."""
 _KNOB_VALUES = 8
 """Merged policies looked at for each place on the knob."""
@@ -224,7 +224,7 @@ class HubWork:
             in_one_pass = 2 * options.micro_batch
             pairs = _input(_input(made, "labels"), "pairs")
             self._read(work, made, policy, 2 * int(pairs.params["comparisons"]))
-            rows = _PROBE_ROWS * _count_probes(steps)
+            rows = PROBE_ROWS * _count_probes(steps)
             self._sample(work, made, rows)
             self._read(work, made, policy, 2 * rows)
         else:
@@ -249,7 +249,7 @@ class HubWork:
         policy = self._policy(made)
         members = sum(role.startswith("optimize.") for role, _ in made.inputs)
         work.hold(*[policy] * (2 + members))
-        rows = _PROBE_ROWS * _KNOB_VALUES * _policies_of(made)
+        rows = PROBE_ROWS * _KNOB_VALUES * _policies_of(made)
         self._sample(work, made, rows)
         self._read(work, made, policy, 2 * rows)
         work.disk_bytes = _policies_of(made) * policy.weight_bytes
@@ -302,7 +302,7 @@ def _count_probes(steps: int) -> int:
     """KL estimates of a run whose steps draw no samples; those just before budgets come on top."""
     count, step = 0, 0
     while step < steps:
-        step += max(1, int(_LONGEST_GAP * step))
+        step += max(1, int(LONGEST_GAP * step))
         count += 1
     return count
 
@@ -310,7 +310,7 @@ def _count_probes(steps: int) -> int:
 def _policies_of(optimized: Node) -> int:
     """Policies that a run keeps at most: one a budget, a few early ones, and the last."""
     budgets = len(optimized.params["kl_grid_nats"])
-    return budgets + _EARLY_POLICIES + (optimized.name == "optimize") if budgets else 1
+    return budgets + EARLY_POLICIES + (optimized.name == "optimize") if budgets else 1
 
 
 def _evaluation_rows(made: Node) -> int:

@@ -13,10 +13,9 @@ from overopt.execution.modules import PACKAGE
 TESTS = Path(__file__).parents[1]
 AS_IT_MAY_BE = {
     "gold": {"worlds", "spec"},
-    "optimize": {"engines"},
 }
 """Stages that need not use all that their node names, and rooms of what may stay unused: a rule is
-recorded without building its world, and TRL's trainers have one stage."""
+recorded without building its world."""
 
 
 def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) -> None:

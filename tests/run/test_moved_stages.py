@@ -37,6 +37,7 @@ CASES = (
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
     Case("stages/optimize.py", statement_in("run"), ("* optimize:*",)),
+    Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
     Case("stages/trajectory.py", a_line, ("* optimize:*", "* merge:*")),
     Case("stages/merge.py", statement_in("run"), ("* merge:*",)),
     Case("stages/evaluate.py", statement_in("run"), ("* evaluate",)),
@@ -79,7 +80,12 @@ CASES = (
     Case("engines/kl_walk.py", a_line, ("* optimize:*", "* merge:*")),
     Case("engines/method/merge.py", a_line, ("* merge:*",)),
     Case("engines/trl/pairs.py", a_line, ("* optimize:dpo:trl",)),
+    Case("engines/trl/rollout.py", a_line, ("* optimize:rloo:trl",)),
     Case("engines/trl/run.py", a_line, ("* optimize:*:trl",)),
+    Case("engines/rehearsal.py", a_line, ()),
+    # what a family learns from moves its runs
+    Case("artifacts/preferences.py", a_line, ("* optimize:dpo:*", "* proxy")),
+    Case("artifacts/reward.py", a_line, READS_REWARD),
     # a contract moves its family's stages
     Case("methods/contract/pairs.py", field_of("PairBatch"), ("* optimize:dpo:*",)),
     Case("methods/contract/rollout.py", field_of("RolloutStep"), (
@@ -87,6 +93,8 @@ CASES = (
     )),
     Case("methods/contract/iterative.py", field_of("SamplePairs"), ("* optimize:online_dpo:*",)),
     Case("methods/contract/reading.py", field_of("Reading"), ("* optimize:*", "* merge:warp")),
+    Case("methods/contract/samples.py", field_of("Rollout"), (*READS_REWARD, "* merge:warp")),
+    Case("methods/contract/merge.py", a_line, ("* merge:*",)),
     Case("methods/contract/selection.py", field_of("ScoredPool"), ("* select:*",)),
     # a method moves its own runs, and shared mathematics the runs of methods that share it
     Case("methods/pairs/dpo.py", statement_in("loss"), ("* optimize:dpo:*",)),

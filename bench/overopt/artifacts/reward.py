@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,13 @@ from overopt.engines.proxy import OpenedProxy
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import World
 from overopt.worlds.tokens import Tokens
+
+
+def open_reward(
+    inputs: dict[str, Path], system: Mapping[str, object], world: World
+) -> SystemReward:
+    """The reward of a stage's proxies, by the JSON of the system's specification."""
+    return SystemReward(inputs, ProxySystemSpec.model_validate(system), world)
 
 
 class SystemReward:

@@ -203,9 +203,10 @@ class Graph:
         label = f"{method.name}, {cell.place}"
         if method.trains == "pairs":
             inputs["labels"] = self.labels
+            code += (module_in("artifacts", "preferences"),)
         else:
             params["system"] = without_place(cell.proxy).to_json()
-            code += (cell.proxy.source, *self._reading_code)
+            code += (cell.proxy.source, module_in("artifacts", "reward"), *self._reading_code)
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
             for index in range(cell.proxy.members):
                 inputs[f"proxy.{index}"] = self.proxy(index)

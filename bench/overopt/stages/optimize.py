@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 from overopt.artifacts.own_file import locate_own
-from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.randomness import numpy_rng, torch_rng
-from overopt.artifacts.reward import SystemReward
-from overopt.engines.contract import Randomness, RunInputs
+from overopt.engines.contract import Randomness, Reward, RunInputs
 from overopt.engines.trajectory import Trajectory
 from overopt.execution.contract import Progress
 from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
-from overopt.spec.system import ProxySystemSpec
 from overopt.stages.trajectory import build_probe, write_trajectory
 from overopt.worlds.contract import World, world_of
-
-TRL = "overopt.stages.optimize_trl"
-"""The stage on the trl engine, loaded by name: TRL takes seconds and much memory to import, and
-its code is no part of a native artifact's key."""
+from overopt.worlds.preferences import Preferences
 
 
 def run(
@@ -41,7 +34,7 @@ def run(
     Gold is no input of this stage, so that no method can see it.
     """
     if params["engine"] == "trl":
-        importlib.import_module(TRL).run(params, inputs, out, progress, kept)
+        load("stages", "optimize_trl").run(params, inputs, out, progress, kept)
         return
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     world = world_of(params)
@@ -62,12 +55,13 @@ def run_inputs(
     seed = int(params["seed"])
     initial = inputs["initial"] / "model"
     use = ("optimize", method.name, *([params["member"]] if "member" in params else []))
-    preferences = reward = None
+    preferences: Preferences | None = None
+    reward: Reward | None = None
     if "labels" in inputs:
-        preferences = load_preferences(inputs["labels"], world).preferences
+        read = load("artifacts", "preferences").load_preferences
+        preferences = read(inputs["labels"], world).preferences
     if "system" in params:
-        system = ProxySystemSpec.model_validate(params["system"])
-        reward = SystemReward(inputs, system, world)
+        reward = load("artifacts", "reward").open_reward(inputs, params["system"], world)
     return RunInputs(
         policy=load_policy(initial),
         reference=load_policy(initial),

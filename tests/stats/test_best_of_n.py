@@ -139,16 +139,3 @@ def test_the_kl_is_that_of_the_listed_policy(pools: list[list[int]], n: int) -> 
         policy = by_quantile([pool], reference, lambda u: u**n)
         expected = kl_listed(policy, reference)
         np.testing.assert_allclose(result.kl_BK[b], expected, atol=1e-12)
-
-
-@given(st.floats(0.0, 30.0))
-def test_n_for_kl_inverts_the_bound(kl_nats: float) -> None:
-    n = best_of_n.n_for_kl(kl_nats)
-    assert float(best_of_n.kl_bound(n)) == pytest.approx(kl_nats, abs=1e-9)
-
-
-def test_n_for_kl_on_literals() -> None:
-    assert best_of_n.n_for_kl(0.0) == 1.0
-    assert best_of_n.n_for_kl(float(np.log(16) - 15 / 16)) == pytest.approx(16.0)
-    with pytest.raises(ValueError, match="KL must lie"):
-        best_of_n.n_for_kl(-0.1)

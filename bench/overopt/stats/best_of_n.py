@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import gammaln
 
 from overopt.stats.arrays import (
@@ -21,8 +20,6 @@ from overopt.stats.arrays import (
     check_same_shape,
     group_rows,
 )
-
-LARGEST_KL_NATS = 700.0  # exp of more is not a float
 
 
 class RankedPools(NamedTuple):
@@ -234,19 +231,3 @@ def kl_bound(n: ArrayLike) -> Floats:
     if np.any(count < 1):
         raise ValueError("n must be at least 1")
     return np.asarray(np.log(count) - (count - 1.0) / count, np.float64)
-
-
-def n_for_kl(kl_nats: float) -> float:
-    """Real n at which the bound log n - (n - 1)/n equals a KL budget in nats.
-
-    Solved in x = log n, where x + exp(-x) - 1 = KL increases and x lies in [0, KL + 1].
-
-    Raises:
-        ValueError: if the budget is negative or too large for n to be a float.
-    """
-    if not 0.0 <= kl_nats <= LARGEST_KL_NATS:
-        raise ValueError(f"KL must lie in 0..{LARGEST_KL_NATS:g} nats, got {kl_nats}")
-    if kl_nats == 0.0:
-        return 1.0
-    log_n = brentq(lambda x: x + np.expm1(-x) - kl_nats, 0.0, kl_nats + 1.0, xtol=1e-14)
-    return float(np.exp(log_n))

@@ -160,11 +160,11 @@ def analyze(
     """
     rows = order_rows(table)
     gold_R = np.asarray(table.gold_R, np.float64)[rows.order_R]
-    reports = []
-    for name, proxy in table.proxies.items():
-        proxy_R = np.asarray(proxy, np.float64)[rows.order_R]
-        reports.append(_report(use_rows(name, rows.prompt_R, gold_R, proxy_R), name, forms, level))
-    return tuple(reports)
+    used = {
+        name: use_rows(name, rows.prompt_R, gold_R, np.asarray(proxy, np.float64)[rows.order_R])
+        for name, proxy in table.proxies.items()
+    }
+    return tuple(_report(one, name, forms, level) for name, one in used.items())
 
 
 def _report(used: UsedRows, name: str, forms: Sequence[Form], level: float) -> ProxyReport:

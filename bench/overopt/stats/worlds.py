@@ -110,9 +110,9 @@ def peak_and_end_in_worlds(
             there are not as many generators as worlds.
     """
     tables = [Budgets(*one) for one in common_budgets(worlds)]
+    splits: Sequence[np.random.Generator | None] = generators or [None] * len(tables)
     found = tuple(
-        peak_and_end(one, generator, level)
-        for one, generator in zip(tables, generators or [None] * len(tables), strict=True)
+        peak_and_end(one, generator, level) for one, generator in zip(tables, splits, strict=True)
     )
     return InWorlds(
         worlds=found,

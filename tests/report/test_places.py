@@ -237,7 +237,7 @@ def test_a_damaged_test_is_refused(tmp_path: Path, column: str, value: str, told
 
 def test_files_that_a_run_need_not_have_are_empty_tables(tmp_path: Path) -> None:
     assert read_contrasts(tmp_path / "contrasts.csv", {}).empty
-    assert read_budgets(tmp_path / "budgets.csv").empty
+    assert read_budgets(tmp_path / "budgets.csv", {}).empty
 
 
 def test_committed_results_have_one_peak_and_end_each() -> None:

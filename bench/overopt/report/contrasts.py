@@ -36,7 +36,7 @@ def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
     """
     if path.is_file() and older.MARK in read_table(path).columns:
         return older.renew(read_optional_table(path, older.required(), known), str(path))
-    table = _typed(path, CONTRAST_COLUMNS)
+    table = _typed(path, CONTRAST_COLUMNS, known)
     for index, row in enumerate(table.to_dict("records")):
         for flag, told in (("rises", row["peak_gold_low"] > 0), ("falls", row["fall_high"] < 0)):
             if row[flag] != told:
@@ -44,13 +44,13 @@ def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
     return table
 
 
-def read_budgets(path: Path) -> pd.DataFrame:
-    """Means along the budgets: names as text, numbers as float64.
+def read_budgets(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
+    """Means along the budgets: names as text, numbers as float64; ``known`` as for the peaks.
 
     Raises:
         UserError: a column is missing, or a cell has no sense.
     """
-    return _typed(path, BUDGET_COLUMNS)
+    return _typed(path, BUDGET_COLUMNS, known)
 
 
 def read_worlds(path: Path) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def read_worlds(path: Path) -> pd.DataFrame:
     Raises:
         UserError: a column is missing, or a cell has no sense.
     """
-    return _typed(path, WORLD_COLUMNS, ("worlds", "these worlds"))
+    return _typed(path, WORLD_COLUMNS, {}, ("worlds", "these worlds"))
 
 
 def interval_of(row: dict[Any, Any], name: str) -> Crossed | None:
@@ -77,9 +77,12 @@ def interval_of(row: dict[Any, Any], name: str) -> Crossed | None:
 
 
 def _typed(
-    path: Path, columns: Sequence[str], over: Sequence[str] = get_args(Over)
+    path: Path,
+    columns: Sequence[str],
+    known: Mapping[str, str],
+    over: Sequence[str] = get_args(Over),
 ) -> pd.DataFrame:
-    table = read_optional_table(path, tuple(columns))
+    table = read_optional_table(path, tuple(columns), known)
     typed: dict[str, Any] = {}
     for name in columns:
         texts = [str(text) for text in table[name]]

@@ -116,7 +116,7 @@ def read_run(folder: Path) -> Run:
         points=read_points(folder / "points.csv", known),
         excerpts=_read_excerpts(folder / "excerpts.json", known),
         contrasts=read_contrasts(folder / "contrasts.csv", known),
-        budgets=read_budgets(folder / "budgets.csv"),
+        budgets=read_budgets(folder / "budgets.csv", known),
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
     )

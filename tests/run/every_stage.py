@@ -52,6 +52,7 @@ def _wanted(place: Path) -> Iterator[Node]:
     """Nodes that load by name all that can be, but for methods and proxies."""
     dpo, rloo, online, warp, bon = _graphs(TASK, ["dpo", "rloo", "online_dpo", "warp", "bon"])
     yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), warp.along_merge(GRID))
+    yield dpo.anneal(max(GRID))
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
     for inside in _graphs(TASK, ["dpo", "rloo"], "trl"):
         yield inside.optimize(None, GRID)

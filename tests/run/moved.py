@@ -57,6 +57,8 @@ def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
     yield "front", graph.front(GRID_NATS)
     if graph.cell.task.world.lists_responses:
         yield "listing", graph.listing
+    if graph.cell.task.evaluation.annealed_per_prompt:
+        yield "anneal", graph.anneal(max(GRID_NATS))
 
 
 def stages() -> dict[str, tuple[str, ...]]:

@@ -75,7 +75,7 @@ def test_a_front_that_fails_leaves_that_of_another_world(
     run = run_spec(worlds=(0, 1))
     one, two = cells_of(run)
     made = Graph(two).front(run.kl_grid_nats)
-    place = {"kl_nats": 0.1, "gold": 0.4, "ess": None}
+    place = {"kl_nats": 0.1, "gold": 0.4, "gold_se": None, "estimator": "exact", "ess": None}
     put(store, made, {"front.json": {"points": [place]}})
     found = [RoutineResult(finish(store, cell, (None, 0.02), GOLD_KB), None) for cell in (one, two)]
     fronts = [_front(one), RoutineResult(Found(two, made, None), None)]

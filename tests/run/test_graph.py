@@ -83,7 +83,8 @@ def test_worlds_share_nothing_and_each_is_built_once() -> None:
     for stage in ("initial", "gold", "pool"):
         assert len(_keys(run, stage)) == 2, stage
     fronts = [Graph(cell).front((0.1,)) for cell in first_of_worlds(cells)]
-    assert [made.params["world"]["seed"] for made in fronts] == [0, 3]
+    assert [made.label for made in fronts] == ["oracle front, world 0", "oracle front, world 3"]
+    assert [dict(made.inputs)["pool"].params["world"]["seed"] for made in fronts] == [0, 3]
 
 
 def test_seeds_of_worlds_draw_from_streams_of_their_own() -> None:

@@ -13,9 +13,17 @@ from overopt.execution import code_version as versions
 
 from .moved import Copy, a_comment, a_line, field_of, statement_in
 
-READS_GOLD = ("* pool*", "* labels", "* evaluate", "* front", "* listing")
+READS_GOLD = ("* pool*", "* labels", "* evaluate", "* anneal", "* listing")
+IN_WORLD = (
+    "initial", "gold:*", "pool*", "pairs", "labels", "proxy", "score", "optimize:*", "evaluate",
+    "measure", "merge:*", "select:*",
+)  # fmt: skip
+"""All but the front, which is arithmetic on tables."""
 READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*")
-SAMPLES = ("* pool*", "* pairs", "* evaluate", "* optimize:*", "* merge:*", "* gold:transformer")
+SAMPLES = (
+    "* pool*", "* pairs", "* evaluate", "* optimize:*", "* merge:*", "* gold:transformer",
+    "* anneal",
+)  # fmt: skip
 TRAINS = ("* initial", "* proxy", "* gold:transformer")
 
 
@@ -25,6 +33,11 @@ class Case(NamedTuple):
     file: str
     edit: Callable[[str], str]
     moved: tuple[str, ...]
+
+
+def _in(kind: str, *own: str) -> tuple[str, ...]:
+    """Patterns of all stages that are made in a world of a kind, with those of its own."""
+    return tuple(f"{kind} {stage}" for stage in (*IN_WORLD, *own))
 
 
 CASES = (
@@ -44,16 +57,17 @@ CASES = (
     Case("stages/measure.py", statement_in("run"), ("* measure",)),
     Case("stages/select.py", statement_in("run"), ("* select:*",)),
     Case("stages/front.py", statement_in("run"), ("* front",)),
+    Case("stages/anneal.py", statement_in("run"), ("* anneal",)),
     # a kind of world moves what is made in it
-    Case("worlds/reviews/writer.py", a_line, ("reviews *",)),
-    Case("worlds/tabular/rule.py", a_line, ("tabular *",)),
-    Case("worlds/hub/world.py", a_line, ("hub *",)),
+    Case("worlds/reviews/writer.py", a_line, _in("reviews", "anneal")),
+    Case("worlds/tabular/rule.py", a_line, _in("tabular", "listing")),
+    Case("worlds/hub/world.py", a_line, _in("hub")),
     Case("worlds/hub/pairs.py", a_line, ("hub pairs",)),
     # a kind of gold moves what reads a gold of that kind
     Case("artifacts/gold.py", a_line, READS_GOLD),
     Case("artifacts/golds/rule.py", a_line, (
         "reviews pool", "reviews labels", "reviews evaluate", "tabular pool", "tabular labels",
-        "tabular evaluate", "tabular front", "tabular listing",
+        "tabular evaluate", "tabular listing", "reviews anneal",
     )),
     Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
     Case("artifacts/golds/classifier.py", a_line, (
@@ -62,7 +76,7 @@ CASES = (
     # a specification moves what it describes
     Case("spec/noise.py", field_of("NoiseSpec"), ("* labels",)),
     Case("spec/trl.py", field_of("TrlSpec"), ("* optimize:*:trl",)),
-    Case("spec/hub.py", field_of("HubSpec"), ("hub *",)),
+    Case("spec/hub.py", field_of("HubSpec"), _in("hub")),
     Case("spec/policy.py", field_of("PolicySpec"), ("* initial",)),
     Case("spec/proxy.py", field_of("ProxySpec"), ("* proxy",)),
     Case("spec/training.py", field_of("TrainingSpec"), (*TRAINS, "* gold:*")),
@@ -119,6 +133,7 @@ CASES = (
         "hub pool", "hub labels", "hub evaluate",
     )),
     Case("stats/fronts.py", a_line, ("* front",)),
+    Case("stats/annealing.py", a_line, ("* front", "* anneal")),
     # what makes no artifact moves none
     Case("stats/intervals.py", a_line, ()),
     Case("stats/kl.py", a_comment, ()),

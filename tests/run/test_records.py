@@ -100,7 +100,7 @@ def test_every_table_names_the_world(store: Store, tmp_path: Path) -> None:
     for cell in first_of_worlds(cells_of(run)):
         made = Graph(cell).front(run.kl_grid_nats)
         gold = {0: 0.3, 4: 0.7}[cell.world]
-        point = {"kl_nats": 0.1, "gold": gold, "ess": 9.0}
+        point = {"kl_nats": 0.1, "gold": gold, "gold_se": None, "estimator": "pool", "ess": 9.0}
         put(store, made, {"front.json": {"points": [point]}})
         fronts[cell.world] = made
     (folder,) = _write(run, found, store, tmp_path / "out", fronts=fronts)

@@ -18,7 +18,7 @@ from overopt.errors import UserError
 from overopt.report.contrasts import read_budgets, read_contrasts, read_worlds
 from overopt.report.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.points import read_points
-from overopt.spec.columns import FRONT_COLUMNS
+from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Run:
         empty when none were stored.
     budgets: means along the budgets, columns ``BUDGET_COLUMNS``; empty when none were stored.
     worlds: peak and end over worlds, columns ``WORLD_COLUMNS``; empty where there is one world.
-    front: oracle fronts, columns world, kl_nats, gold (SDs of the initial policy), ess; may be
+    front: oracle fronts, ``FRONT_COLUMNS``, gold in SDs of the initial policy; may be
         empty.
     """
 
@@ -146,16 +146,27 @@ def _known(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_front(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
-    """The oracle fronts as float64, sorted by world and KL."""
-    table = read_optional_table(path, FRONT_COLUMNS, known)
+    """The oracle fronts, numbers as float64, sorted by world and KL.
+
+    Those of earlier versions do not say what a point comes from: an effective sample size tells.
+    """
+    table = read_optional_table(path, FRONT_COLUMNS, {"gold_se": "", "estimator": "", **known})
     numbers = {
         name: numbers_of([str(text) for text in table[name]], name, str(path))
         for name in FRONT_COLUMNS
+        if name != "estimator"
     }
+    told = np.where(np.isnan(numbers["ess"]), "exact", "pool")
+    estimators = [str(text) or guess for text, guess in zip(table["estimator"], told, strict=True)]
+    for i, estimator in enumerate(estimators):
+        if estimator not in FRONT_ESTIMATORS:
+            allowed = ", ".join(FRONT_ESTIMATORS)
+            refuse(str(path), i, f"has estimator = {estimator[:40]!r}", f"use one of: {allowed}")
     for name in ("world", "kl_nats", "gold"):
         for row in np.flatnonzero(np.isnan(numbers[name])):
             refuse(str(path), int(row), f"has no {name}", "every point of the front needs it")
-    return pd.DataFrame(numbers).sort_values(["world", "kl_nats"], ignore_index=True)
+    front = pd.DataFrame(numbers).assign(estimator=estimators)
+    return front.sort_values(["world", "kl_nats"], ignore_index=True)
 
 
 def _read_excerpts(path: Path, known: Mapping[str, str]) -> tuple[Excerpt, ...]:

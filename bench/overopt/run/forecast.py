@@ -29,6 +29,7 @@ _FIRST_COST: dict[str, Cost] = {
     "proxy": Cost(6.0, 250_000, _MEMORY_BYTES),
     "score": Cost(4.0, 900_000, _MEMORY_BYTES),
     "front": Cost(1.0, 2_000, _MEMORY_BYTES),
+    "anneal": Cost(20.0, 10_000, _MEMORY_BYTES),
     "optimize": Cost(30.0, 6_000_000, _MEMORY_BYTES),
     "merge": Cost(10.0, 6_000_000, _MEMORY_BYTES),
     "evaluate": Cost(7.0, 900_000, _MEMORY_BYTES),

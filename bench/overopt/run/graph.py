@@ -257,12 +257,33 @@ class Graph:
         return self.measure([(self.evaluate(self.merge(kl_grid_nats)), {})], [])
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The oracle front of the task's world."""
-        inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
-        params = {"kl_grid_nats": list(kl_grid_nats)}
-        code = self._gold_code if self.cell.task.world.lists_responses else ()
+        """The oracle front of the task's world: arithmetic on tables."""
+        inputs = {"pool": self.pool}
+        task = self.cell.task
+        if task.world.lists_responses:
+            inputs["listing"] = self.listing
+        elif task.evaluation.annealed_per_prompt:
+            inputs["anneal"] = self.anneal(max(kl_grid_nats))
         label = f"oracle front, world {self.cell.world}"
-        return self._node("front", params, inputs, label, code)
+        return node(
+            f"{STAGES}.front",
+            {"kl_grid_nats": list(kl_grid_nats)},
+            inputs,
+            label=label,
+            kind=f"{task.name}: {_kind(label)}",
+        )
+
+    def anneal(self, kl_max_nats: float) -> Node:
+        """The initial policy tilted by gold, from where its pool ends up to a KL."""
+        task = self.cell.task
+        params = {
+            "per_prompt": task.evaluation.annealed_per_prompt,
+            "kl_max_nats": kl_max_nats,
+            "seed": task.world.seed,
+        }
+        inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
+        label = f"tilted initial policy, world {self.cell.world}"
+        return self._node("anneal", params, inputs, label, self._gold_code)
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""

@@ -44,6 +44,8 @@ EARLY_POLICIES = 3
 """Policies kept on the way to the first budget (``engines.kl_walk``)."""
 _KNOB_VALUES = 8
 """Merged policies looked at for each place on the knob."""
+_ANNEALING_SWEEPS = 4 * 30
+"""Responses drawn for a particle (``stages.anneal``): sweeps at each of about 30 temperatures."""
 _TOKEN_BYTES = 2
 _NUMBERS_BYTES = 64
 """On disk: a token of a response, and the numbers that stand beside a response."""
@@ -107,6 +109,7 @@ class HubWork:
             "initial": self._initial,
             "gold": self._gold,
             "pool": self._pool,
+            "anneal": self._anneal,
             "pairs": self._pairs,
             "labels": self._labels,
             "proxy": self._proxy,
@@ -177,6 +180,13 @@ class HubWork:
         self._sample(work, made, rows)
         self._judge(work, made, gold, rows)
         work.disk_bytes = rows * _row_bytes(made)
+
+    def _anneal(self, made: Node, work: Work) -> None:
+        gold = self._gold_of(_input(made, "gold"))
+        work.hold(self._policy(made), *filter(None, [gold]))
+        rows = _world(made).heldout_prompts * int(made.params["per_prompt"]) * _ANNEALING_SWEEPS
+        self._sample(work, made, rows)
+        self._judge(work, made, gold, rows)
 
     def _pairs(self, made: Node, work: Work) -> None:
         rows = 2 * _pair_count(made)

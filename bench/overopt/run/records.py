@@ -150,18 +150,22 @@ def _files(
     ):
         if rows:
             files[name] = to_csv(columns, rows)
-    front = [row for world in run.worlds if world in fronts for row in _front(fronts[world], store)]
+    front = [
+        row
+        for world in run.worlds
+        if world in fronts
+        for row in _front(world, fronts[world], store)
+    ]
     if front:
         files["front.csv"] = to_csv(FRONT_COLUMNS, front)
     return files
 
 
-def _front(made: Node, store: Store) -> list[dict[str, Any]]:
+def _front(world: int, made: Node, store: Store) -> list[dict[str, Any]]:
     """The oracle front of one world, in the columns of ``front.csv``."""
     folder = store.open(made.key)
     assert folder is not None, "a finished front is in the store"
     points = json.loads((folder / "front.json").read_text())["points"]
-    world = made.params["world"]["seed"]
     return [{"world": world} | {name: p[name] for name in FRONT_COLUMNS[1:]} for p in points]
 
 

@@ -21,8 +21,15 @@ POINT_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """Every column, in order; ``world`` is the world's seed."""
 
-FRONT_COLUMNS: tuple[str, ...] = ("world", "kl_nats", "gold", "ess")
-"""Columns of ``front.csv``: the best gold at each KL in each world."""
+FRONT_COLUMNS: tuple[str, ...] = ("world", "kl_nats", "gold", "gold_se", "estimator", "ess")
+"""Columns of ``front.csv``: the best gold at each KL in each world, and where it comes from.
+
+estimator: ``exact``; ``pool``, with its effective sample size; or ``annealed``, with the Monte
+Carlo standard error of gold.
+"""
+
+FRONT_ESTIMATORS = ("exact", "pool", "annealed")
+"""Where a point of an oracle front may come from."""
 
 TEXT = frozenset(
     (

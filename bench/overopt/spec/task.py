@@ -18,10 +18,15 @@ from overopt.spec.trl import TrlSpec
 
 
 class EvaluationSpec(Spec):
-    """One sampler for all: samples per held-out prompt of a policy, and of the initial policy."""
+    """One sampler for all: samples per held-out prompt of a policy, and of the initial policy.
+
+    annealed_per_prompt: particles per held-out prompt with which the oracle front goes on where
+        the pool of the initial policy ends, an even number; 0: it ends there.
+    """
 
     samples_per_prompt: int = Field(gt=1)
     pool_samples_per_prompt: int = Field(gt=1)
+    annealed_per_prompt: int = Field(default=0, ge=0, multiple_of=2)
 
 
 class TaskSpec(Spec):

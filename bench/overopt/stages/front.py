@@ -7,41 +7,76 @@ from typing import Any
 
 import numpy as np
 
-from overopt.artifacts.gold import load_gold
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import Progress
-from overopt.models.policy import load_policy
-from overopt.stages.enumeration import Enumeration
-from overopt.stats.fronts import oracle_front, oracle_front_exact
-from overopt.worlds.contract import world_of
+from overopt.stats.annealing import Rung, gold_at
+from overopt.stats.fronts import OracleFront, oracle_front, oracle_front_exact
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Trace the tilted reference pi_ref exp(gold / b) over ``kl_grid_nats``.
 
-    Exact where the world can be enumerated, else from the pool with an effective-sample-size
-    limit. Gold in SDs of the initial policy around its mean.
+    Exact where there is a ``listing`` of every response. Else from the pool, up to the first rung
+    where ``anneal`` goes on from it, and up to the pool's effective-sample-size limit where not.
+    Gold in SDs of the initial policy around its mean. Each point says what it comes from:
+    ``exact``, ``pool`` with its effective sample size, or ``annealed`` with the Monte Carlo
+    standard error of its gold.
     """
-    world = world_of(params)
     summary = read_json(inputs["pool"] / "summary.json")
     mean, sd = float(summary["gold_mean"]), float(summary["gold_sd"])
-    grid = params["kl_grid_nats"]
-    if world.responses is not None:
-        reference = load_policy(inputs["initial"] / "model")
-        exact = Enumeration(world, reference, load_gold(inputs["gold"], world))
-        p_BR = np.exp(exact.reference_logp_BR)
-        front = oracle_front_exact((exact.gold_BR - mean) / sd, p_BR, grid)
+    grid: list[float] = params["kl_grid_nats"]
+    rungs: list[Rung] = []
+    if "listing" in inputs:
+        table = Table(inputs["listing"] / "samples.parquet")
+        p_BR = np.exp(_by_prompt(table, "reference_logp"))
+        front, estimator = (
+            oracle_front_exact((_by_prompt(table, "gold") - mean) / sd, p_BR, grid),
+            "exact",
+        )
     else:
-        table = Table(inputs["pool"] / "samples.parquet")
-        prompts = int(table.integers("prompt_id").max()) + 1
-        gold_BN = (table.floats("gold").reshape(prompts, -1) - mean) / sd
-        front = oracle_front(gold_BN, grid)
+        gold_BN = (_by_prompt(Table(inputs["pool"] / "samples.parquet"), "gold") - mean) / sd
+        front, estimator = oracle_front(gold_BN, grid), "pool"
+        if "anneal" in inputs:
+            rungs = [Rung(**rung) for rung in read_json(inputs["anneal"] / "rungs.json")]
+    points, reached = _join(front, estimator, rungs, grid)
     write_json(
         out / "front.json",
         {
-            "points": [point._asdict() for point in front.points],
-            "unreachable_kl_nats": list(front.unreachable_kl),
+            "points": points,
+            "unreachable_kl_nats": [kl_nats for kl_nats in grid if kl_nats not in reached],
             "kl_limit_nats": front.kl_limit_nats,
-            "exact": world.responses is not None,
         },
     )
+
+
+def _by_prompt(table: Table, name: str) -> np.ndarray:
+    """A column of prompt-major rows as (B, N)."""
+    prompts = int(table.integers("prompt_id").max()) + 1
+    return table.floats(name).reshape(prompts, -1)
+
+
+def _join(
+    front: OracleFront, estimator: str, rungs: list[Rung], grid: list[float]
+) -> tuple[list[dict[str, Any]], set[float]]:
+    """Points in increasing KL, and the KLs of the grid that have one."""
+    taken_over = rungs[0].kl_nats if rungs else np.inf
+    points: list[dict[str, Any]] = []
+    reached: set[float] = set()
+    for kl_nats, point in zip(_reachable(front, grid), front.points, strict=True):
+        if kl_nats <= taken_over:
+            points.append({**point._asdict(), "estimator": estimator, "gold_se": None})
+            reached.add(kl_nats)
+    for kl_nats in grid:
+        found = gold_at(rungs, kl_nats) if kl_nats > taken_over else None
+        if found is not None:
+            gold, gold_se, b = found
+            points.append(
+                {"kl_nats": kl_nats, "gold": gold, "b": b, "ess": None, "estimator": "annealed",
+                 "gold_se": gold_se}
+            )  # fmt: skip
+            reached.add(kl_nats)
+    return points, reached
+
+
+def _reachable(front: OracleFront, grid: list[float]) -> list[float]:
+    return [kl_nats for kl_nats in sorted(set(grid)) if kl_nats not in front.unreachable_kl]

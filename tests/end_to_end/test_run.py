@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from overopt.execution.canonical import canonical_json
-from overopt.report.run_folder import read_run
+from overopt.report.stored.run_folder import read_run
 from overopt.stats.budgets import MET_WITHIN
 
 from .command import Place

@@ -16,7 +16,7 @@ from overopt.methods.contract.selection import ScoredPool
 from overopt.methods.selection import bon, itp, soft_bon
 from overopt.spec.declare import Knob
 from overopt.stats.arrays import Floats
-from overopt.stats.listed import effective_samples, kl_listed
+from overopt.stats.pools.listed import effective_samples, kl_listed
 
 PROXY_BN = np.random.default_rng(0).normal(size=(24, 64))
 GOLD_BN = np.random.default_rng(1).normal(size=(24, 64))

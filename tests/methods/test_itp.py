@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.selection import itp
-from overopt.stats.listed import kl_listed
+from overopt.stats.pools.listed import kl_listed
 
 CONFIG = itp.Config()
 

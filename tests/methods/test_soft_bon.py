@@ -3,7 +3,7 @@ import pytest
 
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.selection import bon, soft_bon
-from overopt.stats.listed import kl_listed
+from overopt.stats.pools.listed import kl_listed
 
 LOG3 = np.log(3.0)
 

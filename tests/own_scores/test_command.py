@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from overopt.cli import main
 from overopt.spec.world import WorldSpec
-from overopt.stats.listed import POOL_CAVEAT
+from overopt.stats.pools.listed import POOL_CAVEAT
 from overopt.worlds.contract import build, render
 
 GOLDEN = Path(__file__).parent / "golden_scores" / "pool.csv"

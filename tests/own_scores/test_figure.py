@@ -5,9 +5,9 @@ import pytest
 from matplotlib.lines import Line2D
 
 from overopt.own_scores.figure import draw_scores
-from overopt.report.style import COLORS, INK, save_figure
+from overopt.report.figures.style import COLORS, INK, save_figure
 from overopt.stats.arrays import Floats
-from overopt.stats.forms import Form
+from overopt.stats.fits.forms import Form
 from overopt.stats.scored import ProxyReport, analyze
 from overopt.stats.scored_table import ScoredTable
 

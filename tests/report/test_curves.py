@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from overopt.report.groups import Group, curve_table, estimator_name, group_points, noise_order
-from overopt.report.points import add_labels, check_points
+from overopt.report.stored.points import add_labels, check_points
 from overopt.spec.columns import POINT_COLUMNS
 
 Row = dict[str, object]

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overopt.report.estimator_figures import draw_estimators
-from overopt.report.figures import draw_front, draw_gap, draw_gold, name_noise
-from overopt.report.fit_figures import draw_fits, draw_residuals
+from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold, name_noise
+from overopt.report.figures.estimators import draw_estimators
+from overopt.report.figures.fits import draw_fits, draw_residuals
+from overopt.report.figures.style import PER_PANEL, assign_marks, inline_svg, plain
 from overopt.report.fits import fit_group
 from overopt.report.groups import group_points
-from overopt.report.results import read_results
-from overopt.report.style import PER_PANEL, assign_marks, inline_svg, plain
+from overopt.report.stored.results import read_results
 
 from .synthetic import write_runs
 

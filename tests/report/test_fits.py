@@ -10,12 +10,12 @@ import pytest
 
 from overopt.report.fits import fit_group, fit_table
 from overopt.report.groups import group_points, group_results
-from overopt.report.points import add_labels, check_points
-from overopt.report.results import Results, read_results
 from overopt.report.scoring import score_table, yardsticks
-from overopt.report.tables import show_fits
+from overopt.report.stored.points import add_labels, check_points
+from overopt.report.stored.results import Results, read_results
+from overopt.report.tables.scores import show_fits
 from overopt.spec.columns import POINT_COLUMNS
-from overopt.stats.forms import Form
+from overopt.stats.fits.forms import Form
 
 
 def exact_points(seeds: int = 5, upto_nats: float = 25.0) -> pd.DataFrame:

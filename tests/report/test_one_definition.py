@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from overopt.report import run_table
-from overopt.report.figures import draw_gold
+from overopt.report.figures.along_kl import draw_gold
 from overopt.report.groups import group_results
-from overopt.report.results import Results, read_results
+from overopt.report.stored.results import Results, read_results
 
 METHODS = ("bon", "ipo")
 FAILED = ("ipo", "single", "0.25")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from overopt.report import write_report
-from overopt.report.results import read_results
+from overopt.report.stored.results import read_results
 from overopt.report.writing import compose_report
 
 from .synthetic import Cell, write_runs

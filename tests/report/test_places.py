@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from overopt.errors import UserError
-from overopt.report.contrasts import read_budgets, read_contrasts
 from overopt.report.groups import Group, group_results
-from overopt.report.peak_tables import show_contrasts, summarize
 from overopt.report.places import FROM_SEEDS, OLDER, ONE_SEED
-from overopt.report.results import Results, read_results
-from overopt.report.terminal_table import run_table
+from overopt.report.stored.contrasts import read_budgets, read_contrasts
+from overopt.report.stored.results import Results, read_results
+from overopt.report.tables.peaks import show_contrasts, summarize
+from overopt.report.tables.terminal import run_table
 from overopt.spec.columns import POINT_COLUMNS
 
 from .synthetic import write_runs

@@ -12,7 +12,7 @@ import pytest
 from overopt.errors import UserError
 from overopt.execution.outcomes import Failure, RoutineResult
 from overopt.execution.store import Store
-from overopt.report.run_folder import read_run
+from overopt.report.stored.run_folder import read_run
 from overopt.run import driver
 from overopt.run.cells import Cell, cells_of
 from overopt.run.driver import execute_run

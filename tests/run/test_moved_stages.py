@@ -132,8 +132,8 @@ CASES = (
         "hub proxy", "hub score", "hub optimize:rloo:*", "hub optimize:online_dpo:*", "hub gold:*",
         "hub pool", "hub labels", "hub evaluate",
     )),
-    Case("stats/fronts.py", a_line, ("* front",)),
-    Case("stats/annealing.py", a_line, ("* front", "* anneal")),
+    Case("stats/pools/fronts.py", a_line, ("* front",)),
+    Case("stats/pools/annealing.py", a_line, ("* front", "* anneal")),
     # what makes no artifact moves none
     Case("stats/intervals.py", a_line, ()),
     Case("stats/kl.py", a_comment, ()),

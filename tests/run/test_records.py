@@ -17,7 +17,7 @@ from overopt.catalog import lookup
 from overopt.errors import UserError
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
-from overopt.report.run_folder import read_run
+from overopt.report.stored.run_folder import read_run
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.graph import Graph
 from overopt.run.pursuit import Found

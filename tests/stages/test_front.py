@@ -16,7 +16,7 @@ from overopt.execution.contract import silent
 from overopt.models.policy import load_policy
 from overopt.stages import front, listing
 from overopt.stages.enumeration import Enumeration
-from overopt.stats.annealing import Rung
+from overopt.stats.pools.annealing import Rung
 from overopt.worlds.contract import build
 
 from .conftest import WORLD

@@ -15,7 +15,7 @@ from overopt.execution.contract import silent
 from overopt.stages import listing, score, select
 from overopt.stats.arrays import Floats
 from overopt.stats.kl import clustered_mean
-from overopt.stats.listed import by_quantile, kl_listed
+from overopt.stats.pools.listed import by_quantile, kl_listed
 from overopt.worlds.contract import build
 
 from .conftest import WORLD

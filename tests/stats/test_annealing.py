@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from overopt.stats.annealing import Rung, anneal, gold_at, leave_pool, systematic
 from overopt.stats.arrays import Floats, Ints
-from overopt.stats.fronts import oracle_front, oracle_front_exact
+from overopt.stats.pools.annealing import Rung, anneal, gold_at, leave_pool, systematic
+from overopt.stats.pools.fronts import oracle_front, oracle_front_exact
 
 PROMPTS, RESPONSES = 12, 400
 

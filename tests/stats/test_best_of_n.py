@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overopt.stats import best_of_n
-from overopt.stats.listed import by_quantile, kl_listed, uniform
+from overopt.stats.pools import best_of_n
+from overopt.stats.pools.listed import by_quantile, kl_listed, uniform
 
 
 def brute_force_weights(proxy: list[float], n: int) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from overopt.stats import best_of_n, draws, listed, soft_best_of_n
 from overopt.stats.arrays import Floats, Ints
+from overopt.stats.pools import best_of_n, draws, listed, soft_best_of_n
 
 
 def soft_choice(score_BN: Floats, temperature: float) -> draws.Choose:

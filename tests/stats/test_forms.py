@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overopt.stats import forms
-from overopt.stats.forms import Form
+from overopt.stats.fits import forms
+from overopt.stats.fits.forms import Form
 
 D = np.linspace(0.2, 6.0, 15)
 PLANTED = {  # a, b, gamma, intercept

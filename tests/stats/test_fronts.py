@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from overopt.stats import fronts
-from overopt.stats.best_of_n import weights
-from overopt.stats.listed import kl_listed, uniform
+from overopt.stats.pools import fronts
+from overopt.stats.pools.best_of_n import weights
+from overopt.stats.pools.listed import kl_listed, uniform
 
 
 def test_pareto_front_on_literals() -> None:

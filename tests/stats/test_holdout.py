@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from overopt.stats import holdout
-from overopt.stats.forms import Form
-from overopt.stats.holdout import Split
+from overopt.stats.fits import holdout
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.holdout import Split
 
 D = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from overopt.stats.forms import Form, fit
+from overopt.stats.fits.forms import Form, fit
+from overopt.stats.fits.jackknife import fit_prompts, jackknife_interval
 from overopt.stats.intervals import t_interval
-from overopt.stats.jackknife import fit_prompts, jackknife_interval
 
 D = np.array([0.0, 0.44, 0.8, 1.1, 1.35, 1.6, 1.8])
 

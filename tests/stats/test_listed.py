@@ -3,8 +3,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from overopt.stats import listed
-from overopt.stats.best_of_n import kl_bound, weights
+from overopt.stats.pools import listed
+from overopt.stats.pools.best_of_n import kl_bound, weights
 
 REFERENCE = [0.5, 0.3, 0.2]
 

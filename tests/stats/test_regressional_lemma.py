@@ -7,8 +7,8 @@ E[X | Xhat = xh] = E[X] + (xh - E[X] - E[Z]) Var X / (Var X + Var Z).
 import numpy as np
 import pytest
 
-from overopt.stats import best_of_n
-from overopt.stats.fronts import oracle_front
+from overopt.stats.pools import best_of_n
+from overopt.stats.pools.fronts import oracle_front
 
 MEAN_X, SD_X, MEAN_Z, SD_Z = 1.0, 2.0, -0.5, 1.5
 SHRINK = SD_X**2 / (SD_X**2 + SD_Z**2)  # 0.64

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overopt.own_scores.scores_file import read_scores
-from overopt.stats.forms import Form
-from overopt.stats.n_grids import curve_grid, fit_grid
+from overopt.stats.fits.forms import Form
+from overopt.stats.pools.n_grids import curve_grid, fit_grid
 from overopt.stats.scored import ProxyReport, analyze
 from overopt.stats.scored_table import ScoredTable
 

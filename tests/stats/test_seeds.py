@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from overopt.stats.forms import Form
-from overopt.stats.seeds import fit_seeds
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.seeds import fit_seeds
 
 
 def test_intervals_over_seeds_on_literals() -> None:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import norm
 
-from overopt.stats import listed, soft_best_of_n
 from overopt.stats.arrays import Floats
-from overopt.stats.best_of_n import kl_bound
+from overopt.stats.pools import listed, soft_best_of_n
+from overopt.stats.pools.best_of_n import kl_bound
 
 REFERENCE = [0.5, 0.3, 0.2]
 SCORE = [0.0, 1.0, 2.0]

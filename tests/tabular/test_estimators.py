@@ -13,8 +13,8 @@ import pytest
 from scipy.stats import binom, norm, t
 
 from overopt.stages.enumeration import Enumeration
-from overopt.stats.fronts import oracle_front, oracle_front_exact
 from overopt.stats.kl import k1, rao_blackwell
+from overopt.stats.pools.fronts import oracle_front, oracle_front_exact
 
 from .hundred import POLICIES, PROMPTS, Known
 

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from overopt.methods.contract.selection import samples_of_reference
 from overopt.methods.selection import itp, soft_bon
-from overopt.stats.listed import kl_listed, uniform
+from overopt.stats.pools.listed import kl_listed, uniform
 
 REWARD_BN = np.array([[0.1, -0.7, 0.9, 1.6, -1.2, 2.3, 0.2, -0.4]])
 POOL = samples_of_reference(REWARD_BN)

@@ -50,6 +50,6 @@ def run(
 
 def _print_results(folders: Sequence[Path], console: Console) -> None:
     from overopt.report import run_table
-    from overopt.report.results import read_results
+    from overopt.report.stored.results import read_results
 
     console.print(run_table(read_results(list(folders))))

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from overopt.own_scores.scores_file import read_scores
 from overopt.own_scores.text import curve_table, describe_fit, describe_rows, printable
-from overopt.stats.listed import POOL_CAVEAT
+from overopt.stats.pools.listed import POOL_CAVEAT
 from overopt.stats.scored import analyze
 
 

@@ -16,8 +16,8 @@ from overopt.engines.placing import Place, midpoints, place, place_whole
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.spec.declare import Knob
 from overopt.stats.arrays import Ints
-from overopt.stats.draws import Choose, marginal_kl, mean_choice
-from overopt.stats.listed import effective_samples, kl_listed
+from overopt.stats.pools.draws import Choose, marginal_kl, mean_choice
+from overopt.stats.pools.listed import effective_samples, kl_listed
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,12 +10,19 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from overopt.report.fit_figures import FORM_MARKS, FORM_NAMES
-from overopt.report.panels import draw_zero, label_x, line_key, make_grid, put_legend, split_grid
-from overopt.report.style import COLORS, FAINT, INK, Drawing, Mark, drawing_style, plain
+from overopt.report.figures.fits import FORM_MARKS, FORM_NAMES
+from overopt.report.figures.panels import (
+    draw_zero,
+    label_x,
+    line_key,
+    make_grid,
+    put_legend,
+    split_grid,
+)
+from overopt.report.figures.style import COLORS, FAINT, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
 from overopt.stats.intervals import Interval
-from overopt.stats.listed import POOL_CAVEAT
+from overopt.stats.pools.listed import POOL_CAVEAT
 from overopt.stats.scored import KL_ESTIMATOR, CurvePoint, ProxyReport
 
 PROXY_COLOR = COLORS[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 from overopt.own_scores.figure import draw_scores
 from overopt.own_scores.output import write_scores
 from overopt.own_scores.staging import staging_folder
-from overopt.report.style import save_figure
+from overopt.report.figures.style import save_figure
 from overopt.stats.scored import ProxyReport
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from overopt.own_scores.staging import staging_folder
-from overopt.report.schema import ESTIMATORS
+from overopt.report.stored.schema import ESTIMATORS
 from overopt.stats.intervals import Interval
-from overopt.stats.listed import POOL_CAVEAT
+from overopt.stats.pools.listed import POOL_CAVEAT
 from overopt.stats.scored import KL_ESTIMATOR, FormReport, LastDoubling, ProxyReport
 
 CURVE_NAME = "curve.csv"

@@ -6,10 +6,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from overopt.report.schema import ESTIMATORS
-from overopt.stats.forms import Form
+from overopt.report.stored.schema import ESTIMATORS
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.jackknife import PromptFit
 from overopt.stats.intervals import Interval
-from overopt.stats.jackknife import PromptFit
 from overopt.stats.scored import KL_ESTIMATOR, CurvePoint, FormReport, ProxyReport
 
 FORM_WORDS = {Form.BON: "best-of-n form d (a - b d)", Form.RL: "RL form d (a - b log d)"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from overopt.report.results import Results
+    from overopt.report.stored.results import Results
 
 
 def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
@@ -38,12 +38,12 @@ def run_table(results: Results) -> Table:
     """The table that ends ``bench run``: one row per task, method, proxy and noise.
 
     Args:
-        results: what was just written, as ``overopt.report.results.read_results`` reads it.
+        results: what was just written, as ``overopt.report.stored.results.read_results`` reads it.
 
     Returns:
         A rich table: gold at the peak and at the end with budget and achieved KL, the proxy at
         the end, verdicts, unreached budgets and failed cells.
     """
-    from overopt.report.terminal_table import run_table as make
+    from overopt.report.tables.terminal import run_table as make
 
     return make(results)

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from overopt.report.contrasts import interval_of
+from overopt.report.stored.contrasts import interval_of
 from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed, around, widest_interval
 from overopt.stats.equal_kl import SeedPoints, read_together

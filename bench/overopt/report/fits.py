@@ -1,9 +1,9 @@
 """Functional forms fitted to every group, in tidy form: what fits, how well, and where it peaks.
 
-Every form of ``overopt.stats.forms`` is fitted to each seed's own points on measured KL, and the
-coefficients, peaks and held-out errors get t intervals over seeds. Held-out errors are those of
-``overopt.stats.holdout``, each beside that of a constant. A seed that could not be fitted or split
-is named with the reason.
+Every form of ``overopt.stats.fits.forms`` is fitted to each seed's own points on measured KL, and
+the coefficients, peaks and held-out errors get t intervals over seeds. Held-out errors are those of
+``overopt.stats.fits.holdout``, each beside that of a constant. A seed that could not be fitted or
+split is named with the reason.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from overopt.report.curves import SeedCurve
 from overopt.report.groups import Group
 from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed
-from overopt.stats.forms import Form
-from overopt.stats.holdout import SeedHoldouts, Split, hold_out_seeds, peak_of_others
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.holdout import SeedHoldouts, Split, hold_out_seeds, peak_of_others
+from overopt.stats.fits.seeds import LeftOut, SeedFits, fit_seeds
 from overopt.stats.intervals import Interval, t_interval
-from overopt.stats.seeds import LeftOut, SeedFits, fit_seeds
 
 FORMULAS = {
     Form.BON: "d (a − b d)",

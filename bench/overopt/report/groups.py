@@ -18,9 +18,9 @@ from overopt.report.curves import (
     seed_curve,
 )
 from overopt.report.places import Places, find_places
-from overopt.report.results import Results
-from overopt.report.run_folder import Run
-from overopt.report.schema import ESTIMATORS, GROUP
+from overopt.report.stored.results import Results
+from overopt.report.stored.run_folder import Run
+from overopt.report.stored.schema import ESTIMATORS, GROUP
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS
 from overopt.stats.intervals import EXPLORATORY_BELOW
 

@@ -13,15 +13,15 @@ from html import escape
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from overopt.report.figures import name_noise
+from overopt.report.figures.along_kl import name_noise
+from overopt.report.figures.style import Drawing, inline_svg
 from overopt.report.groups import Group
 from overopt.report.quantities import show_duration
-from overopt.report.results import Results
-from overopt.report.run_folder import Excerpt, Run
-from overopt.report.style import Drawing, inline_svg
-from overopt.report.text_table import MISSING, TextTable, show_number
+from overopt.report.stored.results import Results
+from overopt.report.stored.run_folder import Excerpt, Run
+from overopt.report.tables.text import MISSING, TextTable, show_number
 from overopt.report.theme import CSS
-from overopt.stats.listed import POOL_CAVEAT
+from overopt.stats.pools.listed import POOL_CAVEAT
 
 LONGEST_TEXT = 4000
 """Characters of one sample that are shown; the rest is in excerpts.json."""

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.contrasts import interval_of
 from overopt.report.curves import Reading, SeedCurve, over_readings, read_seed
+from overopt.report.stored.contrasts import interval_of
 from overopt.stats.crossed import Crossed
 from overopt.stats.equal_kl import read_together
 from overopt.stats.rise_fall import Place

@@ -17,10 +17,10 @@ from overopt.report.curves import SeedCurve
 from overopt.report.fits import spread
 from overopt.report.groups import Group
 from overopt.report.places import Places
-from overopt.report.results import Results
-from overopt.stats.forms import Form
-from overopt.stats.fronts import Front, regret
+from overopt.report.stored.results import Results
+from overopt.stats.fits.forms import Form
 from overopt.stats.intervals import Interval, t_interval
+from overopt.stats.pools.fronts import Front, regret
 from overopt.stats.scores import MethodScores, score_method
 
 Place = tuple[str, int]

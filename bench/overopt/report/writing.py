@@ -8,18 +8,18 @@ from typing import NamedTuple
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.estimator_figures import draw_estimators
-from overopt.report.figures import draw_front, draw_gap, draw_gold
-from overopt.report.fit_figures import draw_fits, draw_residuals
+from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold
+from overopt.report.figures.estimators import draw_estimators
+from overopt.report.figures.fits import draw_fits, draw_residuals
+from overopt.report.figures.style import Drawing, save_figure
 from overopt.report.fits import GroupFit, fit_group, fit_table
 from overopt.report.groups import Group, curve_table, group_results
 from overopt.report.page import Chapter, make_page
-from overopt.report.peak_tables import show_contrasts, show_gaps, show_worlds, summarize
-from overopt.report.results import Results, read_results
 from overopt.report.scoring import score_table, yardsticks
-from overopt.report.style import Drawing, save_figure
-from overopt.report.tables import show_fits, show_scores
-from overopt.report.text_table import TextTable, write_csv, write_latex
+from overopt.report.stored.results import Results, read_results
+from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds, summarize
+from overopt.report.tables.scores import show_fits, show_scores
+from overopt.report.tables.text import TextTable, write_csv, write_latex
 
 
 class Report(NamedTuple):

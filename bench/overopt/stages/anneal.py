@@ -16,7 +16,7 @@ from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.stats.annealing import anneal, leave_pool, systematic
+from overopt.stats.pools.annealing import anneal, leave_pool, systematic
 from overopt.worlds.contract import Gold, World, world_of
 from overopt.worlds.tokens import PAD, Tokens
 

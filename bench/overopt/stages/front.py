@@ -9,8 +9,8 @@ import numpy as np
 
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.execution.contract import Progress
-from overopt.stats.annealing import Rung, gold_at
-from overopt.stats.fronts import OracleFront, oracle_front, oracle_front_exact
+from overopt.stats.pools.annealing import Rung, gold_at
+from overopt.stats.pools.fronts import OracleFront, oracle_front, oracle_front_exact
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.stats.arrays import Floats, Ints
-from overopt.stats.best_of_n import BestOfNCurve, curve, kl_bound
-from overopt.stats.forms import NO_PEAK, Form
+from overopt.stats.fits.forms import NO_PEAK, Form
+from overopt.stats.fits.jackknife import PromptFit, fit_prompts
 from overopt.stats.intervals import Interval, t_interval
-from overopt.stats.jackknife import PromptFit, fit_prompts
-from overopt.stats.n_grids import curve_grid, fit_grid
+from overopt.stats.pools.best_of_n import BestOfNCurve, curve, kl_bound
+from overopt.stats.pools.n_grids import curve_grid, fit_grid
 from overopt.stats.proxy_quality import (
     Correlation,
     RankingAccuracy,

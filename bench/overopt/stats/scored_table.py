@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overopt.stats.arrays import Floats, Groups, Ints, check_same_shape, group_rows
-from overopt.stats.best_of_n import rank_pools
+from overopt.stats.pools.best_of_n import rank_pools
 
 
 @dataclass(frozen=True)

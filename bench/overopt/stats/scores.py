@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
-from overopt.stats.forms import Fit, Form, distance_from_kl, fit
-from overopt.stats.fronts import Front, normalized_hypervolume, regret
+from overopt.stats.fits.forms import Fit, Form, distance_from_kl, fit
+from overopt.stats.pools.fronts import Front, normalized_hypervolume, regret
 
 QUADRATURE_POINTS = 4001  # odd, for Simpson's rule
 

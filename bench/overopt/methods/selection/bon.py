@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from overopt.methods.contract.selection import ScoredPool
 from overopt.spec.declare import knob
-from overopt.stats import best_of_n
-from overopt.stats.listed import by_quantile
+from overopt.stats.pools import best_of_n
+from overopt.stats.pools.listed import by_quantile
 
 FAMILY = "selection"
 KNOB = knob("n", low=2.0, high=65536.0, raises_kl=True, whole=True)

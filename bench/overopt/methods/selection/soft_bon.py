@@ -21,7 +21,7 @@ from scipy.special import softmax
 
 from overopt.methods.contract.selection import ScoredPool
 from overopt.spec.declare import knob, param
-from overopt.stats import soft_best_of_n
+from overopt.stats.pools import soft_best_of_n
 
 FAMILY = "selection"
 KNOB = knob("temperature", low=0.01, high=100.0, raises_kl=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from overopt.report.groups import group_results
-from overopt.report.peak_tables import summarize
-from overopt.report.results import Results
-from overopt.report.text_table import TextTable
+from overopt.report.stored.results import Results
+from overopt.report.tables.peaks import summarize
+from overopt.report.tables.text import TextTable
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from overopt.report.curve_marks import draw_seeds
-from overopt.report.figures import (
+from overopt.report.figures.along_kl import (
     GOLD_AXIS,
     by_method_and_proxy,
     finish_grid,
@@ -20,12 +19,13 @@ from overopt.report.figures import (
     start_grid,
     unique,
 )
+from overopt.report.figures.marks import draw_seeds
+from overopt.report.figures.panels import draw_zero, limit_y, line_key, put_legend, split_grid
+from overopt.report.figures.style import COLORS, INK, Drawing, Mark, drawing_style, plain
 from overopt.report.fits import GroupFit
 from overopt.report.groups import Group
-from overopt.report.panels import draw_zero, limit_y, line_key, put_legend, split_grid
-from overopt.report.style import COLORS, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
-from overopt.stats.forms import Form
+from overopt.stats.fits.forms import Form
 
 FORM_MARKS = {Form.BON: Mark(COLORS[0], ""), Form.RL: Mark(COLORS[1], "")}
 FORM_NAMES = {Form.BON: "best-of-n form d (a − b d)", Form.RL: "RL form d (a − b log d)"}

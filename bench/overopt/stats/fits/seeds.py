@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from numpy.typing import ArrayLike
 
-from overopt.stats.forms import NO_PEAK, Fit, Form, fit
+from overopt.stats.fits.forms import NO_PEAK, Fit, Form, fit
 from overopt.stats.intervals import EXPLORATORY_BELOW, Interval, t_interval
 
 Found = TypeVar("Found")

@@ -11,11 +11,20 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from overopt.report.figures import unique
+from overopt.report.figures.along_kl import unique
+from overopt.report.figures.panels import line_key, put_legend, wrap_columns
+from overopt.report.figures.style import (
+    COLORS,
+    FAINT,
+    INK,
+    MARKERS,
+    Drawing,
+    Mark,
+    drawing_style,
+    plain,
+)
 from overopt.report.groups import estimator_name
-from overopt.report.panels import line_key, put_legend, wrap_columns
-from overopt.report.schema import ESTIMATORS
-from overopt.report.style import COLORS, FAINT, INK, MARKERS, Drawing, Mark, drawing_style, plain
+from overopt.report.stored.schema import ESTIMATORS
 
 COLUMNS = {
     "rb": "kl_rb_nats",

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from overopt.errors import UserError
-from overopt.report.schema import WHOLE
+from overopt.report.stored.schema import WHOLE
 
 
 def read_table(path: Path, known: Mapping[str, str] | None = None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from overopt.report.files import numbers_of
+from overopt.report.stored.files import numbers_of
 from overopt.spec.columns import CONTRAST_COLUMNS
 from overopt.stats.crossed import Crossed, around, combine_df
 from overopt.stats.intervals import t_half_width

@@ -14,9 +14,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from overopt.report.curve_marks import draw_mean, draw_places, draw_rug, draw_seeds
-from overopt.report.groups import Group, noise_order
-from overopt.report.panels import (
+from overopt.report.figures.marks import draw_mean, draw_places, draw_rug, draw_seeds
+from overopt.report.figures.panels import (
     Block,
     Grid,
     Key,
@@ -31,8 +30,17 @@ from overopt.report.panels import (
     sign_keys,
     split_grid,
 )
-from overopt.report.style import INK, PER_PANEL, Drawing, Mark, assign_marks, drawing_style, plain
-from overopt.stats.fronts import pareto_front
+from overopt.report.figures.style import (
+    INK,
+    PER_PANEL,
+    Drawing,
+    Mark,
+    assign_marks,
+    drawing_style,
+    plain,
+)
+from overopt.report.groups import Group, noise_order
+from overopt.stats.pools.fronts import pareto_front
 
 GOLD_AXIS = "gold (SDs of the initial policy)"
 SCORE_AXIS = "score (SDs of the initial policy)"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
-from overopt.stats.forms import Fit, Form, distance_from_kl, fit, peak_of, solve_least_squares
+from overopt.stats.fits.forms import Fit, Form, distance_from_kl, fit, peak_of, solve_least_squares
 from overopt.stats.intervals import EXPLORATORY_BELOW, Interval, t_half_width
 
 

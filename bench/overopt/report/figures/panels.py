@@ -13,8 +13,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from overopt.report.figures.style import FAINT, INK, Mark, plain
 from overopt.report.groups import Group, estimator_name
-from overopt.report.style import FAINT, INK, Mark, plain
 from overopt.stats.arrays import Floats
 
 Scale = Literal["d", "kl", "kl_sqrt"]

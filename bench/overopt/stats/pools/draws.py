@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.stats.arrays import Floats, Ints
-from overopt.stats.listed import kl_listed, uniform
+from overopt.stats.pools.listed import kl_listed, uniform
 
 Choose = Callable[[Ints], Floats]
 """From the samples that were drawn to the probability that each of them is returned, both (D, n).

@@ -9,8 +9,8 @@ import pandas as pd
 
 from overopt.report.groups import Group, estimator_name
 from overopt.report.places import verdict
-from overopt.report.results import Results
-from overopt.report.text_table import MISSING, TextTable, show_number
+from overopt.report.stored.results import Results
+from overopt.report.tables.text import MISSING, TextTable, show_number
 from overopt.stats.crossed import Crossed
 from overopt.stats.rise_fall import Place
 

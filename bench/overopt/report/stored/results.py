@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from overopt.report.files import empty_table
-from overopt.report.points import add_labels
-from overopt.report.run_folder import Run, find_runs, read_run
-from overopt.report.schema import CELL, TASK
+from overopt.report.stored.files import empty_table
+from overopt.report.stored.points import add_labels
+from overopt.report.stored.run_folder import Run, find_runs, read_run
+from overopt.report.stored.schema import CELL, TASK
 from overopt.spec.columns import FRONT_COLUMNS, POINT_COLUMNS, STATUSES
 
 _CELL = (*CELL, "version")

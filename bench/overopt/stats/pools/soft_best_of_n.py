@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import softmax
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
-from overopt.stats.listed import check_listed
+from overopt.stats.pools.listed import check_listed
 
 _STEP = 0.4  # of log u; the error of the trapezoidal rule is about exp(-pi^2 / step), 2e-11
 _BELOW, _ABOVE = -24.0, 4.0  # of log u + r / t: outside, the kernel integrates to less than 4e-11

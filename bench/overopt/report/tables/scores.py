@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from overopt.report.peak_tables import PEAK_AND_END, show_target
-from overopt.report.text_table import MISSING, TextTable, show_number
-from overopt.stats.holdout import Split
+from overopt.report.tables.peaks import PEAK_AND_END, show_target
+from overopt.report.tables.text import MISSING, TextTable, show_number
+from overopt.stats.fits.holdout import Split
 
 
 def show_scores(scores: pd.DataFrame) -> TextTable:

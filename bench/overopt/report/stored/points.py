@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.files import numbers_of, read_table, refuse, text_of
-from overopt.report.schema import (
+from overopt.report.stored.files import numbers_of, read_table, refuse, text_of
+from overopt.report.stored.schema import (
     CURVE,
     FORMER_ALONG,
     LABELS,

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from overopt.report.curves import BudgetMean, Quantity
+from overopt.report.figures.panels import Scale, to_x
+from overopt.report.figures.style import INK, Mark
 from overopt.report.groups import Group
-from overopt.report.panels import Scale, to_x
-from overopt.report.style import INK, Mark
 from overopt.stats.arrays import Floats
 
 

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from overopt.report import older
-from overopt.report.files import numbers_of, read_optional_table, read_table, refuse
+from overopt.report.stored import older
+from overopt.report.stored.files import numbers_of, read_optional_table, read_table, refuse
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,

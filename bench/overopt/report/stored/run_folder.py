@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.contrasts import read_budgets, read_contrasts, read_worlds
-from overopt.report.files import numbers_of, read_json, read_optional_table, refuse
-from overopt.report.points import read_points
+from overopt.report.stored.contrasts import read_budgets, read_contrasts, read_worlds
+from overopt.report.stored.files import numbers_of, read_json, read_optional_table, refuse
+from overopt.report.stored.points import read_points
 from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
 
 

@@ -1,0 +1,1 @@
+"""Run folders read back: strict, renewed where an earlier version wrote them, merged."""

@@ -1,0 +1,1 @@
+"""Tables for readers: text, numbers, and what each column says."""

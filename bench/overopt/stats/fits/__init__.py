@@ -1,0 +1,1 @@
+"""Forms of gold against KL: fitted, held out, per seed and per prompt."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from overopt.execution.artifact import read_manifest
-from overopt.run.graph import STAGES
+from overopt.run.stage_names import STAGES
 
 TASK = Path(__file__).with_name("tiny.toml")
 

@@ -18,10 +18,10 @@ from overopt.errors import UserError
 from overopt.execution.contract import silent
 from overopt.execution.node import Node, ancestry
 from overopt.models.policy import load_policy
-from overopt.run.cells import Cell
+from overopt.run.cell import Cell
 from overopt.run.graph import Graph
+from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
-from overopt.spec.run import Engine
 
 SMALL: dict[str, object] = {
     "policy.examples": 256,

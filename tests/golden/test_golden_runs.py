@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from overopt.report.stored.results import read_results
-from overopt.report.stored.run_folder import Run, read_run
+from overopt.report.stored.reading import read_results
+from overopt.report.stored.run import Run
+from overopt.report.stored.run_folder import read_run
 
 RUNS = Path(__file__).with_name("runs")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt.report import write_report
+from overopt.report.writing import write_report
 
 from .synthetic import Cell, write_runs
 

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overopt.report.groups import Group, curve_table, estimator_name, group_points, noise_order
+from overopt.report.group import Group
+from overopt.report.groups import curve_table, group_points
+from overopt.report.noise_labels import noise_order
 from overopt.report.stored.points import add_labels, check_points
+from overopt.report.stored.schema import estimator_name
 from overopt.spec.columns import POINT_COLUMNS
 
 Row = dict[str, object]
@@ -41,7 +44,7 @@ def test_a_budget_is_read_at_the_budget_between_points_of_each_seed() -> None:
             point(1, 9.0, 10.0, 5.0),
         ]
     )
-    start, reached, end = group.mean_curve("gold")
+    start, reached, end = group.means["gold"]
     assert start.score.mean == 0.0
     assert (reached.kl_target_nats, reached.kl_nats) == (4.0, 4.0)  # not 3.24, the lowest
     # d = 2: seed 0 between 1.8 and 3, 1 + 3 / 6; seed 1 between 0 and 2.25, 3 * 8 / 9
@@ -67,7 +70,7 @@ def test_an_interval_comes_from_standard_errors_over_prompts_where_they_are_stor
             point(1, 4.0, 4.0, 2.0, **more),
         ]
     )
-    score = group.mean_curve("gold")[1].score
+    score = group.means["gold"][1].score
     assert score.over == "seeds and prompts, at most"
     assert score.se == pytest.approx(np.sqrt(0.5**2 + 0.2**2))
 
@@ -84,7 +87,7 @@ def test_a_seed_that_stops_early_is_missing_beyond_its_last_point() -> None:
                   status="unreached"),
         ]
     )  # fmt: skip
-    means = group.mean_curve("gold")
+    means = group.means["gold"]
     assert [mean.score.n_seeds for mean in means] == [2, 2, 1]
     assert [group.is_whole(mean) for mean in means] == [True, True, False]
     assert means[2].score.mean == 5.0
@@ -116,8 +119,8 @@ def test_proxies_that_were_not_measured_are_missing() -> None:
             point(0, 4.0, 4.0, 2.0, proxy_mean=None),
         ]
     )
-    assert [mean.kl_nats for mean in group.mean_curve("proxy")] == [0.0, 1.0]
-    assert [mean.kl_nats for mean in group.mean_curve("gold")] == [0.0, 1.0, 4.0]
+    assert [mean.kl_nats for mean in group.means["proxy"]] == [0.0, 1.0]
+    assert [mean.kl_nats for mean in group.means["gold"]] == [0.0, 1.0, 4.0]
 
 
 def test_a_negative_kl_estimate_is_left_out_and_counted() -> None:

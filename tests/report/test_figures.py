@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold, name_noise
+from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold
 from overopt.report.figures.estimators import draw_estimators
 from overopt.report.figures.fits import draw_fits, draw_residuals
 from overopt.report.figures.style import PER_PANEL, assign_marks, inline_svg, plain
 from overopt.report.fits import fit_group
 from overopt.report.groups import group_points
-from overopt.report.stored.results import read_results
+from overopt.report.noise_labels import name_noise
+from overopt.report.stored.reading import read_results
 
 from .synthetic import write_runs
 
@@ -120,7 +121,7 @@ def test_a_wide_band_does_not_flatten_the_curves(tmp_path: Path) -> None:
     panel = draw_gold(groups, "d")[0].figure.axes[0]
     low, high = panel.get_ylim()
     golds = [float(seed.gold_K.max()) for seed in groups[0].seeds]
-    band = groups[0].mean_curve("gold")[-1].score
+    band = groups[0].means["gold"][-1].score
     assert band.high is not None
     assert band.high > high > max(golds)
     assert (high - low) < 1.3 * max(golds)

@@ -12,7 +12,8 @@ from overopt.report.fits import fit_group, fit_table
 from overopt.report.groups import group_points, group_results
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.stored.points import add_labels, check_points
-from overopt.report.stored.results import Results, read_results
+from overopt.report.stored.reading import read_results
+from overopt.report.stored.results import Results
 from overopt.report.tables.scores import show_fits
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stats.fits.forms import Form

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from overopt.report import run_table
 from overopt.report.figures.along_kl import draw_gold
 from overopt.report.groups import group_results
-from overopt.report.stored.results import Results, read_results
+from overopt.report.stored.reading import read_results
+from overopt.report.stored.results import Results
+from overopt.report.tables.terminal import run_table
 
 METHODS = ("bon", "ipo")
 FAILED = ("ipo", "single", "0.25")
@@ -251,6 +252,6 @@ def test_the_markers_of_the_figures(results: Results, stored: dict[Cell, dict[st
 def test_intervals_of_curves_are_those_that_runs_stored(results: Results) -> None:
     for group in group_results(results):
         for quantity in ("gold", "proxy"):
-            for mean in group.mean_curve(quantity)[1:]:
+            for mean in group.means[quantity][1:]:
                 over = "seeds and prompts" if mean.score.n_seeds > 1 else "prompts"
                 assert mean.score.over == over

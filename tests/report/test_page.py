@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from overopt.report import write_report
-from overopt.report.stored.results import read_results
-from overopt.report.writing import compose_report
+from overopt.report.stored.reading import read_results
+from overopt.report.writing import compose_report, write_report
 
 from .synthetic import Cell, write_runs
 
@@ -167,7 +166,7 @@ def test_the_same_results_give_the_same_bytes_in_another_process(
     run_root: Path, report: list[Path], tmp_path: Path
 ) -> None:
     code = (
-        "import sys; from pathlib import Path; from overopt.report import write_report; "
+        "import sys; from pathlib import Path; from overopt.report.writing import write_report; "
         "write_report([Path(sys.argv[1])], Path(sys.argv[2])); "
         "assert not {'torch', 'transformers', 'overopt.methods'} & set(sys.modules)"
     )

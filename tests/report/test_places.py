@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 
 from overopt.errors import UserError
-from overopt.report.groups import Group, group_results
+from overopt.report.group import Group
+from overopt.report.groups import group_results
 from overopt.report.places import FROM_SEEDS, OLDER, ONE_SEED
 from overopt.report.stored.contrasts import read_budgets, read_contrasts
-from overopt.report.stored.results import Results, read_results
+from overopt.report.stored.reading import read_results
+from overopt.report.stored.results import Results
 from overopt.report.tables.peaks import show_contrasts, summarize
 from overopt.report.tables.terminal import run_table
 from overopt.spec.columns import POINT_COLUMNS
@@ -119,7 +121,7 @@ def test_a_cell_has_one_end(tmp_path: Path, stored: bool) -> None:
     assert "−0.03" in text or "−0.02" in text
     assert "18 → 17.9" in text
     assert "0.33" not in text and "13.3" not in text
-    curve = only_group(results).mean_curve("gold")
+    curve = only_group(results).means["gold"]
     assert curve[-1].score.mean == places.end.gold.mean
     assert curve[-1].kl_nats == pytest.approx(places.end.kl_nats)
 
@@ -136,7 +138,7 @@ def test_a_mean_over_two_of_five_seeds_is_no_peak(tmp_path: Path, stored: bool) 
     assert group.places.fall is None
     assert group.places.verdict == "rises, no fall shown"
     assert "0.54" not in words(results)
-    partial = group.mean_curve("gold")[-1]
+    partial = group.means["gold"][-1]
     assert (partial.kl_target_nats, partial.score.n_seeds) == (2.0, 2)
     assert not group.is_whole(partial)
 
@@ -153,7 +155,7 @@ def test_one_of_five_seeds_is_no_end(tmp_path: Path, stored: bool) -> None:
     assert group.places.end.gold.mean == pytest.approx(at_two)
     assert group.places.end.gold.n_seeds == 5
     assert "1.76" not in words(results) and "8.88" not in words(results)
-    assert group.mean_curve("gold")[-1].score.n_seeds == 1
+    assert group.means["gold"][-1].score.n_seeds == 1
 
 
 def test_intervals_of_older_files_add_both_variances(tmp_path: Path) -> None:
@@ -205,9 +207,7 @@ def test_seeds_of_two_runs_are_told_from_the_points(tmp_path: Path) -> None:
     group = only_group(read_results([tmp_path]))
     assert group.n_seeds == 6
     assert group.places.note == FROM_SEEDS
-    assert {mean.score.over for mean in group.mean_curve("gold")[1:]} == {
-        "seeds and prompts, at most"
-    }
+    assert {mean.score.over for mean in group.means["gold"][1:]} == {"seeds and prompts, at most"}
 
 
 def test_a_stored_end_that_is_not_that_of_the_points_is_refused(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_committed_results_have_one_peak_and_end_each() -> None:
     for group in groups:
         places = group.places
         assert places.end is not None or places.note
-        whole = [mean for mean in group.mean_curve("gold") if group.is_whole(mean)]
+        whole = [mean for mean in group.means["gold"] if group.is_whole(mean)]
         for place in filter(None, (places.peak, places.end)):
             assert place.gold.n_seeds == group.n_seeds
         if places.end is not None:

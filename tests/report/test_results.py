@@ -13,7 +13,7 @@ import pytest
 from overopt.errors import UserError
 from overopt.report.groups import group_points
 from overopt.report.stored.points import check_points
-from overopt.report.stored.results import read_results
+from overopt.report.stored.reading import read_results
 from overopt.report.stored.run_folder import find_runs
 from overopt.report.writing import compose_report
 from overopt.spec.columns import POINT_COLUMNS

@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from overopt.report import run_table
 from overopt.report.groups import group_points, group_results
 from overopt.report.stored.points import add_labels, check_points
-from overopt.report.stored.results import Results, read_results
+from overopt.report.stored.reading import read_results
+from overopt.report.stored.results import Results
 from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds, summarize
+from overopt.report.tables.terminal import run_table
 from overopt.report.tables.text import TextTable, escape_latex, show_number, write_latex
 from overopt.spec.columns import POINT_COLUMNS
 

@@ -15,9 +15,8 @@ from overopt.execution.costs import Receipt
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
-from overopt.run.cells import Cell
+from overopt.run.cell import Cell, Found
 from overopt.run.graph import Graph
-from overopt.run.pursuit import Found
 
 Floats = npt.NDArray[np.float64]
 

@@ -12,10 +12,10 @@ from overopt.execution import code_version as versions
 from overopt.execution.code_version import code_version
 from overopt.execution.node import Node
 from overopt.execution.stage import stage_module
-from overopt.run.cells import Cell
+from overopt.run.cell import Cell
 from overopt.run.graph import Graph
+from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
-from overopt.spec.run import Engine
 
 PACKAGE = Path(versions.__file__).parents[1]
 TASKS = {"reviews": "rule", "tabular": "rule", "ultrafeedback": "classifier"}

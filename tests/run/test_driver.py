@@ -14,10 +14,10 @@ from overopt.execution.outcomes import Failure, RoutineResult
 from overopt.execution.store import Store
 from overopt.report.stored.run_folder import read_run
 from overopt.run import driver
-from overopt.run.cells import Cell, cells_of
+from overopt.run.cell import Cell, Found
+from overopt.run.cells import cells_of
 from overopt.run.driver import execute_run
 from overopt.run.graph import Graph
-from overopt.run.pursuit import Found
 
 from .finished import fail, finish, put
 from .specs import run_spec

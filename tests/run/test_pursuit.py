@@ -10,9 +10,10 @@ import pytest
 
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Outcome
+from overopt.run.cell import Found
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
-from overopt.run.pursuit import Found, Pursuit, foreseen, pursue
+from overopt.run.pursuit import Pursuit, foreseen, pursue
 
 from .specs import run_spec
 

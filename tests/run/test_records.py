@@ -18,9 +18,9 @@ from overopt.errors import UserError
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.report.stored.run_folder import read_run
+from overopt.run.cell import Found
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.graph import Graph
-from overopt.run.pursuit import Found
 from overopt.run.records import check_writable, to_csv, write_runs
 from overopt.spec.run import Along, RunSpec
 

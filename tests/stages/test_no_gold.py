@@ -22,7 +22,7 @@ from overopt.methods.contract import (
     selection,
     training,
 )
-from overopt.run.cells import Cell
+from overopt.run.cell import Cell
 from overopt.run.graph import Graph
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec

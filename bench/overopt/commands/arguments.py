@@ -20,12 +20,13 @@ from overopt.errors import UserError
 from overopt.execution.modules import is_file
 from overopt.run.cells import in_world
 from overopt.run.sources import pin
+from overopt.spec.engine import Engine
 from overopt.spec.explanations import explain
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
-from overopt.spec.run import Along, Engine, RunSpec
+from overopt.spec.run import Along, RunSpec
 from overopt.spec.task import TaskSpec
 from overopt.worlds.contract import list_kinds
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def report(run_dirs: list[Path], out: Path) -> int:
     """Write figures, tables and the page."""
-    from overopt.report import write_report
+    from overopt.report.writing import write_report
 
     written = write_report(run_dirs, out)
     sys.stdout.write("".join(f"{path}\n" for path in written))

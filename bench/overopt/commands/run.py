@@ -49,7 +49,7 @@ def run(
 
 
 def _print_results(folders: Sequence[Path], console: Console) -> None:
-    from overopt.report import run_table
-    from overopt.report.stored.results import read_results
+    from overopt.report.stored.reading import read_results
+    from overopt.report.tables.terminal import run_table
 
     console.print(run_table(read_results(list(folders))))

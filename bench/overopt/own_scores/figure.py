@@ -10,15 +10,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from overopt.report.figures.fits import FORM_MARKS, FORM_NAMES
-from overopt.report.figures.panels import (
-    draw_zero,
-    label_x,
-    line_key,
-    make_grid,
-    put_legend,
-    split_grid,
-)
+from overopt.report.figures.form_marks import FORM_MARKS, FORM_NAMES
+from overopt.report.figures.kl_axis import label_x
+from overopt.report.figures.panels import draw_zero, line_key, make_grid, put_legend, split_grid
 from overopt.report.figures.style import COLORS, FAINT, INK, Drawing, Mark, drawing_style, plain
 from overopt.stats.arrays import Floats
 from overopt.stats.intervals import Interval

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overopt.report.curves import SeedCurve
-from overopt.report.groups import Group
+from overopt.report.group import Group, SeedCurve
+from overopt.report.interval_columns import spread
 from overopt.stats.arrays import Floats
-from overopt.stats.crossed import Crossed
 from overopt.stats.fits.forms import Form
 from overopt.stats.fits.holdout import SeedHoldouts, Split, hold_out_seeds, peak_of_others
-from overopt.stats.fits.seeds import LeftOut, SeedFits, fit_seeds
+from overopt.stats.fits.left_out import LeftOut
+from overopt.stats.fits.seeds import SeedFits, fit_seeds
 from overopt.stats.intervals import Interval, t_interval
 
 FORMULAS = {
@@ -85,13 +85,6 @@ def fit_table(fits: Sequence[GroupFit]) -> pd.DataFrame:
             key = (id(one.group), one.fits.fitted_S)
             lowest[key] = min(one.aicc, lowest.get(key, one.aicc))
     return pd.DataFrame([_fit_row(one, lowest) for one in fits])
-
-
-def spread(name: str, interval: Interval | Crossed | None) -> dict[str, float | None]:
-    """An interval as three columns: name, name_low, name_high."""
-    if interval is None:
-        return {name: None, f"{name}_low": None, f"{name}_high": None}
-    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def _fit_form(

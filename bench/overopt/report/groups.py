@@ -3,107 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
 
 import pandas as pd
 
-from overopt.report.curves import (
+from overopt.report.curves import mean_curve, seed_curve
+from overopt.report.group import (
     QUANTITIES,
-    BudgetMean,
-    Quantity,
-    SeedCurve,
-    mean_curve,
-    seed_curve,
+    Failure,
+    Group,
+    Unreached,
 )
-from overopt.report.places import Places, find_places
+from overopt.report.noise_labels import noise_order
+from overopt.report.places import find_places
 from overopt.report.stored.results import Results
-from overopt.report.stored.run_folder import Run
-from overopt.report.stored.schema import ESTIMATORS, GROUP
+from overopt.report.stored.run import Run
+from overopt.report.stored.schema import GROUP
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS
-from overopt.stats.intervals import EXPLORATORY_BELOW
-
-
-class Unreached(NamedTuple):
-    """A KL budget that some seeds could not be driven to."""
-
-    kl_target_nats: float
-    n_seeds: int
-
-
-class Failure(NamedTuple):
-    """A seed with failed rows; ``whole`` when nothing beyond the initial policy was measured."""
-
-    seed: int
-    whole: bool
-
-
-@dataclass(frozen=True)
-class Group:
-    """The seeds of one method, proxy and noise level in one world (engine, axis, width, data size).
-
-    Attributes:
-        task: the task's label, which names the gold where there are several.
-        world: seed of the world.
-        n_seeds: seeds that were run, failed ones included.
-        places: peak and end, which need every seed that was run.
-        stored: rows of ``budgets.csv`` of these seeds; empty where they come from several runs.
-        n_negative: points whose estimated KL is below 0, which have no sqrt and are left out.
-        estimator: names of the KL estimators of the points with KL above 0, joined by "+".
-    """
-
-    task: str
-    world: int
-    method: str
-    proxy: str
-    noise: str
-    seeds: tuple[SeedCurve, ...]
-    n_seeds: int
-    places: Places
-    stored: pd.DataFrame
-    unreached: tuple[Unreached, ...]
-    failures: tuple[Failure, ...]
-    n_negative: int
-    estimator: str
-
-    @property
-    def name(self) -> str:
-        """``method × proxy, noise``, for messages and captions."""
-        return f"{self.method} × {self.proxy}, noise {self.noise}"
-
-    @property
-    def identity(self) -> dict[str, str | int]:
-        """The columns that tell a group's rows from others in tidy tables."""
-        return {
-            "task": self.task,
-            "world": self.world,
-            "method": self.method,
-            "proxy": self.proxy,
-            "noise": self.noise,
-        }
-
-    @property
-    def exploratory(self) -> bool:
-        """Whether fewer seeds were measured than an interval should rest on."""
-        return len(self.seeds) < EXPLORATORY_BELOW
-
-    @property
-    def kl_max_nats(self) -> float | None:
-        """Largest KL that any seed was measured at, nats."""
-        return max((float(seed.kl_nats_K[-1]) for seed in self.seeds), default=None)
-
-    @cached_property
-    def _means(self) -> dict[Quantity, list[BudgetMean]]:
-        return {name: mean_curve(self.seeds, name, self.stored) for name in QUANTITIES}
-
-    def mean_curve(self, quantity: Quantity) -> list[BudgetMean]:
-        """Mean over seeds with its interval at the initial policy and at every budget."""
-        return self._means[quantity]
-
-    def is_whole(self, mean: BudgetMean) -> bool:
-        """Whether a mean is over all seeds that were run."""
-        return mean.score.n_seeds >= self.n_seeds
 
 
 def group_results(results: Results) -> list[Group]:
@@ -128,20 +43,6 @@ def _order(group: Group) -> tuple[object, ...]:
     return group.task, group.method, group.proxy, noise_order(group.noise), group.world
 
 
-def noise_order(label: str) -> tuple[str, float, str]:
-    """Sort key of a noise label: flips first, then by kind, then by amount."""
-    kind, _, amount = label.rpartition(":")
-    try:
-        return kind, float(amount), label
-    except ValueError:
-        return kind, float("inf"), label
-
-
-def estimator_name(estimator: str) -> str:
-    """What an axis calls one or several estimators joined by "+"."""
-    return " / ".join(ESTIMATORS.get(part, part) for part in estimator.split("+") if part)
-
-
 def curve_table(groups: Sequence[Group]) -> pd.DataFrame:
     """Mean curves in tidy form: one row per group, quantity and KL."""
     rows = [
@@ -163,7 +64,7 @@ def curve_table(groups: Sequence[Group]) -> pd.DataFrame:
         }
         for group in groups
         for quantity in QUANTITIES
-        for mean in group.mean_curve(quantity)
+        for mean in group.means[quantity]
     ]
     return pd.DataFrame(rows)
 
@@ -188,7 +89,7 @@ def _group(rows: pd.DataFrame, runs: Sequence[Run]) -> Group:
         seeds=curves,
         n_seeds=n_seeds,
         places=find_places(curves, n_seeds, tests[tests["seeds"] == n_seeds]),
-        stored=stored,
+        means={name: mean_curve(curves, name, stored) for name in QUANTITIES},
         unreached=tuple(
             Unreached(float(str(target)), int(count)) for target, count in missed.items()
         ),

@@ -13,12 +13,12 @@ from html import escape
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from overopt.report.figures.along_kl import name_noise
 from overopt.report.figures.style import Drawing, inline_svg
-from overopt.report.groups import Group
+from overopt.report.group import Group
+from overopt.report.noise_labels import name_noise
 from overopt.report.quantities import show_duration
 from overopt.report.stored.results import Results
-from overopt.report.stored.run_folder import Excerpt, Run
+from overopt.report.stored.run import Excerpt, Run
 from overopt.report.tables.text import MISSING, TextTable, show_number
 from overopt.report.theme import CSS
 from overopt.stats.pools.listed import POOL_CAVEAT

@@ -8,71 +8,21 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.curves import Reading, SeedCurve, over_readings, read_seed
+from overopt.report.group import Places, Reading, SeedCurve, over_readings, read_seed
 from overopt.report.stored.contrasts import interval_of
-from overopt.stats.crossed import Crossed
+from overopt.stats.crossed import Place
 from overopt.stats.equal_kl import read_together
-from overopt.stats.rise_fall import Place
 
 _SAME = 1e-6
 OLDER = "intervals at most this wide (stored by an earlier version)"
 FROM_SEEDS = "peak chosen on the other seeds only (from points.csv)"
 ONE_SEED = "no peak: one seed, and no test was stored"
-
-
-@dataclass(frozen=True)
-class Places:
-    """Peak, end and fall of a group.
-
-    Attributes:
-        peak: where gold is highest (`overopt.stats.rise_fall`); its gold is the rise.
-        end: the largest budget that every seed reached.
-        fall: gold at the end less gold at the peak; None where the peak is the end.
-        choices: in how many cross-fitted choices of the peak the shown budget was chosen, and how
-            many there were; None where that is not known.
-        note: what is missing, or what the numbers come from; empty for what is stored in full.
-    """
-
-    peak: Place | None = None
-    end: Place | None = None
-    fall: Crossed | None = None
-    choices: tuple[int, int] | None = None
-    note: str = ""
-
-    @property
-    def rises(self) -> bool:
-        """Whether gold at the peak is shown to lie above the initial policy's."""
-        return self.peak is not None and self.peak.gold.above_zero
-
-    @property
-    def falls(self) -> bool:
-        """Whether gold at the end is shown to lie below gold at the peak."""
-        return self.fall is not None and self.fall.below_zero
-
-    @property
-    def verdict(self) -> str:
-        """Rise and fall in words; empty without a peak."""
-        if self.peak is None:
-            return ""
-        words = verdict(self.rises, self.falls)
-        return f"{words} (exploratory)" if self.peak.gold.exploratory else words
-
-
-def verdict(rises: bool, falls: bool) -> str:
-    """Rise and fall in words."""
-    return {
-        (True, True): "rises, then falls",
-        (True, False): "rises, no fall shown",
-        (False, True): "falls, no rise shown",
-        (False, False): "neither shown",
-    }[rises, falls]
 
 
 class Met(NamedTuple):

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from overopt.report.curves import SeedCurve
-from overopt.report.fits import spread
-from overopt.report.groups import Group
-from overopt.report.places import Places
+from overopt.report.group import Group, Places, SeedCurve
+from overopt.report.interval_columns import spread
 from overopt.report.stored.results import Results
 from overopt.stats.fits.forms import Form
 from overopt.stats.intervals import Interval, t_interval

@@ -13,10 +13,12 @@ from overopt.report.figures.estimators import draw_estimators
 from overopt.report.figures.fits import draw_fits, draw_residuals
 from overopt.report.figures.style import Drawing, save_figure
 from overopt.report.fits import GroupFit, fit_group, fit_table
-from overopt.report.groups import Group, curve_table, group_results
+from overopt.report.group import Group
+from overopt.report.groups import curve_table, group_results
 from overopt.report.page import Chapter, make_page
 from overopt.report.scoring import score_table, yardsticks
-from overopt.report.stored.results import Results, read_results
+from overopt.report.stored.reading import read_results
+from overopt.report.stored.results import Results
 from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds, summarize
 from overopt.report.tables.scores import show_fits, show_scores
 from overopt.report.tables.text import TextTable, write_csv, write_latex
@@ -32,7 +34,20 @@ class Report(NamedTuple):
 
 
 def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
-    """Read runs and write everything; see ``overopt.report.write_report``."""
+    """Write figures, tables and the page of one or more runs into a folder.
+
+    The output is a pure function of the stored results: the same input gives the same bytes.
+
+    Args:
+        run_dirs: run folders (with ``run.json`` and ``points.csv``) or folders above them.
+        out: folder to write into; created when missing, files of the same name are replaced.
+
+    Returns:
+        The files written, the page first.
+
+    Raises:
+        UserError: when a folder holds no run, or a stored result is incomplete or damaged.
+    """
     report = compose_report(read_results(run_dirs))
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -12,10 +12,11 @@ from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
-from overopt.run.cells import Cell, cells_of, first_of_worlds
+from overopt.run.cell import Cell, Found
+from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.forecast import expected_costs
 from overopt.run.graph import Graph
-from overopt.run.pursuit import Found, Pursuit, pursue
+from overopt.run.pursuit import Pursuit, pursue
 from overopt.run.records import check_writable, write_runs
 from overopt.spec.run import RunSpec
 

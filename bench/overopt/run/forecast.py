@@ -15,7 +15,7 @@ from overopt.execution.costs import Cost, Costs, free_bytes
 from overopt.execution.node import Node
 from overopt.execution.status import status
 from overopt.execution.store import Store
-from overopt.run.graph import STAGES
+from overopt.run.stage_names import STAGES
 
 _MEMORY_BYTES = 900_000_000
 

@@ -9,38 +9,20 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from overopt.errors import UserError
 from overopt.execution.code_version import library_version
-from overopt.execution.modules import is_file, module_in
+from overopt.execution.modules import module_in
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
-from overopt.run.cells import Cell
+from overopt.run.cell import Cell
+from overopt.run.own_files import file_name, without_place
+from overopt.run.stage_names import STAGES
 from overopt.spec.method import MethodSpec
-from overopt.spec.system import ProxySystemSpec
 
-STAGES = "overopt.stages"
-"""The package of the makers; a stage is named after its module there."""
 _TRL_STAGE = f"{STAGES}.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
-
-Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
-
-
-def without_place(spec: Declared) -> Declared:
-    """The specification with a user's own file named, but not placed: ``mine.py``.
-
-    Keys and records must not depend on where a file lies; its code counts through the code
-    version, and ``stages.own_file.locate_own`` finds it again.
-    """
-    return spec.model_copy(update={"source": file_name(spec.source)})
-
-
-def file_name(source: str) -> str:
-    """The name of a user's own file; the dotted name of a shipped module stays as it is."""
-    return Path(source).name if is_file(source) else source
 
 
 class Graph:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Outcome
-from overopt.run.cells import Cell
+from overopt.run.cell import Cell, Found
 from overopt.run.graph import Graph, setting
 from overopt.run.targeting import Search
 from overopt.spec.run import RunSpec
 
 Pursuit = Generator[Sequence[Node], Mapping[str, Outcome], "Found"]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What became of a cell: its points' artifact, or the failure that ended it."""
-
-    cell: Cell
-    points: Node | None
-    failure: Failure | None
 
 
 class _Failed(Exception):

@@ -30,10 +30,10 @@ from overopt.execution.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
+from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
-from overopt.run.graph import without_place
+from overopt.run.own_files import without_place
 from overopt.run.prompt_tables import seed_groups
-from overopt.run.pursuit import Found
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
+from overopt.spec.engine import Engine
 from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec
@@ -11,8 +12,6 @@ from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
-
-Engine = Literal["native", "trl"]
 
 Along = Literal["step", "knob"]
 """How a method that trains reaches a KL budget: as its run passes it, or by its knob."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
-from overopt.stats.intervals import EXPLORATORY_BELOW, t_half_width
+from overopt.stats.students_t import EXPLORATORY_BELOW, t_half_width
 
 Over = Literal["seeds and prompts", "seeds and prompts, at most", "seeds", "prompts"]
 """What an interval takes for random; everything else is held as it is.
@@ -89,6 +89,20 @@ class Crossed(NamedTuple):
     def below_zero(self) -> bool:
         """Whether the whole interval lies below 0; false when it is missing."""
         return self.high is not None and self.high < 0.0
+
+
+class Place(NamedTuple):
+    """Gold at one place along KL, which is the mean over all seeds at their own policies there.
+
+    Attributes:
+        kl_target_nats: the budget, nats.
+        kl_nats: KL that those policies achieved, mean over seeds, nats.
+        gold: gold above the initial policy, prompt by prompt; interval over seeds and prompts.
+    """
+
+    kl_target_nats: float
+    kl_nats: float
+    gold: Crossed
 
 
 def mean_squares(x_SP: ArrayLike) -> MeanSquares:

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
-
-EXPLORATORY_BELOW = 5  # fewer independent values than this is labeled exploratory
+from overopt.stats.students_t import EXPLORATORY_BELOW, t_half_width
 
 
 class Interval(NamedTuple):
@@ -60,16 +59,6 @@ class PairedTest(NamedTuple):
     difference: Interval
     t: float | None
     p: float | None
-
-
-def t_half_width(se: float, df: float, level: float) -> float:
-    """Half width of a two-sided t interval: se times the (1 + level)/2 quantile with df.
-
-    An se of 0 gives 0 whatever the df, so that a mean of equal numbers may have infinitely many.
-    """
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie strictly between 0 and 1, got {level}")
-    return float(stdtrit(df, 0.5 + 0.5 * level)) * se if se > 0.0 else 0.0
 
 
 def t_interval(values_S: ArrayLike, level: float = 0.95) -> Interval:

@@ -14,25 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Floats, Ints, check_same_shape
-from overopt.stats.crossed import Crossed, around, crossed_interval
-from overopt.stats.intervals import EXPLORATORY_BELOW
+from overopt.stats.crossed import Crossed, Place, around, crossed_interval
+from overopt.stats.students_t import EXPLORATORY_BELOW
 
 PROMPTS_MIN = 4
 """A peak is chosen on one half of the prompts and read on the other; each needs two."""
-
-
-class Place(NamedTuple):
-    """Gold at one place along KL, which is the mean over all seeds at their own policies there.
-
-    Attributes:
-        kl_target_nats: the budget, nats.
-        kl_nats: KL that those policies achieved, mean over seeds, nats.
-        gold: gold above the initial policy, prompt by prompt; interval over seeds and prompts.
-    """
-
-    kl_target_nats: float
-    kl_nats: float
-    gold: Crossed
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.stats.crossed import Crossed, combine_df
-from overopt.stats.intervals import Interval, t_half_width, t_interval
+from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.rise_fall import Budgets, PeakAndEnd, common_budgets, peak_and_end
+from overopt.stats.students_t import t_half_width
 
 ACROSS_FROM = 3
 """Fewer worlds give no interval across worlds: with two, t_1 = 12.7 says nothing."""

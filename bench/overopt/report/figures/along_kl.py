@@ -7,27 +7,31 @@ the panels that show something are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from overopt.report.figures.kl_axis import GOLD_AXIS, Scale
+from overopt.report.figures.layout import (
+    by_method_and_proxy,
+    by_noise,
+    finish_grid,
+    noise_labels,
+    rows_and_columns,
+    shown_in,
+    sign_keys,
+    start_grid,
+    unique,
+)
 from overopt.report.figures.marks import draw_mean, draw_places, draw_rug, draw_seeds
 from overopt.report.figures.panels import (
-    Block,
-    Grid,
-    Key,
-    Scale,
-    describe_gaps,
     draw_zero,
-    label_x,
     limit_y,
     line_key,
-    make_grid,
     put_legend,
-    sign_keys,
     split_grid,
 )
 from overopt.report.figures.style import (
@@ -37,12 +41,11 @@ from overopt.report.figures.style import (
     Mark,
     assign_marks,
     drawing_style,
-    plain,
 )
-from overopt.report.groups import Group, noise_order
+from overopt.report.group import Group
+from overopt.report.noise_labels import name_noise
 from overopt.stats.pools.fronts import pareto_front
 
-GOLD_AXIS = "gold (SDs of the initial policy)"
 SCORE_AXIS = "score (SDs of the initial policy)"
 READING = (
     "Line: mean over seeds, each read at the budget between its own points; band: 95 % interval "
@@ -60,7 +63,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
         scale: ``"d"`` for sqrt(KL), ``"kl"`` for KL on a logarithmic axis.
     """
     marks = assign_marks([group.proxy for group in groups])
-    cells, titles = _by_noise(groups, lambda group: group.method, lambda group: group.proxy)
+    cells, titles = by_noise(groups, lambda group: group.method, lambda group: group.proxy)
     axis = "d = √KL" if scale == "d" else "KL"
     drawings = []
     for block in split_grid(unique(row for row, _ in cells), noise_labels(groups), shown_in(cells)):
@@ -138,7 +141,7 @@ def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list
         oracles: the task's oracle front in each world, columns kl_nats and gold; may be empty.
     """
     marks = assign_marks([group.method for group in groups])
-    cells, titles = _by_noise(groups, lambda group: group.proxy, lambda group: group.method)
+    cells, titles = by_noise(groups, lambda group: group.proxy, lambda group: group.method)
     drawings = []
     for block in split_grid(unique(row for row, _ in cells), noise_labels(groups), shown_in(cells)):
         with drawing_style():
@@ -172,49 +175,11 @@ def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list
     return drawings
 
 
-def name_noise(label: str) -> str:
-    """A noise label in words."""
-    kind, _, amount = label.rpartition(":")
-    if kind == "" and label == "0":
-        return "no label noise"
-    try:
-        value = float(amount)
-    except ValueError:
-        return f"noise {plain(label, 16)}"
-    words = {
-        "": f"{100 * value:g} % labels flipped",
-        "random": f"{100 * value:g} % labels random",
-        "bt": f"Bradley-Terry labels, T = {value:g}",
-        "heavy": f"heavy-tailed error {value:g} SD",
-    }
-    return words.get(kind, f"noise {plain(label, 16)}")
-
-
-def start_grid(block: Block, cells: dict[Key, list[Group]], titles: dict[Key, str]) -> Grid:
-    """The panels with a note on every one that lacks something."""
-    return make_grid(block, titles, {key: describe_gaps(cells[key]) for key in block.keys})
-
-
-def finish_grid(
-    grid: Grid, cells: dict[Key, list[Group]], scale: Scale, y_axis: str
-) -> list[Group]:
-    """Name the axes, each with its own estimators, and return the groups shown."""
-    for key, panel in grid.axes.items():
-        label_x(panel, scale, {group.estimator for group in cells[key]} - {""})
-    grid.figure.supylabel(y_axis, fontsize=9)
-    return [group for key in grid.axes for group in cells[key]]
-
-
-def shown_in(cells: dict[Key, list[Group]]) -> set[Key]:
-    """The panels that have something to show."""
-    return {key for key, groups in cells.items() if groups}
-
-
 def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
     """The front of a group's mean curve, as far as all its seeds go, as a staircase."""
     means = [
         (one.kl_nats, one.score.mean)
-        for one in group.mean_curve("gold")
+        for one in group.means["gold"]
         if one.score.n_seeds == len(group.seeds)
     ]
     if not means:
@@ -234,62 +199,3 @@ def _draw_oracle(panel: Axes, oracle: pd.DataFrame, furthest_nats: float) -> Non
         d_K = np.append(0.0, np.sqrt(near["kl_nats"].to_numpy(np.float64)))
         panel.plot(d_K, np.append(0.0, near["gold"].to_numpy(np.float64)), color=INK, linewidth=1.1,
                    linestyle=(0, (4, 2)), zorder=2)  # fmt: skip
-
-
-def _by_noise(
-    groups: Sequence[Group], row_of: Callable[[Group], str], line_of: Callable[[Group], str]
-) -> tuple[dict[Key, list[Group]], dict[Key, str]]:
-    """Panels whose columns are noise levels, and their titles.
-
-    A row of panels takes as many lines as one panel can show; more go to further rows.
-
-    Args:
-        groups: the lines.
-        row_of: what a line's row of panels is named after.
-        line_of: what tells the lines of a panel apart.
-    """
-    cells: dict[Key, list[Group]] = {}
-    titles: dict[Key, str] = {}
-    for name in unique(row_of(group) for group in groups):
-        mine = [group for group in groups if row_of(group) == name]
-        sets = _in_sets(unique(line_of(group) for group in mine))
-        for number, lines in enumerate(sets, start=1):
-            row = f"{name}\n{number}"
-            part = f" ({number}/{len(sets)})" if len(sets) > 1 else ""
-            for noise in noise_labels(groups):
-                members = [g for g in mine if g.noise == noise and line_of(g) in lines]
-                cells[row, noise] = members
-                titles[row, noise] = f"{plain(name)}{part} · {name_noise(noise)}"
-    return cells, titles
-
-
-def by_method_and_proxy(
-    groups: Sequence[Group], noises: Sequence[str]
-) -> tuple[dict[Key, list[Group]], dict[Key, str]]:
-    """Panels of methods by proxies."""
-    cells: dict[Key, list[Group]] = {}
-    titles: dict[Key, str] = {}
-    for method in unique(group.method for group in groups):
-        for proxy in unique(group.proxy for group in groups):
-            cells[method, proxy] = [
-                g for g in groups if (g.method, g.proxy) == (method, proxy) and g.noise in noises
-            ]
-            titles[method, proxy] = f"{plain(method)} · {plain(proxy)}"
-    return cells, titles
-
-
-def rows_and_columns(cells: dict[Key, list[Group]]) -> tuple[list[str], list[str]]:
-    return unique(row for row, _ in cells), unique(column for _, column in cells)
-
-
-def _in_sets(labels: list[str]) -> list[list[str]]:
-    """Labels in sets that fit one panel."""
-    return [labels[i : i + PER_PANEL] for i in range(0, len(labels), PER_PANEL)]
-
-
-def unique(labels: Iterator[str]) -> list[str]:
-    return sorted(set(labels))
-
-
-def noise_labels(groups: Sequence[Group]) -> list[str]:
-    return sorted({group.noise for group in groups}, key=noise_order)

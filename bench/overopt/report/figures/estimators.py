@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from overopt.report.figures.along_kl import unique
+from overopt.report.figures.layout import unique
 from overopt.report.figures.panels import line_key, put_legend, wrap_columns
 from overopt.report.figures.style import (
     COLORS,
@@ -23,8 +23,7 @@ from overopt.report.figures.style import (
     drawing_style,
     plain,
 )
-from overopt.report.groups import estimator_name
-from overopt.report.stored.schema import ESTIMATORS
+from overopt.report.stored.schema import ESTIMATORS, estimator_name
 
 COLUMNS = {
     "rb": "kl_rb_nats",

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from overopt.report.figures.along_kl import (
-    GOLD_AXIS,
+from overopt.report.figures.form_marks import FORM_MARKS, FORM_NAMES
+from overopt.report.figures.kl_axis import GOLD_AXIS
+from overopt.report.figures.layout import (
     by_method_and_proxy,
     finish_grid,
-    name_noise,
     noise_labels,
     rows_and_columns,
     shown_in,
@@ -21,14 +21,12 @@ from overopt.report.figures.along_kl import (
 )
 from overopt.report.figures.marks import draw_seeds
 from overopt.report.figures.panels import draw_zero, limit_y, line_key, put_legend, split_grid
-from overopt.report.figures.style import COLORS, INK, Drawing, Mark, drawing_style, plain
+from overopt.report.figures.style import INK, Drawing, Mark, drawing_style, plain
 from overopt.report.fits import GroupFit
-from overopt.report.groups import Group
+from overopt.report.group import Group
+from overopt.report.noise_labels import name_noise
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
-
-FORM_MARKS = {Form.BON: Mark(COLORS[0], ""), Form.RL: Mark(COLORS[1], "")}
-FORM_NAMES = {Form.BON: "best-of-n form d (a − b d)", Form.RL: "RL form d (a − b log d)"}
 
 
 def draw_fits(fits: Sequence[GroupFit]) -> list[Drawing]:

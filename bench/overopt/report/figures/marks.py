@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from overopt.report.curves import BudgetMean, Quantity
-from overopt.report.figures.panels import Scale, to_x
+from overopt.report.figures.kl_axis import Scale, to_x
 from overopt.report.figures.style import INK, Mark
-from overopt.report.groups import Group
+from overopt.report.group import BudgetMean, Group, Quantity
 from overopt.stats.arrays import Floats
 
 
@@ -44,7 +43,7 @@ def draw_mean(
     markers: bool = True,
 ) -> None:
     """Mean over seeds with its band; hollow, dotted and counted where seeds are missing."""
-    means = [one for one in group.mean_curve(quantity) if scale != "kl" or one.kl_nats > 0]
+    means = [one for one in group.means[quantity] if scale != "kl" or one.kl_nats > 0]
     if not means:
         return
     x = to_x(np.array([one.kl_nats for one in means]), scale)

@@ -11,13 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from overopt.report.figures.style import FAINT, INK, Mark, plain
-from overopt.report.groups import Group, estimator_name
-from overopt.stats.arrays import Floats
 
-Scale = Literal["d", "kl", "kl_sqrt"]
 ROWS_PER_FIGURE, COLUMNS_PER_FIGURE = 4, 4
 PANELS_PER_FIGURE = 12
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.75, 1.95
@@ -114,65 +110,6 @@ def wrap_columns(panels: int) -> int:
     return {1: 1, 2: 2, 3: 3, 4: 2}.get(panels, 3)
 
 
-def to_x(kl_nats: Floats, scale: Scale) -> Floats:
-    """KL in nats as a position on the axis."""
-    return kl_nats if scale == "kl" else np.asarray(np.sqrt(kl_nats), np.float64)
-
-
-def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
-    """Name the axis, its unit and its KL estimator, and set ticks that read as plain numbers."""
-    named = estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+"))))
-    quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
-    gap = "\n" if len(quantity) + len(named) > 40 else ", "
-    panel.set_xlabel(f"{quantity}{gap}KL: {named or 'not measured'}")
-    if scale == "kl" and any(np.any(np.asarray(line.get_xdata()) > 0) for line in _data(panel)):
-        panel.set_xscale("log")
-        panel.xaxis.set_major_locator(LogLocator(base=10.0, numticks=8))
-        panel.xaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    elif scale == "kl_sqrt":
-        high_nats = max(panel.get_xlim()[1], 0.5) ** 2
-        step = next(s for s in (0.25, 1.0, 2.0, 5.0, 10.0, 20.0, 1e9) if high_nats / s <= 7)
-        ticks = np.concatenate([[0.0, step / 4], np.arange(step, high_nats, step)])
-        panel.xaxis.set_major_locator(FixedLocator(list(np.sqrt(ticks))))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value**2:.3g}"))
-        low = panel.get_xlim()[0]
-        panel.set_xlim(min(low, 0.0), np.sqrt(high_nats))
-
-
-def _data(panel: Axes) -> list[Line2D]:
-    """Lines that stand for results, not for a reference level."""
-    return [line for line in panel.lines if line.get_transform() != panel.get_yaxis_transform()]
-
-
-def describe_gaps(groups: Sequence[Group]) -> str:
-    """What a panel does not show: failed cells or seeds too few.
-
-    Groups are named by whatever tells them apart within the panel.
-    """
-    varying = [
-        name
-        for name in ("method", "proxy", "noise")
-        if len({str(getattr(group, name)) for group in groups}) > 1
-    ]
-    notes, few = [], []
-    for group in groups:
-        name = " ".join(plain(str(getattr(group, part)), 20) for part in varying)
-        if group.failures:
-            seeds = ", ".join(str(failure.seed) for failure in group.failures)
-            words = f"seed{'s' if len(group.failures) > 1 else ''} {seeds} failed"
-            notes.append(f"{name}: {words}" if name else words)
-        if group.exploratory:
-            few.append(name)
-    if few and len(few) == len(groups):
-        low = min(len(group.seeds) for group in groups)
-        notes.append(f"exploratory: {low} seed{'' if low == 1 else 's'}")
-    elif few:
-        notes.append(f"exploratory: {', '.join(few)}")
-    text = "; ".join(notes)
-    return text if len(text) <= 58 else f"{text[:57]}…"
-
-
 def _write_note(panel: Axes, note: str) -> None:
     """A small line between the title and the panel."""
     panel.annotate(
@@ -191,32 +128,6 @@ def line_key(label: str, mark: Mark, line: Literal["-", "--"] = "-") -> Line2D:
     """Legend entry of a curve."""
     return Line2D([], [], color=mark.color, marker=mark.marker, markersize=4, linestyle=line,
                   linewidth=1.4, label=plain(label))  # fmt: skip
-
-
-def sign_keys(groups: Sequence[Group]) -> list[Artist]:
-    """Legend entries of peaks, ends and the signs for missing things, only those that occur."""
-    keys: list[Artist] = []
-    for there, sign, size, label in (
-        (any(group.places.peak for group in groups), "*", 9.0, "peak"),
-        (any(group.places.end for group in groups), "|", 11.0, "end: last budget of all seeds"),
-    ):
-        if there:
-            keys.append(Line2D([], [], color=INK, marker=sign, markersize=size, label=label,
-                               linestyle="none"))  # fmt: skip
-    if any(not group.is_whole(mean) for group in groups for mean in group.mean_curve("gold")):
-        keys.append(
-            Line2D([], [], color=INK, marker="o", markerfacecolor="none", markersize=4,
-                   linestyle=":", linewidth=1.2, label="mean over fewer seeds than run, n of all")
-        )  # fmt: skip
-    parts = [(missed.n_seeds >= group.n_seeds) for group in groups for missed in group.unreached]
-    for every, sign, size, label in (
-        (True, "x", 3.6, "budget reached by no seed"),
-        (False, "4", 5.5, "budget missed by some seeds"),
-    ):
-        if every in parts:
-            keys.append(Line2D([], [], color=INK, marker=sign, markersize=size,
-                               markeredgewidth=0.9, linestyle="none", label=label))  # fmt: skip
-    return keys
 
 
 def put_legend(figure: Figure, curves: Sequence[Artist], signs: Sequence[Artist] = ()) -> None:

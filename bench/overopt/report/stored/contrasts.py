@@ -9,8 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from overopt.report.stored import older
-from overopt.report.stored.files import numbers_of, read_optional_table, read_table, refuse
+from overopt.report.stored.files import numbers_of, read_optional_table, refuse
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
@@ -25,7 +24,7 @@ LEVEL = 0.95
 
 
 def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
-    """Peaks and ends: names as text, verdicts as bool, numbers as float64; older files renewed.
+    """Peaks and ends: names as text, verdicts as bool, numbers as float64.
 
     Args:
         path: the file; without one the table is empty.
@@ -34,8 +33,6 @@ def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
     Raises:
         UserError: a column is missing, a cell has no sense, or a verdict contradicts its interval.
     """
-    if path.is_file() and older.MARK in read_table(path).columns:
-        return older.renew(read_optional_table(path, older.required(), known), str(path))
     table = _typed(path, CONTRAST_COLUMNS, known)
     for index, row in enumerate(table.to_dict("records")):
         for flag, told in (("rises", row["peak_gold_low"] > 0), ("falls", row["fall_high"] < 0)):

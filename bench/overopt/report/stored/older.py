@@ -9,15 +9,17 @@ missing; readers fill it from ``points.csv``.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from overopt.report.stored.files import numbers_of
+from overopt.report.stored.files import numbers_of, read_optional_table, read_table
 from overopt.spec.columns import CONTRAST_COLUMNS
 from overopt.stats.crossed import Crossed, around, combine_df
-from overopt.stats.intervals import t_half_width
+from overopt.stats.students_t import t_half_width
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +29,11 @@ MARK = "last_kl_target_nats"
 _NAMES = ("proxy", "noise", "proxy_start")
 _COUNTS = ("world", "proxy_width", "comparisons", "seeds", "prompts")
 _LEVEL = 0.95
+
+
+def is_older(path: Path) -> bool:
+    """Whether an earlier version wrote the file."""
+    return path.is_file() and MARK in read_table(path).columns
 
 
 def required() -> tuple[str, ...]:
@@ -40,12 +47,17 @@ def required() -> tuple[str, ...]:
     return (*_NAMES, *_COUNTS, "peak_kl_target_nats", MARK, "rise_mean", "fall_mean", *bounds)
 
 
-def renew(table: pd.DataFrame, where: str) -> pd.DataFrame:
+def renew(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
     """The earlier table in today's columns, as text for names and numbers for all else.
 
+    Args:
+        path: the file.
+        known: what the run's record says that rows of earlier versions do not.
+
     Raises:
-        UserError: a cell is not a number.
+        UserError: a column is missing, or a cell is not a number.
     """
+    table, where = read_optional_table(path, required(), known), str(path)
     numbers = {
         name: numbers_of([str(text) for text in table[name]], name, where)
         for name in required()

@@ -7,7 +7,6 @@ A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.js
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,59 +14,12 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
+from overopt.report.stored import older
 from overopt.report.stored.contrasts import read_budgets, read_contrasts, read_worlds
 from overopt.report.stored.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.stored.points import read_points
+from overopt.report.stored.run import Excerpt, Run
 from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """One prompt answered by the initial policy and by an optimized one, with both scores.
-
-    Scores are in SDs of the initial policy (gold) and recentered to its mean (proxy).
-    """
-
-    prompt: str
-    initial: str
-    hacked: str
-    gold_initial: float
-    gold_hacked: float
-    proxy_initial: float
-    proxy_hacked: float
-    world: int
-    seed: int
-    proxy: str
-    noise: str
-    kl_nats: float
-
-
-@dataclass(frozen=True)
-class Run:
-    """One stored run.
-
-    points: one row per point, columns ``schema.POINT_COLUMNS``.
-    contrasts: peak and end, one row per world, proxy, noise and size, columns ``CONTRAST_COLUMNS``;
-        empty when none were stored.
-    budgets: means along the budgets, columns ``BUDGET_COLUMNS``; empty when none were stored.
-    worlds: peak and end over worlds, columns ``WORLD_COLUMNS``; empty where there is one world.
-    front: oracle fronts, ``FRONT_COLUMNS``, gold in SDs of the initial policy; may be
-        empty.
-    """
-
-    folder: Path
-    record: dict[str, Any]
-    points: pd.DataFrame
-    excerpts: tuple[Excerpt, ...]
-    contrasts: pd.DataFrame
-    budgets: pd.DataFrame
-    worlds: pd.DataFrame
-    front: pd.DataFrame
-
-    @property
-    def name(self) -> str:
-        """``task/method/run_id``, the last three parts of the folder."""
-        return "/".join(self.folder.parts[-3:])
 
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
@@ -115,11 +67,18 @@ def read_run(folder: Path) -> Run:
         record=record,
         points=read_points(folder / "points.csv", known),
         excerpts=_read_excerpts(folder / "excerpts.json", known),
-        contrasts=read_contrasts(folder / "contrasts.csv", known),
+        contrasts=_read_contrasts(folder / "contrasts.csv", known),
         budgets=read_budgets(folder / "budgets.csv", known),
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
     )
+
+
+def _read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
+    """Peaks and ends in today's columns, whichever version wrote the file."""
+    if older.is_older(path):
+        return older.renew(path, known)
+    return read_contrasts(path, known)
 
 
 def _known(record: Mapping[str, Any]) -> dict[str, str]:

@@ -64,3 +64,8 @@ ESTIMATORS = {
     "definition": "0 by definition",
 }
 """What an axis calls each KL estimator."""
+
+
+def estimator_name(estimator: str) -> str:
+    """What an axis calls one or several estimators joined by "+"."""
+    return " / ".join(ESTIMATORS.get(part, part) for part in estimator.split("+") if part)

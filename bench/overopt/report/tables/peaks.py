@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from overopt.report.groups import Group, estimator_name
-from overopt.report.places import verdict
+from overopt.report.group import Group, verdict
 from overopt.report.stored.results import Results
+from overopt.report.stored.schema import estimator_name
 from overopt.report.tables.text import MISSING, TextTable, show_number
-from overopt.stats.crossed import Crossed
-from overopt.stats.rise_fall import Place
+from overopt.stats.crossed import Crossed, Place
 
 PEAK_AND_END = (
     "Peak: chosen on other data (other seeds, other half of the prompts) than it is read on; end: "
@@ -52,7 +51,7 @@ def summarize(groups: Sequence[Group]) -> TextTable:
 def _proxy_at_end(group: Group) -> Crossed | None:
     """The proxy at the end; None where some seed was not measured by it."""
     end = group.places.end
-    proxies = [mean for mean in group.mean_curve("proxy") if end and group.is_whole(mean)]
+    proxies = [mean for mean in group.means["proxy"] if end and group.is_whole(mean)]
     there = [mean.score for mean in proxies if end and mean.kl_target_nats == end.kl_target_nats]
     return there[0] if there else None
 

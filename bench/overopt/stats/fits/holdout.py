@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
 from overopt.stats.fits.forms import Form, check_distance, fit
-from overopt.stats.fits.seeds import LeftOut, each_seed
+from overopt.stats.fits.left_out import LeftOut, each_seed
 from overopt.stats.intervals import Interval, t_interval
 
 

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
 from overopt.stats.fits.forms import Fit, Form, distance_from_kl, fit, peak_of, solve_least_squares
-from overopt.stats.intervals import EXPLORATORY_BELOW, Interval, t_half_width
+from overopt.stats.intervals import Interval
+from overopt.stats.students_t import EXPLORATORY_BELOW, t_half_width
 
 
 @dataclass(frozen=True)

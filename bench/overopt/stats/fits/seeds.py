@@ -1,22 +1,14 @@
 """Fits over seeds: one fit per seed, then t intervals over the seeds' coefficients and peaks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
 
 from numpy.typing import ArrayLike
 
 from overopt.stats.fits.forms import NO_PEAK, Fit, Form, fit
-from overopt.stats.intervals import EXPLORATORY_BELOW, Interval, t_interval
-
-Found = TypeVar("Found")
-
-
-class LeftOut(NamedTuple):
-    """A seed that could not be used, by its position among the seeds, and why."""
-
-    seed: int
-    reason: str
+from overopt.stats.fits.left_out import LeftOut, each_seed
+from overopt.stats.intervals import Interval, t_interval
+from overopt.stats.students_t import EXPLORATORY_BELOW
 
 
 @dataclass(frozen=True)
@@ -83,21 +75,3 @@ def fit_seeds(
         peak_reason=NO_PEAK if fits and not peaks else None,
         exploratory=len(fits) < EXPLORATORY_BELOW,
     )
-
-
-def each_seed(
-    compute: Callable[..., Found], *arguments_S: Sequence[object]
-) -> tuple[dict[int, Found], tuple[LeftOut, ...]]:
-    """What a function finds for each seed by position, and where it refuses, with its reason.
-
-    Raises:
-        ValueError: if the arguments are of different numbers of seeds.
-    """
-    found: dict[int, Found] = {}
-    left_out: list[LeftOut] = []
-    for seed, arguments in enumerate(list(zip(*arguments_S, strict=True))):
-        try:
-            found[seed] = compute(*arguments)
-        except ValueError as refusal:  # too few points are refused rather than a number invented
-            left_out.append(LeftOut(seed, str(refusal)))
-    return found, tuple(left_out)

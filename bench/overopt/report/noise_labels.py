@@ -1,0 +1,32 @@
+"""Labels of noise, in words and in order."""
+
+from __future__ import annotations
+
+from overopt.report.figures.style import plain
+
+
+def name_noise(label: str) -> str:
+    """A noise label in words."""
+    kind, _, amount = label.rpartition(":")
+    if kind == "" and label == "0":
+        return "no label noise"
+    try:
+        value = float(amount)
+    except ValueError:
+        return f"noise {plain(label, 16)}"
+    words = {
+        "": f"{100 * value:g} % labels flipped",
+        "random": f"{100 * value:g} % labels random",
+        "bt": f"Bradley-Terry labels, T = {value:g}",
+        "heavy": f"heavy-tailed error {value:g} SD",
+    }
+    return words.get(kind, f"noise {plain(label, 16)}")
+
+
+def noise_order(label: str) -> tuple[str, float, str]:
+    """Sort key of a noise label: flips first, then by kind, then by amount."""
+    kind, _, amount = label.rpartition(":")
+    try:
+        return kind, float(amount), label
+    except ValueError:
+        return kind, float("inf"), label

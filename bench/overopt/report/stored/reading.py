@@ -1,0 +1,118 @@
+"""Several runs read together: each cell's rows once, the best of what was stored.
+
+A cell that failed in one run and succeeded in another has succeeded, and a budget that one run
+reached is reached. Where two runs measured the same budget of a cell and do not agree to the last
+digit, as runs of other versions or machines do, the runs of that method stand side by side. Rows
+of another world or another gold are never the same cell, and never merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from overopt.report.stored.points import add_labels
+from overopt.report.stored.results import Results
+from overopt.report.stored.run import Run
+from overopt.report.stored.run_folder import find_runs, read_run
+from overopt.report.stored.schema import CELL, TASK
+from overopt.spec.columns import POINT_COLUMNS, STATUSES
+
+_CELL = (*CELL, "version")
+
+
+_PLACE = (*_CELL, "kl_target_nats")
+"""A cell and one of its budgets; no budget: the initial policy, or the cell as a whole."""
+
+
+_SOURCE = "source"
+"""Which of the runs a row is of: names repeat in other folders."""
+
+
+def read_results(run_dirs: Iterable[Path]) -> Results:
+    """Read run folders, or every run below parent folders, and merge their points.
+
+    Raises:
+        UserError: when no run is found or a file is damaged.
+    """
+    read = (read_run(folder) for folder in find_runs(run_dirs))
+    # of runs that stand side by side, the one that finished first is number 1
+    runs = tuple(sorted(read, key=lambda run: (run.folder.parent, _finished(run))))
+    frames = [run.points.assign(run=run.name, **{_SOURCE: i}) for i, run in enumerate(runs)]
+    stored = _tell_apart(pd.concat(frames, ignore_index=True))
+    of_run = stored.groupby(_SOURCE)["version"].unique()
+    points = stored[~_outdone(stored)]
+    points = points.drop_duplicates(subset=[*POINT_COLUMNS, "version"], ignore_index=True)
+    return Results(
+        runs=runs,
+        points=add_labels(points),
+        versions=tuple(", ".join(filter(None, of_run[i])) for i in range(len(runs))),
+    )
+
+
+def _finished(run: Run) -> str:
+    """When a run ended, as text that sorts by time; empty if it does not say."""
+    return str(run.record.get("finished_utc") or "")
+
+
+def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
+    """Add ``version``: empty, or "run 1", "run 2" ... where runs of a method contradict each other.
+
+    Runs that do not, because they are copies or hold other cells, share a version.
+    """
+    versioned = stored.assign(version="")
+    for _, rows in versioned.groupby([*TASK, "method"]):
+        contradictions = _contradictions(rows[~_outdone(rows)])
+        if not contradictions:
+            continue
+        versions: list[set[int]] = []
+        for source in rows[_SOURCE].unique():
+            fitting = (
+                version
+                for version in versions
+                if not any(frozenset((source, other)) in contradictions for other in version)
+            )
+            home = next(fitting, None)
+            if home is None:
+                versions.append({source})
+            else:
+                home.add(source)
+        for number, version in enumerate(versions, start=1):
+            members = rows.index[rows[_SOURCE].isin(version)]
+            versioned.loc[members, "version"] = f"run {number}"
+    return versioned
+
+
+def _contradictions(points: pd.DataFrame) -> set[frozenset[int]]:
+    """Pairs of runs that store the same budget of a cell with different rows."""
+    sources = points.groupby(list(_PLACE), dropna=False)[_SOURCE].transform("nunique")
+    pairs: set[frozenset[int]] = set()
+    for _, rows in points[sources > 1].groupby(list(_PLACE), dropna=False):
+        of_source = {
+            source: part[list(POINT_COLUMNS)].reset_index(drop=True)
+            for source, part in rows.groupby(_SOURCE)
+        }
+        for one, other in combinations(of_source, 2):
+            if not of_source[one].equals(of_source[other]):
+                pairs.add(frozenset((int(str(one)), int(str(other)))))
+    return pairs
+
+
+def _outdone(stored: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows that only say that something is missing, where another row holds it.
+
+    A budget out of reach is outdone by the same budget measured; a failure by any other status of
+    its budget, or of its cell where the cell failed as a whole.
+    """
+    rank = stored["status"].map({status: i for i, status in enumerate(STATUSES)})
+    ranked = stored[list(_PLACE)].assign(rank=rank)
+    best_there = ranked.groupby(list(_PLACE), dropna=False)["rank"].transform("min")
+    best_of_cell = ranked.groupby(list(_CELL), dropna=False)["rank"].transform("min")
+    failed_whole = (stored["status"] == "failed") & stored["kl_target_nats"].isna()
+    outdone = (rank > best_there) | (failed_whole & (rank > best_of_cell))
+    return outdone.to_numpy(np.bool_)

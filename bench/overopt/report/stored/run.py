@@ -1,0 +1,58 @@
+"""What a run folder holds once it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """One prompt answered by the initial policy and by an optimized one, with both scores.
+
+    Scores are in SDs of the initial policy (gold) and recentered to its mean (proxy).
+    """
+
+    prompt: str
+    initial: str
+    hacked: str
+    gold_initial: float
+    gold_hacked: float
+    proxy_initial: float
+    proxy_hacked: float
+    world: int
+    seed: int
+    proxy: str
+    noise: str
+    kl_nats: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run.
+
+    points: one row per point, columns ``schema.POINT_COLUMNS``.
+    contrasts: peak and end, one row per world, proxy, noise and size, columns ``CONTRAST_COLUMNS``;
+        empty when none were stored.
+    budgets: means along the budgets, columns ``BUDGET_COLUMNS``; empty when none were stored.
+    worlds: peak and end over worlds, columns ``WORLD_COLUMNS``; empty where there is one world.
+    front: oracle fronts, ``FRONT_COLUMNS``, gold in SDs of the initial policy; may be
+        empty.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    points: pd.DataFrame
+    excerpts: tuple[Excerpt, ...]
+    contrasts: pd.DataFrame
+    budgets: pd.DataFrame
+    worlds: pd.DataFrame
+    front: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """``task/method/run_id``, the last three parts of the folder."""
+        return "/".join(self.folder.parts[-3:])

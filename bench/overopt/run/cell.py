@@ -1,0 +1,60 @@
+"""A cell, one method in one world against one proxy system with one noise and seed; its fate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from overopt.execution.node import Node
+from overopt.execution.outcomes import Failure
+from overopt.spec.engine import Engine
+from overopt.spec.gold import GoldSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Identity of one cell of a run."""
+
+    task: TaskSpec
+    gold: GoldSpec
+    method: MethodSpec
+    proxy: ProxySystemSpec
+    noise: NoiseSpec
+    seed: int
+    engine: Engine = "native"
+
+    @property
+    def world(self) -> int:
+        """Seed of the world."""
+        return self.task.world.seed
+
+    @property
+    def stream(self) -> int:
+        """The number that the cell's random draws start from; 32-bit seeds of worlds never meet.
+
+        With the seed alone, seed 3 would start its proxies from the same weights in every world,
+        and the means of worlds would vary too little.
+        """
+        return self.seed + (self.world << 32)
+
+    @property
+    def title(self) -> str:
+        """Readable identity, such as ``dpo single noise 0.25 world 0 seed 3``."""
+        return f"{self.method.name} {self.proxy.name} {self.place}"
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
+        return f"noise {self.noise.label} world {self.world} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of a cell: its points' artifact, or the failure that ended it."""
+
+    cell: Cell
+    points: Node | None
+    failure: Failure | None

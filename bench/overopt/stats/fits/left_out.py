@@ -1,0 +1,31 @@
+"""What is computed seed by seed, and the seeds that refuse."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+Found = TypeVar("Found")
+
+
+class LeftOut(NamedTuple):
+    """A seed that could not be used, by its position among the seeds, and why."""
+
+    seed: int
+    reason: str
+
+
+def each_seed(
+    compute: Callable[..., Found], *arguments_S: Sequence[object]
+) -> tuple[dict[int, Found], tuple[LeftOut, ...]]:
+    """What a function finds for each seed by position, and where it refuses, with its reason.
+
+    Raises:
+        ValueError: if the arguments are of different numbers of seeds.
+    """
+    found: dict[int, Found] = {}
+    left_out: list[LeftOut] = []
+    for seed, arguments in enumerate(list(zip(*arguments_S, strict=True))):
+        try:
+            found[seed] = compute(*arguments)
+        except ValueError as refusal:  # too few points are refused rather than a number invented
+            left_out.append(LeftOut(seed, str(refusal)))
+    return found, tuple(left_out)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from overopt.catalog import lookup
-from overopt.execution.code_version import _strip_docstrings
+from overopt.execution.code.version import _strip_docstrings
 
 NAMES = {name.replace("-", "_") for name in lookup.names("methods")}
 FILES = sorted(

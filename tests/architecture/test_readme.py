@@ -12,7 +12,7 @@ import torch
 
 from overopt.commands.arguments import resolve, spread
 from overopt.commands.request import Request
-from overopt.execution.modules import load_module
+from overopt.execution.code.modules import load_module
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.reading import Reading
 

@@ -15,7 +15,7 @@ from overopt.catalog.declarations import unknown
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.execution.modules import load_module
+from overopt.execution.code.modules import load_module
 from overopt.run.cells import cells_of
 from overopt.run.pursuit import foreseen
 from overopt.worlds.contract import build

@@ -14,7 +14,7 @@ from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.packages import registered
 from overopt.commands.list import list_kind
 from overopt.errors import UserError
-from overopt.execution.modules import find_module, load_module
+from overopt.execution.code.modules import find_module, load_module
 
 TASK = Path(__file__).parents[1] / "end_to_end" / "tiny.toml"
 METHOD = '''"""A best-of-n of a package."""
@@ -171,7 +171,7 @@ def test_neighbors_in_the_package_move_the_code_version(site: Path) -> None:
 def fresh_version(module: str, site: Path) -> str:
     """The code version that a new process takes, which imports nothing of the package."""
     script = (
-        "import sys; from overopt.execution.code_version import code_version as c;"
+        "import sys; from overopt.execution.code.version import code_version as c;"
         "print(c(sys.argv[1])); assert 'pkg_v' not in sys.modules"
     )
     done = subprocess.run(

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overopt import execution
 from overopt.errors import UserError
-from overopt.execution import code_version as versions_module
 from overopt.execution.canonical import canonical_json
-from overopt.execution.code_version import code_version
+from overopt.execution.code import version as versions_module
+from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import node, stage_function, stage_module
 
@@ -175,14 +176,14 @@ def test_invalid_python_is_a_users_mistake(tmp_path: Path) -> None:
 
 
 def test_the_runner_does_not_import_torch() -> None:
-    names = [
-        p.stem for p in (Path(versions_module.__file__).parent).glob("*.py") if p.stem[0] != "_"
-    ]
-    assert {"node", "store", "local", "scheduler", "worker"} <= set(names)
+    room = Path(execution.__file__).parent
+    paths = [path.relative_to(room).with_suffix("") for path in room.rglob("*.py")]
+    names = [".".join(path.parts) for path in paths if path.stem != "__init__"]
+    assert {"node", "store", "local", "scheduler", "worker", "code.version"} <= set(names)
     program = (
         "import importlib, sys\n"
         f"for name in {names!r}: importlib.import_module('overopt.execution.' + name)\n"
-        "from overopt.execution.code_version import code_version\n"
+        "from overopt.execution.code.version import code_version\n"
         "code_version('overopt.stages.initial')\n"
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
     )

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from overopt.execution.code.modules import load_module
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load_module
 
 
 def log(text: str) -> None:

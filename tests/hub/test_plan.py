@@ -15,20 +15,20 @@ from overopt.engines import kl_walk
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.models import sampling
-from overopt.run import hub_work
 from overopt.run.cells import cells_of
-from overopt.run.forecast import Forecast, forecast
-from overopt.run.graph import Graph
-from overopt.run.hub_forecast import (
+from overopt.run.forecasts import hub_work
+from overopt.run.forecasts.hub import (
     download_gb,
     estimator,
     machine_of,
     needs,
     needs_accelerator,
 )
-from overopt.run.hub_work import HubWork, Work
-from overopt.run.machines import ASSUMED, Accelerator, Machine, Phase
-from overopt.run.model_sizes import Sizes
+from overopt.run.forecasts.hub_work import HubWork, Work
+from overopt.run.forecasts.machines import ASSUMED, Accelerator, Machine, Phase
+from overopt.run.forecasts.model_sizes import Sizes
+from overopt.run.forecasts.stages import Forecast, forecast
+from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 from overopt.stages import trajectory

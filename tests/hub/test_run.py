@@ -19,8 +19,8 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.execution.worker import build, order
 from overopt.run.cells import cells_of
+from overopt.run.forecasts.hub import download_gb, estimator, machine_of, needs
 from overopt.run.graph import Graph
-from overopt.run.hub_forecast import download_gb, estimator, machine_of, needs
 from overopt.run.pursuit import foreseen
 from overopt.run.sources import prepare
 

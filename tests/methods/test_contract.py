@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from overopt.catalog import lookup, systems
-from overopt.execution.modules import load_module
+from overopt.execution.code.modules import load_module
 from overopt.methods.contract import selection, training
 from overopt.spec.declare import Family
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from overopt.catalog import lookup, systems
-from overopt.execution.modules import load_module
+from overopt.execution.code.modules import load_module
 
 from . import imports
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from hub import folders
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
-from overopt.execution.code_version import covered_modules
+from overopt.execution.code.modules import PACKAGE
+from overopt.execution.code.version import covered_modules
 from overopt.execution.contract import silent
-from overopt.execution.modules import PACKAGE
 from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from overopt.catalog import systems, toml_files
-from overopt.execution import code_version as versions
-from overopt.execution.code_version import code_version
+from overopt.execution.code import version as versions
+from overopt.execution.code.version import code_version
 from overopt.execution.node import Node
 from overopt.execution.stage import stage_module
 from overopt.run.cell import Cell
@@ -17,7 +17,7 @@ from overopt.run.graph import Graph
 from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
 
-PACKAGE = Path(versions.__file__).parents[1]
+PACKAGE = Path(versions.__file__).parents[2]
 TASKS = {"reviews": "rule", "tabular": "rule", "ultrafeedback": "classifier"}
 """A task of each kind of world, and its gold; that of the hub is never fetched here."""
 RUNS: tuple[tuple[str, Engine], ...] = (

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from overopt.execution.modules import PACKAGE
+from overopt.execution.code.modules import PACKAGE
 
 TESTS = Path(__file__).parents[1]
 AS_IT_MAY_BE = {

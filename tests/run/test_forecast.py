@@ -10,7 +10,7 @@ from overopt.execution.costs import Cost, append_receipt
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of
-from overopt.run.forecast import Estimate, StageForecast, expected_costs, forecast
+from overopt.run.forecasts.stages import Estimate, StageForecast, expected_costs, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 

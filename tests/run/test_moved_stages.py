@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from overopt.execution import code_version as versions
+from overopt.execution.code import version as versions
 
 from .moved import Copy, a_comment, a_line, field_of, statement_in
 
@@ -140,7 +140,7 @@ CASES = (
     Case("report/curves.py", a_line, ()),
     Case("run/cells.py", statement_in("cells_of"), ()),
     Case("execution/store.py", a_line, ()),
-    Case("execution/code_version.py", a_line, ()),
+    Case("execution/code/version.py", a_line, ()),
     Case("catalog/declarations.py", a_line, ()),
     Case("commands/run.py", a_line, ()),
 )  # fmt: skip

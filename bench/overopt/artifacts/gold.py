@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from overopt.artifacts.tables import read_json
-from overopt.execution.modules import load
+from overopt.execution.code.modules import load
 from overopt.worlds.contract import Gold, World
 
 

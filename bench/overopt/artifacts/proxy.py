@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.artifacts.tables import read_json
-from overopt.execution.modules import load
+from overopt.execution.code.modules import load
 from overopt.models.reward import load_reward, score
 from overopt.worlds.contract import World
 from overopt.worlds.tokens import Tokens

@@ -12,7 +12,7 @@ from typing import get_args
 from overopt.catalog.declarations import Declaration, read_declaration, unknown
 from overopt.catalog.packages import Registered, registered
 from overopt.errors import UserError
-from overopt.execution.modules import is_file
+from overopt.execution.code.modules import is_file
 from overopt.spec.declare import Family
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec

@@ -18,7 +18,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from overopt.execution.modules import find_module
+from overopt.execution.code.modules import find_module
 
 GROUPS = {kind: f"overopt.{kind}" for kind in ("methods", "proxies", "tasks")}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from overopt.run.machines import Accelerator
+from overopt.run.forecasts.machines import Accelerator
 
 _WIDTH = 4096
 _REPEATS = 3

@@ -17,7 +17,7 @@ from overopt.catalog.declarations import unknown
 from overopt.commands.request import Request
 from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
-from overopt.execution.modules import is_file
+from overopt.execution.code.modules import is_file
 from overopt.run.cells import in_world
 from overopt.run.sources import pin
 from overopt.spec.engine import Engine

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from overopt.report.quantities import show_bytes, show_duration
-from overopt.run.forecast import Forecast, StageForecast
-from overopt.run.machines import ASSUMPTION, Accelerator, Machine
+from overopt.run.forecasts.machines import ASSUMPTION, Accelerator, Machine
+from overopt.run.forecasts.stages import Forecast, StageForecast
 
 
 def print_forecast(

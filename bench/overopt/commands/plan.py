@@ -14,9 +14,7 @@ from overopt.commands.needs import is_offline, print_needs
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
-from overopt.run.forecast import Estimate, forecast, laptop
-from overopt.run.graph import Graph
-from overopt.run.hub_forecast import (
+from overopt.run.forecasts.hub import (
     SourceNeed,
     download_gb,
     estimator,
@@ -24,7 +22,9 @@ from overopt.run.hub_forecast import (
     needs,
     needs_accelerator,
 )
-from overopt.run.machines import Machine
+from overopt.run.forecasts.machines import Machine
+from overopt.run.forecasts.stages import Estimate, forecast, laptop
+from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
 from overopt.errors import UserError
-from overopt.execution.modules import find_module, is_file
+from overopt.execution.code.modules import find_module, is_file
 from overopt.spec.frozen import Spec
 
 _GOLD_USE = {

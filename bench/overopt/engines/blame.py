@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from overopt.errors import UserError
-from overopt.execution.modules import find_module, is_file
+from overopt.execution.code.modules import find_module, is_file
 
 
 @contextmanager

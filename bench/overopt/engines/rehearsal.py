@@ -25,7 +25,7 @@ from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.proxy import OpenedProxy
 from overopt.errors import UserError
-from overopt.execution.modules import load_module
+from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.rollout import RolloutStep

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from overopt.execution.canonical import canonical_json
-from overopt.execution.code_version import code_version
+from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, Resources
 
 

@@ -28,12 +28,12 @@ import psutil
 
 from overopt.errors import UserError
 from overopt.execution.artifact import Damage, InputEntry, tree_bytes
-from overopt.execution.code_version import LIBRARIES, code_version, library_version
+from overopt.execution.code.modules import is_file, only
+from overopt.execution.code.version import LIBRARIES, code_version, library_version
 from overopt.execution.contract import Progress
 from overopt.execution.costs import Receipt
 from overopt.execution.disk_errors import disk_is_full, explain_disk_error
 from overopt.execution.messages import Built, Busy, InputMissing, Message, Raised, Refused
-from overopt.execution.modules import is_file, only
 from overopt.execution.node import Node
 from overopt.execution.progress import piped_progress
 from overopt.execution.stage import stage_function, stage_module

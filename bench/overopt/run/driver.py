@@ -14,7 +14,7 @@ from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cell import Cell, Found
 from overopt.run.cells import cells_of, first_of_worlds
-from overopt.run.forecast import expected_costs
+from overopt.run.forecasts.stages import expected_costs
 from overopt.run.graph import Graph
 from overopt.run.pursuit import Pursuit, pursue
 from overopt.run.records import check_writable, write_runs

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from overopt.errors import UserError
-from overopt.execution.code_version import library_version
-from overopt.execution.modules import module_in
+from overopt.execution.code.modules import module_in
+from overopt.execution.code.version import library_version
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell

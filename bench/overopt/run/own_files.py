@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from overopt.execution.modules import is_file
+from overopt.execution.code.modules import is_file
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 

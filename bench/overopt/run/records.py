@@ -26,7 +26,7 @@ from overopt.catalog.packages import registered
 from overopt.errors import UserError
 from overopt.execution.artifact import sync_folder, sync_tree
 from overopt.execution.canonical import canonical_json
-from overopt.execution.modules import is_file
+from overopt.execution.code.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store

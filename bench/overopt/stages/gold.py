@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from overopt.artifacts.tables import write_json
+from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load
 from overopt.spec.gold import GoldSpec
 from overopt.worlds.contract import world_of
 

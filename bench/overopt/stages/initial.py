@@ -10,8 +10,8 @@ from transformers import PreTrainedModel
 
 from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
+from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load
 from overopt.models.folders import save_model
 from overopt.models.language_fitting import train_language_model
 from overopt.spec.policy import PolicySpec

@@ -9,8 +9,8 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import numpy_rng, torch_rng
 from overopt.engines.contract import Randomness, Reward, RunInputs
 from overopt.engines.trajectory import Trajectory
+from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
 from overopt.stages.trajectory import build_probe, write_trajectory

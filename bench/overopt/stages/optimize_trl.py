@@ -26,8 +26,8 @@ from overopt.artifacts.randomness import derived_seed
 from overopt.engines.trajectory import Trajectory
 from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
+from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
-from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
 from overopt.spec.trl import TrlSpec

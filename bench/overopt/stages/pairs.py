@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from overopt.artifacts.randomness import numpy_rng, torch_rng
 from overopt.artifacts.tables import write_table
+from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
-from overopt.execution.modules import load
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
 from overopt.worlds.contract import world_of

@@ -11,8 +11,8 @@ from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.proxy import Retokenizer, open_own_reader
 from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
+from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
-from overopt.execution.modules import load
 from overopt.models.folders import save_model
 from overopt.models.reward import score
 from overopt.models.reward_fitting import train_bradley_terry

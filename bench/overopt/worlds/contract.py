@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.errors import UserError
-from overopt.execution.modules import load
+from overopt.execution.code.modules import load
 from overopt.spec.world import WorldSpec
 from overopt.worlds.tokens import EOS, Tokens
 

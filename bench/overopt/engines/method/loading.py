@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from overopt.engines.method.opened import Named, Opened
-from overopt.execution.modules import load_module
+from overopt.execution.code.modules import load_module
 
 
 class Source(Protocol):

@@ -22,11 +22,11 @@ from importlib import metadata
 from pathlib import Path
 
 from overopt.errors import UserError
-from overopt.execution.modules import PACKAGE, find_module, is_file
+from overopt.execution.code.modules import PACKAGE, find_module, is_file
 
 LIBRARIES = ("torch", "transformers", "numpy", "pyarrow")
 """Libraries whose version is part of every key, because it can change the bytes of a result."""
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from overopt.execution.node import Node
-from overopt.run.machines import Phase
-from overopt.run.model_sizes import Shape, Sizes, of_architecture
+from overopt.run.forecasts.machines import Phase
+from overopt.run.forecasts.model_sizes import Shape, Sizes, of_architecture
 from overopt.spec.gold import GoldSpec
 from overopt.spec.hub import HubSpec, TaskWorldSpec
 from overopt.spec.method import MethodSpec

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.forecast import Estimate, laptop
-from overopt.run.hub_work import SAMPLING_ROWS, HubWork
-from overopt.run.machines import ASSUMED, Accelerator, Machine
-from overopt.run.model_sizes import Sizes, UnknownSize
+from overopt.run.forecasts.hub_work import SAMPLING_ROWS, HubWork
+from overopt.run.forecasts.machines import ASSUMED, Accelerator, Machine
+from overopt.run.forecasts.model_sizes import Sizes, UnknownSize
+from overopt.run.forecasts.stages import Estimate, laptop
 from overopt.run.sources import Source, sources
 from overopt.spec.hub import DataOrigin
 from overopt.spec.origins import ModelOrigin

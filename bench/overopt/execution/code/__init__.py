@@ -1,0 +1,1 @@
+"""Which code a key covers, and how modules are found by name."""

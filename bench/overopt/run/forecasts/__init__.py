@@ -1,0 +1,1 @@
+"""What a run would cost: time, memory, disk and downloads, before anything is built."""

@@ -68,11 +68,11 @@ def test_exact_values_are_sums_over_every_response(
         for folder in (optimized / "snapshots/1/model", artifacts["initial"] / "model")
     )
     exact = read_json(out / "exact.json")
-    assert set(exact) == {"1", "2"}
-    assert exact["1"]["kl_nats"] == pytest.approx(
-        (np.exp(logp_BR) * (logp_BR - logq_BR)).sum(1).mean(), abs=1e-5
-    )
-    assert exact["1"]["gold"] == pytest.approx((np.exp(logp_BR) * gold_BR).sum(1).mean(), abs=1e-5)
+    assert set(exact) == {"initial", "1", "2"}
+    kl_B = (np.exp(logp_BR) * (logp_BR - logq_BR)).sum(1)
+    assert exact["1"]["kl_nats"] == pytest.approx(kl_B, abs=1e-5)
+    for name, logp in (("1", logp_BR), ("initial", logq_BR)):
+        assert exact[name]["gold"] == pytest.approx((np.exp(logp) * gold_BR).sum(1), abs=1e-5)
 
 
 def test_every_sample_carries_its_own_numbers(
@@ -101,9 +101,8 @@ def test_a_policy_is_at_no_distance_from_itself(artifacts: dict[str, Path]) -> N
     reference = load_policy(artifacts["initial"] / "model")
     exact = Enumeration(world, reference, load_gold(artifacts["gold"], world))
     found = exact.measure(reference)
-    assert found["kl_nats"] == pytest.approx(0.0, abs=1e-12)
-    expected = (np.exp(exact.reference_logp_BR) * exact.gold_BR).sum(1).mean()
-    assert found["gold"] == pytest.approx(expected)
+    assert found.kl_B == pytest.approx(0.0, abs=1e-12)
+    assert found.gold_B == pytest.approx(exact.start_gold_B)
 
 
 def test_evaluation_is_deterministic_and_moves_with_the_seed(

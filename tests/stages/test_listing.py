@@ -95,8 +95,10 @@ def test_best_of_n_has_its_exact_kl_and_gold(inputs: dict[str, Path], tmp_path: 
         policy_BR = by_quantile(proxy_BR, reference_BR, power(point["knob_value"]))
         kl = kl_listed(policy_BR, reference_BR).mean()
         assert point["kl_exact_nats"] == pytest.approx(kl)
-        gold = (policy_BR * gold_BR).sum(axis=1).mean() / summary["gold_sd"]
-        assert point["gold_exact"] == pytest.approx(gold)
+        gain_BR = (policy_BR - reference_BR) * gold_BR
+        gold = gain_BR.sum(axis=1).mean() / summary["gold_sd"]
+        assert point["gold_exact"] == point["gold_mean"] == pytest.approx(gold)
+        assert (point["kl_nats"], point["kl_estimator"]) == (point["kl_exact_nats"], "exact")
         assert point["kl_exact_nats"] <= point["kl_bound_nats"] + 1e-12
 
 
@@ -109,9 +111,9 @@ def test_a_tilt_meets_its_budgets_exactly_where_the_pool_stops(
     met = {p["kl_target_nats"]: p for p in points if p["kl_target_nats"] is not None}
     for kl_nats, point in met.items():
         assert point["kl_exact_nats"] == pytest.approx(kl_nats, rel=1e-4)
-        assert point["kl_estimator"] == "pool"
+        assert point["kl_estimator"] == "exact"
     # 32 samples of a prompt never drew some of what 3 nats of a tilt are made of
-    assert met[3.0]["kl_nats"] < 2.9
+    assert met[3.0]["kl_pool_nats"] < 2.9
     without = {role: folder for role, folder in inputs.items() if "listing" not in role}
     pooled = selected(without, tmp_path / "pool", name, GRID)
     assert pooled[-1]["status"] == "unreached"
@@ -130,5 +132,5 @@ def test_soft_best_of_n_stays_below_best_of_n(inputs: dict[str, Path], tmp_path:
     for point in met:
         assert point["kl_exact_nats"] < best
         # few of 32 samples tie, so that the pool is near; its weights within a draw would not be
-        assert point["kl_nats"] == pytest.approx(point["kl_exact_nats"], abs=0.15)
+        assert point["kl_pool_nats"] == pytest.approx(point["kl_exact_nats"], abs=0.15)
         assert point["samples_drawn"] == 8 * PROMPTS

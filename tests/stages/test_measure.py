@@ -21,10 +21,12 @@ from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 
 POOL_TEXTS = texts([[4, 5], [6], [4, 4, 5], [7]])
 TEXTS = texts([[4, 5], [4, 6], [5, 5, 5], []])
+EXACT = {"initial": {"gold": [1.0, 3.4]}, "3": {"kl_nats": [0.2, 0.22], "gold": [5.0, 6.0]}}
+"""Of two prompts: raw gold, whose mean and SD in the pool are 2, and KL."""
 LOG_RATIOS = np.array([0.2, 0.4, 0.1, -0.1])
 
 
-def _evaluation(folder: Path, steps: tuple[int, ...] = (3,), **extra: Any) -> Path:
+def _evaluation(folder: Path, steps: tuple[int, ...], exact: dict[str, Any]) -> Path:
     """An ``evaluate`` artifact in which every step has the same samples; KL grows with steps."""
     folder.mkdir(parents=True)
     k = len(steps)
@@ -54,16 +56,18 @@ def _evaluation(folder: Path, steps: tuple[int, ...] = (3,), **extra: Any) -> Pa
         for step in steps
     ]
     write_json(folder / "optimize.json", {"snapshots": snapshots, "unreached_kl_nats": [9.0]})
-    write_json(folder / "exact.json", {"3": {"kl_nats": 0.21, "gold": 5.0}})
+    write_json(folder / "exact.json", exact)
     return folder
 
 
-def _inputs(root: Path, steps: tuple[int, ...] = (3,)) -> dict[str, Path]:
+def _inputs(
+    root: Path, steps: tuple[int, ...] = (3,), exact: dict[str, Any] | None = None
+) -> dict[str, Path]:
     pool = write_pool(root / "pool", POOL_TEXTS, [0.0, 2.0, 2.0, 4.0], [-1.0, -2.0, -3.0, -4.0])
     scores = [6.0, 8.0, 10.0, 12.0] * len(steps)
     rows = {name: np.tile(column, len(steps)) for name, column in ids(2, 2).items()}
     rows["step"] = np.repeat(steps, 4)
-    evaluation = _evaluation(root / "evaluate.0", steps)
+    evaluation = _evaluation(root / "evaluate.0", steps, exact or {})
     every = TEXTS.take(np.tile(np.arange(4), len(steps)))
     return {
         "pool": pool,
@@ -98,8 +102,6 @@ def test_every_number_of_a_point_by_hand(tmp_path: Path) -> None:
         "gold_se": 0.25,
         "gold_gain_se": 0.75,  # gains 2 and 0.5
         "gold_raw_mean": 4.5,
-        "gold_exact": 1.5,
-        "kl_exact_nats": 0.21,
         "kl_nats": 0.25,
         "kl_se": 0.05,
         "kl_rb_nats": 0.25,
@@ -136,6 +138,24 @@ def test_every_number_of_a_point_by_hand(tmp_path: Path) -> None:
     assert unreached == {"kl_target_nats": 9.0, "status": "unreached"}
     assert initial["step"] == 0
     to_csv(POINT_COLUMNS, [initial, point, unreached])  # every column is known
+
+
+def test_exact_values_take_the_place_of_estimates(tmp_path: Path) -> None:
+    out = _measure(_inputs(tmp_path, exact=EXACT), tmp_path / "out", {"knob_value": 0.1})
+    initial, point, *_ = read_json(out / "points.json")
+    # in SDs: initial policy -0.5 | 0.7, policy 1.5 | 2, gains 2 | 1.3
+    expected = {
+        "kl_nats": 0.21, "kl_se": 0.01, "kl_exact_nats": 0.21, "kl_rb_nats": 0.25,
+        "gold_mean": 1.65, "gold_exact": 1.65, "gold_gain_se": 0.35, "gold_se": 0.25,
+        "gold_raw_mean": 5.5, "proxy_mean": 5.0,
+    }  # fmt: skip
+    for name, value in expected.items():
+        assert point[name] == pytest.approx(value), name
+    assert point["kl_estimator"] == "exact"
+    assert initial["gold_mean"] == 0.0
+    gold = Table(out / "prompts.parquet").floats("gold")
+    assert gold == pytest.approx([-0.5, 0.7, 1.5, 2.0])
+    to_csv(POINT_COLUMNS, [point])
 
 
 def test_the_initial_policy_is_the_origin(tmp_path: Path) -> None:
@@ -178,7 +198,8 @@ def test_budgets_stepped_over_are_unreached_and_in_order(tmp_path: Path) -> None
 
 def test_a_driven_knob_states_its_own_budget(tmp_path: Path) -> None:
     policy = {"knob_value": 0.1, "kl_target_nats": 0.22}  # the exact KL is 0.21 nats
-    points = read_json(_measure(_inputs(tmp_path), tmp_path / "out", policy) / "points.json")
+    inputs = _inputs(tmp_path, exact=EXACT)
+    points = read_json(_measure(inputs, tmp_path / "out", policy) / "points.json")
     assert points[1]["kl_target_nats"] == 0.22
     assert len(points) == 2  # the run itself had no budget to miss
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from overopt.artifacts.listing import Listing
-from overopt.artifacts.points import Point, Pool
+from overopt.artifacts.points import Pool
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog.systems import method
 from overopt.engines import selection as engine
@@ -24,7 +24,7 @@ from overopt.methods.selection import bon
 from overopt.run.records import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import select
-from overopt.stages.select import draw, selection_point, write_exact
+from overopt.stages.select import draw, selection_point, sum_listed
 
 from .hand_made import SINGLE, WORLD, ids, texts, write_pool, write_scores
 
@@ -117,10 +117,10 @@ def _picked(counts: list[int], n: int) -> list[tuple[float, float]]:
 def test_exact_values_by_hand() -> None:
     reference_BR = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]])
     listing = Listing(reference_BR, np.zeros((2, 3)), np.array([[1.0, 0.0, 5.0], [0.0, 1.0, 2.0]]))
-    point: Point = {}
-    write_exact(point, listing, np.array([[0.0, 0.0, 1.0], [0.2, 0.2, 0.6]]))
-    assert point["kl_exact_nats"] == pytest.approx(math.log(5) / 2)
-    assert point["gold_exact"] == pytest.approx((5.0 + 1.4) / 2)
+    exact = sum_listed(listing, np.array([[0.0, 0.0, 1.0], [0.2, 0.2, 0.6]]))
+    assert exact.kl_B == pytest.approx([math.log(5), 0.0])
+    assert exact.gold_B == pytest.approx([5.0, 1.4])
+    assert exact.start_B == pytest.approx([1.5, 1.4])
 
 
 def test_drawn_rows_have_the_frequencies_of_the_weights() -> None:

@@ -116,16 +116,16 @@ def measure(
         return np.asarray(values, np.float64).reshape(PROMPTS, SAMPLES)
 
     log_ratio_BN = column("policy_logp") - column("reference_logp")
-    kl_nats = truth["kl_nats"]
+    kl_nats, gold = float(truth.kl_B.mean()), float(truth.gold_B.mean())
     return Known(
         kl_nats,
-        truth["gold"],
+        gold,
         {
             "rb": Measured(column("kl_rb"), kl_nats),
             "k1": Measured(k1(log_ratio_BN), kl_nats),
             "k2": Measured(k2(log_ratio_BN), kl_nats),
             "k3": Measured(k3(log_ratio_BN), kl_nats),
-            "gold": Measured(column("gold"), truth["gold"]),
+            "gold": Measured(column("gold"), gold),
         },
     )
 

@@ -44,6 +44,18 @@ class Pool(NamedTuple):
     stop_ids: tuple[int, ...] = (EOS,)
 
 
+class Exact(NamedTuple):
+    """A policy summed over every response, prompt by prompt, where the world lists them.
+
+    kl_B: KL from the initial policy, nats. gold_B, start_B: gold of the policy and of the initial
+    one, in the units of the pool.
+    """
+
+    kl_B: Floats
+    gold_B: Floats
+    start_B: Floats
+
+
 def read_pool(inputs: dict[str, Path], system: OpenedProxy) -> Pool:
     """The pool artifact, with the system's reward recentered so that its mean is 0."""
     table = Table(inputs["pool"] / "samples.parquet")
@@ -88,6 +100,16 @@ def estimate(point: Point, name: str, value: Estimate | None, suffix: str = "_me
     """Write a mean and its standard error into the point; nothing where there is none."""
     if value is not None:
         point[f"{name}{suffix}"], point[f"{name}_se"] = value.mean, value.se
+
+
+def write_exact(point: Point, exact: Exact, pool: Pool) -> None:
+    """Let exact KL and gold take the place of estimates; standard errors are over prompts only."""
+    kl = clustered_mean(exact.kl_B[:, None])
+    gain = clustered_mean((exact.gold_B - exact.start_B)[:, None])
+    point.update(kl_nats=kl.mean, kl_se=kl.se, kl_estimator="exact", kl_exact_nats=kl.mean)
+    point.update(gold_mean=gain.mean, gold_gain_se=gain.se, gold_exact=gain.mean)
+    point["gold_se"] = clustered_mean(exact.gold_B[:, None]).se
+    point["gold_raw_mean"] = float(exact.gold_B.mean()) * pool.gold_sd + pool.gold_mean
 
 
 def ranking(point: Point, proxy_BN: Floats, gold_BN: Floats) -> None:
@@ -198,14 +220,13 @@ def release_missed(points: list[Point]) -> list[Point]:
     """The points, none of which claims a budget that its measured KL does not meet.
 
     Runs look for budgets by a cheap estimate of KL; what they found is judged by the measurement
-    on held-out prompts, or by the exact KL where there is one. A point that misses its budget stays
-    as a point between budgets, and the budget is unreached.
+    on held-out prompts. A point that misses its budget stays as a point between budgets, and the
+    budget is unreached.
     """
     kept, missed = [], []
     for point in points:
         budget_nats = point.get("kl_target_nats")
-        exact_nats = point.get("kl_exact_nats")
-        kl_nats = point.get("kl_nats") if exact_nats is None else exact_nats
+        kl_nats = point.get("kl_nats")
         if (
             point["status"] == "ok"
             and isinstance(budget_nats, int | float)

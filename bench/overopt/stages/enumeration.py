@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 from transformers import PreTrainedModel
 
 from overopt.models.logprobs import enumerate_logps
 from overopt.stats.kl import exact_kl_per_prompt
 from overopt.worlds.contract import Gold, World
+
+
+class Measured(NamedTuple):
+    """A policy summed over every response: KL in nats and raw gold of each prompt."""
+
+    kl_B: npt.NDArray[np.float64]
+    gold_B: npt.NDArray[np.float64]
 
 
 class Enumeration:
@@ -22,14 +32,20 @@ class Enumeration:
         every = self.responses.take(np.tile(np.arange(rows), prompts))
         self.gold_BR = gold(self.prompts.take(prompt_N), every).reshape(prompts, rows)
 
-    def measure(self, policy: PreTrainedModel) -> dict[str, float]:
-        """KL(pi || pi_ref) in nats and expected raw gold, means over the held-out prompts.
+    def measure(self, policy: PreTrainedModel) -> Measured:
+        """KL(pi || pi_ref) in nats and expected raw gold of each held-out prompt.
 
         Raises:
             ValueError: the probabilities of all responses do not add up to 1.
         """
         logp_BR = enumerate_logps(policy, self.prompts, self.responses)
-        return {
-            "kl_nats": float(exact_kl_per_prompt(logp_BR, self.reference_logp_BR).mean()),
-            "gold": float((np.exp(logp_BR) * self.gold_BR).sum(1).mean()),
-        }
+        return Measured(
+            exact_kl_per_prompt(logp_BR, self.reference_logp_BR),
+            (np.exp(logp_BR) * self.gold_BR).sum(1),
+        )
+
+    @property
+    def start_gold_B(self) -> npt.NDArray[np.float64]:
+        """Expected raw gold of the initial policy, of each held-out prompt."""
+        gold_B: npt.NDArray[np.float64] = (np.exp(self.reference_logp_BR) * self.gold_BR).sum(1)
+        return gold_B

@@ -83,7 +83,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     record = read_json(inputs["optimize"] / "optimize.json")
     exact = Enumeration(world, reference, gold) if world.responses is not None else None
     parts: list[dict[str, Column]] = []
-    exact_rows: dict[str, dict[str, float]] = {}
+    exact_rows: dict[str, dict[str, list[float]]] = {}
+    if exact is not None:
+        exact_rows["initial"] = {"gold": exact.start_gold_B.tolist()}
     for done, snapshot in enumerate(record["snapshots"]):
         step = int(snapshot["step"])
         progress(done / len(record["snapshots"]), f"step {step}")
@@ -100,7 +102,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             )
         )
         if exact is not None:
-            exact_rows[str(step)] = exact.measure(policy)
+            found = exact.measure(policy)
+            exact_rows[str(step)] = {"kl_nats": found.kl_B.tolist(), "gold": found.gold_B.tolist()}
     if parts:
         write_table(out / "samples.parquet", _concatenate(parts))
     write_json(out / "optimize.json", record)

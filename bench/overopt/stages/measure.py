@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.points import (
+    Exact,
     Floats,
     Point,
     Pool,
@@ -21,6 +22,7 @@ from overopt.artifacts.points import (
     read_pool,
     system_scores,
     win_rate,
+    write_exact,
     write_points,
 )
 from overopt.artifacts.tables import Table, read_json, write_json
@@ -51,8 +53,11 @@ class Samples:
         return self._table.floats(name)[self._rows].reshape(self._prompts, -1)
 
 
-def policy_point(samples: Samples, pool: Pool, exact: dict[str, float] | None) -> Point:
-    """Everything measured on one policy; standard errors are over prompts."""
+def policy_point(samples: Samples, pool: Pool, exact: Exact | None) -> Point:
+    """Everything measured on one policy; standard errors are over prompts.
+
+    KL and gold are exact where responses are listed; the estimates of KL stand beside them.
+    """
     point: Point = {}
     log_ratio_BN = samples.column("policy_logp") - samples.column("reference_logp")
     rb = clustered_mean(samples.column("kl_rb"))
@@ -84,10 +89,20 @@ def policy_point(samples: Samples, pool: Pool, exact: dict[str, float] | None) -
     ranking(point, samples.proxy_BN, samples.gold_BN)
     point["gold_raw_mean"] = float(samples.gold_BN.mean()) * pool.gold_sd + pool.gold_mean
     if exact is not None:
-        point["kl_exact_nats"] = exact["kl_nats"]
-        point["gold_exact"] = (exact["gold"] - pool.gold_mean) / pool.gold_sd
+        write_exact(point, exact, pool)
     point["n_prompts"], point["n_samples"] = samples.gold_BN.shape[0], samples.gold_BN.size
     return point
+
+
+def _exact(listed: dict[str, Any], step: str, pool: Pool) -> Exact | None:
+    """What was summed over every response; None where the world lists none."""
+    if step not in listed:
+        return None
+    gold_B, start_B = (
+        (np.asarray(listed[name]["gold"], np.float64) - pool.gold_mean) / pool.gold_sd
+        for name in (step, "initial")
+    )
+    return Exact(np.asarray(listed[step]["kl_nats"], np.float64), gold_B, start_B)
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -111,14 +126,15 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     unreached: list[float] = list(params["unreached_kl_nats"])
     for i, policy in enumerate(params["policies"]):
         folder = inputs[f"evaluate.{i}"]
-        record, exact = read_json(folder / "optimize.json"), read_json(folder / "exact.json")
+        record, listed = read_json(folder / "optimize.json"), read_json(folder / "exact.json")
         table = Table(folder / "samples.parquet")
         proxy_N = system_scores(inputs, str(i), table, system)
         step_N = table.integers("step")
         for snapshot in record["snapshots"]:
             rows = np.flatnonzero(step_N == snapshot["step"])
             samples = Samples(table, rows, pool, proxy_N)
-            point = policy_point(samples, pool, exact.get(str(snapshot["step"])))
+            exact = _exact(listed, str(snapshot["step"]), pool)
+            point = policy_point(samples, pool, exact)
             point.update(
                 step=int(snapshot["step"]),
                 knob_value=snapshot.get("knob_value", policy.get("knob_value")),
@@ -129,9 +145,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
                 status="ok",
             )
             points.append(point)
-            gold_KB.append(samples.gold_BN.mean(1))
+            gold_KB.append(samples.gold_BN.mean(1) if exact is None else exact.gold_B)
+            if exact is not None:
+                gold_KB[0] = exact.start_B
             proxy_KB.append(samples.proxy_BN.mean(1))
-            kl_nats = float(samples.column("kl_rb").mean())
+            kl_nats = float(point["kl_nats"] or 0.0)
             if furthest is None or kl_nats > furthest[0]:
                 furthest = kl_nats, samples
             unreached += snapshot["shared_kl_targets_nats"]

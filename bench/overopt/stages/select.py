@@ -14,6 +14,7 @@ import numpy.typing as npt
 from overopt.artifacts.listing import Listing, read_listing
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.points import (
+    Exact,
     Floats,
     Point,
     Pool,
@@ -22,6 +23,7 @@ from overopt.artifacts.points import (
     initial_point,
     ranking,
     read_pool,
+    write_exact,
     write_points,
 )
 from overopt.artifacts.randomness import numpy_rng
@@ -112,11 +114,13 @@ def selection_point(
     return point
 
 
-def write_exact(point: Point, listing: Listing, policy_BR: Floats) -> None:
-    """Write the exact KL and gold of a policy over every response into its point."""
-    kl_B = kl_listed(policy_BR, listing.reference_BR)
-    point["kl_exact_nats"] = float(kl_B.mean())
-    point["gold_exact"] = float((policy_BR * listing.gold_BR).sum(axis=1).mean())
+def sum_listed(listing: Listing, policy_BR: Floats) -> Exact:
+    """The exact KL and gold of a policy over every response."""
+    return Exact(
+        kl_listed(policy_BR, listing.reference_BR),
+        (policy_BR * listing.gold_BR).sum(axis=1),
+        (listing.reference_BR * listing.gold_BR).sum(axis=1),
+    )
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -154,15 +158,19 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         bound_nats = selection.kl_bound_nats(knob_value)
         if bound_nats is not None:
             point["kl_bound_nats"] = bound_nats
+        exact: Exact | None = None
         if listing is not None and listed is not None and selection.knows_policy:
-            write_exact(point, listing, selection.policy(listed, knob_value))
+            exact = sum_listed(listing, selection.policy(listed, knob_value))
+            write_exact(point, exact, pool)
+            gold_KB[0] = exact.start_B
         furthest = float(point["kl_nats"] or 0), drawn
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
         point.update(gradient_steps=0, tokens_processed=0)
         prompts, pool_samples = pool.gold_BN.shape
         point["samples_drawn"] = selection.samples_used(pool_samples, knob_value) * prompts
         points.append(point)
-        gold_KB.append((weight_BN * pool.gold_BN).sum(1))
+        gold_B = (weight_BN * pool.gold_BN).sum(1) if exact is None else exact.gold_B
+        gold_KB.append(gold_B)
         proxy_KB.append((weight_BN * pool.proxy_BN).sum(1))
     write_points(out, points, gold_KB, proxy_KB)
     shown = []

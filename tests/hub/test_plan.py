@@ -324,6 +324,6 @@ def test_what_a_plan_assumes_is_what_the_engines_do() -> None:
     """Their modules import torch, which a plan leaves alone, so that the numbers stand twice."""
     assert kl_walk.LARGEST_GAP == hub_work.LONGEST_GAP
     assert len(kl_walk.EARLY_FRACTIONS) == hub_work.EARLY_POLICIES
-    assert trajectory.PROBE_PROMPTS * trajectory.PROBE_SAMPLES == hub_work.PROBE_ROWS
+    assert trajectory.PROBE_ROWS == hub_work.PROBE_ROWS
     assert sampling.BATCH_ROWS == hub_work.SAMPLING_ROWS
     assert Machine(None, is_found=False).cache_bytes(0.0) == sampling._CACHE_BYTES

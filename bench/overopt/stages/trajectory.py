@@ -16,16 +16,20 @@ from overopt.engines.trajectory import Trajectory
 from overopt.models.folders import save_model
 from overopt.worlds.contract import World, lexicon
 
-PROBE_PROMPTS = 64
-PROBE_SAMPLES = 2
+PROBE_ROWS = 128
+"""Responses of one cheap estimate: one for each of so many prompts, more where there are fewer."""
 
 
 def build_probe(world: World, seed: int) -> KLProbe:
-    """The cheap KL estimate of a run's seed, on the first training prompts."""
-    prompts = np.arange(min(PROBE_PROMPTS, world.train_prompts.rows()))
+    """The cheap KL estimate of a run's seed, on prompts that its policies are measured on.
+
+    KL varies between prompts. On others the estimate missed the measured KL by 10 % in sqrt(KL) at
+    one budget in twenty. It sees no gold, and no policy learns from these prompts.
+    """
+    prompts = min(PROBE_ROWS, world.heldout_prompts.rows())
     return KLProbe(
-        world.train_prompts.take(prompts),
-        PROBE_SAMPLES,
+        world.heldout_prompts.take(np.arange(prompts)),
+        -(-PROBE_ROWS // prompts),
         world.response_tokens_max,
         derived_seed(seed, "optimize", "probe"),
     )

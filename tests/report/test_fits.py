@@ -17,6 +17,7 @@ from overopt.report.stored.results import Results
 from overopt.report.tables.scores import show_fits
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stats.fits.forms import Form
+from overopt.stats.scores import Range, area_beside_oracle
 
 
 def exact_points(seeds: int = 5, upto_nats: float = 25.0) -> pd.DataFrame:
@@ -103,7 +104,8 @@ def test_scores_know_the_oracle_and_the_missing_seed(run_root: Path) -> None:
     results = read_results([run_root])
     measures = yardsticks(results)
     yardstick = measures["reviews", 0]
-    table = score_table(group_results(results), measures)
+    groups = group_results(results)
+    table = score_table(groups, measures, [one for g in groups for one in fit_group(g)])
     cells = {(r["method"], r["proxy"], r["noise"]): r for r in table.to_dict("records")}
     row = cells["ipo", "single", "0.25"]
     assert (row["seeds"], row["seeds_run"], row["failed_seeds"]) == (4, 5, 1)
@@ -119,14 +121,48 @@ def test_scores_know_the_oracle_and_the_missing_seed(run_root: Path) -> None:
     best = np.interp(whole["kl_at_peak_nats"], yardstick.oracle.kl_K, yardstick.oracle.gold_K)
     assert whole["regret_at_peak"] == pytest.approx(best - whole["gold_at_peak"])
     assert whole["regret_at_peak_high"] == pytest.approx(best - whole["gold_at_peak_low"])
-    bon = table[table["method"] == "bon"]
-    assert set(bon["gamma_form"]) == {"bon"}
+    assert whole["gamma_form_by"] == "held-out error"
+    for name in ("gamma", "gamma_trapezoid", "hypervolume", "area_from_peak"):
+        assert whole[f"{name}_seeds"] == 5, name
+    (group,) = (g for g in groups if (g.method, g.proxy, g.noise) == ("bon", "single", "0.25"))
+    shares = [
+        area_beside_oracle(
+            seed.kl_nats_K,
+            seed.gold_K,
+            yardstick.oracle,
+            Range(
+                whole["kl_at_peak_nats"],
+                seed.kl_nats_K[seed.target_K == whole["kl_target_at_end_nats"]].item(),
+            ),
+        )
+        for seed in group.seeds
+    ]
+    assert whole["area_from_peak"] == pytest.approx(np.mean([share or 0.0 for share in shares]))
 
 
 def test_without_an_oracle_regret_and_hypervolume_are_missing() -> None:
     points = exact_points()
     results = Results(runs=(), points=points, versions=())
-    row = score_table(group_points(points), yardsticks(results)).iloc[0]
+    groups = group_points(points)
+    fits = [one for group in groups for one in fit_group(group)]
+    row = score_table(groups, yardsticks(results), fits).iloc[0]
+    assert (row["gamma_form"], row["gamma_form_by"]) == ("bon", "held-out error")
+    assert pd.isna(row["area_from_peak"])
     assert pd.isna(row["hypervolume"])
     assert pd.isna(row["regret_at_peak"])
     assert row["gold_at_end"] == pytest.approx(5.0 * (2.0 - 0.42 * 5.0))
+
+
+def test_a_seed_without_scores_is_named() -> None:
+    points = exact_points()
+    points.loc[points["seed"] == 3, "proxy_mean"] = np.nan
+    low = points["seed"] == 1
+    points.loc[low, "gold_mean"] = -points.loc[low, "gold_mean"].abs()
+    groups = group_points(points)
+    results = Results(runs=(), points=points, versions=())
+    fits = [one for group in groups for one in fit_group(group)]
+    row = score_table(groups, yardsticks(results), fits).iloc[0]
+    assert (row["seeds"], row["seeds_run"]) == (4, 5)
+    assert row["left_out"] == "seed 3: no proxy was measured beyond the initial policy"
+    assert (row["gamma_seeds"], row["gamma_trapezoid_seeds"]) == (3, 3)
+    assert row["gamma_note"] == "seed 1: gold has no area above the initial policy"

@@ -12,19 +12,52 @@ def test_overoptimization_degree_on_literals() -> None:
     proxy = fit(D, 2.0 * D, Form.BON)
     half, nothing = fit(D, 1.0 * D, Form.BON), fit(D, 0.0 * D, Form.BON)
     worse = fit(D, -2.0 * D, Form.BON)
-    assert scores.overoptimization_degree(half, proxy, 16.0) == pytest.approx(0.5)
+    assert scores.overoptimization_degree(half, proxy, 16.0) == pytest.approx(1.0)
+    assert scores.overoptimization_degree(proxy, half, 16.0) == pytest.approx(0.5)
     assert scores.overoptimization_degree(proxy, proxy, 9.0) == pytest.approx(0.0)
-    assert scores.overoptimization_degree(nothing, proxy, 9.0) == pytest.approx(1.0)
-    assert scores.overoptimization_degree(worse, proxy, 9.0) == pytest.approx(2.0)
-    assert scores.overoptimization_degree(proxy, worse, 9.0) is None
+    assert scores.overoptimization_degree(nothing, proxy, 9.0) is None
+    assert scores.overoptimization_degree(worse, proxy, 9.0) is None
     with pytest.raises(ValueError, match="KL_max"):
         scores.overoptimization_degree(half, proxy, 17.0)
 
 
 def test_overoptimization_degree_of_a_falling_gold_by_hand() -> None:
-    # over k = d^2 in 0..4: proxy d gives int 2 d^2 dd = 16/3; gap d^2 / 4 gives int d^3/2 = 2
+    # over k = d^2 in 0..4: gap d^2 / 4 gives int d^3 / 2 = 2; gold 16/3 - 2
     proxy, gold = fit(D, D, Form.BON), fit(D, D - 0.25 * D**2, Form.BON)
-    assert scores.overoptimization_degree(gold, proxy, 4.0) == pytest.approx(2.0 / (16.0 / 3.0))
+    assert scores.overoptimization_degree(gold, proxy, 4.0) == pytest.approx(2.0 / (10.0 / 3.0))
+
+
+def test_degree_by_trapezoid_by_hand() -> None:
+    # gold 0, 2, 1 and proxy 0, 1, 3 at KL 0, 1, 3: gold 1 + 3; gap 1/2, then crossing: 1 -> -2
+    found = scores.degree_by_trapezoid([1.0, 3.0], [2.0, 1.0], [1.0, 3.0])
+    assert found == pytest.approx((0.5 + 2 * 0.5 * (1 + 4) / 3) / 4)
+    unordered = scores.degree_by_trapezoid([3.0, 0.0, 1.0], [1.0, 0.0, 2.0], [3.0, 0.0, 1.0])
+    assert unordered == pytest.approx(found)
+    assert scores.degree_by_trapezoid([1.0, 3.0], [0.0, -1.0], [1.0, 3.0]) is None
+    assert scores.degree_by_trapezoid([1.0, 2.0], [1.0, 1.5], [1.0, 1.5]) == 0.0
+
+
+def test_both_degrees_agree_on_dense_points() -> None:
+    kl = np.linspace(0.0, 16.0, 400)
+    d = np.sqrt(kl)
+    result = scores.score_method(kl, d * (1.0 - 0.15 * d), d, 16.0, form=Form.BON)
+    assert result.gamma_trapezoid == pytest.approx(result.gamma, rel=1e-3)
+
+
+def test_area_from_the_peak_tells_what_a_fall_costs() -> None:
+    oracle = Front(np.array([0.0, 4.0, 8.0]), np.array([0.0, 2.0, 2.0]))
+    kl = [0.0, 2.0, 4.0, 8.0]
+    fall = scores.Range(2.0, 8.0)
+    # oracle from 2 to 8: 1.5 * 2 + 2 * 4 = 11; gold 1 -> 1 -> -1: 2 + 0
+    assert scores.area_beside_oracle(kl, [0.0, 1.0, 1.0, -1.0], oracle, fall) == pytest.approx(
+        2 / 11
+    )
+    assert scores.area_beside_oracle(kl, [0.0, 1.0, -1.0, -1.0], oracle, fall) == pytest.approx(
+        -4 / 11
+    )
+    assert scores.area_beside_oracle(oracle.kl_K, oracle.gold_K, oracle, fall) == 1.0
+    for out_of_reach in (scores.Range(2.0, 9.0), scores.Range(8.0, 8.0)):
+        assert scores.area_beside_oracle(kl, [0.0, 1.0, 1.0, 1.0], oracle, out_of_reach) is None
 
 
 def test_score_method_on_literals() -> None:
@@ -33,13 +66,28 @@ def test_score_method_on_literals() -> None:
     gold, proxy = d * (1.0 - 0.2 * d), 1.0 * d
     oracle = Front(np.array([0.0, 4.0, 16.0]), np.array([0.0, 2.0, 4.0]))
     result = scores.score_method(kl, gold, proxy, 20.0, oracle, Form.BON)
-    # gap 0.2 d^2: int 0.4 d^3 = 0.1 * 625; proxy: int 2 d^2 = 250/3
-    assert result.gamma == pytest.approx(62.5 / (250.0 / 3.0))
+    # gap 0.2 d^2: int 0.4 d^3 = 0.1 * 625; gold: int 2 d^2 - 0.4 d^3 = 250/3 - 62.5
+    assert result.gamma == pytest.approx(62.5 / (250.0 / 3.0 - 62.5))
     # regrets at KL 0, 1, 4, 9, 16: 0, 0.5 - 0.8, 0.8, 2 + 5/6 - 1.2, 4 - 0.8
     assert result.mean_regret == pytest.approx((0 - 0.3 + 0.8 + (17 / 6 - 1.2) + 3.2) / 5)
     assert result.n_regret == 5
     # staircase of the method: 0.8 (20 - 1) + 0.4 (20 - 4); of the oracle: 2 (16) + 2 (4)
     assert result.hypervolume == pytest.approx((15.2 + 6.4) / 40.0)
+    assert result.area_from_peak is None
+
+
+def test_regret_and_hypervolume_read_budgets_only() -> None:
+    kl = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
+    gold, proxy = np.array([0.0, 0.9, 0.5, 1.4, 1.0]), np.ones(5)
+    oracle = Front(np.array([0.0, 1.0, 4.0]), np.array([0.0, 1.0, 2.0]))
+    at_budget = np.array([False, False, True, False, True])
+    few = scores.score_method(kl, gold, proxy, 4.0, oracle, at_budget=at_budget)
+    alone = scores.score_method(kl[at_budget], gold[at_budget], proxy[:2], 4.0, oracle)
+    dense = scores.score_method(kl, gold, proxy, 4.0, oracle)
+    assert few.hypervolume == alone.hypervolume == pytest.approx(0.5 * 3 / 3)
+    assert dense.hypervolume is not None and dense.hypervolume > 0.5
+    assert few.mean_regret == alone.mean_regret == pytest.approx((0.5 + 1.0) / 2)
+    assert few.n_regret == 2
 
 
 def test_what_cannot_be_scored_is_missing_with_its_reason() -> None:
@@ -47,7 +95,10 @@ def test_what_cannot_be_scored_is_missing_with_its_reason() -> None:
     assert result.gamma is None
     assert result.gamma_reason is not None
     assert "needs 3 points" in result.gamma_reason
+    assert result.gamma_trapezoid == 0.0
     assert result.hypervolume is None
     assert result.mean_regret is None
+    below = scores.score_method(D**2, -D, D, 16.0, form=Form.BON)
+    assert (below.gamma, below.gamma_reason) == (None, scores.NO_GOLD)
     with pytest.raises(ValueError, match="negative"):
         scores.score_method([-0.1, 1.0], [0.0, 1.0], [0.0, 1.0], 2.0)

@@ -1,8 +1,8 @@
 """The scores of every group with their intervals, in tidy form.
 
 Gold at the peak and at the end are those of ``overopt.report.places``. All other scores are of one
-seed's whole curve (``overopt.stats.scores``), with t intervals over seeds; a seed without proxy
-scores or with too few points is left out and counted.
+seed's curve (``overopt.stats.scores``), with t intervals over seeds; a seed that has none is
+counted and named with the reason.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from overopt.report.fits import GroupFit
 from overopt.report.group import Group, Places, SeedCurve
 from overopt.report.interval_columns import spread
 from overopt.report.stored.results import Results
 from overopt.stats.fits.forms import Form
+from overopt.stats.fits.holdout import Split, choose_form
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.pools.fronts import Front, regret
-from overopt.stats.scores import MethodScores, score_method
+from overopt.stats.scores import MethodScores, Range, score_method
 
 Place = tuple[str, int]
 """A task by its label, and the seed of a world."""
@@ -68,29 +70,60 @@ def _yardstick(results: Results, task: str, world: int) -> Yardstick:
     return Yardstick(oracle, min(largest, float(kl_K[-1])))
 
 
-def score_table(groups: Sequence[Group], measures: Mapping[Place, Yardstick]) -> pd.DataFrame:
-    """Scores in tidy form: one row per group, means over seeds with their intervals."""
-    return pd.DataFrame([_score_row(group, measures[group.task, group.world]) for group in groups])
+def score_table(
+    groups: Sequence[Group], measures: Mapping[Place, Yardstick], fits: Sequence[GroupFit]
+) -> pd.DataFrame:
+    """Scores in tidy form: one row per group, means over seeds with their intervals.
 
-
-def gamma_form(group: Group) -> Form:
-    """The form behind gamma: best-of-n's for policies that reweight samples, else that of RL.
-
-    Such policies are known by their KL, which comes from a pool's weights or an analytic bound.
+    Args:
+        groups: the curves.
+        measures: what they are measured against.
+        fits: the forms fitted to these groups, which choose the one behind gamma.
     """
-    reweights = set(group.estimator.split("+")) <= {"pool", "bound"}
-    return Form.BON if reweights else Form.RL
+    fits_of: dict[int, list[GroupFit]] = {}
+    for one in fits:
+        fits_of.setdefault(id(one.group), []).append(one)
+    return pd.DataFrame(
+        [
+            _score_row(group, measures[group.task, group.world], *gamma_form(fits_of[id(group)]))
+            for group in groups
+        ]
+    )
 
 
-def _score_row(group: Group, yardstick: Yardstick) -> dict[str, object]:
-    scored = [_score_seed(seed, group, yardstick) for seed in group.seeds]
-    scores = [one for one in scored if one is not None]
+def gamma_form(fits: Sequence[GroupFit]) -> tuple[Form, str]:
+    """The form of Gao et al. behind a group's gamma, and what chose it.
+
+    The one with the lower error on points beyond the fitted ones, peak included in the fit; where
+    nothing can be held out, the one with the lower error on the fitted points.
+    """
+    mine = {one.form: one for one in fits if one.form in (Form.BON, Form.RL)}
+    chosen = choose_form({form: one.holdouts[Split.WITH_PEAK] for form, one in mine.items()})
+    if chosen is not None:
+        return chosen, "held-out error"
+    errors = {
+        form: float(np.mean([each.rmse for each in one.fits.fits_S]))
+        for form, one in mine.items()
+        if one.fits.fits_S
+    }
+    if not errors:
+        return Form.RL, "nothing was fitted"
+    return min(errors, key=lambda form: errors[form]), "error on the fitted points"
+
+
+def _score_row(group: Group, yardstick: Yardstick, form: Form, form_by: str) -> dict[str, object]:
+    scores: dict[int, MethodScores] = {}
+    left_out: dict[int, str] = {}
+    for seed in group.seeds:
+        try:
+            scores[seed.seed] = _score_seed(seed, group.places, yardstick, form)
+        except ValueError as refusal:
+            left_out[seed.seed] = str(refusal)
 
     def over_seeds(read: Callable[[MethodScores], float | None]) -> Interval:
-        values = [read(one) for one in scores]
+        values = [read(one) for one in scores.values()]
         return t_interval([value for value in values if value is not None])
 
-    gammas = over_seeds(lambda one: one.gamma)
     row: dict[str, object] = {
         **group.identity,
         "kl_estimator": group.estimator,
@@ -99,14 +132,37 @@ def _score_row(group: Group, yardstick: Yardstick) -> dict[str, object]:
         "exploratory": group.exploratory,
     }
     row |= _places(group.places, yardstick)
-    row |= spread("gamma", gammas)
-    row |= {"gamma_form": gamma_form(group).value, "gamma_seeds": gammas.n}
-    row |= spread("mean_regret", over_seeds(lambda one: one.mean_regret))
-    row |= spread("hypervolume", over_seeds(lambda one: one.hypervolume))
-    row["hypervolume_kl_max_nats"] = yardstick.kl_max_nats if yardstick.oracle else None
-    row["unreached_budgets"] = len(group.unreached)
-    row["failed_seeds"] = len(group.failures)
+    for name, read in (
+        ("gamma", lambda one: one.gamma),
+        ("gamma_trapezoid", lambda one: one.gamma_trapezoid),
+        ("mean_regret", lambda one: one.mean_regret),
+        ("hypervolume", lambda one: one.hypervolume),
+        ("area_from_peak", lambda one: one.area_from_peak),
+    ):
+        interval = over_seeds(read)
+        row |= spread(name, interval) | {f"{name}_seeds": interval.n}
+    reasons = {seed: one.gamma_reason for seed, one in scores.items() if one.gamma_reason}
+    row |= {
+        "gamma_form": form.value,
+        "gamma_form_by": form_by,
+        "gamma_note": _name_seeds(reasons),
+        "hypervolume_kl_max_nats": yardstick.kl_max_nats if yardstick.oracle else None,
+        "unreached_budgets": len(group.unreached),
+        "failed_seeds": len(group.failures),
+        "left_out": _name_seeds(left_out),
+    }
     return row
+
+
+def _name_seeds(reasons: Mapping[int, str]) -> str:
+    """Why seeds are missing, those with the same reason together."""
+    seeds_of: dict[str, list[int]] = {}
+    for seed, reason in reasons.items():
+        seeds_of.setdefault(reason, []).append(seed)
+    return "; ".join(
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}: {reason}"
+        for reason, seeds in seeds_of.items()
+    )
 
 
 def _places(places: Places, yardstick: Yardstick) -> dict[str, object]:
@@ -146,15 +202,24 @@ def _regret(places: Places, yardstick: Yardstick) -> dict[str, float | None]:
     }
 
 
-def _score_seed(seed: SeedCurve, group: Group, yardstick: Yardstick) -> MethodScores | None:
+def _score_seed(seed: SeedCurve, places: Places, yardstick: Yardstick, form: Form) -> MethodScores:
+    """Scores of one seed (ValueError, with the reason, where it has none)."""
     there = ~np.isnan(seed.proxy_K)
-    if not (seed.kl_nats_K[there] > 0).any() or yardstick.kl_max_nats <= 0:
-        return None
+    if not (seed.kl_nats_K[there] > 0).any():
+        raise ValueError("no proxy was measured beyond the initial policy")
+    if yardstick.kl_max_nats <= 0:
+        raise ValueError("no KL budget")
+    between = None
+    if places.peak and places.end and places.fall is not None:
+        own = seed.kl_nats_K[there & (seed.target_K == places.end.kl_target_nats)]
+        between = Range(places.peak.kl_nats, float(own[0])) if own.size else None
     return score_method(
         seed.kl_nats_K[there],
         seed.gold_K[there],
         seed.proxy_K[there],
         kl_max_nats=yardstick.kl_max_nats,
         oracle=yardstick.oracle,
-        form=gamma_form(group),
+        form=form,
+        at_budget=~np.isnan(seed.target_K[there]),
+        between=between,
     )

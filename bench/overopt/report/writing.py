@@ -75,7 +75,7 @@ def compose_report(results: Results) -> Report:
     groups = group_results(results)
     fits = [one for group in groups for one in fit_group(group)]
     fitted = fit_table(fits)
-    scores = score_table(groups, yardsticks(results))
+    scores = score_table(groups, yardsticks(results), fits)
     chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
     tables = (
         show_contrasts(groups),

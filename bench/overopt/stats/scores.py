@@ -6,15 +6,24 @@ like. The caller does that scaling.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Floats, check_finite, check_same_shape
+from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
 from overopt.stats.fits.forms import Fit, Form, distance_from_kl, fit
 from overopt.stats.pools.fronts import Front, normalized_hypervolume, regret
 
 QUADRATURE_POINTS = 4001  # odd, for Simpson's rule
+NO_GOLD = "gold has no area above the initial policy"
+
+
+class Range(NamedTuple):
+    """From the peak of gold to the end of the budgets, nats."""
+
+    peak_nats: float
+    end_nats: float
 
 
 @dataclass(frozen=True)
@@ -24,26 +33,31 @@ class MethodScores:
     Gold at the peak and at the end are no scores of one seed: `overopt.stats.rise_fall` has them.
 
     Attributes:
-        gamma: degree of overoptimization (see `overoptimization_degree`), or None.
+        gamma: degree of overoptimization from fitted curves (`overoptimization_degree`), or None.
         gamma_reason: why gamma is missing, or None.
-        mean_regret: mean regret over the measured points in the oracle's range, or None.
+        gamma_trapezoid: the same from the points themselves (`degree_by_trapezoid`), or None.
+        mean_regret: mean regret over the budgets in the oracle's range, or None.
         n_regret: how many points that mean is over.
-        hypervolume: normalized hypervolume up to KL_max, or None without an oracle.
+        hypervolume: normalized hypervolume of the budgets up to KL_max, or None without an oracle.
+        area_from_peak: see `area_beside_oracle`, from the peak to the end; None without an oracle,
+            without a peak, where the peak is the end, or where the seed ends before.
     """
 
     gamma: float | None
     gamma_reason: str | None
+    gamma_trapezoid: float | None
     mean_regret: float | None
     n_regret: int
     hypervolume: float | None
+    area_from_peak: float | None
 
 
 def overoptimization_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> float | None:
-    """gamma = area between the fitted proxy and gold curves / area under the proxy curve, over KL.
+    """gamma = area between the fitted proxy and gold curves / area under the gold curve, over KL.
 
-    integral of |proxy(k) - gold(k)| dk / integral of proxy(k) dk for KL k from 0 to KL_max, by
-    Simpson's rule in d = sqrt(k), dk = 2 d dd. 0 when gold follows the proxy; 1 when gold stays at
-    its initial value; above 1 when it falls below that.
+    integral of |proxy(k) - gold(k)| dk / integral of gold(k) dk for KL k from 0 to KL_max, by
+    Simpson's rule in d = sqrt(k), dk = 2 d dd. 0 when gold follows the proxy; it grows without
+    bound as the gold area shrinks.
 
     Args:
         gold_fit: fit of the gold score.
@@ -51,28 +65,75 @@ def overoptimization_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -
         kl_max_nats: end of the KL range, nats; no further than both fits were given points.
 
     Returns:
-        gamma, or None when the proxy curve has no positive area.
+        gamma, or None when the gold curve has no positive area.
 
     Raises:
         ValueError: if KL_max is not positive or is beyond the fitted points.
 
     Reference:
         Kim et al., "Rethinking Reward Model Evaluation Through the Lens of Reward
-        Overoptimization", 2025, https://arxiv.org/abs/2505.12763. The paper's equation could not
-        be read. The definition here is this project's; one published summary of the paper gives
-        the same numerator over KL with the best-of-n form for both fits, and the area under the
-        *gold* curve as denominator, so do not compare values with the paper's before checking.
-        The proxy is the denominator here because the gold area passes through 0.
+        Overoptimization", 2025, https://arxiv.org/abs/2505.12763. The number of its equation was
+        not verified. The paper fits both curves with the best-of-n form; here the caller chooses.
     """
     reached = min(gold_fit.d_high, proxy_fit.d_high) ** 2
     if not 0 < kl_max_nats <= reached * (1 + 1e-9):
         raise ValueError(f"KL_max must lie in 0..{reached:g} nats, got {kl_max_nats}")
     d = np.linspace(0.0, np.sqrt(kl_max_nats), QUADRATURE_POINTS)
     proxy, gold = proxy_fit.predict(d), gold_fit.predict(d)
-    under = _simpson(proxy * 2.0 * d, d)
+    under = _simpson(gold * 2.0 * d, d)
     if under <= 0:
         return None
     return _simpson(np.abs(proxy - gold) * 2.0 * d, d) / under
+
+
+def degree_by_trapezoid(kl_nats: ArrayLike, gold: ArrayLike, proxy: ArrayLike) -> float | None:
+    """gamma of the measured points joined by straight lines in KL, from the initial policy on.
+
+    Where the lines cross, both sides of the crossing count. None when gold has no positive area.
+
+    Args:
+        kl_nats: KL of each point, nats; the initial policy, 0 at 0, is added where it is missing.
+        gold: gold of each point above the initial policy.
+        proxy: proxy of each point above the initial policy, in a comparable unit.
+
+    Raises:
+        ValueError: if shapes differ, or a value is NaN or infinite.
+    """
+    kl, score = _from_start(kl_nats, gold)
+    _, proxy_score = _from_start(kl_nats, proxy)
+    under = float(np.trapezoid(score, kl))
+    if under <= 0:
+        return None
+    gap = proxy_score - score
+    near, far = np.abs(gap[:-1]), np.abs(gap[1:])
+    both = near + far
+    crossed = (near**2 + far**2) / np.where(both > 0, both, 1.0)
+    mean_gap = 0.5 * np.where(gap[:-1] * gap[1:] < 0, crossed, both)
+    return float(mean_gap @ np.diff(kl)) / under
+
+
+def area_beside_oracle(
+    kl_nats: ArrayLike, gold: ArrayLike, oracle: Front, between: Range
+) -> float | None:
+    """Area under gold from the peak to the end, as a share of the oracle's: what a fall costs.
+
+    A hypervolume keeps the best gold seen so far and is blind to a fall. This is 1 for the oracle,
+    0 for gold as good as the initial policy's, and negative below that. Gold is joined by straight
+    lines in KL, and so is the oracle.
+
+    Returns:
+        The share, or None where the range is empty, or the points or the oracle do not cover it.
+
+    Raises:
+        ValueError: if shapes differ, or a value is NaN or infinite.
+    """
+    kl, score = _from_start(kl_nats, gold)
+    oracle_kl, oracle_gold = _from_start(oracle.kl_K, oracle.gold_K)
+    low, high = between
+    if not low < high <= min(kl[-1], oracle_kl[-1]) * (1 + 1e-9):
+        return None
+    best = _area(oracle_kl, oracle_gold, low, high)
+    return _area(kl, score, low, high) / best if best > 0 else None
 
 
 def score_method(
@@ -82,6 +143,8 @@ def score_method(
     kl_max_nats: float,
     oracle: Front | None = None,
     form: Form = Form.RL,
+    at_budget: Bools | None = None,
+    between: Range | None = None,
 ) -> MethodScores:
     """All scores of a method from its measured points.
 
@@ -91,7 +154,10 @@ def score_method(
         proxy: proxy of each point above the initial policy, in a comparable unit.
         kl_max_nats: fixed end of the KL axis for the hypervolume, nats.
         oracle: front of the tilted reference; without it regret and hypervolume are missing.
-        form: the form fitted to gold and proxy for gamma (`Form.BON` for best-of-n).
+        form: the form fitted to gold and proxy for gamma.
+        at_budget: which points were taken for a budget; regret and hypervolume read no others,
+            so that methods with denser points are not better for that. All by default.
+        between: from the peak to the end, for the area there.
 
     Raises:
         ValueError: if shapes differ, a value is NaN or infinite, or a KL is negative.
@@ -109,18 +175,41 @@ def score_method(
         reason = str(error)
     else:
         gamma = overoptimization_degree(gold_fit, proxy_fit, float(kl.max()))
-        reason = None if gamma is not None else "the fitted proxy curve has no positive area"
+        reason = None if gamma is not None else NO_GOLD
+    used = np.ones(kl.shape, np.bool_) if at_budget is None else at_budget
     regrets: list[float] = []
+    hypervolume = area = None
     if oracle is not None:
-        found = (regret(oracle, float(k), float(g)) for k, g in zip(kl, score, strict=True))
+        pairs = zip(kl[used], score[used], strict=True)
+        found = (regret(oracle, float(k), float(g)) for k, g in pairs)
         regrets = [value for value in found if value is not None]
+        if used.any():
+            hypervolume = normalized_hypervolume(kl[used], score[used], oracle, kl_max_nats)
+        area = area_beside_oracle(kl, score, oracle, between) if between else None
     return MethodScores(
         gamma=gamma,
         gamma_reason=reason,
+        gamma_trapezoid=degree_by_trapezoid(kl, score, proxy_score),
         mean_regret=float(np.mean(regrets)) if regrets else None,
         n_regret=len(regrets),
-        hypervolume=normalized_hypervolume(kl, score, oracle, kl_max_nats) if oracle else None,
+        hypervolume=hypervolume,
+        area_from_peak=area,
     )
+
+
+def _from_start(kl_nats: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats]:
+    """Points in order of KL, from the initial policy on, whose score is 0 by definition."""
+    kl, values = check_finite(kl_nats, "KL"), check_finite(score, "scores")
+    check_same_shape(kl, values, "KL and scores")
+    order = np.argsort(kl, kind="stable")
+    kl, values = kl[order], values[order]
+    return (kl, values) if kl[0] == 0.0 else (np.append(0.0, kl), np.append(0.0, values))
+
+
+def _area(kl: Floats, score: Floats, low: float, high: float) -> float:
+    """Area under straight lines between two places."""
+    x = np.concatenate([[low], kl[(kl > low) & (kl < high)], [high]])
+    return float(np.trapezoid(np.interp(x, kl, score), x))
 
 
 def _simpson(values: Floats, x: Floats) -> float:

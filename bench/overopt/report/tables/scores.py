@@ -23,8 +23,11 @@ def show_scores(scores: pd.DataFrame) -> TextTable:
             _spread(row, "gold_at_end", 2),
             show_target(row, "kl_target_at_end_nats", "kl_at_end_nats"),
             _spread(row, "gamma", 2) + _part(row, "gamma_seeds"),
+            _spread(row, "gamma_trapezoid", 2) + _part(row, "gamma_trapezoid_seeds"),
+            str(row["gamma_form"]),
             _spread(row, "regret_at_peak", 2),
-            _spread(row, "hypervolume", 2),
+            _spread(row, "hypervolume", 2) + _part(row, "hypervolume_seeds"),
+            _spread(row, "area_from_peak", 2) + _part(row, "area_from_peak_seeds"),
         )
         for row in scores.to_dict("records")
     ]
@@ -35,17 +38,20 @@ def show_scores(scores: pd.DataFrame) -> TextTable:
         title="Scores",
         header=(
             *("method", "proxy", "noise", "seeds", "gold at peak", "KL at peak", "gold at end"),
-            *("KL at end", "γ", "regret at peak", "hypervolume"),
+            *("KL at end", "γ", "γ by trapezoid", "form", "regret at peak"),
+            *("hypervolume", "area from peak"),
         ),
         rows=tuple(rows),
         words=3,
-        note=f"{PEAK_AND_END} The other scores are of each seed's whole curve, with 95 % t "
-        "intervals over seeds. γ: area between the fitted proxy and gold curves over the area "
-        "under the proxy's; 0 is faithful, 1 means that nothing was gained. Regret: what the best "
-        "policy of the KL achieved at the peak has more, interval as for gold there. Hypervolume: "
-        "area under the gold-KL front as a share of the oracle's"
+        note=f"{PEAK_AND_END} The other scores are of each seed's curve, with 95 % t intervals "
+        "over seeds. γ: area between proxy and gold over the area under gold, along KL; 0 is "
+        "faithful. It is of fitted curves, of the form that predicts held-out points better, and "
+        "beside it of the points joined by lines. Regret: what the best policy of the KL achieved "
+        "at the peak has more, interval as for gold there. Hypervolume: area under the gold-KL "
+        "front of the budgets as a share of the oracle's"
         + (f", up to {upto} nats." if upto else "; no oracle front was stored.")
-        + _exploratory_note(scores),
+        + " Area from peak: area under gold from the peak to the end as a share of the oracle's; "
+        "unlike the hypervolume it sees a fall." + _exploratory_note(scores),
     )
 
 

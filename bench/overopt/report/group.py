@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -198,16 +198,21 @@ class Group:
 
     Attributes:
         task: the task's label, which names the gold where there are several.
-        world: seed of the world.
+        worlds: seeds of the worlds: one, or those that it is a mean over.
+        where: which worlds, in words, where the task was run in several; else empty.
         n_seeds: seeds that were run, failed ones included.
         places: peak and end, which need every seed that was run.
         means: mean over seeds with its interval at the initial policy and at every budget.
         n_negative: points whose estimated KL is below 0, which have no sqrt and are left out.
         estimator: names of the KL estimators of the points with KL above 0, joined by "+".
+        over_worlds: the row of ``worlds.csv`` that this world has a part in; None where there is
+            none.
+        parts: the groups of single worlds that this is a mean over; none for a single world.
     """
 
     task: str
-    world: int
+    worlds: tuple[int, ...]
+    where: str
     method: str
     proxy: str
     noise: str
@@ -219,11 +224,24 @@ class Group:
     failures: tuple[Failure, ...]
     n_negative: int
     estimator: str
+    over_worlds: Mapping[Any, Any] | None = None
+    parts: tuple[Group, ...] = ()
+
+    @property
+    def world(self) -> int:
+        """Seed of the one world."""
+        (world,) = self.worlds
+        return world
+
+    @property
+    def titled(self) -> str:
+        """The method, and which worlds where that tells it from others."""
+        return f"{self.method}, {self.where}" if self.where else self.method
 
     @property
     def name(self) -> str:
         """``method × proxy, noise``, for messages and captions."""
-        return f"{self.method} × {self.proxy}, noise {self.noise}"
+        return f"{self.titled} × {self.proxy}, noise {self.noise}"
 
     @property
     def identity(self) -> dict[str, str | int]:

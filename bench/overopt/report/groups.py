@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -36,7 +38,14 @@ def group_points(points: pd.DataFrame, runs: Sequence[Run] = ()) -> list[Group]:
     groups = []
     for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
         groups.append(_group(rows, runs))
-    return sorted(groups, key=_order)
+    worlds_of: dict[str, set[int]] = {}
+    for group in groups:
+        worlds_of.setdefault(group.task, set()).add(group.world)
+    named = [
+        replace(group, where=f"world {group.world}") if len(worlds_of[group.task]) > 1 else group
+        for group in groups
+    ]
+    return sorted(named, key=_order)
 
 
 def _order(group: Group) -> tuple[object, ...]:
@@ -82,7 +91,8 @@ def _group(rows: pd.DataFrame, runs: Sequence[Run]) -> Group:
     stored = _of_group(run.budgets, first) if run else pd.DataFrame(columns=list(BUDGET_COLUMNS))
     return Group(
         task=str(first["task_label"]),
-        world=int(first["world"]),
+        worlds=(int(first["world"]),),
+        where="",
         method=str(first["method_label"]),
         proxy=str(first["proxy_label"]),
         noise=str(first["noise"]),
@@ -96,6 +106,7 @@ def _group(rows: pd.DataFrame, runs: Sequence[Run]) -> Group:
         failures=_failures(rows, moved),
         n_negative=len(ok) - len(usable),
         estimator="+".join(sorted(set(moved["kl_estimator"]))),
+        over_worlds=_over_worlds(run, first),
     )
 
 
@@ -105,12 +116,24 @@ def _only_run(rows: pd.DataFrame, runs: Sequence[Run]) -> Run | None:
     return runs[int(sources.pop())] if len(sources) == 1 and runs else None
 
 
-def _of_group(table: pd.DataFrame, first: pd.Series[str]) -> pd.DataFrame:
+def _over_worlds(run: Run | None, first: pd.Series[str]) -> Mapping[Any, Any] | None:
+    """The row of ``worlds.csv`` that a group has a part in, the same object for all its worlds."""
+    if run is None:
+        return None
+    mine = _of_group(run.worlds, first, ("proxy_width", "comparisons"))
+    return run.world_rows[mine.index[0]] if len(mine) else None
+
+
+def _of_group(
+    table: pd.DataFrame,
+    first: pd.Series[str],
+    numbers: Sequence[str] = ("world", "proxy_width", "comparisons"),
+) -> pd.DataFrame:
     """The stored rows of a group."""
     mine = pd.Series(True, table.index)
     for name in ("proxy", "noise", "proxy_start"):
         mine &= table[name] == first[name]
-    for name in ("world", "proxy_width", "comparisons"):
+    for name in numbers:
         mine &= (table[name] == first[name]) | (table[name].isna() & pd.isna(first[name]))
     return table[mine]
 

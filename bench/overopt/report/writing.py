@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from overopt.errors import UserError
+from overopt.report.across_worlds import across_worlds
 from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold
 from overopt.report.figures.estimators import draw_estimators
 from overopt.report.figures.fits import draw_fits, draw_residuals
@@ -98,16 +99,16 @@ def draw_task(
     results: Results, task: str, groups: list[Group], fits: list[GroupFit]
 ) -> list[Drawing]:
     """All figures of one task, in the order of the page."""
-    mine = [group for group in groups if group.task == task]
+    lines = across_worlds([group for group in groups if group.task == task])
     my_fits = [one for one in fits if one.group.task == task]
     points = results.points[results.points["task_label"] == task]
     return [
-        *draw_gold(mine, "d"),
-        *draw_gold(mine, "kl"),
-        *draw_gap(mine),
+        *draw_gold(lines, "d"),
+        *draw_gold(lines, "kl"),
+        *draw_gap(lines),
         *draw_fits(my_fits),
         *draw_residuals(my_fits),
-        *draw_front(mine, [results.front(task, world) for world in results.worlds(task)]),
+        *draw_front(lines, [results.front(task, world) for world in results.worlds(task)]),
         *draw_estimators(points),
     ]
 

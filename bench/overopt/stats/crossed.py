@@ -23,6 +23,10 @@ Over = Literal["seeds and prompts", "seeds and prompts, at most", "seeds", "prom
 """
 
 
+AcrossWorlds = Literal["worlds", "these worlds"]
+"""What an interval of a mean over worlds takes for random: worlds, or seeds and prompts in them."""
+
+
 class MeanSquares(NamedTuple):
     """Mean squares of a two-way table without replication, one of each per table.
 
@@ -73,7 +77,7 @@ class Crossed(NamedTuple):
     n_seeds: int
     n_prompts: int
     level: float
-    over: Over
+    over: Over | AcrossWorlds
 
     @property
     def exploratory(self) -> bool:

@@ -46,12 +46,19 @@ from overopt.report.group import Group
 from overopt.report.noise_labels import name_noise
 from overopt.stats.pools.fronts import pareto_front
 
+ORACLE_ESTIMATORS = {
+    "exact": "exact",
+    "pool": "from the pool of the initial policy",
+    "annealed": "annealed beyond it, a lower bound where it mixes slowly",
+}
+"""Where the oracle's values may come from, in words."""
 SCORE_AXIS = "score (SDs of the initial policy)"
 READING = (
     "Line: mean over seeds, each read at the budget between its own points; band: 95 % interval "
-    "over seeds and prompts; faint points: single seeds. Star and bar: peak and end as in the "
-    "tables, at the KL that was achieved. Hollow markers and dotted lines: fewer seeds than were "
-    "run. Bands are cut by the panel's edge."
+    "over seeds and prompts; faint points: single seeds. Of several worlds the line is the mean, "
+    "its band the interval across worlds (with two, within them); thin lines are single worlds. "
+    "Star and bar: peak and end as in the tables, at the KL that was achieved. Hollow markers and "
+    "dotted lines: fewer seeds than were run. Bands are cut by the panel's edge."
 )
 
 
@@ -63,7 +70,7 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
         scale: ``"d"`` for sqrt(KL), ``"kl"`` for KL on a logarithmic axis.
     """
     marks = assign_marks([group.proxy for group in groups])
-    cells, titles = by_noise(groups, lambda group: group.method, lambda group: group.proxy)
+    cells, titles = by_noise(groups, lambda group: group.titled, lambda group: group.proxy)
     axis = "d = √KL" if scale == "d" else "KL"
     drawings = []
     for block in split_grid(unique(row for row, _ in cells), noise_labels(groups), shown_in(cells)):
@@ -126,7 +133,8 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
                 "Gold and proxy together",
                 "Solid: gold; dashed: the proxy that was optimized, both 0 for the initial policy. "
                 "Where the dashed line climbs while the solid one falls, the proxy is being "
-                "hacked. Means over seeds; band: 95 % interval of gold over seeds and prompts.",
+                "hacked. Means over seeds, and over worlds where there are several (thin lines: "
+                "single worlds); band: 95 % interval of gold.",
                 grid.figure,
             )
         )
@@ -141,7 +149,7 @@ def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list
         oracles: the task's oracle front in each world, columns kl_nats and gold; may be empty.
     """
     marks = assign_marks([group.method for group in groups])
-    cells, titles = by_noise(groups, lambda group: group.proxy, lambda group: group.method)
+    cells, titles = by_noise(groups, _proxy_and_worlds, lambda group: group.method)
     drawings = []
     for block in split_grid(unique(row for row, _ in cells), noise_labels(groups), shown_in(cells)):
         with drawing_style():
@@ -167,12 +175,16 @@ def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list
                 "Pareto fronts of gold against KL",
                 "Steps: means over all measured seeds that no other point of the same method "
                 "beats in KL and gold at once, up to the last one. Oracle: best gold of any policy "
-                "at that KL, from the initial policy tilted by gold. KL on a square-root axis, "
-                "labeled in nats.",
+                f"at that KL, from the initial policy tilted by gold. {_basis(oracles)}KL on a "
+                "square-root axis, labeled in nats.",
                 grid.figure,
             )
         )
     return drawings
+
+
+def _proxy_and_worlds(group: Group) -> str:
+    return f"{group.proxy}, {group.where}" if group.where else group.proxy
 
 
 def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
@@ -190,6 +202,20 @@ def _draw_steps(panel: Axes, group: Group, mark: Mark) -> None:
     shown = front.kl_K > 0
     panel.plot(d_K[shown], front.gold_K[shown], linestyle="none", marker=mark.marker, markersize=4,
                color=mark.color, zorder=4)  # fmt: skip
+
+
+def _basis(oracles: Sequence[pd.DataFrame]) -> str:
+    """What the values of the oracle come from, and how far."""
+    points = pd.concat([oracle for oracle in oracles if len(oracle)] or [pd.DataFrame()])
+    told = []
+    for name, words in ORACLE_ESTIMATORS.items():
+        mine = points[points["estimator"] == name] if len(points) else points
+        if len(mine):
+            words += (
+                f", at least {mine['ess'].min():.0f} effective samples" if name == "pool" else ""
+            )
+            told.append(f"up to {mine['kl_nats'].max():g} nats {words}")
+    return f"It is {'; '.join(told)}. " if told else ""
 
 
 def _draw_oracle(panel: Axes, oracle: pd.DataFrame, furthest_nats: float) -> None:

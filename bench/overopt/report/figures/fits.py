@@ -72,9 +72,9 @@ def draw_residuals(fits: Sequence[GroupFit]) -> list[Drawing]:
     groups = [one.group for one in fits if one.form is Form.RL]
     cells: dict[tuple[str, str], list[Group]] = {}
     titles: dict[tuple[str, str], str] = {}
-    for method in unique(group.method for group in groups):
+    for method in unique(group.titled for group in groups):
         for noise in noise_labels(groups):
-            members = [g for g in groups if g.method == method and g.noise == noise]
+            members = [g for g in groups if g.titled == method and g.noise == noise]
             cells[method, noise] = members
             titles[method, noise] = f"{plain(method)} · {name_noise(noise)}"
     by_group = {(id(one.group), one.form): one for one in fits}

@@ -67,10 +67,10 @@ def by_method_and_proxy(
     """Panels of methods by proxies."""
     cells: dict[Key, list[Group]] = {}
     titles: dict[Key, str] = {}
-    for method in unique(group.method for group in groups):
+    for method in unique(group.titled for group in groups):
         for proxy in unique(group.proxy for group in groups):
             cells[method, proxy] = [
-                g for g in groups if (g.method, g.proxy) == (method, proxy) and g.noise in noises
+                g for g in groups if (g.titled, g.proxy) == (method, proxy) and g.noise in noises
             ]
             titles[method, proxy] = f"{plain(method)} · {plain(proxy)}"
     return cells, titles

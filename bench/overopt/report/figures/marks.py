@@ -43,6 +43,8 @@ def draw_mean(
     markers: bool = True,
 ) -> None:
     """Mean over seeds with its band; hollow, dotted and counted where seeds are missing."""
+    for part in group.parts:
+        _draw_world(panel, part, mark, scale, quantity, line)
     means = [one for one in group.means[quantity] if scale != "kl" or one.kl_nats > 0]
     if not means:
         return
@@ -79,6 +81,16 @@ def draw_mean(
         low = np.array([means[i].score.low for i in bounded], dtype=np.float64)
         high = np.array([means[i].score.high for i in bounded], dtype=np.float64)
         panel.fill_between(x[bounded], low, high, color=mark.color, alpha=0.16, linewidth=0)
+
+
+def _draw_world(
+    panel: Axes, group: Group, mark: Mark, scale: Scale, quantity: Quantity, line: str
+) -> None:
+    """The mean of one world of several, thin."""
+    means = [one for one in group.means[quantity] if scale != "kl" or one.kl_nats > 0]
+    x = to_x(np.array([one.kl_nats for one in means]), scale)
+    score = [one.score.mean for one in means]
+    panel.plot(x, score, line, color=mark.color, linewidth=0.7, alpha=0.7, zorder=3)
 
 
 def _tell_counts(panel: Axes, group: Group, x: Floats, means: Sequence[BudgetMean]) -> None:

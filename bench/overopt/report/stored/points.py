@@ -105,7 +105,7 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
     labeled = points.assign(version=points.get("version", ""))
     labeled["task_label"] = label_tasks(labeled)
     labeled["method_label"] = _label(
-        labeled, "method", {"world": "world ", "engine": "", "along": "along ", "version": ""}
+        labeled, "method", {"engine": "", "along": "along ", "version": ""}
     )
     labeled["proxy_label"] = _label(
         labeled,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ class Run:
     budgets: pd.DataFrame
     worlds: pd.DataFrame
     front: pd.DataFrame
+
+    @cached_property
+    def world_rows(self) -> list[dict[Any, Any]]:
+        """The rows of ``worlds``, each as one object."""
+        return self.worlds.to_dict("records")
 
     @property
     def name(self) -> str:

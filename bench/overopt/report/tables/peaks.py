@@ -27,7 +27,7 @@ def summarize(groups: Sequence[Group]) -> TextTable:
     for group in groups:
         places = group.places
         cells = [group.task] if several else []
-        cells += [group.method, group.proxy, group.noise, f"{len(group.seeds)}/{group.n_seeds}"]
+        cells += [group.titled, group.proxy, group.noise, f"{len(group.seeds)}/{group.n_seeds}"]
         for place in (places.peak, places.end):
             cells += [_plus_minus(place.gold if place else None), show_kl(place)]
         cells += [_plus_minus(_proxy_at_end(group))]
@@ -44,8 +44,18 @@ def summarize(groups: Sequence[Group]) -> TextTable:
         ),
         rows=tuple(rows),
         words=4 if several else 3,
-        note=f"{PEAK_AND_END} KL: {estimator_name('+'.join(estimators)) or 'not measured'}.",
+        note=f"{PEAK_AND_END}{_worlds_note(groups)} KL: "
+        f"{estimator_name('+'.join(estimators)) or 'not measured'}.",
     )
+
+
+def _worlds_note(groups: Sequence[Group]) -> str:
+    """What rows that are means over worlds rest on."""
+    counts = sorted({len(group.worlds) for group in groups if group.parts})
+    if not counts:
+        return ""
+    named = " or ".join(map(str, counts))
+    return f" Means over {named} worlds, with intervals across worlds (of two: within them)."
 
 
 def _proxy_at_end(group: Group) -> Crossed | None:
@@ -214,7 +224,7 @@ def _several_tasks(groups: Sequence[Group]) -> bool:
 
 
 def _method(group: Group, several_tasks: bool) -> str:
-    return f"{group.task}: {group.method}" if several_tasks else group.method
+    return f"{group.task}: {group.titled}" if several_tasks else group.titled
 
 
 def _plus_minus(interval: Crossed | None) -> str:

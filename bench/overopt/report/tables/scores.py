@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from overopt.stats.fits.holdout import Split
 
 def show_scores(scores: pd.DataFrame) -> TextTable:
     """Scores of every group for readers."""
-    several = scores["task"].nunique() > 1
+    several = _several(scores)
     rows = [
         (
             *_names(row, several),
@@ -57,7 +57,7 @@ def show_scores(scores: pd.DataFrame) -> TextTable:
 
 def show_fits(fits: pd.DataFrame) -> TextTable:
     """Fits of every group and form for readers."""
-    several = fits["task"].nunique() > 1
+    several = _several(fits)
     rows = []
     for row in fits.to_dict("records"):
         peak = MISSING
@@ -106,8 +106,21 @@ def _spread(row: dict[Any, Any], name: str, digits: int) -> str:
     return middle if low == MISSING else f"{middle} [{low}, {high}]"
 
 
-def _names(row: dict[Any, Any], several_tasks: bool) -> tuple[str, str, str]:
-    method = f"{row['task']}: {row['method']}" if several_tasks else str(row["method"])
+class _Several(NamedTuple):
+    """Whether a table has several tasks, and tasks of several worlds."""
+
+    tasks: bool
+    worlds: bool
+
+
+def _several(table: pd.DataFrame) -> _Several:
+    worlds = table.groupby("task")["world"].nunique()
+    return _Several(table["task"].nunique() > 1, bool((worlds > 1).any()))
+
+
+def _names(row: dict[Any, Any], several: _Several) -> tuple[str, str, str]:
+    method = f"{row['task']}: {row['method']}" if several.tasks else str(row["method"])
+    method += f", world {row['world']}" if several.worlds else ""
     return method, str(row["proxy"]), str(row["noise"])
 
 

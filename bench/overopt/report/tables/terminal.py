@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from overopt.report.across_worlds import across_worlds
 from overopt.report.groups import group_results
 from overopt.report.stored.results import Results
 from overopt.report.tables.peaks import summarize
@@ -19,7 +20,7 @@ def run_table(results: Results) -> Table:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = summarize(group_results(results))
+    shown = summarize(across_worlds(group_results(results)))
     *header, _ = shown.header
     caption = "\n".join([shown.note, *_gather_notes(shown)])
     table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),

@@ -50,6 +50,7 @@ MISTAKES = {
     "plan -m dpo --set pairs.max_steps=many": "pairs.max_steps = 'many': should be a valid int",
     "plan -m dpo --set gold.kind=rule": "--set gold.kind: gold is a value, not a table.",
     "plan -m dpo --set dpo.beta": "write it as KEY=VALUE",
+    "plan -m dpo --set name=tabular": "a task's name is what its results are known by",
     "plan -m dpo --set dpo.beta=x": "dpo: beta = 'x' is not float > 0, in 1/nats",
     "plan -m dpo --set dpo.beta=true": "dpo: beta = True is not float > 0, in 1/nats",
     "plan -m dpo --set dpo.beta=-1": "dpo: beta = -1.0 is out of bounds",

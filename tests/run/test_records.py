@@ -83,7 +83,10 @@ def test_every_row_says_what_its_proxies_started_from(store: Store, tmp_path: Pa
     points = read_run(folder).points
     sizes = points[["proxy_start", "proxy_width"]].drop_duplicates().to_numpy().tolist()
     assert sizes == [["scratch", 4.0], ["policy", 8.0]]
-    data = json.loads((folder / "run.json").read_text())["data"]
+    record = json.loads((folder / "run.json").read_text())
+    title = "bon single noise 0 world 0 seed 0, proxies from"
+    assert sorted(record["artifacts"]) == [f"{title} policy", f"{title} scratch"]
+    data = record["data"]
     assert [(row["proxy_start"], row["proxy_width"]) for row in data] == [
         ("policy", 8), ("scratch", 4),
     ]  # fmt: skip

@@ -175,6 +175,11 @@ def _settings(
             value = written
         head, dot, rest = key.partition(".")
         named = lookup.canonical(head)
+        if key == "name":
+            raise UserError(
+                f"--set {text}: a task's name is what its results are known by; copy the task's "
+                "file under another name and give it with --task."
+            )
         if dot and named in own:
             of_method.setdefault(own[named], {})[rest] = value
         elif head in TaskSpec.model_fields:

@@ -236,7 +236,7 @@ def _record(
     }
     spec = run.model_copy(update=asked).to_json()
     failures: list[dict[str, Any]] = [
-        {"cell": one.cell.title, "stage": one.failure.title, "message": one.failure.message}
+        {"cell": _named(run, one), "stage": one.failure.title, "message": one.failure.message}
         for one in found
         if one.failure is not None
     ]
@@ -249,10 +249,20 @@ def _record(
         "standard": run.standard,
         "own_files": _own_files(method, *run.proxies),
         "uses_gold": method.uses_gold,
-        "artifacts": {one.cell.title: one.points.key for one in found if one.points is not None},
+        "artifacts": {_named(run, one): one.points.key for one in found if one.points is not None},
         "failures": failures,
         "data": _data_quality(found, store),
     }
+
+
+def _named(run: RunSpec, one: Found) -> str:
+    """A cell by its title and by what else tells it from others of the run."""
+    proxy = one.cell.task.proxy
+    parts = [one.cell.title]
+    parts += [f"proxies from {proxy.start}"] if len(run.proxy_starts) > 1 else []
+    parts += [f"width {one.cell.task.proxy_width}"] if len(run.proxy_widths) > 1 else []
+    parts += [f"{proxy.comparisons} comparisons"] if len(run.comparisons) > 1 else []
+    return ", ".join(parts)
 
 
 def _own_files(*specs: MethodSpec | ProxySystemSpec) -> dict[str, str]:

@@ -17,7 +17,7 @@ from overopt.report.figures.along_kl import draw_gold
 from overopt.report.groups import group_results
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
-from overopt.report.tables.terminal import run_table
+from overopt.report.tables.terminal import SHORT, run_table
 
 METHODS = ("bon", "ipo")
 FAILED = ("ipo", "single", "0.25")
@@ -192,8 +192,13 @@ def test_the_table_that_ends_a_run(results: Results, expected: dict[Cell, Told])
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(run_table(results))
     lines = [re.split(r"\s{2,}", line.strip()) for line in console.export_text().splitlines()]
-    header = next(line for line in lines if line[0] == "method")
-    rows = [dict(zip(header, line, strict=True)) for line in lines if line[0] in METHODS]
+    page = {short: name for name, short in SHORT.items()}
+    header = [page.get(n, n) for n in next(line for line in lines if line[0] == "method")]
+    rows = [
+        dict(zip(header, (cell.replace("→", " → ") for cell in line), strict=True))
+        for line in lines
+        if line[0] in METHODS
+    ]
     check_summary(rows, expected)
 
 

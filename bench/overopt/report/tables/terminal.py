@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+SHORT = {"seeds": "n", "peak at KL": "peak KL", "end at KL": "end KL"}
+"""Headers of the page that a narrow screen has no room for."""
+
+
 def run_table(results: Results) -> Table:
     """Peak and end of every group, the same numbers as in the report; see ``overopt.report``."""
     from rich.box import SIMPLE_HEAD
@@ -22,11 +26,12 @@ def run_table(results: Results) -> Table:
 
     shown = summarize(across_worlds(group_results(results)))
     *header, _ = shown.header
-    caption = "\n".join([shown.note, *_gather_notes(shown)])
+    caption = "\n".join([f"n: seeds. {shown.note}", *_gather_notes(shown)])
     table = RichTable(box=SIMPLE_HEAD, title=shown.title, caption=Text(caption),
                       title_justify="left", caption_justify="left", title_style="bold",
-                      padding=(0, 1, 0, 0), show_edge=False)  # fmt: skip
-    rows = [[cell.replace(" ± ", "±") for cell in row[:-1]] for row in shown.rows]
+                      padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)  # fmt: skip
+    rows = [[_narrow(cell) for cell in row[:-1]] for row in shown.rows]
+    header = [SHORT.get(name, name) for name in header]
     for number, name in enumerate(header):
         words = number < shown.words
         side: Literal["left", "right"] = "left" if words else "right"
@@ -37,6 +42,11 @@ def run_table(results: Results) -> Table:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _narrow(cell: str) -> str:
+    """A cell without the spaces that a page has room for."""
+    return cell.replace(" ± ", "±").replace(" → ", "→")
 
 
 def _gather_notes(shown: TextTable) -> list[str]:

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from overopt.models.language_fitting import train_language_model
 from overopt.models.logprobs import kl_statistics, score_logps
 from overopt.models.reward import score
-from overopt.models.reward_fitting import train_bradley_terry
+from overopt.models.reward_fitting import train_reward
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import build_policy, build_reward
 from overopt.spec.training import ArchitectureSpec, TrainingSpec
@@ -141,8 +141,6 @@ def test_bradley_terry_steps(benchmark: BenchmarkFixture, setting: Setting) -> N
 
     def work() -> object:
         rng = np.random.default_rng(0)
-        return train_bradley_terry(
-            model, preferences, preferences.take(np.arange(2)), TRAINING, rng
-        )
+        return train_reward(model, preferences, preferences.take(np.arange(2)), TRAINING, rng)
 
     _measure(benchmark, work, setting.tokens)

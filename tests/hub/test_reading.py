@@ -18,7 +18,7 @@ from overopt.models.hub import load_base, load_causal
 from overopt.models.logprobs import kl_statistics, score_logps, suppressed_ids
 from overopt.models.policy import load_policy
 from overopt.models.reward import load_reward, score
-from overopt.models.reward_fitting import train_bradley_terry
+from overopt.models.reward_fitting import train_reward
 from overopt.models.sampling import sample
 from overopt.spec.hub import DataOrigin
 from overopt.spec.origins import ModelOrigin, ReaderOrigin
@@ -209,9 +209,7 @@ def test_proxy_from_a_causal_folder(place: Path, family: str, tmp_path: Path) ->
     prompts = world.train_prompts.take(pairs.prompt_id_P)
     preferences = Preferences(prompts, pairs.chosen, pairs.rejected)
     training = TrainingSpec.model_validate({"learning_rate": 1e-2, "batch_size": 8, "epochs": 4})
-    trained = train_bradley_terry(
-        model, preferences, preferences, training, np.random.default_rng(0)
-    )
+    trained = train_reward(model, preferences, preferences, training, np.random.default_rng(0))
     assert trained.heldout_accuracy > 0.6
     save_model(model, tmp_path / "model", lexicon(world))
     again = load_reward(tmp_path / "model")

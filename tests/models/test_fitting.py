@@ -12,7 +12,7 @@ from overopt.models.fitting import warmup_cosine
 from overopt.models.language_fitting import train_language_model
 from overopt.models.logprobs import response_logps, score_logps
 from overopt.models.optimizer import build_optimizer
-from overopt.models.reward_fitting import bradley_terry_loss, train_bradley_terry
+from overopt.models.reward_fitting import bradley_terry_loss, train_reward
 from overopt.models.sequences import join, shuffle_batches
 from overopt.spec.training import TrainingSpec
 from overopt.worlds.preferences import Preferences
@@ -115,7 +115,7 @@ def test_a_reward_model_learns_a_planted_taste(liked: int) -> None:
     # an untrained model may rank by one of the two tokens already, but not by both
     model = tiny.reward_model(4, 1.0)
     preferences, heldout = _preferences(256, liked, seed=1), _preferences(100, liked, seed=2)
-    result = train_bradley_terry(model, preferences, heldout, TRAINING, np.random.default_rng(0))
+    result = train_reward(model, preferences, heldout, TRAINING, np.random.default_rng(0))
     assert result.heldout_accuracy > 0.97
     assert result.heldout_loss < 0.3
     assert result.trajectory.loss_K[0] == pytest.approx(math.log(2), abs=0.1)
@@ -126,7 +126,7 @@ def test_a_tie_counts_half() -> None:
     model = tiny.reward_model(5)
     preferences = _preferences(16, 4, seed=0)
     equal = preferences._replace(rejected=preferences.chosen)
-    result = train_bradley_terry(model, preferences, equal, TRAINING, np.random.default_rng(0))
+    result = train_reward(model, preferences, equal, TRAINING, np.random.default_rng(0))
     assert result.heldout_accuracy == 0.5
 
 
@@ -170,6 +170,4 @@ def test_a_reward_model_needs_held_out_comparisons() -> None:
     preferences = _preferences(4, 4, seed=0)
     nothing = preferences.take(np.zeros(4, dtype=bool))
     with pytest.raises(ValueError, match="at least one held-out"):
-        train_bradley_terry(
-            tiny.reward_model(9), preferences, nothing, TRAINING, np.random.default_rng(0)
-        )
+        train_reward(tiny.reward_model(9), preferences, nothing, TRAINING, np.random.default_rng(0))

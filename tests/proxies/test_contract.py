@@ -7,16 +7,21 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from overopt.catalog import lookup, systems
+from overopt.engines.method.loading import open_as
+from overopt.engines.proxy import OpenedProxy
+from overopt.engines.proxy_loss import OpenedLoss
 from overopt.execution.code.modules import load_module
+from overopt.proxies.contract.training import RewardBatch
 
 from . import imports
 
 PROXIES = lookup.names("proxies")
 MAY_IMPORT = re.compile(
     r"__future__|dataclasses|functools|math|typing|numpy(\..*)?|scipy(\..*)?"
-    r"|overopt\.proxies\.contract|overopt\.spec\.declare|overopt\.stats(\..*)?"
+    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.training)?|overopt\.spec\.declare|overopt\.stats(\..*)?"
 )
 
 
@@ -41,14 +46,25 @@ def test_config_is_frozen_and_equals_its_declaration(name: str) -> None:
 @pytest.mark.parametrize("name", PROXIES)
 def test_combines_members_into_one_finite_reward_each(name: str) -> None:
     spec = systems.proxy(name)
-    module = load_module(spec.source)
     score_MN = np.random.default_rng(0).normal(size=(spec.members, 7))
     before_MN = score_MN.copy()
-    reward_N = module.combine(module.Config(**spec.config), score_MN)
+    reward_N = open_as(OpenedProxy, spec).combine(score_MN)
     assert reward_N.shape == (7,)
     assert reward_N.dtype == np.float64
     assert np.all(np.isfinite(reward_N))
     assert np.array_equal(score_MN, before_MN), f"{name} writes into its input"
+
+
+@pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).own_loss])
+def test_its_loss_is_finite_prefers_the_preferred_and_sees_differences_only(name: str) -> None:
+    opened = open_as(OpenedLoss, systems.proxy(name))
+    chosen_P, rejected_P = (torch.linspace(low, -low, 9) for low in (-2.0, 1.5))
+    loss_P = opened.loss(RewardBatch(chosen_P, rejected_P))
+    assert loss_P.shape == (9,) and torch.isfinite(loss_P).all()
+    torch.testing.assert_close(opened.loss(RewardBatch(chosen_P + 3.0, rejected_P + 3.0)), loss_P)
+    margin = torch.zeros(1, requires_grad=True)
+    (slope,) = torch.autograd.grad(opened.loss(RewardBatch(margin, torch.zeros(1))).sum(), margin)
+    assert slope < 0
 
 
 @pytest.mark.parametrize("name", PROXIES)

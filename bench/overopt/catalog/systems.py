@@ -45,6 +45,10 @@ OPTIONAL: dict[str, dict[str, str]] = {
 """What a method that defines an optional function has to define with it."""
 
 
+_PROXY = {"combine": "config, score_MN", "loss": "config, batch"}
+"""A proxy system supplies one of these two, or both."""
+
+
 _DECLARE = {
     "FAMILY": 'FAMILY = "pairs"',
     "KNOB": 'KNOB = knob("beta", low=0.01, high=10.0, raises_kl=False)',
@@ -151,5 +155,8 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
         )
     if members < 1:
         raise UserError(f"{found.source}: members = {members}; a system combines at least 1.")
-    require_functions(found, {"combine": "config, score_MN"}, "a proxy system")
-    return ProxySystemSpec(name=found.name, source=found.source, config=config)
+    supplied = [name for name in _PROXY if name in found.functions]
+    for name in supplied or ["combine"]:
+        require_functions(found, {name: _PROXY[name]}, "a proxy system")
+    own_loss = "loss" in supplied
+    return ProxySystemSpec(name=found.name, source=found.source, config=config, own_loss=own_loss)

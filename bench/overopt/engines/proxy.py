@@ -29,6 +29,7 @@ class OpenedProxy(Opened[ProxySystem]):
     def __init__(self, functions: ProxySystem, config: SystemConfig) -> None:
         super().__init__(functions, config)
         self.members = config.members
+        self._combine = self._optional("combine")
 
     def combine(self, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Reward (N,) from the members' scores (M, N).
@@ -42,6 +43,8 @@ class OpenedProxy(Opened[ProxySystem]):
         return reward_N
 
     def combine_unchecked(self, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Whatever the system makes of the members' scores, as an array."""
-        combined = self._functions.combine(self._config, score_MN)
+        """Whatever the system makes of the members' scores, their mean by default, as an array."""
+        if self._combine is None:
+            return np.asarray(score_MN.mean(axis=0), dtype=np.float64)
+        combined = self._combine(self._config, score_MN)
         return np.asarray(combined, dtype=np.float64)

@@ -24,6 +24,7 @@ from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.proxy import OpenedProxy
+from overopt.engines.proxy_loss import OpenedLoss
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
@@ -31,6 +32,7 @@ from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import AfterStep, Training
+from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.declare import Family
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
@@ -60,7 +62,7 @@ def _open(kind: type[AnyOpened], spec: MethodSpec | ProxySystemSpec) -> AnyOpene
 
 
 def _try_proxy(spec: ProxySystemSpec) -> None:
-    """One finite reward per response."""
+    """One finite reward per response; one finite loss per comparison, with a gradient."""
     score_MN = np.random.default_rng(0).normal(size=(spec.members, _PROXY_RESPONSES))
     system = _open(OpenedProxy, spec)
     with blamed(spec.source, "combine"):
@@ -72,6 +74,27 @@ def _try_proxy(spec: ProxySystemSpec) -> None:
             f"({_PROXY_RESPONSES},), one reward per response."
         )
     check_finite(spec.source, "combine", torch.from_numpy(reward_N))
+    if spec.own_loss:
+        _try_proxy_loss(spec)
+
+
+def _try_proxy_loss(spec: ProxySystemSpec) -> None:
+    system = _open(OpenedLoss, spec)
+    chosen_P, rejected_P = (
+        torch.linspace(low, -low, _PROXY_RESPONSES).requires_grad_() for low in (-1.0, 0.5)
+    )
+    with blamed(spec.source, "loss"):
+        loss_P = system.loss(RewardBatch(chosen_P, rejected_P))
+        check_finite(spec.source, "loss", loss_P)
+        chosen, rejected = torch.autograd.grad(
+            loss_P.mean(), (chosen_P, rejected_P), allow_unused=True
+        )
+    if chosen is None or rejected is None:
+        raise UserError(
+            f"{spec.source}: loss does not depend on the rewards of both sides, so that nothing "
+            "would be learned."
+        )
+    check_finite(spec.source, "the gradient of loss", torch.cat([chosen, rejected]))
 
 
 def _try_pairs(spec: MethodSpec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +19,13 @@ from overopt.spec.training import TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import concatenate
 
+RewardLoss = Callable[[Tensor, Tensor], Tensor]
+"""Loss (P,) of P comparisons, from the rewards (P,) of the preferred response and of the other."""
+
 
 @dataclass(frozen=True)
 class RewardTraining:
-    """A Bradley-Terry training: its trajectory, and loss and accuracy on held-out comparisons."""
+    """A reward model's training: its trajectory, and loss and accuracy on held-out comparisons."""
 
     trajectory: Trajectory
     heldout_loss: float
@@ -49,15 +53,16 @@ def bradley_terry_loss(chosen_reward_P: Tensor, rejected_reward_P: Tensor) -> Te
     return -functional.logsigmoid(chosen_reward_P - rejected_reward_P)
 
 
-def train_bradley_terry(
+def train_reward(
     model: PreTrainedModel,
     preferences: Preferences,
     heldout: Preferences,
     training: TrainingSpec,
     rng: np.random.Generator,
     progress: Progress = silent,
+    loss: RewardLoss = bradley_terry_loss,
 ) -> RewardTraining:
-    """Bradley-Terry likelihood of the preferences; the reward model is changed in place.
+    """A reward model learns preferences, by default by their likelihood; it is changed in place.
 
     Args:
         model: a sequence classifier with one output.
@@ -66,6 +71,8 @@ def train_bradley_terry(
         training: optimizer, batch size (comparisons) and epochs.
         rng: source of the batches' order.
         progress: told the fraction done and a short text.
+        loss: of each comparison, from the rewards of its two sides. Loss and accuracy on held-out
+            comparisons are those of Bradley-Terry whatever it is, so that they compare.
 
     Raises:
         FloatingPointError: where loss or gradient is not finite, naming the step.
@@ -79,7 +86,7 @@ def train_bradley_terry(
         both = concatenate([part.chosen, part.rejected])
         batch = join(concatenate([part.prompts, part.prompts]), both, model.device)
         chosen_P, rejected_P = rewards(model, batch).chunk(2)
-        return bradley_terry_loss(chosen_P, rejected_P).mean()
+        return loss(chosen_P, rejected_P).mean()
 
     prompt_P, chosen_P, rejected_P = (part.length_N for part in preferences)
     length_P = prompt_P + np.maximum(chosen_P, rejected_P)

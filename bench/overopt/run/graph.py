@@ -138,6 +138,10 @@ class Graph:
         if cell.task.proxy.start == "policy":
             inputs["initial"] = self.initial
         code = (module_in("models.starts", cell.task.proxy.start), *self._reading_code)
+        if cell.proxy.own_loss:
+            params["system"] = without_place(cell.proxy).to_json()
+            label = f"{cell.proxy.name} {label}"
+            code += (cell.proxy.source, module_in("artifacts", "proxy_loss"))
         return self._node("proxy", params, inputs, label, code)
 
     def _named(self, member: int) -> str:

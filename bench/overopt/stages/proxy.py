@@ -1,4 +1,4 @@
-"""One proxy: a Bradley-Terry reward model trained on the preference data."""
+"""One proxy: a reward model trained on the preference data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model
 from overopt.models.reward import score
-from overopt.models.reward_fitting import train_bradley_terry
+from overopt.models.reward_fitting import bradley_terry_loss, train_reward
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.worlds.contract import world_of
@@ -30,6 +30,8 @@ def _read(preferences: Preferences, reading: Retokenizer) -> Preferences:
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Train one member: same data for every member, another seed for weights and batches.
+
+    params: ``system`` (ProxySystemSpec) where it has a loss of its own; else Bradley-Terry.
 
     The mean and SD that normalize its scores come from responses of the initial policy to
     training prompts that it was not trained on.
@@ -48,13 +50,17 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         write_json(out / "reader.json", spec.base.model_dump(mode="json"))
     reading = open_own_reader(out, world)
     heldout = _read(heldout, reading)
-    training = train_bradley_terry(
+    loss = bradley_terry_loss
+    if "system" in params:
+        loss = load("artifacts", "proxy_loss").open_loss(inputs, params["system"])
+    training = train_reward(
         model,
         _read(labeled.preferences, reading),
         heldout,
         spec.training,
         numpy_rng(seed, "proxy", member, "batches"),
         part(progress, 0, 0.9),
+        loss,
     )
     save_model(model, out / "model", tokenizer)
     score_N = np.concatenate(

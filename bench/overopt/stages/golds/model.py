@@ -13,7 +13,7 @@ from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
-from overopt.models.reward_fitting import train_bradley_terry
+from overopt.models.reward_fitting import train_reward
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import start_reward
 from overopt.spec.gold import GoldSpec
@@ -52,7 +52,7 @@ def make(
     )
     heldout_P = np.arange(spec.comparisons) < spec.comparisons // 10
     model, tokenizer = start_reward(spec.architecture, world, derived_seed(seed, "gold", "weights"))
-    training = train_bradley_terry(
+    training = train_reward(
         model,
         preferences.take(~heldout_P),
         preferences.take(heldout_P),

@@ -1,10 +1,13 @@
-"""What a reward-side system supplies: how the scores of its members become one reward.
+"""What a reward-side system supplies: how its members are trained, and how they become one reward.
 
 A system is a module named after it, with literals that the catalog reads without importing it:
     Config: a frozen dataclass of ``spec.param`` fields, among them ``members``: how many reward
         models it combines (same data, different seeds).
+and at least one of two functions:
     combine(config, score_MN) -> score_N: pure; score_MN holds each member's scores, recentered and
-        scaled to mean 0 and SD 1 under the initial policy.
+        scaled to mean 0 and SD 1 under the initial policy. Without it: their mean.
+    loss(config, batch) -> loss_P: see ``overopt.proxies.contract.training``. Without it:
+        Bradley-Terry, and members of all such systems are trained once and shared.
 """
 
 from __future__ import annotations
@@ -16,10 +19,14 @@ import numpy.typing as npt
 
 
 class ProxySystem(Protocol):
-    """The functions of a proxy module."""
+    """A proxy module."""
 
     __name__: str
     Config: Any
+
+
+class Combines(ProxySystem, Protocol):
+    """A module that combines its members in its own way."""
 
     def combine(self, config: Any, score_MN: npt.NDArray[np.float64], /) -> npt.NDArray[np.float64]:
         """One reward for each of N responses from the scores of M members."""

@@ -113,7 +113,7 @@ def test_a_point_that_misses_its_budget_claims_it_no_more() -> None:
     missed: Point = {"status": "ok", "kl_nats": 2.5, "kl_target_nats": 2.0}
     far: Point = {"status": "unreached", "kl_target_nats": 9.0}
     start: Point = {"status": "ok", "kl_nats": 0.0}
-    exact: Point = {"status": "ok", "kl_nats": 5.0, "kl_exact_nats": 3.0, "kl_target_nats": 5.0}
+    exact: Point = {"status": "ok", "kl_nats": 3.0, "kl_rb_nats": 5.0, "kl_target_nats": 5.0}
     found = release_missed([start, met, missed, exact, far])
     assert found == [
         start,

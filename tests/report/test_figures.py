@@ -41,7 +41,7 @@ def test_every_axis_names_its_estimator_and_unit(run_root: Path) -> None:
         *draw_gap(groups),
         *draw_fits(fits),
         *draw_residuals(fits),
-        *draw_front(groups, [results.front("reviews", 0)]),
+        *draw_front(groups, {0: results.front("reviews", 0)}),
         *draw_estimators(results.points),
     ]
     assert len({drawing.name for drawing in drawings}) == len(drawings) == 8

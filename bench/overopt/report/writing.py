@@ -108,7 +108,7 @@ def draw_task(
         *draw_gap(lines),
         *draw_fits(my_fits),
         *draw_residuals(my_fits),
-        *draw_front(lines, [results.front(task, world) for world in results.worlds(task)]),
+        *draw_front(lines, {world: results.front(task, world) for world in results.worlds(task)}),
         *draw_estimators(points),
     ]
 

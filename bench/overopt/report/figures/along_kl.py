@@ -7,7 +7,7 @@ the panels that show something are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -141,12 +141,13 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
     return drawings
 
 
-def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list[Drawing]:
+def draw_front(groups: Sequence[Group], oracles: Mapping[int, pd.DataFrame]) -> list[Drawing]:
     """Pareto fronts of mean gold against KL: rows are proxies, columns noises, colors methods.
 
     Args:
         groups: groups of one task.
-        oracles: the task's oracle front in each world, columns kl_nats and gold; may be empty.
+        oracles: the task's oracle front by the seed of the world; may be empty. A panel shows those
+            of its own worlds.
     """
     marks = assign_marks([group.method for group in groups])
     cells, titles = by_noise(groups, _proxy_and_worlds, lambda group: group.method)
@@ -159,12 +160,13 @@ def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list
                 furthest = max((g.kl_max_nats or 0.0 for g in cells[key]), default=0.0)
                 for group in cells[key]:
                     _draw_steps(panel, group, marks[group.method])
-                for oracle in oracles:
-                    _draw_oracle(panel, oracle, furthest)
+                for world in sorted({world for group in cells[key] for world in group.worlds}):
+                    if world in oracles:
+                        _draw_oracle(panel, oracles[world], furthest)
             limit_y(grid)
             shown = finish_grid(grid, cells, "kl_sqrt", GOLD_AXIS)
             keys = [line_key(name, marks[name]) for name in unique(g.method for g in shown)]
-            if any(len(oracle) for oracle in oracles):
+            if any(len(oracle) for oracle in oracles.values()):
                 best = Line2D([], [], color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
                 best.set_label("oracle front" + (" of each world" if len(oracles) > 1 else ""))
                 keys.append(best)
@@ -175,8 +177,8 @@ def draw_front(groups: Sequence[Group], oracles: Sequence[pd.DataFrame]) -> list
                 "Pareto fronts of gold against KL",
                 "Steps: means over all measured seeds that no other point of the same method "
                 "beats in KL and gold at once, up to the last one. Oracle: best gold of any policy "
-                f"at that KL, from the initial policy tilted by gold. {_basis(oracles)}KL on a "
-                "square-root axis, labeled in nats.",
+                "at that KL, from the initial policy tilted by gold. "
+                f"{_basis(list(oracles.values()))}KL on a square-root axis, labeled in nats.",
                 grid.figure,
             )
         )

@@ -16,6 +16,10 @@ GOLD_AXIS = "gold (SDs of the initial policy)"
 Scale = Literal["d", "kl", "kl_sqrt"]
 
 
+LONGEST_LINE = 34
+"""Letters of a list of estimators that the width of a panel holds."""
+
+
 def to_x(kl_nats: Floats, scale: Scale) -> Floats:
     """KL in nats as a position on the axis."""
     return kl_nats if scale == "kl" else np.asarray(np.sqrt(kl_nats), np.float64)
@@ -26,6 +30,8 @@ def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
     named = estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+"))))
     quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
     gap = "\n" if len(quantity) + len(named) > 40 else ", "
+    if len(named) > LONGEST_LINE:
+        named = named.replace(" / ", " /\n")
     panel.set_xlabel(f"{quantity}{gap}KL: {named or 'not measured'}")
     if scale == "kl" and any(np.any(np.asarray(line.get_xdata()) > 0) for line in _data(panel)):
         panel.set_xscale("log")

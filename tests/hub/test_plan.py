@@ -31,7 +31,7 @@ from overopt.run.forecasts.stages import Forecast, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
-from overopt.stages import trajectory
+from overopt.stages import anneal, trajectory
 
 from . import folders
 
@@ -326,4 +326,5 @@ def test_what_a_plan_assumes_is_what_the_engines_do() -> None:
     assert len(kl_walk.EARLY_FRACTIONS) == hub_work.EARLY_POLICIES
     assert trajectory.PROBE_ROWS == hub_work.PROBE_ROWS
     assert sampling.BATCH_ROWS == hub_work.SAMPLING_ROWS
+    assert hub_work.ANNEALING_SWEEPS % anneal.SWEEPS == 0
     assert Machine(None, is_found=False).cache_bytes(0.0) == sampling._CACHE_BYTES

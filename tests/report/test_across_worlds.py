@@ -44,6 +44,8 @@ def test_a_mean_over_worlds_has_the_interval_across_them() -> None:
     (line,) = across_worlds(groups)
     assert (line.titled, line.worlds, line.n_seeds) == ("m", (0, 1, 5), 6)
     assert [part.world for part in line.parts] == [0, 1, 5]
+    assert line.exploratory, "six seeds, but two in each world"
+    assert line.identity["world"] == "0 1 5"
     end = line.means["gold"][-1]
     means = 2.0 * (np.array([1.0, 2.0, 6.0]) + 0.05)
     assert (end.kl_target_nats, end.kl_nats, end.score.n_seeds) == (4.0, 4.0, 6)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hub import folders
+from overopt.catalog import systems
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
 from overopt.execution.code.modules import PACKAGE
@@ -53,6 +54,9 @@ def _wanted(place: Path) -> Iterator[Node]:
     dpo, rloo, online, warp, bon = _graphs(TASK, ["dpo", "rloo", "online_dpo", "warp", "bon"])
     yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), warp.along_merge(GRID))
     yield dpo.anneal(max(GRID))
+    smooth = {"proxies": (systems.proxy("labelsmooth"),)}
+    (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)
+    yield own_loss.select(GRID)
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
     for inside in _graphs(TASK, ["dpo", "rloo"], "trl"):
         yield inside.optimize(None, GRID)

@@ -104,3 +104,21 @@ def test_particles_take_over_at_their_first_rung(tmp_path: Path) -> None:
     )
     assert [p["gold_se"] for p in record["points"]] == [None, None] + [pytest.approx(0.03)] * 3
     assert record["unreachable_kl_nats"] == [9.0]
+
+
+def test_where_particles_tell_nothing_the_pool_still_does(tmp_path: Path) -> None:
+    for name in ("pool", "anneal"):
+        (tmp_path / name).mkdir()
+    gold = np.random.default_rng(0).normal(size=(2, 500))
+    columns: dict[str, Column] = {
+        **ids(2, 500),
+        "response": texts([[4]] * 1000),
+        "gold": gold.ravel(),
+    }
+    write_table(tmp_path / "pool" / "samples.parquet", columns)
+    write_json(tmp_path / "pool" / "summary.json", {"gold_mean": 0.0, "gold_sd": 1.0})
+    write_json(tmp_path / "anneal" / "rungs.json", [Rung(1.0, 0.5, 1.0, 0.0, 0.0)._asdict()])
+    inputs = {"pool": tmp_path / "pool", "anneal": tmp_path / "anneal"}
+    record = read_json(_front(inputs, tmp_path / "out", [0.25, 1.0]))
+    assert [point["estimator"] for point in record["points"]] == ["pool", "pool"]
+    assert record["unreachable_kl_nats"] == []

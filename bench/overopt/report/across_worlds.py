@@ -113,8 +113,9 @@ def _means(members: Sequence[Group], quantity: Quantity) -> list[BudgetMean]:
 def _interval(mean: OverWorlds, like: Crossed) -> Crossed:
     """The interval that a verdict reads: across worlds, or within them where they are two."""
     bounds = mean.decisive
+    assert bounds.mean is not None, "there is at least one world"
     return like._replace(
-        mean=float(mean.across.mean or 0.0),
+        mean=bounds.mean,
         low=bounds.low,
         high=bounds.high,
         se=bounds.se,
@@ -139,15 +140,17 @@ def _places(members: Sequence[Group]) -> Places:
         return Places(note=NOT_STORED)
     if row["worlds"] != len(members):
         return Places(note=NOT_STORED)
-    fall = None if np.isnan(row["fall"]) else _stored(row, "fall")
+    n_seeds = min(group.n_seeds for group in members)
+    fall = None if np.isnan(row["fall"]) else _stored(row, "fall", n_seeds)
     return Places(
-        Place(row["peak_kl_target_nats"], row["peak_kl_nats"], _stored(row, "peak_gold")),
-        Place(row["end_kl_target_nats"], row["end_kl_nats"], _stored(row, "end_gold")),
+        Place(row["peak_kl_target_nats"], row["peak_kl_nats"], _stored(row, "peak_gold", n_seeds)),
+        Place(row["end_kl_target_nats"], row["end_kl_nats"], _stored(row, "end_gold", n_seeds)),
         fall,
     )
 
 
-def _stored(row: Mapping[str, Any], name: str) -> Crossed:
+def _stored(row: Mapping[str, Any], name: str, n_seeds: int) -> Crossed:
+    """A stored mean over worlds; exploratory by the seeds of the world that has the fewest."""
     kind = "across" if row["over"] == "worlds" else "within"
     low, high = (float(row[f"{name}_{kind}_{side}"]) for side in ("low", "high"))
     return Crossed(
@@ -156,7 +159,7 @@ def _stored(row: Mapping[str, Any], name: str) -> Crossed:
         high=None if np.isnan(high) else high,
         se=None,
         df=None,
-        n_seeds=int(row["seeds"]),
+        n_seeds=n_seeds,
         n_prompts=0,
         level=LEVEL,
         over=row["over"],

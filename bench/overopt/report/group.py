@@ -245,10 +245,10 @@ class Group:
 
     @property
     def identity(self) -> dict[str, str | int]:
-        """The columns that tell a group's rows from others in tidy tables."""
+        """The columns that tell a group's rows from others in tidy tables; ``0 1 2``: a mean."""
         return {
             "task": self.task,
-            "world": self.world,
+            "world": " ".join(map(str, self.worlds)) if self.parts else self.world,
             "method": self.method,
             "proxy": self.proxy,
             "noise": self.noise,
@@ -256,7 +256,9 @@ class Group:
 
     @property
     def exploratory(self) -> bool:
-        """Whether fewer seeds were measured than an interval should rest on."""
+        """Whether fewer seeds were measured, in any world, than an interval should rest on."""
+        if self.parts:
+            return any(part.exploratory for part in self.parts)
         return len(self.seeds) < EXPLORATORY_BELOW
 
     @property

@@ -74,6 +74,7 @@ def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
 def compose_report(results: Results) -> Report:
     """Compute, draw and word everything, and write nothing."""
     groups = group_results(results)
+    means = [line for line in across_worlds(groups) if line.parts]
     fits = [one for group in groups for one in fit_group(group)]
     fitted = fit_table(fits)
     scores = score_table(groups, yardsticks(results), fits)
@@ -90,7 +91,7 @@ def compose_report(results: Results) -> Report:
     return Report(
         page=make_page(results, groups, chapters, shown),
         chapters=chapters,
-        frames={"curves": curve_table(groups), "fits": fitted, "scores": scores},
+        frames={"curves": curve_table([*groups, *means]), "fits": fitted, "scores": scores},
         shown=shown,
     )
 

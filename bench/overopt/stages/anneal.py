@@ -73,7 +73,7 @@ class Responses:
         self._gold_N = self._gold_N[row_N]
 
     def move(self, strength: float) -> float:
-        """``SWEEPS`` proposals for each response; returns the share that was accepted."""
+        """``SWEEPS`` proposals for each response; the share accepted, 0 where none was made."""
         proposed = accepted = 0
         for _ in range(SWEEPS):
             cut = int(self._longest * np.sqrt(self._rng.random()))
@@ -92,7 +92,7 @@ class Responses:
             self._ids_NT[rows], self._length_N[rows] = ids_RT[taken_R], new.length_N[taken_R]
             self._gold_N[rows] = gold_R[taken_R]
             proposed, accepted = proposed + len(row_R), accepted + len(rows)
-        return accepted / proposed
+        return accepted / max(proposed, 1)
 
     def _propose(self, row_R: npt.NDArray[np.int64], cut: int) -> Tokens:
         """Responses that share their first ``cut`` tokens with those held."""

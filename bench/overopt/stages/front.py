@@ -59,22 +59,21 @@ def _join(
     front: OracleFront, estimator: str, rungs: list[Rung], grid: list[float]
 ) -> tuple[list[dict[str, Any]], set[float]]:
     """Points in increasing KL, and the KLs of the grid that have one."""
-    taken_over = rungs[0].kl_nats if rungs else np.inf
+    told = dict(zip(_reachable(front, grid), front.points, strict=True))
     points: list[dict[str, Any]] = []
     reached: set[float] = set()
-    for kl_nats, point in zip(_reachable(front, grid), front.points, strict=True):
-        if kl_nats <= taken_over:
-            points.append({**point._asdict(), "estimator": estimator, "gold_se": None})
-            reached.add(kl_nats)
-    for kl_nats in grid:
-        found = gold_at(rungs, kl_nats) if kl_nats > taken_over else None
+    for kl_nats in sorted(set(grid)):
+        beyond = bool(rungs) and kl_nats > rungs[0].kl_nats
+        found = gold_at(rungs, kl_nats) if beyond else None
         if found is not None:
             gold, gold_se, b = found
-            points.append(
-                {"kl_nats": kl_nats, "gold": gold, "b": b, "ess": None, "estimator": "annealed",
-                 "gold_se": gold_se}
-            )  # fmt: skip
-            reached.add(kl_nats)
+            point = {"kl_nats": kl_nats, "gold": gold, "b": b, "ess": None}
+            points.append({**point, "estimator": "annealed", "gold_se": gold_se})
+        elif kl_nats in told:
+            points.append({**told[kl_nats]._asdict(), "estimator": estimator, "gold_se": None})
+        else:
+            continue
+        reached.add(kl_nats)
     return points, reached
 
 

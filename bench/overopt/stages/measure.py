@@ -149,7 +149,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             if exact is not None:
                 gold_KB[0] = exact.start_B
             proxy_KB.append(samples.proxy_BN.mean(1))
-            kl_nats = float(point["kl_nats"] or 0.0)
+            kl_nats = point["kl_nats"]
+            assert isinstance(kl_nats, float), "a measured policy has a KL"
             if furthest is None or kl_nats > furthest[0]:
                 furthest = kl_nats, samples
             unreached += snapshot["shared_kl_targets_nats"]

@@ -12,6 +12,7 @@ from overopt.report.stored.results import Results
 from overopt.report.stored.schema import estimator_name
 from overopt.report.tables.text import MISSING, TextTable, show_number
 from overopt.stats.crossed import Crossed, Place
+from overopt.stats.students_t import EXPLORATORY_BELOW
 
 PEAK_AND_END = (
     "Peak: chosen on other data (other seeds, other half of the prompts) than it is read on; end: "
@@ -143,7 +144,9 @@ def show_worlds(results: Results) -> TextTable:
     for label, run in results.labeled_runs():
         for row in run.worlds.to_dict("records"):
             cells = [label, str(row["proxy"]), str(row["noise"]), f"{row['worlds']:g}"]
-            cells += [f"{row['seeds']:g}", verdict(bool(row["rises"]), bool(row["falls"]))]
+            words = verdict(bool(row["rises"]), bool(row["falls"]))
+            few = row["seeds"] < EXPLORATORY_BELOW * row["worlds"]
+            cells += [f"{row['seeds']:g}", f"{words} (exploratory)" if few else words]
             for name, place in (("peak_gold", "peak"), ("end_gold", "end"), ("fall", "")):
                 if place:
                     cells.append(show_target(row, f"{place}_kl_target_nats", f"{place}_kl_nats"))

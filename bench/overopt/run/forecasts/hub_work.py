@@ -44,7 +44,7 @@ EARLY_POLICIES = 3
 """Policies kept on the way to the first budget (``engines.kl_walk``)."""
 _KNOB_VALUES = 8
 """Merged policies looked at for each place on the knob."""
-_ANNEALING_SWEEPS = 4 * 30
+ANNEALING_SWEEPS = 4 * 30
 """Responses drawn for a particle (``stages.anneal``): sweeps at each of about 30 temperatures."""
 _TOKEN_BYTES = 2
 _NUMBERS_BYTES = 64
@@ -184,7 +184,7 @@ class HubWork:
     def _anneal(self, made: Node, work: Work) -> None:
         gold = self._gold_of(_input(made, "gold"))
         work.hold(self._policy(made), *filter(None, [gold]))
-        rows = _world(made).heldout_prompts * int(made.params["per_prompt"]) * _ANNEALING_SWEEPS
+        rows = _world(made).heldout_prompts * int(made.params["per_prompt"]) * ANNEALING_SWEEPS
         self._sample(work, made, rows)
         self._judge(work, made, gold, rows)
 

@@ -91,7 +91,7 @@ def test_peak_and_end_over_worlds_are_those_that_were_stored(tmp_path: Path) -> 
         write_runs(tmp_path / f"run{world}", ["dpo"], ["single"], world=world)
     apart = across_worlds(group_results(read_results([tmp_path])))
     assert {line.places.note for line in apart} == {NOT_STORED}
-    joined = tmp_path / "one"
+    joined = tmp_path / "several"
     folders = [next((tmp_path / f"run{world}").rglob("run.json")).parent for world in (0, 1, 2)]
     joined.mkdir()
     for name in ("points.csv", "contrasts.csv", "budgets.csv"):
@@ -119,6 +119,10 @@ def test_peak_and_end_over_worlds_are_those_that_were_stored(tmp_path: Path) -> 
     lines = across_worlds(group_results(read_results([joined])))
     told = {(line.proxy, line.noise): line.places for line in lines}
     assert told and all(places.verdict == "rises, then falls" for places in told.values())
+    alone = read_results([tmp_path / "run0", joined])  # its rows stand in both runs, and count once
+    assert [line.places.verdict for line in across_worlds(group_results(alone))] == [
+        places.verdict for places in told.values()
+    ]
     place = next(iter(told.values())).peak
     assert place is not None
     assert (place.kl_target_nats, place.gold.low, place.gold.high) == (2.0, 0.1, 0.9)

@@ -148,10 +148,11 @@ these worlds,True,False
 
 
 def test_means_over_worlds_show_both_intervals(tmp_path: Path) -> None:
-    (run,) = write_runs(tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), failed=())
-    assert show_worlds(read_results([run])).rows == ()
+    noises = ("0", "0.25")
+    (run,) = write_runs(tmp_path, methods=("dpo",), proxies=("single",), noises=noises, failed=())
+    assert show_worlds(group_results(read_results([run]))).rows == ()
     (run / "worlds.csv").write_text(WORLDS)
-    table = show_worlds(read_results([run]))
+    table = show_worlds(group_results(read_results([run])))
     assert table.rows == (
         ("dpo", "single", "0", "3", "15", "rises, no fall shown", "4 → 3.98",
          "0.90 [0.50, 1.30] (0.80, 1.00)", "16 → 15.7", "0.30 [−0.40, 1.00] (0.10, 0.50)",

@@ -134,11 +134,14 @@ def _unreached(members: Sequence[Group]) -> tuple[Unreached, ...]:
 
 
 def _places(members: Sequence[Group]) -> Places:
-    """Peak, end and fall as stored with the one run that all the worlds are of."""
-    row = members[0].over_worlds
-    if row is None or any(group.over_worlds is not row for group in members):
-        return Places(note=NOT_STORED)
-    if row["worlds"] != len(members):
+    """Peak, end and fall as stored with a run of these very worlds and as many seeds.
+
+    Any member may be of that run: rows that several runs hold alike count for one of them.
+    """
+    worlds, seeds = {group.world for group in members}, sum(group.n_seeds for group in members)
+    rows = [group.over_worlds for group in members if group.over_worlds is not None]
+    row = next((one for one in rows if one["of"] == worlds and one["seeds"] == seeds), None)
+    if row is None:
         return Places(note=NOT_STORED)
     n_seeds = min(group.n_seeds for group in members)
     fall = None if np.isnan(row["fall"]) else _stored(row, "fall", n_seeds)

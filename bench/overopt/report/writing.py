@@ -81,7 +81,7 @@ def compose_report(results: Results) -> Report:
     chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
     tables = (
         show_contrasts(groups),
-        show_worlds(results),
+        show_worlds(groups),
         summarize(groups),
         show_scores(scores),
         show_fits(fitted),

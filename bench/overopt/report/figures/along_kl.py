@@ -131,10 +131,11 @@ def draw_gap(groups: Sequence[Group]) -> list[Drawing]:
             Drawing(
                 f"gap{block.suffix}",
                 "Gold and proxy together",
-                "Solid: gold; dashed: the proxy that was optimized, both 0 for the initial policy. "
-                "Where the dashed line climbs while the solid one falls, the proxy is being "
-                "hacked. Means over seeds, and over worlds where there are several (thin lines: "
-                "single worlds); band: 95 % interval of gold.",
+                "Solid: gold; dashed: the proxy, both 0 for the initial policy. Where the dashed "
+                "line climbs while the solid one falls, a method that optimizes the proxy is "
+                "hacking it; one that does not see it is only scored by it. Means over seeds, and "
+                "over worlds where there are several (thin lines: single worlds); band: 95 % "
+                "interval of gold.",
                 grid.figure,
             )
         )

@@ -125,12 +125,18 @@ def label_tasks(rows: pd.DataFrame) -> list[str]:
 
 
 def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]:
-    """Names of a column, extended by those columns that take several values in the task."""
+    """Names of a column, extended by those columns that tell rows of one name apart.
+
+    A column whose values follow from those before it, as the width of proxies that start from the
+    policy, tells nothing more.
+    """
     varying: dict[str, list[str]] = {}
     for task, rows in points.groupby("task_label"):
-        varying[str(task)] = [
-            extra for extra in extras if rows.groupby(name)[extra].nunique(dropna=True).max() > 1
-        ]
+        varying[str(task)] = []
+        for extra in extras:
+            known = [name, *varying[str(task)]]
+            if rows.groupby(known, dropna=False)[extra].nunique(dropna=True).max() > 1:
+                varying[str(task)].append(extra)
     labels = []
     for row in points.to_dict("records"):
         parts = [str(row[name])]

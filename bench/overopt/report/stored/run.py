@@ -55,8 +55,9 @@ class Run:
 
     @cached_property
     def world_rows(self) -> list[dict[Any, Any]]:
-        """The rows of ``worlds``, each as one object."""
-        return self.worlds.to_dict("records")
+        """The rows of ``worlds``, each as one object that also names its worlds, ``of``."""
+        of = frozenset(int(world) for world in self.points["world"])
+        return [{**row, "of": of} for row in self.worlds.to_dict("records")]
 
     @property
     def name(self) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from overopt.report.group import Group, verdict
-from overopt.report.stored.results import Results
 from overopt.report.stored.schema import estimator_name
 from overopt.report.tables.text import MISSING, TextTable, show_number
 from overopt.stats.crossed import Crossed, Place
@@ -138,20 +137,24 @@ def show_contrasts(groups: Sequence[Group]) -> TextTable:
     )
 
 
-def show_worlds(results: Results) -> TextTable:
+def show_worlds(groups: Sequence[Group]) -> TextTable:
     """Peak, end and fall as means over worlds, with both intervals, as stored with the runs."""
+    several = _several_tasks(groups)
+    of = {id(group.over_worlds): group for group in groups if group.over_worlds is not None}
     rows = []
-    for label, run in results.labeled_runs():
-        for row in run.worlds.to_dict("records"):
-            cells = [label, str(row["proxy"]), str(row["noise"]), f"{row['worlds']:g}"]
-            words = verdict(bool(row["rises"]), bool(row["falls"]))
-            few = row["seeds"] < EXPLORATORY_BELOW * row["worlds"]
-            cells += [f"{row['seeds']:g}", f"{words} (exploratory)" if few else words]
-            for name, place in (("peak_gold", "peak"), ("end_gold", "end"), ("fall", "")):
-                if place:
-                    cells.append(show_target(row, f"{place}_kl_target_nats", f"{place}_kl_nats"))
-                cells.append(_both(row, name))
-            rows.append(tuple(cells))
+    for group in of.values():
+        row = group.over_worlds
+        assert row is not None
+        method = f"{group.task}: {group.method}" if several else group.method
+        words = verdict(bool(row["rises"]), bool(row["falls"]))
+        few = row["seeds"] < EXPLORATORY_BELOW * row["worlds"]
+        cells = [method, group.proxy, group.noise, f"{row['worlds']:g}", f"{row['seeds']:g}"]
+        cells.append(f"{words} (exploratory)" if few else words)
+        for name, place in (("peak_gold", "peak"), ("end_gold", "end"), ("fall", "")):
+            if place:
+                cells.append(show_target(row, f"{place}_kl_target_nats", f"{place}_kl_nats"))
+            cells.append(_both(row, name))
+        rows.append(tuple(cells))
     return TextTable(
         name="worlds",
         title="Over worlds",
@@ -169,7 +172,7 @@ def show_worlds(results: Results) -> TextTable:
     )
 
 
-def _both(row: dict[Any, Any], name: str) -> str:
+def _both(row: Mapping[Any, Any], name: str) -> str:
     """``mean [across worlds] (within these worlds)``."""
     middle = show_number(row[name], 2)
     for over, (left, right) in (("across", "[]"), ("within", "()")):
@@ -217,7 +220,7 @@ def show_kl(place: Place | None) -> str:
     return f"{place.kl_target_nats:g} → {place.kl_nats:.3g}" if place else MISSING
 
 
-def show_target(row: dict[Any, Any], target: str, achieved: str) -> str:
+def show_target(row: Mapping[Any, Any], target: str, achieved: str) -> str:
     """The same from two columns of a row."""
     return MISSING if pd.isna(row[achieved]) else f"{row[target]:g} → {row[achieved]:.3g}"
 

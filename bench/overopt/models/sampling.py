@@ -156,7 +156,7 @@ def _gather_rows(
     prompts: Tokens, prompt_R: Index, uniform_RT: Tensor, device: torch.device
 ) -> _Rows:
     """The tensors of one batch of rows, uniform numbers and forced tokens by column."""
-    distinct_D, inverse_R = np.unique(prompt_R, return_inverse=True)
+    distinct_D, inverse_R = _distinct_prompts(prompts, prompt_R)
     length_D = prompts.length_N[distinct_D].astype(np.int64)
     shortest, spread = int(length_D.min()), int(length_D.max() - length_D.min())
     chosen = Tokens(prompts.ids_NT[distinct_D], prompts.length_N[distinct_D])
@@ -176,6 +176,20 @@ def _gather_rows(
         shortest=shortest,
         spread=spread,
     )
+
+
+def _distinct_prompts(prompts: Tokens, prompt_R: Index) -> tuple[Index, Index]:
+    """The first of each set of equal prompts, in order, and which of them (R,) each row continues.
+
+    Prompts with different indices are often equal where they are the starts of other responses.
+    """
+    index_D, inverse_R = np.unique(prompt_R, return_inverse=True)
+    _, first_E, equal_D = np.unique(
+        prompts.ids_NT[index_D], axis=0, return_index=True, return_inverse=True
+    )
+    order_E = np.argsort(first_E)
+    rank_E = np.argsort(order_E)
+    return index_D[first_E[order_E]], rank_E[equal_D][inverse_R]
 
 
 def _draw(logp_AV: Tensor, uniform_A: Tensor) -> Tensor:

@@ -1,6 +1,210 @@
-"""``python -m overopt`` is the same command as ``bench``."""
+"""The command ``bench`` (alias ``overopt``): what people type, and how mistakes are reported.
 
-from overopt.cli import main
+``python -m overopt`` is the same command. Heavy modules are imported inside the commands, so that
+``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from overopt.commands.arguments import check_folder, count_workers, resolve, spread
+from overopt.commands.request import Request, takes_request
+from overopt.errors import UserError
+
+_MACHINE = "Where and how it runs"
+
+app = typer.Typer(
+    name="bench",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Measure reward-model overoptimization: every method in one world, at the same KL "
+    "budgets, with one estimator.\n\nStart with [bold]bench run --method dpo --kl-grid[/], then "
+    "draw it with [bold]bench report results/reviews[/]. [bold]bench list[/] shows what can be "
+    "compared.",
+)
+
+StorePlace = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="FOLDER",
+        help="Keep finished stages here, and find them again; by default in $OVEROPT_STORE, else "
+        "in the user's cache.",
+        rich_help_panel=_MACHINE,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Worker processes of one thread each; by default one per core.",
+        rich_help_panel=_MACHINE,
+    ),
+]
+
+
+@app.command("run")
+@takes_request
+def run_command(
+    request: Request,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER",
+            help="Results go to FOLDER/task/method/run.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = Path("results"),
+    store: StorePlace = None,
+    workers: Workers = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=_MACHINE)
+    ] = False,
+) -> None:
+    """Run methods at KL budgets and write their points.
+
+    Killed at any moment, the same command continues where it stopped.
+
+    [bold]bench run -m bon dpo rloo --proxy single uwo --noise 0 0.25 --kl-grid[/]
+    """
+    spec, count = resolve(request), count_workers(workers)
+    check_folder("--out", out)
+    from overopt.commands.run import run
+
+    try:
+        code = run(spec, store, out, count, quiet, typed())
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
+        code = 130
+    raise typer.Exit(code)
+
+
+@app.command("plan")
+@takes_request
+def plan_command(request: Request, store: StorePlace = None, workers: Workers = None) -> None:
+    """Show what [bold]bench run[/] would do and cost; nothing runs.
+
+    It takes the same options, says which stages are cached, and estimates the rest.
+    """
+    spec, count = resolve(request), count_workers(workers)
+    from overopt.commands.plan import plan
+
+    raise typer.Exit(plan(spec, store, count))
+
+
+@app.command("report")
+def report_command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or folders that hold them (results/reviews)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path(
+        "report"
+    ),
+) -> None:
+    """Write figures (PNG, PDF), tables (CSV, TeX) and one self-contained HTML page."""
+    from overopt.commands.report import report
+
+    raise typer.Exit(report(runs, out))
+
+
+@app.command("scores")
+def scores_command(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Scored samples: .parquet, .csv or .jsonl.")
+    ],
+    gold: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Gold score; by default gold.")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN...",
+            help="Proxy scores, one or more; or length and length_words, counted from the "
+            "response.",
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Prompt id; by default prompt_id.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Sample id; by default sample_id.")
+    ] = None,
+    response: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Response text; by default response.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write curve.csv, fits.json and the figure here."),
+    ] = None,
+) -> None:
+    """Draw best-of-n curves from samples that you scored; no model needed."""
+    from overopt.commands.scores import scores
+
+    raise typer.Exit(scores(file, gold, proxy or [], prompt, sample, response, out))
+
+
+@app.command("list")
+def list_command(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
+    ] = "methods",
+) -> None:
+    """List available methods, tasks, proxies or gold rewards."""
+    from overopt.commands.list import list_kind
+
+    raise typer.Exit(list_kind(kind))
+
+
+@app.command("show")
+def show_command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A method, proxy, task or gold, or your own .py or .toml file."
+        ),
+    ],
+) -> None:
+    """Show one method, proxy, task or gold reward: its paper, settings and values."""
+    from overopt.commands.show import show
+
+    raise typer.Exit(show(name))
+
+
+_words: list[str] = []
+
+
+def typed() -> list[str]:
+    """The command as the user typed it."""
+    return ["bench", *_words]
+
+
+def _program() -> str:
+    """The name that the user typed: ``bench`` or its alias."""
+    name = Path(sys.argv[0]).stem
+    return name if name in ("bench", "overopt") else "bench"
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
+    _words[:] = sys.argv[1:]
+    try:
+        code = app(spread(_words) or ["--help"], prog_name=_program(), standalone_mode=False)
+    except (UserError, TyperException) as error:
+        told = error.format_message() if isinstance(error, TyperException) else str(error)
+        sys.stderr.write(f"error: {told}\n")
+        raise SystemExit(2) from None
+    raise SystemExit(code)
+
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,7 @@ from report.synthetic import write_runs
 
 PROGRAM = """
 import json, sys
-from overopt import cli
+from overopt import __main__ as cli
 sys.argv = ["bench", *json.loads(sys.argv[1])]
 try:
     cli.main()

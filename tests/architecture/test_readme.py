@@ -57,7 +57,7 @@ def test_example_method_computes_its_loss(own_method: Path) -> None:
 def test_commands_shown_exist() -> None:
     from typer.main import get_command
 
-    from overopt import cli
+    from overopt import __main__ as cli
 
     commands: Any = get_command(cli.app)
     shown = re.findall(r"^(?:\.venv/bin/)?bench (\w+)(.*)$", "\n".join(blocks("sh")), re.MULTILINE)

@@ -63,8 +63,8 @@ def test_wheel_holds_every_module_and_declaration(wheel: Path) -> None:
 def test_wheel_names_the_command_twice_and_carries_the_license(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     entry_points = archive.read("overopt-0.1.0.dist-info/entry_points.txt").decode()
-    assert "bench = overopt.cli:main" in entry_points
-    assert "overopt = overopt.cli:main" in entry_points
+    assert "bench = overopt.__main__:main" in entry_points
+    assert "overopt = overopt.__main__:main" in entry_points
     assert "overopt-0.1.0.dist-info/licenses/LICENSE" in archive.namelist()
 
 

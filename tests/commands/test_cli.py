@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt import cli
+from overopt import __main__ as cli
 
 Screen = pytest.CaptureFixture[str]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from overopt import cli
+from overopt import __main__ as cli
 from overopt.catalog import lookup
 from overopt.commands import trial
 

@@ -18,7 +18,6 @@ from overopt.models import sampling
 from overopt.run.cells import cells_of
 from overopt.run.forecasts import hub_work
 from overopt.run.forecasts.hub import (
-    download_gb,
     estimator,
     machine_of,
     needs,
@@ -27,6 +26,7 @@ from overopt.run.forecasts.hub import (
 from overopt.run.forecasts.hub_work import HubWork, Work
 from overopt.run.forecasts.machines import ASSUMED, Accelerator, Machine, Phase
 from overopt.run.forecasts.model_sizes import Sizes
+from overopt.run.forecasts.source_need import download_gb
 from overopt.run.forecasts.stages import Forecast, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
@@ -40,7 +40,7 @@ GPU = Machine(ASSUMED, is_found=False)
 
 def nodes_of(run: RunSpec) -> list[Node]:
     cells = cells_of(run)
-    wanted = [made for cell in cells for made in foreseen(cell, run)]
+    wanted = [made for cell in cells for made in foreseen(Graph(cell), run)]
     return [*wanted, Graph(cells[0]).front(run.kl_grid_nats)]
 
 

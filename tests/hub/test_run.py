@@ -19,7 +19,8 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.execution.worker import build, order
 from overopt.run.cells import cells_of
-from overopt.run.forecasts.hub import download_gb, estimator, machine_of, needs
+from overopt.run.forecasts.hub import estimator, machine_of, needs
+from overopt.run.forecasts.source_need import download_gb
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.run.sources import prepare
@@ -111,7 +112,7 @@ def test_every_stage_of(name: str, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.prepare()
     (cell,) = cells_of(run)
-    (points,) = foreseen(cell, run)
+    (points,) = foreseen(Graph(cell), run)
     build_all([points, Graph(cell).front(run.kl_grid_nats)], store)
     folder = store.open(points.key)
     assert folder is not None

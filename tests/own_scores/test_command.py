@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from overopt.cli import main
+from overopt.__main__ import main
 from overopt.spec.world import WorldSpec
 from overopt.stats.pools.listed import POOL_CAVEAT
 from overopt.worlds.contract import build, render
@@ -130,7 +130,7 @@ def test_the_command_needs_no_torch(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         f"sys.argv = ['bench', 'scores', {str(GOLDEN)!r}, '--out', {str(tmp_path)!r}]\n"
-        "from overopt.cli import main\n"
+        "from overopt.__main__ import main\n"
         "try:\n"
         "    main()\n"
         "except SystemExit as stopped:\n"

@@ -52,7 +52,9 @@ def _hub_task(place: Path, gold: str = "rule", hub: str = "", tables: str = "") 
 def _wanted(place: Path) -> Iterator[Node]:
     """Nodes that load by name all that can be, but for methods and proxies."""
     dpo, rloo, online, warp, bon = _graphs(TASK, ["dpo", "rloo", "online_dpo", "warp", "bon"])
-    yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), warp.along_merge(GRID))
+    merged = warp.points("step", GRID)
+    assert merged is not None
+    yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), merged)
     yield dpo.anneal(max(GRID))
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)

@@ -46,7 +46,7 @@ def test_another_task_is_another_kind_of_work(store: Store) -> None:
 
 def test_new_and_cached_add_up_and_a_chain_cannot_be_split(store: Store) -> None:
     run = run_spec(seeds=(0, 1))
-    wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
+    wanted = [made for cell in cells_of(run) for made in foreseen(Graph(cell), run)]
     every = list(ancestry(wanted))
     before = forecast(wanted, store, workers=1)
     assert sum(one.new for one in before.stages) == len(every)
@@ -139,7 +139,7 @@ COUNTS = {
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_those_of_the_graph(name: str, store: Store) -> None:
     run, counts = COUNTS[name]
-    wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
+    wanted = [made for cell in cells_of(run) for made in foreseen(Graph(cell), run)]
     found = {one.stage: one.new for one in forecast(wanted, store, workers=2).stages}
     assert found == {"initial": 1, "gold": 1, "pool": 1, **counts}
     assert found == Counter(made.name for made in ancestry(wanted))

@@ -19,7 +19,7 @@ from .specs import run_spec
 
 
 def _keys(run: RunSpec, stage: str) -> set[str]:
-    wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
+    wanted = [made for cell in cells_of(run) for made in foreseen(Graph(cell), run)]
     return {made.key for made in ancestry(wanted) if made.name == stage}
 
 
@@ -71,7 +71,7 @@ def test_worlds_share_nothing_and_each_is_built_once() -> None:
         world: {
             (made.stage, made.key)
             for made in ancestry(
-                made for cell in cells if cell.world == world for made in foreseen(cell, run)
+                made for cell in cells if cell.world == world for made in foreseen(Graph(cell), run)
             )
         }
         for world in (0, 3)
@@ -79,7 +79,7 @@ def test_worlds_share_nothing_and_each_is_built_once() -> None:
     assert keys[0].isdisjoint(keys[3])
     for world in (0, 3):
         alone = run_spec(methods, noises=noises, seeds=seeds, worlds=(world,))
-        wanted = [made for cell in cells_of(alone) for made in foreseen(cell, alone)]
+        wanted = [made for cell in cells_of(alone) for made in foreseen(Graph(cell), alone)]
         assert keys[world] == {(made.stage, made.key) for made in ancestry(wanted)}
     for stage in ("initial", "gold", "pool"):
         assert len(_keys(run, stage)) == 2, stage
@@ -113,7 +113,7 @@ def test_systems_share_members_and_a_pairs_method_is_run_once_for_all_systems() 
 def test_a_method_sees_the_proxy_where_its_policies_are_made_of_it(name: str) -> None:
     """What the specification says is what the graph hands over."""
     run = run_spec([name])
-    (points,) = foreseen(cells_of(run)[0], run)
+    (points,) = foreseen(Graph(cells_of(run)[0]), run)
     policies = [given for role, given in points.inputs if role.startswith("evaluate.")]
     made_of = {made.name for made in ancestry(policies)}
     assert run.methods[0].sees_proxy == (points.name == "select" or "proxy" in made_of)
@@ -218,7 +218,7 @@ def test_a_knob_that_is_no_setting_is_refused(own: tuple[Path, Path]) -> None:
 
 def test_kinds_of_cost_forget_seeds_noises_and_members() -> None:
     run = run_spec(["dpo", "rloo"], ["mean"], ["0", "0.25"], [0, 1])
-    wanted = [made for cell in cells_of(run) for made in foreseen(cell, run)]
+    wanted = [made for cell in cells_of(run) for made in foreseen(Graph(cell), run)]
     kinds = {(made.name, made.kind) for made in ancestry(wanted)}
     assert {kind for stage, kind in kinds if stage == "proxy"} == {"tiny: proxy"}
     assert {kind for stage, kind in kinds if stage == "optimize"} == {

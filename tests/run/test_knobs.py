@@ -16,7 +16,7 @@ from overopt.run.pursuit import foreseen
 def nodes(method: str, along: str = "step") -> list[Node]:
     """Every node that one cell is known to need on the tabular task."""
     run = resolve(Request(method=[method], task="tabular", along=along, seeds=1))
-    return list(ancestry(foreseen(cells_of(run)[0], run)))
+    return list(ancestry(foreseen(Graph(cells_of(run)[0]), run)))
 
 
 def test_whole_number_knobs_are_rounded_and_others_are_not() -> None:

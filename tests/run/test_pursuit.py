@@ -47,17 +47,17 @@ def _to_end(pursuit: Pursuit, folder: Path) -> tuple[list[list[Node]], Found]:
 def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stage: str) -> None:
     run = run_spec([method])
     (cell,) = cells_of(run)
-    asked, found = _to_end(pursue(cell, run), tmp_path)
+    asked, found = _to_end(pursue(Graph(cell), run), tmp_path)
     ((made,),) = asked
     assert made.name == stage
     assert found.points is made and found.failure is None
-    assert [one.key for one in foreseen(cell, run)] == [made.key]
+    assert [one.key for one in foreseen(Graph(cell), run)] == [made.key]
 
 
 def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Path) -> None:
     run = run_spec(along="knob", kl_grid_nats=(0.1, 0.5, 50.0))
     (cell,) = cells_of(run)
-    asked, found = _to_end(pursue(cell, run), tmp_path)
+    asked, found = _to_end(pursue(Graph(cell), run), tmp_path)
     first = [made.params["method"]["config"]["beta"] for made in asked[0]]
     assert first == [0.001, 0.01, 0.1, 1.0, 10.0]
     assert all(made.name == "optimize" for nodes in asked[:-1] for made in nodes)
@@ -72,7 +72,7 @@ def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Pat
     assert {role for role, _ in measured.inputs} == {
         "pool", "score.pool.0", "evaluate.0", "score.0.0", "evaluate.1", "score.1.0",
     }  # fmt: skip
-    known = {made.key for made in foreseen(cell, run)}
+    known = {made.key for made in foreseen(Graph(cell), run)}
     grid = {Graph(cell).evaluate(made).key for made in asked[0]}
     assert known == grid
 
@@ -80,7 +80,7 @@ def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Pat
 def test_a_failure_ends_the_cell_with_its_reason(tmp_path: Path) -> None:
     run = run_spec(along="knob")
     (cell,) = cells_of(run)
-    pursuit = pursue(cell, run)
+    pursuit = pursue(Graph(cell), run)
     asked = list(next(pursuit))
     outcomes = dict(_outcomes(asked, tmp_path))
     failure = Failure(asked[2].key, "optimize", "dpo", "raised", "loss nan", "", asked[2].key)

@@ -21,6 +21,7 @@ from overopt.report.stored.run_folder import read_run
 from overopt.run.cell import Found
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.graph import Graph
+from overopt.run.prompt_tables import seed_groups
 from overopt.run.records import check_writable, to_csv, write_runs
 from overopt.spec.run import Along, RunSpec
 
@@ -37,8 +38,16 @@ def _found(run: RunSpec, store: Store, **more: Any) -> list[Found]:
 
 def _write(run: RunSpec, found: list[Found], store: Store, out: Path, **more: Any) -> list[Path]:
     known: dict[str, Any] = {
-        "arguments": ["bench", "run"], "fronts": {}, "failures": [], "workers": 2, "wall_s": 1.0,
-    }  # fmt: skip
+        "arguments": ["bench", "run"],
+        "groups": {
+            method.name: seed_groups([one for one in found if one.cell.method == method], store)
+            for method in run.methods
+        },
+        "fronts": {},
+        "failures": [],
+        "workers": 2,
+        "wall_s": 1.0,
+    }
     return write_runs(run, found, store, out, **{**known, **more})
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from overopt.report.quantities import show_bytes
-from overopt.run.forecasts.hub import SourceNeed, download_gb
+from overopt.run.forecasts.source_need import SourceNeed, download_gb
 
 
 def is_offline() -> bool:

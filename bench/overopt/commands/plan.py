@@ -15,14 +15,13 @@ from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
 from overopt.run.forecasts.hub import (
-    SourceNeed,
-    download_gb,
     estimator,
     machine_of,
     needs,
     needs_accelerator,
 )
 from overopt.run.forecasts.machines import Machine
+from overopt.run.forecasts.source_need import SourceNeed, download_gb
 from overopt.run.forecasts.stages import Estimate, forecast, laptop
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
@@ -32,7 +31,7 @@ from overopt.spec.run import RunSpec
 def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     """Print what a run would do and cost; nothing runs."""
     cells = cells_of(spec)
-    nodes = [made for cell in cells for made in foreseen(cell, spec)]
+    nodes = [made for cell in cells for made in foreseen(Graph(cell), spec)]
     nodes += [Graph(cell).front(spec.kl_grid_nats) for cell in first_of_worlds(cells)]
     store = Store(store_root)
     console = Console()

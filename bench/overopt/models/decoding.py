@@ -111,9 +111,7 @@ class _GPT2Decoder:
         self._seen: list[Tensor] = []  # (keys and values, position, head, width, row) of a layer
         for layer in cache.layers:
             _, heads, self._length, width = layer.keys.shape
-            room = layer.keys.new_empty(
-                2, self._length + new_tokens, heads, width, len(prompt_R)
-            )
+            room = layer.keys.new_empty(2, self._length + new_tokens, heads, width, len(prompt_R))
             for read, held in zip((layer.keys, layer.values), room, strict=True):
                 _gather_rows(read.permute(2, 1, 3, 0).contiguous(), prompt_R, held)
             self._seen.append(room)

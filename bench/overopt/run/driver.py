@@ -16,6 +16,7 @@ from overopt.run.cell import Cell, Found
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.forecasts.stages import expected_costs
 from overopt.run.graph import Graph
+from overopt.run.prompt_tables import seed_groups
 from overopt.run.pursuit import Pursuit, pursue
 from overopt.run.records import check_writable, write_runs
 from overopt.spec.run import RunSpec
@@ -58,7 +59,7 @@ def execute_run(
     costs = expected_costs(store.root)
     # A front is a cell of its own, so that its failure leaves the others alone.
     firsts = first_of_worlds(cells)
-    routines: list[Pursuit] = [pursue(cell, run) for cell in cells]
+    routines: list[Pursuit] = [pursue(Graph(cell), run) for cell in cells]
     routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
     with ProcessExecutor(store, workers) as executor:
         results = execute(
@@ -80,6 +81,7 @@ def execute_run(
         store,
         out,
         arguments=arguments,
+        groups={name: seed_groups(mine, store) for name, mine in _by_method(cells_found).items()},
         fronts={front.cell.world: front.points for front in fronts_found if front.points},
         failures=others,
         workers=workers,
@@ -94,6 +96,13 @@ def _broken(cell: Cell, error: str) -> Found:
     """A cell whose own course raised an error: a failure as any other, with its traceback."""
     message = error.strip().rpartition("\n")[2]
     return Found(cell, None, Failure("", "cell", cell.title, "raised", message, error, ""))
+
+
+def _by_method(found: Sequence[Found]) -> dict[str, list[Found]]:
+    groups: dict[str, list[Found]] = {}
+    for one in found:
+        groups.setdefault(one.cell.method.name, []).append(one)
+    return groups
 
 
 def _just(made: Node, cell: Cell) -> Generator[Sequence[Node], Mapping[str, Outcome], Found]:

@@ -8,6 +8,7 @@ that need no proxy) has one key and is built once.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -231,6 +232,14 @@ class Graph:
         label = f"evaluation of {optimized.label}"
         return self._node("evaluate", params, inputs, label, self._gold_code)
 
+    def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
+        """The cell's points, or None where they depend on what its knob is found to do."""
+        if self.cell.method.family == "selection":
+            return self.select(kl_grid_nats)
+        if self.cell.method.family == "merge":
+            return self.measure([(self.evaluate(self.merge(kl_grid_nats)), {})], [])
+        return self.along_step(kl_grid_nats) if along == "step" else None
+
     def along_step(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The points of one run, measured at the policies that it passes on its way."""
         method = self.cell.method
@@ -238,9 +247,16 @@ class Graph:
         known = {"knob_value": method.config[method.knob.name]}
         return self.measure([(evaluation, known)], [])
 
-    def along_merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The points of a merge method: one training, measured along its knob."""
-        return self.measure([(self.evaluate(self.merge(kl_grid_nats)), {})], [])
+    def along_knob(self, met: Mapping[float, float], unreached: list[float]) -> Node:
+        """The points of a driven knob: the value at which it meets each budget, nats."""
+        policies = [
+            (
+                self.evaluate(self.optimize(value, ())),
+                {"knob_value": setting(self.cell.method, value), "kl_target_nats": kl_nats},
+            )
+            for kl_nats, value in met.items()
+        ]
+        return self.measure(policies, unreached)
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task's world: arithmetic on tables."""

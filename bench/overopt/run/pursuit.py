@@ -5,15 +5,37 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Outcome
 from overopt.run.cell import Cell, Found
-from overopt.run.graph import Graph, setting
 from overopt.run.targeting import Search
 from overopt.spec.run import RunSpec
 
 Pursuit = Generator[Sequence[Node], Mapping[str, Outcome], "Found"]
+
+
+class CellGraph(Protocol):
+    """What a pursuit asks of the graph of its cell (see ``run.graph``)."""
+
+    cell: Cell
+
+    def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
+        """The cell's points, or None where they depend on what its knob is found to do."""
+        ...
+
+    def optimize(self, knob_value: float | None, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The method's run with its knob at a value."""
+        ...
+
+    def evaluate(self, optimized: Node) -> Node:
+        """The policies of a run, sampled on the held-out prompts."""
+        ...
+
+    def along_knob(self, met: Mapping[float, float], unreached: list[float]) -> Node:
+        """The points of a driven knob: the value at which it meets each budget, nats."""
+        ...
 
 
 class _Failed(Exception):
@@ -22,37 +44,27 @@ class _Failed(Exception):
         self.failure = failure
 
 
-def pursue(cell: Cell, run: RunSpec) -> Pursuit:
-    """The generator that the scheduler drives for one cell."""
-    graph = Graph(cell)
+def pursue(graph: CellGraph, run: RunSpec) -> Pursuit:
+    """The generator that the scheduler drives for the cell of a graph."""
     try:
-        if cell.method.family == "selection":
-            points = graph.select(run.kl_grid_nats)
-        elif cell.method.family == "merge":
-            points = graph.along_merge(run.kl_grid_nats)
-        elif run.along == "step":
-            points = graph.along_step(run.kl_grid_nats)
-        else:
+        points = graph.points(run.along, run.kl_grid_nats)
+        if points is None:
             points = yield from _drive_knob(graph, run)
         yield from _built([points])
     except _Failed as error:
-        return Found(cell, None, error.failure)
-    return Found(cell, points, None)
+        return Found(graph.cell, None, error.failure)
+    return Found(graph.cell, points, None)
 
 
-def foreseen(cell: Cell, run: RunSpec) -> list[Node]:
+def foreseen(graph: CellGraph, run: RunSpec) -> list[Node]:
     """The nodes that a cell is known to need before anything has run.
 
     Of a knob that is driven to the budgets only the first, coarse grid is known.
     """
-    graph = Graph(cell)
-    if cell.method.family == "selection":
-        return [graph.select(run.kl_grid_nats)]
-    if cell.method.family == "merge":
-        return [graph.along_merge(run.kl_grid_nats)]
-    if run.along == "step":
-        return [graph.along_step(run.kl_grid_nats)]
-    values = Search(cell.method.knob, run.kl_grid_nats).first_values()
+    points = graph.points(run.along, run.kl_grid_nats)
+    if points is not None:
+        return [points]
+    values = Search(graph.cell.method.knob, run.kl_grid_nats).first_values()
     return [graph.evaluate(graph.optimize(value, ())) for value in values]
 
 
@@ -71,7 +83,7 @@ def _built(
 
 
 def _drive_knob(
-    graph: Graph, run: RunSpec
+    graph: CellGraph, run: RunSpec
 ) -> Generator[Sequence[Node], Mapping[str, Outcome], Node]:
     """Run the knob values that the search asks for, then measure those that meet budgets."""
     search = Search(graph.cell.method.knob, run.kl_grid_nats)
@@ -81,15 +93,7 @@ def _drive_knob(
         folders = yield from _built(nodes)
         search.observe(dict(zip(values, map(_final_kl_nats, folders), strict=True)))
         values = search.next_values()
-    met, unreached = search.settle()
-    policies = [
-        (
-            graph.evaluate(graph.optimize(value, ())),
-            {"knob_value": setting(graph.cell.method, value), "kl_target_nats": kl_nats},
-        )
-        for kl_nats, value in met.items()
-    ]
-    return graph.measure(policies, unreached)
+    return graph.along_knob(*search.settle())
 
 
 def _final_kl_nats(folder: Path) -> float:

@@ -33,7 +33,7 @@ from overopt.execution.store import Store
 from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
-from overopt.run.prompt_tables import seed_groups
+from overopt.run.seed_tables import SeedGroup
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
@@ -55,6 +55,7 @@ def write_runs(
     out: Path,
     *,
     arguments: Sequence[str],
+    groups: Mapping[str, Sequence[SeedGroup]],
     fronts: Mapping[int, Node],
     failures: Sequence[Failure],
     workers: int,
@@ -68,6 +69,7 @@ def write_runs(
     Args:
         run: what was asked for.
         found: what became of every cell.
+        groups: what each method's seeds did prompt by prompt (see ``run.prompt_tables``).
         fronts: the oracle front of each world; without those that failed.
         failures: what failed besides cells.
         arguments, workers, wall_s: how it ran, for the record.
@@ -79,7 +81,7 @@ def write_runs(
     for method in run.methods:
         asked = run.of(method)
         mine = [cell for cell in found if cell.cell.method == method]
-        files = _files(asked, mine, store, fronts)
+        files = _files(asked, mine, store, groups[method.name], fronts)
         record = _record(asked, method, mine, store, failures)
         run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
@@ -120,7 +122,11 @@ def _check_unchanged(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _files(
-    run: RunSpec, found: Sequence[Found], store: Store, fronts: Mapping[int, Node]
+    run: RunSpec,
+    found: Sequence[Found],
+    store: Store,
+    groups: Sequence[SeedGroup],
+    fronts: Mapping[int, Node],
 ) -> dict[str, str]:
     """The files whose content is a function of specs and seeds only."""
     excerpts: list[dict[str, Any]] = []
@@ -142,7 +148,6 @@ def _files(
         "points.csv": to_csv(POINT_COLUMNS, points),
         "excerpts.json": json.dumps(excerpts, indent=1, sort_keys=True, allow_nan=False) + "\n",
     }
-    groups = seed_groups(found, store)
     for name, columns, rows in (
         ("contrasts.csv", CONTRAST_COLUMNS, contrast_rows(groups)),
         ("budgets.csv", BUDGET_COLUMNS, budget_rows(groups)),

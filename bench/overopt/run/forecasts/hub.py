@@ -6,13 +6,13 @@ Made before anything is downloaded or loaded; the formulas are in ``hub_work``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
 from overopt.run.forecasts.hub_work import SAMPLING_ROWS, HubWork
 from overopt.run.forecasts.machines import ASSUMED, Accelerator, Machine
 from overopt.run.forecasts.model_sizes import Sizes, UnknownSize
+from overopt.run.forecasts.source_need import SourceNeed
 from overopt.run.forecasts.stages import Estimate, laptop
 from overopt.run.sources import Source, sources
 from overopt.spec.hub import DataOrigin
@@ -23,26 +23,6 @@ from overopt.worlds.hub.folders import find, open_model
 
 _PROCESS_BYTES = 900_000_000
 """Main memory of a worker before it holds a model."""
-
-
-@dataclass(frozen=True)
-class SourceNeed:
-    """One model or table of a plan.
-
-    state: ``here``, ``to download`` or ``missing offline``. size_gb: on disk or to download, None
-    where nobody has said. parameters: of a model, None where unknown. note: what bench run would
-    refuse.
-    """
-
-    role: str
-    name: str
-    revision: str
-    license: str
-    state: str
-    size_gb: float | None
-    is_model: bool
-    parameters: float | None
-    note: str
 
 
 def needs(run: RunSpec, offline: bool) -> tuple[SourceNeed, ...]:
@@ -90,11 +70,6 @@ def _parameters(source: Source, sizes: Sizes) -> float | None:
         return sizes.of(source.origin, source.role).parameters
     except UnknownSize:
         return None
-
-
-def download_gb(needed: Sequence[SourceNeed]) -> float:
-    """What is known to be downloaded."""
-    return sum(one.size_gb or 0.0 for one in needed if one.state != "here")
 
 
 def needs_accelerator(needed: Sequence[SourceNeed]) -> bool:

@@ -208,6 +208,16 @@ MERGE = OWN.replace('"pairs"', '"merge"')
         (OWN + '\nINPUTS = ("forward_k",)\n', "Unknown input 'forward_k'. Did you mean forward_kl"),
         (OWN + '\nINPUTS = "forward_kl"\n', "is not a tuple"),
         (OWN + '\nINPUTS = ("policy_states", "reference_states")\n', "not both"),
+        (
+            OWN + '\nINPUTS = ("sampled_logp",)\n',
+            "the family pairs do not get; it is for iterative",
+        ),
+        (OWN + "\n\ndef begin(config, initial):\n    return 0\n", "a memory that nothing uses"),
+        (
+            OWN + "\n\ndef begin(config, initial):\n    return 0\n"
+            "\n\ndef observe(config, memory, rollout):\n    return 0\n",
+            "draws no samples",
+        ),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
         (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),

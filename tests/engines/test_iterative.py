@@ -14,7 +14,7 @@ from overopt.engines.trajectory import Trajectory
 from overopt.methods.contract.iterative import IterativeMethod, KeptRows, RowPairs, SamplePairs
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import Training
+from overopt.methods.contract.training import AfterStep, Training, Weights
 from overopt.methods.iterative import online_dpo, superhf
 from overopt.models.logprobs import score_logps
 from overopt.spec.rollout import RolloutSpec
@@ -77,6 +77,7 @@ class Watched:
 
     __name__ = "watched"
     Config = superhf.Config
+    INPUTS: tuple[str, ...] = ()
 
     def __init__(self, built: KeptRows | RowPairs, training: Training) -> None:
         self.built, self._training = built, training
@@ -121,7 +122,7 @@ def test_pairs_are_split_into_chosen_and_rejected() -> None:
     optimize(method, None, SHORT)
     for rollout, batch in zip(method.rollouts, method.batches, strict=True):
         assert isinstance(batch, SamplePairs)
-        for side, row_P in zip(batch, pairs, strict=True):
+        for side, row_P in zip(batch, pairs[:2], strict=True):
             sampled = rollout.sampled.map(flat).take(row_P)
             assert torch.allclose(side.policy_logp, sampled.policy_logp, atol=1e-4)
             assert torch.equal(side.reference_logp, sampled.reference_logp)
@@ -172,3 +173,62 @@ def test_a_nan_loss_names_the_method_and_the_step() -> None:
     )
     with pytest.raises(FloatingPointError, match=r"^poisoned: step 1: loss nan"):
         optimize(method, superhf.Config(), SHORT)
+
+
+def test_a_pass_after_a_step_still_knows_what_was_said_when_the_rows_were_drawn() -> None:
+    method = Watched(KeptRows(torch.tensor([3, 30, 8])), Training(epochs=2))
+    method.INPUTS = ("sampled_logp",)
+    optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 2}))
+    fresh, later = method.batches
+    assert torch.allclose(fresh.sampled_logp, fresh.policy_logp, atol=1e-4)
+    assert torch.equal(later.sampled_logp, fresh.sampled_logp)
+    assert not torch.allclose(later.policy_logp, later.sampled_logp, atol=1e-4)
+    assert fresh.sampled_log_ratio.tolist() == pytest.approx([0.0] * 3, abs=1e-4)
+
+
+def test_numbers_of_a_build_come_back_beside_their_rows() -> None:
+    kept = Watched(KeptRows(torch.tensor([3, 30]), torch.tensor([0.5, 2.0])), Training())
+    optimize(kept, None, SHORT)
+    assert kept.batches[0].weight.tolist() == [0.5, 2.0]
+    rows, label_P = torch.tensor([[0, 9, 21], [1, 8, 20]]), torch.tensor([0.1, 0.2, 0.3])
+    dealt = Watched(RowPairs(*rows, label_P), Training(minibatches=3))
+    optimize(dealt, None, SHORT)
+    assert len(dealt.batches) == 3
+    for batch in dealt.batches:
+        assert torch.equal(batch.chosen.label, batch.rejected.label)
+        (number,) = batch.chosen.label.tolist()
+        row = rows[0, int(torch.isclose(label_P, torch.tensor(number)).nonzero())]
+        assert torch.equal(
+            batch.chosen.reference_logp[0],
+            dealt.rollouts[0].sampled.reference_logp.flatten(0, 1)[row],
+        )
+
+
+def test_hooks_see_every_rollout_before_and_after_its_steps() -> None:
+    """The memory counts rollouts seen; after the second one the policy is put back."""
+    seen: list[Any] = []
+    ends: list[tuple[int, int]] = []
+
+    class Hooked(Watched):
+        def begin(self, config: Any, initial: Weights) -> tuple[int, Weights]:
+            return 0, initial
+
+        def observe(self, config: Any, memory: Any, rollout: Rollout) -> tuple[int, Weights]:
+            assert rollout.reward_BN.shape == (8, 4)
+            return memory[0] + 1, memory[1]
+
+        def build(self, config: Any, rollout: Rollout, /) -> KeptRows | RowPairs:
+            seen.append(rollout.memory[0])
+            return self.built
+
+        def after_round(self, config: Any, memory: Any, weights: Weights, number: int) -> AfterStep:
+            ends.append((number, memory[0]))
+            return AfterStep(memory, memory[1] if number == 2 else None)
+
+    method = Hooked(KeptRows(torch.tensor([3, 30, 8])), Training(epochs=2))
+    trajectory, _ = optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 6}))
+    assert seen == [1, 2, 3]
+    assert ends == [(1, 1), (2, 2), (3, 3)]
+    kl_nats = [row.kl_nats for row in rows_of(trajectory)]
+    assert kl_nats[1] > 1e-4 and kl_nats[3] > 1e-4
+    assert kl_nats[2] == pytest.approx(0, abs=1e-6)

@@ -23,7 +23,10 @@ TOGETHER: tuple[type, ...] = (
     selection.UnbiasedSelection,
     selection.BoundedSelection,
     training.OwnModule,
-    training.Hooks,
+    training.Memory,
+    training.StepHook,
+    training.RoundHook,
+    training.Observer,
 )
 """Protocols whose functions a method supplies all of, or none."""
 MAY_IMPORT = re.compile(

@@ -14,6 +14,7 @@ import torch
 from scipy import optimize
 from torch import Tensor
 
+from overopt.methods.contract.iterative import SamplePairs
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.reading import Reading
 
@@ -57,8 +58,30 @@ def all_pairs(logits_R: Tensor) -> tuple[PairBatch, Tensor]:
     return batch, both_P * preference_RR()[first_P, second_P]
 
 
-def minimize(loss: Callable[[Tensor], Tensor]) -> Tensor:
-    """log-probabilities (R,) at the minimum of a smooth loss of the logits, from the reference."""
+def fresh_pairs(logp_R: Tensor, sampled_logp_R: Tensor, reference_logp_R: Tensor) -> SamplePairs:
+    """Every ordered pair of R responses of one token, (R^2, 1), as if a policy had drawn them."""
+    one_P1 = torch.ones(len(logp_R) ** 2, 1, dtype=torch.float64)
+    row_R = torch.arange(len(logp_R))
+    return SamplePairs(
+        *(
+            Reading(
+                logp_R[row_P, None],
+                reference_logp_R[row_P, None],
+                one_P1,
+                sampled_logp=sampled_logp_R[row_P, None],
+            )
+            for row_P in torch.cartesian_prod(row_R, row_R).T
+        )
+    )
+
+
+def labeled(pairs: SamplePairs, label_RR: Tensor) -> SamplePairs:
+    """The same pairs with a label for each."""
+    return SamplePairs(*(side._replace(label=label_RR.flatten()) for side in pairs))
+
+
+def minimize(loss: Callable[[Tensor], Tensor], start_R: Tensor = REFERENCE_LOGP_R) -> Tensor:
+    """log-probabilities (R,) at the minimum of a smooth loss of the logits, from a start."""
 
     def value_and_gradient(logits: Floats) -> tuple[float, Floats]:
         logits_R = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
@@ -66,7 +89,7 @@ def minimize(loss: Callable[[Tensor], Tensor]) -> Tensor:
         (gradient_R,) = torch.autograd.grad(value, logits_R)
         return value.item(), gradient_R.numpy()
 
-    start = REFERENCE_LOGP_R.numpy()
+    start = start_R.numpy()
     found = optimize.minimize(
         value_and_gradient, start, jac=True, method="BFGS", options={"gtol": 1e-11}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -10,7 +10,14 @@ from pydantic import ValidationError
 from overopt.catalog.declarations import require_functions, unknown
 from overopt.catalog.lookup import declaration
 from overopt.errors import UserError
-from overopt.spec.declare import TRAINING_FAMILIES, Family, GoldUse, Knob, MethodInput
+from overopt.spec.declare import (
+    INPUT_FAMILIES,
+    TRAINING_FAMILIES,
+    Family,
+    GoldUse,
+    Knob,
+    MethodInput,
+)
 from overopt.spec.explanations import explain
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
@@ -30,7 +37,13 @@ _DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
 """A selection method supplies one of these two, or both."""
 
 
-_HOOKS = {"begin": "config, initial", "after_step": "config, memory, weights, step"}
+_BEGIN = {"begin": "config, initial"}
+_HOOKS = {
+    "after_step": "config, memory, weights, step",
+    "after_round": "config, memory, weights, number",
+    "observe": "config, memory, rollout",
+}
+"""What needs a memory, with which ``begin`` has to come."""
 
 
 OPTIONAL: dict[str, dict[str, str]] = {
@@ -39,8 +52,8 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "draw_weights": _DRAWS,
     "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
-    "begin": _HOOKS,
-    "after_step": _HOOKS,
+    "begin": _BEGIN,
+    **{name: {**_BEGIN, name: written} for name, written in _HOOKS.items()},
 }
 """What a method that defines an optional function has to define with it."""
 
@@ -75,6 +88,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         told = unknown("use of gold", str(constants["USES_GOLD"]), get_args(GoldUse))
         raise UserError(f"{found.source}: {told}")
     _check_inputs(constants, found.source)
+    _check_hooks(constants["FAMILY"], found.functions, found.source)
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
     _check_members(constants, config, found.source)
@@ -137,8 +151,30 @@ def _check_inputs(constants: Mapping[str, Any], source: str) -> None:
     for name in asked:
         if name not in get_args(MethodInput):
             raise UserError(f"{source}: {unknown('input', str(name), get_args(MethodInput))}")
+        served = INPUT_FAMILIES.get(name, TRAINING_FAMILIES)
+        family = constants.get("MEMBER_FAMILY", constants["FAMILY"])
+        if family not in served:
+            raise UserError(
+                f"{source}: INPUTS names {name}, which methods of the family {family} do not get; "
+                f"it is for {', '.join(served)}."
+            )
     if "policy_states" in asked and "reference_states" in asked:
         raise UserError(f"{source}: a module reads policy_states or reference_states, not both.")
+
+
+def _check_hooks(family: str, functions: Collection[str], source: str) -> None:
+    """A memory serves hooks; those about samples belong to families that draw some."""
+    hooks = [name for name in _HOOKS if name in functions]
+    if "begin" in functions and not hooks:
+        raise UserError(
+            f"{source}: begin makes a memory that nothing uses; define {', '.join(_HOOKS)} or "
+            "leave it out."
+        )
+    if family == "pairs" and set(hooks) - {"after_step"}:
+        raise UserError(
+            f"{source}: a method of the family pairs draws no samples, so that after_round and "
+            "observe would never be called; use after_step."
+        )
 
 
 def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSpec:

@@ -109,11 +109,13 @@ def _before(
     if learner.anchor is not None:
         with torch.no_grad():
             anchor_logp_RT = response_logps(learner.anchor, batch)
+    sampled_logp = torch.from_numpy(sampled_logp_RT).to(reference_logp_RT)
     return Reading(
-        policy_logp=torch.from_numpy(sampled_logp_RT).to(reference_logp_RT),
+        policy_logp=sampled_logp,
         reference_logp=reference_logp_RT,
         mask=batch.mask_BT.to(reference_logp_RT),
         anchor_logp=anchor_logp_RT,
+        sampled_logp=sampled_logp if "sampled_logp" in learner.inputs else None,
     )
 
 

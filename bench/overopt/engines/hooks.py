@@ -7,20 +7,22 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from overopt.engines.method.training import TrainedMethod
-from overopt.methods.contract.training import Weights
+from overopt.methods.contract.samples import Rollout
+from overopt.methods.contract.training import AfterStep, Weights
 from overopt.models.weights import set_weights, weights_of
 
 
 class Hooks:
-    """``begin`` and ``after_step`` of a method, with what it remembers between steps.
+    """The hooks of a method, with what it remembers between calls.
 
     Args:
-        method: which supplies both; without them, nothing ever happens.
+        method: which supplies them; without any, nothing ever happens.
         initial: weights of the initial policy, for ``begin``.
     """
 
     def __init__(self, method: TrainedMethod, initial: Weights) -> None:
         self._method = method
+        self._rounds = 0
         self.memory: Any = method.begin(initial)
 
     def after_step(self, policy: PreTrainedModel, step: int) -> Weights | None:
@@ -31,7 +33,24 @@ class Hooks:
         """
         if not self._method.acts_on_weights:
             return None
-        done = self._method.after_step(self.memory, weights_of(policy), step)
+        return self._act(policy, self._method.after_step(self.memory, weights_of(policy), step))
+
+    def after_round(self, policy: PreTrainedModel) -> Weights | None:
+        """The same after all gradient steps on a rollout."""
+        self._rounds += 1
+        if not self._method.acts_on_weights:
+            return None
+        done = self._method.after_round(self.memory, weights_of(policy), self._rounds)
+        return self._act(policy, done)
+
+    def observe(self, rollout: Rollout) -> Rollout:
+        """Let the method see a rollout; it comes back with what is remembered."""
+        seen = self._method.observe(self.memory, rollout)
+        if seen is not rollout:
+            self.memory = seen.memory
+        return seen
+
+    def _act(self, policy: PreTrainedModel, done: AfterStep) -> Weights | None:
         self.memory = done.memory
         if done.weights is not None:
             set_weights(policy, done.weights)

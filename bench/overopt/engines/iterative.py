@@ -40,15 +40,19 @@ def optimize_iterative(
     def minibatches(drawn: DrawnSamples) -> Iterator[Minibatch]:
         built = method.build(drawn.rollout)
         items = len(built[0])
+        numbers = built.weight_K if isinstance(built, KeptRows) else built.label_P
         if not items:
             return
         for index_K in deal(items, learner.training, inputs.randomness.torch):
             row_R = _rows(built, index_K)
             reading = drawn.read(learner, row_R)
+            number_K = None if numbers is None else numbers[index_K].to(reading.mask)
             if isinstance(built, KeptRows):
-                loss = method.loss(reading).mean()
+                loss = method.loss(reading._replace(weight=number_K)).mean()
             else:
-                loss = method.loss(SamplePairs(*reading.group(len(index_K)).unbind(0))).mean()
+                sides = reading.group(len(index_K)).unbind(0)
+                labeled = (side._replace(label=number_K) for side in sides)
+                loss = method.loss(SamplePairs(*labeled)).mean()
             yield Minibatch(loss, drawn.tokens(row_R))
 
     lesson = Lesson(minibatches, with_gradient=False, counts_sampling=True)

@@ -12,6 +12,8 @@ from overopt.engines.hooks import Hooks
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.optimizer import OptimizerSettings, PolicyOptimizer
 from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
+from overopt.methods.contract.training import Weights
 from overopt.models.logprobs import Prediction
 from overopt.models.sequences import Batch
 from overopt.models.weights import set_weights, weights_of
@@ -35,6 +37,7 @@ class Learner:
         reference: PreTrainedModel,
     ) -> None:
         self.name, self.training = method.name, method.training
+        self.inputs = method.inputs
         self.policy, self.reference = policy, reference
         self._forward = ForwardPass(method, state_shape(policy))
         self.module = self._forward.module
@@ -60,9 +63,20 @@ class Learner:
     def step(self, loss: Tensor) -> float:
         """One gradient step and the method's hooks; the gradient's norm before clipping."""
         norm = self.optimizer.step(loss)
-        anchor = self._hooks.after_step(self.policy, self.optimizer.steps_taken)
-        if anchor is not None:
-            if self.anchor is None:
-                self.anchor = copy.deepcopy(self.reference)
-            set_weights(self.anchor, anchor)
+        self._move_anchor(self._hooks.after_step(self.policy, self.optimizer.steps_taken))
         return norm
+
+    def observe(self, rollout: Rollout) -> Rollout:
+        """Let the method see a rollout before anything is learned from it."""
+        return self._hooks.observe(rollout)
+
+    def end_round(self) -> None:
+        """The method's hooks after all gradient steps on a rollout."""
+        self._move_anchor(self._hooks.after_round(self.policy))
+
+    def _move_anchor(self, weights: Weights | None) -> None:
+        if weights is None:
+            return
+        if self.anchor is None:
+            self.anchor = copy.deepcopy(self.reference)
+        set_weights(self.anchor, weights)

@@ -49,6 +49,7 @@ class MadeUpNumbers:
             mask,
             forward_kl,
             self._output(rows),
+            sampled_logp=self._logp(mask) if "sampled_logp" in self._inputs else None,
         )
 
     def rollout(self) -> Rollout:

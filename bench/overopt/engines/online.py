@@ -87,9 +87,11 @@ def optimize_online(
         over = walk.finished or step == settings.max_steps
         learned = _Learned()
         if not over:
+            drawn = drawn._replace(rollout=learner.observe(drawn.rollout))
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
                 spent = _spend(compute, drawn, learned, lesson.counts_sampling)
                 walk.pass_by(step + len(learned.loss_K), spent, inputs.policy)
+            learner.end_round()
         rows.append(_row(step, drawn, learned))
         text = f"{learner.name}: step {step}, KL {drawn.kl_nats:.3g} nats"
         inputs.progress(walk.fraction(step), text)

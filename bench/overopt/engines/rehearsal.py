@@ -30,6 +30,7 @@ from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import AfterStep, Training
 from overopt.proxies.contract.training import RewardBatch
@@ -109,7 +110,7 @@ def _try_rollout(spec: MethodSpec) -> None:
     """Advantages without gradient, then a loss of each of B x N responses."""
     source, method = spec.source, _open(OpenedRollout, spec)
     numbers = _try_training(source, method)
-    rollout = numbers.rollout()
+    rollout = _observed(source, method, numbers)
     with torch.no_grad(), blamed(source, "advantages"):
         advantage = method.advantages(rollout)
     check_kind(source, "advantages", advantage, Tensor)
@@ -129,10 +130,12 @@ def _try_iterative(spec: MethodSpec) -> None:
     """Rows or pairs of rows out of B x N samples, then a loss of each."""
     source, method = spec.source, _open(OpenedIterative, spec)
     numbers = _try_training(source, method)
+    rollout = _observed(source, method, numbers)
     with blamed(source, "build"):
-        built = method.build(numbers.rollout())
+        built = method.build(rollout)
     check_kind(source, "build", built, (KeptRows, RowPairs))
-    for index in built:
+    *indices, number_K = built
+    for index in indices:
         rows = torch.as_tensor(index)
         if rows.dim() != 1 or rows.is_floating_point():
             raise UserError(
@@ -145,11 +148,21 @@ def _try_iterative(spec: MethodSpec) -> None:
                 f"{PROMPTS * SAMPLES - 1} for {PROMPTS} prompts of {SAMPLES} samples; sample "
                 "n of prompt b is row b * N + n."
             )
+    made_up_B: Tensor | None = None
+    if number_K is not None:
+        if number_K.shape != built[0].shape:
+            raise UserError(
+                f"{source}: build returns {built._fields[-1]} of shape {tuple(number_K.shape)} for "
+                f"{len(built[0])} rows; it is one number for each."
+            )
+        check_finite(source, "build", number_K)
+        made_up_B = torch.linspace(0.25, 0.75, PROMPTS)
     if isinstance(built, KeptRows):
-        _try_loss(source, method.loss, numbers.reading(PROMPTS), (PROMPTS,), "sample")
+        kept = numbers.reading(PROMPTS)._replace(weight=made_up_B)
+        _try_loss(source, method.loss, kept, (PROMPTS,), "sample")
     else:
-        pairs = SamplePairs(numbers.reading(PROMPTS), numbers.reading(PROMPTS))
-        _try_loss(source, method.loss, pairs, (PROMPTS,), "pair")
+        sides = (numbers.reading(PROMPTS)._replace(label=made_up_B) for _ in range(2))
+        _try_loss(source, method.loss, SamplePairs(*sides), (PROMPTS,), "pair")
 
 
 def _try_selection(spec: MethodSpec) -> None:
@@ -237,13 +250,23 @@ def _try_training(source: str, method: TrainedMethod) -> MadeUpNumbers:
         initial = weights(0)
         with blamed(source, "begin"):
             memory = method.begin(initial)
-        with blamed(source, "after_step"):
-            done = method.after_step(memory, weights(1), 1)
-        check_kind(source, "after_step", done, AfterStep)
-        for replaced in (done.weights, done.anchor):
-            if replaced is not None:
-                _check_weights(source, "after_step", replaced, initial)
+        for name, hook in (("after_step", method.after_step), ("after_round", method.after_round)):
+            with blamed(source, name):
+                done = hook(memory, weights(1), 1)
+            check_kind(source, name, done, AfterStep)
+            memory = done.memory
+            for replaced in (done.weights, done.anchor):
+                if replaced is not None:
+                    _check_weights(source, name, replaced, initial)
     return MadeUpNumbers(source, method)
+
+
+def _observed(source: str, method: TrainedMethod, numbers: MadeUpNumbers) -> Rollout:
+    """A made-up rollout, with what the method remembers of it."""
+    with blamed(source, "begin"):
+        memory = method.begin(weights(0))
+    with blamed(source, "observe"):
+        return method.observe(memory, numbers.rollout())
 
 
 def _check_weights(

@@ -8,6 +8,7 @@ from torch import nn
 
 from overopt.engines.method.opened import Functions_co, Named, Opened
 from overopt.errors import UserError
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, StateShape, Training, Weights
 from overopt.spec.declare import MethodInput
 
@@ -19,7 +20,8 @@ class OpenedTraining(Opened[Functions_co]):
 
     inputs: what costs extra to compute and is asked for.
     training: inner epochs, minibatches, the learning rate of its own module.
-    acts_on_weights: whether it has hooks between gradient steps.
+    acts_on_weights: whether it has hooks between gradient steps or rounds.
+    sees_rounds: whether it has hooks about rollouts.
 
     Raises:
         UserError: it has a module but names no states for the module to read, or the reverse.
@@ -31,9 +33,12 @@ class OpenedTraining(Opened[Functions_co]):
         self._make_module = self._optional("make_module")
         self._begin = self._optional("begin")
         self._after_step = self._optional("after_step")
+        self._after_round = self._optional("after_round")
+        self._observe = self._optional("observe")
         training = self._optional("training")
         self.training: Training = Training() if training is None else training(config)
-        self.acts_on_weights = self._after_step is not None
+        self.acts_on_weights = bool(self._after_step or self._after_round)
+        self.sees_rounds = bool(self._after_round or self._observe)
         if (self._make_module is None) != _STATES.isdisjoint(self.inputs):
             raise UserError(
                 f"{self.name}: make_module and INPUTS with policy_states or reference_states go "
@@ -57,6 +62,19 @@ class OpenedTraining(Opened[Functions_co]):
             return AfterStep(memory)
         done: AfterStep = self._after_step(self._config, memory, weights, step)
         return done
+
+    def after_round(self, memory: Any, weights: Weights, number: int) -> AfterStep:
+        """What the hooks decide after the steps on rollout ``number``; nothing without hooks."""
+        if self._after_round is None:
+            return AfterStep(memory)
+        done: AfterStep = self._after_round(self._config, memory, weights, number)
+        return done
+
+    def observe(self, memory: Any, rollout: Rollout) -> Rollout:
+        """The rollout with what the method remembers now; as it is if it does not observe."""
+        if self._observe is None:
+            return rollout
+        return rollout._replace(memory=self._observe(self._config, memory, rollout))
 
     def own_class(self, name: str) -> type | None:
         """A class that the method's file defines or imports, for a memory read from a file."""

@@ -24,6 +24,9 @@ from overopt.engines.trl.version import check_extra
 from overopt.errors import UserError
 from overopt.spec.trl import TrlSpec
 
+_SERVED = frozenset({"policy_states", "reference_states", "forward_kl"})
+"""Names of INPUTS that this engine computes."""
+
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -171,9 +174,17 @@ def check_options(method: TrainedMethod, options: TrlSpec) -> None:
     """Refuse options that would change what a method means.
 
     Raises:
-        UserError: hooks on weights, with adapters. Hooks average weights, and the average of the
+        UserError: inputs or hooks that this engine does not serve; or hooks on weights, with
+            adapters. Hooks average weights, and the average of the
             adapters' two factors is not the adapter of the averaged weights.
     """
+    unserved = sorted(method.inputs - _SERVED)
+    if unserved or method.sees_rounds:
+        asked = unserved[0] if unserved else "after_round or observe"
+        raise UserError(
+            f"{method.name} needs {asked}, which the engine trl does not have; leave --engine out "
+            "or say --engine native."
+        )
     if options.lora_rank and method.acts_on_weights:
         raise UserError(
             f"{method.name} acts on the policy's weights between steps, which adapters "

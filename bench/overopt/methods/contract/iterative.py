@@ -11,16 +11,25 @@ from overopt.methods.contract.samples import Rollout
 
 
 class KeptRows(NamedTuple):
-    """Samples to learn from by likelihood: rows b * N + n of a rollout, shape (K,)."""
+    """Samples to learn from by likelihood: rows b * N + n of a rollout, shape (K,).
+
+    weight_K: a number for each, which ``Reading.weight`` hands to the loss.
+    """
 
     row_K: Tensor
+    weight_K: Tensor | None = None
 
 
 class RowPairs(NamedTuple):
-    """Preference pairs among the samples: rows b * N + n of a rollout, shape (P,) each."""
+    """Preference pairs among the samples: rows b * N + n of a rollout, shape (P,) each.
+
+    label_P: a number for each, such as the chance that the label is right, which ``label`` of both
+        readings hands to the loss.
+    """
 
     chosen_P: Tensor
     rejected_P: Tensor
+    label_P: Tensor | None = None
 
 
 class SamplePairs(NamedTuple):

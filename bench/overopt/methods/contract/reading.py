@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from overopt.methods.contract.training import given
+
 _OF_POLICY = ("policy_logp", "forward_kl", "output")
 """Parts that change as the policy does, and carry its gradient where there is one."""
 
@@ -18,9 +20,9 @@ _OF_POLICY = ("policy_logp", "forward_kl", "output")
 class Reading(NamedTuple):
     """Responses of up to T tokens: pairs and kept samples (B, T), groups of samples (B, N, T).
 
-    Every tensor is float32 (..., T), zero where the mask is zero. Gradients flow through the
-    policy's log-probabilities, its KL and the module's outputs only. What is optional is None
-    unless the method asks for it:
+    Tensors are float32 (..., T), zero where the mask is zero, unless said otherwise. Gradients flow
+    through the policy's log-probabilities, its KL and the module's outputs only. What is optional
+    is None unless the method asks for it:
 
     policy_logp: log-probability of each token under the policy, nats.
     reference_logp: under the reference (initial) policy.
@@ -28,6 +30,8 @@ class Reading(NamedTuple):
     forward_kl: KL(pi_ref || pi) of the next token at each position (``forward_kl``), nats.
     output: outputs of the method's module, (..., T, C).
     anchor_logp: under the anchor that a hook has set; None while it is the reference.
+    sampled_logp: under the policy that drew the response (``sampled_logp``).
+    weight, label: number of each response, (...), that the method's ``build`` gave to it.
     """
 
     policy_logp: Tensor
@@ -36,6 +40,9 @@ class Reading(NamedTuple):
     forward_kl: Tensor | None = None
     output: Tensor | None = None
     anchor_logp: Tensor | None = None
+    sampled_logp: Tensor | None = None
+    weight: Tensor | None = None
+    label: Tensor | None = None
 
     @property
     def log_ratio(self) -> Tensor:
@@ -47,6 +54,12 @@ class Reading(NamedTuple):
         """log(pi / pi_anchor) of each response, nats, shape (...)."""
         anchor = self.reference_logp if self.anchor_logp is None else self.anchor_logp
         return ((self.policy_logp - anchor) * self.mask).sum(-1)
+
+    @property
+    def sampled_log_ratio(self) -> Tensor:
+        """log(pi / pi_t) of each response, for pi_t the policy that drew it, nats, shape (...)."""
+        sampled = given(self.sampled_logp, "sampled_logp")
+        return ((self.policy_logp - sampled) * self.mask).sum(-1)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Reading:
         """The same with every part that is there changed."""

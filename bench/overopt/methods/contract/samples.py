@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -15,11 +15,13 @@ class Rollout(NamedTuple):
     reward_BN: proxy score of the whole response, in SDs of the initial policy.
     sampled: the responses, (B, N, T), as they were when they were drawn: ``policy_logp`` is the
         log-probability of each token when it was sampled, ``log_ratio`` the k1 estimate of KL.
+    memory: what the method remembers, if it ``observe``s; None otherwise.
     """
 
     reward_BN: Tensor
     sampled: Reading
+    memory: Any = None
 
     def take(self, index_B: Tensor) -> Rollout:
         """The groups of these prompts."""
-        return Rollout(self.reward_BN[index_B], self.sampled.take(index_B))
+        return self._replace(reward_BN=self.reward_BN[index_B], sampled=self.sampled.take(index_B))

@@ -77,13 +77,36 @@ class OwnModule(Protocol):
         ...
 
 
-class Hooks(Protocol):
-    """The optional functions of a method that acts on weights between gradient steps."""
+class Memory(Protocol):
+    """The optional function of a method that remembers, for any of the hooks below."""
 
     def begin(self, config: Any, initial: Weights, /) -> Any:
         """The memory before the first step, from the initial policy's weights."""
         ...
 
+
+class StepHook(Protocol):
+    """The optional function of a method that acts on weights between gradient steps."""
+
     def after_step(self, config: Any, memory: Any, weights: Weights, step: int, /) -> AfterStep:
         """What to remember and to replace after gradient step ``step`` (1 is the first)."""
+        ...
+
+
+class RoundHook(Protocol):
+    """The optional function of a method that acts on weights between rollouts."""
+
+    def after_round(self, config: Any, memory: Any, weights: Weights, number: int, /) -> AfterStep:
+        """The same after all gradient steps on rollout ``number`` (1 is the first)."""
+        ...
+
+
+class Observer(Protocol):
+    """The optional function of a method whose memory depends on rewards."""
+
+    def observe(self, config: Any, memory: Any, rollout: Any, /) -> Any:
+        """What to remember of a ``Rollout`` before anything is learned from it.
+
+        The memory then is ``rollout.memory`` for ``advantages``, ``build`` and ``loss``.
+        """
         ...

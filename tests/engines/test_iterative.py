@@ -191,7 +191,7 @@ def test_numbers_of_a_build_come_back_beside_their_rows() -> None:
     optimize(kept, None, SHORT)
     assert kept.batches[0].weight.tolist() == [0.5, 2.0]
     rows, label_P = torch.tensor([[0, 9, 21], [1, 8, 20]]), torch.tensor([0.1, 0.2, 0.3])
-    dealt = Watched(RowPairs(*rows, label_P), Training(minibatches=3))
+    dealt = Watched(RowPairs(rows[0], rows[1], label_P), Training(minibatches=3))
     optimize(dealt, None, SHORT)
     assert len(dealt.batches) == 3
     for batch in dealt.batches:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import types
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from transformers import PreTrainedModel
 
 from overopt.engines.kl_probe import KLProbe
 from overopt.engines.method.pairs import OpenedPairs
-from overopt.engines.pair_data import PairsRow, ReferenceLogps, score_reference
+from overopt.engines.pair_data import PairsRow, ReferenceLogps, pair_batches, score_reference
 from overopt.engines.pairs import optimize_pairs
 from overopt.engines.trajectory import Trajectory
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
@@ -161,7 +162,7 @@ def test_the_batch_holds_what_both_policies_say_of_each_response() -> None:
     expected = np.stack([chosen, rejected], -1)
     assert np.sort(actual, axis=0) == pytest.approx(np.sort(expected, axis=0), abs=1e-4)
     for batch in batches:
-        for side in batch:
+        for side in batch[:2]:
             assert torch.allclose(side.policy_logp, side.reference_logp, atol=1e-5)
             assert not side.reference_logp[side.mask == 0].any()
             assert not side.policy_logp[side.mask == 0].any()
@@ -182,3 +183,35 @@ def test_pairs_and_reference_are_taken_by_row() -> None:
     assert part.chosen_logp_PT.sum(-1) == pytest.approx(
         whole.chosen_logp_PT[index].sum(-1), abs=1e-5
     )
+
+
+def test_mismatched_rows_are_responses_after_the_prompt_before_theirs() -> None:
+    """Held against rows that are put together one by one."""
+    seen: list[PairBatch] = []
+
+    class Watched:
+        __name__ = "watched"
+        Config = dpo.Config
+        INPUTS = ("mismatched",)
+
+        def loss(self, config: Any, batch: PairBatch, /) -> torch.Tensor:
+            seen.append(batch)
+            return dpo.loss(dpo.Config(), batch)
+
+    reference = tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+    pairs = inputs.preferences
+    assert pairs is not None
+    settings = tiny.PAIRS.model_copy(update={"max_steps": 1, "batch_size": 4})
+    optimize_pairs(OpenedPairs(Watched(), None), settings, inputs)
+    index_B = next(pair_batches(pairs, 4, np.random.default_rng(0)))
+    (batch,) = seen
+    assert batch.mismatched is not None and not batch.mismatched.policy_logp.requires_grad
+    prompts = pairs.prompts.take(index_B[[3, 0, 1, 2]])
+    both = [score_logps(reference, prompts, side.take(index_B)) for side in pairs[1:3]]
+    expected_R = np.concatenate([logp_BT.sum(1) for logp_BT in both])
+    assert np.allclose(batch.mismatched.reference_logp.sum(1), expected_R, atol=1e-5)
+    assert torch.allclose(batch.mismatched.log_ratio, torch.zeros(8), atol=1e-5)
+    alone = settings.model_copy(update={"batch_size": 1})
+    with pytest.raises(ValueError, match="2 pairs or more"):
+        optimize_pairs(OpenedPairs(Watched(), None), alone, inputs)

@@ -31,7 +31,7 @@ def test_ties_make_no_pair_and_an_odd_sample_stands_alone() -> None:
 
 def test_loss_is_dpos() -> None:
     batch = pairs.worked()
-    loss_B = online_dpo.loss(online_dpo.Config(beta=0.5), SamplePairs(*batch))
+    loss_B = online_dpo.loss(online_dpo.Config(beta=0.5), SamplePairs(batch.chosen, batch.rejected))
     # margins 2 and -1: log(1 + e^-1), log(1 + e^0.5)
     assert loss_B.tolist() == pytest.approx([0.3132617, 0.9740770])
     assert torch.equal(loss_B, dpo.loss(dpo.Config(beta=0.5), batch))

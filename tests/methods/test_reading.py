@@ -15,6 +15,9 @@ FULL = PLAIN._replace(
     forward_kl=torch.tensor([[0.1, 0.2], [0.3, 0.0]]),
     output=torch.arange(12.0).view(2, 2, 3),
     anchor_logp=torch.tensor([[-1.5, -2.0], [-3.0, 8.0]]),
+    sampled_logp=torch.tensor([[-1.25, -2.0], [-3.5, 8.0]]),
+    weight=torch.tensor([0.5, 2.0]),
+    label=torch.tensor([1.0, 0.0]),
 )
 
 
@@ -23,6 +26,9 @@ def test_log_ratios_by_hand() -> None:
     assert PLAIN.log_ratio.tolist() == [1.5, -2.0]
     assert FULL.anchor_log_ratio.tolist() == [0.5, 0.0]
     assert PLAIN.anchor_log_ratio.tolist() == [1.5, -2.0]  # without one, it is the reference
+    assert FULL.sampled_log_ratio.tolist() == [0.25, 0.5]
+    with pytest.raises(ValueError, match="sampled_logp was not computed"):
+        _ = PLAIN.sampled_log_ratio
 
 
 @pytest.mark.parametrize("reading", [PLAIN, FULL])

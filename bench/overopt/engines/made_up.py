@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from overopt.engines.blame import blamed, check_kind
 from overopt.engines.method.training import TrainedMethod
 from overopt.errors import UserError
+from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import HiddenStates, StateShape
@@ -51,6 +52,13 @@ class MadeUpNumbers:
             self._output(rows),
             sampled_logp=self._logp(mask) if "sampled_logp" in self._inputs else None,
         )
+
+    def pairs(self) -> PairBatch:
+        """B pairs, with gradient on the policy's part."""
+        batch = PairBatch(self.reading(PROMPTS), self.reading(PROMPTS))
+        if "mismatched" in self._inputs:
+            batch = batch._replace(mismatched=self.reading(2 * PROMPTS).map(Tensor.detach))
+        return batch
 
     def rollout(self) -> Rollout:
         """B prompts with N samples each, without gradient."""

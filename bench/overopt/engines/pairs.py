@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import torch
+
 from overopt.engines.contract import RunInputs, required
 from overopt.engines.kl_walk import KLWalk
 from overopt.engines.learner import Learner
@@ -18,6 +21,8 @@ from overopt.engines.pair_data import (
 )
 from overopt.engines.trajectory import Compute, Trajectory
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.reading import Reading
+from overopt.models.logprobs import response_logps
 from overopt.models.sequences import join
 from overopt.spec.method import MethodSpec
 from overopt.spec.pairs import PairsSpec
@@ -92,4 +97,26 @@ def _read(learner: Learner, pairs: LaidOutPairs) -> PairBatch:
     before = pairs.before.map(lambda part: part.flatten(0, 1).to(device))
     reference = learner.run_reference(batch) if learner.reads_reference else None
     reading = learner.run(batch, before, reference).reading
-    return PairBatch(*reading.group(pairs.prompts.rows()).unbind(0))
+    read = PairBatch(*reading.group(pairs.prompts.rows()).unbind(0))
+    if "mismatched" in learner.inputs:
+        read = read._replace(mismatched=_read_mismatched(learner, pairs))
+    return read
+
+
+def _read_mismatched(learner: Learner, pairs: LaidOutPairs) -> Reading:
+    """The responses of each pair after the prompt of the pair before it, without gradient.
+
+    Raises:
+        ValueError: the batch holds a single pair, which has no other prompt.
+    """
+    count = pairs.prompts.rows()
+    if count < 2:
+        raise ValueError(f"{learner.name} needs 2 pairs or more in a batch: pairs.batch_size is 1")
+    before_B = np.roll(np.arange(count), 1)
+    prompts = pairs.prompts.take(np.concatenate([before_B, before_B]))
+    batch = join(prompts, pairs.responses, learner.policy.device)
+    with torch.no_grad():
+        policy_logp, reference_logp = (
+            response_logps(model, batch) for model in (learner.policy, learner.reference)
+        )
+    return Reading(policy_logp, reference_logp, batch.mask_BT.to(policy_logp))

@@ -28,7 +28,6 @@ from overopt.engines.proxy_loss import OpenedLoss
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
-from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
@@ -102,7 +101,7 @@ def _try_pairs(spec: MethodSpec) -> None:
     """A loss of each of B pairs."""
     method = _open(OpenedPairs, spec)
     numbers = _try_training(spec.source, method)
-    batch = PairBatch(numbers.reading(PROMPTS), numbers.reading(PROMPTS))
+    batch = numbers.pairs()
     _try_loss(spec.source, method.loss, batch, (PROMPTS,), "pair")
 
 

@@ -21,15 +21,21 @@ PROXY_BLIND: tuple[Family, ...] = ("pairs",)
 GoldUse = Literal["none", "selection", "training"]
 
 
-MethodInput = Literal["policy_states", "reference_states", "forward_kl", "sampled_logp"]
+MethodInput = Literal[
+    "policy_states", "reference_states", "forward_kl", "sampled_logp", "mismatched"
+]
 """What a method may ask the engine to compute besides log-probabilities.
 
 policy_states, reference_states: hidden states of the policy or the reference, for the method's own
 module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
-sampled_logp: log-probabilities under the policy that drew the response.
+sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
+responses after other pairs' prompts.
 """
 
-INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {"sampled_logp": ("iterative",)}
+INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
+    "sampled_logp": ("iterative",),
+    "mismatched": ("pairs",),
+}
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere."""
 

@@ -10,10 +10,15 @@ from overopt.methods.contract.reading import Reading
 
 
 class PairBatch(NamedTuple):
-    """B preference pairs: the responses that were preferred, (B, T), and those that were not."""
+    """B preference pairs: the responses that were preferred, (B, T), and those that were not.
+
+    mismatched: (2 B, T), without gradient: the chosen responses, then the rejected ones, each read
+        after the prompt of the pair before it (``mismatched``); None unless asked for.
+    """
 
     chosen: Reading
     rejected: Reading
+    mismatched: Reading | None = None
 
 
 class PairsMethod(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor, nn
 
@@ -11,8 +11,11 @@ Weights = Mapping[str, Tensor]
 """Parameters of a policy by name, without gradient."""
 
 
-def given(value: Tensor | None, name: str) -> Tensor:
-    """An optional tensor that the method has asked for.
+Given = TypeVar("Given")
+
+
+def given(value: Given | None, name: str) -> Given:
+    """An optional tensor, or reading, that the method has asked for.
 
     Raises:
         ValueError: if the engine did not supply it, because the method does not ask for it.

@@ -23,6 +23,8 @@ TOKENIZER_FILES = (
     *("vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json"),
 )
 """What a model folder's tokenizer and chat template are made of."""
+RECIPE = "recipe.json"
+"""Stands in place of a model's own files where a policy is composed of others (``spec.recipe``)."""
 _TRUSTED = "code_is_trusted"
 
 

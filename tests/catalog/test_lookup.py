@@ -214,6 +214,19 @@ MERGE = OWN.replace('"pairs"', '"merge"')
         ),
         (OWN + "\n\ndef begin(config, initial):\n    return 0\n", "a memory that nothing uses"),
         (
+            OWN.replace('"pairs"', '"rollout"')
+            + '\nINPUTS = ("reference_samples", "mixture_samples")\n',
+            "opponents are from one",
+        ),
+        (
+            OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("opponents_now",)\n',
+            "opponents_now and no opponents; add reference_samples or",
+        ),
+        (
+            OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("mixture_samples",)\n',
+            "the function mixture.config. go together",
+        ),
+        (
             OWN + "\n\ndef begin(config, initial):\n    return 0\n"
             "\n\ndef observe(config, memory, rollout):\n    return 0\n",
             "draws no samples",

@@ -23,6 +23,7 @@ TOGETHER: tuple[type, ...] = (
     selection.UnbiasedSelection,
     selection.BoundedSelection,
     training.OwnModule,
+    training.Mixes,
     training.Memory,
     training.StepHook,
     training.RoundHook,

@@ -12,6 +12,7 @@ from overopt.catalog.lookup import declaration
 from overopt.errors import UserError
 from overopt.spec.declare import (
     INPUT_FAMILIES,
+    OPPONENTS,
     TRAINING_FAMILIES,
     Family,
     GoldUse,
@@ -52,6 +53,7 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "draw_weights": _DRAWS,
     "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
+    "mixture": {"mixture": "config"},
     "begin": _BEGIN,
     **{name: {**_BEGIN, name: written} for name, written in _HOOKS.items()},
 }
@@ -88,6 +90,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         told = unknown("use of gold", str(constants["USES_GOLD"]), get_args(GoldUse))
         raise UserError(f"{found.source}: {told}")
     _check_inputs(constants, found.source)
+    _check_opponents(constants.get("INPUTS", ()), found.functions, found.source)
     _check_hooks(constants["FAMILY"], found.functions, found.source)
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
@@ -160,6 +163,23 @@ def _check_inputs(constants: Mapping[str, Any], source: str) -> None:
             )
     if "policy_states" in asked and "reference_states" in asked:
         raise UserError(f"{source}: a module reads policy_states or reference_states, not both.")
+
+
+def _check_opponents(
+    asked: tuple[MethodInput, ...], functions: Collection[str], source: str
+) -> None:
+    """Opponents come from one policy; a mixture has a weight; readings of them need some."""
+    named = [name for name in OPPONENTS if name in asked]
+    if len(named) > 1:
+        raise UserError(f"{source}: INPUTS names {' and '.join(named)}; opponents are from one.")
+    if "opponents_now" in asked and not named:
+        raise UserError(
+            f"{source}: INPUTS names opponents_now and no opponents; add {' or '.join(OPPONENTS)}."
+        )
+    if ("mixture_samples" in asked) != ("mixture" in functions):
+        raise UserError(
+            f"{source}: mixture_samples in INPUTS and the function mixture(config) go together."
+        )
 
 
 def _check_hooks(family: str, functions: Collection[str], source: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from overopt.engines.contract import Reward
 from overopt.engines.learner import Learner
@@ -28,6 +29,7 @@ class DrawnSamples(NamedTuple):
     kl_nats: Rao-Blackwellised KL(policy || reference), mean over the responses.
     entropy_nats: entropy of the policy, summed over tokens, mean over the responses.
     length_mean: response tokens. tokens_R: prompt and response tokens of each row.
+    opponents: samples of another policy, read by the same two; None unless asked for.
     """
 
     rollout: Rollout
@@ -38,6 +40,12 @@ class DrawnSamples(NamedTuple):
     entropy_nats: float
     length_mean: float
     tokens_R: npt.NDArray[np.int64]
+    opponents: DrawnSamples | None = None
+
+    @property
+    def rows(self) -> int:
+        """Samples drawn, opponents among them."""
+        return len(self.tokens_R) + (0 if self.opponents is None else self.opponents.rows)
 
     def read(self, learner: Learner, row_K: Tensor) -> Reading:
         """Some of the rows as the policy reads them now, with gradient."""
@@ -58,6 +66,7 @@ def draw_samples(
     reward: Reward,
     generator: torch.Generator,
     with_gradient: bool,
+    sampler: PreTrainedModel | None = None,
 ) -> DrawnSamples:
     """Sample every prompt's group, score it, and run both policies over it.
 
@@ -69,11 +78,13 @@ def draw_samples(
         reward: the proxy.
         generator: source of the samples.
         with_gradient: whether ``reading`` carries one, for a step that is taken on all rows.
+        sampler: draws the samples; the policy by default.
 
     Raises:
         FloatingPointError: if a reward is not finite.
     """
-    drawn = sample(learner.policy, prompts, samples, max_new_tokens, generator)
+    source = learner.policy if sampler is None else sampler
+    drawn = sample(source, prompts, samples, max_new_tokens, generator)
     repeated = prompts.take(np.repeat(np.arange(prompts.rows()), samples))
     reward_R = np.asarray(reward(repeated, drawn.responses), np.float64)
     if not np.isfinite(reward_R).all():

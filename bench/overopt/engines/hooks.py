@@ -7,7 +7,6 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from overopt.engines.method.training import TrainedMethod
-from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, Weights
 from overopt.models.weights import set_weights, weights_of
 
@@ -43,12 +42,10 @@ class Hooks:
         done = self._method.after_round(self.memory, weights_of(policy), self._rounds)
         return self._act(policy, done)
 
-    def observe(self, rollout: Rollout) -> Rollout:
-        """Let the method see a rollout; it comes back with what is remembered."""
-        seen = self._method.observe(self.memory, rollout)
-        if seen is not rollout:
-            self.memory = seen.memory
-        return seen
+    def observe(self, rollout: object) -> Any:
+        """Let the method see a ``Rollout``; what it remembers then."""
+        self.memory = self._method.observe(self.memory, rollout)
+        return self.memory
 
     def _act(self, policy: PreTrainedModel, done: AfterStep) -> Weights | None:
         self.memory = done.memory

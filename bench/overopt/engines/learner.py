@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -12,7 +13,6 @@ from overopt.engines.hooks import Hooks
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.optimizer import OptimizerSettings, PolicyOptimizer
 from overopt.methods.contract.reading import Reading
-from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Weights
 from overopt.models.logprobs import Prediction
 from overopt.models.sequences import Batch
@@ -37,7 +37,7 @@ class Learner:
         reference: PreTrainedModel,
     ) -> None:
         self.name, self.training = method.name, method.training
-        self.inputs = method.inputs
+        self.inputs, self.mixture = method.inputs, method.mixture()
         self.policy, self.reference = policy, reference
         self._forward = ForwardPass(method, state_shape(policy))
         self.module = self._forward.module
@@ -66,8 +66,8 @@ class Learner:
         self._move_anchor(self._hooks.after_step(self.policy, self.optimizer.steps_taken))
         return norm
 
-    def observe(self, rollout: Rollout) -> Rollout:
-        """Let the method see a rollout before anything is learned from it."""
+    def observe(self, rollout: object) -> Any:
+        """Let the method see a ``Rollout`` before anything is learned; what it remembers then."""
         return self._hooks.observe(rollout)
 
     def end_round(self) -> None:

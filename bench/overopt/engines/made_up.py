@@ -15,8 +15,10 @@ from overopt.engines.method.training import TrainedMethod
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import HiddenStates, StateShape
+from overopt.spec.declare import OPPONENTS
 
 PROMPTS, SAMPLES, TOKENS = 3, 4, 5
 _STATES = StateShape(layers=2, width=6)
@@ -62,6 +64,19 @@ class MadeUpNumbers:
 
     def rollout(self) -> Rollout:
         """B prompts with N samples each, without gradient."""
+        rollout = self._rollout()
+        if self._inputs.isdisjoint(OPPONENTS):
+            return rollout
+        return rollout._replace(opponents=self._rollout())
+
+    def step(self, rollout: Rollout, advantage: Tensor) -> RolloutStep:
+        """A gradient step on a rollout."""
+        step = RolloutStep(rollout, self.reading(PROMPTS, SAMPLES), advantage)
+        if "opponents_now" in self._inputs:
+            step = step._replace(opponents=self.reading(PROMPTS, SAMPLES))
+        return step
+
+    def _rollout(self) -> Rollout:
         sampled = self.reading(PROMPTS, SAMPLES).map(Tensor.detach)
         return Rollout(torch.randn((PROMPTS, SAMPLES), generator=self._generator), sampled)
 

@@ -11,6 +11,7 @@ from overopt.engines.contract import RunInputs, required
 from overopt.engines.drawn import DrawnSamples, draw_samples
 from overopt.engines.kl_walk import KLWalk
 from overopt.engines.learner import Learner
+from overopt.engines.opponents import with_opponents
 from overopt.engines.sample_data import RolloutRow, prompt_batches
 from overopt.engines.trajectory import Compute, Trajectory
 from overopt.spec.rollout import RolloutSpec
@@ -74,9 +75,10 @@ def optimize_online(
     compute = Compute(0, 0, 0)
     step = 0
     for index_B in prompt_batches(inputs.prompts.rows(), settings.prompts_per_step, generator):
+        prompts = inputs.prompts.take(index_B)
         drawn = draw_samples(
             learner,
-            inputs.prompts.take(index_B),
+            prompts,
             settings.samples_per_prompt,
             inputs.max_new_tokens,
             reward,
@@ -87,7 +89,11 @@ def optimize_online(
         over = walk.finished or step == settings.max_steps
         learned = _Learned()
         if not over:
-            drawn = drawn._replace(rollout=learner.observe(drawn.rollout))
+            drawn = with_opponents(
+                learner, drawn, prompts, inputs.max_new_tokens, reward, generator
+            )
+            memory = learner.observe(drawn.rollout)
+            drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
                 spent = _spend(compute, drawn, learned, lesson.counts_sampling)
                 walk.pass_by(step + len(learned.loss_K), spent, inputs.policy)
@@ -125,7 +131,7 @@ def _spend(
     """What a run has spent after the gradient steps on these samples."""
     return Compute(
         before.gradient_steps + len(learned.loss_K),
-        before.samples_drawn + len(drawn.tokens_R),
+        before.samples_drawn + drawn.rows,
         before.tokens_processed + counts_sampling * int(drawn.tokens_R.sum()) + learned.tokens,
     )
 

@@ -28,7 +28,6 @@ from overopt.engines.proxy_loss import OpenedLoss
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
-from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import AfterStep, Training
@@ -121,7 +120,7 @@ def _try_rollout(spec: MethodSpec) -> None:
             f"one per response, or {allowed[1]}, one per token."
         )
     check_finite(source, "advantages", advantage)
-    step = RolloutStep(rollout, numbers.reading(PROMPTS, SAMPLES), advantage)
+    step = numbers.step(rollout, advantage)
     _try_loss(source, method.loss, step, (PROMPTS, SAMPLES), "response")
 
 
@@ -264,8 +263,9 @@ def _observed(source: str, method: TrainedMethod, numbers: MadeUpNumbers) -> Rol
     """A made-up rollout, with what the method remembers of it."""
     with blamed(source, "begin"):
         memory = method.begin(weights(0))
+    rollout = numbers.rollout()
     with blamed(source, "observe"):
-        return method.observe(memory, numbers.rollout())
+        return rollout._replace(memory=method.observe(memory, rollout))
 
 
 def _check_weights(

@@ -46,6 +46,9 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
             first = at_once and number == 0
             now = (drawn.reading if first else drawn.read(learner, row_K)).group(samples)
             step = RolloutStep(drawn.rollout.take(index_B), now, advantage[index_B])
+            if "opponents_now" in learner.inputs and drawn.opponents is not None:
+                others = drawn.opponents.read(learner, row_K).group(samples)
+                step = step._replace(opponents=others)
             yield Minibatch(method.loss(step).mean(), drawn.tokens(row_K))
 
     lesson = Lesson(minibatches, with_gradient=at_once, counts_sampling=False)

@@ -22,19 +22,35 @@ GoldUse = Literal["none", "selection", "training"]
 
 
 MethodInput = Literal[
-    "policy_states", "reference_states", "forward_kl", "sampled_logp", "mismatched"
+    "policy_states",
+    "reference_states",
+    "forward_kl",
+    "sampled_logp",
+    "mismatched",
+    "reference_samples",
+    "anchor_samples",
+    "mixture_samples",
+    "opponents_now",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
 policy_states, reference_states: hidden states of the policy or the reference, for the method's own
 module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
-responses after other pairs' prompts.
+responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
+as many samples of each prompt from another policy (one of the three). opponents_now: the opponents
+as the policy reads them in a step, with gradient.
 """
+
+OPPONENTS: tuple[MethodInput, ...] = ("reference_samples", "anchor_samples", "mixture_samples")
 
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
     "mismatched": ("pairs",),
+    "reference_samples": ("rollout",),
+    "anchor_samples": ("rollout",),
+    "mixture_samples": ("rollout",),
+    "opponents_now": ("rollout",),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere."""

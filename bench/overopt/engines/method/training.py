@@ -8,7 +8,6 @@ from torch import nn
 
 from overopt.engines.method.opened import Functions_co, Named, Opened
 from overopt.errors import UserError
-from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, StateShape, Training, Weights
 from overopt.spec.declare import MethodInput
 
@@ -35,6 +34,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_step = self._optional("after_step")
         self._after_round = self._optional("after_round")
         self._observe = self._optional("observe")
+        self._mixture = self._optional("mixture")
         training = self._optional("training")
         self.training: Training = Training() if training is None else training(config)
         self.acts_on_weights = bool(self._after_step or self._after_round)
@@ -70,11 +70,13 @@ class OpenedTraining(Opened[Functions_co]):
         done: AfterStep = self._after_round(self._config, memory, weights, number)
         return done
 
-    def observe(self, memory: Any, rollout: Rollout) -> Rollout:
-        """The rollout with what the method remembers now; as it is if it does not observe."""
-        if self._observe is None:
-            return rollout
-        return rollout._replace(memory=self._observe(self._config, memory, rollout))
+    def observe(self, memory: Any, rollout: object) -> Any:
+        """What the method remembers once it has seen a ``Rollout``."""
+        return memory if self._observe is None else self._observe(self._config, memory, rollout)
+
+    def mixture(self) -> float:
+        """Weight of the initial policy in the mixture that opponents are drawn from."""
+        return 0.0 if self._mixture is None else float(self._mixture(self._config))
 
     def own_class(self, name: str) -> type | None:
         """A class that the method's file defines or imports, for a memory read from a file."""

@@ -31,6 +31,7 @@ Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.
     training(config) -> Training                        inner epochs, minibatches, module's rate
     make_module(config, shape: StateShape) -> Module    trained beside the policy
+    mixture(config) -> float                            with INPUTS mixture_samples: share of pi_ref
     begin(config, initial: Weights) -> memory           a memory, and what it serves:
     after_step(config, memory, weights: Weights, step) -> AfterStep
     after_round(config, memory, weights: Weights, number) -> AfterStep   after each rollout's steps

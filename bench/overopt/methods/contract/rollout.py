@@ -16,11 +16,13 @@ class RolloutStep(NamedTuple):
     rollout: the samples as they were drawn.
     now: the same responses, (B, N, T), as the policy reads them now, with gradient.
     advantage: of each response (B, N) or of each token (B, N, T).
+    opponents: the opponents' responses in the same way as ``now`` (``opponents_now``).
     """
 
     rollout: Rollout
     now: Reading
     advantage: Tensor
+    opponents: Reading | None = None
 
     @property
     def advantage_BNT(self) -> Tensor:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.training import given
 
 
 class Rollout(NamedTuple):
@@ -15,13 +17,33 @@ class Rollout(NamedTuple):
     reward_BN: proxy score of the whole response, in SDs of the initial policy.
     sampled: the responses, (B, N, T), as they were when they were drawn: ``policy_logp`` is the
         log-probability of each token when it was sampled, ``log_ratio`` the k1 estimate of KL.
-    memory: what the method remembers, if it ``observe``s; None otherwise.
+    memory: what the method remembers, if it does (see ``contract.training.Memory``).
+    opponents: as many samples of the same prompts from another policy, if INPUTS names one:
+        ``sampled.policy_logp`` is what that policy said of each token.
+    preference: P(sample i beats opponent j), (B, N, N), of a proxy that compares responses; None
+        where the proxy scores each on its own.
     """
 
     reward_BN: Tensor
     sampled: Reading
     memory: Any = None
+    opponents: Rollout | None = None
+    preference: Tensor | None = None
+
+    @property
+    def preference_BNN(self) -> Tensor:
+        """P(sample i beats opponent j), (B, N, N); from scores by Bradley-Terry, s(r_i - r_j)."""
+        if self.preference is not None:
+            return self.preference
+        opponents = given(self.opponents, "an opponent")
+        return torch.sigmoid(self.reward_BN[:, :, None] - opponents.reward_BN[:, None, :])
 
     def take(self, index_B: Tensor) -> Rollout:
         """The groups of these prompts."""
-        return self._replace(reward_BN=self.reward_BN[index_B], sampled=self.sampled.take(index_B))
+        opponents = self.opponents
+        return self._replace(
+            reward_BN=self.reward_BN[index_B],
+            sampled=self.sampled.take(index_B),
+            opponents=None if opponents is None else opponents.take(index_B),
+            preference=None if self.preference is None else self.preference[index_B],
+        )

@@ -113,3 +113,11 @@ class Observer(Protocol):
         The memory then is ``rollout.memory`` for ``advantages``, ``build`` and ``loss``.
         """
         ...
+
+
+class Mixes(Protocol):
+    """The optional function of a method whose opponents come from a mixture."""
+
+    def mixture(self, config: Any, /) -> float:
+        """Weight m of the initial policy in pi^(1 - m) pi_ref^m, token by token."""
+        ...

@@ -1,0 +1,109 @@
+"""Samples of other policies beside the policy's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from overopt.engines.method.rollout import OpenedRollout
+from overopt.engines.rollout import optimize_rollout
+from overopt.engines.trajectory import Trajectory
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
+from overopt.methods.contract.training import AfterStep, Weights
+from overopt.methods.rollout import rloo
+
+from . import tiny
+
+
+class Watched:
+    """RLOO that asks for something beside and records what its loss is handed."""
+
+    __name__ = "watched"
+    Config = rloo.Config
+
+    def __init__(self, *inputs: str, share: float = 0.5) -> None:
+        self.INPUTS, self._share = inputs, share
+        self.steps: list[RolloutStep] = []
+
+    def advantages(self, config: Any, rollout: Rollout, /) -> torch.Tensor:
+        return rloo.advantages(rloo.Config(), rollout)
+
+    def loss(self, config: Any, step: RolloutStep, /) -> torch.Tensor:
+        self.steps.append(step)
+        return rloo.loss(rloo.Config(), step)
+
+    def mixture(self, config: Any, /) -> float:
+        return self._share
+
+
+def run(method: Any, max_steps: int = 8) -> Trajectory:
+    reference = tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": max_steps, "learning_rate": 1e-2})
+    return optimize_rollout(OpenedRollout(method, rloo.Config()), settings, inputs)
+
+
+def opponents(step: RolloutStep) -> Rollout:
+    assert step.rollout.opponents is not None
+    return step.rollout.opponents
+
+
+def test_opponents_of_the_reference_are_its_samples() -> None:
+    method = Watched("reference_samples", "opponents_now")
+    trajectory = run(method)
+    assert trajectory.compute.samples_drawn == 2 * 8 * 8 * 4
+    for step in method.steps:
+        others = opponents(step)
+        assert others.reward_BN.shape == step.rollout.reward_BN.shape == (8, 4)
+        # what the sampler said of its samples is what the reference says of them
+        assert torch.allclose(others.sampled.policy_logp, others.sampled.reference_logp, atol=1e-4)
+        assert step.opponents is not None and step.opponents.policy_logp.requires_grad
+    last = method.steps[-1]
+    assert last.opponents is not None
+    assert not torch.allclose(
+        last.opponents.policy_logp, opponents(last).sampled.policy_logp, atol=0.05
+    )
+
+
+@pytest.mark.parametrize(("share", "which"), [(0.0, "policy"), (1.0, "reference")])
+def test_a_mixture_of_one_is_that_one(share: float, which: str) -> None:
+    method = Watched("mixture_samples", "opponents_now", share=share)
+    run(method)
+    last = method.steps[-1]
+    assert last.opponents is not None
+    said = {"policy": last.opponents.policy_logp, "reference": last.opponents.reference_logp}
+    for name, logp in said.items():
+        same = torch.allclose(opponents(last).sampled.policy_logp, logp, atol=1e-3)
+        assert same == (name == which)
+
+
+def test_opponents_of_the_anchor_are_those_of_the_reference_until_a_hook_sets_one() -> None:
+    """From the third step on the anchor is the policy after the second."""
+
+    class Anchored(Watched):
+        def begin(self, config: Any, initial: Weights) -> None:
+            return None
+
+        def after_step(self, config: Any, memory: Any, weights: Weights, step: int) -> AfterStep:
+            return AfterStep(None, anchor=weights if step == 2 else None)
+
+    method = Anchored("anchor_samples")
+    run(method, 6)
+    for number, step in enumerate(method.steps, start=1):
+        sampled = opponents(step).sampled
+        as_reference = torch.allclose(sampled.policy_logp, sampled.reference_logp, atol=1e-3)
+        assert as_reference == (number <= 2)
+        if sampled.anchor_logp is not None:
+            assert torch.allclose(sampled.policy_logp, sampled.anchor_logp, atol=1e-3)
+
+
+def test_a_method_that_asks_for_none_has_none() -> None:
+    method = Watched()
+    trajectory = run(method, 2)
+    assert trajectory.compute.samples_drawn == 2 * 8 * 4
+    assert all(step.rollout.opponents is None for step in method.steps)
+    with pytest.raises(ValueError, match="an opponent was not computed"):
+        _ = method.steps[0].rollout.preference_BNN

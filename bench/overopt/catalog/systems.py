@@ -47,6 +47,9 @@ _HOOKS = {
 """What needs a memory, with which ``begin`` has to come."""
 
 
+_GRADIENTS = {"perturb": "config, gradient", "correct": "config, first, second"}
+
+
 OPTIONAL: dict[str, dict[str, str]] = {
     "weights": _POLICY,
     "draw_size": _DRAWS,
@@ -54,6 +57,7 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
     "mixture": {"mixture": "config"},
+    **dict.fromkeys(_GRADIENTS, _GRADIENTS),
     "begin": _BEGIN,
     **{name: {**_BEGIN, name: written} for name, written in _HOOKS.items()},
 }

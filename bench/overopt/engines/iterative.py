@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -37,6 +38,17 @@ def optimize_iterative(
     """
     learner = Learner(method, settings, inputs.policy, inputs.reference)
 
+    def loss(
+        drawn: DrawnSamples, built: KeptRows | RowPairs, row_R: Tensor, number_K: Tensor | None
+    ) -> Tensor:
+        """Mean loss of these rows as the policy reads them now."""
+        reading = drawn.read(learner, row_R)
+        if isinstance(built, KeptRows):
+            return method.loss(reading._replace(weight=number_K)).mean()
+        sides = reading.group(len(row_R) // 2).unbind(0)
+        labeled = (side._replace(label=number_K) for side in sides)
+        return method.loss(SamplePairs(*labeled)).mean()
+
     def minibatches(drawn: DrawnSamples) -> Iterator[Minibatch]:
         built = method.build(drawn.rollout)
         items = len(built[0])
@@ -45,15 +57,9 @@ def optimize_iterative(
             return
         for index_K in deal(items, learner.training, inputs.randomness.torch):
             row_R = _rows(built, index_K)
-            reading = drawn.read(learner, row_R)
-            number_K = None if numbers is None else numbers[index_K].to(reading.mask)
-            if isinstance(built, KeptRows):
-                loss = method.loss(reading._replace(weight=number_K)).mean()
-            else:
-                sides = reading.group(len(index_K)).unbind(0)
-                labeled = (side._replace(label=number_K) for side in sides)
-                loss = method.loss(SamplePairs(*labeled)).mean()
-            yield Minibatch(loss, drawn.tokens(row_R))
+            number_K = None if numbers is None else numbers[index_K]
+            mean_loss = partial(loss, drawn, built, row_R, number_K)
+            yield Minibatch(mean_loss(), drawn.tokens(row_R), mean_loss)
 
     lesson = Lesson(minibatches, with_gradient=False, counts_sampling=True)
     return optimize_online(learner, lesson, settings, inputs)

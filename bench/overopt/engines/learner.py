@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +13,7 @@ from overopt.engines.forward import Forward, ForwardPass, state_shape
 from overopt.engines.hooks import Hooks
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.optimizer import OptimizerSettings, PolicyOptimizer
+from overopt.engines.second_gradient import corrector
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.training import Weights
 from overopt.models.logprobs import Prediction
@@ -36,6 +38,7 @@ class Learner:
         policy: PreTrainedModel,
         reference: PreTrainedModel,
     ) -> None:
+        self._method = method
         self.name, self.training = method.name, method.training
         self.inputs, self.mixture = method.inputs, method.mixture()
         self.policy, self.reference = policy, reference
@@ -60,9 +63,14 @@ class Learner:
         """The policy's pass over these rows; see ``ForwardPass.run``."""
         return self._forward.run(self.policy, batch, before, reference)
 
-    def step(self, loss: Tensor) -> float:
-        """One gradient step and the method's hooks; the gradient's norm before clipping."""
-        norm = self.optimizer.step(loss)
+    def step(self, loss: Tensor, again: Callable[[], Tensor] | None = None) -> float:
+        """One gradient step and the method's hooks; the gradient's norm before clipping.
+
+        Args:
+            loss: scalar.
+            again: the loss of the same rows anew, for a method that takes a second gradient.
+        """
+        norm = self.optimizer.step(loss, corrector(self._method, self.policy, again))
         self._move_anchor(self._hooks.after_step(self.policy, self.optimizer.steps_taken))
         return norm
 

@@ -18,10 +18,14 @@ from overopt.spec.rollout import RolloutSpec
 
 
 class Minibatch(NamedTuple):
-    """What one gradient step descends: a scalar loss, and the tokens that it was computed from."""
+    """What one gradient step descends.
+
+    loss: scalar. tokens: that it was computed from. again: the loss of the same rows anew.
+    """
 
     loss: Tensor
     tokens: int
+    again: Callable[[], Tensor]
 
 
 class Lesson(NamedTuple):
@@ -114,7 +118,7 @@ def _learn(
     """Take all gradient steps on one rollout, at most ``steps_left``; what was learned by each."""
     learned = _Learned()
     for minibatch in minibatches:
-        gradient_norm = learner.step(minibatch.loss)
+        gradient_norm = learner.step(minibatch.loss, minibatch.again)
         learned = _Learned(
             (*learned.loss_K, minibatch.loss.item()),
             (*learned.gradient_norm_K, gradient_norm),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -83,14 +84,20 @@ class PolicyOptimizer:
         assert isinstance(device, torch.device)
         return device
 
-    def step(self, loss: Tensor) -> float:
+    def step(
+        self, loss: Tensor, correct: Callable[[dict[str, Tensor]], None] | None = None
+    ) -> float:
         """Take one step down a scalar loss; the gradient's norm before clipping.
+
+        Args:
+            loss: scalar.
+            correct: see ``models.optimizer.Stepper.step``.
 
         Raises:
             FloatingPointError: if the loss or its gradient is not finite; names method and step.
         """
         try:
-            self._stepper.step(loss)
+            self._stepper.step(loss, correct)
         except FloatingPointError as error:
             raise FloatingPointError(f"{self._method}: {error}") from None
         return self._stepper.gradient_norm[-1]

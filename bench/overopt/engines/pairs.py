@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from overopt.engines.contract import RunInputs, required
 from overopt.engines.kl_walk import KLWalk
@@ -65,7 +67,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
         batch = _read(learner, laid_out)
         loss = method.loss(batch).mean()
         chosen_B, rejected_B = batch.chosen.log_ratio, batch.rejected.log_ratio
-        gradient_norm = learner.step(loss)
+        gradient_norm = learner.step(loss, partial(_mean_loss, method, learner, laid_out))
         compute = Compute(step, 0, compute.tokens_processed + laid_out.tokens)
         kl_nats = inputs.kl_probe(policy, reference) if walk.due(step) else None
         if kl_nats is None:
@@ -87,6 +89,10 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
         if walk.finished or step == settings.max_steps:
             break
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
+
+
+def _mean_loss(method: OpenedPairs, learner: Learner, pairs: LaidOutPairs) -> Tensor:
+    return method.loss(_read(learner, pairs)).mean()
 
 
 def _read(learner: Learner, pairs: LaidOutPairs) -> PairBatch:

@@ -256,7 +256,22 @@ def _try_training(source: str, method: TrainedMethod) -> MadeUpNumbers:
             for replaced in (done.weights, done.anchor):
                 if replaced is not None:
                     _check_weights(source, name, replaced, initial)
+    _try_second_gradient(source, method)
     return MadeUpNumbers(source, method)
+
+
+def _try_second_gradient(source: str, method: TrainedMethod) -> None:
+    """Weights of the policy's shapes, out of one gradient and then of two."""
+    if "perturb" not in method.native_only:
+        return
+    gradient = weights(0)
+    with blamed(source, "perturb"):
+        shift = method.perturb(gradient)
+    assert shift is not None
+    _check_weights(source, "perturb", shift, gradient)
+    with blamed(source, "correct"):
+        corrected = method.correct(gradient, weights(1))
+    _check_weights(source, "correct", corrected, gradient)
 
 
 def _observed(source: str, method: TrainedMethod, numbers: MadeUpNumbers) -> Rollout:

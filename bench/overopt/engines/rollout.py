@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from overopt.engines.contract import RunInputs
 from overopt.engines.drawn import DrawnSamples
@@ -14,6 +16,7 @@ from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.online import Lesson, Minibatch, optimize_online
 from overopt.engines.sample_data import deal
 from overopt.engines.trajectory import Trajectory
+from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.spec.method import MethodSpec
 from overopt.spec.rollout import RolloutSpec
@@ -35,6 +38,18 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
     learner = Learner(method, settings, inputs.policy, inputs.reference)
     at_once = learner.training.minibatches == 1
 
+    def loss(
+        drawn: DrawnSamples, index_B: Tensor, row_K: Tensor, advantage: Tensor, read: Reading | None
+    ) -> Tensor:
+        """Mean loss of these prompts' samples, read anew unless a reading is given."""
+        samples = drawn.rollout.reward_BN.shape[1]
+        now = (drawn.read(learner, row_K) if read is None else read).group(samples)
+        step = RolloutStep(drawn.rollout.take(index_B), now, advantage[index_B])
+        if "opponents_now" in learner.inputs and drawn.opponents is not None:
+            others = drawn.opponents.read(learner, row_K).group(samples)
+            step = step._replace(opponents=others)
+        return method.loss(step).mean()
+
     def minibatches(drawn: DrawnSamples) -> Iterator[Minibatch]:
         with torch.no_grad():
             advantage = method.advantages(drawn.rollout)
@@ -42,14 +57,14 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
         dealt = deal(prompts, learner.training, inputs.randomness.torch)
         for number, index_B in enumerate(dealt):
             row_K = (index_B[:, None] * samples + torch.arange(samples)).flatten()
+            mean_loss = partial(loss, drawn, index_B, row_K, advantage)
             # a pass with gradient serves one step: the first, on all rows
             first = at_once and number == 0
-            now = (drawn.reading if first else drawn.read(learner, row_K)).group(samples)
-            step = RolloutStep(drawn.rollout.take(index_B), now, advantage[index_B])
-            if "opponents_now" in learner.inputs and drawn.opponents is not None:
-                others = drawn.opponents.read(learner, row_K).group(samples)
-                step = step._replace(opponents=others)
-            yield Minibatch(method.loss(step).mean(), drawn.tokens(row_K))
+            yield Minibatch(
+                mean_loss(drawn.reading if first else None),
+                drawn.tokens(row_K),
+                partial(mean_loss, None),
+            )
 
     lesson = Lesson(minibatches, with_gradient=at_once, counts_sampling=False)
     return optimize_online(learner, lesson, settings, inputs)

@@ -67,8 +67,20 @@ class Stepper:
         """Steps taken so far."""
         return len(self.loss)
 
-    def step(self, loss: Tensor) -> float:
+    def gradients(self) -> dict[str, Tensor]:
+        """Gradients of the model's parameters by name, those that have one."""
+        named = self.accelerator.unwrap_model(self.model).named_parameters()
+        return {name: value.grad for name, value in named if value.grad is not None}
+
+    def step(
+        self, loss: Tensor, correct: Callable[[dict[str, Tensor]], None] | None = None
+    ) -> float:
         """One step down the gradient of a scalar loss; returns the loss.
+
+        Args:
+            loss: scalar.
+            correct: changes the gradients of the model's parameters, given by name, in place
+                before they are clipped.
 
         Raises:
             FloatingPointError: where loss or gradient is not finite, naming the step.
@@ -77,6 +89,8 @@ class Stepper:
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * self.rate_at(step)
         self.accelerator.backward(loss)
+        if correct is not None:
+            correct(self.gradients())
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
         value, norm_value = float(loss.detach()), float(norm)
         if self.beside is not None:

@@ -11,6 +11,7 @@ from overopt.errors import UserError
 from overopt.methods.contract.training import AfterStep, StateShape, Training, Weights
 from overopt.spec.declare import MethodInput
 
+_NATIVE_ONLY = ("after_round", "observe", "perturb", "mixture")
 _STATES: frozenset[MethodInput] = frozenset({"policy_states", "reference_states"})
 
 
@@ -20,7 +21,7 @@ class OpenedTraining(Opened[Functions_co]):
     inputs: what costs extra to compute and is asked for.
     training: inner epochs, minibatches, the learning rate of its own module.
     acts_on_weights: whether it has hooks between gradient steps or rounds.
-    sees_rounds: whether it has hooks about rollouts.
+    native_only: its functions that the engine trl does not call.
 
     Raises:
         UserError: it has a module but names no states for the module to read, or the reverse.
@@ -35,10 +36,11 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_round = self._optional("after_round")
         self._observe = self._optional("observe")
         self._mixture = self._optional("mixture")
+        self._perturb, self._correct = self._optional("perturb"), self._optional("correct")
         training = self._optional("training")
         self.training: Training = Training() if training is None else training(config)
         self.acts_on_weights = bool(self._after_step or self._after_round)
-        self.sees_rounds = bool(self._after_round or self._observe)
+        self.native_only = tuple(name for name in _NATIVE_ONLY if self._optional(name) is not None)
         if (self._make_module is None) != _STATES.isdisjoint(self.inputs):
             raise UserError(
                 f"{self.name}: make_module and INPUTS with policy_states or reference_states go "
@@ -77,6 +79,19 @@ class OpenedTraining(Opened[Functions_co]):
     def mixture(self) -> float:
         """Weight of the initial policy in the mixture that opponents are drawn from."""
         return 0.0 if self._mixture is None else float(self._mixture(self._config))
+
+    def perturb(self, gradient: Weights) -> Weights | None:
+        """Where the gradient is taken a second time, relative to the weights; None: nowhere."""
+        if self._perturb is None:
+            return None
+        shift: Weights = self._perturb(self._config, gradient)
+        return shift
+
+    def correct(self, first: Weights, second: Weights) -> Weights:
+        """The gradient that is descended; only of a method that perturbs."""
+        assert self._correct is not None
+        corrected: Weights = self._correct(self._config, first, second)
+        return corrected
 
     def own_class(self, name: str) -> type | None:
         """A class that the method's file defines or imports, for a memory read from a file."""

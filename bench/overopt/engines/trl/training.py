@@ -179,8 +179,8 @@ def check_options(method: TrainedMethod, options: TrlSpec) -> None:
             adapters' two factors is not the adapter of the averaged weights.
     """
     unserved = sorted(method.inputs - _SERVED)
-    if unserved or method.sees_rounds:
-        asked = unserved[0] if unserved else "after_round or observe"
+    if unserved or method.native_only:
+        asked = (*unserved, *method.native_only)[0]
         raise UserError(
             f"{method.name} needs {asked}, which the engine trl does not have; leave --engine out "
             "or say --engine native."

@@ -31,6 +31,8 @@ Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.
     training(config) -> Training                        inner epochs, minibatches, module's rate
     make_module(config, shape: StateShape) -> Module    trained beside the policy
+    perturb(config, gradient: Weights) -> Weights       both, for a second gradient elsewhere, or
+    correct(config, first, second) -> Weights           neither
     mixture(config) -> float                            with INPUTS mixture_samples: share of pi_ref
     begin(config, initial: Weights) -> memory           a memory, and what it serves:
     after_step(config, memory, weights: Weights, step) -> AfterStep

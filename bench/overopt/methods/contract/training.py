@@ -115,6 +115,18 @@ class Observer(Protocol):
         ...
 
 
+class SecondGradient(Protocol):
+    """The optional functions of a method that looks at the gradient somewhere else, too."""
+
+    def perturb(self, config: Any, gradient: Weights, /) -> Weights:
+        """What is added to the policy's weights to take the gradient a second time."""
+        ...
+
+    def correct(self, config: Any, first: Weights, second: Weights, /) -> Weights:
+        """The gradient that is descended, out of that at the weights and that beside them."""
+        ...
+
+
 class Mixes(Protocol):
     """The optional function of a method whose opponents come from a mixture."""
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from overopt.engines.iterative import optimize_iterative
 from overopt.engines.method.iterative import OpenedIterative
 from overopt.engines.sample_data import RolloutRow
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.iterative import IterativeMethod, KeptRows, RowPairs, SamplePairs
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout

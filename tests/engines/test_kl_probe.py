@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from overopt.engines.kl_probe import KLProbe
+from overopt.engines.walk.kl_probe import KLProbe
 from overopt.models.logprobs import kl_statistics
 from overopt.models.sampling import sample
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from overopt.engines import kl_walk
-from overopt.engines.kl_walk import KLWalk
-from overopt.engines.trajectory import Compute, Snapshot
+from overopt.engines.walk import kl_walk
+from overopt.engines.walk.kl_walk import KLWalk
+from overopt.engines.walk.trajectory import Compute, Snapshot
 
 
 def model(value: float) -> nn.Linear:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from overopt.engines.kl_probe import KLProbe
 from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.pair_data import PairsRow, ReferenceLogps, pair_batches, score_reference
 from overopt.engines.pairs import optimize_pairs
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.kl_probe import KLProbe
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
 from overopt.methods.pairs import dpo, ipo
 from overopt.models.logprobs import score_logps

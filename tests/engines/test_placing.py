@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from overopt.engines.placing import midpoints, place, place_whole
+from overopt.engines.walk.placing import midpoints, place, place_whole
 from overopt.spec.declare import Knob
 
 RISING = Knob(name="eta", low=0.01, high=1.0, raises_kl=True)

@@ -12,7 +12,7 @@ from overopt.engines.contract import Reward
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.rollout import optimize_rollout
 from overopt.engines.sample_data import RolloutRow
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.rollout import RolloutMethod, RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.merge import warp

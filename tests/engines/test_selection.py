@@ -10,8 +10,8 @@ import pytest
 from scipy.special import softmax
 
 from overopt.engines.method.selection import OpenedSelection
-from overopt.engines.placing import Place
 from overopt.engines.selection import SMALLEST_ESS, Selection, find_places
+from overopt.engines.walk.placing import Place
 from overopt.methods.contract.selection import ScoredPool
 from overopt.methods.selection import bon, itp, soft_bon
 from overopt.spec.declare import Knob

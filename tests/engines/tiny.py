@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from overopt.engines.contract import Randomness, Reward, RunInputs
-from overopt.engines.kl_probe import KLProbe
+from overopt.engines.walk.kl_probe import KLProbe
 from overopt.execution.contract import Progress, silent
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import build_policy

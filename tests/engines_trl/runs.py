@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engines import tiny
-from overopt.engines.kl_probe import KLProbe
 from overopt.engines.method.opened import Named, Opened
 from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.pairs import optimize_pairs
 from overopt.engines.rollout import optimize_rollout
-from overopt.engines.trajectory import Trajectory
 from overopt.engines.trl.pairs import optimize_pairs as optimize_pairs_trl
 from overopt.engines.trl.rollout import optimize_rollout as optimize_rollout_trl
 from overopt.engines.trl.training import TrlSetup
+from overopt.engines.walk.kl_probe import KLProbe
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.execution.contract import Progress, silent
 from overopt.models.folders import build_tokenizer
 from overopt.spec.pairs import PairsSpec

@@ -19,8 +19,8 @@ import torch
 
 from engines import tiny
 from overopt.engines.pair_data import PairsRow
-from overopt.engines.trajectory import Trajectory
 from overopt.engines.trl.checkpoints import newest_whole, read_run_state
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.execution.contract import Progress, silent
 from overopt.methods.contract.training import AfterStep, Weights
 from overopt.methods.merge import warp

@@ -17,7 +17,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from engines import tiny
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.merge import warp
 from overopt.methods.pairs import dpo, ipo, mapo, sparsepo
 from overopt.methods.rollout import chi2_rl, elastic_reset, ppo, rloo

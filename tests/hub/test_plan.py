@@ -11,7 +11,7 @@ import pytest
 from overopt.commands.arguments import resolve
 from overopt.commands.plan import plan
 from overopt.commands.request import Request
-from overopt.engines import kl_walk
+from overopt.engines.walk import kl_walk
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.models import sampling

@@ -91,7 +91,7 @@ CASES = (
     Case("engines/online.py", a_line, ("* optimize:rloo:native", "* optimize:online_dpo:native")),
     Case("engines/learner.py", a_line, ("* optimize:*:native",)),
     Case("engines/pair_data.py", a_line, ("* optimize:dpo:*",)),
-    Case("engines/kl_walk.py", a_line, ("* optimize:*", "* merge:*")),
+    Case("engines/walk/kl_walk.py", a_line, ("* optimize:*", "* merge:*")),
     Case("engines/method/merge.py", a_line, ("* merge:*",)),
     Case("engines/trl/pairs.py", a_line, ("* optimize:dpo:trl",)),
     Case("engines/trl/rollout.py", a_line, ("* optimize:rloo:trl",)),

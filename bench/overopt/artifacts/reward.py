@@ -33,5 +33,8 @@ class SystemReward:
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Reward (N,), in SDs of the initial policy."""
-        scores = [member.score(prompts, responses) for member in self._members]
-        return self._system.combine(np.stack(scores))
+        return self._system.combine(self.members(prompts, responses))
+
+    def members(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        """Score of each member, (K, N), in SDs of the initial policy."""
+        return np.stack([member.score(prompts, responses) for member in self._members])

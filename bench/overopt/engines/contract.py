@@ -31,6 +31,17 @@ class Reward(Protocol):
         ...
 
 
+class MemberRewards(Protocol):
+    """The members of a proxy as an engine sees them."""
+
+    def __call__(self, prompts: Tokens, responses: Tokens, /) -> npt.NDArray[np.float64]:
+        """Score of each of K members for each response, shape (K, N), in SDs of the initial policy.
+
+        They are not combined.
+        """
+        ...
+
+
 class Probe(Protocol):
     """KL(policy || reference) in nats per response, estimated on samples of the policy."""
 
@@ -64,6 +75,7 @@ class RunInputs:
     randomness: of the order of the data and of all sampling.
     kl_probe: of steps on which no samples are drawn.
     progress: told the fraction done.
+    member_rewards: of the proxy; None where nothing is to ask for them.
     """
 
     policy: PreTrainedModel
@@ -76,6 +88,7 @@ class RunInputs:
     randomness: Randomness
     kl_probe: Probe
     progress: Progress
+    member_rewards: MemberRewards | None = None
 
 
 Given = TypeVar("Given")

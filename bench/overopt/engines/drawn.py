@@ -24,7 +24,7 @@ class DrawnSamples(NamedTuple):
     """B prompts with N samples each, R = B x N rows, prompt-major.
 
     rollout: what the method sees of them, without gradient.
-    reading: the policy's, (R, T), with gradient if they were drawn so.
+    responses: R of them. reading: the policy's, (R, T), with gradient if they were drawn so.
     batch: the joined rows. reference: the reference's pass over them.
     kl_nats: Rao-Blackwellised KL(policy || reference), mean over the responses.
     entropy_nats: entropy of the policy, summed over tokens, mean over the responses.
@@ -33,6 +33,7 @@ class DrawnSamples(NamedTuple):
     """
 
     rollout: Rollout
+    responses: Tokens
     reading: Reading
     batch: Batch
     reference: Prediction
@@ -101,6 +102,7 @@ def draw_samples(
     entropy_RT = align(-(logp_RKV.exp() * logp_RKV).sum(-1), batch)
     return DrawnSamples(
         rollout=Rollout(torch.from_numpy(reward_R).to(before.mask).view(-1, samples), sampled),
+        responses=drawn.responses,
         reading=reading,
         batch=batch,
         reference=reference,

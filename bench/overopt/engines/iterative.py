@@ -15,7 +15,7 @@ from overopt.engines.method.iterative import OpenedIterative
 from overopt.engines.method.loading import open_as
 from overopt.engines.online import Lesson, Minibatch, optimize_online
 from overopt.engines.sample_data import deal
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
 from overopt.spec.method import MethodSpec
 from overopt.spec.rollout import RolloutSpec

@@ -65,6 +65,9 @@ class MadeUpNumbers:
     def rollout(self) -> Rollout:
         """B prompts with N samples each, without gradient."""
         rollout = self._rollout()
+        if "member_rewards" in self._inputs:
+            score_BNK = torch.randn((PROMPTS, SAMPLES, 2), generator=self._generator)
+            rollout = rollout._replace(member_reward=score_BNK)
         if self._inputs.isdisjoint(OPPONENTS):
             return rollout
         return rollout._replace(opponents=self._rollout())

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from overopt.engines.beside import with_all_asked
 from overopt.engines.contract import RunInputs, required
 from overopt.engines.drawn import DrawnSamples, draw_samples
-from overopt.engines.kl_walk import KLWalk
 from overopt.engines.learner import Learner
-from overopt.engines.opponents import with_opponents
 from overopt.engines.sample_data import RolloutRow, prompt_batches
-from overopt.engines.trajectory import Compute, Trajectory
+from overopt.engines.walk.kl_walk import KLWalk
+from overopt.engines.walk.trajectory import Compute, Trajectory
 from overopt.spec.rollout import RolloutSpec
 
 
@@ -93,9 +93,7 @@ def optimize_online(
         over = walk.finished or step == settings.max_steps
         learned = _Learned()
         if not over:
-            drawn = with_opponents(
-                learner, drawn, prompts, inputs.max_new_tokens, reward, generator
-            )
+            drawn = with_all_asked(learner, drawn, prompts, inputs)
             memory = learner.observe(drawn.rollout)
             drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):

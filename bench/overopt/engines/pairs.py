@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from overopt.engines.contract import RunInputs, required
-from overopt.engines.kl_walk import KLWalk
 from overopt.engines.learner import Learner
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.pairs import OpenedPairs
@@ -21,7 +20,8 @@ from overopt.engines.pair_data import (
     pair_batches,
     score_reference,
 )
-from overopt.engines.trajectory import Compute, Trajectory
+from overopt.engines.walk.kl_walk import KLWalk
+from overopt.engines.walk.trajectory import Compute, Trajectory
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.reading import Reading
 from overopt.models.logprobs import response_logps

@@ -15,7 +15,7 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.online import Lesson, Minibatch, optimize_online
 from overopt.engines.sample_data import deal
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.spec.method import MethodSpec

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.engines.method.selection import OpenedSelection
-from overopt.engines.placing import Place, midpoints, place, place_whole
+from overopt.engines.walk.placing import Place, midpoints, place, place_whole
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.spec.declare import Knob
 from overopt.stats.arrays import Ints

@@ -31,6 +31,7 @@ MethodInput = Literal[
     "anchor_samples",
     "mixture_samples",
     "opponents_now",
+    "member_rewards",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -39,7 +40,8 @@ module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
 as many samples of each prompt from another policy (one of the three). opponents_now: the opponents
-as the policy reads them in a step, with gradient.
+as the policy reads them in a step, with gradient. member_rewards: the scores of each of the
+proxy's members.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = ("reference_samples", "anchor_samples", "mixture_samples")
@@ -51,6 +53,7 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "anchor_samples": ("rollout",),
     "mixture_samples": ("rollout",),
     "opponents_now": ("rollout",),
+    "member_rewards": ("rollout", "iterative"),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere."""

@@ -14,11 +14,11 @@ from transformers import PreTrainedModel
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.tables import read_json
-from overopt.engines.kl_walk import EARLY_FRACTIONS
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.merge import OpenedMerge
-from overopt.engines.placing import Place, place
-from overopt.engines.trajectory import Compute, Snapshot, Trajectory
+from overopt.engines.walk.kl_walk import EARLY_FRACTIONS
+from overopt.engines.walk.placing import Place, place
+from overopt.engines.walk.trajectory import Compute, Snapshot, Trajectory
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.models.weights import set_weights, weights_of

@@ -7,8 +7,8 @@ from typing import Any
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import numpy_rng, torch_rng
-from overopt.engines.contract import Randomness, Reward, RunInputs
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.contract import MemberRewards, Randomness, Reward, RunInputs
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
@@ -57,11 +57,13 @@ def run_inputs(
     use = ("optimize", method.name, *([params["member"]] if "member" in params else []))
     preferences: Preferences | None = None
     reward: Reward | None = None
+    members: MemberRewards | None = None
     if "labels" in inputs:
         read = load("artifacts", "preferences").load_preferences
         preferences = read(inputs["labels"], world).preferences
     if "system" in params:
-        reward = load("artifacts", "reward").open_reward(inputs, params["system"], world)
+        opened = load("artifacts", "reward").open_reward(inputs, params["system"], world)
+        reward, members = opened, opened.members
     return RunInputs(
         policy=load_policy(initial),
         reference=load_policy(initial),
@@ -73,4 +75,5 @@ def run_inputs(
         randomness=Randomness(numpy_rng(seed, *use), torch_rng(seed, *use)),
         kl_probe=build_probe(world, seed),
         progress=progress,
+        member_rewards=members,
     )

@@ -23,8 +23,8 @@ from transformers import AutoTokenizer
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import derived_seed
-from overopt.engines.trajectory import Trajectory
 from overopt.engines.trl.version import FAMILIES, check_versions
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.errors import UserError
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress

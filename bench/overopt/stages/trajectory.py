@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 
 from overopt.artifacts.randomness import derived_seed
 from overopt.artifacts.tables import write_json
-from overopt.engines.kl_probe import KLProbe
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.kl_probe import KLProbe
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.models.folders import save_model
 from overopt.worlds.contract import World, lexicon
 

@@ -20,8 +20,8 @@ from typing import Any, Generic, TypeVar
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from overopt.engines.kl_walk import Passed, WalkMemory
-from overopt.engines.trajectory import Compute, Row, Snapshot
+from overopt.engines.walk.kl_walk import Passed, WalkMemory
+from overopt.engines.walk.trajectory import Compute, Row, Snapshot
 
 _STATE, _MANIFEST, _POLICIES = "run_state.json", "manifest.json", "policies"
 

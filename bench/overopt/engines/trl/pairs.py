@@ -21,7 +21,6 @@ from overopt.engines.pair_data import (
     pair_batches,
     score_reference,
 )
-from overopt.engines.trajectory import Compute, Trajectory
 from overopt.engines.trl.private_api import PairsTrainer, pairs_config
 from overopt.engines.trl.run import TrlRun
 from overopt.engines.trl.steps import Pass, Step
@@ -34,6 +33,7 @@ from overopt.engines.trl.training import (
     ready,
     train,
 )
+from overopt.engines.walk.trajectory import Compute, Trajectory
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.reading import Reading
 from overopt.spec.method import MethodSpec

@@ -16,7 +16,6 @@ from overopt.engines.contract import RunInputs, required
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.sample_data import RolloutRow, deal, prompt_batches, steps_dealt
-from overopt.engines.trajectory import Compute, Trajectory
 from overopt.engines.trl.private_api import RolloutTrainer, rollout_config
 from overopt.engines.trl.run import TrlRun
 from overopt.engines.trl.sampling import (
@@ -37,6 +36,7 @@ from overopt.engines.trl.training import (
     train,
 )
 from overopt.engines.trl.version import check_extra
+from overopt.engines.walk.trajectory import Compute, Trajectory
 from overopt.errors import UserError
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep

@@ -16,10 +16,8 @@ from transformers import PreTrainedModel
 from overopt.engines.contract import RunInputs
 from overopt.engines.forward import ForwardPass, state_shape
 from overopt.engines.hooks import Hooks
-from overopt.engines.kl_walk import KLWalk
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.optimizer import OptimizerSettings, warmup
-from overopt.engines.trajectory import Compute, Trajectory
 from overopt.engines.trl.checkpoints import AnyRow, RunState, read_run_state, write_run_state
 from overopt.engines.trl.method_state import (
     MethodState,
@@ -30,6 +28,8 @@ from overopt.engines.trl.method_state import (
 from overopt.engines.trl.passes import Passes
 from overopt.engines.trl.steps import Pass
 from overopt.engines.trl.weights import Gathered, Merged, another, reference_of
+from overopt.engines.walk.kl_walk import KLWalk
+from overopt.engines.walk.trajectory import Compute, Trajectory
 from overopt.errors import UserError
 from overopt.methods.contract.reading import Reading
 from overopt.models.weights import set_weights, weights_of

@@ -22,6 +22,8 @@ class Rollout(NamedTuple):
         ``sampled.policy_logp`` is what that policy said of each token.
     preference: P(sample i beats opponent j), (B, N, N), of a proxy that compares responses; None
         where the proxy scores each on its own.
+    member_reward: score of each of the proxy's K members, (B, N, K), in SDs of the initial policy,
+        if INPUTS names ``member_rewards``.
     """
 
     reward_BN: Tensor
@@ -29,6 +31,7 @@ class Rollout(NamedTuple):
     memory: Any = None
     opponents: Rollout | None = None
     preference: Tensor | None = None
+    member_reward: Tensor | None = None
 
     @property
     def preference_BNN(self) -> Tensor:
@@ -45,5 +48,10 @@ class Rollout(NamedTuple):
             reward_BN=self.reward_BN[index_B],
             sampled=self.sampled.take(index_B),
             opponents=None if opponents is None else opponents.take(index_B),
-            preference=None if self.preference is None else self.preference[index_B],
+            preference=_taken(self.preference, index_B),
+            member_reward=_taken(self.member_reward, index_B),
         )
+
+
+def _taken(value: Tensor | None, index_B: Tensor) -> Tensor | None:
+    return None if value is None else value[index_B]

@@ -39,9 +39,9 @@ _WHOLE_BATCHES = TrlSpec()
 PROBE_ROWS = 128
 """Responses of one cheap KL estimate (``stages.trajectory``)."""
 LONGEST_GAP = 0.25
-"""Steps between two such estimates, as a fraction of those taken (``engines.kl_walk``)."""
+"""Steps between two such estimates, as a fraction of those taken (``engines.walk.kl_walk``)."""
 EARLY_POLICIES = 3
-"""Policies kept on the way to the first budget (``engines.kl_walk``)."""
+"""Policies kept on the way to the first budget (``engines.walk.kl_walk``)."""
 _KNOB_VALUES = 8
 """Merged policies looked at for each place on the knob."""
 ANNEALING_SWEEPS = 4 * 30

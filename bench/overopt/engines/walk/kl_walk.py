@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
-from overopt.engines.trajectory import Compute, Snapshot
+from overopt.engines.walk.trajectory import Compute, Snapshot
 
 EARLY_FRACTIONS = (0.25, 0.5, 0.75)
 """Where extra snapshots lie on the way to the first budget, as fractions of its sqrt(KL)."""

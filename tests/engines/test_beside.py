@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.rollout import optimize_rollout
-from overopt.engines.trajectory import Trajectory
+from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, Weights
 from overopt.methods.rollout import rloo
+from overopt.worlds.tokens import Tokens
 
 from . import tiny
 
@@ -107,3 +111,23 @@ def test_a_method_that_asks_for_none_has_none() -> None:
     assert all(step.rollout.opponents is None for step in method.steps)
     with pytest.raises(ValueError, match="an opponent was not computed"):
         _ = method.steps[0].rollout.preference_BNN
+
+
+def test_scores_of_single_members_stand_beside_the_reward() -> None:
+    method = Watched("member_rewards")
+    reference = tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+
+    def members(prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        return np.stack([tiny.reward(prompts, responses), responses.length_N.astype(np.float64)])
+
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 2})
+    opened = OpenedRollout(method, rloo.Config())
+    optimize_rollout(opened, settings, replace(inputs, member_rewards=members))
+    for step in method.steps:
+        assert step.rollout.member_reward is not None
+        first_BN, second_BN = step.rollout.member_reward.unbind(-1)
+        assert torch.allclose(first_BN, step.rollout.reward_BN)
+        assert torch.equal(second_BN, step.rollout.sampled.mask.sum(-1))
+    with pytest.raises(ValueError, match="needs the members of its proxy"):
+        optimize_rollout(opened, settings, inputs)

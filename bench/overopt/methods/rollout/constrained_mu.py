@@ -1,0 +1,112 @@
+"""Constrained RL (mu-PPO): stay near the initial policy while every reward model is satisfied.
+
+Paper: Moskovitz et al. 2023, "Confronting Reward Model Overoptimization with Constrained RLHF": the
+objective is the KL reward -log(pi/pi_ref); each of the K component rewards has a threshold theta,
+and its multiplier lambda_k = sigmoid(u_k) pushes it up to there, and no further:
+    A = (K - sum_k lambda_k) A_KL + sum_k lambda_k A_k
+    u descends sum_k lambda_k (J_k - theta)        J_k: mean component reward of the batch
+so that lambda_k falls while J_k is above its threshold (equation numbers not verified).
+Checked against the authors' code: the combination, sigmoid multipliers, their SGD (rate .1,
+momentum .1, gradient norm clipped at .5), advantages standardized one by one.
+Deviations: baselines are leave-one-out instead of a value head for each component, and the step is
+REINFORCE on fresh samples; u starts at 0 instead of near it; the components are the members of the
+proxy, each in SDs of the initial policy, so that one theta serves all; theta is given, where the
+paper looks for the peak of the gold reward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
+from overopt.methods.contract.training import Weights, given
+from overopt.methods.math.estimators import leave_one_out, reinforce, standardize
+from overopt.spec.declare import knob, param
+
+FAMILY = "rollout"
+KNOB = knob("theta", low=0.05, high=5.0, raises_kl=True)
+USES_GOLD = "none"
+INPUTS = ("member_rewards",)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of constrained RL."""
+
+    theta: float = param(1.0, help="threshold of every member's score", unit="reward SDs")
+    kl_weight: float = param(
+        0.2, help="weight of the KL reward, where advantages are not standardized", above=0.0
+    )
+    standardized: bool = param(True, help="give each advantage mean 0 and SD 1 over the batch")
+    multiplier_rate: float = param(0.1, help="step size of the multipliers", at_least=0.0)
+    momentum: float = param(0.1, help="of the multipliers' steps", at_least=0.0, at_most=1.0)
+    clip: float = param(0.5, help="largest norm of the multipliers' gradient", above=0.0)
+
+
+class Memory(NamedTuple):
+    """u and its momentum, (K,) each; None before the first rollout, as K is not known."""
+
+    u: Tensor | None = None
+    velocity: Tensor | None = None
+
+
+def begin(config: Config, initial: Weights) -> Memory:
+    """No multipliers yet."""
+    return Memory()
+
+
+def observe(config: Config, memory: Memory, rollout: Rollout) -> Memory:
+    """Move the multipliers by the batch's mean scores.
+
+    Args:
+        config: theta, multiplier_rate, momentum, clip.
+        memory: u so far.
+        rollout: scores (B, N, K) of the members.
+
+    Reference:
+        Confronting Reward Model Overoptimization, https://arxiv.org/abs/2310.04373
+    """
+    mean_K = given(rollout.member_reward, "member_rewards").mean((0, 1))
+    u_K = torch.zeros_like(mean_K) if memory.u is None else memory.u
+    still_K = torch.zeros_like(mean_K) if memory.velocity is None else memory.velocity
+    multiplier_K = torch.sigmoid(u_K)
+    slope_K = multiplier_K * (1 - multiplier_K) * (mean_K - config.theta)
+    slope_K = slope_K * (config.clip / slope_K.norm().clamp(min=config.clip))
+    velocity_K = config.momentum * still_K + slope_K
+    return Memory(u_K - config.multiplier_rate * velocity_K, velocity_K)
+
+
+def advantages(config: Config, rollout: Rollout) -> Tensor:
+    """Advantages of the KL reward and of each component, weighted by the multipliers, (B, N).
+
+    Args:
+        config: kl_weight, standardized.
+        rollout: scores (B, N, K), log-ratios, and the multipliers in its memory.
+
+    Reference:
+        Confronting Reward Model Overoptimization, https://arxiv.org/abs/2310.04373
+    """
+    multiplier_K = torch.sigmoid(given(rollout.memory.u, "a multiplier"))
+    score_BNK = given(rollout.member_reward, "member_rewards")
+    near_BN = _advantage(config, -config.kl_weight * rollout.sampled.log_ratio)
+    combined_BN = (len(multiplier_K) - multiplier_K.sum()) * near_BN
+    for multiplier, score_BN in zip(multiplier_K, score_BNK.unbind(-1), strict=True):
+        combined_BN = combined_BN + multiplier * _advantage(config, score_BN)
+    return combined_BN
+
+
+def loss(config: Config, step: RolloutStep) -> Tensor:
+    """REINFORCE loss of each response, (B, N): -A log pi(y|x), in nats."""
+    return reinforce(step.advantage, step.now.policy_logp, step.now.mask)
+
+
+def _advantage(config: Config, reward_BN: Tensor) -> Tensor:
+    advantage_BN = leave_one_out(reward_BN)
+    if not config.standardized:
+        return advantage_BN
+    return standardize(advantage_BN, torch.ones_like(advantage_BN))

@@ -24,6 +24,7 @@ TOGETHER: tuple[type, ...] = (
     selection.BoundedSelection,
     training.OwnModule,
     training.Mixes,
+    training.SecondInitial,
     training.SecondGradient,
     training.Memory,
     training.StepHook,

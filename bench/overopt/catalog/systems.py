@@ -12,6 +12,7 @@ from overopt.catalog.lookup import declaration
 from overopt.errors import UserError
 from overopt.spec.declare import (
     INPUT_FAMILIES,
+    NEEDS,
     OPPONENTS,
     TRAINING_FAMILIES,
     Family,
@@ -57,6 +58,7 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
     "mixture": {"mixture": "config"},
+    "first_anchor": {"first_anchor": "config, initial, second"},
     **dict.fromkeys(_GRADIENTS, _GRADIENTS),
     "begin": _BEGIN,
     **{name: {**_BEGIN, name: written} for name, written in _HOOKS.items()},
@@ -95,6 +97,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         raise UserError(f"{found.source}: {told}")
     _check_inputs(constants, found.source)
     _check_opponents(constants.get("INPUTS", ()), found.functions, found.source)
+    _check_second(constants.get("INPUTS", ()), found.functions, found.source)
     _check_hooks(constants["FAMILY"], found.functions, found.source)
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
@@ -109,6 +112,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         source=found.source,
         config=config,
         member_family=constants.get("MEMBER_FAMILY"),
+        needs=tuple(name for name in NEEDS if name in constants.get("INPUTS", ())),
     )
     families: list[Family] = [spec.family, spec.trains]
     for family in dict.fromkeys(families):
@@ -183,6 +187,15 @@ def _check_opponents(
     if ("mixture_samples" in asked) != ("mixture" in functions):
         raise UserError(
             f"{source}: mixture_samples in INPUTS and the function mixture(config) go together."
+        )
+
+
+def _check_second(asked: tuple[MethodInput, ...], functions: Collection[str], source: str) -> None:
+    """A second initial policy is for an anchor."""
+    if ("second_initial" in asked) != ("first_anchor" in functions):
+        raise UserError(
+            f"{source}: second_initial in INPUTS and the function first_anchor(config, initial, "
+            "second) go together."
         )
 
 

@@ -76,6 +76,7 @@ class RunInputs:
     kl_probe: of steps on which no samples are drawn.
     progress: told the fraction done.
     member_rewards: of the proxy; None where nothing is to ask for them.
+    second: a second initial policy; None where the method does not ask for one.
     """
 
     policy: PreTrainedModel
@@ -89,6 +90,7 @@ class RunInputs:
     kl_probe: Probe
     progress: Progress
     member_rewards: MemberRewards | None = None
+    second: PreTrainedModel | None = None
 
 
 Given = TypeVar("Given")

@@ -36,7 +36,7 @@ def optimize_iterative(
     rewards, and its ``loss`` is descended over these for the epochs and minibatches that its
     ``training`` says. A round without data counts as a step.
     """
-    learner = Learner(method, settings, inputs.policy, inputs.reference)
+    learner = Learner(method, settings, inputs.policy, inputs.reference, inputs.second)
 
     def loss(
         drawn: DrawnSamples, built: KeptRows | RowPairs, row_R: Tensor, number_K: Tensor | None

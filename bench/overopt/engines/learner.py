@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from overopt.engines.contract import required
 from overopt.engines.forward import Forward, ForwardPass, state_shape
 from overopt.engines.hooks import Hooks
 from overopt.engines.method.training import TrainedMethod
@@ -29,6 +30,7 @@ class Learner:
         settings: learning rate, warm-up and clipping.
         policy: trained in place.
         reference: the initial policy.
+        second: a second one, for a method that makes its first anchor of both.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Learner:
         settings: OptimizerSettings,
         policy: PreTrainedModel,
         reference: PreTrainedModel,
+        second: PreTrainedModel | None = None,
     ) -> None:
         self._method = method
         self.name, self.training = method.name, method.training
@@ -49,6 +52,9 @@ class Learner:
         reference.to(self.optimizer.device)
         self.anchor: PreTrainedModel | None = None
         self._hooks = Hooks(method, weights_of(reference))
+        if "second_initial" in self.inputs:
+            second = required(second, "a second initial policy").to(self.optimizer.device)
+            self._move_anchor(method.first_anchor(weights_of(reference), weights_of(second)))
 
     @property
     def reads_reference(self) -> bool:

@@ -256,6 +256,10 @@ def _try_training(source: str, method: TrainedMethod) -> MadeUpNumbers:
             for replaced in (done.weights, done.anchor):
                 if replaced is not None:
                     _check_weights(source, name, replaced, initial)
+    if "second_initial" in method.inputs:
+        with blamed(source, "first_anchor"):
+            anchor = method.first_anchor(weights(0), weights(1))
+        _check_weights(source, "first_anchor", anchor, weights(0))
     _try_second_gradient(source, method)
     return MadeUpNumbers(source, method)
 

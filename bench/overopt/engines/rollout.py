@@ -35,7 +35,7 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
     The method's ``training`` says how many gradient steps follow a rollout: one, unless it says
     otherwise.
     """
-    learner = Learner(method, settings, inputs.policy, inputs.reference)
+    learner = Learner(method, settings, inputs.policy, inputs.reference, inputs.second)
     at_once = learner.training.minibatches == 1
 
     def loss(

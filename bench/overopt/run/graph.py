@@ -74,6 +74,14 @@ class Graph:
         return self._node("initial", params, {}, label, code)
 
     @cached_property
+    def second_initial(self) -> Node:
+        """Another initial policy of the world, a neighbor of the first."""
+        task = self.cell.task
+        params = {"policy": task.policy.to_json(), "seed": task.world.seed}
+        label = f"second initial policy, world {self.cell.world}"
+        return self._node("second_initial", params, {"initial": self.initial}, label)
+
+    @cached_property
     def gold(self) -> Node:
         """The gold."""
         gold = self.cell.gold
@@ -181,8 +189,12 @@ class Graph:
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
+        if "second_initial" in method.needs:
+            inputs["second"] = self.second_initial
         room = "engines.trl" if cell.engine == "trl" else "engines"
         code: tuple[str, ...] = (method.source, module_in(room, method.trains))
+        if "mixture_samples" in method.needs:
+            code += (module_in("models", "composed"),)
         if cell.engine == "trl":
             params["trl"] = task.trl.to_json()
             params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}

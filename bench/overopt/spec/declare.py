@@ -32,6 +32,7 @@ MethodInput = Literal[
     "mixture_samples",
     "opponents_now",
     "member_rewards",
+    "second_initial",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -41,10 +42,14 @@ sampled_logp: log-probabilities under the policy that drew the response. mismatc
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
 as many samples of each prompt from another policy (one of the three). opponents_now: the opponents
 as the policy reads them in a step, with gradient. member_rewards: the scores of each of the
-proxy's members.
+proxy's members. second_initial: a second initial policy, out of which ``first_anchor`` makes the
+anchor.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = ("reference_samples", "anchor_samples", "mixture_samples")
+
+NEEDS: tuple[MethodInput, ...] = ("mixture_samples", "second_initial")
+"""Inputs that come from further artifacts, or by code that is loaded for them alone."""
 
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
@@ -54,6 +59,7 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "mixture_samples": ("rollout",),
     "opponents_now": ("rollout",),
     "member_rewards": ("rollout", "iterative"),
+    "second_initial": ("rollout", "iterative"),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from overopt.spec.declare import PROXY_BLIND, TRAINING_FAMILIES, Family, GoldUse, Knob
+import operator
+
+from pydantic import Field
+
+from overopt.spec.declare import PROXY_BLIND, TRAINING_FAMILIES, Family, GoldUse, Knob, MethodInput
 from overopt.spec.sourced import SourcedSpec
 
 
@@ -10,12 +14,14 @@ class MethodSpec(SourcedSpec):
     """A method resolved: its name or file, and the value of every field of its ``Config``.
 
     member_family: of the merge family, the family of the runs whose weights are merged.
+    needs: of its INPUTS, those that its runs need further artifacts or code for (``NEEDS``).
     """
 
     family: Family
     knob: Knob
     uses_gold: GoldUse
     member_family: Family | None = None
+    needs: tuple[MethodInput, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
 
     @property
     def retrains(self) -> bool:

@@ -76,4 +76,5 @@ def run_inputs(
         kl_probe=build_probe(world, seed),
         progress=progress,
         member_rewards=members,
+        second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
     )

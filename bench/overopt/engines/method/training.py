@@ -36,6 +36,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_round = self._optional("after_round")
         self._observe = self._optional("observe")
         self._mixture = self._optional("mixture")
+        self._first_anchor = self._optional("first_anchor")
         self._perturb, self._correct = self._optional("perturb"), self._optional("correct")
         training = self._optional("training")
         self.training: Training = Training() if training is None else training(config)
@@ -79,6 +80,12 @@ class OpenedTraining(Opened[Functions_co]):
     def mixture(self) -> float:
         """Weight of the initial policy in the mixture that opponents are drawn from."""
         return 0.0 if self._mixture is None else float(self._mixture(self._config))
+
+    def first_anchor(self, initial: Weights, second: Weights) -> Weights:
+        """The anchor before the first step; only of a method that asks for a second policy."""
+        assert self._first_anchor is not None
+        anchor: Weights = self._first_anchor(self._config, initial, second)
+        return anchor
 
     def perturb(self, gradient: Weights) -> Weights | None:
         """Where the gradient is taken a second time, relative to the weights; None: nowhere."""

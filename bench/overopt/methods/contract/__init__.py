@@ -33,6 +33,7 @@ Any family that trains may add, and the engine then supplies what they need:
     make_module(config, shape: StateShape) -> Module    trained beside the policy
     perturb(config, gradient: Weights) -> Weights       both, for a second gradient elsewhere, or
     correct(config, first, second) -> Weights           neither
+    first_anchor(config, initial, second) -> Weights    with INPUTS second_initial: the anchor
     mixture(config) -> float                            with INPUTS mixture_samples: share of pi_ref
     begin(config, initial: Weights) -> memory           a memory, and what it serves:
     after_step(config, memory, weights: Weights, step) -> AfterStep

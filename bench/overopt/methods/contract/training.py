@@ -127,6 +127,14 @@ class SecondGradient(Protocol):
         ...
 
 
+class SecondInitial(Protocol):
+    """The optional function of a method whose anchor is made of two initial policies."""
+
+    def first_anchor(self, config: Any, initial: Weights, second: Weights, /) -> Weights:
+        """Weights of the anchor before the first step."""
+        ...
+
+
 class Mixes(Protocol):
     """The optional function of a method whose opponents come from a mixture."""
 

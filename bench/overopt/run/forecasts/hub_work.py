@@ -107,6 +107,7 @@ class HubWork:
         """
         stages: dict[str, Callable[[Node, Work], None]] = {
             "initial": self._initial,
+            "second_initial": self._initial,
             "gold": self._gold,
             "pool": self._pool,
             "anneal": self._anneal,

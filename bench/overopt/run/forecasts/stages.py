@@ -22,6 +22,7 @@ _MEMORY_BYTES = 900_000_000
 # Seconds, and bytes on disk, of one stage on the default task; one core of a 2-core laptop.
 _FIRST_COST: dict[str, Cost] = {
     "initial": Cost(20.0, 600_000, _MEMORY_BYTES),
+    "second_initial": Cost(7.0, 600_000, _MEMORY_BYTES),
     "gold": Cost(20.0, 800_000, _MEMORY_BYTES),
     "pool": Cost(20.0, 4_000_000, _MEMORY_BYTES),
     "pairs": Cost(2.0, 100_000, _MEMORY_BYTES),

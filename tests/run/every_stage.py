@@ -60,6 +60,8 @@ def _wanted(place: Path) -> Iterator[Node]:
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)
     yield own_loss.select(GRID)
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
+    for asking in _graphs(TASK, ["nash_md", "salsa"]):
+        yield asking.optimize(None, GRID)
     for inside in _graphs(TASK, ["dpo", "rloo"], "trl"):
         yield inside.optimize(None, GRID)
     proxy = dpo.cell.task.proxy

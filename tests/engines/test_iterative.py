@@ -232,3 +232,19 @@ def test_hooks_see_every_rollout_before_and_after_its_steps() -> None:
     kl_nats = [row.kl_nats for row in rows_of(trajectory)]
     assert kl_nats[1] > 1e-4 and kl_nats[3] > 1e-4
     assert kl_nats[2] == pytest.approx(0, abs=1e-6)
+
+
+def test_controlled_rows_are_read_after_another_first_token() -> None:
+    rows = torch.tensor([3, 30, 8, 21])
+    plain = Watched(KeptRows(rows), Training())
+    control = torch.tensor([False, True, False, True])
+    controlled = Watched(KeptRows(rows, control_K=control), Training())
+    one = tiny.ROLLOUT.model_copy(update={"max_steps": 1})
+    optimize(plain, None, one)
+    optimize(controlled, None, one)
+    (before,), (after,) = plain.batches, controlled.batches
+    assert torch.equal(after.reference_logp, before.reference_logp)
+    same = [
+        torch.allclose(a, b) for a, b in zip(after.policy_logp, before.policy_logp, strict=True)
+    ]
+    assert same == [True, False, True, False]

@@ -15,7 +15,7 @@ from overopt.engines.learner import Learner
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
 from overopt.models.logprobs import Prediction, choose_logps, rao_blackwell_kl, response_logps
-from overopt.models.sampling import sample
+from overopt.models.sampling import sample, stop_ids
 from overopt.models.sequences import Batch, align, join, take_rows
 from overopt.worlds.tokens import Tokens
 
@@ -48,10 +48,20 @@ class DrawnSamples(NamedTuple):
         """Samples drawn, opponents among them."""
         return len(self.tokens_R) + (0 if self.opponents is None else self.opponents.rows)
 
-    def read(self, learner: Learner, row_K: Tensor) -> Reading:
-        """Some of the rows as the policy reads them now, with gradient."""
+    def read(self, learner: Learner, row_K: Tensor, control_K: Tensor | None = None) -> Reading:
+        """Some of the rows as the policy reads them now, with gradient.
+
+        Args:
+            learner: the policy.
+            row_K: which rows.
+            control_K: bool, those whose prompt starts with the control token instead: the one that
+                ends responses, with which no prompt starts.
+        """
         before = self.reading.map(Tensor.detach).take(row_K)
         batch = take_rows(self.batch, row_K)
+        if control_K is not None:
+            batch = batch._replace(ids_BL=batch.ids_BL.clone())
+            batch.ids_BL[control_K.to(batch.ids_BL.device), 0] = stop_ids(learner.policy)[0]
         return learner.run(batch, before, _take(self.reference, row_K)).reading
 
     def tokens(self, row_K: Tensor) -> int:

@@ -38,28 +38,27 @@ def optimize_iterative(
     """
     learner = Learner(method, settings, inputs.policy, inputs.reference, inputs.second)
 
-    def loss(
-        drawn: DrawnSamples, built: KeptRows | RowPairs, row_R: Tensor, number_K: Tensor | None
-    ) -> Tensor:
-        """Mean loss of these rows as the policy reads them now."""
-        reading = drawn.read(learner, row_R)
+    def loss(drawn: DrawnSamples, built: KeptRows | RowPairs, index_K: Tensor) -> Tensor:
+        """Mean loss of these items as the policy reads them now."""
+        row_R = _rows(built, index_K)
         if isinstance(built, KeptRows):
-            return method.loss(reading._replace(weight=number_K)).mean()
-        sides = reading.group(len(row_R) // 2).unbind(0)
-        labeled = (side._replace(label=number_K) for side in sides)
+            control_K = None if built.control_K is None else built.control_K[index_K]
+            weight_K = None if built.weight_K is None else built.weight_K[index_K]
+            reading = drawn.read(learner, row_R, control_K)
+            return method.loss(reading._replace(weight=weight_K)).mean()
+        label_K = None if built.label_P is None else built.label_P[index_K]
+        sides = drawn.read(learner, row_R).group(len(index_K)).unbind(0)
+        labeled = (side._replace(label=label_K) for side in sides)
         return method.loss(SamplePairs(*labeled)).mean()
 
     def minibatches(drawn: DrawnSamples) -> Iterator[Minibatch]:
         built = method.build(drawn.rollout)
         items = len(built[0])
-        numbers = built.weight_K if isinstance(built, KeptRows) else built.label_P
         if not items:
             return
         for index_K in deal(items, learner.training, inputs.randomness.torch):
-            row_R = _rows(built, index_K)
-            number_K = None if numbers is None else numbers[index_K]
-            mean_loss = partial(loss, drawn, built, row_R, number_K)
-            yield Minibatch(mean_loss(), drawn.tokens(row_R), mean_loss)
+            mean_loss = partial(loss, drawn, built, index_K)
+            yield Minibatch(mean_loss(), drawn.tokens(_rows(built, index_K)), mean_loss)
 
     lesson = Lesson(minibatches, with_gradient=False, counts_sampling=True)
     return optimize_online(learner, lesson, settings, inputs)

@@ -132,7 +132,7 @@ def _try_iterative(spec: MethodSpec) -> None:
     with blamed(source, "build"):
         built = method.build(rollout)
     check_kind(source, "build", built, (KeptRows, RowPairs))
-    *indices, number_K = built
+    indices = (built.row_K,) if isinstance(built, KeptRows) else (built.chosen_P, built.rejected_P)
     for index in indices:
         rows = torch.as_tensor(index)
         if rows.dim() != 1 or rows.is_floating_point():
@@ -146,15 +146,16 @@ def _try_iterative(spec: MethodSpec) -> None:
                 f"{PROMPTS * SAMPLES - 1} for {PROMPTS} prompts of {SAMPLES} samples; sample "
                 "n of prompt b is row b * N + n."
             )
-    made_up_B: Tensor | None = None
-    if number_K is not None:
-        if number_K.shape != built[0].shape:
+    for field, number_K in built._asdict().items():
+        if number_K is not None and number_K.shape != built[0].shape:
             raise UserError(
-                f"{source}: build returns {built._fields[-1]} of shape {tuple(number_K.shape)} for "
+                f"{source}: build returns {field} of shape {tuple(number_K.shape)} for "
                 f"{len(built[0])} rows; it is one number for each."
             )
-        check_finite(source, "build", number_K)
-        made_up_B = torch.linspace(0.25, 0.75, PROMPTS)
+        if number_K is not None:
+            check_finite(source, "build", number_K)
+    numbered = (built.weight_K if isinstance(built, KeptRows) else built.label_P) is not None
+    made_up_B = torch.linspace(0.25, 0.75, PROMPTS) if numbered else None
     if isinstance(built, KeptRows):
         kept = numbers.reading(PROMPTS)._replace(weight=made_up_B)
         _try_loss(source, method.loss, kept, (PROMPTS,), "sample")

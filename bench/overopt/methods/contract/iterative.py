@@ -14,10 +14,13 @@ class KeptRows(NamedTuple):
     """Samples to learn from by likelihood: rows b * N + n of a rollout, shape (K,).
 
     weight_K: a number for each, which ``Reading.weight`` hands to the loss.
+    control_K: bool, the rows to read after the control token, which takes the place of the
+        prompt's first token; the policy is sampled and measured without it.
     """
 
     row_K: Tensor
     weight_K: Tensor | None = None
+    control_K: Tensor | None = None
 
 
 class RowPairs(NamedTuple):

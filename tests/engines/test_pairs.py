@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import types
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from overopt.engines.walk.kl_probe import KLProbe
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
 from overopt.methods.pairs import dpo, ipo
+from overopt.models import context
 from overopt.models.logprobs import score_logps
 from overopt.spec.pairs import PairsSpec
 from overopt.worlds.preferences import Preferences
-from overopt.worlds.tokens import Tokens
+from overopt.worlds.tokens import SEP, Tokens
 
 from . import tiny
 
@@ -215,3 +217,45 @@ def test_mismatched_rows_are_responses_after_the_prompt_before_theirs() -> None:
     alone = settings.model_copy(update={"batch_size": 1})
     with pytest.raises(ValueError, match="2 pairs or more"):
         optimize_pairs(OpenedPairs(Watched(), None), alone, inputs)
+
+
+def test_revisions_are_read_after_the_prompt_an_answer_and_a_separator() -> None:
+    """Held against rows that are put together one by one."""
+    seen: list[PairBatch] = []
+
+    class Watched:
+        __name__ = "watched"
+        Config = dpo.Config
+        INPUTS = ("revisions",)
+
+        def loss(self, config: Any, batch: PairBatch, /) -> torch.Tensor:
+            seen.append(batch)
+            return dpo.loss(dpo.Config(), batch)
+
+    reference = tiny.policy()
+    context.widen(reference, 32)
+    inputs = replace(tiny.run_inputs(tiny.twin(reference), reference), separator=SEP)
+    pairs = inputs.preferences
+    assert pairs is not None
+    settings = tiny.PAIRS.model_copy(update={"max_steps": 1, "batch_size": 4})
+    optimize_pairs(OpenedPairs(Watched(), None), settings, inputs)
+    taken = pairs.take(next(pair_batches(pairs, 4, np.random.default_rng(0))))
+    (batch,) = seen
+    assert batch.revisions is not None
+    sides = {"chosen": taken.chosen, "rejected": taken.rejected}
+    for name, reading in batch.revisions._asdict().items():
+        revision, answer = name.split("_of_")
+        assert reading.policy_logp.requires_grad
+        for b in range(4):
+            words = [
+                *taken.prompts.ids_NT[b, : taken.prompts.length_N[b]],
+                *sides[answer].ids_NT[b, : sides[answer].length_N[b]],
+                SEP,
+            ]
+            prompt = Tokens(np.array([words], np.int32), np.array([len(words)], np.int32))
+            logp_1T = score_logps(reference, prompt, sides[revision].take(np.array([b])))
+            assert reading.reference_logp[b].sum().item() == pytest.approx(
+                float(logp_1T.sum()), abs=1e-4
+            )
+    with pytest.raises(ValueError, match="needs a separator"):
+        optimize_pairs(OpenedPairs(Watched(), None), settings, replace(inputs, separator=None))

@@ -39,7 +39,7 @@ def random(generator: torch.Generator, pairs: int = 3, tokens: int = 4) -> PairB
 
 def doubled(batch: PairBatch) -> PairBatch:
     """The same pairs with every token twice."""
-    return PairBatch(*(one.map(lambda part: torch.cat([part, part], dim=1)) for one in batch[:2]))
+    return PairBatch.of(one.map(lambda part: torch.cat([part, part], dim=1)) for one in batch[:2])
 
 
 def moved(batch: PairBatch, chosen_BT: torch.Tensor, rejected_BT: torch.Tensor) -> PairBatch:

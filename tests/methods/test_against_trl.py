@@ -41,19 +41,17 @@ def pair_batch(
     with torch.no_grad():
         reference_BT = stock.token_logps(reference, ids_BL, attention_BL) * mask_BT
     reading = Reading(logp_BT, reference_BT, mask_BT)
-    return PairBatch(*reading.group(len(ROWS)).unbind(0))
+    return PairBatch.of(reading.group(len(ROWS)).unbind(0))
 
 
 def averaged(batch: PairBatch) -> PairBatch:
     """TRL's IPO reads log-probabilities per token of their response."""
-    return PairBatch(
-        *(
-            one._replace(
-                policy_logp=one.policy_logp / one.mask.sum(-1, keepdim=True),
-                reference_logp=one.reference_logp / one.mask.sum(-1, keepdim=True),
-            )
-            for one in batch[:2]
+    return PairBatch.of(
+        one._replace(
+            policy_logp=one.policy_logp / one.mask.sum(-1, keepdim=True),
+            reference_logp=one.reference_logp / one.mask.sum(-1, keepdim=True),
         )
+        for one in batch[:2]
     )
 
 

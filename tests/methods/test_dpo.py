@@ -15,7 +15,7 @@ def test_loss_by_hand() -> None:
 
 def test_loss_at_the_start_is_log_two() -> None:
     batch = pairs.worked()
-    start = PairBatch(*(side._replace(policy_logp=side.reference_logp) for side in batch[:2]))
+    start = PairBatch.of(side._replace(policy_logp=side.reference_logp) for side in batch[:2])
     assert dpo.loss(dpo.Config(), start).tolist() == pytest.approx([0.6931472] * 2, abs=1e-6)
 
 

@@ -46,13 +46,9 @@ def all_pairs(logits_R: Tensor) -> tuple[PairBatch, Tensor]:
     one_P1 = torch.ones(RESPONSES**2, 1, dtype=torch.float64)
     forward_kl = (REFERENCE_R * (REFERENCE_LOGP_R - logp_R)).sum().expand(RESPONSES**2, 1)
     masks_P11 = one_P1.unsqueeze(-1)
-    batch = PairBatch(
-        *(
-            Reading(
-                logp_R[row_P, None], REFERENCE_LOGP_R[row_P, None], one_P1, forward_kl, masks_P11
-            )
-            for row_P in (first_P, second_P)
-        )
+    batch = PairBatch.of(
+        Reading(logp_R[row_P, None], REFERENCE_LOGP_R[row_P, None], one_P1, forward_kl, masks_P11)
+        for row_P in (first_P, second_P)
     )
     both_P = REFERENCE_R[first_P] * REFERENCE_R[second_P]
     return batch, both_P * preference_RR()[first_P, second_P]

@@ -55,7 +55,7 @@ def test_a_mask_scales_what_dpo_is_pulled_by() -> None:
     def expected_loss(logits_R: torch.Tensor) -> torch.Tensor:
         batch, probability_P = table.all_pairs(logits_R)
         masks = torch.tensor([2.0, 0.0], dtype=torch.float64).expand(table.RESPONSES**2, 1, 2)
-        batch = PairBatch(*(one._replace(output=masks) for one in batch[:2]))
+        batch = PairBatch.of(one._replace(output=masks) for one in batch[:2])
         loss_P = sparsepo.loss(sparsepo.Config(beta=0.5, sparsity=0.0), batch)
         return (probability_P * loss_P).sum()
 

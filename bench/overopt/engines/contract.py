@@ -77,6 +77,7 @@ class RunInputs:
     progress: told the fraction done.
     member_rewards: of the proxy; None where nothing is to ask for them.
     second: a second initial policy; None where the method does not ask for one.
+    separator: the token that ends a prompt; None where texts are tokenized by the policy's own.
     """
 
     policy: PreTrainedModel
@@ -91,6 +92,7 @@ class RunInputs:
     progress: Progress
     member_rewards: MemberRewards | None = None
     second: PreTrainedModel | None = None
+    separator: int | None = None
 
 
 Given = TypeVar("Given")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from overopt.engines.blame import blamed, check_kind
 from overopt.engines.method.training import TrainedMethod
 from overopt.errors import UserError
-from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
@@ -60,6 +60,9 @@ class MadeUpNumbers:
         batch = PairBatch(self.reading(PROMPTS), self.reading(PROMPTS))
         if "mismatched" in self._inputs:
             batch = batch._replace(mismatched=self.reading(2 * PROMPTS).map(Tensor.detach))
+        if "revisions" in self._inputs:
+            readings = [self.reading(PROMPTS) for _ in Revisions._fields]
+            batch = batch._replace(revisions=Revisions(*readings))
         return batch
 
     def rollout(self) -> Rollout:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from overopt.engines.contract import RunInputs, required
@@ -20,11 +18,10 @@ from overopt.engines.pair_data import (
     pair_batches,
     score_reference,
 )
+from overopt.engines.pair_readings import read_mismatched, read_revisions
 from overopt.engines.walk.kl_walk import KLWalk
 from overopt.engines.walk.trajectory import Compute, Trajectory
 from overopt.methods.contract.pairs import PairBatch
-from overopt.methods.contract.reading import Reading
-from overopt.models.logprobs import response_logps
 from overopt.models.sequences import join
 from overopt.spec.method import MethodSpec
 from overopt.spec.pairs import PairsSpec
@@ -64,10 +61,12 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     batches = pair_batches(pairs, settings.batch_size, inputs.randomness.numpy)
     for step, index_B in enumerate(batches, start=1):
         laid_out = lay_out(pairs, reference_logps, index_B)
-        batch = _read(learner, laid_out)
+        batch = _read(learner, laid_out, inputs.separator)
         loss = method.loss(batch).mean()
         chosen_B, rejected_B = batch.chosen.log_ratio, batch.rejected.log_ratio
-        gradient_norm = learner.step(loss, partial(_mean_loss, method, learner, laid_out))
+        gradient_norm = learner.step(
+            loss, partial(_mean_loss, method, learner, laid_out, inputs.separator)
+        )
         compute = Compute(step, 0, compute.tokens_processed + laid_out.tokens)
         kl_nats = inputs.kl_probe(policy, reference) if walk.due(step) else None
         if kl_nats is None:
@@ -91,11 +90,13 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
 
 
-def _mean_loss(method: OpenedPairs, learner: Learner, pairs: LaidOutPairs) -> Tensor:
-    return method.loss(_read(learner, pairs)).mean()
+def _mean_loss(
+    method: OpenedPairs, learner: Learner, pairs: LaidOutPairs, separator: int | None
+) -> Tensor:
+    return method.loss(_read(learner, pairs, separator)).mean()
 
 
-def _read(learner: Learner, pairs: LaidOutPairs) -> PairBatch:
+def _read(learner: Learner, pairs: LaidOutPairs, separator: int | None) -> PairBatch:
     """Chosen and rejected responses as the policy reads them now, from one forward pass."""
     device = learner.policy.device
     prompts = concatenate([pairs.prompts, pairs.prompts])
@@ -103,26 +104,9 @@ def _read(learner: Learner, pairs: LaidOutPairs) -> PairBatch:
     before = pairs.before.map(lambda part: part.flatten(0, 1).to(device))
     reference = learner.run_reference(batch) if learner.reads_reference else None
     reading = learner.run(batch, before, reference).reading
-    read = PairBatch(*reading.group(pairs.prompts.rows()).unbind(0))
+    read = PairBatch.of(reading.group(pairs.prompts.rows()).unbind(0))
     if "mismatched" in learner.inputs:
-        read = read._replace(mismatched=_read_mismatched(learner, pairs))
+        read = read._replace(mismatched=read_mismatched(learner, pairs))
+    if "revisions" in learner.inputs:
+        read = read._replace(revisions=read_revisions(learner, pairs, separator))
     return read
-
-
-def _read_mismatched(learner: Learner, pairs: LaidOutPairs) -> Reading:
-    """The responses of each pair after the prompt of the pair before it, without gradient.
-
-    Raises:
-        ValueError: the batch holds a single pair, which has no other prompt.
-    """
-    count = pairs.prompts.rows()
-    if count < 2:
-        raise ValueError(f"{learner.name} needs 2 pairs or more in a batch: pairs.batch_size is 1")
-    before_B = np.roll(np.arange(count), 1)
-    prompts = pairs.prompts.take(np.concatenate([before_B, before_B]))
-    batch = join(prompts, pairs.responses, learner.policy.device)
-    with torch.no_grad():
-        policy_logp, reference_logp = (
-            response_logps(model, batch) for model in (learner.policy, learner.reference)
-        )
-    return Reading(policy_logp, reference_logp, batch.mask_BT.to(policy_logp))

@@ -193,8 +193,9 @@ class Graph:
             inputs["second"] = self.second_initial
         room = "engines.trl" if cell.engine == "trl" else "engines"
         code: tuple[str, ...] = (method.source, module_in(room, method.trains))
-        if "mixture_samples" in method.needs:
-            code += (module_in("models", "composed"),)
+        for need, module in (("mixture_samples", "composed"), ("revisions", "context")):
+            if need in method.needs:
+                code += (module_in("models", module),)
         if cell.engine == "trl":
             params["trl"] = task.trl.to_json()
             params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}

@@ -33,6 +33,7 @@ MethodInput = Literal[
     "opponents_now",
     "member_rewards",
     "second_initial",
+    "revisions",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -43,17 +44,18 @@ responses after other pairs' prompts. reference_samples, anchor_samples, mixture
 as many samples of each prompt from another policy (one of the three). opponents_now: the opponents
 as the policy reads them in a step, with gradient. member_rewards: the scores of each of the
 proxy's members. second_initial: a second initial policy, out of which ``first_anchor`` makes the
-anchor.
+anchor. revisions: both responses as revisions of each of the two.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = ("reference_samples", "anchor_samples", "mixture_samples")
 
-NEEDS: tuple[MethodInput, ...] = ("mixture_samples", "second_initial")
+NEEDS: tuple[MethodInput, ...] = ("mixture_samples", "second_initial", "revisions")
 """Inputs that come from further artifacts, or by code that is loaded for them alone."""
 
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
     "mismatched": ("pairs",),
+    "revisions": ("pairs",),
     "reference_samples": ("rollout",),
     "anchor_samples": ("rollout",),
     "mixture_samples": ("rollout",),

@@ -14,8 +14,9 @@ from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
 from overopt.stages.trajectory import build_probe, write_trajectory
-from overopt.worlds.contract import World, world_of
+from overopt.worlds.contract import Tokenized, World, context_tokens, world_of
 from overopt.worlds.preferences import Preferences
+from overopt.worlds.tokens import SEP
 
 
 def run(
@@ -64,9 +65,15 @@ def run_inputs(
     if "system" in params:
         opened = load("artifacts", "reward").open_reward(inputs, params["system"], world)
         reward, members = opened, opened.members
+    policy, reference = load_policy(initial), load_policy(initial)
+    if "revisions" in method.needs:
+        for model in (policy, reference):
+            # an answer, its separator, and a response to revise it
+            longer = context_tokens(world) + world.response_tokens_max + 1
+            load("models", "context").widen(model, longer)
     return RunInputs(
-        policy=load_policy(initial),
-        reference=load_policy(initial),
+        policy=policy,
+        reference=reference,
         prompts=world.train_prompts,
         preferences=preferences,
         reward=reward,
@@ -76,5 +83,6 @@ def run_inputs(
         kl_probe=build_probe(world, seed),
         progress=progress,
         member_rewards=members,
+        separator=None if isinstance(world, Tokenized) else SEP,
         second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
     )

@@ -125,7 +125,7 @@ class PairsRun(TrlRun[PairsRow]):
         before = pairs.before.map(lambda part: part.transpose(0, 1).contiguous().to(self.device))
 
         def loss(now: Reading) -> Tensor:
-            return self.method.loss(PairBatch(*now.unbind(1)))
+            return self.method.loss(PairBatch.of(now.unbind(1)))
 
         return Step(pairs.prompts, pairs.responses.take(in_turn_R), before, loss)
 

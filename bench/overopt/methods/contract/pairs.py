@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
@@ -9,16 +10,36 @@ from torch import Tensor
 from overopt.methods.contract.reading import Reading
 
 
+class Revisions(NamedTuple):
+    """Both responses of B pairs, (B, T), each read after the prompt and an answer to be revised.
+
+    The prompt form is ``prompt | answer | separator``; reference_logp is of the same form.
+    """
+
+    chosen_of_rejected: Reading
+    rejected_of_rejected: Reading
+    chosen_of_chosen: Reading
+    rejected_of_chosen: Reading
+
+
 class PairBatch(NamedTuple):
     """B preference pairs: the responses that were preferred, (B, T), and those that were not.
 
     mismatched: (2 B, T), without gradient: the chosen responses, then the rejected ones, each read
         after the prompt of the pair before it (``mismatched``); None unless asked for.
+    revisions: with gradient (``revisions``); None unless asked for.
     """
 
     chosen: Reading
     rejected: Reading
     mismatched: Reading | None = None
+    revisions: Revisions | None = None
+
+    @classmethod
+    def of(cls, sides: Iterable[Reading]) -> PairBatch:
+        """Pairs and nothing beside, of two readings: the chosen responses, then the rejected."""
+        chosen, rejected = sides
+        return cls(chosen, rejected)
 
 
 class PairsMethod(Protocol):

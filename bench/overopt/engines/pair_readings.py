@@ -1,0 +1,73 @@
+"""Further readings of preference pairs, for methods that ask for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from overopt.engines.contract import required
+from overopt.engines.learner import Learner
+from overopt.engines.pair_data import LaidOutPairs
+from overopt.methods.contract.pairs import Revisions
+from overopt.methods.contract.reading import Reading
+from overopt.models.logprobs import response_logps
+from overopt.models.sequences import join
+from overopt.worlds.tokens import Tokens, concatenate
+
+
+def read_mismatched(learner: Learner, pairs: LaidOutPairs) -> Reading:
+    """The responses of each pair after the prompt of the pair before it, without gradient.
+
+    Raises:
+        ValueError: the batch holds a single pair, which has no other prompt.
+    """
+    count = pairs.prompts.rows()
+    if count < 2:
+        raise ValueError(f"{learner.name} needs 2 pairs or more in a batch: pairs.batch_size is 1")
+    before_B = np.roll(np.arange(count), 1)
+    prompts = pairs.prompts.take(np.concatenate([before_B, before_B]))
+    with torch.no_grad():
+        return _read(learner, prompts, pairs.responses)
+
+
+def read_revisions(learner: Learner, pairs: LaidOutPairs, separator: int | None) -> Revisions:
+    """Both responses of each pair after its prompt and either of the two, with gradient.
+
+    Args:
+        learner: policy and reference, whose context holds a prompt and two responses.
+        pairs: B pairs.
+        separator: token between the answer and its revision.
+
+    Raises:
+        ValueError: there is no separator.
+    """
+    separator = required(separator, "a separator, which only generated worlds have")
+    count = pairs.prompts.rows()
+    chosen, rejected = np.arange(count), np.arange(count, 2 * count)
+    answer_R = np.concatenate([rejected, rejected, chosen, chosen])
+    revision_R = np.concatenate([chosen, rejected, chosen, rejected])
+    asked = revision_prompts(
+        pairs.prompts.take(answer_R % count), pairs.responses.take(answer_R), separator
+    )
+    reading = _read(learner, asked, pairs.responses.take(revision_R))
+    return Revisions(*reading.group(count).unbind(0))
+
+
+def revision_prompts(prompts: Tokens, answers: Tokens, separator: int) -> Tokens:
+    """Prompts ``prompt | answer | separator`` that ask for a revision of the answer."""
+    count = prompts.rows()
+    ends = Tokens(np.full((count, 1), separator, np.int32), np.ones(count, np.int32))
+    parts = concatenate([prompts, answers, ends])
+    order_R = np.arange(3 * count).reshape(3, count).T.ravel()  # the parts of a row one by one
+    ordered = parts.take(order_R)
+    length_B = prompts.length_N + answers.length_N + ends.length_N
+    return Tokens.from_flat(ordered.flat(), length_B)
+
+
+def _read(learner: Learner, prompts: Tokens, responses: Tokens) -> Reading:
+    """Responses as policy and reference read them; the reference's part carries no gradient."""
+    batch = join(prompts, responses, learner.policy.device)
+    with torch.no_grad():
+        reference_logp = response_logps(learner.reference, batch)
+    policy_logp = response_logps(learner.policy, batch)
+    return Reading(policy_logp, reference_logp, batch.mask_BT.to(policy_logp))

@@ -32,6 +32,7 @@ from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 from overopt.stages import anneal, trajectory
+from own import MIXTURE
 
 from . import folders
 
@@ -91,6 +92,13 @@ REQUESTS = {
         {
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "optimize": 2 * 3, "merge": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
+        },
+    ),
+    "a composed policy costs the run of its member": (
+        Request(method=[str(MIXTURE)], task="hh", seeds=2, engine="native"),
+        {
+            "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
+            "optimize": 2, "compose": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
         },
     ),
     "sizes of data, and starts": (

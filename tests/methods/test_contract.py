@@ -11,13 +11,15 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.execution.code.modules import load_module
-from overopt.methods.contract import selection, training
-from overopt.spec.declare import Family
+from overopt.methods.contract import composition, merge, selection, training
 
 from .protocols import family_protocol, functions
 
 METHODS = lookup.names("methods")
 TOGETHER: tuple[type, ...] = (
+    composition.ComposedMethod,
+    merge.WeightMerge,
+    selection.PoolSelection,
     selection.KnownPolicy,
     selection.DrawingMethod,
     selection.UnbiasedSelection,
@@ -86,8 +88,7 @@ def test_config_is_frozen_and_equals_its_declaration(name: str) -> None:
 def test_supplies_its_familys_functions_with_their_parameters(name: str) -> None:
     spec = systems.method(name)
     module = load_module(spec.source)
-    families: list[Family] = [spec.family, spec.trains]
-    protocols = [family_protocol(family) for family in dict.fromkeys(families)]
+    protocols = [family_protocol(family) for family in spec.families]
     for protocol in TOGETHER:
         supplied = [hasattr(module, function) for function in functions(protocol)]
         together = ", ".join(functions(protocol))

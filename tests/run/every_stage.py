@@ -15,7 +15,7 @@ from hub import folders
 from overopt.catalog import systems
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
-from overopt.execution.code.modules import PACKAGE
+from overopt.execution.code.modules import PACKAGE, is_file
 from overopt.execution.code.version import covered_modules
 from overopt.execution.contract import silent
 from overopt.execution.node import Node, ancestry
@@ -23,6 +23,7 @@ from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.spec.gold import GoldSpec
+from own import MIXTURE
 
 from .specs import TASK
 
@@ -55,6 +56,10 @@ def _wanted(place: Path) -> Iterator[Node]:
     merged = warp.points("step", GRID)
     assert merged is not None
     yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), merged)
+    (mixture,) = _graphs(TASK, [str(MIXTURE)])
+    composed = mixture.points("step", GRID)
+    assert composed is not None
+    yield composed
     yield dpo.anneal(max(GRID))
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)
@@ -91,6 +96,7 @@ def _build(made: Node, artifacts: Path) -> set[str]:
     out = artifacts / made.key
     out.mkdir()
     inputs = {role: artifacts / given.key for role, given in made.inputs}
+    inputs.update({Path(own).name: Path(own) for own in made.extra_code if is_file(own)})
     module = importlib.import_module(stage_module(made.stage))
     getattr(module, stage_function(made.stage))(dict(made.params), inputs, out, silent)
     return {name for name in sys.modules if name.partition(".")[0] == PACKAGE}

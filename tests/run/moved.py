@@ -16,6 +16,7 @@ from overopt.run.cell import Cell
 from overopt.run.graph import Graph
 from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
+from own import MIXTURE
 
 PACKAGE = Path(versions.__file__).parents[2]
 TASKS = {"reviews": "rule", "tabular": "rule", "ultrafeedback": "classifier"}
@@ -53,6 +54,9 @@ def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
     yield "evaluate", graph.evaluate(graph.optimize(None, GRID_NATS))
     yield "measure", graph.along_step(GRID_NATS)
     yield "merge:warp", _graph(task, gold, "warp").merge(GRID_NATS)
+    mixture = _graph(task, gold, str(MIXTURE))
+    yield "compose:mixture", mixture.merge(GRID_NATS)
+    yield "evaluate:mixture", mixture.evaluate(mixture.merge(GRID_NATS))
     yield "select:bon", _graph(task, gold, "bon").select(GRID_NATS)
     yield "front", graph.front(GRID_NATS)
     if graph.cell.task.world.lists_responses:

@@ -13,6 +13,7 @@ from overopt.run.cells import cells_of
 from overopt.run.forecasts.stages import Estimate, StageForecast, expected_costs, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
+from own import MIXTURE
 
 from .finished import put, receipt
 from .specs import run_spec
@@ -127,6 +128,11 @@ COUNTS = {
         run_spec(["warp"], ["single"], ["0"], [0, 1]),
         {"pairs": 2, "labels": 2, "proxy": 2, "optimize": 4, "merge": 2, "evaluate": 2, "score": 4,
          "measure": 2},
+    ),
+    "composing shares the run of another method": (
+        run_spec(["dpo", str(MIXTURE)], ["single"], ["0"], [0, 1]),
+        {"pairs": 2, "labels": 2, "proxy": 2, "optimize": 2, "compose": 2, "evaluate": 4,
+         "score": 6, "measure": 4},
     ),
     "widths, starts and sizes of data": (
         run_spec(["rloo"], widths=[8, 16], comparisons=[32, 64], starts=["scratch", "policy"]),

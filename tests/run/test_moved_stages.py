@@ -13,16 +13,16 @@ from overopt.execution.code import version as versions
 
 from .moved import Copy, a_comment, a_line, field_of, statement_in
 
-READS_GOLD = ("* pool*", "* labels", "* evaluate", "* anneal", "* listing")
+READS_GOLD = ("* pool*", "* labels", "* evaluate*", "* anneal", "* listing")
 IN_WORLD = (
-    "initial", "gold:*", "pool*", "pairs", "labels", "proxy", "score", "optimize:*", "evaluate",
-    "measure", "merge:*", "select:*",
+    "initial", "gold:*", "pool*", "pairs", "labels", "proxy", "score", "optimize:*", "evaluate*",
+    "measure", "merge:*", "compose:*", "select:*",
 )  # fmt: skip
 """All but the front, which is arithmetic on tables."""
 READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*")
 SAMPLES = (
-    "* pool*", "* pairs", "* evaluate", "* optimize:*", "* merge:*", "* gold:transformer",
-    "* anneal",
+    "* pool*", "* pairs", "* evaluate*", "* optimize:*", "* merge:*", "* compose:*",
+    "* gold:transformer", "* anneal",
 )  # fmt: skip
 TRAINS = ("* initial", "* proxy", "* gold:transformer")
 
@@ -51,9 +51,10 @@ CASES = (
     Case("stages/score.py", statement_in("run"), ("* score",)),
     Case("stages/optimize.py", statement_in("run"), ("* optimize:*",)),
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
-    Case("stages/trajectory.py", a_line, ("* optimize:*", "* merge:*")),
+    Case("stages/trajectory.py", a_line, ("* optimize:*", "* merge:*", "* compose:*")),
+    Case("stages/compose.py", statement_in("run"), ("* compose:*",)),
     Case("stages/merge.py", statement_in("run"), ("* merge:*",)),
-    Case("stages/evaluate.py", statement_in("run"), ("* evaluate",)),
+    Case("stages/evaluate.py", statement_in("run"), ("* evaluate*",)),
     Case("stages/measure.py", statement_in("run"), ("* measure",)),
     Case("stages/select.py", statement_in("run"), ("* select:*",)),
     Case("stages/front.py", statement_in("run"), ("* front",)),
@@ -66,12 +67,12 @@ CASES = (
     # a kind of gold moves what reads a gold of that kind
     Case("artifacts/gold.py", a_line, READS_GOLD),
     Case("artifacts/golds/rule.py", a_line, (
-        "reviews pool", "reviews labels", "reviews evaluate", "tabular pool", "tabular labels",
-        "tabular evaluate", "tabular listing", "reviews anneal",
+        "reviews pool", "reviews labels", "reviews evaluate*", "tabular pool", "tabular labels",
+        "tabular evaluate*", "tabular listing", "reviews anneal",
     )),
     Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
     Case("artifacts/golds/classifier.py", a_line, (
-        "hub pool", "hub labels", "hub evaluate", "hub gold:classifier",
+        "hub pool", "hub labels", "hub evaluate*", "hub gold:classifier",
     )),
     # a specification moves what it describes
     Case("spec/noise.py", field_of("NoiseSpec"), ("* labels",)),
@@ -91,7 +92,7 @@ CASES = (
     Case("engines/online.py", a_line, ("* optimize:rloo:native", "* optimize:online_dpo:native")),
     Case("engines/learner.py", a_line, ("* optimize:*:native",)),
     Case("engines/pair_data.py", a_line, ("* optimize:dpo:*",)),
-    Case("engines/walk/kl_walk.py", a_line, ("* optimize:*", "* merge:*")),
+    Case("engines/walk/kl_walk.py", a_line, ("* optimize:*", "* merge:*", "* compose:*")),
     Case("engines/method/merge.py", a_line, ("* merge:*",)),
     Case("engines/trl/pairs.py", a_line, ("* optimize:dpo:trl",)),
     Case("engines/trl/rollout.py", a_line, ("* optimize:rloo:trl",)),
@@ -110,6 +111,7 @@ CASES = (
     Case("methods/contract/samples.py", field_of("Rollout"), (*READS_REWARD, "* merge:warp")),
     Case("methods/contract/merge.py", a_line, ("* merge:*",)),
     Case("methods/contract/selection.py", field_of("ScoredPool"), ("* select:*",)),
+    Case("methods/contract/composition.py", field_of("Composition"), ("* compose:*",)),
     # a method moves its own runs, and shared mathematics the runs of methods that share it
     Case("methods/pairs/dpo.py", statement_in("loss"), ("* optimize:dpo:*",)),
     Case("methods/rollout/rloo.py", statement_in("loss"), ("* optimize:rloo:*",)),
@@ -120,6 +122,8 @@ CASES = (
     Case("proxies/uwo.py", statement_in("combine"), ()),
     # models move what runs them
     Case("models/sampling.py", a_line, SAMPLES),
+    Case("models/composed.py", a_line, ("* compose:*", "* evaluate:*")),
+    Case("spec/recipe.py", field_of("Recipe"), ("* compose:*", "* evaluate:*")),
     Case("models/fitting.py", a_line, TRAINS),
     Case("models/language_fitting.py", a_line, ("* initial",)),
     Case("models/reward_fitting.py", a_line, ("* proxy", "* gold:transformer")),
@@ -130,7 +134,7 @@ CASES = (
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),
     Case("models/reading.py", a_line, (
         "hub proxy", "hub score", "hub optimize:rloo:*", "hub optimize:online_dpo:*", "hub gold:*",
-        "hub pool", "hub labels", "hub evaluate",
+        "hub pool", "hub labels", "hub evaluate*",
     )),
     Case("stats/pools/fronts.py", a_line, ("* front",)),
     Case("stats/pools/annealing.py", a_line, ("* front", "* anneal")),

@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from overopt.catalog.declarations import require_functions, unknown
+from overopt.catalog.declarations import Declaration, require_functions, unknown
 from overopt.catalog.lookup import declaration
 from overopt.errors import UserError
+from overopt.execution.code.modules import is_file
 from overopt.spec.declare import (
     INPUT_FAMILIES,
     NEEDS,
@@ -28,15 +29,19 @@ FUNCTIONS: dict[Family, dict[str, str]] = {
     "pairs": {"loss": "config, batch"},
     "rollout": {"advantages": "config, rollout", "loss": "config, step"},
     "iterative": {"build": "config, rollout", "loss": "config, batch"},
-    "selection": {"samples_used": "config, pool_samples, knob"},
-    "merge": {"merge": "config, initial, trained, knob"},
+    "selection": {},
+    "merge": {},
 }
 """What each family supplies; a test holds it against the protocols of ``methods.contract``."""
 
 
+_COMPOSED = {"compose": "config, knob"}
+"""A method of the families selection and merge supplies this, or what follows."""
+_MERGED = {"merge": "config, initial, trained, knob"}
+_POOL = {"samples_used": "config, pool_samples, knob"}
 _POLICY = {"weights": "config, pool, knob"}
 _DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
-"""A selection method supplies one of these two, or both."""
+"""A method that reweights a pool supplies one of these two, or both."""
 
 
 _BEGIN = {"begin": "config, initial"}
@@ -52,6 +57,7 @@ _GRADIENTS = {"perturb": "config, gradient", "correct": "config, first, second"}
 
 
 OPTIONAL: dict[str, dict[str, str]] = {
+    "compose": _COMPOSED,
     "weights": _POLICY,
     "draw_size": _DRAWS,
     "draw_weights": _DRAWS,
@@ -101,7 +107,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     _check_hooks(constants["FAMILY"], found.functions, found.source)
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
-    _check_members(constants, config, found.source)
+    member = _member(constants, config, found.source)
     if constants["FAMILY"] in TRAINING_FAMILIES and knob.name not in config:
         raise UserError(f"{found.source}: {unknown('knob', knob.name, config)}")
     spec = MethodSpec(
@@ -113,12 +119,13 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         config=config,
         member_family=constants.get("MEMBER_FAMILY"),
         needs=tuple(name for name in NEEDS if name in constants.get("INPUTS", ())),
+        member=member,
+        composes=constants["FAMILY"] in ("selection", "merge") and "compose" in found.functions,
     )
-    families: list[Family] = [spec.family, spec.trains]
-    for family in dict.fromkeys(families):
+    for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")
-    if spec.family == "selection" and "draw_weights" not in found.functions:
-        require_functions(found, _POLICY, "a selection method without draw_weights")
+    if not spec.composes:
+        _require_no_composition(found, spec.family)
     for name, complete in OPTIONAL.items():
         if name in found.functions:
             require_functions(found, complete, f"a method that defines {name}")
@@ -143,15 +150,44 @@ def _knob(pieces: Any, source: str) -> Knob:
     return found
 
 
-def _check_members(constants: Mapping[str, Any], config: Mapping[str, Any], source: str) -> None:
-    """MEMBER_FAMILY and the number of members belong to the merge family, and to no other."""
+def _require_no_composition(found: Declaration, family: Family) -> None:
+    """What a method of the families selection and merge supplies that composes no policy."""
+    if family == "merge":
+        require_functions(found, _MERGED, "a method of the family merge")
+    if family == "selection":
+        require_functions(found, _POOL, "a method of the family selection")
+        if "draw_weights" not in found.functions:
+            require_functions(found, _POLICY, "a selection method without draw_weights")
+
+
+def _member(
+    constants: Mapping[str, Any], config: Mapping[str, Any], source: str
+) -> MethodSpec | None:
+    """The method whose run a merge method uses, resolved; None where its own file trains.
+
+    Raises:
+        UserError: members are declared by another family, or a merge method declares none.
+    """
     merges = constants["FAMILY"] == "merge"
+    named = config.get("member")
+    if merges and isinstance(named, str):
+        if is_file(named):
+            raise UserError(f"{source}: member = {named!r}; name a shipped or installed method.")
+        spec = method(named)
+        if spec.family not in TRAINING_FAMILIES:
+            raise UserError(
+                f"{source}: member = {named!r} is of the family {spec.family}, which trains "
+                f"nothing; name a method of {', '.join(TRAINING_FAMILIES)}."
+            )
+        return spec
     declared = constants.get("MEMBER_FAMILY") in TRAINING_FAMILIES
     if merges != declared or (merges and "members" not in config):
         raise UserError(
             f"{source}: a method of the family merge, and no other, declares MEMBER_FAMILY "
-            f"({', '.join(TRAINING_FAMILIES)}) and has a field members in its Config."
+            f"({', '.join(TRAINING_FAMILIES)}) and has a field members in its Config, or names a "
+            "method in a field member."
         )
+    return None
 
 
 def _check_inputs(constants: Mapping[str, Any], source: str) -> None:

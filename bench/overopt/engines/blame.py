@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from overopt.engines.method.loading import AnyOpened, Source, open_as
 from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, is_file
 
@@ -59,3 +60,9 @@ def check_kind(source: str, function: str, value: Any, kind: type | tuple[type, 
             f"{source}: {function} returns a {type(value).__name__}, not a "
             f"{' or '.join(one.__name__ for one in kinds)}."
         )
+
+
+def open_blamed(kind: type[AnyOpened], spec: Source) -> AnyOpened:
+    """A method or proxy opened; what its Config or its optional functions get wrong is told."""
+    with blamed(spec.source, "its Config, or training"):
+        return open_as(kind, spec)

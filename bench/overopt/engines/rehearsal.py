@@ -10,33 +10,29 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from overopt.engines.blame import blamed, check_finite, check_kind
+from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
 from overopt.engines.made_up import PROMPTS, SAMPLES, TOKENS, MadeUpNumbers, weights
 from overopt.engines.method.iterative import OpenedIterative
-from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.method.merge import OpenedMerge
 from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.method.rollout import OpenedRollout
-from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy_loss import OpenedLoss
+from overopt.engines.selection_rehearsal import try_composition, try_selection
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import AfterStep, Training
 from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.declare import Family
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 
-POOL = 64
 _PROXY_RESPONSES = 7
 
 
@@ -51,19 +47,15 @@ def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
     if isinstance(spec, ProxySystemSpec):
         _try_proxy(spec)
         return
-    for family in dict.fromkeys((spec.family, spec.trains)):
-        _TRIALS[family](spec)
-
-
-def _open(kind: type[AnyOpened], spec: MethodSpec | ProxySystemSpec) -> AnyOpened:
-    with blamed(spec.source, "its Config, or training"):
-        return open_as(kind, spec)
+    for family in spec.families:
+        trial = try_composition if spec.composes and family == spec.family else _TRIALS[family]
+        trial(spec)
 
 
 def _try_proxy(spec: ProxySystemSpec) -> None:
     """One finite reward per response; one finite loss per comparison, with a gradient."""
     score_MN = np.random.default_rng(0).normal(size=(spec.members, _PROXY_RESPONSES))
-    system = _open(OpenedProxy, spec)
+    system = open_blamed(OpenedProxy, spec)
     with blamed(spec.source, "combine"):
         reward_N = system.combine_unchecked(score_MN)
     if reward_N.shape != (_PROXY_RESPONSES,):
@@ -78,7 +70,7 @@ def _try_proxy(spec: ProxySystemSpec) -> None:
 
 
 def _try_proxy_loss(spec: ProxySystemSpec) -> None:
-    system = _open(OpenedLoss, spec)
+    system = open_blamed(OpenedLoss, spec)
     chosen_P, rejected_P = (
         torch.linspace(low, -low, _PROXY_RESPONSES).requires_grad_() for low in (-1.0, 0.5)
     )
@@ -98,7 +90,7 @@ def _try_proxy_loss(spec: ProxySystemSpec) -> None:
 
 def _try_pairs(spec: MethodSpec) -> None:
     """A loss of each of B pairs."""
-    method = _open(OpenedPairs, spec)
+    method = open_blamed(OpenedPairs, spec)
     numbers = _try_training(spec.source, method)
     batch = numbers.pairs()
     _try_loss(spec.source, method.loss, batch, (PROMPTS,), "pair")
@@ -106,7 +98,7 @@ def _try_pairs(spec: MethodSpec) -> None:
 
 def _try_rollout(spec: MethodSpec) -> None:
     """Advantages without gradient, then a loss of each of B x N responses."""
-    source, method = spec.source, _open(OpenedRollout, spec)
+    source, method = spec.source, open_blamed(OpenedRollout, spec)
     numbers = _try_training(source, method)
     rollout = _observed(source, method, numbers)
     with torch.no_grad(), blamed(source, "advantages"):
@@ -126,7 +118,7 @@ def _try_rollout(spec: MethodSpec) -> None:
 
 def _try_iterative(spec: MethodSpec) -> None:
     """Rows or pairs of rows out of B x N samples, then a loss of each."""
-    source, method = spec.source, _open(OpenedIterative, spec)
+    source, method = spec.source, open_blamed(OpenedIterative, spec)
     numbers = _try_training(source, method)
     rollout = _observed(source, method, numbers)
     with blamed(source, "build"):
@@ -164,68 +156,9 @@ def _try_iterative(spec: MethodSpec) -> None:
         _try_loss(source, method.loss, SamplePairs(*sides), (PROMPTS,), "pair")
 
 
-def _try_selection(spec: MethodSpec) -> None:
-    """Weights that are probabilities, a KL that follows from them, and what they cost."""
-    source, method = spec.source, _open(OpenedSelection, spec)
-    knob = math.sqrt(spec.knob.low * spec.knob.high)
-    if spec.knob.whole:
-        knob = float(math.ceil(spec.knob.low))
-    pool = samples_of_reference(np.random.default_rng(0).normal(size=(PROMPTS, POOL)))
-    if method.knows_policy:
-        _try_probabilities(source, "weights", method.weights, pool, knob)
-    if method.is_unbiased:
-        _try_probabilities(source, "unbiased_weights", method.unbiased_weights, pool, knob)
-    with blamed(source, "draw_size"):
-        size = method.draw_size(knob)
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
-        raise UserError(f"{source}: draw_size returns {size!r}, not a count from 0.")
-    if size:
-        draws = samples_of_reference(np.random.default_rng(0).normal(size=(POOL, int(size))))
-        _try_probabilities(source, "draw_weights", method.draw_weights, draws, knob)
-    elif not method.knows_policy:
-        raise UserError(
-            f"{source}: draw_size returns 0, so that nothing is drawn; define weights, "
-            "the policy without draws, or return a count from 1."
-        )
-    with blamed(source, "kl_bound_nats"):
-        bound = method.kl_bound_nats(knob)
-    if bound is not None:
-        check_finite(source, "kl_bound_nats", torch.tensor(bound))
-    with blamed(source, "samples_used"):
-        used = method.samples_used(POOL, knob)
-    if isinstance(used, bool) or not isinstance(used, int | np.integer) or used < 1:
-        raise UserError(f"{source}: samples_used returns {used!r}, not a count from 1.")
-
-
-def _try_probabilities(
-    source: str,
-    name: str,
-    function: Callable[[ScoredPool, float], npt.NDArray[np.float64]],
-    pool: ScoredPool,
-    knob: float,
-) -> None:
-    """What a function of a pool returns: a distribution over the samples of each row."""
-    with blamed(source, name):
-        weight = torch.as_tensor(function(pool, knob))
-    rows, samples = pool.proxy_BN.shape
-    if tuple(weight.shape) != (rows, samples):
-        raise UserError(
-            f"{source}: {name} returns shape {tuple(weight.shape)} for {rows} rows "
-            f"with {samples} samples each; it must be {(rows, samples)}."
-        )
-    check_finite(source, name, weight)
-    if bool((weight < 0).any()) or not torch.allclose(
-        weight.sum(1), torch.ones(rows, dtype=torch.float64), atol=1e-6
-    ):
-        raise UserError(
-            f"{source}: {name} are probabilities, at least 0, and those of a row sum "
-            "to 1; normalize each row."
-        )
-
-
 def _try_merge(spec: MethodSpec) -> None:
     """Weights of the same names and shapes as the initial ones."""
-    method, initial = _open(OpenedMerge, spec), weights(0)
+    method, initial = open_blamed(OpenedMerge, spec), weights(0)
     trained = [weights(1 + member) for member in range(spec.members)]
     knob = math.sqrt(spec.knob.low * spec.knob.high)
     with blamed(spec.source, "merge"):
@@ -237,7 +170,7 @@ _TRIALS: dict[Family, Callable[[MethodSpec], None]] = {
     "pairs": _try_pairs,
     "rollout": _try_rollout,
     "iterative": _try_iterative,
-    "selection": _try_selection,
+    "selection": try_selection,
     "merge": _try_merge,
 }
 

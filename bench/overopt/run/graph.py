@@ -179,7 +179,7 @@ class Graph:
         ``member`` numbers the runs whose policies are merged.
         """
         cell, task = self.cell, self.cell.task
-        method = with_knob(cell.method, knob_value)
+        method = with_knob(cell.method.member or cell.method, knob_value)
         settings = task.pairs if method.trains == "pairs" else task.rollout
         params = {
             "method": without_place(method).to_json(),
@@ -221,18 +221,26 @@ class Graph:
         return self._node("optimize", params, inputs, label, code, resources)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The policies of a merge method along its knob; its members run to the last budget."""
-        cell = self.cell
+        """The policies of a method along its knob, merged or composed of others.
+
+        Members run to the last budget. The run of another method is that method's own, budgets and
+        all, and is shared with it.
+        """
+        cell, method = self.cell, self.cell.method
         inputs = {"initial": self.initial}
-        for member in range(cell.method.members):
-            inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
+        if method.member is not None:
+            inputs["optimize.0"] = self.optimize(None, kl_grid_nats)
+        elif method.family == "merge":
+            for member in range(method.members):
+                inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
-            "method": without_place(cell.method).to_json(),
+            "method": without_place(method).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
-        label = f"{cell.method.name} merged, {cell.place}"
-        return self._node("merge", params, inputs, label, (cell.method.source,))
+        stage, done = ("compose", "composed") if method.composes else ("merge", "merged")
+        label = f"{method.name} {done}, {cell.place}"
+        return self._node(stage, params, inputs, label, (method.source,))
 
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
@@ -243,13 +251,17 @@ class Graph:
         }
         inputs = {"optimize": optimized, "initial": self.initial, "gold": self.gold}
         label = f"evaluation of {optimized.label}"
-        return self._node("evaluate", params, inputs, label, self._gold_code)
+        code: tuple[str, ...] = self._gold_code
+        if optimized.name == "compose":
+            code += (module_in("models", "composed"),)
+        return self._node("evaluate", params, inputs, label, code)
 
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
-        if self.cell.method.family == "selection":
+        method = self.cell.method
+        if method.family == "selection" and not method.composes:
             return self.select(kl_grid_nats)
-        if self.cell.method.family == "merge":
+        if method.family in ("selection", "merge"):
             return self.measure([(self.evaluate(self.merge(kl_grid_nats)), {})], [])
         return self.along_step(kl_grid_nats) if along == "step" else None
 

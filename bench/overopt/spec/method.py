@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import operator
+from typing import Self
 
 from pydantic import Field
 
 from overopt.spec.declare import PROXY_BLIND, TRAINING_FAMILIES, Family, GoldUse, Knob, MethodInput
+from overopt.spec.frozen import absent
 from overopt.spec.sourced import SourcedSpec
 
 
 class MethodSpec(SourcedSpec):
     """A method resolved: its name or file, and the value of every field of its ``Config``.
 
-    member_family: of the merge family, the family of the runs whose weights are merged.
     needs: of its INPUTS, those that its runs need further artifacts or code for (``NEEDS``).
+    member_family: of the merge family, the family of the runs whose policies are merged, where its
+        own file says how they are trained.
+    member: of the merge family, the method whose run is used, where it is another one.
+    composes: whether its policy is put together at every token.
     """
 
     family: Family
@@ -22,6 +27,15 @@ class MethodSpec(SourcedSpec):
     uses_gold: GoldUse
     member_family: Family | None = None
     needs: tuple[MethodInput, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
+    member: Self | None = Field(default=None, exclude_if=absent)
+    composes: bool = Field(default=False, exclude_if=operator.not_)
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Families whose functions its file supplies: its own, and that of its members."""
+        if self.member_family is None:
+            return (self.family,)
+        return (self.family, self.member_family)
 
     @property
     def retrains(self) -> bool:
@@ -31,6 +45,8 @@ class MethodSpec(SourcedSpec):
     @property
     def trains(self) -> Family:
         """The family whose engine trains its policies: its own, or that of its merged members."""
+        if self.member is not None:
+            return self.member.trains
         return self.member_family or self.family
 
     @property
@@ -41,4 +57,4 @@ class MethodSpec(SourcedSpec):
     @property
     def members(self) -> int:
         """Of the merge family, how many policies are trained and merged."""
-        return int(self.config["members"])
+        return 1 if self.member is not None else int(self.config["members"])

@@ -51,19 +51,35 @@ def write_trajectory(
         policy: takes each snapshot's weights in turn.
         knob_of_step: the knob's value where it differs between snapshots.
     """
-    snapshots = []
     for snapshot in trajectory.snapshots:
-        folder = f"snapshots/step_{snapshot.step:06d}"
         # all at once: weights may be merged from adapters only when they are looked at
         policy.load_state_dict(dict(snapshot.state.items()))
-        save_model(policy, out / folder, lexicon(world))
+        save_model(policy, out / folder_of(snapshot.step), lexicon(world))
+    write_record(out, trajectory, knob_of_step)
+
+
+def folder_of(step: int) -> str:
+    """Where a snapshot lies inside of its artifact."""
+    return f"snapshots/step_{step:06d}"
+
+
+def write_record(out: Path, trajectory: Trajectory, knob_of_step: Mapping[int, float]) -> None:
+    """Write ``optimize.json``, which lists the snapshots, and the table of rows.
+
+    Args:
+        out: the artifact.
+        trajectory: of the run.
+        knob_of_step: the knob's value where it differs between snapshots.
+    """
+    snapshots = []
+    for snapshot in trajectory.snapshots:
         nearest = min(
             snapshot.budgets_nats, key=lambda kl: abs(kl - snapshot.kl_nats), default=None
         )
         snapshots.append(
             {
                 "step": snapshot.step,
-                "folder": folder,
+                "folder": folder_of(snapshot.step),
                 "kl_cheap_nats": snapshot.kl_nats,
                 "kl_target_nats": nearest,
                 "shared_kl_targets_nats": [k for k in snapshot.budgets_nats if k != nearest],

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from overopt.engines.method.opened import Opened
-from overopt.methods.contract.merge import MergeMethod
+from overopt.methods.contract.merge import WeightMerge
 from overopt.methods.contract.training import Weights
 
 
-class OpenedMerge(Opened[MergeMethod]):
-    """A method that merges trained policies."""
+class OpenedMerge(Opened[WeightMerge]):
+    """A method that merges the weights of trained policies."""
 
     def merge(self, initial: Weights, trained: Sequence[Weights], knob: float) -> Weights:
         """The merged policy at this knob."""

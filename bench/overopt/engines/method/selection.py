@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from overopt.engines.method.opened import Opened
-from overopt.methods.contract.selection import Floats, ScoredPool, SelectionMethod
+from overopt.methods.contract.selection import Floats, PoolSelection, ScoredPool
 
 
-class OpenedSelection(Opened[SelectionMethod]):
+class OpenedSelection(Opened[PoolSelection]):
     """A method that chooses among samples of the initial policy.
 
     knows_policy: whether it tells its policy over listed responses.
     is_unbiased: whether it tells weights over a pool under which every mean is unbiased.
     """
 
-    def __init__(self, functions: SelectionMethod, config: object) -> None:
+    def __init__(self, functions: PoolSelection, config: object) -> None:
         super().__init__(functions, config)
         self._weights = self._optional("weights")
         self._unbiased_weights = self._optional("unbiased_weights")

@@ -15,7 +15,8 @@ rollout:    advantages(config, rollout: Rollout) -> advantage (B, N) or (B, N, T
             loss(config, step: RolloutStep) -> loss_BN
 iterative:  build(config, rollout: Rollout) -> KeptRows or RowPairs      the data of a round
             loss(config, batch: Reading or SamplePairs) -> loss_B
-selection:  samples_used(config, pool_samples, knob) -> int
+selection:  compose(config, knob) -> Composition     a decoding rule (``contract.composition``), or
+            samples_used(config, pool_samples, knob) -> int
             and what it does, in one of two ways (or both; see ``contract.selection``):
             weights(config, pool: ScoredPool, knob) -> policy_BN        the policy itself
             draw_size(config, knob) -> n                                what happens within a draw
@@ -23,9 +24,11 @@ selection:  samples_used(config, pool_samples, knob) -> int
             and, where they are known,
             unbiased_weights(config, pool: ScoredPool, knob) -> weights_BN   over samples
             kl_bound_nats(config, knob) -> float                        analytic upper bound
-merge:      MEMBER_FAMILY: family of the runs whose weights are merged; its functions too
+merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its functions too
             Config.members: how many they are
-            merge(config, initial, trained, knob) -> Weights
+            or Config.member: name of a method that trains, whose own run is used
+            merge(config, initial, trained, knob) -> Weights, or
+            compose(config, knob) -> Composition        at every token (``contract.composition``)
 
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.

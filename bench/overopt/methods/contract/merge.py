@@ -1,4 +1,7 @@
-"""The merge family: operations on trained weights."""
+"""The merge family: policies made of trained ones, by their weights or token by token.
+
+A method supplies ``merge``, or ``compose`` (``contract.composition``).
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,17 @@ from overopt.methods.contract.training import Weights
 
 
 class MergeMethod(Protocol):
-    """The functions of a method that merges trained policies; its members' functions beside."""
+    """A method that merges trained policies; its members' functions stand beside its own."""
 
     __name__: str
     Config: Any
 
+
+class WeightMerge(MergeMethod, Protocol):
+    """A method that merges weights."""
+
     def merge(
-        self, config: Any, initial: Weights, trained: Sequence[Weights], knob: float
+        self, config: Any, initial: Weights, trained: Sequence[Weights], knob: float, /
     ) -> Weights:
         """The merged policy at this knob; knob 0 would be the initial policy."""
         ...

@@ -1,6 +1,6 @@
 """The selection family: what a method returns, out of what the initial policy says.
 
-A method writes down what its paper knows, in one of two ways, and the engine does the numerics.
+A method writes down what its paper knows, in one of three ways, and the engine does the numerics.
 
 ``weights``: the policy itself, over listed responses with their probabilities under the initial
 policy. The list is a pool of samples, or every response where a world can enumerate them.
@@ -8,6 +8,9 @@ policy. The list is a pool of samples, or every response where a world can enume
 ``draw_size`` and ``draw_weights``: what happens within one draw of n responses. The engine averages
 over draws, because the KL of the method is that of its policy and not that of the weights within a
 draw. A method that defines ``weights`` as well has its KL from there, exactly and at once.
+
+``compose``: a decoding rule, whose policy is sampled (``contract.composition``). It reweights no
+pool.
 """
 
 from __future__ import annotations
@@ -37,17 +40,21 @@ def samples_of_reference(proxy_BN: Floats) -> ScoredPool:
 
 
 class SelectionMethod(Protocol):
-    """What every selection method supplies, besides one of the two ways above."""
+    """A method that leaves the weights of the initial policy as they are."""
 
     __name__: str
     Config: Any
+
+
+class PoolSelection(SelectionMethod, Protocol):
+    """What every method that reweights a pool supplies, besides one of the two ways to do so."""
 
     def samples_used(self, config: Any, pool_samples: int, knob: float, /) -> int:
         """Samples that one response costs at this knob, out of pools of ``pool_samples``."""
         ...
 
 
-class KnownPolicy(SelectionMethod, Protocol):
+class KnownPolicy(PoolSelection, Protocol):
     """A method whose policy is known as a function of scores and reference probabilities."""
 
     def weights(self, config: Any, pool: ScoredPool, knob: float, /) -> Floats:
@@ -55,7 +62,7 @@ class KnownPolicy(SelectionMethod, Protocol):
         ...
 
 
-class DrawingMethod(SelectionMethod, Protocol):
+class DrawingMethod(PoolSelection, Protocol):
     """A method that draws n responses and then returns one of them."""
 
     def draw_size(self, config: Any, knob: float, /) -> int:
@@ -78,7 +85,7 @@ class UnbiasedSelection(KnownPolicy, Protocol):
         ...
 
 
-class BoundedSelection(SelectionMethod, Protocol):
+class BoundedSelection(PoolSelection, Protocol):
     """A method with an analytic bound of its KL, which is reported beside the KL."""
 
     def kl_bound_nats(self, config: Any, knob: float, /) -> float:

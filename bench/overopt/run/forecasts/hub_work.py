@@ -117,6 +117,7 @@ class HubWork:
             "score": self._score,
             "optimize": self._optimize,
             "merge": self._merge,
+            "compose": self._compose,
             "evaluate": self._evaluate,
         }
         work = Work()
@@ -265,13 +266,23 @@ class HubWork:
         self._read(work, made, policy, 2 * rows)
         work.disk_bytes = _policies_of(made) * policy.weight_bytes
 
+    def _compose(self, made: Node, work: Work) -> None:
+        policy, models = self._policy(made), _models_of(made)
+        work.hold(*[policy] * models)
+        rows = PROBE_ROWS * _KNOB_VALUES * _policies_of(made)
+        self._sample(work, made, models * rows)
+        self._read(work, made, policy, (models + 1) * rows)
+        work.disk_bytes = models * policy.weight_bytes
+
     def _evaluate(self, made: Node, work: Work) -> None:
         policy, gold = self._policy(made), self._gold_of(_input(made, "gold"))
-        work.hold(policy, policy, *filter(None, [gold]))
-        work.load_bytes += (_policies_of(_input(made, "optimize")) - 1) * policy.weight_bytes
+        policies = _policies_of(_input(made, "optimize"))
+        models = _models_of(_input(made, "optimize"))
+        work.hold(*[policy] * (1 + models), *filter(None, [gold]))
+        work.load_bytes += (policies - 1) * models * policy.weight_bytes
         rows = _evaluation_rows(made)
-        self._sample(work, made, rows)
-        self._read(work, made, policy, 2 * rows)  # itself and the reference
+        self._sample(work, made, models * rows)
+        self._read(work, made, policy, (1 + models) * rows)  # itself and the reference
         self._judge(work, made, gold, rows)
         work.disk_bytes = rows * _row_bytes(made)
 
@@ -322,6 +333,11 @@ def _policies_of(optimized: Node) -> int:
     """Policies that a run keeps at most: one a budget, a few early ones, and the last."""
     budgets = len(optimized.params["kl_grid_nats"])
     return budgets + EARLY_POLICIES + (optimized.name == "optimize") if budgets else 1
+
+
+def _models_of(optimized: Node) -> int:
+    """Models that one policy of a run is made of: a composed one of the initial policy and more."""
+    return len(optimized.inputs) if optimized.name == "compose" else 1
 
 
 def _evaluation_rows(made: Node) -> int:

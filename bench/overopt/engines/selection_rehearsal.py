@@ -1,0 +1,96 @@
+"""Tries a method that leaves weights alone on made-up numbers: its pools, or its composition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
+from overopt.engines.made_up import PROMPTS
+from overopt.engines.method.composed import OpenedComposed
+from overopt.engines.method.selection import OpenedSelection
+from overopt.errors import UserError
+from overopt.methods.contract.composition import Composition
+from overopt.methods.contract.selection import ScoredPool, samples_of_reference
+from overopt.spec.method import MethodSpec
+
+POOL = 64
+
+
+def try_selection(spec: MethodSpec) -> None:
+    """Weights that are probabilities, a KL that follows from them, and what they cost."""
+    source, method = spec.source, open_blamed(OpenedSelection, spec)
+    knob = math.sqrt(spec.knob.low * spec.knob.high)
+    if spec.knob.whole:
+        knob = float(math.ceil(spec.knob.low))
+    pool = samples_of_reference(np.random.default_rng(0).normal(size=(PROMPTS, POOL)))
+    if method.knows_policy:
+        _try_probabilities(source, "weights", method.weights, pool, knob)
+    if method.is_unbiased:
+        _try_probabilities(source, "unbiased_weights", method.unbiased_weights, pool, knob)
+    with blamed(source, "draw_size"):
+        size = method.draw_size(knob)
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
+        raise UserError(f"{source}: draw_size returns {size!r}, not a count from 0.")
+    if size:
+        draws = samples_of_reference(np.random.default_rng(0).normal(size=(POOL, int(size))))
+        _try_probabilities(source, "draw_weights", method.draw_weights, draws, knob)
+    elif not method.knows_policy:
+        raise UserError(
+            f"{source}: draw_size returns 0, so that nothing is drawn; define weights, "
+            "the policy without draws, or return a count from 1."
+        )
+    with blamed(source, "kl_bound_nats"):
+        bound = method.kl_bound_nats(knob)
+    if bound is not None:
+        check_finite(source, "kl_bound_nats", torch.tensor(bound))
+    with blamed(source, "samples_used"):
+        used = method.samples_used(POOL, knob)
+    if isinstance(used, bool) or not isinstance(used, int | np.integer) or used < 1:
+        raise UserError(f"{source}: samples_used returns {used!r}, not a count from 1.")
+
+
+def _try_probabilities(
+    source: str,
+    name: str,
+    function: Callable[[ScoredPool, float], npt.NDArray[np.float64]],
+    pool: ScoredPool,
+    knob: float,
+) -> None:
+    """What a function of a pool returns: a distribution over the samples of each row."""
+    with blamed(source, name):
+        weight = torch.as_tensor(function(pool, knob))
+    rows, samples = pool.proxy_BN.shape
+    if tuple(weight.shape) != (rows, samples):
+        raise UserError(
+            f"{source}: {name} returns shape {tuple(weight.shape)} for {rows} rows "
+            f"with {samples} samples each; it must be {(rows, samples)}."
+        )
+    check_finite(source, name, weight)
+    if bool((weight < 0).any()) or not torch.allclose(
+        weight.sum(1), torch.ones(rows, dtype=torch.float64), atol=1e-6
+    ):
+        raise UserError(
+            f"{source}: {name} are probabilities, at least 0, and those of a row sum "
+            "to 1; normalize each row."
+        )
+
+
+def try_composition(spec: MethodSpec) -> None:
+    """A finite weight for each of the policies that there are."""
+    source, method = spec.source, open_blamed(OpenedComposed, spec)
+    for knob in (spec.knob.low, spec.knob.high):
+        with blamed(source, "compose"):
+            made = method.compose(knob)
+        check_kind(source, "compose", made, Composition)
+        trained = spec.members if spec.family == "merge" else 0
+        if len(made.trained) != trained:
+            raise UserError(
+                f"{source}: compose gives weights to {len(made.trained)} trained policies, but "
+                f"there are {trained}."
+            )
+        check_finite(source, "compose", torch.tensor([made.initial, *made.trained]))

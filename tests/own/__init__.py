@@ -1,0 +1,6 @@
+"""Methods of a user's own, for tests of what no shipped method shows alone."""
+
+from pathlib import Path
+
+MIXTURE = Path(__file__).parent / "mixture.py"
+"""Composes its policy of the initial one and the trained one of another method's run."""

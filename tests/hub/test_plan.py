@@ -32,7 +32,7 @@ from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 from overopt.stages import anneal, trajectory
-from own import MIXTURE
+from own import MIXTURE, VALUED
 
 from . import folders
 
@@ -99,6 +99,13 @@ REQUESTS = {
         {
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "optimize": 2, "compose": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
+        },
+    ),
+    "values are learned before a policy is composed of them": (
+        Request(method=[str(VALUED)], task="hh", seeds=2),
+        {
+            "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
+            "value": 2, "compose": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
         },
     ),
     "sizes of data, and starts": (

@@ -4,3 +4,6 @@ from pathlib import Path
 
 MIXTURE = Path(__file__).parent / "mixture.py"
 """Composes its policy of the initial one and the trained one of another method's run."""
+
+VALUED = Path(__file__).parent / "valued.py"
+"""Learns values of prefixes from the proxy, and adds them at every token."""

@@ -23,7 +23,7 @@ from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.spec.gold import GoldSpec
-from own import MIXTURE
+from own import MIXTURE, VALUED
 
 from .specs import TASK
 
@@ -56,10 +56,11 @@ def _wanted(place: Path) -> Iterator[Node]:
     merged = warp.points("step", GRID)
     assert merged is not None
     yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), merged)
-    (mixture,) = _graphs(TASK, [str(MIXTURE)])
-    composed = mixture.points("step", GRID)
-    assert composed is not None
-    yield composed
+    for own in (MIXTURE, VALUED):
+        (composing,) = _graphs(TASK, [str(own)])
+        composed = composing.points("step", GRID)
+        assert composed is not None
+        yield composed
     yield dpo.anneal(max(GRID))
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)

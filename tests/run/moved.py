@@ -16,7 +16,7 @@ from overopt.run.cell import Cell
 from overopt.run.graph import Graph
 from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
-from own import MIXTURE
+from own import MIXTURE, VALUED
 
 PACKAGE = Path(versions.__file__).parents[2]
 TASKS = {"reviews": "rule", "tabular": "rule", "ultrafeedback": "classifier"}
@@ -57,6 +57,9 @@ def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
     mixture = _graph(task, gold, str(MIXTURE))
     yield "compose:mixture", mixture.merge(GRID_NATS)
     yield "evaluate:mixture", mixture.evaluate(mixture.merge(GRID_NATS))
+    valued = _graph(task, gold, str(VALUED))
+    yield "value:valued", valued.value
+    yield "compose:valued", valued.merge(GRID_NATS)
     yield "select:bon", _graph(task, gold, "bon").select(GRID_NATS)
     yield "front", graph.front(GRID_NATS)
     if graph.cell.task.world.lists_responses:

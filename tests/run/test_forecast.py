@@ -13,7 +13,7 @@ from overopt.run.cells import cells_of
 from overopt.run.forecasts.stages import Estimate, StageForecast, expected_costs, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
-from own import MIXTURE
+from own import MIXTURE, VALUED
 
 from .finished import put, receipt
 from .specs import run_spec
@@ -133,6 +133,11 @@ COUNTS = {
         run_spec(["dpo", str(MIXTURE)], ["single"], ["0"], [0, 1]),
         {"pairs": 2, "labels": 2, "proxy": 2, "optimize": 2, "compose": 2, "evaluate": 4,
          "score": 6, "measure": 4},
+    ),
+    "values are learned against each proxy system": (
+        run_spec([str(VALUED)], ["single", "mean"]),
+        {"pairs": 1, "labels": 1, "proxy": 5, "value": 2, "compose": 2, "evaluate": 2, "score": 11,
+         "measure": 2},
     ),
     "widths, starts and sizes of data": (
         run_spec(["rloo"], widths=[8, 16], comparisons=[32, 64], starts=["scratch", "policy"]),

@@ -16,13 +16,14 @@ from .moved import Copy, a_comment, a_line, field_of, statement_in
 READS_GOLD = ("* pool*", "* labels", "* evaluate*", "* anneal", "* listing")
 IN_WORLD = (
     "initial", "gold:*", "pool*", "pairs", "labels", "proxy", "score", "optimize:*", "evaluate*",
-    "measure", "merge:*", "compose:*", "select:*",
+    "measure", "merge:*", "compose:*", "value:*", "select:*",
 )  # fmt: skip
 """All but the front, which is arithmetic on tables."""
-READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*")
+READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*", "* value:*")
+LEARNS_ONLINE = READS_REWARD[:2]
 SAMPLES = (
     "* pool*", "* pairs", "* evaluate*", "* optimize:*", "* merge:*", "* compose:*",
-    "* gold:transformer", "* anneal",
+    "* value:*", "* gold:transformer", "* anneal",
 )  # fmt: skip
 TRAINS = ("* initial", "* proxy", "* gold:transformer")
 
@@ -53,6 +54,10 @@ CASES = (
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
     Case("stages/trajectory.py", a_line, ("* optimize:*", "* merge:*", "* compose:*")),
     Case("stages/compose.py", statement_in("run"), ("* compose:*",)),
+    Case("stages/value.py", statement_in("run"), ("* value:*",)),
+    Case("engines/values.py", a_line, ("* value:*",)),
+    Case("models/values.py", a_line, ("* value:*",)),
+    Case("methods/contract/values.py", field_of("Valued"), ("* value:*", "* compose:valued")),
     Case("stages/merge.py", statement_in("run"), ("* merge:*",)),
     Case("stages/evaluate.py", statement_in("run"), ("* evaluate*",)),
     Case("stages/measure.py", statement_in("run"), ("* measure",)),
@@ -108,10 +113,10 @@ CASES = (
     )),
     Case("methods/contract/iterative.py", field_of("SamplePairs"), ("* optimize:online_dpo:*",)),
     Case("methods/contract/reading.py", field_of("Reading"), ("* optimize:*", "* merge:warp")),
-    Case("methods/contract/samples.py", field_of("Rollout"), (*READS_REWARD, "* merge:warp")),
+    Case("methods/contract/samples.py", field_of("Rollout"), (*LEARNS_ONLINE, "* merge:warp")),
     Case("methods/contract/merge.py", a_line, ("* merge:*",)),
     Case("methods/contract/selection.py", field_of("ScoredPool"), ("* select:*",)),
-    Case("methods/contract/composition.py", field_of("Composition"), ("* compose:*",)),
+    Case("methods/contract/composition.py", field_of("Composition"), ("* compose:*", "* value:*")),
     # a method moves its own runs, and shared mathematics the runs of methods that share it
     Case("methods/pairs/dpo.py", statement_in("loss"), ("* optimize:dpo:*",)),
     Case("methods/rollout/rloo.py", statement_in("loss"), ("* optimize:rloo:*",)),
@@ -134,6 +139,7 @@ CASES = (
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),
     Case("models/reading.py", a_line, (
         "hub proxy", "hub score", "hub optimize:rloo:*", "hub optimize:online_dpo:*", "hub gold:*",
+        "hub value:*",
         "hub pool", "hub labels", "hub evaluate*",
     )),
     Case("stats/pools/fronts.py", a_line, ("* front",)),

@@ -7,22 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from overopt.artifacts.tables import read_json
 from overopt.catalog import systems
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
 from overopt.execution.contract import silent
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.logprobs import enumerate_logps, token_logps
 from overopt.models.policy import load_policy
 from overopt.run.cell import Cell
 from overopt.run.graph import Graph
-from overopt.stages import compose, evaluate
+from overopt.stages import compose, evaluate, value
 from overopt.worlds.contract import build
-from own import MIXTURE
+from own import MIXTURE, VALUED
 
 from .conftest import WORLD
-from .test_families import run_optimize
+from .hand_made import SINGLE
+from .test_families import ROLLOUT, run_optimize
 from .test_no_gold import graph
 
 GRID = [0.01, 0.04]
@@ -109,6 +111,50 @@ def test_it_is_evaluated_like_any_other(
     assert kl[-1] == pytest.approx(GRID[-1], rel=0.3)
 
 
+@pytest.fixture(scope="module")
+def valued(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Values learned from the proxy, and the policies composed of them."""
+    root = tmp_path_factory.mktemp("valued")
+    method = systems.method(str(VALUED)).model_copy(update={"source": VALUED.name})
+    made = {name: root / name for name in ("value", "compose")}
+    shared = {"world": WORLD.to_json(), "method": method.to_json(), "seed": 0}
+    inputs = {"initial": artifacts["initial"], VALUED.name: VALUED}
+    for folder in made.values():
+        folder.mkdir()
+    learning = {**shared, "system": SINGLE, "settings": ROLLOUT.to_json()}
+    value.run(learning, {**inputs, "proxy.0": artifacts["proxy"]}, made["value"], silent)
+    placing = {**shared, "kl_grid_nats": GRID}
+    compose.run(placing, {**inputs, "value": made["value"]}, made["compose"], silent)
+    return made
+
+
+def test_values_are_learned_and_added(valued: dict[str, Path], artifacts: dict[str, Path]) -> None:
+    learned = read_json(valued["value"] / "value.json")
+    assert learned["gradient_steps"] == len(learned["batches"]) == ROLLOUT.max_steps
+    assert learned["samples_drawn"] == 8 * 32
+    snapshot = read_json(valued["compose"] / "optimize.json")["snapshots"][-1]
+    assert snapshot["samples_drawn"] == learned["samples_drawn"]
+    strength = snapshot["knob_value"]
+    folder = valued["compose"] / snapshot["folder"]
+    assert read_json(folder / "recipe.json") == {
+        "policies": [{"folder": "../../members/initial", "weight": 1.0}],
+        "value": {"folder": "../../members/value", "weight": strength, "top_k": 0},
+    }
+    # pi_ref exp(strength V) at the token after the prompt, by the models themselves
+    world = build(WORLD)
+    start = load_policy(artifacts["initial"] / "model")
+    ids = torch.from_numpy(world.heldout_prompts.ids_NT).long()
+    with torch.no_grad():
+        plain, values, found = (
+            model(input_ids=ids).logits[:, -1]
+            for model in (start, load_policy(valued["value"] / "model"), load_policy(folder))
+        )
+    assert values.abs().max() > 0.01
+    torch.testing.assert_close(
+        token_logps(found), token_logps(plain + strength * values), rtol=1e-4, atol=1e-4
+    )
+
+
 def _cell(method: str) -> Cell:
     return graph(systems.method(method), systems.proxy("single")).cell
 
@@ -119,6 +165,7 @@ def test_the_run_of_another_method_is_that_methods_own() -> None:
     assert made.name == "compose"
     assert dict(made.inputs)["optimize.0"].key == own.optimize(None, (0.1, 0.2)).key
     assert not mixed.cell.method.sees_proxy  # dpo does not
+    assert systems.method(str(VALUED)).sees_proxy
 
 
 def test_only_what_is_composed_names_what_opens_it() -> None:
@@ -130,7 +177,7 @@ def test_only_what_is_composed_names_what_opens_it() -> None:
 
 def test_methods_that_compose_nothing_say_nothing_of_it() -> None:
     for name in ("dpo", "warp", "bon"):
-        assert not {"member", "composes"} & set(systems.method(name).to_json())
+        assert not {"member", "composes", "values"} & set(systems.method(name).to_json())
     assert systems.method(str(MIXTURE)).to_json()["member"] == systems.method("dpo").to_json()
 
 
@@ -162,5 +209,22 @@ def test_a_rehearsal_tries_the_composition(put: str, said: str, tmp_path: Path) 
     rehearse(systems.method(str(MIXTURE)))
     path = tmp_path / "mine.py"
     path.write_text(MIXTURE.read_text().replace("(knob,)", put))
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.method(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("found", "put", "said"),
+    [
+        ("valued.reward_R[:, None] * valued.mask_RT", "valued.reward_R", r"returns shape \(3,\)"),
+        ("(value_RT - target_RT).square()", "target_RT", "does not depend on the values"),
+        ("(value_RT - target_RT)", "(value_RT / 0)", "value_loss returns NaN or infinity"),
+        ("Composition(1.0, value", "Composition(1.0, (1.0,), value", "there are 0"),
+    ],
+)
+def test_a_rehearsal_tries_the_values(found: str, put: str, said: str, tmp_path: Path) -> None:
+    rehearse(systems.method(str(VALUED)))
+    path = tmp_path / "mine.py"
+    path.write_text(VALUED.read_text().replace(found, put))
     with pytest.raises(UserError, match=said):
         rehearse(systems.method(str(path)))

@@ -37,6 +37,11 @@ FUNCTIONS: dict[Family, dict[str, str]] = {
 
 _COMPOSED = {"compose": "config, knob"}
 """A method of the families selection and merge supplies this, or what follows."""
+_VALUES = {
+    "value_targets": "config, valued",
+    "value_loss": "config, value_RT, target_RT",
+    **_COMPOSED,
+}
 _MERGED = {"merge": "config, initial, trained, knob"}
 _POOL = {"samples_used": "config, pool_samples, knob"}
 _POLICY = {"weights": "config, pool, knob"}
@@ -58,6 +63,8 @@ _GRADIENTS = {"perturb": "config, gradient", "correct": "config, first, second"}
 
 OPTIONAL: dict[str, dict[str, str]] = {
     "compose": _COMPOSED,
+    "value_targets": _VALUES,
+    "value_loss": _VALUES,
     "weights": _POLICY,
     "draw_size": _DRAWS,
     "draw_weights": _DRAWS,
@@ -108,6 +115,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
     member = _member(constants, config, found.source)
+    composes = constants["FAMILY"] in ("selection", "merge") and "compose" in found.functions
     if constants["FAMILY"] in TRAINING_FAMILIES and knob.name not in config:
         raise UserError(f"{found.source}: {unknown('knob', knob.name, config)}")
     spec = MethodSpec(
@@ -120,7 +128,8 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         member_family=constants.get("MEMBER_FAMILY"),
         needs=tuple(name for name in NEEDS if name in constants.get("INPUTS", ())),
         member=member,
-        composes=constants["FAMILY"] in ("selection", "merge") and "compose" in found.functions,
+        composes=composes,
+        values=composes and "value_loss" in found.functions,
     )
     for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")

@@ -8,14 +8,18 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
-from overopt.engines.made_up import PROMPTS
+from overopt.engines.made_up import PROMPTS, TOKENS
 from overopt.engines.method.composed import OpenedComposed
 from overopt.engines.method.selection import OpenedSelection
+from overopt.engines.method.values import OpenedValues
 from overopt.errors import UserError
 from overopt.methods.contract.composition import Composition
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
+from overopt.methods.contract.training import Training
+from overopt.methods.contract.values import Valued
 from overopt.spec.method import MethodSpec
 
 POOL = 64
@@ -93,4 +97,38 @@ def try_composition(spec: MethodSpec) -> None:
                 f"{source}: compose gives weights to {len(made.trained)} trained policies, but "
                 f"there are {trained}."
             )
-        check_finite(source, "compose", torch.tensor([made.initial, *made.trained]))
+        check_finite(source, "compose", torch.tensor([made.initial, made.value, *made.trained]))
+    if spec.values:
+        _try_values(spec)
+
+
+def _try_values(spec: MethodSpec) -> None:
+    """A finite target of each token, and a finite loss with a gradient."""
+    source, method = spec.source, open_blamed(OpenedValues, spec)
+    check_kind(source, "training", method.training, Training)
+    generator = torch.Generator().manual_seed(0)
+    length_R1 = torch.arange(1, PROMPTS + 1)[:, None]
+    mask_RT = (torch.arange(TOKENS) < length_R1).float()
+    value_RT = torch.randn(mask_RT.shape, generator=generator) * mask_RT
+    with blamed(source, "value_targets"), torch.no_grad():
+        reward_R = torch.randn(PROMPTS, generator=generator)
+        target_RT = method.value_targets(Valued(value_RT, mask_RT, reward_R))
+    _check_per_token(source, "value_targets", target_RT)
+    value_RT.requires_grad_()
+    with blamed(source, "value_loss"):
+        loss_RT = method.value_loss(value_RT, target_RT)
+    _check_per_token(source, "value_loss", loss_RT)
+    if not loss_RT.requires_grad:
+        raise UserError(
+            f"{source}: value_loss does not depend on the values, so that nothing is learned."
+        )
+
+
+def _check_per_token(source: str, name: str, found: Tensor) -> None:
+    check_kind(source, name, found, Tensor)
+    if tuple(found.shape) != (PROMPTS, TOKENS):
+        raise UserError(
+            f"{source}: {name} returns shape {tuple(found.shape)} for {PROMPTS} responses of up to "
+            f"{TOKENS} tokens; it must be {(PROMPTS, TOKENS)}, one per token."
+        )
+    check_finite(source, name, found)

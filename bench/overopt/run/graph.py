@@ -220,6 +220,23 @@ class Graph:
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
         return self._node("optimize", params, inputs, label, code, resources)
 
+    @cached_property
+    def value(self) -> Node:
+        """The values of prefixes that a method learns from the proxy."""
+        cell = self.cell
+        params = {
+            "method": without_place(cell.method).to_json(),
+            "system": without_place(cell.proxy).to_json(),
+            "settings": cell.task.rollout.to_json(),
+            "seed": cell.stream,
+        }
+        inputs = {"initial": self.initial}
+        for index in range(cell.proxy.members):
+            inputs[f"proxy.{index}"] = self.proxy(index)
+        code = (cell.method.source, cell.proxy.source, *self._reading_code)
+        label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
+        return self._node("value", params, inputs, label, code)
+
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The policies of a method along its knob, merged or composed of others.
 
@@ -238,6 +255,8 @@ class Graph:
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
+        if method.values:
+            inputs["value"] = self.value
         stage, done = ("compose", "composed") if method.composes else ("merge", "merged")
         label = f"{method.name} {done}, {cell.place}"
         return self._node(stage, params, inputs, label, (method.source,))

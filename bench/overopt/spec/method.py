@@ -20,6 +20,7 @@ class MethodSpec(SourcedSpec):
         own file says how they are trained.
     member: of the merge family, the method whose run is used, where it is another one.
     composes: whether its policy is put together at every token.
+    values: whether values that it learns from the proxy are a part of that.
     """
 
     family: Family
@@ -29,6 +30,7 @@ class MethodSpec(SourcedSpec):
     needs: tuple[MethodInput, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
     member: Self | None = Field(default=None, exclude_if=absent)
     composes: bool = Field(default=False, exclude_if=operator.not_)
+    values: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -52,7 +54,7 @@ class MethodSpec(SourcedSpec):
     @property
     def sees_proxy(self) -> bool:
         """Whether a proxy has any part in its policies; where not, it only scores them."""
-        return self.trains not in PROXY_BLIND
+        return self.values or self.trains not in PROXY_BLIND
 
     @property
     def members(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os.path
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from overopt.models.composed import ComposedPolicy
 from overopt.models.folders import RECIPE
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec
-from overopt.spec.recipe import PolicyTerm, Recipe
+from overopt.spec.recipe import PolicyTerm, Recipe, ValueTerm
 from overopt.stages.trajectory import build_probe, folder_of, write_record
 from overopt.worlds.contract import world_of
 
@@ -40,7 +41,8 @@ class Members:
     spent: what their training has cost.
 
     Args:
-        inputs: ``initial``, and ``optimize.<m>`` of every run, whose last policy is a member.
+        inputs: ``initial``; ``optimize.<m>`` of every run, whose last policy is a member; ``value``
+            where values were learned.
         out: the artifact.
     """
 
@@ -51,7 +53,10 @@ class Members:
         for role in (role for role in inputs if role.startswith("optimize.")):
             last = read_json(inputs[role] / "optimize.json")["snapshots"][-1]
             places[role] = inputs[role] / last["folder"]
-            spent.append(Compute(*(int(last[name]) for name in Compute._fields)))
+            spent.append(_spent(last))
+        if "value" in inputs:
+            places["value"] = inputs["value"] / "model"
+            spent.append(_spent(read_json(inputs["value"] / "value.json")))
         for name, folder in places.items():
             shutil.copytree(folder, self._place(name))
         self.spent = Compute(*map(sum, zip(*spent, strict=True)))
@@ -69,7 +74,7 @@ class Members:
         """The policy of these weights."""
         weights = self._weights(made)
         policies = [(self._models[name], weight) for name, weight in weights.items()]
-        return ComposedPolicy(policies)
+        return ComposedPolicy(policies, self._models.get("value"), made.value, made.top_k)
 
     def write(self, made: Composition, folder: Path) -> None:
         """The recipe of these weights, in a folder of its own."""
@@ -81,13 +86,20 @@ class Members:
             PolicyTerm(folder=relative(name), weight=weight)
             for name, weight in self._weights(made).items()
         )
+        value: ValueTerm | None = None
+        if "value" in self._models:
+            value = ValueTerm(folder=relative("value"), weight=made.value, top_k=made.top_k)
         folder.mkdir(parents=True)
-        write_json(folder / RECIPE, Recipe(policies=terms).to_json())
+        write_json(folder / RECIPE, Recipe(policies=terms, value=value).to_json())
 
     def _weights(self, made: Composition) -> dict[str, float]:
         """The weight of each policy by name, the initial one first."""
         trained = {f"optimize.{m}": weight for m, weight in enumerate(made.trained)}
         return {"initial": made.initial, **trained}
+
+
+def _spent(record: Mapping[str, Any]) -> Compute:
+    return Compute(*(int(record[name]) for name in Compute._fields))
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

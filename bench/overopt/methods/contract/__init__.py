@@ -30,6 +30,10 @@ merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its fun
             merge(config, initial, trained, knob) -> Weights, or
             compose(config, knob) -> Composition        at every token (``contract.composition``)
 
+A method that composes may add values of prefixes, learned from the proxy (``contract.values``):
+    value_targets(config, valued: Valued) -> target_RT
+    value_loss(config, value_RT, target_RT) -> loss_RT
+
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.
     training(config) -> Training                        inner epochs, minibatches, module's rate

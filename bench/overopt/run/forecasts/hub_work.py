@@ -117,6 +117,7 @@ class HubWork:
             "score": self._score,
             "optimize": self._optimize,
             "merge": self._merge,
+            "value": self._value,
             "compose": self._compose,
             "evaluate": self._evaluate,
         }
@@ -141,6 +142,9 @@ class HubWork:
         if spec.architecture is None:
             return policy
         return of_architecture(spec.architecture, policy.vocabulary)
+
+    def _proxies_of(self, made: Node) -> list[Shape]:
+        return [self._proxy_of(given) for role, given in made.inputs if role.startswith("proxy.")]
 
     def _sample(self, work: Work, made: Node, rows: float) -> None:
         """Rows sampled by the policy, which is held already."""
@@ -224,10 +228,7 @@ class HubWork:
     def _optimize(self, made: Node, work: Work) -> None:
         method = MethodSpec.model_validate(made.params["method"])
         options = TrlSpec.model_validate(made.params.get("trl", {}))
-        policy, hub = self._policy(made), _hub(made)
-        proxies = [
-            self._proxy_of(given) for role, given in made.inputs if role.startswith("proxy.")
-        ]
+        policy, hub, proxies = self._policy(made), _hub(made), self._proxies_of(made)
         work.hold(policy, policy, *proxies)
         settings = made.params["settings"]
         steps = int(settings["max_steps"])
@@ -265,6 +266,18 @@ class HubWork:
         self._sample(work, made, rows)
         self._read(work, made, policy, 2 * rows)
         work.disk_bytes = _policies_of(made) * policy.weight_bytes
+
+    def _value(self, made: Node, work: Work) -> None:
+        policy, proxies = self._policy(made), self._proxies_of(made)
+        work.hold(policy, policy, *proxies)
+        settings = made.params["settings"]
+        rows_at_once = int(settings["samples_per_prompt"]) * int(settings["prompts_per_step"])
+        rows = rows_at_once * int(settings["max_steps"])
+        self._sample(work, made, rows)
+        for model in (policy, *proxies):
+            self._read(work, made, model, rows)
+        _train(work, policy, _hub(made), rows, rows_at_once)
+        work.disk_bytes = policy.weight_bytes
 
     def _compose(self, made: Node, work: Work) -> None:
         policy, models = self._policy(made), _models_of(made)

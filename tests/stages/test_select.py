@@ -220,3 +220,26 @@ def test_a_pool_too_small_for_every_budget_still_has_its_origin(
     points = read_json(out / "points.json")
     assert [p["status"] for p in points] == ["ok", "unreached"]
     assert read_json(out / "excerpts.json") == []
+
+
+TUNE = "\n\ndef tune(config, pool, gold_BN):\n    return 3.0 if gold_BN.max() > 3.5 else 2.0\n"
+
+
+def test_a_method_that_tunes_itself_stops_there(
+    run_select: Callable[..., Path], tmp_path: Path
+) -> None:
+    text = Path(str(bon.__file__)).read_text(encoding="utf-8")
+    own = tmp_path / "mine.py"
+    own.write_text(text.replace('USES_GOLD = "none"', 'USES_GOLD = "selection"') + TUNE)
+    out = run_select("out", [0.2, 0.74], by=str(own))
+    # the first prompt by gold of the second, whose best is 4; the second by that of the first, 3
+    assert read_json(out / "tuned.json") == {"knob": [3.0, 2.0]}
+    points = read_json(out / "points.json")
+    assert [p.get("knob_value") for p in points] == [None, 2, 3, None]
+    assert [p.get("kl_target_nats") for p in points] == [None, 0.2, None, 0.74]
+    assert points[-1]["status"] == "unreached"
+    two, three = _brute_force(GOLD_BN, 2), _brute_force(GOLD_BN, 3)
+    assert points[1]["gold_mean"] == pytest.approx(two.mean())
+    assert points[2]["gold_mean"] == pytest.approx((three[0] + two[1]) / 2)
+    assert points[2]["samples_drawn"] == 3 + 2
+    assert not (run_select("free", [0.2]) / "tuned.json").exists()

@@ -69,6 +69,7 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "draw_size": _DRAWS,
     "draw_weights": _DRAWS,
     "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
+    "tune": {"tune": "config, pool, gold_BN", **_POLICY},
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
     "mixture": {"mixture": "config"},
     "first_anchor": {"first_anchor": "config, initial, second"},
@@ -133,6 +134,11 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     )
     for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")
+    if "tune" in found.functions and spec.uses_gold != "selection":
+        raise UserError(
+            f"{found.source}: tune is handed gold, so that the file has to say so; declare "
+            'USES_GOLD = "selection", or rename the function.'
+        )
     if not spec.composes:
         _require_no_composition(found, spec.family)
     for name, complete in OPTIONAL.items():

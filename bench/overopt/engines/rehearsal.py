@@ -22,7 +22,7 @@ from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy_loss import OpenedLoss
-from overopt.engines.selection_rehearsal import try_composition, try_selection
+from overopt.engines.rehearsals.selection import try_composition, try_selection
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs

@@ -7,6 +7,7 @@ Which of a method's functions answers which question is decided here and nowhere
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,68 @@ SMALLEST_ESS = 10.0
 """Effective samples per prompt below which self-normalized weights are not trusted."""
 
 
+class Limits(NamedTuple):
+    """How far a method goes for each prompt: its knob, as gold of other prompts has it.
+
+    knob_B: the furthest value for each prompt. raises_kl: whether a larger one means more KL.
+    """
+
+    knob_B: Floats
+    raises_kl: bool
+
+    @property
+    def furthest(self) -> float:
+        """The value beyond which no prompt's policy changes."""
+        return float(self.knob_B.max() if self.raises_kl else self.knob_B.min())
+
+    def used(self, knob: float) -> Floats:
+        """The value that each prompt's policy has when this one is asked for, (B,)."""
+        return np.asarray((np.minimum if self.raises_kl else np.maximum)(knob, self.knob_B))
+
+    def apply(
+        self, function: Callable[[ScoredPool, float], Floats], scored: ScoredPool, knob: float
+    ) -> Floats:
+        """What a function of a pool returns (B, N), no prompt's knob being beyond its limit."""
+        used_B = self.used(knob)
+        found_BN = np.empty_like(scored.proxy_BN)
+        for value in np.unique(used_B):
+            rows = used_B == value
+            part = ScoredPool(scored.proxy_BN[rows], scored.reference_BN[rows])
+            found_BN[rows] = function(part, float(value))
+        return found_BN
+
+
+def tuned(method: OpenedSelection, knob: Knob, scored: ScoredPool, gold_BN: Floats) -> Limits:
+    """How far a method goes that tunes itself by gold: each half of the prompts by the other.
+
+    Prompts of even and of odd number are the halves. So gold of a prompt has no part in the policy
+    that is measured on it, and every prompt is measured.
+
+    Args:
+        method: opened.
+        knob: its knob; what it answers is brought into the knob's range.
+        scored: listed responses to B prompts.
+        gold_BN: their gold, in SDs.
+
+    Raises:
+        ValueError: there is only one prompt, or the answer is no number.
+    """
+    prompts = len(gold_BN)
+    if prompts < 2:
+        raise ValueError("a method is tuned on other prompts than it is measured on: there is one")
+    odd_B = np.arange(prompts) % 2 == 1
+    knob_B = np.empty(prompts)
+    for rows in (odd_B, ~odd_B):
+        others = ScoredPool(scored.proxy_BN[~rows], scored.reference_BN[~rows])
+        found = method.tune(others, gold_BN[~rows])
+        if not np.isfinite(found):
+            raise ValueError(f"{method.name} tunes itself to {found}")
+        knob_B[rows] = min(max(found, knob.low), knob.high)
+    if knob.whole:  # the last whole number that is not beyond
+        knob_B = np.floor(knob_B) if knob.raises_kl else np.ceil(knob_B)
+    return Limits(knob_B, knob.raises_kl)
+
+
 class Selection:
     """What an opened selection method does to a pool.
 
@@ -32,13 +95,22 @@ class Selection:
         method: opened.
         generator: makes the generator of what is averaged over draws; every call starts it anew,
             so that a KL is a smooth function of the knob.
+        limits: beyond which the method does not go, for each prompt; None where it goes anywhere.
     """
 
     def __init__(
-        self, method: OpenedSelection, generator: Callable[[], np.random.Generator]
+        self,
+        method: OpenedSelection,
+        generator: Callable[[], np.random.Generator],
+        limits: Limits | None = None,
     ) -> None:
         self.method = method
         self._generator = generator
+        self.limits = limits
+
+    def limited(self, limits: Limits) -> Selection:
+        """The same method, which goes no further than this."""
+        return Selection(self.method, self._generator, limits)
 
     @property
     def knows_policy(self) -> bool:
@@ -47,7 +119,9 @@ class Selection:
 
     def policy(self, listed: ScoredPool, knob: float) -> Floats:
         """Probability of each listed response, (B, R); only where the policy is known."""
-        return self.method.weights(listed, knob)
+        if self.limits is None:
+            return self.method.weights(listed, knob)
+        return self.limits.apply(self.method.weights, listed, knob)
 
     def weights(self, proxy_BN: Floats, knob: float) -> Floats:
         """Weights over a pool of samples, (B, N), for the mean of anything.
@@ -57,7 +131,9 @@ class Selection:
         """
         pool = samples_of_reference(proxy_BN)
         if self.method.is_unbiased:
-            return self.method.unbiased_weights(pool, knob)
+            if self.limits is None:
+                return self.method.unbiased_weights(pool, knob)
+            return self.limits.apply(self.method.unbiased_weights, pool, knob)
         size = self.method.draw_size(knob)
         if size:
             choose, (prompts, samples) = self._choice(proxy_BN, knob), proxy_BN.shape
@@ -86,8 +162,18 @@ class Selection:
         return effective_samples(self.weights(proxy_BN, knob)) >= SMALLEST_ESS
 
     def samples_used(self, pool_samples: int, knob: float) -> int:
-        """Samples that one response costs."""
+        """Samples that one response costs, at most."""
         return int(self.method.samples_used(pool_samples, knob))
+
+    def samples_drawn(self, proxy_BN: Floats, knob: float) -> int:
+        """Samples that one response to every prompt costs."""
+        prompts, samples = proxy_BN.shape
+        used_B = np.full(prompts, knob) if self.limits is None else self.limits.used(knob)
+        value_U, count_U = np.unique(used_B, return_counts=True)
+        return sum(
+            int(count) * self.samples_used(samples, float(value))
+            for value, count in zip(value_U, count_U, strict=True)
+        )
 
     def kl_bound_nats(self, knob: float) -> float | None:
         """Analytic upper bound of the KL, nats; None where there is none."""
@@ -119,8 +205,13 @@ def find_places(
         proxy_BN: the pool's scores.
         listed: every response where the world lists them: the KL is then exact, and out of the
             pool's reach is nothing but what needs more samples than it holds.
+
+    A method that does not go beyond some value has a place there as well.
     """
     exact = listed if selection.knows_policy else None
+    limits = selection.limits
+    if limits is not None:
+        knob = knob.model_copy(update={"high" if knob.raises_kl else "low": limits.furthest})
 
     def kl_of(value: float) -> float:
         if exact is None:
@@ -135,5 +226,10 @@ def find_places(
 
     finer = midpoints(kl_grid_nats)
     if knob.whole:
-        return place_whole(kl_of, knob, kl_grid_nats, finer, trusted)
-    return place(kl_of, knob, kl_grid_nats, finer, 1e-6, trusted)
+        places = place_whole(kl_of, knob, kl_grid_nats, finer, trusted)
+    else:
+        places = place(kl_of, knob, kl_grid_nats, finer, 1e-6, trusted)
+    if limits is None or not trusted(limits.furthest):
+        return places
+    met = {one.knob_value for one in places}
+    return places if limits.furthest in met else [*places, Place(None, limits.furthest)]

@@ -31,9 +31,9 @@ from overopt.artifacts.tables import write_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.proxy import OpenedProxy
-from overopt.engines.selection import Selection, find_places
+from overopt.engines.selection import Selection, find_places, tuned
 from overopt.execution.contract import Progress
-from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.stages.excerpts import excerpts
@@ -127,7 +127,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """Measure a selection method at every budget that its knob can meet within the pool.
 
     Budgets are met by the KL of the method's policy: exact where the world lists its responses,
-    else with the pool standing for the initial policy.
+    else with the pool standing for the initial policy. A method that tunes itself does so by gold
+    of the other half of the prompts.
 
     params: ``method`` (MethodSpec), ``system`` (ProxySystemSpec), ``kl_grid_nats``,
     ``samples_per_prompt`` (for what needs drawn samples), ``seed``.
@@ -142,6 +143,12 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     pool = read_pool(inputs, system)
     listing = read_listing(inputs, system, pool)
     listed = None if listing is None else ScoredPool(listing.proxy_BR, listing.reference_BR)
+    if opened.tunes:
+        scored = samples_of_reference(pool.proxy_BN) if listed is None else listed
+        gold_BN = pool.gold_BN if listing is None else listing.gold_BR
+        limits = tuned(opened, method.knob, scored, gold_BN)
+        selection = selection.limited(limits)
+        write_json(out / "tuned.json", {"knob": limits.knob_B.tolist()})
     points = [initial_point(pool, int(params["samples_per_prompt"]))]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     rng = numpy_rng(seed, "select", method.name)
@@ -166,8 +173,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         furthest = float(point["kl_nats"] or 0), drawn
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
         point.update(gradient_steps=0, tokens_processed=0)
-        prompts, pool_samples = pool.gold_BN.shape
-        point["samples_drawn"] = selection.samples_used(pool_samples, knob_value) * prompts
+        point["samples_drawn"] = selection.samples_drawn(pool.proxy_BN, knob_value)
         points.append(point)
         gold_B = (weight_BN * pool.gold_BN).sum(1) if exact is None else exact.gold_B
         gold_KB.append(gold_B)

@@ -13,6 +13,7 @@ class OpenedSelection(Opened[PoolSelection]):
 
     knows_policy: whether it tells its policy over listed responses.
     is_unbiased: whether it tells weights over a pool under which every mean is unbiased.
+    tunes: whether it says by gold of other prompts how far it goes.
     """
 
     def __init__(self, functions: PoolSelection, config: object) -> None:
@@ -22,6 +23,8 @@ class OpenedSelection(Opened[PoolSelection]):
         self._draw_size = self._optional("draw_size")
         self._draw_weights = self._optional("draw_weights")
         self._kl_bound_nats = self._optional("kl_bound_nats")
+        self._tune = self._optional("tune")
+        self.tunes = self._tune is not None
         self.knows_policy = self._weights is not None
         self.is_unbiased = self._unbiased_weights is not None
 
@@ -38,6 +41,11 @@ class OpenedSelection(Opened[PoolSelection]):
         """Weights over the samples of a pool, (B, N); only where the method is unbiased."""
         assert self._unbiased_weights is not None
         return np.asarray(self._unbiased_weights(self._config, pool, knob), np.float64)
+
+    def tune(self, pool: ScoredPool, gold_BN: Floats) -> float:
+        """The knob beyond which it does not go; only where it tunes itself."""
+        assert self._tune is not None
+        return float(self._tune(self._config, pool, gold_BN))
 
     def draw_size(self, knob: float) -> int:
         """Responses of a draw; 0 for a policy without draws."""

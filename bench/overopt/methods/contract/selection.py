@@ -9,6 +9,9 @@ policy. The list is a pool of samples, or every response where a world can enume
 over draws, because the KL of the method is that of its policy and not that of the weights within a
 draw. A method that defines ``weights`` as well has its KL from there, exactly and at once.
 
+A method that declares its use of gold may ``tune`` itself: it says how far it goes, and places
+beyond that are out of its reach.
+
 ``compose``: a decoding rule, whose policy is sampled (``contract.composition``). It reweights no
 pool.
 """
@@ -82,6 +85,17 @@ class UnbiasedSelection(KnownPolicy, Protocol):
 
     def unbiased_weights(self, config: Any, pool: ScoredPool, knob: float, /) -> Floats:
         """Weights over the samples, (B, N); every row sums to 1."""
+        ...
+
+
+class TunedSelection(KnownPolicy, Protocol):
+    """A method that is allowed to see gold of some prompts, USES_GOLD = "selection"."""
+
+    def tune(self, config: Any, pool: ScoredPool, gold_BN: Floats, /) -> float:
+        """The knob beyond which it does not go, by gold of the listed responses, in SDs.
+
+        The prompts are others than those for which the answer is used.
+        """
         ...
 
 

@@ -36,6 +36,8 @@ def try_selection(spec: MethodSpec) -> None:
         _try_probabilities(source, "weights", method.weights, pool, knob)
     if method.is_unbiased:
         _try_probabilities(source, "unbiased_weights", method.unbiased_weights, pool, knob)
+    if method.tunes:
+        _try_tuning(source, method, pool)
     with blamed(source, "draw_size"):
         size = method.draw_size(knob)
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
@@ -56,6 +58,15 @@ def try_selection(spec: MethodSpec) -> None:
         used = method.samples_used(POOL, knob)
     if isinstance(used, bool) or not isinstance(used, int | np.integer) or used < 1:
         raise UserError(f"{source}: samples_used returns {used!r}, not a count from 1.")
+
+
+def _try_tuning(source: str, method: OpenedSelection, pool: ScoredPool) -> None:
+    """A finite value of the knob, above 0."""
+    gold_BN = np.random.default_rng(1).normal(size=pool.proxy_BN.shape)
+    with blamed(source, "tune"):
+        found = method.tune(pool, gold_BN)
+    if not (math.isfinite(found) and found > 0):
+        raise UserError(f"{source}: tune returns {found!r}, not a value of the knob, above 0.")
 
 
 def _try_probabilities(

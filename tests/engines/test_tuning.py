@@ -11,9 +11,9 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.engines.method.selection import OpenedSelection
-from overopt.engines.placing import Place
 from overopt.engines.rehearsal import rehearse
 from overopt.engines.selection import Selection, find_places, tuned
+from overopt.engines.walk.placing import Place
 from overopt.errors import UserError
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.selection import bon, soft_bon

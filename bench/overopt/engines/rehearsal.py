@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
-from overopt.engines.made_up import PROMPTS, SAMPLES, TOKENS, MadeUpNumbers, weights
 from overopt.engines.method.iterative import OpenedIterative
 from overopt.engines.method.merge import OpenedMerge
 from overopt.engines.method.pairs import OpenedPairs
@@ -22,7 +21,9 @@ from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy_loss import OpenedLoss
+from overopt.engines.rehearsals.made_up import MadeUpNumbers
 from overopt.engines.rehearsals.selection import try_composition, try_selection
+from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS, weights
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from overopt.engines.contract import Reward
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.sample_data import deal, prompt_batches
-from overopt.engines.trajectory import Compute
+from overopt.engines.walk.trajectory import Compute
 from overopt.execution.contract import Progress
 from overopt.methods.contract.values import Valued
 from overopt.models.optimizer import Stepper, build_optimizer

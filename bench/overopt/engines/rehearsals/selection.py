@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
-from overopt.engines.made_up import PROMPTS, TOKENS
 from overopt.engines.method.composed import OpenedComposed
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.values import OpenedValues
+from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS
 from overopt.errors import UserError
 from overopt.methods.contract.composition import Composition
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference

@@ -1,6 +1,6 @@
 """Made-up numbers in the shapes that the engines hand to a method.
 
-Every size is different, so that a mean over the wrong axis is noticed.
+Sizes are those of ``sizes``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from overopt.engines.blame import blamed, check_kind
 from overopt.engines.method.training import TrainedMethod
+from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
@@ -20,7 +21,6 @@ from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import HiddenStates, StateShape
 from overopt.spec.declare import OPPONENTS
 
-PROMPTS, SAMPLES, TOKENS = 3, 4, 5
 _STATES = StateShape(layers=2, width=6)
 
 
@@ -107,10 +107,3 @@ class MadeUpNumbers:
                 f"{shape[0]} responses of {TOKENS} tokens; it must be ({shape[0]}, {TOKENS}, C)."
             )
         return output.view(*rows, TOKENS, -1)
-
-
-def weights(seed: int) -> dict[str, Tensor]:
-    """Weights of a policy of two parameters."""
-    generator = torch.Generator().manual_seed(seed)
-    shapes = {"block.weight": (4, 3), "block.bias": (4,)}
-    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}

@@ -16,11 +16,6 @@ def test_shipped_methods_pass(name: str) -> None:
     rehearse(systems.method(name))
 
 
-@pytest.mark.parametrize("name", lookup.shipped("proxies"))
-def test_shipped_proxies_pass(name: str) -> None:
-    rehearse(systems.proxy(name))
-
-
 WRONG = [
     ("dpo", "return -logsigmoid(config.beta * margin_B)", "return margin_B[:, None] * 1.0",
      r"loss returns shape \(3, 1\) for 3 pairs of up to 5 tokens; it must be \(3,\)"),
@@ -84,21 +79,3 @@ def test_a_method_that_only_draws_is_tried_within_draws(tmp_path: Path) -> None:
     path.write_text(drawing.replace("def draw_weights", "def draw"), encoding="utf-8")
     with pytest.raises(UserError, match=r"without draw_weights defines weights\(config, pool"):
         systems.method(str(path))
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        ("score_MN.mean()", r"combine returns shape \(\) for the scores of 1 members"),
-        ("score_MN", r"it must be \(7,\)"),
-        ("score_MN[0] * float('nan')", "combine returns NaN"),
-        ("score_MN[5]", "combine: IndexError"),
-    ],
-)
-def test_a_wrong_proxy_is_told(answer: str, said: str, tmp_path: Path) -> None:
-    text = lookup.files("proxies")["single"].read_text(encoding="utf-8")
-    head = text[: text.index("def combine(")]
-    path = tmp_path / "mine.py"
-    path.write_text(f"{head}def combine(config, score_MN):\n    return {answer}\n")
-    with pytest.raises(UserError, match=said):
-        rehearse(systems.proxy(str(path)))

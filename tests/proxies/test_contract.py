@@ -13,6 +13,7 @@ from overopt.catalog import lookup, systems
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy_loss import OpenedLoss
+from overopt.engines.proxy_members import OpenedMembers
 from overopt.execution.code.modules import load_module
 from overopt.proxies.contract.training import RewardBatch
 
@@ -20,8 +21,9 @@ from . import imports
 
 PROXIES = lookup.names("proxies")
 MAY_IMPORT = re.compile(
-    r"__future__|dataclasses|functools|math|typing|numpy(\..*)?|scipy(\..*)?"
-    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.training)?|overopt\.spec\.declare|overopt\.stats(\..*)?"
+    r"__future__|collections\.abc|dataclasses|functools|math|typing|numpy(\..*)?|scipy(\..*)?"
+    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.(training|members))?"
+    r"|overopt\.spec\.declare|overopt\.stats(\..*)?"
 )
 
 
@@ -46,7 +48,7 @@ def test_config_is_frozen_and_equals_its_declaration(name: str) -> None:
 @pytest.mark.parametrize("name", PROXIES)
 def test_combines_members_into_one_finite_reward_each(name: str) -> None:
     spec = systems.proxy(name)
-    score_MN = np.random.default_rng(0).normal(size=(spec.members, 7))
+    score_MN = np.random.default_rng(0).normal(size=(spec.scored, 7))
     before_MN = score_MN.copy()
     reward_N = open_as(OpenedProxy, spec).combine(score_MN)
     assert reward_N.shape == (7,)
@@ -65,6 +67,16 @@ def test_its_loss_is_finite_prefers_the_preferred_and_sees_differences_only(name
     margin = torch.zeros(1, requires_grad=True)
     (slope,) = torch.autograd.grad(opened.loss(RewardBatch(margin, torch.zeros(1))).sum(), margin)
     assert slope < 0
+
+
+@pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).merges])
+def test_members_that_agree_merge_to_themselves_and_their_order_does_not_matter(name: str) -> None:
+    spec = systems.proxy(name)
+    opened = open_as(OpenedMembers, spec)
+    generator = torch.Generator().manual_seed(0)
+    members = [{"a": torch.randn(3, 2, generator=generator)} for _ in range(spec.members)]
+    torch.testing.assert_close(opened.merge([members[0]] * spec.members), members[0])
+    torch.testing.assert_close(opened.merge(members), opened.merge(members[::-1]))
 
 
 @pytest.mark.parametrize("name", PROXIES)

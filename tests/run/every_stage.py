@@ -24,6 +24,7 @@ from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.spec.gold import GoldSpec
 from own import MIXTURE, VALUED
+from systems import path
 
 from .specs import TASK
 
@@ -31,6 +32,8 @@ BASE = '[proxy.base]\npath = "base"\nformat = "{prompt}\\n{response}"\n'
 JUDGE = '[classifier]\npath = "gold"\nformat = "{prompt}\\n{response}"\n'
 
 GRID = (0.02, 0.05)
+OWN = ("averaged",)
+"""Systems with stages of their own."""
 
 
 def _graphs(
@@ -65,6 +68,10 @@ def _wanted(place: Path) -> Iterator[Node]:
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)
     yield own_loss.select(GRID)
+    for name in OWN:
+        own_system = {"proxies": (systems.proxy(str(path(name))),)}
+        (with_own,) = _graphs(TASK, ["bon"], "native", **own_system)
+        yield with_own.select(GRID)
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
     for asking in _graphs(TASK, ["nash_md", "salsa"]):
         yield asking.optimize(None, GRID)
@@ -97,7 +104,7 @@ def _build(made: Node, artifacts: Path) -> set[str]:
     out = artifacts / made.key
     out.mkdir()
     inputs = {role: artifacts / given.key for role, given in made.inputs}
-    inputs.update({Path(own).name: Path(own) for own in made.extra_code if is_file(own)})
+    inputs.update({Path(code).name: Path(code) for code in made.extra_code if is_file(code)})
     module = importlib.import_module(stage_module(made.stage))
     getattr(module, stage_function(made.stage))(dict(made.params), inputs, out, silent)
     return {name for name in sys.modules if name.partition(".")[0] == PACKAGE}

@@ -13,10 +13,12 @@ from overopt.execution.code.version import code_version
 from overopt.execution.node import Node
 from overopt.execution.stage import stage_module
 from overopt.run.cell import Cell
+from overopt.run.cells import resize
 from overopt.run.graph import Graph
 from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
 from own import MIXTURE, VALUED
+from systems import path
 
 PACKAGE = Path(versions.__file__).parents[2]
 TASKS = {"reviews": "rule", "tabular": "rule", "ultrafeedback": "classifier"}
@@ -31,11 +33,15 @@ RUNS: tuple[tuple[str, Engine], ...] = (
 GRID_NATS = (0.1, 1.0)
 
 
-def _graph(task: str, gold: str, method: str, engine: Engine = "native") -> Graph:
+def _graph(
+    task: str, gold: str, method: str, engine: Engine = "native", proxy: str = "single"
+) -> Graph:
     resolved, human = toml_files.load_task(task), toml_files.load_gold(gold)
     if human.kind == "classifier":
         human = human.model_copy(update={"classifier": resolved.classifier})
-    system, noise = systems.proxy("single"), NoiseSpec.parse("0")
+    system, noise = systems.proxy(proxy), NoiseSpec.parse("0")
+    if system.start is not None:
+        resolved = resize(resolved, "policy", None, resolved.proxy.comparisons)
     return Graph(Cell(resolved, human, systems.method(method), system, noise, 0, engine))
 
 
@@ -68,6 +74,13 @@ def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
         yield "anneal", graph.anneal(max(GRID_NATS))
 
 
+def _of_systems() -> Iterator[tuple[str, Node]]:
+    """Stages that only some reward-side systems have."""
+    merged = _graph("reviews", "rule", "bon", proxy=str(path("averaged"))).proxy(0)
+    yield "reviews system:averaged merged", merged
+    yield "reviews system:averaged member", dict(merged.inputs)["member.0"]
+
+
 def stages() -> dict[str, tuple[str, ...]]:
     """``<kind of world> <stage>`` -> the code of its node, as ``code_version`` takes it."""
     found: dict[str, Node] = {}
@@ -77,6 +90,7 @@ def stages() -> dict[str, tuple[str, ...]]:
     trained = _graph("reviews", "transformer", "dpo")
     found["reviews gold:transformer"] = trained.gold
     found["reviews pool:transformer"] = trained.pool
+    found.update(_of_systems())
     return {name: (stage_module(made.stage), *made.extra_code) for name, made in found.items()}
 
 

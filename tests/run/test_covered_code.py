@@ -34,7 +34,8 @@ def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) ->
         assert not set(imported) - set(covered), f"{title}: imported, but no part of its key"
         rooms = {name.split(".")[1] for name in set(covered) - set(imported)}
         assert rooms <= AS_IT_MAY_BE.get(stage, set()), f"{title}: in its key, but not imported"
-    makers = (Path(TESTS).parent / "bench" / PACKAGE / "stages").glob("*.py")
+    room = Path(TESTS).parent / "bench" / PACKAGE / "stages"
+    makers = (*room.glob("*.py"), *room.glob("own/*.py"))
     assert stages == {path.stem for path in makers if "\ndef run(" in path.read_text()} - {
         "optimize_trl"
     }

@@ -25,7 +25,7 @@ SAMPLES = (
     "* pool*", "* pairs", "* evaluate*", "* optimize:*", "* merge:*", "* compose:*",
     "* value:*", "* gold:transformer", "* anneal",
 )  # fmt: skip
-TRAINS = ("* initial", "* proxy", "* gold:transformer")
+TRAINS = ("* initial", "* proxy", "* system:* member", "* gold:transformer")
 
 
 class Case(NamedTuple):
@@ -50,6 +50,8 @@ CASES = (
     Case("stages/labels.py", statement_in("run"), ("* labels",)),
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
+    Case("stages/own/proxy.py", statement_in("run"), ("* system:averaged member",)),
+    Case("stages/own/merged_proxy.py", statement_in("run"), ("* system:averaged merged",)),
     Case("stages/optimize.py", statement_in("run"), ("* optimize:*",)),
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
     Case("stages/trajectory.py", a_line, ("* optimize:*", "* merge:*", "* compose:*")),
@@ -65,7 +67,7 @@ CASES = (
     Case("stages/front.py", statement_in("run"), ("* front",)),
     Case("stages/anneal.py", statement_in("run"), ("* anneal",)),
     # a kind of world moves what is made in it
-    Case("worlds/reviews/writer.py", a_line, _in("reviews", "anneal")),
+    Case("worlds/reviews/writer.py", a_line, _in("reviews", "anneal", "system:*")),
     Case("worlds/tabular/rule.py", a_line, _in("tabular", "listing")),
     Case("worlds/hub/world.py", a_line, _in("hub")),
     Case("worlds/hub/pairs.py", a_line, ("hub pairs",)),
@@ -82,9 +84,9 @@ CASES = (
     # a specification moves what it describes
     Case("spec/noise.py", field_of("NoiseSpec"), ("* labels",)),
     Case("spec/trl.py", field_of("TrlSpec"), ("* optimize:*:trl",)),
-    Case("spec/hub.py", field_of("HubSpec"), _in("hub")),
+    Case("spec/hub.py", field_of("HubSpec"), (*_in("hub"), "* system:* member")),
     Case("spec/policy.py", field_of("PolicySpec"), ("* initial",)),
-    Case("spec/proxy.py", field_of("ProxySpec"), ("* proxy",)),
+    Case("spec/proxy.py", field_of("ProxySpec"), ("* proxy", "* system:* member")),
     Case("spec/training.py", field_of("TrainingSpec"), (*TRAINS, "* gold:*")),
     Case("spec/task.py", field_of("TaskSpec"), ()),
     Case("spec/run.py", field_of("RunSpec"), ()),
@@ -104,7 +106,7 @@ CASES = (
     Case("engines/trl/run.py", a_line, ("* optimize:*:trl",)),
     Case("engines/rehearsal.py", a_line, ()),
     # what a family learns from moves its runs
-    Case("artifacts/preferences.py", a_line, ("* optimize:dpo:*", "* proxy")),
+    Case("artifacts/preferences.py", a_line, ("* optimize:dpo:*", "* proxy", "* system:*")),
     Case("artifacts/reward.py", a_line, READS_REWARD),
     # a contract moves its family's stages
     Case("methods/contract/pairs.py", field_of("PairBatch"), ("* optimize:dpo:*",)),
@@ -125,13 +127,17 @@ CASES = (
     Case("methods/math/estimators.py", a_line, ("* optimize:rloo:*", "* merge:warp")),
     Case("proxies/single.py", statement_in("combine"), (*READS_REWARD, "* measure", "* select:*")),
     Case("proxies/uwo.py", statement_in("combine"), ()),
+    Case("models/probing.py", a_line, ("* system:averaged member",)),
+    Case("proxies/contract/members.py", a_line, ("* system:averaged *",)),
     # models move what runs them
     Case("models/sampling.py", a_line, SAMPLES),
     Case("models/composed.py", a_line, ("* compose:*", "* evaluate:*")),
     Case("spec/recipe.py", field_of("Recipe"), ("* compose:*", "* evaluate:*")),
     Case("models/fitting.py", a_line, TRAINS),
     Case("models/language_fitting.py", a_line, ("* initial",)),
-    Case("models/reward_fitting.py", a_line, ("* proxy", "* gold:transformer")),
+    Case("models/reward_fitting.py", a_line, (
+        "* proxy", "* gold:transformer", "* system:* member",
+    )),
     Case("models/starts/scratch.py", a_line, (
         "reviews initial", "tabular initial", "reviews proxy", "tabular proxy",
         "* gold:transformer",

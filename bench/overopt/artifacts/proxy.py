@@ -12,6 +12,7 @@ from overopt.artifacts.tables import read_json
 from overopt.execution.code.modules import load
 from overopt.models.reward import load_reward, score
 from overopt.worlds.contract import World
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 
 Retokenizer = Callable[[Tokens, Tokens], tuple[Tokens, Tokens]]
@@ -47,3 +48,9 @@ def open_own_reader(folder: Path, world: World) -> Retokenizer:
     record = read_json(folder / "reader.json")
     reading: Retokenizer = load("models", "reading").open_reading(record, world)
     return reading
+
+
+def read_pairs(preferences: Preferences, reading: Retokenizer) -> Preferences:
+    """Both sides of the comparisons as a proxy reads them."""
+    prompts, chosen = reading(preferences.prompts, preferences.chosen)
+    return Preferences(prompts, chosen, reading(preferences.prompts, preferences.rejected)[1])

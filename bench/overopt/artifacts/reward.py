@@ -29,7 +29,7 @@ class SystemReward:
 
     def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec, world: World) -> None:
         self._system = open_as(OpenedProxy, locate_own(spec, inputs))
-        self._members = [Member(inputs[f"proxy.{m}"], world) for m in range(spec.members)]
+        self._members = [Member(inputs[f"proxy.{m}"], world) for m in range(spec.scored)]
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Reward (N,), in SDs of the initial policy."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
@@ -23,7 +23,7 @@ from overopt.spec.declare import (
 )
 from overopt.spec.explanations import explain
 from overopt.spec.method import MethodSpec
-from overopt.spec.system import ProxySystemSpec
+from overopt.spec.system import MemberStart, ProxySystemSpec
 
 FUNCTIONS: dict[Family, dict[str, str]] = {
     "pairs": {"loss": "config, batch"},
@@ -80,8 +80,13 @@ OPTIONAL: dict[str, dict[str, str]] = {
 """What a method that defines an optional function has to define with it."""
 
 
-_PROXY = {"combine": "config, score_MN", "loss": "config, batch"}
-"""A proxy system supplies one of these two, or both."""
+_PROXY = {
+    "combine": "config, score_MN",
+    "loss": "config, batch",
+    "merge": "config, weights",
+    "vary": "config, member",
+}
+"""A proxy system supplies at least one of these."""
 
 
 _DECLARE = {
@@ -282,5 +287,20 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
     supplied = [name for name in _PROXY if name in found.functions]
     for name in supplied or ["combine"]:
         require_functions(found, {name: _PROXY[name]}, "a proxy system")
-    own_loss = "loss" in supplied
-    return ProxySystemSpec(name=found.name, source=found.source, config=config, own_loss=own_loss)
+    return ProxySystemSpec(
+        name=found.name,
+        source=found.source,
+        config=config,
+        own_loss="loss" in supplied,
+        start=_member_start(found),
+        varies="vary" in supplied,
+        merges="merge" in supplied,
+    )
+
+
+def _member_start(found: Declaration) -> MemberStart | None:
+    """START, what the members start from, if the file declares it."""
+    start = found.constants.get("START")
+    if start is not None and start not in get_args(MemberStart):
+        raise UserError(f"{found.source}: {unknown('start', str(start), get_args(MemberStart))}")
+    return cast(MemberStart | None, start)

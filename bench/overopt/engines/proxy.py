@@ -23,12 +23,12 @@ class SystemConfig(Protocol):
 class OpenedProxy(Opened[ProxySystem]):
     """Combines its members' scores by its own mathematics.
 
-    members: how many they are.
+    members: how many score: one where they are merged.
     """
 
     def __init__(self, functions: ProxySystem, config: SystemConfig) -> None:
         super().__init__(functions, config)
-        self.members = config.members
+        self.members = config.members if self._optional("merge") is None else 1
         self._combine = self._optional("combine")
 
     def combine(self, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

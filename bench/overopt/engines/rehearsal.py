@@ -19,8 +19,7 @@ from overopt.engines.method.merge import OpenedMerge
 from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.method.training import TrainedMethod
-from overopt.engines.proxy import OpenedProxy
-from overopt.engines.proxy_loss import OpenedLoss
+from overopt.engines.proxy_rehearsal import try_proxy
 from overopt.engines.rehearsals.made_up import MadeUpNumbers
 from overopt.engines.rehearsals.selection import try_composition, try_selection
 from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS, weights
@@ -29,12 +28,9 @@ from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, Training
-from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.declare import Family
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
-
-_PROXY_RESPONSES = 7
 
 
 def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
@@ -46,47 +42,11 @@ def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
     with blamed(spec.source, "importing it"):
         load_module(spec.source)
     if isinstance(spec, ProxySystemSpec):
-        _try_proxy(spec)
+        try_proxy(spec)
         return
     for family in spec.families:
         trial = try_composition if spec.composes and family == spec.family else _TRIALS[family]
         trial(spec)
-
-
-def _try_proxy(spec: ProxySystemSpec) -> None:
-    """One finite reward per response; one finite loss per comparison, with a gradient."""
-    score_MN = np.random.default_rng(0).normal(size=(spec.members, _PROXY_RESPONSES))
-    system = open_blamed(OpenedProxy, spec)
-    with blamed(spec.source, "combine"):
-        reward_N = system.combine_unchecked(score_MN)
-    if reward_N.shape != (_PROXY_RESPONSES,):
-        raise UserError(
-            f"{spec.source}: combine returns shape {reward_N.shape} for the scores of "
-            f"{spec.members} members on {_PROXY_RESPONSES} responses; it must be "
-            f"({_PROXY_RESPONSES},), one reward per response."
-        )
-    check_finite(spec.source, "combine", torch.from_numpy(reward_N))
-    if spec.own_loss:
-        _try_proxy_loss(spec)
-
-
-def _try_proxy_loss(spec: ProxySystemSpec) -> None:
-    system = open_blamed(OpenedLoss, spec)
-    chosen_P, rejected_P = (
-        torch.linspace(low, -low, _PROXY_RESPONSES).requires_grad_() for low in (-1.0, 0.5)
-    )
-    with blamed(spec.source, "loss"):
-        loss_P = system.loss(RewardBatch(chosen_P, rejected_P))
-        check_finite(spec.source, "loss", loss_P)
-        chosen, rejected = torch.autograd.grad(
-            loss_P.mean(), (chosen_P, rejected_P), allow_unused=True
-        )
-    if chosen is None or rejected is None:
-        raise UserError(
-            f"{spec.source}: loss does not depend on the rewards of both sides, so that nothing "
-            "would be learned."
-        )
-    check_finite(spec.source, "the gradient of loss", torch.cat([chosen, rejected]))
 
 
 def _try_pairs(spec: MethodSpec) -> None:

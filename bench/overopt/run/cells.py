@@ -9,6 +9,8 @@ from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
 from overopt.spec.task import TaskSpec
 
+_FROM_POLICY: tuple[ProxyStart, ...] = ("policy",)
+
 
 def cells_of(run: RunSpec) -> list[Cell]:
     """Every cell of a run: worlds x methods x proxies x starts and sizes x noises x seeds.
@@ -24,7 +26,8 @@ def cells_of(run: RunSpec) -> list[Cell]:
 def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
     """Every cell of one world.
 
-    Widths are those of proxies from scratch; a proxy that starts from a model has the model's.
+    Widths are those of proxies from scratch; a proxy that starts from a model has the model's. A
+    system that says what its members start from is not varied over starts.
     """
     return [
         Cell(
@@ -38,7 +41,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
         )
         for method in run.methods
         for proxy in run.proxies
-        for start in run.proxy_starts
+        for start in (run.proxy_starts if proxy.start is None else _FROM_POLICY)
         for width in (run.proxy_widths if start == "scratch" else (None,))
         for comparisons in run.comparisons
         for noise in run.noises

@@ -140,6 +140,24 @@ class Graph:
         return self._proxies[member]
 
     def _proxy(self, member: int) -> Node:
+        return self._merged() if self.cell.proxy.merges else self._member(member)
+
+    def _merged(self) -> Node:
+        """The system's members merged into one proxy."""
+        cell = self.cell
+        params = {
+            "proxy": cell.task.proxy.to_json(),
+            "system": without_place(cell.proxy).to_json(),
+        }
+        inputs = {"labels": self.labels}
+        for member in range(cell.proxy.members):
+            inputs[f"member.{member}"] = self._member(member)
+        label = f"{cell.proxy.name} merged, {cell.place}"
+        code = (cell.proxy.source, *self._reading_code)
+        return self._node("own.merged_proxy", params, inputs, label, code)
+
+    def _member(self, member: int) -> Node:
+        """One member as it was trained."""
         cell = self.cell
         params = {"proxy": cell.task.proxy.to_json(), "seed": cell.stream, "member": member}
         label = f"{self._named(member)}, {cell.place}"
@@ -147,11 +165,14 @@ class Graph:
         if cell.task.proxy.start == "policy":
             inputs["initial"] = self.initial
         code = (module_in("models.starts", cell.task.proxy.start), *self._reading_code)
-        if cell.proxy.own_loss:
+        if cell.proxy.own_loss or cell.proxy.own_training:
             params["system"] = without_place(cell.proxy).to_json()
             label = f"{cell.proxy.name} {label}"
-            code += (cell.proxy.source, module_in("artifacts", "proxy_loss"))
-        return self._node("proxy", params, inputs, label, code)
+            code += (cell.proxy.source,)
+        if cell.proxy.own_loss:
+            code += (module_in("artifacts", "proxy_loss"),)
+        stage = "own.proxy" if cell.proxy.own_training else "proxy"
+        return self._node(stage, params, inputs, label, code)
 
     def _named(self, member: int) -> str:
         """A proxy for people; those from scratch, which generated worlds start with, just so."""
@@ -167,7 +188,7 @@ class Graph:
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
         inputs = {"pool": self.pool}
-        for member in range(self.cell.proxy.members):
+        for member in range(self.cell.proxy.scored):
             inputs[f"score.pool.{member}"] = self.score(member, self.pool, "the pool")
         return inputs
 
@@ -208,7 +229,7 @@ class Graph:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"), *self._reading_code)
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
-            for index in range(cell.proxy.members):
+            for index in range(cell.proxy.scored):
                 inputs[f"proxy.{index}"] = self.proxy(index)
         if knob_value is not None:
             label += f", {method.knob.name} {knob_value:.3g}"
@@ -337,7 +358,7 @@ class Graph:
         inputs = self._scored_pool()
         for i, (evaluation, _) in enumerate(policies):
             inputs[f"evaluate.{i}"] = evaluation
-            for member in range(proxy.members):
+            for member in range(proxy.scored):
                 inputs[f"score.{i}.{member}"] = self.score(member, evaluation, evaluation.label)
         params = {
             "system": without_place(proxy).to_json(),
@@ -361,7 +382,7 @@ class Graph:
         inputs = self._scored_pool()
         if cell.task.world.lists_responses:
             inputs["listing"] = self.listing
-            for member in range(cell.proxy.members):
+            for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
         return self._node("select", params, inputs, cell.title, code)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from overopt.artifacts.normalization import write_normalization
 from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.proxy import Retokenizer, open_own_reader
+from overopt.artifacts.proxy import open_own_reader, read_pairs
 from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
 from overopt.execution.code.modules import load
@@ -19,13 +20,6 @@ from overopt.models.reward_fitting import bradley_terry_loss, train_reward
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.worlds.contract import world_of
-from overopt.worlds.preferences import Preferences
-
-
-def _read(preferences: Preferences, reading: Retokenizer) -> Preferences:
-    """Both sides of the comparisons as the proxy reads them."""
-    prompts, chosen = reading(preferences.prompts, preferences.chosen)
-    return Preferences(prompts, chosen, reading(preferences.prompts, preferences.rejected)[1])
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -49,13 +43,13 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     if spec.base is not None:
         write_json(out / "reader.json", spec.base.model_dump(mode="json"))
     reading = open_own_reader(out, world)
-    heldout = _read(heldout, reading)
+    heldout = read_pairs(heldout, reading)
     loss = bradley_terry_loss
     if "system" in params:
         loss = load("artifacts", "proxy_loss").open_loss(inputs, params["system"])
     training = train_reward(
         model,
-        _read(labeled.preferences, reading),
+        read_pairs(labeled.preferences, reading),
         heldout,
         spec.training,
         numpy_rng(seed, "proxy", member, "batches"),
@@ -66,8 +60,5 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     score_N = np.concatenate(
         [score(model, heldout.prompts, side) for side in (heldout.chosen, heldout.rejected)]
     )
-    sd = float(score_N.std(ddof=1))
-    if not sd > 0:
-        raise ValueError("the proxy gives every response of the initial policy the same score")
-    write_json(out / "normalization.json", {"mean": float(score_N.mean()), "sd": sd})
+    write_normalization(out, score_N)
     write_json(out / "training.json", training.summary())

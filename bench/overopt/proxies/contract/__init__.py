@@ -3,11 +3,17 @@
 A system is a module named after it, with literals that the catalog reads without importing it:
     Config: a frozen dataclass of ``spec.param`` fields, among them ``members``: how many reward
         models it combines (same data, different seeds).
-and at least one of two functions:
+and at least one of these functions:
     combine(config, score_MN) -> score_N: pure; score_MN holds each member's scores, recentered and
         scaled to mean 0 and SD 1 under the initial policy. Without it: their mean.
     loss(config, batch) -> loss_P: see ``overopt.proxies.contract.training``. Without it:
         Bradley-Terry, and members of all such systems are trained once and shared.
+    merge(config, weights) -> weights: the members' weights become those of one reward model, which
+        alone scores; see ``overopt.proxies.contract.members``.
+    vary(config, member) -> MemberTraining: learning rate and dropout of each member.
+What its members start from is the task's matter, unless the file says it:
+    START = "policy": the initial policy with a fresh head; "probed": the initial policy and one
+        head for all members, fitted to the same comparisons on the policy's frozen hidden states.
 """
 
 from __future__ import annotations

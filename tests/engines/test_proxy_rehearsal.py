@@ -1,0 +1,67 @@
+"""What a rehearsal finds in a reward-side system, and that it lets every shipped one pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from overopt.catalog import lookup, systems
+from overopt.engines.rehearsal import rehearse
+from overopt.errors import UserError
+
+
+@pytest.mark.parametrize("name", lookup.shipped("proxies"))
+def test_shipped_proxies_pass(name: str) -> None:
+    rehearse(systems.proxy(name))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("score_MN.mean()", r"combine returns shape \(\) for the scores of 1 members"),
+        ("score_MN", r"it must be \(7,\)"),
+        ("score_MN[0] * float('nan')", "combine returns NaN"),
+        ("score_MN[5]", "combine: IndexError"),
+    ],
+)
+def test_a_wrong_proxy_is_told(answer: str, said: str, tmp_path: Path) -> None:
+    text = lookup.files("proxies")["single"].read_text(encoding="utf-8")
+    head = text[: text.index("def combine(")]
+    path = tmp_path / "mine.py"
+    path.write_text(f"{head}def combine(config, score_MN):\n    return {answer}\n")
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.proxy(str(path)))
+
+
+HEAD = """from dataclasses import dataclass
+import torch
+from overopt.proxies.contract.members import MemberTraining
+from overopt.spec.declare import param
+
+@dataclass(frozen=True)
+class Config:
+    members: int = param(2, help="reward models", at_least=1)
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("def merge(config, weights):\n    return {}\n", "merge returns weights of other names"),
+        ("def merge(config, weights):\n    return list(weights)\n", "merge returns a list"),
+        (
+            "def merge(config, weights):\n    return {k: v / 0 for k, v in weights[0].items()}\n",
+            "merge returns NaN",
+        ),
+        ("def merge(config, weights):\n    return weights[2]\n", "merge: IndexError"),
+        ("def vary(config, member):\n    return MemberTraining(rate=0.0)\n", "rate is above 0"),
+        ("def vary(config, member):\n    return 1 / 0\n", "vary: ZeroDivisionError"),
+    ],
+)
+def test_wrong_members_are_told(function: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD + function)
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.proxy(str(path)))

@@ -1,0 +1,77 @@
+"""What a reward-side system of its own kind adds to a graph, and that it adds nothing elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from overopt.catalog import systems
+from overopt.errors import UserError
+from overopt.execution.node import ancestry
+from overopt.run.cells import cells_of
+from overopt.run.graph import Graph
+from overopt.spec.system import ProxySystemSpec
+from systems import path
+
+from .specs import run_spec
+
+
+def _graph(proxy: str, method: str = "bon") -> Graph:
+    (cell,) = cells_of(run_spec([method], [proxy]))
+    return Graph(cell)
+
+
+@pytest.mark.parametrize("name", ["single", "mean", "wco", "uwo", "lse"])
+def test_a_system_without_own_names_is_described_as_before_there_were_any(name: str) -> None:
+    spec = systems.proxy(name)
+    assert set(spec.to_json()) == {"name", "source", "config"}
+    assert ProxySystemSpec.model_validate(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize("name", ["averaged"])
+def test_a_system_is_read_back_from_its_json(name: str) -> None:
+    spec = systems.proxy(str(path(name)))
+    assert ProxySystemSpec.model_validate(spec.to_json()) == spec
+
+
+def test_members_are_trained_from_the_policy_and_one_merged_proxy_scores() -> None:
+    graph = _graph(str(path("averaged")), "rloo")
+    merged = graph.proxy(0)
+    members = [made for role, made in merged.inputs if role.startswith("member.")]
+    assert len(members) == 2 and len({made.key for made in members}) == 2
+    for made in members:
+        assert {role for role, _ in made.inputs} == {"labels", "initial"}
+        assert "architecture" not in made.params["proxy"]
+    optimized = graph.optimize(None, (0.1,))
+    assert dict(optimized.inputs)["proxy.0"].key == merged.key
+    assert "proxy.1" not in dict(optimized.inputs)
+    scored = [made for made in ancestry([graph.along_step((0.1,))]) if made.name == "score"]
+    assert {dict(made.inputs)["proxy"].key for made in scored} == {merged.key}
+
+
+def test_a_system_that_says_its_start_is_not_varied_over_starts() -> None:
+    run = run_spec(
+        ["bon"], ["single", str(path("averaged"))], starts=["scratch", "policy"], widths=[8, 16]
+    )
+    found = [
+        (cell.proxy.name, cell.task.proxy.start, cell.task.proxy_width) for cell in cells_of(run)
+    ]
+    assert found == [
+        ("single", "scratch", 8), ("single", "scratch", 16), ("single", "policy", 8),
+        ("averaged", "policy", 8),
+    ]  # fmt: skip
+
+
+def test_an_unknown_start_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from dataclasses import dataclass\n"
+        "from overopt.spec.declare import param\n"
+        'START = "polcy"\n'
+        "@dataclass(frozen=True)\nclass Config:\n"
+        '    members: int = param(1, help="reward models")\n'
+        "def combine(config, score_MN):\n    return score_MN[0]\n"
+    )
+    with pytest.raises(UserError, match=r"Unknown start 'polcy'. Did you mean policy"):
+        systems.proxy(str(path))

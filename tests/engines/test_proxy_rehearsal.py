@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import systems as systems_of_tests
 from overopt.catalog import lookup, systems
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
@@ -32,6 +33,31 @@ def test_a_wrong_proxy_is_told(answer: str, said: str, tmp_path: Path) -> None:
     path.write_text(f"{head}def combine(config, score_MN):\n    return {answer}\n")
     with pytest.raises(UserError, match=said):
         rehearse(systems.proxy(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("return Both(shape.width)", "return nn.Linear(shape.width, 1)", "module of make_head"),
+        ("return Both(shape.width)", "return shape.width", "make_head returns a int, not a Module"),
+        ("        return torch.cat(", "        return torch.stack(", "make_head returns shape"),
+        ("+ prompt_B1, prompt_B1]", "+ torch.rand(()), prompt_B1]", "draw at random in training"),
+        ("batch.chosen_P - batch.rejected_P", "batch.chosen_P", "rewards of both sides"),
+        ("moved_P**2", "moved_P / 0", "loss returns NaN"),
+        ("batch.chosen.logp_PT", "batch.chosen.logp", "loss: AttributeError"),
+    ],
+)
+def test_a_wrong_head_or_its_loss_is_told(old: str, new: str, said: str, tmp_path: Path) -> None:
+    text = systems_of_tests.path("headed").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.proxy(str(tmp_path / "mine.py")))
+
+
+@pytest.mark.parametrize("name", ["averaged", "headed"])
+def test_the_systems_of_the_tests_pass(name: str) -> None:
+    rehearse(systems.proxy(str(systems_of_tests.path(name))))
 
 
 HEAD = """from dataclasses import dataclass

@@ -14,6 +14,7 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy_loss import OpenedLoss
 from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy_rehearsal import made_up_batch
 from overopt.execution.code.modules import load_module
 from overopt.proxies.contract.training import RewardBatch
 
@@ -22,7 +23,7 @@ from . import imports
 PROXIES = lookup.names("proxies")
 MAY_IMPORT = re.compile(
     r"__future__|collections\.abc|dataclasses|functools|math|typing|numpy(\..*)?|scipy(\..*)?"
-    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.(training|members))?"
+    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.(training|members|heads))?"
     r"|overopt\.spec\.declare|overopt\.stats(\..*)?"
 )
 
@@ -57,7 +58,14 @@ def test_combines_members_into_one_finite_reward_each(name: str) -> None:
     assert np.array_equal(score_MN, before_MN), f"{name} writes into its input"
 
 
-@pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).own_loss])
+PLAIN = [
+    name
+    for name in PROXIES
+    if systems.proxy(name).own_loss and not systems.proxy(name).own_training
+]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_its_loss_is_finite_prefers_the_preferred_and_sees_differences_only(name: str) -> None:
     opened = open_as(OpenedLoss, systems.proxy(name))
     chosen_P, rejected_P = (torch.linspace(low, -low, 9) for low in (-2.0, 1.5))
@@ -67,6 +75,18 @@ def test_its_loss_is_finite_prefers_the_preferred_and_sees_differences_only(name
     margin = torch.zeros(1, requires_grad=True)
     (slope,) = torch.autograd.grad(opened.loss(RewardBatch(margin, torch.zeros(1))).sum(), margin)
     assert slope < 0
+
+
+@pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).own_head])
+def test_its_loss_is_finite_and_pulls_the_sides_apart(name: str) -> None:
+    spec = systems.proxy(name)
+    opened = open_as(OpenedMembers, spec)
+    batch, sides = made_up_batch(spec, opened)
+    loss_P = opened.loss(batch)
+    assert loss_P.shape == batch.chosen_P.shape and torch.isfinite(loss_P).all()
+    chosen, rejected = torch.autograd.grad(loss_P.sum(), sides)
+    assert torch.isfinite(chosen).all() and torch.isfinite(rejected).all()
+    assert chosen.abs().sum() > 0 and rejected.abs().sum() > 0
 
 
 @pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).merges])

@@ -32,7 +32,7 @@ BASE = '[proxy.base]\npath = "base"\nformat = "{prompt}\\n{response}"\n'
 JUDGE = '[classifier]\npath = "gold"\nformat = "{prompt}\\n{response}"\n'
 
 GRID = (0.02, 0.05)
-OWN = ("averaged",)
+OWN = ("averaged", "headed")
 """Systems with stages of their own."""
 
 
@@ -70,8 +70,8 @@ def _wanted(place: Path) -> Iterator[Node]:
     yield own_loss.select(GRID)
     for name in OWN:
         own_system = {"proxies": (systems.proxy(str(path(name))),)}
-        (with_own,) = _graphs(TASK, ["bon"], "native", **own_system)
-        yield with_own.select(GRID)
+        with_own, own_rloo = _graphs(TASK, ["bon", "rloo"], "native", **own_system)
+        yield from (with_own.select(GRID), own_rloo.optimize(None, GRID))
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
     for asking in _graphs(TASK, ["nash_md", "salsa"]):
         yield asking.optimize(None, GRID)

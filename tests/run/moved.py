@@ -79,6 +79,9 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     merged = _graph("reviews", "rule", "bon", proxy=str(path("averaged"))).proxy(0)
     yield "reviews system:averaged merged", merged
     yield "reviews system:averaged member", dict(merged.inputs)["member.0"]
+    headed = _graph("reviews", "rule", "rloo", proxy=str(path("headed")))
+    yield "reviews system:headed member", headed.proxy(0)
+    yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
 
 
 def stages() -> dict[str, tuple[str, ...]]:

@@ -50,7 +50,7 @@ CASES = (
     Case("stages/labels.py", statement_in("run"), ("* labels",)),
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
-    Case("stages/own/proxy.py", statement_in("run"), ("* system:averaged member",)),
+    Case("stages/own/proxy.py", statement_in("run"), ("* system:* member",)),
     Case("stages/own/merged_proxy.py", statement_in("run"), ("* system:averaged merged",)),
     Case("stages/optimize.py", statement_in("run"), ("* optimize:*",)),
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
@@ -84,7 +84,7 @@ CASES = (
     # a specification moves what it describes
     Case("spec/noise.py", field_of("NoiseSpec"), ("* labels",)),
     Case("spec/trl.py", field_of("TrlSpec"), ("* optimize:*:trl",)),
-    Case("spec/hub.py", field_of("HubSpec"), (*_in("hub"), "* system:* member")),
+    Case("spec/hub.py", field_of("HubSpec"), (*_in("hub"), "* system:averaged member")),
     Case("spec/policy.py", field_of("PolicySpec"), ("* initial",)),
     Case("spec/proxy.py", field_of("ProxySpec"), ("* proxy", "* system:* member")),
     Case("spec/training.py", field_of("TrainingSpec"), (*TRAINS, "* gold:*")),
@@ -106,7 +106,11 @@ CASES = (
     Case("engines/trl/run.py", a_line, ("* optimize:*:trl",)),
     Case("engines/rehearsal.py", a_line, ()),
     # what a family learns from moves its runs
-    Case("artifacts/preferences.py", a_line, ("* optimize:dpo:*", "* proxy", "* system:*")),
+    Case("artifacts/preferences.py", a_line, (
+        "* optimize:dpo:*", "* proxy", "* system:* member", "* system:* merged",
+    )),
+    Case("artifacts/own_proxy.py", a_line, ("* system:* member", "* system:headed score")),
+    Case("artifacts/proxy_loss.py", a_line, ()),
     Case("artifacts/reward.py", a_line, READS_REWARD),
     # a contract moves its family's stages
     Case("methods/contract/pairs.py", field_of("PairBatch"), ("* optimize:dpo:*",)),
@@ -127,8 +131,10 @@ CASES = (
     Case("methods/math/estimators.py", a_line, ("* optimize:rloo:*", "* merge:warp")),
     Case("proxies/single.py", statement_in("combine"), (*READS_REWARD, "* measure", "* select:*")),
     Case("proxies/uwo.py", statement_in("combine"), ()),
-    Case("models/probing.py", a_line, ("* system:averaged member",)),
-    Case("proxies/contract/members.py", a_line, ("* system:averaged *",)),
+    Case("models/probing.py", a_line, ("* system:* member",)),
+    Case("models/headed.py", a_line, ("* system:* member", "* system:headed score")),
+    Case("proxies/contract/heads.py", a_line, ("* system:*",)),
+    Case("proxies/contract/members.py", a_line, ("* system:*",)),
     # models move what runs them
     Case("models/sampling.py", a_line, SAMPLES),
     Case("models/composed.py", a_line, ("* compose:*", "* evaluate:*")),

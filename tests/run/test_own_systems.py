@@ -29,7 +29,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("name", ["averaged"])
+@pytest.mark.parametrize("name", ["averaged", "headed"])
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
@@ -61,6 +61,38 @@ def test_a_system_that_says_its_start_is_not_varied_over_starts() -> None:
         ("single", "scratch", 8), ("single", "scratch", 16), ("single", "policy", 8),
         ("averaged", "policy", 8),
     ]  # fmt: skip
+
+
+def test_a_head_goes_where_its_scores_are_read_and_nowhere_else() -> None:
+    own, plain = _graph(str(path("headed")), "rloo"), _graph("single", "rloo")
+    code = "overopt.artifacts.own_proxy"
+    for graph in (own, plain):
+        score = graph.score(0, graph.pool, "the pool")
+        optimized = graph.optimize(None, (0.1,))
+        for made in (score, optimized):
+            assert (code in made.extra_code) == (graph is own)
+        assert ("system" in score.params) == (graph is own)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('START = "policy"\n', "", 'declare START = "policy"'),
+        ("def make_head", "def made", "define loss and make_head"),
+        ("def loss", "def merge", "define loss and make_head"),
+        ('INPUTS = ("logps", "reference_logps")', 'INPUTS = ("logp",)', "Did you mean logps"),
+        ('INPUTS = ("logps", "reference_logps")', 'INPUTS = "logps"', "is not a tuple"),
+        ('START = "policy"\nINPUTS = ("logps", "reference_logps")', 'START = "probed"', "neither"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_told(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    text = path("headed").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        systems.proxy(str(tmp_path / "mine.py"))
 
 
 def test_an_unknown_start_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.proxy import Member
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
+from overopt.execution.code.modules import load
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import World
 from overopt.worlds.tokens import Tokens
@@ -29,7 +30,12 @@ class SystemReward:
 
     def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec, world: World) -> None:
         self._system = open_as(OpenedProxy, locate_own(spec, inputs))
-        self._members = [Member(inputs[f"proxy.{m}"], world) for m in range(spec.scored)]
+        folders = [inputs[f"proxy.{member}"] for member in range(spec.scored)]
+        if spec.own_reading:
+            open_member = load("artifacts", "own_proxy").open_member
+            self._members = [open_member(one, world, spec.to_json(), inputs) for one in folders]
+        else:
+            self._members = [Member(folder, world) for folder in folders]
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Reward (N,), in SDs of the initial policy."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ from overopt.spec.declare import (
 )
 from overopt.spec.explanations import explain
 from overopt.spec.method import MethodSpec
-from overopt.spec.system import MemberStart, ProxySystemSpec
+from overopt.spec.system import MemberStart, ProxyInput, ProxySystemSpec
 
 FUNCTIONS: dict[Family, dict[str, str]] = {
     "pairs": {"loss": "config, batch"},
@@ -85,6 +85,7 @@ _PROXY = {
     "loss": "config, batch",
     "merge": "config, weights",
     "vary": "config, member",
+    "make_head": "config, shape",
 }
 """A proxy system supplies at least one of these."""
 
@@ -287,7 +288,7 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
     supplied = [name for name in _PROXY if name in found.functions]
     for name in supplied or ["combine"]:
         require_functions(found, {name: _PROXY[name]}, "a proxy system")
-    return ProxySystemSpec(
+    spec = ProxySystemSpec(
         name=found.name,
         source=found.source,
         config=config,
@@ -295,7 +296,38 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
         start=_member_start(found),
         varies="vary" in supplied,
         merges="merge" in supplied,
+        own_head="make_head" in supplied,
+        inputs=_names(found, "INPUTS", get_args(ProxyInput)),
     )
+    _check_parts(spec)
+    return spec
+
+
+def _names(found: Declaration, constant: str, known: Sequence[str]) -> Any:
+    """A constant that is a tuple of known names; empty where the file does not declare it."""
+    asked = found.constants.get(constant, ())
+    if not isinstance(asked, tuple):
+        raise UserError(
+            f'{found.source}: {constant} = {asked!r} is not a tuple, such as ("{known[0]}",).'
+        )
+    for name in asked:
+        if name not in known:
+            raise UserError(f"{found.source}: {unknown(constant, str(name), known)}")
+    return asked
+
+
+def _check_parts(spec: ProxySystemSpec) -> None:
+    """Parts of a system that need each other, or cannot stand together."""
+    if spec.inputs and not (spec.own_head and spec.own_loss and spec.start == "policy"):
+        raise UserError(
+            f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
+            'define loss and make_head, and declare START = "policy".'
+        )
+    if spec.own_head and (spec.merges or spec.start == "probed"):
+        raise UserError(
+            f"{spec.source}: a head of make_head is neither merged nor fitted beforehand; leave "
+            'out merge and START = "probed", or make_head.'
+        )
 
 
 def _member_start(found: Declaration) -> MemberStart | None:

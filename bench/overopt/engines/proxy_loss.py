@@ -18,9 +18,14 @@ class OpenedLoss(Opened[HasLoss]):
             ValueError: it has another shape.
         """
         loss_P = self._functions.loss(self._config, batch)
-        if loss_P.shape != batch.chosen_P.shape:
-            raise ValueError(
-                f"{self.name}: loss has shape {tuple(loss_P.shape)} for "
-                f"{len(batch.chosen_P)} comparisons; it must be one number for each"
-            )
-        return loss_P
+        return check_loss(self.name, loss_P, len(batch.chosen_P))
+
+
+def check_loss(name: str, loss_P: Tensor, comparisons: int) -> Tensor:
+    """The loss of a system, or a ValueError where it is not one number for each comparison."""
+    if tuple(loss_P.shape) != (comparisons,):
+        raise ValueError(
+            f"{name}: loss has shape {tuple(loss_P.shape)} for {comparisons} comparisons; it must "
+            "be one number for each"
+        )
+    return loss_P

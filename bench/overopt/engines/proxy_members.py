@@ -5,19 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
 from overopt.engines.method.opened import Opened
+from overopt.engines.proxy_loss import check_loss
 from overopt.errors import UserError
 from overopt.proxies.contract import ProxySystem
+from overopt.proxies.contract.heads import HeadShape, ReadBatch
 from overopt.proxies.contract.members import MemberTraining, Weights
 
 
 class OpenedMembers(Opened[ProxySystem]):
-    """Tells its members apart, and merges them."""
+    """Gives its members heads, tells them apart, trains and merges them."""
 
     def __init__(self, functions: ProxySystem, config: object) -> None:
         super().__init__(functions, config)
         self._vary = self._optional("vary")
         self._merge = self._optional("merge")
+        self._make_head = self._optional("make_head")
+        self._loss = self._optional("loss")
 
     def vary(self, member: int) -> MemberTraining:
         """The training of a member; the task's where nothing is said.
@@ -34,6 +42,24 @@ class OpenedMembers(Opened[ProxySystem]):
                 "dropout from 0 to below 1."
             )
         return found
+
+    def make_head(self, shape: HeadShape, seed: int) -> nn.Module:
+        """A fresh head drawn from a seed; the global random state is left as it was."""
+        assert self._make_head is not None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            head: nn.Module = self._make_head(self._config, shape)
+        return head
+
+    def loss(self, batch: ReadBatch) -> Tensor:
+        """Loss of each comparison, (P,); Bradley-Terry by default.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        if self._loss is None:
+            return -logsigmoid(batch.chosen_P - batch.rejected_P)
+        return check_loss(self.name, self._loss(self._config, batch), len(batch.chosen_P))
 
     def merge(self, weights: Sequence[Weights]) -> Weights:
         """Weights of the merged reward model; only where the system merges."""

@@ -6,20 +6,22 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from overopt.engines.blame import blamed, check_finite, check_kind
 from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy_loss import OpenedLoss
 from overopt.engines.proxy_members import OpenedMembers
-from overopt.engines.rehearsals.sizes import weights
+from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
+from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
 from overopt.proxies.contract.members import MemberTraining
 from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.system import ProxySystemSpec
 
 RESPONSES = 7
+_SHAPE = HeadShape(width=6)
 
 
 def try_proxy(spec: ProxySystemSpec) -> None:
@@ -29,6 +31,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         UserError: it raises an error, or returns something of another shape or not finite.
     """
     _try_combine(spec)
+    if spec.own_head:
+        _try_head(spec)
     if spec.own_loss:
         _try_loss(spec)
     if spec.varies:
@@ -58,23 +62,89 @@ def _try_combine(spec: ProxySystemSpec) -> None:
 
 
 def _try_loss(spec: ProxySystemSpec) -> None:
-    """One finite loss per comparison, with a gradient."""
-    system = _open(OpenedLoss, spec)
-    chosen_P, rejected_P = (
-        torch.linspace(low, -low, RESPONSES).requires_grad_() for low in (-1.0, 0.5)
-    )
+    """One finite loss per comparison, with a gradient on both sides."""
     with blamed(spec.source, "loss"):
-        loss_P = system.loss(RewardBatch(chosen_P, rejected_P))
+        if spec.own_training:
+            members = _open(OpenedMembers, spec)
+            read, sides = made_up_batch(spec, members)
+            loss_P = members.loss(read)
+        else:
+            low_2 = (-1.0, 0.5)
+            chosen_P, rejected_P = (
+                torch.linspace(low, -low, RESPONSES).requires_grad_() for low in low_2
+            )
+            sides = chosen_P, rejected_P
+            loss_P = _open(OpenedLoss, spec).loss(RewardBatch(chosen_P, rejected_P))
         check_finite(spec.source, "loss", loss_P)
-        chosen, rejected = torch.autograd.grad(
-            loss_P.mean(), (chosen_P, rejected_P), allow_unused=True
-        )
+        chosen, rejected = torch.autograd.grad(loss_P.mean(), sides, allow_unused=True)
     if chosen is None or rejected is None:
         raise UserError(
             f"{spec.source}: loss does not depend on the rewards of both sides, so that nothing "
             "would be learned."
         )
-    check_finite(spec.source, "the gradient of loss", torch.cat([chosen, rejected]))
+    check_finite(spec.source, "the gradient of loss", torch.cat([chosen.ravel(), rejected.ravel()]))
+
+
+def made_up_batch(
+    spec: ProxySystemSpec, system: OpenedMembers
+) -> tuple[ReadBatch, tuple[Tensor, Tensor]]:
+    """A batch with all that a system asks for, and the leaf of each side that rewards come from.
+
+    The leaf is the head's outputs (P, C), or the rewards (P,) where the system has no head.
+    """
+    generator = torch.Generator().manual_seed(0)
+    length_P1 = torch.arange(RESPONSES)[:, None] % TOKENS + 1
+    mask_PT = torch.arange(TOKENS) < length_P1
+    leaves, readings = [], []
+    for _ in range(2):
+        leaf = torch.randn(RESPONSES, generator=generator)
+        if spec.own_head:
+            leaf = system.make_head(_SHAPE, seed=0)(_states(generator)).detach()
+        leaf.requires_grad_()
+        logp_PT, reference_PT = (
+            -(0.1 + 2.9 * torch.rand(mask_PT.shape, generator=generator)) * mask_PT
+            for _ in range(2)
+        )
+        readings.append(
+            Reading(
+                leaf if spec.own_head else None,
+                logp_PT.requires_grad_() if "logps" in spec.inputs else None,
+                reference_PT if "reference_logps" in spec.inputs else None,
+            )
+        )
+        leaves.append(leaf)
+    chosen_P, rejected_P = (leaf[:, 0] if spec.own_head else leaf for leaf in leaves)
+    chosen, rejected = readings
+    return ReadBatch(chosen_P, rejected_P, chosen, rejected), (leaves[0], leaves[1])
+
+
+def _states(generator: torch.Generator) -> HeadStates:
+    drawn = (torch.randn(RESPONSES, _SHAPE.width, generator=generator) for _ in range(2))
+    return HeadStates(*drawn)
+
+
+def _try_head(spec: ProxySystemSpec) -> None:
+    """Outputs of a row for each response, the same whenever it is in evaluation mode."""
+    system = _open(OpenedMembers, spec)
+    with blamed(spec.source, "make_head"):
+        head = system.make_head(_SHAPE, seed=0)
+    check_kind(spec.source, "make_head", head, nn.Module)
+    head.eval()
+    states = _states(torch.Generator().manual_seed(0))
+    with blamed(spec.source, "the module of make_head"), torch.no_grad():
+        output, again = head(states), head(states)
+    check_kind(spec.source, "the module of make_head", output, Tensor)
+    if output.dim() != 2 or len(output) != RESPONSES:
+        raise UserError(
+            f"{spec.source}: the module of make_head returns shape {tuple(output.shape)} for "
+            f"{RESPONSES} responses; it must be ({RESPONSES}, C), the reward in column 0."
+        )
+    check_finite(spec.source, "the module of make_head", output)
+    if not torch.equal(output, again):
+        raise UserError(
+            f"{spec.source}: the module of make_head returns other outputs for the same states in "
+            "evaluation mode; draw at random in training mode only."
+        )
 
 
 def _try_vary(spec: ProxySystemSpec) -> None:

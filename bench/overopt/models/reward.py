@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,11 @@ def classify(model: PreTrainedModel, batch: Batch) -> Tensor:
 
 
 def score(
-    model: PreTrainedModel, prompts: Tokens, responses: Tokens, batch_tokens: int = BATCH_TOKENS
+    model: PreTrainedModel,
+    prompts: Tokens,
+    responses: Tokens,
+    batch_tokens: int = BATCH_TOKENS,
+    read: Callable[[Any, Batch], Tensor] = rewards,
 ) -> npt.NDArray[np.float64]:
     """Raw reward of each response to the prompt of its row, in the reward model's own units.
 
@@ -70,10 +75,11 @@ def score(
     text gets equal reward to the last bit and a policy that repeats itself is cheap to score.
 
     Args:
-        model: a sequence classifier with one output.
+        model: a sequence classifier with one output, or what else ``read`` takes.
         prompts: N prompts.
         responses: the response of each.
         batch_tokens: most padded tokens computed at once.
+        read: raw reward (B,) of each row.
 
     Returns:
         float64 (N,).
@@ -92,7 +98,7 @@ def score(
         for index_B in bucket_rows(length_U, batch_tokens):
             row_B = first_U[index_B]
             batch = join(prompts.take(row_B), responses.take(row_B), model.device)
-            reward_U[index_B] = rewards(model, batch).cpu().numpy()
+            reward_U[index_B] = read(model, batch).cpu().numpy()
     if not np.isfinite(reward_U).all():
         count = int((~np.isfinite(reward_U)).sum())
         raise FloatingPointError(f"{count} of {len(reward_U)} distinct responses have no reward")

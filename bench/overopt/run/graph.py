@@ -19,6 +19,7 @@ from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
 from overopt.run.own_files import file_name, without_place
+from overopt.run.proxy_nodes import ProxyNodes, Stream
 from overopt.run.stage_names import STAGES
 from overopt.spec.method import MethodSpec
 
@@ -38,9 +39,14 @@ class Graph:
         self._world = cell.task.world.to_json()
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self._gold_code = (module_in("artifacts.golds", cell.gold.kind),)
-        base = cell.task.proxy.base
-        self._reading_code = () if base is None else (module_in("models", "reading"),)
-        self._proxies: dict[int, Node] = {}
+        self._proxies = ProxyNodes(
+            cell.proxy,
+            without_place(cell.proxy).to_json(),
+            cell.task.proxy,
+            Stream(cell.stream, cell.place),
+            self._node,
+            self,
+        )
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
@@ -134,56 +140,12 @@ class Graph:
         return self._node("labels", params, inputs, label, self._gold_code)
 
     def proxy(self, member: int) -> Node:
-        """One proxy model of this seed and noise."""
-        if member not in self._proxies:
-            self._proxies[member] = self._proxy(member)
-        return self._proxies[member]
-
-    def _proxy(self, member: int) -> Node:
-        return self._merged() if self.cell.proxy.merges else self._member(member)
-
-    def _merged(self) -> Node:
-        """The system's members merged into one proxy."""
-        cell = self.cell
-        params = {
-            "proxy": cell.task.proxy.to_json(),
-            "system": without_place(cell.proxy).to_json(),
-        }
-        inputs = {"labels": self.labels}
-        for member in range(cell.proxy.members):
-            inputs[f"member.{member}"] = self._member(member)
-        label = f"{cell.proxy.name} merged, {cell.place}"
-        code = (cell.proxy.source, *self._reading_code)
-        return self._node("own.merged_proxy", params, inputs, label, code)
-
-    def _member(self, member: int) -> Node:
-        """One member as it was trained."""
-        cell = self.cell
-        params = {"proxy": cell.task.proxy.to_json(), "seed": cell.stream, "member": member}
-        label = f"{self._named(member)}, {cell.place}"
-        inputs = {"labels": self.labels}
-        if cell.task.proxy.start == "policy":
-            inputs["initial"] = self.initial
-        code = (module_in("models.starts", cell.task.proxy.start), *self._reading_code)
-        if cell.proxy.own_loss or cell.proxy.own_training:
-            params["system"] = without_place(cell.proxy).to_json()
-            label = f"{cell.proxy.name} {label}"
-            code += (cell.proxy.source,)
-        if cell.proxy.own_loss:
-            code += (module_in("artifacts", "proxy_loss"),)
-        stage = "own.proxy" if cell.proxy.own_training else "proxy"
-        return self._node(stage, params, inputs, label, code)
-
-    def _named(self, member: int) -> str:
-        """A proxy for people; those from scratch, which generated worlds start with, just so."""
-        start = self.cell.task.proxy.start
-        return f"proxy {member}" if start == "scratch" else f"proxy {member} from the {start}"
+        """One proxy of this seed and noise that scores."""
+        return self._proxies.proxy(member)
 
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
-        inputs = {"samples": samples, "proxy": self.proxy(member)}
-        label = f"{self._named(member)} on {role}, {self.cell.place}"
-        return self._node("score", {}, inputs, label, self._reading_code)
+        return self._proxies.score(member, samples, role)
 
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
@@ -227,7 +189,8 @@ class Graph:
             code += (module_in("artifacts", "preferences"),)
         else:
             params["system"] = without_place(cell.proxy).to_json()
-            code += (cell.proxy.source, module_in("artifacts", "reward"), *self._reading_code)
+            code += (cell.proxy.source, module_in("artifacts", "reward"))
+            code += self._proxies.reading_code
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
             for index in range(cell.proxy.scored):
                 inputs[f"proxy.{index}"] = self.proxy(index)

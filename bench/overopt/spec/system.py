@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from overopt.spec.frozen import absent
 from overopt.spec.sourced import SourcedSpec
@@ -13,6 +13,10 @@ from overopt.spec.sourced import SourcedSpec
 MemberStart = Literal["policy", "probed"]
 """What the members of a system start from, whatever the task says of its proxies: the initial
 policy with a fresh head, or with one head that all share, fitted on the policy's frozen states."""
+
+ProxyInput = Literal["logps", "reference_logps"]
+"""What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
+tokens by the language head that the model keeps, and by the initial policy."""
 
 
 class ProxySystemSpec(SourcedSpec):
@@ -24,12 +28,16 @@ class ProxySystemSpec(SourcedSpec):
     start: what its members start from; None: what the task says.
     varies: whether each member departs from the task's training in its own way.
     merges: whether the weights of its members are merged into one reward model.
+    own_head: whether it reads rewards off hidden states by a head of its own.
+    inputs: what its loss asks for besides rewards.
     """
 
     own_loss: bool = Field(default=False, exclude_if=operator.not_)
     start: MemberStart | None = Field(default=None, exclude_if=absent)
     varies: bool = Field(default=False, exclude_if=operator.not_)
     merges: bool = Field(default=False, exclude_if=operator.not_)
+    own_head: bool = Field(default=False, exclude_if=operator.not_)
+    inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
 
     @property
     def members(self) -> int:
@@ -44,4 +52,14 @@ class ProxySystemSpec(SourcedSpec):
     @property
     def own_training(self) -> bool:
         """Whether its members take more than another loss to train."""
-        return self.varies or self.start == "probed"
+        return self.varies or self.own_head or self.start == "probed"
+
+    @property
+    def own_reading(self) -> bool:
+        """Whether only the system's file knows how its members score a response."""
+        return self.own_head
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _from_list(cls, names: object) -> object:
+        return tuple(names) if isinstance(names, list) else names

@@ -8,17 +8,26 @@ from typing import Any
 from overopt.artifacts.proxy import Member
 from overopt.artifacts.scores import _ROW_KEYS, fingerprint
 from overopt.artifacts.tables import Table, write_table
+from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
 from overopt.worlds.contract import world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
-    """Score every row of the ``samples`` input; rows keep their identifiers beside the score."""
+    """Score every row of the ``samples`` input; rows keep their identifiers beside the score.
+
+    params: ``system`` (ProxySystemSpec) where the proxy is one that only its file can read.
+    """
     world = world_of(params)
     table = Table(inputs["samples"] / "samples.parquet")
     prompts = world.heldout_prompts.take(table.integers("prompt_id"))
     responses = table.tokens("response")
-    score_N = Member(inputs["proxy"], world).score(prompts, responses)
+    if "system" in params:
+        open_member = load("artifacts", "own_proxy").open_member
+        member = open_member(inputs["proxy"], world, params["system"], inputs)
+    else:
+        member = Member(inputs["proxy"], world)
+    score_N = member.score(prompts, responses)
     identifiers = {key: table.integers(key) for key in _ROW_KEYS if key in table.columns}
     identifiers["fingerprint"] = fingerprint(responses)
     write_table(out / "scores.parquet", {**identifiers, "score": score_N})

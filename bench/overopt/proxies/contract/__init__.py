@@ -11,9 +11,17 @@ and at least one of these functions:
     merge(config, weights) -> weights: the members' weights become those of one reward model, which
         alone scores; see ``overopt.proxies.contract.members``.
     vary(config, member) -> MemberTraining: learning rate and dropout of each member.
+    make_head(config, shape) -> module: a head of its own in place of the linear one; see
+        ``overopt.proxies.contract.heads``.
 What its members start from is the task's matter, unless the file says it:
     START = "policy": the initial policy with a fresh head; "probed": the initial policy and one
         head for all members, fitted to the same comparisons on the policy's frozen hidden states.
+What a loss costs extra to compute, it asks for:
+    INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
+        language head, which is then kept beside the reward's, and by the initial policy. They
+        need ``make_head`` and START = "policy".
+The loss of a system with ``make_head``, ``vary`` or START = "probed" is handed a
+``heads.ReadBatch``, which is a ``RewardBatch`` with more in it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One member of a system whose members start or learn in a way of their own."""
+"""One member of a system whose members start, learn or read in a way of their own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from overopt.artifacts.member_loss import MemberLoss, ReferenceLogps
 from overopt.artifacts.normalization import write_normalization
 from overopt.artifacts.own_file import locate_own
+from overopt.artifacts.own_proxy import write_head
 from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.proxy import open_own_reader, read_pairs
 from overopt.artifacts.randomness import derived_seed, numpy_rng
@@ -20,17 +22,22 @@ from overopt.engines.proxy_members import OpenedMembers
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model
+from overopt.models.headed import HeadedReward, Outputs, headed_rewards
+from overopt.models.logprobs import score_logps
+from overopt.models.policy import load_policy
 from overopt.models.probing import probe_head
-from overopt.models.reward import score
-from overopt.models.reward_fitting import bradley_terry_loss, train_reward
+from overopt.models.reward import rewards, score
+from overopt.models.reward_fitting import fit_comparisons
+from overopt.models.sequences import Batch
+from overopt.proxies.contract.heads import HeadShape
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
-from overopt.worlds.contract import world_of
+from overopt.worlds.contract import lexicon, world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
-    """Train one member; what it leaves is read like any other proxy.
+    """Train one member.
 
     params: as of the stage ``proxy``, with ``system`` (ProxySystemSpec).
 
@@ -41,11 +48,15 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     system = ProxySystemSpec.model_validate(params["system"])
     opened = open_as(OpenedMembers, locate_own(system, inputs))
     seed, member = int(params["seed"]), int(params["member"])
+    language = bool(system.inputs)
     policy = inputs["initial"] / "model" if "initial" in inputs else out
-    origin = spec.architecture or spec.base or ModelOrigin(path=str(policy))
-    model, tokenizer = load("models.starts", spec.start).start_reward(
-        origin, world, derived_seed(seed, "proxy", member, "weights")
-    )
+    if language:
+        trunk, tokenizer = load_policy(policy), lexicon(world)
+    else:
+        origin = spec.architecture or spec.base or ModelOrigin(path=str(policy))
+        trunk, tokenizer = load("models.starts", spec.start).start_reward(
+            origin, world, derived_seed(seed, "proxy", member, "weights")
+        )
     if spec.base is not None:
         write_json(out / "reader.json", spec.base.model_dump(mode="json"))
     reading = open_own_reader(out, world)
@@ -54,34 +65,50 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         for name in ("labels", "heldout")
     )
     if system.start == "probed":
-        probe_head(model, labeled)
-    loss = bradley_terry_loss
-    if system.own_loss:
-        loss = load("artifacts", "proxy_loss").open_loss(inputs, params["system"])
+        probe_head(trunk, labeled)
+    model, read_rewards = trunk, rewards
+    shape = HeadShape(int(trunk.config.hidden_size))
+    if system.own_head:
+        head = opened.make_head(shape, derived_seed(seed, "proxy", member, "head"))
+        model, read_rewards = HeadedReward(trunk, head), headed_rewards
+    reference: ReferenceLogps | None = None
+    if "reference_logps" in system.inputs:  # the trunk is still the initial policy
+        sides = (labeled.chosen, labeled.rejected)
+        reference = ReferenceLogps(*(score_logps(trunk, labeled.prompts, side) for side in sides))
+
+    def read(batch: Batch) -> Outputs:
+        if isinstance(model, HeadedReward):
+            return model.read(batch, language)
+        return Outputs(rewards(model, batch))
+
     own = opened.vary(member)
     rate = spec.training.learning_rate * own.rate
-    _drop(model, own.dropout)
-    with torch.random.fork_rng(devices=[] if model.device.type == "cpu" else None):
+    _drop(trunk, own.dropout)
+    with torch.random.fork_rng(devices=[] if trunk.device.type == "cpu" else None):
         torch.manual_seed(derived_seed(seed, "proxy", member, "dropout"))
-        training = train_reward(
+        training = fit_comparisons(
             model,
+            MemberLoss(opened, read, labeled, trunk.device, reference),
             labeled,
             heldout,
             spec.training.model_copy(update={"learning_rate": rate}),
             numpy_rng(seed, "proxy", member, "batches"),
             part(progress, 0, 0.9),
-            loss,
+            read_rewards,
         )
-    save_model(model, out / "model", tokenizer)
-    sides = (heldout.chosen, heldout.rejected)
-    write_normalization(
-        out, np.concatenate([score(model, heldout.prompts, side) for side in sides])
-    )
+    save_model(trunk, out / "model", tokenizer)
+    if isinstance(model, HeadedReward):
+        write_head(out, model, shape, language)
+    score_2P = [
+        score(model, heldout.prompts, side, read=read_rewards)
+        for side in (heldout.chosen, heldout.rejected)
+    ]
+    write_normalization(out, np.concatenate(score_2P))
     write_json(out / "training.json", training.summary())
 
 
-def _drop(model: nn.Module, chance: float) -> None:
-    """Let every dropout layer drop activations with this chance; saved folders do not keep it."""
-    for module in model.modules():
+def _drop(trunk: nn.Module, chance: float) -> None:
+    """Let the trunk's dropout layers drop activations with this chance; folders do not keep it."""
+    for module in trunk.modules():
         if isinstance(module, nn.Dropout):
             module.p = chance

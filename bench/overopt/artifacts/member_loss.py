@@ -1,0 +1,87 @@
+"""The loss of a member in training, with all that its system has asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from overopt.engines.proxy_members import OpenedMembers
+from overopt.models.headed import Outputs
+from overopt.models.sequences import Batch, Index, join
+from overopt.proxies.contract.heads import ReadBatch, Reading
+from overopt.worlds.preferences import Preferences
+from overopt.worlds.tokens import concatenate
+
+
+class ReferenceLogps(NamedTuple):
+    """Log-probability of every response token under the initial policy, nats, 0 on padding."""
+
+    chosen_PT: npt.NDArray[np.float32]
+    rejected_PT: npt.NDArray[np.float32]
+
+
+class MemberLoss:
+    """The mean loss of a system over comparisons, differentiable in the model.
+
+    Args:
+        opened: which supplies the loss.
+        read: what the model says of joined rows.
+        preferences: P comparisons.
+        reference: of both sides, where the system asks for it.
+    """
+
+    def __init__(
+        self,
+        opened: OpenedMembers,
+        read: Callable[[Batch], Outputs],
+        preferences: Preferences,
+        device: torch.device,
+        reference: ReferenceLogps | None = None,
+    ) -> None:
+        self._opened, self._read, self._device = opened, read, device
+        self._preferences, self._reference = preferences, reference
+
+    def __call__(self, index_B: Index) -> Tensor:
+        """Over the comparisons of these rows."""
+        part = self._preferences.take(index_B)
+        both = concatenate([part.chosen, part.rejected])
+        batch = join(concatenate([part.prompts, part.prompts]), both, self._device)
+        outputs = self._read(batch)
+        chosen_P, rejected_P = outputs.reward_B.chunk(2)
+        return self._opened.loss(
+            ReadBatch(chosen_P, rejected_P, *self._readings(outputs, index_B))
+        ).mean()
+
+    def _readings(self, outputs: Outputs, index_B: Index) -> tuple[Reading, Reading]:
+        output_2PC = _halves(outputs.output_BC)
+        logp_2PT = _halves(outputs.logp_BT)
+        reference_2PT: tuple[Tensor | None, Tensor | None] = (None, None)
+        if self._reference is not None and outputs.logp_BT is not None:
+            width = outputs.logp_BT.shape[1]
+            chosen_PT, rejected_PT = (
+                _wide(side_PT[index_B], width).to(outputs.logp_BT) for side_PT in self._reference
+            )
+            reference_2PT = (chosen_PT, rejected_PT)
+        chosen, rejected = (
+            Reading(*parts) for parts in zip(output_2PC, logp_2PT, reference_2PT, strict=True)
+        )
+        return chosen, rejected
+
+
+def _halves(value: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    if value is None:
+        return None, None
+    chosen, rejected = value.chunk(2)
+    return chosen, rejected
+
+
+def _wide(logp_PT: npt.NDArray[np.float32], width: int) -> Tensor:
+    """These rows brought to ``width`` columns; what is cut or added is padding."""
+    rows_PT = torch.from_numpy(logp_PT[:, :width])
+    return pad(rows_PT, (0, width - rows_PT.shape[1]))

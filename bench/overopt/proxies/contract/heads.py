@@ -1,0 +1,76 @@
+"""A head of a system's own, and what a loss is handed of a model that has one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from overopt.proxies.contract import ProxySystem
+
+
+class HeadShape(NamedTuple):
+    """What a head is made for: hidden states of ``width`` numbers."""
+
+    width: int
+
+
+class HeadStates(NamedTuple):
+    """Hidden states of the trunk's last layer, after its final norm, that a head reads.
+
+    last_BD: at the response's last token, which has seen prompt and response.
+    prompt_BD: at the prompt's last token, which has seen the prompt only.
+    """
+
+    last_BD: Tensor
+    prompt_BD: Tensor
+
+
+class MakesHead(ProxySystem, Protocol):
+    """A module that reads rewards off hidden states in its own way."""
+
+    def make_head(self, config: Any, shape: HeadShape, /) -> nn.Module:
+        """A module from ``HeadStates`` to outputs (B, C): column 0 is the reward.
+
+        What the other columns say is between the head and the system's loss. The head is trained
+        with the trunk, saved with it, and in evaluation mode where it scores.
+        """
+        ...
+
+
+class Reading(NamedTuple):
+    """What the model in training says of P responses, beside their reward.
+
+    output_PC: outputs of the own head; None without one.
+    logp_PT, reference_logp_PT: log-probabilities of the response's tokens, nats, 0 on padding, by
+        the kept language head (differentiable) and by the initial policy; None unless INPUTS
+        names ``logps`` and ``reference_logps``.
+    """
+
+    output_PC: Tensor | None = None
+    logp_PT: Tensor | None = None
+    reference_logp_PT: Tensor | None = None
+
+
+class ReadBatch(NamedTuple):
+    """P comparisons as the model in training reads them; a ``RewardBatch`` with more in it.
+
+    chosen_P, rejected_P: raw rewards, differentiable, in the model's own units.
+    chosen, rejected: the rest of what it says of either side.
+    """
+
+    chosen_P: Tensor
+    rejected_P: Tensor
+    chosen: Reading
+    rejected: Reading
+
+
+def given(value: Tensor | None, name: str) -> Tensor:
+    """An optional part of a reading that the system has asked for.
+
+    Raises:
+        ValueError: it was not computed, because the system does not ask for it.
+    """
+    if value is None:
+        raise ValueError(f"{name} was not computed: the system has to ask for it")
+    return value

@@ -1,0 +1,129 @@
+"""The part of a cell's graph that makes proxies and their scores."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from overopt.execution.code.modules import module_in
+from overopt.execution.node import Node
+from overopt.spec.proxy import ProxySpec
+from overopt.spec.system import ProxySystemSpec
+
+
+class Stream(NamedTuple):
+    """What a cell's random draws start from, and what tells people where it stands."""
+
+    seed: int
+    place: str
+
+
+class Make(Protocol):
+    """Makes a node of the cell's world."""
+
+    def __call__(
+        self,
+        stage: str,
+        params: dict[str, Any],
+        inputs: dict[str, Node],
+        label: str,
+        code: tuple[str, ...] = (),
+    ) -> Node:
+        """The node of a stage; ``code`` is what the stage loads by name."""
+        ...
+
+
+class Around(Protocol):
+    """The graph that proxies are a part of: what they are made from."""
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    @property
+    def labels(self) -> Node:
+        """Preference data."""
+        ...
+
+
+class ProxyNodes:
+    """Proxies of a cell and their scores; each proxy is made once.
+
+    reading_code: what has to be loaded by name to read a proxy.
+
+    Args:
+        system: the reward-side system.
+        described: its JSON without the place of a user's own file.
+        spec: how the task builds and trains proxies.
+        stream: of the cell.
+        make: makes nodes of the cell's world.
+        around: the rest of the graph.
+    """
+
+    def __init__(
+        self,
+        system: ProxySystemSpec,
+        described: dict[str, Any],
+        spec: ProxySpec,
+        stream: Stream,
+        make: Make,
+        around: Around,
+    ) -> None:
+        self._system, self._described, self._spec = system, described, spec
+        self._stream, self._make, self._around = stream, make, around
+        self._text_code = () if spec.base is None else (module_in("models", "reading"),)
+        own = (module_in("artifacts", "own_proxy"),) if system.own_reading else ()
+        self.reading_code: tuple[str, ...] = (*self._text_code, *own)
+        self._made: dict[int, Node] = {}
+
+    def proxy(self, member: int) -> Node:
+        """One of the proxies that score: a member, or what members are merged into."""
+        if member not in self._made:
+            made = self._merged() if self._system.merges else self._member(member)
+            self._made[member] = made
+        return self._made[member]
+
+    def _merged(self) -> Node:
+        """The system's members merged into one proxy."""
+        params = {"proxy": self._spec.to_json(), "system": self._described}
+        inputs = {"labels": self._around.labels}
+        for member in range(self._system.members):
+            inputs[f"member.{member}"] = self._member(member)
+        label = f"{self._system.name} merged, {self._stream.place}"
+        code = (self._system.source, *self._text_code)
+        return self._make("own.merged_proxy", params, inputs, label, code)
+
+    def _member(self, member: int) -> Node:
+        """One member as it was trained."""
+        system, start = self._system, self._spec.start
+        params = {"proxy": self._spec.to_json(), "seed": self._stream.seed, "member": member}
+        label = f"{self._named(member)}, {self._stream.place}"
+        inputs = {"labels": self._around.labels}
+        if start == "policy":
+            inputs["initial"] = self._around.initial
+        code: tuple[str, ...] = self._text_code
+        if not system.inputs:  # which need the policy whole, its language head too
+            code += (module_in("models.starts", start),)
+        if system.own_loss or system.own_training:
+            params["system"] = self._described
+            label = f"{system.name} {label}"
+            code += (system.source,)
+        if system.own_training:
+            return self._make("own.proxy", params, inputs, label, code)
+        if system.own_loss:
+            code += (module_in("artifacts", "proxy_loss"),)
+        return self._make("proxy", params, inputs, label, code)
+
+    def _named(self, member: int) -> str:
+        """A proxy for people; those from scratch, which generated worlds start with, just so."""
+        start = self._spec.start
+        return f"proxy {member}" if start == "scratch" else f"proxy {member} from the {start}"
+
+    def score(self, member: int, samples: Node, role: str) -> Node:
+        """One proxy's scores on the samples of the pool or of an evaluation."""
+        inputs = {"samples": samples, "proxy": self.proxy(member)}
+        label = f"{self._named(member)} on {role}, {self._stream.place}"
+        if not self._system.own_reading:
+            return self._make("score", {}, inputs, label, self.reading_code)
+        params = {"system": self._described}
+        return self._make("score", params, inputs, label, (self._system.source, *self.reading_code))

@@ -55,7 +55,7 @@ def test_a_wrong_head_or_its_loss_is_told(old: str, new: str, said: str, tmp_pat
         rehearse(systems.proxy(str(tmp_path / "mine.py")))
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed"])
+@pytest.mark.parametrize("name", ["averaged", "headed", "labeled"])
 def test_the_systems_of_the_tests_pass(name: str) -> None:
     rehearse(systems.proxy(str(systems_of_tests.path(name))))
 

@@ -23,7 +23,7 @@ from . import imports
 PROXIES = lookup.names("proxies")
 MAY_IMPORT = re.compile(
     r"__future__|collections\.abc|dataclasses|functools|math|typing|numpy(\..*)?|scipy(\..*)?"
-    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.(training|members|heads))?"
+    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.(training|members|heads|labels))?"
     r"|overopt\.spec\.declare|overopt\.stats(\..*)?"
 )
 
@@ -77,7 +77,10 @@ def test_its_loss_is_finite_prefers_the_preferred_and_sees_differences_only(name
     assert slope < 0
 
 
-@pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).own_head])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in PROXIES if systems.proxy(name).own_training and systems.proxy(name).own_loss],
+)
 def test_its_loss_is_finite_and_pulls_the_sides_apart(name: str) -> None:
     spec = systems.proxy(name)
     opened = open_as(OpenedMembers, spec)

@@ -81,6 +81,9 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     yield "reviews system:averaged member", dict(merged.inputs)["member.0"]
     headed = _graph("reviews", "rule", "rloo", proxy=str(path("headed")))
     yield "reviews system:headed member", headed.proxy(0)
+    labeled = _graph("reviews", "rule", "bon", proxy=str(path("labeled"))).proxy(0)
+    yield "reviews system:labeled member", labeled
+    yield "reviews system:labeled columns", dict(labeled.inputs)["columns"]
     yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
 
 

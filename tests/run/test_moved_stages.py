@@ -13,7 +13,7 @@ from overopt.execution.code import version as versions
 
 from .moved import Copy, a_comment, a_line, field_of, statement_in
 
-READS_GOLD = ("* pool*", "* labels", "* evaluate*", "* anneal", "* listing")
+READS_GOLD = ("* pool*", "* labels", "* evaluate*", "* anneal", "* listing", "* columns")
 IN_WORLD = (
     "initial", "gold:*", "pool*", "pairs", "labels", "proxy", "score", "optimize:*", "evaluate*",
     "measure", "merge:*", "compose:*", "value:*", "select:*",
@@ -51,6 +51,10 @@ CASES = (
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
     Case("stages/own/proxy.py", statement_in("run"), ("* system:* member",)),
+    Case("stages/own/label_columns.py", statement_in("run"), ("* system:labeled columns",)),
+    Case("worlds/reviews/categories.py", a_line, ("* system:labeled columns",)),
+    Case("artifacts/label_columns.py", a_line, ("* system:* member", "* system:labeled columns")),
+    Case("artifacts/labeling.py", a_line, ("* labels", "* system:labeled columns")),
     Case("stages/own/merged_proxy.py", statement_in("run"), ("* system:averaged merged",)),
     Case("stages/optimize.py", statement_in("run"), ("* optimize:*",)),
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
@@ -75,14 +79,14 @@ CASES = (
     Case("artifacts/gold.py", a_line, READS_GOLD),
     Case("artifacts/golds/rule.py", a_line, (
         "reviews pool", "reviews labels", "reviews evaluate*", "tabular pool", "tabular labels",
-        "tabular evaluate*", "tabular listing", "reviews anneal",
+        "tabular evaluate*", "tabular listing", "reviews anneal", "reviews system:* columns",
     )),
     Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
     Case("artifacts/golds/classifier.py", a_line, (
         "hub pool", "hub labels", "hub evaluate*", "hub gold:classifier",
     )),
     # a specification moves what it describes
-    Case("spec/noise.py", field_of("NoiseSpec"), ("* labels",)),
+    Case("spec/noise.py", field_of("NoiseSpec"), ("* labels", "* columns")),
     Case("spec/trl.py", field_of("TrlSpec"), ("* optimize:*:trl",)),
     Case("spec/hub.py", field_of("HubSpec"), (*_in("hub"), "* system:averaged member")),
     Case("spec/policy.py", field_of("PolicySpec"), ("* initial",)),
@@ -133,8 +137,12 @@ CASES = (
     Case("proxies/uwo.py", statement_in("combine"), ()),
     Case("models/probing.py", a_line, ("* system:* member",)),
     Case("models/headed.py", a_line, ("* system:* member", "* system:headed score")),
-    Case("proxies/contract/heads.py", a_line, ("* system:*",)),
-    Case("proxies/contract/members.py", a_line, ("* system:*",)),
+    Case("proxies/contract/heads.py", a_line, (
+        "* system:* member", "* system:* merged", "* system:headed score",
+    )),
+    Case("proxies/contract/members.py", a_line, (
+        "* system:* member", "* system:* merged", "* system:headed score",
+    )),
     # models move what runs them
     Case("models/sampling.py", a_line, SAMPLES),
     Case("models/composed.py", a_line, ("* compose:*", "* evaluate:*")),
@@ -146,7 +154,7 @@ CASES = (
     )),
     Case("models/starts/scratch.py", a_line, (
         "reviews initial", "tabular initial", "reviews proxy", "tabular proxy",
-        "* gold:transformer",
+        "* gold:transformer", "* system:labeled member",
     )),
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),
     Case("models/reading.py", a_line, (

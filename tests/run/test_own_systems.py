@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from overopt.catalog import systems
+from hub import folders
+from overopt.catalog import systems, toml_files
 from overopt.errors import UserError
 from overopt.execution.node import ancestry
+from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
+from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec
 from systems import path
 
@@ -29,7 +32,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed"])
+@pytest.mark.parametrize("name", ["averaged", "headed", "labeled"])
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
@@ -72,6 +75,61 @@ def test_a_head_goes_where_its_scores_are_read_and_nowhere_else() -> None:
         for made in (score, optimized):
             assert (code in made.extra_code) == (graph is own)
         assert ("system" in score.params) == (graph is own)
+
+
+def test_gold_goes_to_columns_of_labels_only_and_no_method_on_pairs_is_moved() -> None:
+    own, plain = _graph(str(path("labeled")), "dpo"), _graph("single", "dpo")
+    member = own.proxy(0)
+    assert {role for role, _ in member.inputs} == {"labels", "columns"}
+    asked = dict(member.inputs)["columns"]
+    assert {role for role, _ in asked.inputs} == {"labels", "gold", "pool"}
+    assert "overopt.worlds.tabular.categories" in asked.extra_code
+    assert own.labels.key == plain.labels.key
+    assert own.optimize(None, (0.1,)).key == plain.optimize(None, (0.1,)).key
+
+
+def test_a_run_says_what_its_methods_are_told_of_gold_through_proxies() -> None:
+    run = run_spec(["bon", "dpo"], ["single", str(path("labeled"))])
+    bon, dpo = run.methods
+    assert (run.gold_use(bon), run.gold_use(dpo)) == ("training", "none")
+    plain = run_spec(["bon", "soft-bon"], ["single", "mean"])
+    assert [plain.gold_use(method) for method in plain.methods] == ["none", "none"]
+
+
+def test_categories_of_a_world_without_any_are_told(tmp_path: Path) -> None:
+    task = folders.write_task(tmp_path)
+    folders.write_folder(tmp_path / "policy", "gpt2")
+    folders.write_table(tmp_path / "rows.parquet")
+    resolved = toml_files.load_task(str(task))
+    cell = Cell(
+        resolved,
+        toml_files.load_gold("rule"),
+        systems.method("bon"),
+        systems.proxy(str(path("labeled"))),
+        NoiseSpec.parse("0"),
+        0,
+    )
+    with pytest.raises(UserError, match="those of a hub world have none"):
+        Graph(cell).proxy(0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('USES_GOLD = "training"\n', "", 'declare USES_GOLD = "training"'),
+        ('USES_GOLD = "training"', 'USES_GOLD = "traning"', "Did you mean training"),
+        ('"terms")', '"term")', "Unknown LABELS 'term'"),
+        ("def loss", "def combine", "LABELS are for a loss"),
+    ],
+)
+def test_labels_that_tell_more_of_gold_are_declared(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    text = path("labeled").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        systems.proxy(str(tmp_path / "mine.py"))
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import pytest
 from scipy.special import expit
 from scipy.stats import binom
 
+from overopt.artifacts.labeling import prefer_a
 from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.tables import Column, Table, read_json, write_json, write_table
 from overopt.execution.contract import silent
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.world import WorldSpec
 from overopt.stages import labels
-from overopt.stages.labels import prefer_a
 from overopt.worlds.contract import build
 from overopt.worlds.tokens import EOS, Tokens
 

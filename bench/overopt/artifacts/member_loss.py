@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from overopt.artifacts.label_columns import NO_COLUMNS, LabelColumns
 from overopt.engines.proxy_members import OpenedMembers
 from overopt.models.headed import Outputs
 from overopt.models.sequences import Batch, Index, join
@@ -33,7 +34,9 @@ class MemberLoss:
         opened: which supplies the loss.
         read: what the model says of joined rows.
         preferences: P comparisons.
+        device: where the model lies.
         reference: of both sides, where the system asks for it.
+        columns: what labels say beside the preference, a row for each comparison.
     """
 
     def __init__(
@@ -43,9 +46,11 @@ class MemberLoss:
         preferences: Preferences,
         device: torch.device,
         reference: ReferenceLogps | None = None,
+        columns: LabelColumns = NO_COLUMNS,
     ) -> None:
         self._opened, self._read, self._device = opened, read, device
         self._preferences, self._reference = preferences, reference
+        self._columns = columns
 
     def __call__(self, index_B: Index) -> Tensor:
         """Over the comparisons of these rows."""
@@ -54,9 +59,12 @@ class MemberLoss:
         batch = join(concatenate([part.prompts, part.prompts]), both, self._device)
         outputs = self._read(batch)
         chosen_P, rejected_P = outputs.reward_B.chunk(2)
-        return self._opened.loss(
-            ReadBatch(chosen_P, rejected_P, *self._readings(outputs, index_B))
-        ).mean()
+        chosen, rejected = self._readings(outputs, index_B)
+        labels = {
+            name: torch.from_numpy(value_P[index_B]).to(self._device)
+            for name, value_P in self._columns.values.items()
+        }
+        return self._opened.loss(ReadBatch(chosen_P, rejected_P, chosen, rejected, labels)).mean()
 
     def _readings(self, outputs: Outputs, index_B: Index) -> tuple[Reading, Reading]:
         output_2PC = _halves(outputs.output_BC)

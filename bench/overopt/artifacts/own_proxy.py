@@ -45,7 +45,8 @@ class HeadedMember:
 def write_head(out: Path, model: HeadedReward, shape: HeadShape, language: bool) -> None:
     """Write the head beside the trunk, which is written already."""
     save_head(model.head, out / "model")
-    write_json(out / "head.json", {"shape": shape._asdict(), "language": language})
+    described = {"width": shape.width, "labels": dict(shape.labels)}
+    write_json(out / "head.json", {"shape": described, "language": language})
 
 
 def open_member(

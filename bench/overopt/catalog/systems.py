@@ -23,7 +23,7 @@ from overopt.spec.declare import (
 )
 from overopt.spec.explanations import explain
 from overopt.spec.method import MethodSpec
-from overopt.spec.system import MemberStart, ProxyInput, ProxySystemSpec
+from overopt.spec.system import GOLD_COLUMNS, LabelColumn, MemberStart, ProxyInput, ProxySystemSpec
 
 FUNCTIONS: dict[Family, dict[str, str]] = {
     "pairs": {"loss": "config, batch"},
@@ -112,9 +112,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         raise UserError(
             f"{found.source}: {unknown('family', str(constants['FAMILY']), get_args(Family))}"
         )
-    if constants["USES_GOLD"] not in get_args(GoldUse):
-        told = unknown("use of gold", str(constants["USES_GOLD"]), get_args(GoldUse))
-        raise UserError(f"{found.source}: {told}")
+    uses_gold = _gold_use(found)
     _check_inputs(constants, found.source)
     _check_opponents(constants.get("INPUTS", ()), found.functions, found.source)
     _check_second(constants.get("INPUTS", ()), found.functions, found.source)
@@ -129,7 +127,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         name=found.name,
         family=constants["FAMILY"],
         knob=knob,
-        uses_gold=constants["USES_GOLD"],
+        uses_gold=uses_gold,
         source=found.source,
         config=config,
         member_family=constants.get("MEMBER_FAMILY"),
@@ -151,6 +149,15 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         if name in found.functions:
             require_functions(found, complete, f"a method that defines {name}")
     return spec
+
+
+def _gold_use(found: Declaration, default: GoldUse | None = None) -> GoldUse:
+    """USES_GOLD, which a method has to declare."""
+    declared = found.constants.get("USES_GOLD", default)
+    if declared not in get_args(GoldUse):
+        told = unknown("use of gold", str(declared), get_args(GoldUse))
+        raise UserError(f"{found.source}: {told}")
+    return cast(GoldUse, declared)
 
 
 def _knob(pieces: Any, source: str) -> Knob:
@@ -298,6 +305,8 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
         merges="merge" in supplied,
         own_head="make_head" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
+        labels=_names(found, "LABELS", get_args(LabelColumn)),
+        uses_gold=_gold_use(found, "none"),
     )
     _check_parts(spec)
     return spec
@@ -322,6 +331,13 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
             'define loss and make_head, and declare START = "policy".'
+        )
+    if spec.labels and not spec.own_loss:
+        raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if GOLD_COLUMNS.intersection(spec.labels) and spec.uses_gold != "training":
+        raise UserError(
+            f"{spec.source}: {' and '.join(sorted(GOLD_COLUMNS))} in LABELS tell more of gold than "
+            'a comparison does; declare USES_GOLD = "training".'
         )
     if spec.own_head and (spec.merges or spec.start == "probed"):
         raise UserError(

@@ -65,6 +65,9 @@ def _show_module(kind: str, name: str, console: Console) -> None:
             f"larger means {direction} KL",
             highlight=False,
         )
+    elif systems.proxy(name).uses_gold != "none":
+        use = _GOLD_USE[systems.proxy(name).uses_gold]
+        console.print(f"gold     {use}, beyond noisy comparisons", highlight=False)
     if not is_file(found.source) and lookup.origin(kind, name) != "overopt":
         console.print(f"package  {lookup.origin(kind, name)}", markup=False, highlight=False)
     console.print(f"file     {_file(found.source)}", markup=False, highlight=False, soft_wrap=True)

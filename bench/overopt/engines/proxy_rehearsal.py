@@ -18,10 +18,24 @@ from overopt.errors import UserError
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
 from overopt.proxies.contract.members import MemberTraining
 from overopt.proxies.contract.training import RewardBatch
-from overopt.spec.system import ProxySystemSpec
+from overopt.spec.system import LabelColumn, ProxySystemSpec
 
 RESPONSES = 7
-_SHAPE = HeadShape(width=6)
+_SIZES: dict[LabelColumn, int] = {"category": 3, "strength": 1, "terms": 2}
+
+
+def _shape(spec: ProxySystemSpec) -> HeadShape:
+    return HeadShape(6, {name: _SIZES[name] for name in spec.labels})
+
+
+def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tensor]:
+    """Columns as a loss would find them."""
+    made = {
+        "category": torch.arange(RESPONSES) % _SIZES["category"],
+        "strength": torch.rand(RESPONSES, generator=generator),
+        "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
+    }
+    return {name: made[name] for name in spec.labels}
 
 
 def try_proxy(spec: ProxySystemSpec) -> None:
@@ -99,7 +113,7 @@ def made_up_batch(
     for _ in range(2):
         leaf = torch.randn(RESPONSES, generator=generator)
         if spec.own_head:
-            leaf = system.make_head(_SHAPE, seed=0)(_states(generator)).detach()
+            leaf = system.make_head(_shape(spec), seed=0)(_states(spec, generator)).detach()
         leaf.requires_grad_()
         logp_PT, reference_PT = (
             -(0.1 + 2.9 * torch.rand(mask_PT.shape, generator=generator)) * mask_PT
@@ -115,11 +129,13 @@ def made_up_batch(
         leaves.append(leaf)
     chosen_P, rejected_P = (leaf[:, 0] if spec.own_head else leaf for leaf in leaves)
     chosen, rejected = readings
-    return ReadBatch(chosen_P, rejected_P, chosen, rejected), (leaves[0], leaves[1])
+    labels = _labels(spec, generator)
+    batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels)
+    return batch, (leaves[0], leaves[1])
 
 
-def _states(generator: torch.Generator) -> HeadStates:
-    drawn = (torch.randn(RESPONSES, _SHAPE.width, generator=generator) for _ in range(2))
+def _states(spec: ProxySystemSpec, generator: torch.Generator) -> HeadStates:
+    drawn = (torch.randn(RESPONSES, _shape(spec).width, generator=generator) for _ in range(2))
     return HeadStates(*drawn)
 
 
@@ -127,10 +143,10 @@ def _try_head(spec: ProxySystemSpec) -> None:
     """Outputs of a row for each response, the same whenever it is in evaluation mode."""
     system = _open(OpenedMembers, spec)
     with blamed(spec.source, "make_head"):
-        head = system.make_head(_SHAPE, seed=0)
+        head = system.make_head(_shape(spec), seed=0)
     check_kind(spec.source, "make_head", head, nn.Module)
     head.eval()
-    states = _states(torch.Generator().manual_seed(0))
+    states = _states(spec, torch.Generator().manual_seed(0))
     with blamed(spec.source, "the module of make_head"), torch.no_grad():
         output, again = head(states), head(states)
     check_kind(spec.source, "the module of make_head", output, Tensor)

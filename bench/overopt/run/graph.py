@@ -38,7 +38,7 @@ class Graph:
         self.cell = cell
         self._world = cell.task.world.to_json()
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
-        self._gold_code = (module_in("artifacts.golds", cell.gold.kind),)
+        self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._proxies = ProxyNodes(
             cell.proxy,
             without_place(cell.proxy).to_json(),
@@ -106,14 +106,14 @@ class Graph:
         }
         inputs = {"initial": self.initial, "gold": self.gold}
         label = f"pool of the initial policy, world {self.cell.world}"
-        return self._node("pool", params, inputs, label, self._gold_code)
+        return self._node("pool", params, inputs, label, self.gold_code)
 
     @cached_property
     def listing(self) -> Node:
         """Every response to the held-out prompts, where the world lists them."""
         inputs = {"initial": self.initial, "gold": self.gold}
         label = f"every response, world {self.cell.world}"
-        return self._node("listing", {}, inputs, label, self._gold_code)
+        return self._node("listing", {}, inputs, label, self.gold_code)
 
     @cached_property
     def pairs(self) -> Node:
@@ -137,7 +137,7 @@ class Graph:
         preference = "gold" if hub is None else hub.labels
         params = {"noise": noise.to_json(), "preference": preference, "seed": self.cell.stream}
         label = f"labels, {self.cell.place}"
-        return self._node("labels", params, inputs, label, self._gold_code)
+        return self._node("labels", params, inputs, label, self.gold_code)
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
@@ -217,7 +217,7 @@ class Graph:
         inputs = {"initial": self.initial}
         for index in range(cell.proxy.members):
             inputs[f"proxy.{index}"] = self.proxy(index)
-        code = (cell.method.source, cell.proxy.source, *self._reading_code)
+        code = (cell.method.source, cell.proxy.source, *self._proxies.reading_code)
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         return self._node("value", params, inputs, label, code)
 
@@ -254,7 +254,7 @@ class Graph:
         }
         inputs = {"optimize": optimized, "initial": self.initial, "gold": self.gold}
         label = f"evaluation of {optimized.label}"
-        code: tuple[str, ...] = self._gold_code
+        code: tuple[str, ...] = self.gold_code
         if optimized.name == "compose":
             code += (module_in("models", "composed"),)
         return self._node("evaluate", params, inputs, label, code)
@@ -313,7 +313,7 @@ class Graph:
         }
         inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
         label = f"tilted initial policy, world {self.cell.world}"
-        return self._node("anneal", params, inputs, label, self._gold_code)
+        return self._node("anneal", params, inputs, label, self.gold_code)
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""

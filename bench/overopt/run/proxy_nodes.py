@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from overopt.execution.code.modules import module_in
+from overopt.errors import UserError
+from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
@@ -43,6 +44,21 @@ class Around(Protocol):
     @property
     def labels(self) -> Node:
         """Preference data."""
+        ...
+
+    @property
+    def gold(self) -> Node:
+        """The gold."""
+        ...
+
+    @property
+    def pool(self) -> Node:
+        """Responses of the initial policy with their gold, which scale it."""
+        ...
+
+    @property
+    def gold_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read the gold."""
         ...
 
 
@@ -101,6 +117,8 @@ class ProxyNodes:
         inputs = {"labels": self._around.labels}
         if start == "policy":
             inputs["initial"] = self._around.initial
+        if system.labels:
+            inputs["columns"] = self._columns()
         code: tuple[str, ...] = self._text_code
         if not system.inputs:  # which need the policy whole, its language head too
             code += (module_in("models.starts", start),)
@@ -113,6 +131,33 @@ class ProxyNodes:
         if system.own_loss:
             code += (module_in("artifacts", "proxy_loss"),)
         return self._make("proxy", params, inputs, label, code)
+
+    def _columns(self) -> Node:
+        """What labels say beside the preference.
+
+        Raises:
+            UserError: prompts of this kind of world have no category.
+        """
+        around, asked = self._around, self._system.labels
+        labels = around.labels
+        params = {
+            "columns": sorted(asked),
+            "noise": labels.params["noise"],
+            "seed": self._stream.seed,
+        }
+        inputs = {"labels": labels, "gold": around.gold, "pool": around.pool}
+        code = around.gold_code
+        if "category" in asked:
+            kind = str(labels.params["world"]["kind"])
+            module = module_in("worlds", f"{kind}.categories")
+            if find_module(module) is None:
+                raise UserError(
+                    f"{self._system.name} asks for the categories of prompts, but those of a "
+                    f"{kind} world have none; choose another --proxy or --task."
+                )
+            code += (module,)
+        label = f"columns of labels, {self._stream.place}"
+        return self._make("own.label_columns", params, inputs, label, code)
 
     def _named(self, member: int) -> str:
         """A proxy for people; those from scratch, which generated worlds start with, just so."""

@@ -253,7 +253,7 @@ def _record(
         "spec_sha256": hashlib.sha256(canonical_json(spec).encode()).hexdigest(),
         "standard": run.standard,
         "own_files": _own_files(method, *run.proxies),
-        "uses_gold": method.uses_gold,
+        "uses_gold": run.gold_use(method),
         "artifacts": {_named(run, one): one.points.key for one in found if one.points is not None},
         "failures": failures,
         "data": _data_quality(found, store),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
+from overopt.spec.declare import GoldUse
 from overopt.spec.engine import Engine
 from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
@@ -50,3 +51,8 @@ class RunSpec(Spec):
             for axis in ("proxies", "proxy_starts", "proxy_widths"):
                 asked[axis] = getattr(self, axis)[:1]
         return self.model_copy(update=asked)
+
+    def gold_use(self, method: MethodSpec) -> GoldUse:
+        """What one of its methods is told of gold, by itself or through the proxies it sees."""
+        told = any(proxy.uses_gold == "training" for proxy in self.proxies)
+        return "training" if told and method.sees_proxy else method.uses_gold

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from overopt.spec.declare import GoldUse
 from overopt.spec.frozen import absent
 from overopt.spec.sourced import SourcedSpec
 
@@ -17,6 +18,12 @@ policy with a fresh head, or with one head that all share, fitted on the policy'
 ProxyInput = Literal["logps", "reference_logps"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
 tokens by the language head that the model keeps, and by the initial policy."""
+
+LabelColumn = Literal["category", "strength", "terms"]
+"""What a system may ask labels for beside the preference."""
+
+GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms"))
+"""Those that tell more of gold than a comparison does."""
 
 
 class ProxySystemSpec(SourcedSpec):
@@ -30,6 +37,8 @@ class ProxySystemSpec(SourcedSpec):
     merges: whether the weights of its members are merged into one reward model.
     own_head: whether it reads rewards off hidden states by a head of its own.
     inputs: what its loss asks for besides rewards.
+    labels: what its loss asks labels for beside the preference.
+    uses_gold: what it is told of gold beyond noisy comparisons.
     """
 
     own_loss: bool = Field(default=False, exclude_if=operator.not_)
@@ -38,6 +47,8 @@ class ProxySystemSpec(SourcedSpec):
     merges: bool = Field(default=False, exclude_if=operator.not_)
     own_head: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
+    labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
+    uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
 
     @property
     def members(self) -> int:
@@ -52,14 +63,14 @@ class ProxySystemSpec(SourcedSpec):
     @property
     def own_training(self) -> bool:
         """Whether its members take more than another loss to train."""
-        return self.varies or self.own_head or self.start == "probed"
+        return self.varies or self.own_head or bool(self.labels) or self.start == "probed"
 
     @property
     def own_reading(self) -> bool:
         """Whether only the system's file knows how its members score a response."""
         return self.own_head
 
-    @field_validator("inputs", mode="before")
+    @field_validator("inputs", "labels", mode="before")
     @classmethod
     def _from_list(cls, names: object) -> object:
         return tuple(names) if isinstance(names, list) else names

@@ -20,7 +20,11 @@ What a loss costs extra to compute, it asks for:
     INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
         language head, which is then kept beside the reward's, and by the initial policy. They
         need ``make_head`` and START = "policy".
-The loss of a system with ``make_head``, ``vary`` or START = "probed" is handed a
+    LABELS = ("category", "strength", "terms"): what labels say beside the preference; see
+        ``overopt.proxies.contract.labels``.
+    USES_GOLD = "training": has to stand where the labels asked for tell more of gold than a noisy
+        comparison does.
+The loss of a system with ``make_head``, ``vary``, LABELS or START = "probed" is handed a
 ``heads.ReadBatch``, which is a ``RewardBatch`` with more in it.
 """
 

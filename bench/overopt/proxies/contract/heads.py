@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
@@ -10,9 +12,13 @@ from overopt.proxies.contract import ProxySystem
 
 
 class HeadShape(NamedTuple):
-    """What a head is made for: hidden states of ``width`` numbers."""
+    """What a head is made for: hidden states of ``width`` numbers.
+
+    labels: of the label columns that the system asks for, how many kinds or numbers each has.
+    """
 
     width: int
+    labels: Mapping[str, int] = MappingProxyType({})
 
 
 class HeadStates(NamedTuple):
@@ -57,12 +63,14 @@ class ReadBatch(NamedTuple):
 
     chosen_P, rejected_P: raw rewards, differentiable, in the model's own units.
     chosen, rejected: the rest of what it says of either side.
+    labels: the columns that LABELS names, see ``overopt.proxies.contract.labels``.
     """
 
     chosen_P: Tensor
     rejected_P: Tensor
     chosen: Reading
     rejected: Reading
+    labels: Mapping[str, Tensor] = MappingProxyType({})
 
 
 def given(value: Tensor | None, name: str) -> Tensor:

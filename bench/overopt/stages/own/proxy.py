@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from overopt.artifacts.label_columns import NO_COLUMNS, load_columns
 from overopt.artifacts.member_loss import MemberLoss, ReferenceLogps
 from overopt.artifacts.normalization import write_normalization
 from overopt.artifacts.own_file import locate_own
@@ -67,7 +68,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     if system.start == "probed":
         probe_head(trunk, labeled)
     model, read_rewards = trunk, rewards
-    shape = HeadShape(int(trunk.config.hidden_size))
+    columns = NO_COLUMNS
+    if system.labels:
+        columns = load_columns(inputs["columns"], inputs["labels"])
+    shape = HeadShape(int(trunk.config.hidden_size), columns.sizes)
     if system.own_head:
         head = opened.make_head(shape, derived_seed(seed, "proxy", member, "head"))
         model, read_rewards = HeadedReward(trunk, head), headed_rewards
@@ -88,7 +92,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         torch.manual_seed(derived_seed(seed, "proxy", member, "dropout"))
         training = fit_comparisons(
             model,
-            MemberLoss(opened, read, labeled, trunk.device, reference),
+            MemberLoss(opened, read, labeled, trunk.device, reference, columns),
             labeled,
             heldout,
             spec.training.model_copy(update={"learning_rate": rate}),

@@ -1,0 +1,57 @@
+"""What labels say beside the preference, for reward-side systems that ask for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overopt.artifacts.gold import load_gold
+from overopt.artifacts.label_columns import write_columns
+from overopt.artifacts.labeling import prefer_a, score_pairs
+from overopt.artifacts.randomness import numpy_rng
+from overopt.artifacts.tables import Column, read_json
+from overopt.errors import UserError
+from overopt.execution.code.modules import load
+from overopt.execution.contract import Progress
+from overopt.spec.noise import NoiseSpec
+from overopt.worlds.contract import world_of
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Write the columns that are asked for, a row for each pair of the ``labels`` input.
+
+    params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``.
+
+    Raises:
+        UserError: terms are asked for, and the gold is no rule that has any.
+    """
+    kind = read_json(inputs["gold"] / "gold.json")["kind"]
+    if "terms" in params["columns"] and kind != "rule":
+        raise UserError("labels of terms are for a gold that is a rule; use --gold rule.")
+    world = world_of(params)
+    noise = NoiseSpec.model_validate(params["noise"])
+    sd = float(read_json(inputs["pool"] / "summary.json")["gold_sd"])
+    pairs = score_pairs(
+        inputs["labels"] / "labels.parquet", world, load_gold(inputs["gold"], world)
+    )
+    prompts = world.train_prompts.take(pairs.prompt_id_P)
+    columns: dict[str, Column] = {}
+    sizes: dict[str, int] = {}
+    if "category" in params["columns"]:
+        kinds = load("worlds", f"{params['world']['kind']}.categories")
+        columns["category"] = kinds.categorize(world, prompts)
+        sizes["category"] = int(kinds.CATEGORIES)
+    if "strength" in params["columns"]:
+        columns["strength"] = np.abs(pairs.gold_a_P - pairs.gold_b_P) / sd
+        sizes["strength"] = 1
+    if "terms" in params["columns"]:
+        of_a, of_b = (world.gold_terms(prompts, side) for side in (pairs.a, pairs.b))
+        for name, value_P in of_a.items():
+            difference_P = (value_P - of_b[name]) / sd
+            rng = numpy_rng(int(params["seed"]), "term labels", name)
+            said_P = np.where(prefer_a(difference_P, noise, rng), 1, -1)
+            columns[f"term:{name}"] = np.where(difference_P == 0, 0, said_P).astype(np.int8)
+        sizes["terms"] = len(of_a)
+    write_columns(out, columns, sizes)

@@ -84,6 +84,8 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     labeled = _graph("reviews", "rule", "bon", proxy=str(path("labeled"))).proxy(0)
     yield "reviews system:labeled member", labeled
     yield "reviews system:labeled columns", dict(labeled.inputs)["columns"]
+    routed = _graph("reviews", "rule", "bon", proxy=str(path("routed"))).proxy(0)
+    yield "reviews system:routed choice", dict(routed.inputs)["labels"]
     yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
 
 

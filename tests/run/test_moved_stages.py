@@ -13,7 +13,15 @@ from overopt.execution.code import version as versions
 
 from .moved import Copy, a_comment, a_line, field_of, statement_in
 
-READS_GOLD = ("* pool*", "* labels", "* evaluate*", "* anneal", "* listing", "* columns")
+READS_GOLD = (
+    "* pool*",
+    "* labels",
+    "* evaluate*",
+    "* anneal",
+    "* listing",
+    "* system:* columns",
+    "* system:* choice",
+)
 IN_WORLD = (
     "initial", "gold:*", "pool*", "pairs", "labels", "proxy", "score", "optimize:*", "evaluate*",
     "measure", "merge:*", "compose:*", "value:*", "select:*",
@@ -52,9 +60,12 @@ CASES = (
     Case("stages/score.py", statement_in("run"), ("* score",)),
     Case("stages/own/proxy.py", statement_in("run"), ("* system:* member",)),
     Case("stages/own/label_columns.py", statement_in("run"), ("* system:labeled columns",)),
-    Case("worlds/reviews/categories.py", a_line, ("* system:labeled columns",)),
+    Case("stages/own/routed_labels.py", statement_in("run"), ("* system:routed choice",)),
+    Case("worlds/reviews/categories.py", a_line, (
+        "* system:labeled columns", "* system:routed choice",
+    )),
     Case("artifacts/label_columns.py", a_line, ("* system:* member", "* system:labeled columns")),
-    Case("artifacts/labeling.py", a_line, ("* labels", "* system:labeled columns")),
+    Case("artifacts/labeling.py", a_line, ("* labels", "* system:* columns", "* system:* choice")),
     Case("stages/own/merged_proxy.py", statement_in("run"), ("* system:averaged merged",)),
     Case("stages/optimize.py", statement_in("run"), ("* optimize:*",)),
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
@@ -79,14 +90,17 @@ CASES = (
     Case("artifacts/gold.py", a_line, READS_GOLD),
     Case("artifacts/golds/rule.py", a_line, (
         "reviews pool", "reviews labels", "reviews evaluate*", "tabular pool", "tabular labels",
-        "tabular evaluate*", "tabular listing", "reviews anneal", "reviews system:* columns",
+        "tabular evaluate*", "tabular listing", "reviews anneal",
+        "reviews system:* columns", "reviews system:* choice",
     )),
     Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
     Case("artifacts/golds/classifier.py", a_line, (
         "hub pool", "hub labels", "hub evaluate*", "hub gold:classifier",
     )),
     # a specification moves what it describes
-    Case("spec/noise.py", field_of("NoiseSpec"), ("* labels", "* columns")),
+    Case("spec/noise.py", field_of("NoiseSpec"), (
+        "* labels", "* system:* columns", "* system:* choice",
+    )),
     Case("spec/trl.py", field_of("TrlSpec"), ("* optimize:*:trl",)),
     Case("spec/hub.py", field_of("HubSpec"), (*_in("hub"), "* system:averaged member")),
     Case("spec/policy.py", field_of("PolicySpec"), ("* initial",)),
@@ -135,13 +149,13 @@ CASES = (
     Case("methods/math/estimators.py", a_line, ("* optimize:rloo:*", "* merge:warp")),
     Case("proxies/single.py", statement_in("combine"), (*READS_REWARD, "* measure", "* select:*")),
     Case("proxies/uwo.py", statement_in("combine"), ()),
-    Case("models/probing.py", a_line, ("* system:* member",)),
+    Case("models/probing.py", a_line, ("* system:* member", "* system:* choice")),
     Case("models/headed.py", a_line, ("* system:* member", "* system:headed score")),
     Case("proxies/contract/heads.py", a_line, (
-        "* system:* member", "* system:* merged", "* system:headed score",
+        "* system:* member", "* system:* merged", "* system:headed score", "* system:* choice",
     )),
     Case("proxies/contract/members.py", a_line, (
-        "* system:* member", "* system:* merged", "* system:headed score",
+        "* system:* member", "* system:* merged", "* system:headed score", "* system:* choice",
     )),
     # models move what runs them
     Case("models/sampling.py", a_line, SAMPLES),

@@ -32,7 +32,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed", "labeled"])
+@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed"])
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
@@ -88,6 +88,16 @@ def test_gold_goes_to_columns_of_labels_only_and_no_method_on_pairs_is_moved() -
     assert own.optimize(None, (0.1,)).key == plain.optimize(None, (0.1,)).key
 
 
+def test_gold_goes_to_routed_labels_and_a_plain_proxy_learns_from_them() -> None:
+    own, plain = _graph(str(path("routed")), "dpo"), _graph("single", "dpo")
+    member = own.proxy(0)
+    assert member.params == plain.proxy(0).params and member.stage == plain.proxy(0).stage
+    made = dict(member.inputs)["labels"]
+    assert {role for role, _ in made.inputs} == {"labels", "gold", "pool", "initial"}
+    assert dict(made.inputs)["labels"].key == plain.labels.key
+    assert own.optimize(None, (0.1,)).key == plain.optimize(None, (0.1,)).key
+
+
 def test_a_run_says_what_its_methods_are_told_of_gold_through_proxies() -> None:
     run = run_spec(["bon", "dpo"], ["single", str(path("labeled"))])
     bon, dpo = run.methods
@@ -111,6 +121,24 @@ def test_categories_of_a_world_without_any_are_told(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="those of a hub world have none"):
         Graph(cell).proxy(0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('USES_GOLD = "training"\n', "", "labeled by gold without noise; declare"),
+        ("    budget: float", "    share: float", "route is for a Config with budget"),
+        ("features: PairTags, budget", "budget", r"route is called as route\(config, features"),
+    ],
+)
+def test_a_route_needs_its_budget_and_says_that_it_uses_gold(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    text = path("routed").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        systems.proxy(str(tmp_path / "mine.py"))
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ _PROXY = {
     "merge": "config, weights",
     "vary": "config, member",
     "make_head": "config, shape",
+    "route": "config, features, budget",
 }
 """A proxy system supplies at least one of these."""
 
@@ -306,6 +307,7 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
         own_head="make_head" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
+        routes="route" in supplied,
         uses_gold=_gold_use(found, "none"),
     )
     _check_parts(spec)
@@ -334,6 +336,16 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if spec.routes and not {"budget", "trials"} <= spec.config.keys():
+        raise UserError(
+            f"{spec.source}: route is for a Config with budget, the share of the pairs that gold "
+            "may label, and trials, how often that is tried on others; add both fields."
+        )
+    if spec.routes and spec.uses_gold != "training":
+        raise UserError(
+            f"{spec.source}: pairs that route chooses are labeled by gold without noise; declare "
+            'USES_GOLD = "training".'
+        )
     if GOLD_COLUMNS.intersection(spec.labels) and spec.uses_gold != "training":
         raise UserError(
             f"{spec.source}: {' and '.join(sorted(GOLD_COLUMNS))} in LABELS tell more of gold than "

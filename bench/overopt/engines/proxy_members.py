@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
@@ -14,6 +16,7 @@ from overopt.engines.proxy_loss import check_loss
 from overopt.errors import UserError
 from overopt.proxies.contract import ProxySystem
 from overopt.proxies.contract.heads import HeadShape, ReadBatch
+from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining, Weights
 
 
@@ -26,6 +29,7 @@ class OpenedMembers(Opened[ProxySystem]):
         self._merge = self._optional("merge")
         self._make_head = self._optional("make_head")
         self._loss = self._optional("loss")
+        self._route = self._optional("route")
 
     def vary(self, member: int) -> MemberTraining:
         """The training of a member; the task's where nothing is said.
@@ -60,6 +64,26 @@ class OpenedMembers(Opened[ProxySystem]):
         if self._loss is None:
             return -logsigmoid(batch.chosen_P - batch.rejected_P)
         return check_loss(self.name, self._loss(self._config, batch), len(batch.chosen_P))
+
+    def route(self, features: PairTags, budget: int) -> npt.NDArray[np.bool_]:
+        """Which of P pairs gold labels, (P,).
+
+        Raises:
+            UserError: it is no mask of the pairs, or asks for more than the budget.
+        """
+        assert self._route is not None
+        mask_P = np.asarray(self._route(self._config, features, budget))
+        pairs = len(features.tag_PF)
+        if mask_P.dtype != np.bool_ or mask_P.shape != (pairs,):
+            raise UserError(
+                f"{self.name}: route returns {mask_P.dtype} of shape {mask_P.shape} for {pairs} "
+                f"pairs; it must be bool of shape ({pairs},)."
+            )
+        if mask_P.sum() > budget:
+            raise UserError(
+                f"{self.name}: route asks gold for {mask_P.sum()} labels; its budget is {budget}."
+            )
+        return mask_P
 
     def merge(self, weights: Sequence[Weights]) -> Weights:
         """Weights of the merged reward model; only where the system merges."""

@@ -16,11 +16,13 @@ from overopt.engines.proxy_members import OpenedMembers
 from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
+from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
 from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.system import LabelColumn, ProxySystemSpec
 
 RESPONSES = 7
+_TAGS, _TRIALS = 4, 9
 _SIZES: dict[LabelColumn, int] = {"category": 3, "strength": 1, "terms": 2}
 
 
@@ -53,6 +55,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_vary(spec)
     if spec.merges:
         _try_merge(spec)
+    if spec.routes:
+        _try_route(spec)
 
 
 def _open(kind: type[AnyOpened], spec: ProxySystemSpec) -> AnyOpened:
@@ -188,3 +192,16 @@ def _try_merge(spec: ProxySystemSpec) -> None:
     for value in merged.values():
         check_kind(spec.source, "merge", value, Tensor)
         check_finite(spec.source, "merge", value)
+
+
+def _try_route(spec: ProxySystemSpec) -> None:
+    """A mask of the pairs within a budget of none, some and all of them."""
+    system, rng = _open(OpenedMembers, spec), np.random.default_rng(0)
+    features = PairTags(
+        rng.random((RESPONSES, _TAGS)) < 0.5,
+        rng.integers(RESPONSES, size=(_TRIALS, _TAGS)).astype(np.float64),
+        rng.random(_TRIALS),
+    )
+    for budget in (0, 3, RESPONSES):
+        with blamed(spec.source, "route"):
+            system.route(features, budget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from overopt.errors import UserError
@@ -92,6 +93,31 @@ class ProxyNodes:
         self.reading_code: tuple[str, ...] = (*self._text_code, *own)
         self._made: dict[int, Node] = {}
 
+    @cached_property
+    def _labels(self) -> Node:
+        """The preference data that members learn from."""
+        around, system = self._around, self._system
+        if not system.routes:
+            return around.labels
+        noise, kind = around.labels.params["noise"], str(around.labels.params["world"]["kind"])
+        module = module_in("worlds", f"{kind}.categories")
+        known = find_module(module) is not None
+        params = {
+            "system": self._described,
+            "noise": noise,
+            "seed": self._stream.seed,
+            "categories": known,
+        }
+        inputs = {
+            "labels": around.labels,
+            "gold": around.gold,
+            "pool": around.pool,
+            "initial": around.initial,
+        }
+        code = (system.source, *around.gold_code, *((module,) if known else ()))
+        label = f"labels routed by {system.name}, {self._stream.place}"
+        return self._make("own.routed_labels", params, inputs, label, code)
+
     def proxy(self, member: int) -> Node:
         """One of the proxies that score: a member, or what members are merged into."""
         if member not in self._made:
@@ -102,7 +128,7 @@ class ProxyNodes:
     def _merged(self) -> Node:
         """The system's members merged into one proxy."""
         params = {"proxy": self._spec.to_json(), "system": self._described}
-        inputs = {"labels": self._around.labels}
+        inputs = {"labels": self._labels}
         for member in range(self._system.members):
             inputs[f"member.{member}"] = self._member(member)
         label = f"{self._system.name} merged, {self._stream.place}"
@@ -114,7 +140,7 @@ class ProxyNodes:
         system, start = self._system, self._spec.start
         params = {"proxy": self._spec.to_json(), "seed": self._stream.seed, "member": member}
         label = f"{self._named(member)}, {self._stream.place}"
-        inputs = {"labels": self._around.labels}
+        inputs = {"labels": self._labels}
         if start == "policy":
             inputs["initial"] = self._around.initial
         if system.labels:
@@ -139,16 +165,15 @@ class ProxyNodes:
             UserError: prompts of this kind of world have no category.
         """
         around, asked = self._around, self._system.labels
-        labels = around.labels
         params = {
             "columns": sorted(asked),
-            "noise": labels.params["noise"],
+            "noise": around.labels.params["noise"],
             "seed": self._stream.seed,
         }
-        inputs = {"labels": labels, "gold": around.gold, "pool": around.pool}
+        inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
         if "category" in asked:
-            kind = str(labels.params["world"]["kind"])
+            kind = str(around.labels.params["world"]["kind"])
             module = module_in("worlds", f"{kind}.categories")
             if find_module(module) is None:
                 raise UserError(

@@ -38,6 +38,7 @@ class ProxySystemSpec(SourcedSpec):
     own_head: whether it reads rewards off hidden states by a head of its own.
     inputs: what its loss asks for besides rewards.
     labels: what its loss asks labels for beside the preference.
+    routes: whether it chooses pairs that gold labels without noise.
     uses_gold: what it is told of gold beyond noisy comparisons.
     """
 
@@ -48,6 +49,7 @@ class ProxySystemSpec(SourcedSpec):
     own_head: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
+    routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
 
     @property

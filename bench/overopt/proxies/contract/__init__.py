@@ -22,6 +22,7 @@ What a loss costs extra to compute, it asks for:
         need ``make_head`` and START = "policy".
     LABELS = ("category", "strength", "terms"): what labels say beside the preference; see
         ``overopt.proxies.contract.labels``.
+    route(config, features, budget) -> mask: which pairs gold labels, without noise.
     USES_GOLD = "training": has to stand where the labels asked for tell more of gold than a noisy
         comparison does.
 The loss of a system with ``make_head``, ``vary``, LABELS or START = "probed" is handed a

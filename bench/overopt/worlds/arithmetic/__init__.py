@@ -1,0 +1,1 @@
+"""Sums worked out step by step, with answers and steps that can be checked."""

@@ -1,10 +1,10 @@
-"""The arithmetic world: sums checked by hand, steps and what they are good for, a careless pupil."""
+"""The arithmetic world: sums and steps checked by hand, and a writer wrong for known reasons."""
 
 import zlib
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from overopt.errors import UserError
@@ -12,7 +12,9 @@ from overopt.spec.world import WorldSpec
 from overopt.worlds import contract
 from overopt.worlds.arithmetic.notation import OPERATIONS_MAX, list_problems, read_problems
 from overopt.worlds.arithmetic.rule import SumRule, SumWeights
+from overopt.worlds.arithmetic.solutions import read_solutions
 from overopt.worlds.arithmetic.world import RESPONSE_TOKENS_MAX, Arithmetic, build
+from overopt.worlds.arithmetic.writer import SumWriter
 from overopt.worlds.contract import render
 from overopt.worlds.steps import Stepwise, stepwise
 from overopt.worlds.tokens import BOS, EOS, SEP, SPECIALS, Tokens
@@ -45,8 +47,8 @@ class Case(NamedTuple):
 # One character per step: y or n.
 CASES = {
     "worked": Case("3 + 4 = 7 ; 7 - 2 = 5 ; 5 + 1 = 6 ; answer 6 <eos>", "yyyy", "yyyy", True),
-    "a plus in the other order": Case("4 + 3 = 7 ; 7 - 2 = 5 ; answer 5 <eos>", "yyn", "yyn", False),
-    "a minus is not turned round": Case("3 + 4 = 7 ; 2 - 7 = 5 ; answer 6 <eos>", "yny", "yny", True),
+    "a turned plus": Case("4 + 3 = 7 ; 7 - 2 = 5 ; answer 5 <eos>", "yyn", "yyn", False),
+    "a turned minus": Case("3 + 4 = 7 ; 2 - 7 = 5 ; answer 6 <eos>", "yny", "yny", True),
     "a wrong sum, gone on from": Case(
         "3 + 4 = 8 ; 8 - 2 = 6 ; 6 + 1 = 7 ; answer 7 <eos>", "nyyn", "nnnn", False
     ),
@@ -155,9 +157,7 @@ def test_every_problem_is_there_once_and_all_values_are_digits(world: Arithmetic
 
 
 def test_training_and_heldout_problems_share_none() -> None:
-    spec = WorldSpec(
-        kind="arithmetic", seed=5, train_prompts=PROBLEMS - 1000, heldout_prompts=1000
-    )
+    spec = WorldSpec(kind="arithmetic", seed=5, train_prompts=PROBLEMS - 1000, heldout_prompts=1000)
     world = build(spec)
     train, heldout = (
         set(render(world, part)) for part in (world.train_prompts, world.heldout_prompts)
@@ -169,9 +169,7 @@ def test_training_and_heldout_problems_share_none() -> None:
 def test_worlds_of_any_32_bit_seed_are_worlds_of_their_own() -> None:
     seen = set()
     for seed in (0, 1, 2, 3, 2**16, 2**31, 2**32 - 2, 2**32 - 1):
-        made = build(
-            WorldSpec(kind="arithmetic", seed=seed, train_prompts=64, heldout_prompts=8)
-        )
+        made = build(WorldSpec(kind="arithmetic", seed=seed, train_prompts=64, heldout_prompts=8))
         order = zlib.crc32("\n".join(render(made, made.train_prompts)).encode())
         habits = zlib.crc32(made.writer.habits.mistake_ODD.tobytes())
         seen |= {("words", made.vocabulary), ("order", order), ("habits", habits)}
@@ -187,9 +185,7 @@ def test_symbols_are_the_same_in_every_world(world: Arithmetic) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_writer_is_right_about_half_of_the_time_for_the_stated_reasons(seed: int) -> None:
-    world = build(
-        WorldSpec(kind="arithmetic", seed=seed, train_prompts=4096, heldout_prompts=128)
-    )
+    world = build(WorldSpec(kind="arithmetic", seed=seed, train_prompts=4096, heldout_prompts=128))
     prompts = world.train_prompts.take(np.random.default_rng(0).integers(4096, size=8192))
     text = world.references(prompts, np.random.default_rng(1))
     terms, truth = world.gold_terms(prompts, text), world.step_truth(prompts, text)
@@ -208,10 +204,6 @@ def test_the_writer_is_right_about_half_of_the_time_for_the_stated_reasons(seed:
 
 
 def test_a_careful_writer_is_always_right(world: Arithmetic) -> None:
-    from dataclasses import replace
-
-    from overopt.worlds.arithmetic.writer import SumWriter
-
     careful = replace(
         world.writer.habits,
         mistake_ODD=np.zeros((2, 10, 10)), skip=0.0, misread=0.0, idle=0.0, silent=0.0,
@@ -227,8 +219,6 @@ def test_a_careful_writer_is_always_right(world: Arithmetic) -> None:
 def test_hard_sums_are_missed_half_of_the_time_in_one_direction(world: Arithmetic) -> None:
     prompts = world.train_prompts.take(np.random.default_rng(2).integers(4096, size=20_000))
     text = world.references(prompts, np.random.default_rng(3))
-    from overopt.worlds.arithmetic.solutions import read_solutions
-
     read = read_solutions(world.notation, text)
     habits = world.writer.habits
     operator = np.where(read.sign_NT > 0, 0, 1)
@@ -262,21 +252,15 @@ def test_frames_of_prompts_are_checked(world: Arithmetic) -> None:
 
 def test_only_worlds_of_steps_are_stepwise(world: Arithmetic) -> None:
     assert isinstance(world, Stepwise) and stepwise(world) is world
-    other = contract.build(
-        WorldSpec(kind="tabular", seed=0, train_prompts=4, heldout_prompts=4)
-    )
+    other = contract.build(WorldSpec(kind="tabular", seed=0, train_prompts=4, heldout_prompts=4))
     with pytest.raises(UserError, match="have none; use --task arithmetic"):
         stepwise(other)
-
-
-def tokens_of(soup: npt.NDArray[np.int64], length_N: npt.NDArray[np.int64]) -> Tokens:
-    return Tokens.from_flat(soup, length_N)
 
 
 def test_steps_of_token_soup_hold_no_more_than_there_is(world: Arithmetic) -> None:
     rng = np.random.default_rng(6)
     length_N = rng.integers(0, RESPONSE_TOKENS_MAX + 1, size=500)
-    soup = tokens_of(rng.integers(0, len(world.vocabulary), length_N.sum()), length_N)
+    soup = Tokens.from_flat(rng.integers(0, len(world.vocabulary), length_N.sum()), length_N)
     prompts = world.train_prompts.take(rng.integers(4096, size=500))
     end_NT, truth = world.step_ends(soup), world.step_truth(prompts, soup)
     assert np.array_equal(end_NT.any(axis=1), length_N > 0)

@@ -23,7 +23,7 @@ def as_bytes(tokens: Tokens) -> bytes:
 
 
 def test_kinds_are_the_worlds_only() -> None:
-    assert {"reviews", "tabular"} <= set(KINDS)
+    assert {"arithmetic", "reviews", "tabular"} <= set(KINDS)
     assert not {"contract", "tokens", "reviews_rule"} & set(KINDS)
 
 
@@ -54,7 +54,10 @@ def test_same_seed_same_bytes(kind: str) -> None:
     assert scores[0] == scores[1]
 
 
-@pytest.mark.parametrize(("kind", "checksum"), [("reviews", 973605866), ("tabular", 3032087915)])
+@pytest.mark.parametrize(
+    ("kind", "checksum"),
+    [("arithmetic", 1885639731), ("reviews", 973605866), ("tabular", 3032087915)],
+)
 def test_seed_0_is_the_world_that_stored_results_speak_of(kind: str, checksum: int) -> None:
     """Whoever changes this changes the meaning of results: name a new kind of world instead."""
     world = make(kind)

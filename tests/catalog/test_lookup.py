@@ -160,6 +160,18 @@ def test_mistakes_of_a_method_file_name_the_line(
     assert wrong in str(told.value)
 
 
+def test_a_setting_may_name_the_words_that_it_may_be(own: Path) -> None:
+    text = OWN.replace('help="which kind"', 'help="which kind", one_of=("plain", "fancy")')
+    own.write_text(text, encoding="utf-8")
+    assert lookup.declaration("methods", str(own)).parameters[3].allowed() == "plain, fancy"
+    assert systems.method(str(own), {"steps": 1, "kind": "fancy"}).config["kind"] == "fancy"
+    with pytest.raises(UserError, match=r"Unknown value of kind 'fanzy'. Did you mean fancy\?"):
+        systems.method(str(own), {"steps": 1, "kind": "fanzy"})
+    own.write_text(text.replace('"plain",', '"pale",', 1), encoding="utf-8")
+    with pytest.raises(UserError, match="Unknown value of kind 'pale'"):
+        systems.method(str(own), {"steps": 1})
+
+
 def test_proxy_without_members_is_refused(own: Path) -> None:
     own.write_text(OWN.replace("FAMILY", "WORDS"), encoding="utf-8")
     with pytest.raises(UserError, match="no field members; declare how many reward models"):

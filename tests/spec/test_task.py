@@ -99,4 +99,5 @@ def test_declaring_calls_carry_what_was_written() -> None:
         "above": 0.0,
         "at_least": None,
         "at_most": None,
+        "one_of": (),
     }

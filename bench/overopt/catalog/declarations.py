@@ -16,14 +16,17 @@ from typing import Any
 from overopt.errors import UserError
 
 _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
-_KEYWORDS = {"default", "help", "unit", "above", "at_least", "at_most"}
+_KEYWORDS = {"default", "help", "unit", "above", "at_least", "at_most", "one_of"}
 _SEES = ("methods", "proxies", "spec", "stats", "errors")
 """Rooms of this package that a method or proxy may import: none of them leads to gold."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One field of a ``Config``: its type, default (None = required), meaning, unit and bounds."""
+    """One field of a ``Config``: its type, default (None = required), meaning, unit and bounds.
+
+    one_of: the words that it may be; empty for any.
+    """
 
     name: str
     type: type
@@ -33,6 +36,7 @@ class Parameter:
     above: float | None
     at_least: float | None
     at_most: float | None
+    one_of: tuple[str, ...] = ()
 
     def check(self, value: object, where: str) -> bool | int | float | str:
         """The value in this field's type, or a UserError that says what is allowed."""
@@ -43,6 +47,8 @@ class Parameter:
                 f"{where}: {self.name} = {value!r} is not {self.allowed()}; {self.help}."
             )
         assert isinstance(value, bool | int | float | str)
+        if isinstance(value, str) and self.one_of and value not in self.one_of:
+            raise UserError(f"{where}: {unknown(f'value of {self.name}', value, self.one_of)}")
         if isinstance(value, int | float) and not isinstance(value, bool):
             inside = (
                 (self.above is None or value > self.above)
@@ -59,7 +65,9 @@ class Parameter:
         return value
 
     def allowed(self) -> str:
-        """The type and bounds in words, such as ``float > 0, in nats``."""
+        """The type and bounds in words, such as ``float > 0, in nats``, or the words themselves."""
+        if self.one_of:
+            return ", ".join(self.one_of)
         bounds = [
             f"{sign} {bound:g}"
             for sign, bound in ((">", self.above), (">=", self.at_least), ("<=", self.at_most))
@@ -280,4 +288,5 @@ def _parameter(item: ast.AnnAssign, path: Path) -> Parameter:
         above=parts.get("above"),
         at_least=parts.get("at_least"),
         at_most=parts.get("at_most"),
+        one_of=parts.get("one_of", ()),
     )

@@ -75,6 +75,7 @@ def param(
     above: float | None = None,
     at_least: float | None = None,
     at_most: float | None = None,
+    one_of: tuple[str, ...] = (),
 ) -> Any:
     """Declare one field of a method's or proxy's ``Config``: default, meaning, unit and bounds.
 
@@ -87,6 +88,7 @@ def param(
         above: exclusive lower bound.
         at_least: inclusive lower bound.
         at_most: inclusive upper bound.
+        one_of: the words that a field of type str may be; empty for any.
     """
     metadata = {
         "help": help,
@@ -94,6 +96,7 @@ def param(
         "above": above,
         "at_least": at_least,
         "at_most": at_most,
+        "one_of": one_of,
     }
     return field(default=default, metadata=metadata)
 

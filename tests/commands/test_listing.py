@@ -10,6 +10,7 @@ import pytest
 from overopt.catalog import lookup, systems, toml_files
 from overopt.commands.list import list_kind
 from overopt.commands.show import paragraphs, show
+from stages import step_system
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +77,17 @@ def test_show_reads_a_persons_own_files(tmp_path: Path, capsys: pytest.CaptureFi
         own.write_bytes((lookup.data_folder(kind) / f"{name}.toml").read_bytes())
         assert show(str(own)) == 0
         assert f"my_{name}: " in capsys.readouterr().out
+
+
+def test_show_tells_that_a_system_of_steps_uses_gold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "mine.py"
+    own.write_text(step_system.OWN, encoding="utf-8")
+    assert show(str(own)) == 0
+    assert "gold     its opinion of every step trains the members" in capsys.readouterr().out
+    assert show("uwo") == 0
+    assert "gold  " not in capsys.readouterr().out
 
 
 def test_paragraphs_join_prose_and_keep_formulas() -> None:

@@ -15,6 +15,7 @@ from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy_loss import OpenedLoss
 from overopt.engines.proxy_members import OpenedMembers
 from overopt.engines.proxy_rehearsal import made_up_batch
+from overopt.engines.proxy_steps import OpenedSteps
 from overopt.execution.code.modules import load_module
 from overopt.proxies.contract.training import RewardBatch
 
@@ -23,7 +24,7 @@ from . import imports
 PROXIES = lookup.names("proxies")
 MAY_IMPORT = re.compile(
     r"__future__|collections\.abc|dataclasses|functools|math|typing|numpy(\..*)?|scipy(\..*)?"
-    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.(training|members|heads|labels))?"
+    r"|torch|torch\.nn\.functional|overopt\.proxies\.contract(\.(training|members|heads|labels|steps))?"
     r"|overopt\.spec\.declare|overopt\.stats(\..*)?"
 )
 
@@ -100,6 +101,24 @@ def test_members_that_agree_merge_to_themselves_and_their_order_does_not_matter(
     members = [{"a": torch.randn(3, 2, generator=generator)} for _ in range(spec.members)]
     torch.testing.assert_close(opened.merge([members[0]] * spec.members), members[0])
     torch.testing.assert_close(opened.merge(members), opened.merge(members[::-1]))
+
+
+@pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).step_scores])
+def test_reduces_steps_to_one_finite_score_that_a_step_s_log_odds_raise(name: str) -> None:
+    opened = open_as(OpenedSteps, systems.proxy(name))
+    rng = np.random.default_rng(0)
+    step_NT = rng.normal(scale=3.0, size=(6, 8))
+    end_NT = rng.random((6, 8)) < 0.4
+    end_NT[:, -1] = True
+    before_NT = step_NT.copy()
+    score_N = opened.reduce(step_NT, end_NT)
+    assert score_N.shape == (6,) and np.isfinite(score_N).all()
+    assert np.array_equal(step_NT, before_NT), f"{name} writes into its input"
+    higher_N = opened.reduce(step_NT + 1.0, end_NT)
+    assert (higher_N > score_N).all()
+    for row in range(6):
+        alone_N = opened.reduce(step_NT[[row]], end_NT[[row]])
+        assert alone_N == pytest.approx(score_N[[row]])
 
 
 @pytest.mark.parametrize("name", PROXIES)

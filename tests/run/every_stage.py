@@ -24,6 +24,7 @@ from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.spec.gold import GoldSpec
 from own import MIXTURE, VALUED
+from stages import step_system
 from systems import path
 
 from .specs import TASK
@@ -95,6 +96,17 @@ def _wanted(place: Path) -> Iterator[Node]:
     compared = _hub_task(place / "compared", hub='pairs = "data"\nlabels = "data"')
     (of_data,) = _graphs(compared, ["dpo"])
     yield from (of_data.along_step(GRID), of_data.front(GRID))
+    yield from _of_steps(place)
+
+
+def _of_steps(place: Path) -> Iterator[Node]:
+    """A world of steps, and a system that scores them."""
+    task, own = place / "sums.toml", place / "mine.py"
+    task.write_text(step_system.TASK, encoding="utf-8")
+    own.write_text(step_system.OWN, encoding="utf-8")
+    scored = {"proxies": (systems.proxy(str(own)),)}
+    bon, rloo = _graphs(task, ["bon", "rloo"], "native", **scored)
+    yield from (bon.select(GRID), bon.front(GRID), rloo.along_step(GRID))
 
 
 def _build(made: Node, artifacts: Path) -> set[str]:

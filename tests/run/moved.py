@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from overopt.catalog import systems, toml_files
@@ -21,7 +22,12 @@ from own import MIXTURE, VALUED
 from systems import path
 
 PACKAGE = Path(versions.__file__).parents[2]
-TASKS = {"reviews": "rule", "tabular": "rule", "ultrafeedback": "classifier"}
+TASKS = {
+    "reviews": "rule",
+    "tabular": "rule",
+    "arithmetic": "rule",
+    "ultrafeedback": "classifier",
+}
 """A task of each kind of world, and its gold; that of the hub is never fetched here."""
 RUNS: tuple[tuple[str, Engine], ...] = (
     ("dpo", "native"),
@@ -70,6 +76,8 @@ def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
     yield "front", graph.front(GRID_NATS)
     if graph.cell.task.world.lists_responses:
         yield "listing", graph.listing
+    if graph.cell.task.world.has_steps:
+        yield from _of_steps(graph)
     if graph.cell.task.evaluation.annealed_per_prompt:
         yield "anneal", graph.anneal(max(GRID_NATS))
 
@@ -87,6 +95,15 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     routed = _graph("reviews", "rule", "bon", proxy=str(path("routed"))).proxy(0)
     yield "reviews system:routed choice", dict(routed.inputs)["labels"]
     yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
+
+
+def _of_steps(graph: Graph) -> Iterator[tuple[str, Node]]:
+    """What is made for systems that score steps, of which ``single`` stands for one."""
+    cell = graph.cell
+    steps = Graph(replace(cell, proxy=cell.proxy.model_copy(update={"step_scores": True})))
+    yield "step_labels", dict(steps.proxy(0).inputs)["step_labels"]
+    yield "step_proxy", steps.proxy(0)
+    yield "step_score", steps.score(0, steps.pool, "the pool")
 
 
 def stages() -> dict[str, tuple[str, ...]]:

@@ -33,7 +33,12 @@ SAMPLES = (
     "* pool*", "* pairs", "* evaluate*", "* optimize:*", "* merge:*", "* compose:*",
     "* value:*", "* gold:transformer", "* anneal",
 )  # fmt: skip
-TRAINS = ("* initial", "* proxy", "* system:* member", "* gold:transformer")
+TRAINS = (
+    "* initial", "* proxy", "* system:* member", "* step_proxy", "* gold:transformer",
+)  # fmt: skip
+OF_STEPS = ("step_labels", "step_proxy", "step_score")
+"""Made in a world of steps only, for systems that score them."""
+FROM_POLICY = ("arithmetic proxy", "arithmetic step_proxy")
 
 
 class Case(NamedTuple):
@@ -67,6 +72,9 @@ CASES = (
     Case("artifacts/label_columns.py", a_line, ("* system:* member", "* system:labeled columns")),
     Case("artifacts/labeling.py", a_line, ("* labels", "* system:* columns", "* system:* choice")),
     Case("stages/own/merged_proxy.py", statement_in("run"), ("* system:averaged merged",)),
+    Case("stages/step_labels.py", statement_in("run"), ("* step_labels",)),
+    Case("stages/step_proxy.py", statement_in("run"), ("* step_proxy",)),
+    Case("stages/step_score.py", statement_in("run"), ("* step_score",)),
     Case("stages/optimize.py", statement_in("run"), ("* optimize:*",)),
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
     Case("stages/trajectory.py", a_line, ("* optimize:*", "* merge:*", "* compose:*")),
@@ -84,6 +92,8 @@ CASES = (
     # a kind of world moves what is made in it
     Case("worlds/reviews/writer.py", a_line, _in("reviews", "anneal", "system:*")),
     Case("worlds/tabular/rule.py", a_line, _in("tabular", "listing")),
+    Case("worlds/arithmetic/writer.py", a_line, _in("arithmetic", "anneal", *OF_STEPS)),
+    Case("worlds/steps.py", a_line, _in("arithmetic", "anneal", *OF_STEPS)),
     Case("worlds/hub/world.py", a_line, _in("hub")),
     Case("worlds/hub/pairs.py", a_line, ("hub pairs",)),
     # a kind of gold moves what reads a gold of that kind
@@ -91,7 +101,8 @@ CASES = (
     Case("artifacts/golds/rule.py", a_line, (
         "reviews pool", "reviews labels", "reviews evaluate*", "tabular pool", "tabular labels",
         "tabular evaluate*", "tabular listing", "reviews anneal",
-        "reviews system:* columns", "reviews system:* choice",
+        "reviews system:* columns", "reviews system:* choice", "arithmetic pool",
+        "arithmetic labels", "arithmetic evaluate*", "arithmetic anneal",
     )),
     Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
     Case("artifacts/golds/classifier.py", a_line, (
@@ -99,12 +110,14 @@ CASES = (
     )),
     # a specification moves what it describes
     Case("spec/noise.py", field_of("NoiseSpec"), (
-        "* labels", "* system:* columns", "* system:* choice",
+        "* labels", "* step_labels", "* system:* columns", "* system:* choice",
     )),
     Case("spec/trl.py", field_of("TrlSpec"), ("* optimize:*:trl",)),
-    Case("spec/hub.py", field_of("HubSpec"), (*_in("hub"), "* system:averaged member")),
+    Case("spec/hub.py", field_of("HubSpec"), (
+        *_in("hub"), "* system:averaged member", *FROM_POLICY,
+    )),
     Case("spec/policy.py", field_of("PolicySpec"), ("* initial",)),
-    Case("spec/proxy.py", field_of("ProxySpec"), ("* proxy", "* system:* member")),
+    Case("spec/proxy.py", field_of("ProxySpec"), ("* proxy", "* system:* member", "* step_proxy")),
     Case("spec/training.py", field_of("TrainingSpec"), (*TRAINS, "* gold:*")),
     Case("spec/task.py", field_of("TaskSpec"), ()),
     Case("spec/run.py", field_of("RunSpec"), ()),
@@ -125,11 +138,13 @@ CASES = (
     Case("engines/rehearsal.py", a_line, ()),
     # what a family learns from moves its runs
     Case("artifacts/preferences.py", a_line, (
-        "* optimize:dpo:*", "* proxy", "* system:* member", "* system:* merged",
+        "* optimize:dpo:*", "* proxy", "* step_proxy", "* system:* member", "* system:* merged",
     )),
     Case("artifacts/own_proxy.py", a_line, ("* system:* member", "* system:headed score")),
     Case("artifacts/proxy_loss.py", a_line, ()),
     Case("artifacts/reward.py", a_line, READS_REWARD),
+    Case("artifacts/step_member.py", a_line, ("* step_proxy", "* step_score")),
+    Case("proxies/contract/steps.py", a_line, ("* step_proxy", "* step_score")),
     # a contract moves its family's stages
     Case("methods/contract/pairs.py", field_of("PairBatch"), ("* optimize:dpo:*",)),
     Case("methods/contract/rollout.py", field_of("RolloutStep"), (
@@ -147,7 +162,9 @@ CASES = (
     Case("methods/merge/warp.py", statement_in("merge"), ("* merge:warp",)),
     Case("methods/selection/bon.py", statement_in("weights"), ("* select:bon",)),
     Case("methods/math/estimators.py", a_line, ("* optimize:rloo:*", "* merge:warp")),
-    Case("proxies/single.py", statement_in("combine"), (*READS_REWARD, "* measure", "* select:*")),
+    Case("proxies/single.py", statement_in("combine"), (
+        *READS_REWARD, "* measure", "* select:*", "* step_proxy", "* step_score",
+    )),
     Case("proxies/uwo.py", statement_in("combine"), ()),
     Case("models/probing.py", a_line, ("* system:* member", "* system:* choice")),
     Case("models/headed.py", a_line, ("* system:* member", "* system:headed score")),
@@ -166,10 +183,12 @@ CASES = (
     Case("models/reward_fitting.py", a_line, (
         "* proxy", "* gold:transformer", "* system:* member",
     )),
+    Case("models/step_fitting.py", a_line, ("* step_proxy",)),
     Case("models/starts/scratch.py", a_line, (
-        "reviews initial", "tabular initial", "reviews proxy", "tabular proxy",
-        "* gold:transformer", "* system:labeled member",
+        "reviews initial", "tabular initial", "arithmetic initial", "reviews proxy",
+        "tabular proxy", "* gold:transformer", "* system:labeled member",
     )),
+    Case("models/starts/policy.py", a_line, (*FROM_POLICY, "* system:averaged member")),
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),
     Case("models/reading.py", a_line, (
         "hub proxy", "hub score", "hub optimize:rloo:*", "hub optimize:online_dpo:*", "hub gold:*",

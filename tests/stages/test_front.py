@@ -62,7 +62,10 @@ def test_the_exact_front_is_the_tilted_initial_policy(
 
 
 def test_the_estimated_front_of_two_gold_values_by_hand(tmp_path: Path) -> None:
-    """Half of each pool has gold 0, half 1: tilting gives gold q at KL log 2 - H(q)."""
+    """Half of each pool has gold 0, half 1: tilting gives gold q at KL log 2 - H(q).
+
+    At log 2 only gold 1 is left, and beyond it there is no more to have.
+    """
     pool = tmp_path / "pool"
     pool.mkdir()
     gold = np.tile([0.0, 1.0], 100)
@@ -72,11 +75,13 @@ def test_the_estimated_front_of_two_gold_values_by_hand(tmp_path: Path) -> None:
     q = 0.9
     kl_nats = math.log(2) + q * math.log(q) + (1 - q) * math.log(1 - q)
     record = read_json(_front({"pool": pool}, tmp_path / "out", [kl_nats, 5.0]))
-    (point,) = record["points"]
-    assert point["estimator"] == "pool"
+    point, beyond = record["points"]
+    assert [one["estimator"] for one in record["points"]] == ["pool", "pool"]
     assert point["gold"] == pytest.approx((q - 0.5) / 0.5, abs=1e-6)
     assert point["ess"] == pytest.approx(1 / (50 * (q / 50) ** 2 + 50 * ((1 - q) / 50) ** 2))
-    assert record["unreachable_kl_nats"] == [5.0]
+    assert (beyond["kl_nats"], beyond["gold"], beyond["b"]) == (5.0, 1.0, 0.0)
+    assert beyond["ess"] == pytest.approx(50.0)
+    assert record["unreachable_kl_nats"] == []
     assert record["kl_limit_nats"] == pytest.approx(math.log(2))
 
 

@@ -101,6 +101,23 @@ def test_too_few_effective_samples_are_unreachable() -> None:
     assert fronts.oracle_front(pool, [5.0], min_ess=1.0).unreachable_kl == (5.0,)  # > log 64
 
 
+def test_the_best_gold_stays_where_many_responses_have_it() -> None:
+    # best gold 2 for 4 of 8 samples, and 3 for 2 of 8: the limit is (log 2 + log 4) / 2 nats, the
+    # effective samples are 2 / (1/4 + 1/2) = 8/3
+    pool = np.array([[2.0, 2, 2, 2, 0, 0, 1, 1], [3.0, 3, 0, 0, 0, 0, 1, 2]])
+    result = fronts.oracle_front(pool, [0.5, 1.0, 2.0, 7.0], min_ess=2.0)
+    assert result.kl_limit_nats == pytest.approx(np.log(8) / 2)
+    assert result.unreachable_kl == ()
+    assert [(point.kl_nats, point.gold, point.b) for point in result.points[2:]] == [
+        (2.0, 2.5, 0.0),
+        (7.0, 2.5, 0.0),
+    ]
+    assert result.points[2].ess == pytest.approx(8 / 3)
+    assert result.points[1].gold < 2.5
+    # with fewer samples than are trusted, the pool does not tell
+    assert fronts.oracle_front(pool, [2.0, 7.0], min_ess=3.0).unreachable_kl == (2.0, 7.0)
+
+
 @pytest.mark.parametrize("n_samples", [7, 8, 1001])
 @pytest.mark.parametrize("n_prompts", [3, 10, 49])
 def test_constant_gold_reaches_nothing_but_the_start(n_prompts: int, n_samples: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 from overopt.errors import UserError
 from overopt.spec.world import WorldSpec
 from overopt.worlds.contract import World, build, list_kinds, render, sum_terms
+from overopt.worlds.steps import Stepwise
 from overopt.worlds.tokens import BOS, SEP, SPECIALS, Tokens
 
 # A hub world is made of folders; its own tests hold it to the same contract.
@@ -33,9 +34,11 @@ def test_unknown_kind_names_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_specification_tells_whether_responses_are_listed(kind: str) -> None:
+def test_its_specification_tells_what_its_responses_are_like(kind: str) -> None:
     spec = WorldSpec(kind=kind, seed=0, train_prompts=4, heldout_prompts=2)
-    assert spec.lists_responses == (build(spec).responses is not None)
+    world = build(spec)
+    assert spec.lists_responses == (world.responses is not None)
+    assert spec.has_steps == isinstance(world, Stepwise)
 
 
 @pytest.mark.parametrize("kind", KINDS)

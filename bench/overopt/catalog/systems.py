@@ -91,6 +91,10 @@ _PROXY = {
 """A proxy system supplies at least one of these."""
 
 
+_STEPS = {"reduce": "config, step_NT, mask_NT"}
+"""What a proxy system with STEP_SCORES supplies, and may add combine to."""
+
+
 _DECLARE = {
     "FAMILY": 'FAMILY = "pairs"',
     "KNOB": 'KNOB = knob("beta", low=0.01, high=10.0, raises_kl=False)',
@@ -293,6 +297,8 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
         )
     if members < 1:
         raise UserError(f"{found.source}: members = {members}; a system combines at least 1.")
+    if found.constants.get("STEP_SCORES", False) is not False:
+        return _step_proxy(found, config)
     supplied = [name for name in _PROXY if name in found.functions]
     for name in supplied or ["combine"]:
         require_functions(found, {name: _PROXY[name]}, "a proxy system")
@@ -364,3 +370,22 @@ def _member_start(found: Declaration) -> MemberStart | None:
     if start is not None and start not in get_args(MemberStart):
         raise UserError(f"{found.source}: {unknown('start', str(start), get_args(MemberStart))}")
     return cast(MemberStart | None, start)
+
+
+def _step_proxy(found: Declaration, config: dict[str, bool | int | float | str]) -> ProxySystemSpec:
+    """A system whose members score steps; that it uses gold's opinion of each has to be said."""
+    constants = found.constants
+    if constants["STEP_SCORES"] is not True or constants.get("LABELS") != ("steps",):
+        raise UserError(
+            f"{found.source}: a system that scores steps learns from gold's opinion of each; "
+            'declare it, STEP_SCORES = True and LABELS = ("steps",).'
+        )
+    if "loss" in found.functions:
+        raise UserError(
+            f"{found.source}: a system that scores steps learns their labels by cross-entropy; "
+            "it takes no loss of its own."
+        )
+    require_functions(found, _STEPS, "a proxy system with STEP_SCORES")
+    if "combine" in found.functions:
+        require_functions(found, {"combine": _PROXY["combine"]}, "a proxy system")
+    return ProxySystemSpec(name=found.name, source=found.source, config=config, step_scores=True)

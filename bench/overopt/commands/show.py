@@ -68,6 +68,8 @@ def _show_module(kind: str, name: str, console: Console) -> None:
     elif systems.proxy(name).uses_gold != "none":
         use = _GOLD_USE[systems.proxy(name).uses_gold]
         console.print(f"gold     {use}, beyond noisy comparisons", highlight=False)
+    elif systems.proxy(name).step_scores:
+        console.print("gold     its opinion of every step trains the members", highlight=False)
     if not is_file(found.source) and lookup.origin(kind, name) != "overopt":
         console.print(f"package  {lookup.origin(kind, name)}", markup=False, highlight=False)
     console.print(f"file     {_file(found.source)}", markup=False, highlight=False, soft_wrap=True)

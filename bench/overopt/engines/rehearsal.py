@@ -23,6 +23,7 @@ from overopt.engines.proxy_rehearsal import try_proxy
 from overopt.engines.rehearsals.made_up import MadeUpNumbers
 from overopt.engines.rehearsals.selection import try_composition, try_selection
 from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS, weights
+from overopt.engines.step_trial import try_reduce
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
@@ -43,6 +44,8 @@ def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
         load_module(spec.source)
     if isinstance(spec, ProxySystemSpec):
         try_proxy(spec)
+        if spec.step_scores:
+            try_reduce(spec)
         return
     for family in spec.families:
         trial = try_composition if spec.composes and family == spec.family else _TRIALS[family]

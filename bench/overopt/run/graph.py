@@ -21,6 +21,7 @@ from overopt.run.cell import Cell
 from overopt.run.own_files import file_name, without_place
 from overopt.run.proxy_nodes import ProxyNodes, Stream
 from overopt.run.stage_names import STAGES
+from overopt.run.step_nodes import StepNodes
 from overopt.spec.method import MethodSpec
 
 _TRL_STAGE = f"{STAGES}.optimize_trl"
@@ -139,12 +140,39 @@ class Graph:
         label = f"labels, {self.cell.place}"
         return self._node("labels", params, inputs, label, self.gold_code)
 
+    @cached_property
+    def _steps(self) -> StepNodes | None:
+        """What is made for a system that scores steps; None for every other.
+
+        Raises:
+            UserError: responses of the world have no steps, or the noise is none of steps.
+        """
+        cell, system = self.cell, self.cell.proxy
+        if not system.step_scores:
+            return None
+        described = without_place(system).to_json()
+        return StepNodes(
+            system.name,
+            system.source,
+            described,
+            cell.task,
+            cell.noise,
+            cell.stream,
+            cell.place,
+            self._node,
+            self,
+        )
+
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
+        if self._steps is not None:
+            return self._steps.proxy(member)
         return self._proxies.proxy(member)
 
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
+        if self._steps is not None:
+            return self._steps.score(member, samples, role)
         return self._proxies.score(member, samples, role)
 
     def _scored_pool(self) -> dict[str, Node]:
@@ -191,6 +219,8 @@ class Graph:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             code += self._proxies.reading_code
+            if self._steps is not None:
+                code += self._steps.reading_code
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
             for index in range(cell.proxy.scored):
                 inputs[f"proxy.{index}"] = self.proxy(index)

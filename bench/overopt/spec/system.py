@@ -39,6 +39,7 @@ class ProxySystemSpec(SourcedSpec):
     inputs: what its loss asks for besides rewards.
     labels: what its loss asks labels for beside the preference.
     routes: whether it chooses pairs that gold labels without noise.
+    step_scores: whether its members score steps, and learn from labels of steps.
     uses_gold: what it is told of gold beyond noisy comparisons.
     """
 
@@ -51,6 +52,7 @@ class ProxySystemSpec(SourcedSpec):
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
+    step_scores: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
     def members(self) -> int:

@@ -19,3 +19,8 @@ class WorldSpec(Spec):
     def lists_responses(self) -> bool:
         """Whether a world of this kind has so few responses that all of them are listed."""
         return self.kind == "tabular"
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether responses of a world of this kind are made of steps."""
+        return self.kind == "arithmetic"

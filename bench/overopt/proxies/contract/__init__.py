@@ -27,6 +27,7 @@ What a loss costs extra to compute, it asks for:
         comparison does.
 The loss of a system with ``make_head``, ``vary``, LABELS or START = "probed" is handed a
 ``heads.ReadBatch``, which is a ``RewardBatch`` with more in it.
+A system whose members score steps supplies ``reduce``: see ``overopt.proxies.contract.steps``.
 """
 
 from __future__ import annotations

@@ -40,7 +40,8 @@ class OraclePoint(NamedTuple):
     Attributes:
         kl_nats: mean KL over prompts, nats.
         gold: mean gold over prompts.
-        b: temperature in units of gold, common to all prompts; None stands for infinity (KL 0).
+        b: temperature in units of gold, common to all prompts; None stands for infinity (KL 0), and
+            0 for the best responses alone.
         ess: effective sample size, harmonic mean over prompts; None where it is exact.
     """
 
@@ -139,6 +140,10 @@ def oracle_front(gold_BN: ArrayLike, kl_grid: ArrayLike, min_ess: float = 10.0) 
     self-normalized weights goes like its inverse, is below `min_ess`. Both KL and gold of finite
     pools are biased; the limit keeps that small.
 
+    Where the best gold of a prompt is that of many samples, as a checked answer's is, the tilt ends
+    at the KL of these alone. Beyond it the best gold stays what it is: any policy of that KL that
+    gives nothing else has it. So it is, if more than `min_ess` effective samples are left there.
+
     Args:
         gold_BN: gold of N samples of the reference policy for each of B prompts.
         kl_grid: target KLs, nats, at least 0.
@@ -152,7 +157,16 @@ def oracle_front(gold_BN: ArrayLike, kl_grid: ArrayLike, min_ess: float = 10.0) 
         raise ValueError(f"gold must have shape (prompts, samples), got {gold.shape}")
     n_prompts, n_samples = gold.shape
     uniform = np.full(gold.shape, 1.0 / n_samples)
-    return _trace(gold, uniform, np.full(n_prompts, 1.0 / n_prompts), kl_grid, min_ess)
+    traced = _trace(gold, uniform, np.full(n_prompts, 1.0 / n_prompts), kl_grid, min_ess)
+    best_BN = gold == gold.max(axis=1, keepdims=True)
+    ess = float(1.0 / np.mean(1.0 / best_BN.sum(axis=1)))
+    if best_BN.all() or not ess > min_ess:
+        return traced
+    most = float(gold.max(axis=1).mean())
+    beyond = [kl_nats for kl_nats in traced.unreachable_kl if kl_nats >= traced.kl_limit_nats]
+    flat = tuple(OraclePoint(kl_nats, most, 0.0, ess) for kl_nats in beyond)
+    left = tuple(kl_nats for kl_nats in traced.unreachable_kl if kl_nats not in beyond)
+    return OracleFront((*traced.points, *flat), left, traced.kl_limit_nats)
 
 
 def oracle_front_exact(

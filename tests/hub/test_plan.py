@@ -16,7 +16,7 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.models import sampling
 from overopt.run.cells import cells_of
-from overopt.run.forecasts import hub_work
+from overopt.run.forecasts import hub_nodes, hub_work
 from overopt.run.forecasts.hub import (
     estimator,
     machine_of,
@@ -31,8 +31,8 @@ from overopt.run.forecasts.stages import Forecast, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
-from overopt.stages import anneal, trajectory
-from own import MIXTURE, VALUED
+from overopt.stages import anneal, particles, trajectory
+from own import MIXTURE, SIFTED, VALUED
 
 from . import folders
 
@@ -106,6 +106,13 @@ REQUESTS = {
         {
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "value": 2, "compose": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
+        },
+    ),
+    "answers that are resampled as they grow are judged afterwards": (
+        Request(method=[str(SIFTED)], task="hh", seeds=2),
+        {
+            "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
+            "particles": 2, "judge": 2, "score": 2 * 2, "measure": 2,
         },
     ),
     "sizes of data, and starts": (
@@ -338,8 +345,9 @@ def test_a_plan_tells_one_story(
 def test_what_a_plan_assumes_is_what_the_engines_do() -> None:
     """Their modules import torch, which a plan leaves alone, so that the numbers stand twice."""
     assert kl_walk.LARGEST_GAP == hub_work.LONGEST_GAP
-    assert len(kl_walk.EARLY_FRACTIONS) == hub_work.EARLY_POLICIES
+    assert len(kl_walk.EARLY_FRACTIONS) == hub_nodes.EARLY_POLICIES
     assert trajectory.PROBE_ROWS == hub_work.PROBE_ROWS
     assert sampling.BATCH_ROWS == hub_work.SAMPLING_ROWS
+    assert particles.LINEAGES == hub_work.LINEAGES
     assert hub_work.ANNEALING_SWEEPS % anneal.SWEEPS == 0
     assert Machine(None, is_found=False).cache_bytes(0.0) == sampling._CACHE_BYTES

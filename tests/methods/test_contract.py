@@ -11,13 +11,14 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.execution.code.modules import load_module
-from overopt.methods.contract import composition, merge, selection, training, values
+from overopt.methods.contract import composition, merge, particles, selection, training, values
 
 from .protocols import family_protocol, functions
 
 METHODS = lookup.names("methods")
 TOGETHER: tuple[type, ...] = (
     composition.ComposedMethod,
+    particles.ParticleMethod,
     values.ValueMethod,
     merge.WeightMerge,
     selection.PoolSelection,

@@ -7,3 +7,6 @@ MIXTURE = Path(__file__).parent / "mixture.py"
 
 VALUED = Path(__file__).parent / "valued.py"
 """Learns values of prefixes from the proxy, and adds them at every token."""
+
+SIFTED = Path(__file__).parent / "sifted.py"
+"""Resamples between tokens."""

@@ -23,7 +23,7 @@ from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.spec.gold import GoldSpec
-from own import MIXTURE, VALUED
+from own import MIXTURE, SIFTED, VALUED
 from stages import step_system
 from systems import path
 
@@ -60,7 +60,7 @@ def _wanted(place: Path) -> Iterator[Node]:
     merged = warp.points("step", GRID)
     assert merged is not None
     yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), merged)
-    for own in (MIXTURE, VALUED):
+    for own in (MIXTURE, VALUED, SIFTED):
         (composing,) = _graphs(TASK, [str(own)])
         composed = composing.points("step", GRID)
         assert composed is not None

@@ -18,7 +18,7 @@ from overopt.run.cells import resize
 from overopt.run.graph import Graph
 from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
-from own import MIXTURE, VALUED
+from own import MIXTURE, SIFTED, VALUED
 from systems import path
 
 PACKAGE = Path(versions.__file__).parents[2]
@@ -72,6 +72,9 @@ def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
     valued = _graph(task, gold, str(VALUED))
     yield "value:valued", valued.value
     yield "compose:valued", valued.merge(GRID_NATS)
+    sifted = _graph(task, gold, str(SIFTED))
+    yield "particles:sifted", sifted.particles(GRID_NATS)
+    yield "judge", sifted.evaluate(sifted.particles(GRID_NATS))
     yield "select:bon", _graph(task, gold, "bon").select(GRID_NATS)
     yield "front", graph.front(GRID_NATS)
     if graph.cell.task.world.lists_responses:

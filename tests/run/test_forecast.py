@@ -13,7 +13,7 @@ from overopt.run.cells import cells_of
 from overopt.run.forecasts.stages import Estimate, StageForecast, expected_costs, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
-from own import MIXTURE, VALUED
+from own import MIXTURE, SIFTED, VALUED
 
 from .finished import put, receipt
 from .specs import run_spec
@@ -138,6 +138,11 @@ COUNTS = {
         run_spec([str(VALUED)], ["single", "mean"]),
         {"pairs": 1, "labels": 1, "proxy": 5, "value": 2, "compose": 2, "evaluate": 2, "score": 11,
          "measure": 2},
+    ),
+    "particles are judged, not evaluated": (
+        run_spec([str(SIFTED)]),
+        {"pairs": 1, "labels": 1, "proxy": 1, "particles": 1, "judge": 1, "score": 2,
+         "measure": 1},
     ),
     "widths, starts and sizes of data": (
         run_spec(["rloo"], widths=[8, 16], comparisons=[32, 64], starts=["scratch", "policy"]),

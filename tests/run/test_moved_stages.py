@@ -19,19 +19,20 @@ READS_GOLD = (
     "* evaluate*",
     "* anneal",
     "* listing",
+    "* judge",
     "* system:* columns",
     "* system:* choice",
 )
 IN_WORLD = (
     "initial", "gold:*", "pool*", "pairs", "labels", "proxy", "score", "optimize:*", "evaluate*",
-    "measure", "merge:*", "compose:*", "value:*", "select:*",
+    "measure", "merge:*", "compose:*", "value:*", "particles:*", "judge", "select:*",
 )  # fmt: skip
 """All but the front, which is arithmetic on tables."""
-READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*", "* value:*")
+READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*", "* value:*", "* particles:*")
 LEARNS_ONLINE = READS_REWARD[:2]
 SAMPLES = (
     "* pool*", "* pairs", "* evaluate*", "* optimize:*", "* merge:*", "* compose:*",
-    "* value:*", "* gold:transformer", "* anneal",
+    "* value:*", "* particles:*", "* gold:transformer", "* anneal",
 )  # fmt: skip
 TRAINS = (
     "* initial", "* proxy", "* system:* member", "* step_proxy", "* gold:transformer",
@@ -79,6 +80,10 @@ CASES = (
     Case("stages/optimize_trl.py", statement_in("run"), ("* optimize:*:trl",)),
     Case("stages/trajectory.py", a_line, ("* optimize:*", "* merge:*", "* compose:*")),
     Case("stages/compose.py", statement_in("run"), ("* compose:*",)),
+    Case("stages/particles.py", statement_in("run"), ("* particles:*",)),
+    Case("stages/judge.py", statement_in("run"), ("* judge",)),
+    Case("engines/particles/filter.py", a_line, ("* particles:*",)),
+    Case("methods/contract/particles.py", a_line, ("* particles:*",)),
     Case("stages/value.py", statement_in("run"), ("* value:*",)),
     Case("engines/values.py", a_line, ("* value:*",)),
     Case("models/values.py", a_line, ("* value:*",)),
@@ -102,11 +107,11 @@ CASES = (
         "reviews pool", "reviews labels", "reviews evaluate*", "tabular pool", "tabular labels",
         "tabular evaluate*", "tabular listing", "reviews anneal",
         "reviews system:* columns", "reviews system:* choice", "arithmetic pool",
-        "arithmetic labels", "arithmetic evaluate*", "arithmetic anneal",
+        "reviews judge", "tabular judge", "arithmetic judge", "arithmetic labels", "arithmetic evaluate*", "arithmetic anneal",
     )),
     Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
     Case("artifacts/golds/classifier.py", a_line, (
-        "hub pool", "hub labels", "hub evaluate*", "hub gold:classifier",
+        "hub pool", "hub labels", "hub evaluate*", "hub judge", "hub gold:classifier",
     )),
     # a specification moves what it describes
     Case("spec/noise.py", field_of("NoiseSpec"), (
@@ -122,7 +127,7 @@ CASES = (
     Case("spec/task.py", field_of("TaskSpec"), ()),
     Case("spec/run.py", field_of("RunSpec"), ()),
     Case("spec/pairs.py", field_of("PairsSpec"), ("* optimize:dpo:*",)),
-    Case("spec/rollout.py", field_of("RolloutSpec"), READS_REWARD),
+    Case("spec/rollout.py", field_of("RolloutSpec"), (*LEARNS_ONLINE, "* value:*")),
     # an engine moves the runs of its family, and what families share those of all that share it
     Case("engines/pairs.py", statement_in("optimize_pairs"), ("* optimize:dpo:native",)),
     Case("engines/rollout.py", statement_in("optimize_rollout"), ("* optimize:rloo:native",)),
@@ -192,7 +197,7 @@ CASES = (
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),
     Case("models/reading.py", a_line, (
         "hub proxy", "hub score", "hub optimize:rloo:*", "hub optimize:online_dpo:*", "hub gold:*",
-        "hub value:*",
+        "hub value:*", "hub particles:*", "hub judge",
         "hub pool", "hub labels", "hub evaluate*",
     )),
     Case("stats/pools/fronts.py", a_line, ("* front",)),

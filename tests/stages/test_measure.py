@@ -234,7 +234,7 @@ def test_a_policy_equal_to_the_initial_one_gains_nothing() -> None:
         def column(self, name: str) -> Any:
             return np.zeros((3, 50))
 
-    same = policy_point(Same(), pool, None)
+    same = policy_point(Same(), pool, None, {})
     assert same["gold_gain_se"] == 0.0
     assert same["win_rate"] == pytest.approx(0.5)
     assert same["length_mean"] == point["length_mean"]

@@ -36,7 +36,7 @@ FUNCTIONS: dict[Family, dict[str, str]] = {
 
 
 _COMPOSED = {"compose": "config, knob"}
-"""A method of the families selection and merge supplies this, or what follows."""
+"""A method of the families selection and merge supplies this, or what is below it."""
 _VALUES = {
     "value_targets": "config, valued",
     "value_loss": "config, value_RT, target_RT",
@@ -63,6 +63,7 @@ _GRADIENTS = {"perturb": "config, gradient", "correct": "config, first, second"}
 
 OPTIONAL: dict[str, dict[str, str]] = {
     "compose": _COMPOSED,
+    "potential": {"potential": "config, score_RN, knob"},
     "value_targets": _VALUES,
     "value_loss": _VALUES,
     "weights": _POLICY,
@@ -139,6 +140,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         needs=tuple(name for name in NEEDS if name in constants.get("INPUTS", ())),
         member=member,
         composes=composes,
+        filters=constants["FAMILY"] == "selection" and "potential" in found.functions,
         values=composes and "value_loss" in found.functions,
     )
     for family in spec.families:
@@ -148,8 +150,10 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
             f"{found.source}: tune is handed gold, so that the file has to say so; declare "
             'USES_GOLD = "selection", or rename the function.'
         )
-    if not spec.composes:
-        _require_no_composition(found, spec.family)
+    if spec.filters:
+        _check_particles(config, found.source)
+    if not (spec.composes or spec.filters):
+        _require_the_plain(found, spec.family)
     for name, complete in OPTIONAL.items():
         if name in found.functions:
             require_functions(found, complete, f"a method that defines {name}")
@@ -183,14 +187,25 @@ def _knob(pieces: Any, source: str) -> Knob:
     return found
 
 
-def _require_no_composition(found: Declaration, family: Family) -> None:
-    """What a method of the families selection and merge supplies that composes no policy."""
+def _require_the_plain(found: Declaration, family: Family) -> None:
+    """What a method of the families selection and merge supplies that reweights or merges."""
     if family == "merge":
         require_functions(found, _MERGED, "a method of the family merge")
     if family == "selection":
         require_functions(found, _POOL, "a method of the family selection")
         if "draw_weights" not in found.functions:
             require_functions(found, _POLICY, "a selection method without draw_weights")
+
+
+def _check_particles(config: Mapping[str, Any], source: str) -> None:
+    """A method that resamples between tokens says how many particles it has, in how many steps."""
+    for name in ("particles", "steps"):
+        value = config.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UserError(
+                f"{source}: a method that defines potential has a whole number from 1 as the field "
+                f"{name} of its Config, `{name}: int = param(4, help=..., at_least=1)`."
+            )
 
 
 def _member(

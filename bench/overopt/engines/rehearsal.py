@@ -21,7 +21,7 @@ from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.proxy_rehearsal import try_proxy
 from overopt.engines.rehearsals.made_up import MadeUpNumbers
-from overopt.engines.rehearsals.selection import try_composition, try_selection
+from overopt.engines.rehearsals.selection import try_composition, try_particles, try_selection
 from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS, weights
 from overopt.engines.step_trial import try_reduce
 from overopt.errors import UserError
@@ -48,8 +48,10 @@ def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
             try_reduce(spec)
         return
     for family in spec.families:
-        trial = try_composition if spec.composes and family == spec.family else _TRIALS[family]
-        trial(spec)
+        if family == spec.family and (spec.composes or spec.filters):
+            (try_composition if spec.composes else try_particles)(spec)
+        else:
+            _TRIALS[family](spec)
 
 
 def _try_pairs(spec: MethodSpec) -> None:

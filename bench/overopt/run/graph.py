@@ -238,18 +238,32 @@ class Graph:
     def value(self) -> Node:
         """The values of prefixes that a method learns from the proxy."""
         cell = self.cell
+        label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
+        return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
+
+    def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
+        """Answers of a method that resamples between tokens."""
+        cell = self.cell
         params = {
+            "kl_grid_nats": list(kl_grid_nats),
+            "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
+        }
+        label = f"{cell.method.name} by {cell.proxy.name}, {cell.place}"
+        return self._against_proxy("particles", params, label)
+
+    def _against_proxy(self, stage: str, params: dict[str, Any], label: str) -> Node:
+        """What a method of the family selection makes of the initial policy and the proxies."""
+        cell = self.cell
+        known = {
             "method": without_place(cell.method).to_json(),
             "system": without_place(cell.proxy).to_json(),
-            "settings": cell.task.rollout.to_json(),
             "seed": cell.stream,
         }
         inputs = {"initial": self.initial}
         for index in range(cell.proxy.members):
             inputs[f"proxy.{index}"] = self.proxy(index)
         code = (cell.method.source, cell.proxy.source, *self._proxies.reading_code)
-        label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
-        return self._node("value", params, inputs, label, code)
+        return self._node(stage, {**known, **params}, inputs, label, code)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The policies of a method along its knob, merged or composed of others.
@@ -278,6 +292,9 @@ class Graph:
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task
+        if optimized.name == "particles":
+            judged = {"optimize": optimized, "gold": self.gold}
+            return self._node("judge", {}, judged, f"gold of {optimized.label}", self._gold_code)
         params = {
             "samples_per_prompt": task.evaluation.samples_per_prompt,
             "seed": self.cell.stream,
@@ -292,6 +309,8 @@ class Graph:
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
         method = self.cell.method
+        if method.filters:
+            return self.measure([(self.evaluate(self.particles(kl_grid_nats)), {})], [])
         if method.family == "selection" and not method.composes:
             return self.select(kl_grid_nats)
         if method.family in ("selection", "merge"):

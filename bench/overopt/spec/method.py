@@ -20,6 +20,7 @@ class MethodSpec(SourcedSpec):
         own file says how they are trained.
     member: of the merge family, the method whose run is used, where it is another one.
     composes: whether its policy is put together at every token.
+    filters: whether it resamples between tokens.
     values: whether values that it learns from the proxy are a part of that.
     """
 
@@ -30,6 +31,7 @@ class MethodSpec(SourcedSpec):
     needs: tuple[MethodInput, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
     member: Self | None = Field(default=None, exclude_if=absent)
     composes: bool = Field(default=False, exclude_if=operator.not_)
+    filters: bool = Field(default=False, exclude_if=operator.not_)
     values: bool = Field(default=False, exclude_if=operator.not_)
 
     @property

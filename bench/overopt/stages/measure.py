@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,8 @@ class Samples:
         return self._table.floats(name)[self._rows].reshape(self._prompts, -1)
 
 
-def policy_point(samples: Samples, pool: Pool, exact: Exact | None) -> Point:
-    """Everything measured on one policy; standard errors are over prompts.
-
-    KL and gold are exact where responses are listed; the estimates of KL stand beside them.
-    """
-    point: Point = {}
+def _measure_kl(point: Point, samples: Samples) -> None:
+    """KL and entropy of a policy that says how likely its samples are."""
     log_ratio_BN = samples.column("policy_logp") - samples.column("reference_logp")
     rb = clustered_mean(samples.column("kl_rb"))
     point.update(kl_nats=rb.mean, kl_se=rb.se, kl_estimator="rb")
@@ -69,6 +66,34 @@ def policy_point(samples: Samples, pool: Pool, exact: Exact | None) -> Point:
         ("kl_k3", clustered_mean(k3(log_ratio_BN))),
     ):
         estimate(point, name, value, "_nats")
+    estimate(point, "entropy", clustered_mean(samples.column("entropy")), "_nats")
+
+
+def _take_kl(point: Point, samples: Samples, snapshot: Mapping[str, Any]) -> None:
+    """KL and entropy of a policy whose samples came with an estimate of it, prompt by prompt.
+
+    Its entropy is -E log pi_ref - KL.
+    """
+    kl_B = np.asarray(snapshot["kl_of_prompts_nats"], np.float64)
+    kl = clustered_mean(kl_B[:, None])
+    point.update(kl_nats=kl.mean, kl_se=kl.se, kl_estimator="smc")
+    point["kl_bound_nats"] = float(snapshot["kl_bound_nats"])
+    entropy_B = -samples.column("reference_logp").mean(axis=1) - kl_B
+    estimate(point, "entropy", clustered_mean(entropy_B[:, None]), "_nats")
+
+
+def policy_point(
+    samples: Samples, pool: Pool, exact: Exact | None, snapshot: Mapping[str, Any]
+) -> Point:
+    """Everything measured on one policy; standard errors are over prompts.
+
+    KL and gold are exact where responses are listed; the estimates of KL stand beside them.
+    """
+    point: Point = {}
+    if "kl_of_prompts_nats" in snapshot:
+        _take_kl(point, samples, snapshot)
+    else:
+        _measure_kl(point, samples)
     estimate(point, "gold", clustered_mean(samples.gold_BN))
     # The standard error of the difference to the initial policy on the same prompts: what the
     # prompts have in common cancels.
@@ -77,7 +102,6 @@ def policy_point(samples: Samples, pool: Pool, exact: Exact | None) -> Point:
     estimate(point, "proxy", clustered_mean(samples.proxy_BN))
     estimate(point, "win_rate", win_rate(samples.gold_BN, pool.gold_BN), "")
     estimate(point, "length", clustered_mean(samples.length_BN))
-    estimate(point, "entropy", clustered_mean(samples.column("entropy")), "_nats")
     prompts = pool.gold_BN.shape[0]
     for order in (1, 2):
         estimate(
@@ -134,7 +158,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             rows = np.flatnonzero(step_N == snapshot["step"])
             samples = Samples(table, rows, pool, proxy_N)
             exact = _exact(listed, str(snapshot["step"]), pool)
-            point = policy_point(samples, pool, exact)
+            point = policy_point(samples, pool, exact, snapshot)
             point.update(
                 step=int(snapshot["step"]),
                 knob_value=snapshot.get("knob_value", policy.get("knob_value")),

@@ -1,4 +1,4 @@
-"""Tries a method that leaves weights alone on made-up numbers: its pools, or its composition."""
+"""Tries a method that leaves weights alone on made-up numbers: pools, compositions, particles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
 from overopt.engines.method.composed import OpenedComposed
+from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS
@@ -143,3 +144,25 @@ def _check_per_token(source: str, name: str, found: Tensor) -> None:
             f"{TOKENS} tokens; it must be {(PROMPTS, TOKENS)}, one per token."
         )
     check_finite(source, name, found)
+
+
+def try_particles(spec: MethodSpec) -> None:
+    """A finite log weight of each particle, which depends on its own score only."""
+    source, method = spec.source, open_blamed(OpenedParticles, spec)
+    knob = math.sqrt(spec.knob.low * spec.knob.high)
+    score_RN = np.random.default_rng(0).normal(size=(PROMPTS, method.count + 1))
+    other_RN = score_RN.copy()
+    other_RN[:, 0] += 1.0
+    with blamed(source, "potential"):
+        found_RN, moved_RN = (method.potential(each, knob) for each in (score_RN, other_RN))
+    if found_RN.shape != score_RN.shape:
+        raise UserError(
+            f"{source}: potential returns shape {found_RN.shape} for scores {score_RN.shape}; it "
+            "is the log weight of each particle."
+        )
+    check_finite(source, "potential", torch.from_numpy(found_RN))
+    if not np.allclose(found_RN[:, 1:], moved_RN[:, 1:]):
+        raise UserError(
+            f"{source}: potential of a particle moves with the score of another; the KL of the "
+            "policy is known for weights of a particle's own score only."
+        )

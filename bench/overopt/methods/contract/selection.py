@@ -1,6 +1,6 @@
 """The selection family: what a method returns, out of what the initial policy says.
 
-A method writes down what its paper knows, in one of three ways, and the engine does the numerics.
+A method writes down what its paper knows, in one of four ways, and the engine does the numerics.
 
 ``weights``: the policy itself, over listed responses with their probabilities under the initial
 policy. The list is a pool of samples, or every response where a world can enumerate them.
@@ -12,8 +12,8 @@ draw. A method that defines ``weights`` as well has its KL from there, exactly a
 A method that declares its use of gold may ``tune`` itself: it says how far it goes, and places
 beyond that are out of its reach.
 
-``compose``: a decoding rule, whose policy is sampled (``contract.composition``). It reweights no
-pool.
+``compose``: a decoding rule, whose policy is sampled (``contract.composition``). ``potential``:
+answers that are resampled as they grow (``contract.particles``). Neither reweights a pool.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ CELL = (*GROUP, "seed")
 ESTIMATORS = {
     "rb": "Rao-Blackwellised",
     "pool": "pool estimate, ties known",
+    "smc": "conditional particle filters",
     "bound": "analytic upper bound",
     "k1": "k1 = log p/q",
     "k2": "k2 = (log p/q)²/2",

@@ -24,13 +24,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from overopt.execution.node import Node
+from overopt.run.forecasts.hub_nodes import (
+    NUMBERS_BYTES,
+    evaluation_rows,
+    hub_of,
+    input_of,
+    lengths,
+    models_of,
+    pair_count,
+    policies_of,
+    policy_of,
+    pool_rows,
+    proxy_of,
+    row_bytes,
+    world_of,
+)
 from overopt.run.forecasts.machines import Phase
 from overopt.run.forecasts.model_sizes import Shape, Sizes, of_architecture
 from overopt.spec.gold import GoldSpec
-from overopt.spec.hub import HubSpec, TaskWorldSpec
+from overopt.spec.hub import HubSpec
 from overopt.spec.method import MethodSpec
-from overopt.spec.policy import PolicySpec
-from overopt.spec.proxy import ProxySpec
 from overopt.spec.trl import TrlSpec
 
 SAMPLING_ROWS = 1024
@@ -44,11 +57,10 @@ EARLY_POLICIES = 3
 """Policies kept on the way to the first budget (``engines.walk.kl_walk``)."""
 _KNOB_VALUES = 8
 """Merged policies looked at for each place on the knob."""
+LINEAGES = 16
+"""Conditional runs for an answer of a particle filter (``stages.particles``)."""
 ANNEALING_SWEEPS = 4 * 30
 """Responses drawn for a particle (``stages.anneal``): sweeps at each of about 30 temperatures."""
-_TOKEN_BYTES = 2
-_NUMBERS_BYTES = 64
-"""On disk: a token of a response, and the numbers that stand beside a response."""
 
 
 @dataclass
@@ -119,6 +131,8 @@ class HubWork:
             "merge": self._merge,
             "value": self._value,
             "compose": self._compose,
+            "particles": self._particles,
+            "judge": self._judged,
             "evaluate": self._evaluate,
         }
         work = Work()
@@ -127,7 +141,7 @@ class HubWork:
         return work
 
     def _policy(self, made: Node) -> Shape:
-        return self._sizes.of(_hub(made).policy, "policy")
+        return self._sizes.of(hub_of(made).policy, "policy")
 
     def _gold_of(self, made: Node) -> Shape | None:
         """The gold's model; None for a rule, which costs nothing beside models."""
@@ -135,7 +149,7 @@ class HubWork:
         return None if spec.classifier is None else self._sizes.of(spec.classifier, "gold")
 
     def _proxy_of(self, made: Node) -> Shape:
-        spec = _proxy_spec(made)
+        spec = proxy_of(made)
         if spec.base is not None:
             return self._sizes.of(spec.base, "proxy base")
         policy = self._policy(made)
@@ -148,8 +162,8 @@ class HubWork:
 
     def _sample(self, work: Work, made: Node, rows: float) -> None:
         """Rows sampled by the policy, which is held already."""
-        model, hub = self._policy(made), _hub(made)
-        prompt, response = _lengths(hub)
+        model, hub = self._policy(made), hub_of(made)
+        prompt, response = lengths(hub)
         row_bytes = model.cache_token_bytes * (prompt + response)
         fitting = max(1.0, self._cache_bytes(work.memory_bytes) // max(row_bytes, 1.0))
         batches = math.ceil(rows / min(SAMPLING_ROWS, fitting))
@@ -160,19 +174,19 @@ class HubWork:
 
     def _read(self, work: Work, made: Node, model: Shape, rows: float) -> None:
         """Rows read by a model, prompt and response."""
-        work.phases.append(Phase(_forward(model, rows, _hub(made)), model.dtype))
+        work.phases.append(Phase(_forward(model, rows, hub_of(made)), model.dtype))
 
     def _judge(self, work: Work, made: Node, gold: Shape | None, rows: float) -> None:
         if gold is not None:
             self._read(work, made, gold, rows)
 
     def _initial(self, made: Node, work: Work) -> None:
-        spec, policy = _policy_spec(made), self._policy(made)
+        spec, policy = policy_of(made), self._policy(made)
         work.hold(policy)
         work.disk_bytes = policy.weight_bytes
         if spec.training is not None:
             rows = spec.examples * spec.training.epochs
-            _train(work, policy, _hub(made), rows, spec.training.batch_size)
+            _train(work, policy, hub_of(made), rows, spec.training.batch_size)
 
     def _gold(self, made: Node, work: Work) -> None:
         gold = self._gold_of(made)
@@ -180,62 +194,62 @@ class HubWork:
             work.hold(gold)
 
     def _pool(self, made: Node, work: Work) -> None:
-        gold = self._gold_of(_input(made, "gold"))
+        gold = self._gold_of(input_of(made, "gold"))
         work.hold(self._policy(made), *filter(None, [gold]))
-        rows = _pool_rows(made)
+        rows = pool_rows(made)
         self._sample(work, made, rows)
         self._judge(work, made, gold, rows)
-        work.disk_bytes = rows * _row_bytes(made)
+        work.disk_bytes = rows * row_bytes(made)
 
     def _anneal(self, made: Node, work: Work) -> None:
-        gold = self._gold_of(_input(made, "gold"))
+        gold = self._gold_of(input_of(made, "gold"))
         work.hold(self._policy(made), *filter(None, [gold]))
-        rows = _world(made).heldout_prompts * int(made.params["per_prompt"]) * ANNEALING_SWEEPS
+        rows = world_of(made).heldout_prompts * int(made.params["per_prompt"]) * ANNEALING_SWEEPS
         self._sample(work, made, rows)
         self._judge(work, made, gold, rows)
 
     def _pairs(self, made: Node, work: Work) -> None:
-        rows = 2 * _pair_count(made)
-        work.disk_bytes = rows * _row_bytes(made)
-        if _hub(made).pairs == "policy":
+        rows = 2 * pair_count(made)
+        work.disk_bytes = rows * row_bytes(made)
+        if hub_of(made).pairs == "policy":
             work.hold(self._policy(made))
             self._sample(work, made, rows)
 
     def _labels(self, made: Node, work: Work) -> None:
-        gold = self._gold_of(_input(made, "gold"))
-        rows = 2 * _pair_count(_input(made, "pairs"))
-        work.disk_bytes = rows * _row_bytes(made)
+        gold = self._gold_of(input_of(made, "gold"))
+        rows = 2 * pair_count(input_of(made, "pairs"))
+        work.disk_bytes = rows * row_bytes(made)
         if gold is not None:
             work.hold(gold)
             self._judge(work, made, gold, rows)
 
     def _proxy(self, made: Node, work: Work) -> None:
-        spec, proxy = _proxy_spec(made), self._proxy_of(made)
+        spec, proxy = proxy_of(made), self._proxy_of(made)
         work.hold(proxy)
         work.disk_bytes = proxy.weight_bytes
         rows = 2 * spec.comparisons * spec.training.epochs
-        _train(work, proxy, _hub(made), rows, 2 * spec.training.batch_size, is_classifier=True)
+        _train(work, proxy, hub_of(made), rows, 2 * spec.training.batch_size, is_classifier=True)
         # the held-out pairs are read for the accuracy, and again for mean and SD
         self._read(work, made, proxy, 2 * 2 * (spec.calibration_samples // 2))
 
     def _score(self, made: Node, work: Work) -> None:
-        proxy, samples = self._proxy_of(_input(made, "proxy")), _input(made, "samples")
-        rows = _pool_rows(samples) if samples.name == "pool" else _evaluation_rows(samples)
+        proxy, samples = self._proxy_of(input_of(made, "proxy")), input_of(made, "samples")
+        rows = pool_rows(samples) if samples.name == "pool" else evaluation_rows(samples)
         work.hold(proxy)
         self._read(work, made, proxy, rows)
-        work.disk_bytes = rows * _NUMBERS_BYTES
+        work.disk_bytes = rows * NUMBERS_BYTES
 
     def _optimize(self, made: Node, work: Work) -> None:
         method = MethodSpec.model_validate(made.params["method"])
         options = TrlSpec.model_validate(made.params.get("trl", {}))
-        policy, hub, proxies = self._policy(made), _hub(made), self._proxies_of(made)
+        policy, hub, proxies = self._policy(made), hub_of(made), self._proxies_of(made)
         work.hold(policy, policy, *proxies)
         settings = made.params["settings"]
         steps = int(settings["max_steps"])
         if method.trains == "pairs":
             rows_at_once = 2 * int(settings["batch_size"])
             in_one_pass = 2 * options.micro_batch
-            pairs = _input(_input(made, "labels"), "pairs")
+            pairs = input_of(input_of(made, "labels"), "pairs")
             self._read(work, made, policy, 2 * int(pairs.params["comparisons"]))
             rows = PROBE_ROWS * _count_probes(steps)
             self._sample(work, made, rows)
@@ -256,16 +270,16 @@ class HubWork:
             rows_at_once = min(rows_at_once, in_one_pass)
         _train(work, policy, hub, rows, rows_at_once, options)
         work.share(options.processes)
-        work.disk_bytes = _policies_of(made) * policy.weight_bytes
+        work.disk_bytes = policies_of(made) * policy.weight_bytes
 
     def _merge(self, made: Node, work: Work) -> None:
         policy = self._policy(made)
         members = sum(role.startswith("optimize.") for role, _ in made.inputs)
         work.hold(*[policy] * (2 + members))
-        rows = PROBE_ROWS * _KNOB_VALUES * _policies_of(made)
+        rows = PROBE_ROWS * _KNOB_VALUES * policies_of(made)
         self._sample(work, made, rows)
         self._read(work, made, policy, 2 * rows)
-        work.disk_bytes = _policies_of(made) * policy.weight_bytes
+        work.disk_bytes = policies_of(made) * policy.weight_bytes
 
     def _value(self, made: Node, work: Work) -> None:
         policy, proxies = self._policy(made), self._proxies_of(made)
@@ -276,28 +290,48 @@ class HubWork:
         self._sample(work, made, rows)
         for model in (policy, *proxies):
             self._read(work, made, model, rows)
-        _train(work, policy, _hub(made), rows, rows_at_once)
+        _train(work, policy, hub_of(made), rows, rows_at_once)
         work.disk_bytes = policy.weight_bytes
 
     def _compose(self, made: Node, work: Work) -> None:
-        policy, models = self._policy(made), _models_of(made)
+        policy, models = self._policy(made), models_of(made)
         work.hold(*[policy] * models)
-        rows = PROBE_ROWS * _KNOB_VALUES * _policies_of(made)
+        rows = PROBE_ROWS * _KNOB_VALUES * policies_of(made)
         self._sample(work, made, models * rows)
         self._read(work, made, policy, (models + 1) * rows)
         work.disk_bytes = models * policy.weight_bytes
 
+    def _particles(self, made: Node, work: Work) -> None:
+        policy, proxies = self._policy(made), self._proxies_of(made)
+        work.hold(policy, *proxies)
+        count = int(MethodSpec.model_validate(made.params["method"]).config["particles"])
+        budgets, prompts = len(made.params["kl_grid_nats"]), world_of(made).heldout_prompts
+        searched = PROBE_ROWS * (1 + LINEAGES) * _KNOB_VALUES * budgets
+        drawn = prompts * int(made.params["samples_per_prompt"]) * budgets
+        rows = count * (searched + drawn)
+        self._sample(work, made, rows)
+        for proxy in proxies:
+            self._read(work, made, proxy, rows)
+        work.disk_bytes = drawn * row_bytes(made)
+
+    def _judged(self, made: Node, work: Work) -> None:
+        rows = evaluation_rows(made)
+        gold = self._gold_of(input_of(made, "gold"))
+        work.hold(*filter(None, [gold]))
+        self._judge(work, made, gold, rows)
+        work.disk_bytes = rows * row_bytes(made)
+
     def _evaluate(self, made: Node, work: Work) -> None:
-        policy, gold = self._policy(made), self._gold_of(_input(made, "gold"))
-        policies = _policies_of(_input(made, "optimize"))
-        models = _models_of(_input(made, "optimize"))
+        policy, gold = self._policy(made), self._gold_of(input_of(made, "gold"))
+        policies = policies_of(input_of(made, "optimize"))
+        models = models_of(input_of(made, "optimize"))
         work.hold(*[policy] * (1 + models), *filter(None, [gold]))
         work.load_bytes += (policies - 1) * models * policy.weight_bytes
-        rows = _evaluation_rows(made)
+        rows = evaluation_rows(made)
         self._sample(work, made, models * rows)
         self._read(work, made, policy, (1 + models) * rows)  # itself and the reference
         self._judge(work, made, gold, rows)
-        work.disk_bytes = rows * _row_bytes(made)
+        work.disk_bytes = rows * row_bytes(made)
 
 
 def _train(
@@ -313,7 +347,7 @@ def _train(
 
     options: of the trl engine.
     """
-    prompt, response = _lengths(hub)
+    prompt, response = lengths(hub)
     a_step = 4.0 if options.lora_rank else 6.0
     if options.gradient_checkpointing:
         a_step += 2.0
@@ -330,7 +364,7 @@ def _train(
 
 
 def _forward(model: Shape, rows: float, hub: HubSpec) -> float:
-    return 2.0 * model.parameters * rows * sum(_lengths(hub))
+    return 2.0 * model.parameters * rows * sum(lengths(hub))
 
 
 def _count_probes(steps: int) -> int:
@@ -340,60 +374,3 @@ def _count_probes(steps: int) -> int:
         step += max(1, int(LONGEST_GAP * step))
         count += 1
     return count
-
-
-def _policies_of(optimized: Node) -> int:
-    """Policies that a run keeps at most: one a budget, a few early ones, and the last."""
-    budgets = len(optimized.params["kl_grid_nats"])
-    return budgets + EARLY_POLICIES + (optimized.name == "optimize") if budgets else 1
-
-
-def _models_of(optimized: Node) -> int:
-    """Models that one policy of a run is made of: a composed one of the initial policy and more."""
-    return len(optimized.inputs) if optimized.name == "compose" else 1
-
-
-def _evaluation_rows(made: Node) -> int:
-    """Responses of an evaluation, of all its policies."""
-    policies = _policies_of(_input(made, "optimize"))
-    return policies * _world(made).heldout_prompts * int(made.params["samples_per_prompt"])
-
-
-def _pool_rows(made: Node) -> int:
-    return _world(made).heldout_prompts * int(made.params["samples_per_prompt"])
-
-
-def _pair_count(pairs: Node) -> int:
-    """Comparisons, and the held-out ones."""
-    return int(pairs.params["comparisons"]) + int(pairs.params["calibration_samples"]) // 2
-
-
-def _row_bytes(made: Node) -> int:
-    return _TOKEN_BYTES * _hub(made).response_tokens + _NUMBERS_BYTES
-
-
-def _lengths(hub: HubSpec) -> tuple[int, int]:
-    """Tokens of the longest prompt and response; a prompt without a limit is taken for as long."""
-    return hub.prompt_tokens or hub.response_tokens, hub.response_tokens
-
-
-def _input(made: Node, role: str) -> Node:
-    return dict(made.inputs)[role]
-
-
-def _world(made: Node) -> TaskWorldSpec:
-    return TaskWorldSpec.model_validate(made.params["world"])
-
-
-def _hub(made: Node) -> HubSpec:
-    hub = _world(made).hub
-    assert hub is not None
-    return hub
-
-
-def _proxy_spec(made: Node) -> ProxySpec:
-    return ProxySpec.model_validate(made.params["proxy"])
-
-
-def _policy_spec(made: Node) -> PolicySpec:
-    return PolicySpec.model_validate(made.params["policy"])

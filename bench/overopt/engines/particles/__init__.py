@@ -1,0 +1,1 @@
+"""Answers that grow side by side and are resampled between tokens, and the KL of what comes out."""

@@ -1,0 +1,214 @@
+"""A particle filter against every pair of particles that there can be, and against soft bests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+from models import tiny
+from overopt.catalog import systems
+from overopt.engines.method.particles import OpenedParticles
+from overopt.engines.particles.filter import Answers, ParticleFilter, append
+from overopt.engines.particles.likelihood import log_ratios, upper_bounds
+from overopt.engines.rehearsal import rehearse
+from overopt.errors import UserError
+from overopt.execution.code.modules import load_module
+from overopt.models.logprobs import enumerate_logps
+from overopt.stats.arrays import Floats, Ints
+from overopt.stats.pools import soft_best_of_n
+from overopt.stats.pools.listed import kl_listed
+from overopt.worlds.tokens import EOS, Tokens
+from own import SIFTED
+
+POLICY = tiny.policy(0)
+LISTED = tiny.all_responses()
+PROMPT = tiny.prompts().take(np.array([0]))
+REFERENCE_R = np.exp(enumerate_logps(POLICY, PROMPT, LISTED)[0])
+
+
+def reward(prompts: Tokens, responses: Tokens) -> Floats:
+    """Reds less blues, and something for a blue that ends: partial answers mislead."""
+    red, blue = (((responses.ids_NT == word) & responses.mask_NT).sum(1) for word in (4, 5))
+    late = np.array([5 in row[2:n] for row, n in zip(*responses, strict=True)])
+    return np.asarray(0.7 * red - 0.5 * blue + 1.5 * late, np.float64)
+
+
+def runner(n: int, blocks: int) -> ParticleFilter:
+    module: Any = load_module(str(SIFTED))
+    method = OpenedParticles(module, module.Config(particles=n, steps=blocks))
+    return ParticleFilter(method, POLICY, reward, tiny.RESPONSE_TOKENS, (EOS,))
+
+
+def answer(run: ParticleFilter, runs: int, temperature: float, seed: int = 0) -> Answers:
+    generator = torch.Generator().manual_seed(seed)
+    asked = PROMPT.take(np.zeros(runs, np.int64))
+    return run.run(asked, temperature, generator, np.random.default_rng(seed))
+
+
+def ratios(run: ParticleFilter, answers: Answers, temperature: float, lineages: int) -> Floats:
+    generator, rng = torch.Generator().manual_seed(9), np.random.default_rng(9)
+    asked = PROMPT.take(np.zeros(answers.responses.rows(), np.int64))
+    return log_ratios(run, asked, answers, temperature, lineages, generator, rng)
+
+
+def number(responses: Tokens) -> Ints:
+    """The number of each response in the list."""
+    place = {tuple(row[:n]): r for r, (row, n) in enumerate(zip(*LISTED, strict=True))}
+    return np.array([place[tuple(row[:n])] for row, n in zip(*responses, strict=True)])
+
+
+def exact_policy(temperature: float) -> Floats:
+    """The law of two particles and two steps (two tokens, then the third): all pairs, summed."""
+    heads, head_R = np.unique(LISTED.ids_NT[:, :2], axis=0, return_inverse=True)
+    head_R = head_R.ravel()
+    mass_H = np.bincount(head_R, weights=REFERENCE_R)
+    score_H = reward(PROMPT, Tokens.from_padded(heads)) / temperature
+    score_R = reward(PROMPT, LISTED) / temperature
+    then_HR = (head_R == np.arange(len(heads))[:, None]) * REFERENCE_R / mass_H[:, None]
+    # both ancestors of the second step are drawn from the first pair by its weights
+    parents_HH = np.zeros((len(heads), len(heads)))
+    for i in range(len(heads)):
+        for j in range(len(heads)):
+            weight = softmax([score_H[i], score_H[j]])
+            pair = mass_H[i] * mass_H[j]
+            for a, of_a in ((i, weight[0]), (j, weight[1])):
+                for b, of_b in ((i, weight[0]), (j, weight[1])):
+                    parents_HH[a, b] += pair * of_a * of_b
+    pair_RR = then_HR.T @ parents_HH @ then_HR
+    first_RR = 1 / (1 + np.exp(score_R[None, :] - score_R[:, None]))
+    found: Floats = (pair_RR * first_RR).sum(1) + (pair_RR * (1 - first_RR)).sum(0)
+    return found
+
+
+def test_two_particles_and_two_steps_have_the_enumerated_law() -> None:
+    temperature, runs = 0.6, 20_000
+    expected_R = exact_policy(temperature)
+    assert expected_R.sum() == pytest.approx(1.0)
+    answers = answer(runner(2, 2), runs, temperature)
+    share_R = tiny.count(answers.responses, LISTED) / runs
+    error_R = np.sqrt(expected_R * (1 - expected_R) / runs)
+    assert (np.abs(share_R - expected_R) < 4.5 * error_R + 1e-6).all()
+    # which is far from both the initial policy and soft best-of-two
+    one = soft_best_of_n.policy(reward(PROMPT, LISTED)[None], REFERENCE_R[None], 2, temperature)
+    for other_R in (REFERENCE_R, one[0]):
+        assert (np.abs(share_R - other_R) > 6 * error_R).any()
+
+
+def test_log_ratios_are_those_of_the_enumerated_law() -> None:
+    temperature = 0.6
+    run, policy_R = runner(2, 2), exact_policy(temperature)
+    answers = answer(run, 60, temperature)
+    found = ratios(run, answers, temperature, 400)
+    expected = np.log(policy_R / REFERENCE_R)[number(answers.responses)]
+    assert found == pytest.approx(expected, abs=0.15)
+    assert (found - expected).mean() == pytest.approx(0.0, abs=0.02)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0])
+def test_their_mean_is_the_kl_and_the_bound_lies_above(temperature: float) -> None:
+    policy_R = exact_policy(temperature)
+    kl = float(kl_listed(policy_R[None], REFERENCE_R[None])[0])
+    run = runner(2, 2)
+    answers = answer(run, 1500, temperature)
+    found = ratios(run, answers, temperature, 8)
+    assert found.mean() == pytest.approx(kl, abs=3.5 * found.std() / 1500**0.5 + 0.01)
+    bound = upper_bounds(answers)
+    assert bound.mean() > kl
+    assert bound.mean() < kl + 0.6
+
+
+@pytest.mark.parametrize(("n", "temperature"), [(4, 1.0), (8, 0.4)])
+def test_one_step_is_soft_best_of_n(n: int, temperature: float) -> None:
+    expected = soft_best_of_n.policy(
+        reward(PROMPT, LISTED)[None], REFERENCE_R[None], n, temperature
+    )
+    kl = float(kl_listed(expected, REFERENCE_R[None])[0])
+    run, runs = runner(n, 1), 4000
+    answers = answer(run, runs, temperature)
+    share_R = tiny.count(answers.responses, LISTED) / runs
+    error_R = np.sqrt(expected[0] * (1 - expected[0]) / runs)
+    assert (np.abs(share_R - expected[0]) < 4.5 * error_R + 1e-6).all()
+    some = Answers(answers.responses.take(np.arange(500)), *(part[:500] for part in answers[1:]))
+    found = ratios(run, some, temperature, 12)
+    assert found.mean() == pytest.approx(kl, abs=3.5 * found.std() / 500**0.5 + 0.01)
+
+
+def test_limits() -> None:
+    one = runner(1, 2)
+    answers = answer(one, 50, 0.1)
+    assert ratios(one, answers, 0.1, 2) == pytest.approx(np.zeros(50), abs=1e-9)
+    hot = runner(4, 3)
+    answers = answer(hot, 50, 1e9)
+    assert ratios(hot, answers, 1e9, 2) == pytest.approx(np.zeros(50), abs=1e-6)
+    # many particles: the initial policy times exp of the scores at both steps
+    temperature = 1.0
+    head_R = Tokens.from_padded(LISTED.ids_NT[:, :2])
+    score_R = reward(PROMPT, head_R) + reward(PROMPT, LISTED)
+    target_R = REFERENCE_R * np.exp(score_R / temperature)
+    target_R /= target_R.sum()
+    many = answer(runner(256, 2), 400, temperature)
+    score = score_R[number(many.responses)]
+    assert score.mean() == pytest.approx((target_R * score_R).sum(), abs=0.25)
+    assert many.potential_R == pytest.approx(score)
+
+
+def test_what_is_kept_stays() -> None:
+    run = runner(3, 3)
+    kept = LISTED.take(np.array([0, 5, 30, 84]))
+    asked = PROMPT.take(np.zeros(4, np.int64))
+    generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
+    again = run.run(asked, 0.2, generator, rng, kept)
+    np.testing.assert_array_equal(number(again.responses), [0, 5, 30, 84])
+    # G of (4, 4, EOS)-like answers: the scores of one, two and three tokens
+    steps = [Tokens(kept.ids_NT, np.minimum(kept.length_N, t).astype(np.int32)) for t in (1, 2, 3)]
+    expected = sum(
+        reward(asked, Tokens(step.ids_NT * step.mask_NT, step.length_N)) for step in steps
+    )
+    assert again.potential_R == pytest.approx(expected / 0.2)
+
+
+def test_prompts_go_on_with_what_was_written() -> None:
+    joined = append(tiny.prompts(), np.array([[4, 5]] * 4, np.int32))
+    for b in range(4):
+        prompt = tiny.prompts().ids_NT[b, : tiny.prompts().length_N[b]].tolist()
+        assert joined.ids_NT[b, : joined.length_N[b]].tolist() == [*prompt, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("found", "put", "said"),
+    [
+        ("particles: int = param(4", "particles: int = param(0", "a whole number from 1"),
+        ("    steps: int = param(2", "    blocks: int = param(2", "the field steps of its Config"),
+        (
+            "score_RN: Floats, knob: float",
+            "score_RN: Floats",
+            r"potential is called as potential\(config, score_RN, k",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused(found: str, put: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(SIFTED.read_text().replace(found, put))
+    with pytest.raises(UserError, match=said):
+        systems.method(str(path))
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        ("score_RN / knob / score_RN.std()", "moves with the score of another"),
+        ("score_RN.mean(1)", r"potential returns shape \(3,\)"),
+        ("score_RN / knob * float('inf')", "potential returns NaN or infinity"),
+    ],
+)
+def test_a_rehearsal_tries_the_potential(put: str, said: str, tmp_path: Path) -> None:
+    rehearse(systems.method(str(SIFTED)))
+    path = tmp_path / "mine.py"
+    path.write_text(SIFTED.read_text().replace("score_RN / knob", put))
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.method(str(path)))

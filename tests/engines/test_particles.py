@@ -14,7 +14,7 @@ from models import tiny
 from overopt.catalog import systems
 from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.particles.filter import Answers, ParticleFilter, append
-from overopt.engines.particles.likelihood import log_ratios, upper_bounds
+from overopt.engines.particles.likelihood import Ratios, ratios, upper_bounds
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
@@ -50,10 +50,10 @@ def answer(run: ParticleFilter, runs: int, temperature: float, seed: int = 0) ->
     return run.run(asked, temperature, generator, np.random.default_rng(seed))
 
 
-def ratios(run: ParticleFilter, answers: Answers, temperature: float, lineages: int) -> Floats:
+def found(run: ParticleFilter, answers: Answers, temperature: float, lineages: int) -> Ratios:
     generator, rng = torch.Generator().manual_seed(9), np.random.default_rng(9)
     asked = PROMPT.take(np.zeros(answers.responses.rows(), np.int64))
-    return log_ratios(run, asked, answers, temperature, lineages, generator, rng)
+    return ratios(run, asked, answers, temperature, lineages, generator, rng)
 
 
 def number(responses: Tokens) -> Ints:
@@ -81,8 +81,8 @@ def exact_policy(temperature: float) -> Floats:
                     parents_HH[a, b] += pair * of_a * of_b
     pair_RR = then_HR.T @ parents_HH @ then_HR
     first_RR = 1 / (1 + np.exp(score_R[None, :] - score_R[:, None]))
-    found: Floats = (pair_RR * first_RR).sum(1) + (pair_RR * (1 - first_RR)).sum(0)
-    return found
+    law_R: Floats = (pair_RR * first_RR).sum(1) + (pair_RR * (1 - first_RR)).sum(0)
+    return law_R
 
 
 def test_two_particles_and_two_steps_have_the_enumerated_law() -> None:
@@ -103,10 +103,11 @@ def test_log_ratios_are_those_of_the_enumerated_law() -> None:
     temperature = 0.6
     run, policy_R = runner(2, 2), exact_policy(temperature)
     answers = answer(run, 60, temperature)
-    found = ratios(run, answers, temperature, 400)
+    log_R, inverse_R = found(run, answers, temperature, 400)
     expected = np.log(policy_R / REFERENCE_R)[number(answers.responses)]
-    assert found == pytest.approx(expected, abs=0.15)
-    assert (found - expected).mean() == pytest.approx(0.0, abs=0.02)
+    assert log_R == pytest.approx(expected, abs=0.15)
+    assert (log_R - expected).mean() == pytest.approx(0.0, abs=0.02)
+    assert inverse_R == pytest.approx(np.exp(-expected), rel=0.15)
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0])
@@ -115,8 +116,12 @@ def test_their_mean_is_the_kl_and_the_bound_lies_above(temperature: float) -> No
     kl = float(kl_listed(policy_R[None], REFERENCE_R[None])[0])
     run = runner(2, 2)
     answers = answer(run, 1500, temperature)
-    found = ratios(run, answers, temperature, 8)
-    assert found.mean() == pytest.approx(kl, abs=3.5 * found.std() / 1500**0.5 + 0.01)
+    told = found(run, answers, temperature, 8)
+    terms_R = told.kl_terms()
+    assert terms_R.mean() == pytest.approx(kl, abs=3.5 * terms_R.std() / 1500**0.5 + 0.01)
+    assert told.log_R.mean() == pytest.approx(kl, abs=3.5 * told.log_R.std() / 1500**0.5 + 0.01)
+    if temperature == 1.0:
+        assert terms_R.std() < 0.6 * told.log_R.std()
     bound = upper_bounds(answers)
     assert bound.mean() > kl
     assert bound.mean() < kl + 0.6
@@ -134,17 +139,30 @@ def test_one_step_is_soft_best_of_n(n: int, temperature: float) -> None:
     error_R = np.sqrt(expected[0] * (1 - expected[0]) / runs)
     assert (np.abs(share_R - expected[0]) < 4.5 * error_R + 1e-6).all()
     some = Answers(answers.responses.take(np.arange(500)), *(part[:500] for part in answers[1:]))
-    found = ratios(run, some, temperature, 12)
-    assert found.mean() == pytest.approx(kl, abs=3.5 * found.std() / 500**0.5 + 0.01)
+    terms_R = found(run, some, temperature, 12).kl_terms()
+    assert terms_R.mean() == pytest.approx(kl, abs=3.5 * terms_R.std() / 500**0.5 + 0.01)
+
+
+def test_terms_near_the_initial_policy_vary_little() -> None:
+    policy = np.array([0.55, 0.3, 0.15])
+    log_R = np.log(policy / np.array([0.5, 0.3, 0.2]))[np.repeat(np.arange(3), [55, 30, 15])]
+    terms_R = Ratios(log_R, np.exp(-log_R)).kl_terms()
+    # 1 / r - 1 has the mean 0 on these hundred answers, so that c does not matter
+    assert terms_R.mean() == pytest.approx(log_R.mean())
+    assert terms_R.std() < 0.1 * log_R.std()
+    assert Ratios(np.zeros(4), np.ones(4)).kl_terms().tolist() == [0.0] * 4
+    # a tail: the mean of 1 / r on these answers says nothing
+    tailed = Ratios(np.array([2.0, 2.0, 2.0, -1.0]), np.exp([-2.0, -2.0, -2.0, 1.0]))
+    assert tailed.kl_terms().tolist() == tailed.log_R.tolist()
 
 
 def test_limits() -> None:
     one = runner(1, 2)
     answers = answer(one, 50, 0.1)
-    assert ratios(one, answers, 0.1, 2) == pytest.approx(np.zeros(50), abs=1e-9)
+    assert found(one, answers, 0.1, 2).log_R == pytest.approx(np.zeros(50), abs=1e-9)
     hot = runner(4, 3)
     answers = answer(hot, 50, 1e9)
-    assert ratios(hot, answers, 1e9, 2) == pytest.approx(np.zeros(50), abs=1e-6)
+    assert found(hot, answers, 1e9, 2).log_R == pytest.approx(np.zeros(50), abs=1e-6)
     # many particles: the initial policy times exp of the scores at both steps
     temperature = 1.0
     head_R = Tokens.from_padded(LISTED.ids_NT[:, :2])
@@ -180,7 +198,7 @@ def test_prompts_go_on_with_what_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "put", "said"),
+    ("there", "put", "said"),
     [
         ("particles: int = param(4", "particles: int = param(0", "a whole number from 1"),
         ("    steps: int = param(2", "    blocks: int = param(2", "the field steps of its Config"),
@@ -191,9 +209,9 @@ def test_prompts_go_on_with_what_was_written() -> None:
         ),
     ],
 )
-def test_a_wrong_file_is_refused(found: str, put: str, said: str, tmp_path: Path) -> None:
+def test_a_wrong_file_is_refused(there: str, put: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
-    path.write_text(SIFTED.read_text().replace(found, put))
+    path.write_text(SIFTED.read_text().replace(there, put))
     with pytest.raises(UserError, match=said):
         systems.method(str(path))
 

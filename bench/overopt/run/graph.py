@@ -294,7 +294,7 @@ class Graph:
         task = self.cell.task
         if optimized.name == "particles":
             judged = {"optimize": optimized, "gold": self.gold}
-            return self._node("judge", {}, judged, f"gold of {optimized.label}", self._gold_code)
+            return self._node("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
         params = {
             "samples_per_prompt": task.evaluation.samples_per_prompt,
             "seed": self.cell.stream,

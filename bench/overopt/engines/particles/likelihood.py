@@ -17,6 +17,8 @@ the answer; the tests hold it against enumeration.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from scipy.special import logsumexp
@@ -25,8 +27,38 @@ from overopt.engines.particles.filter import Answers, ParticleFilter
 from overopt.stats.arrays import Floats
 from overopt.worlds.tokens import Tokens
 
+TRUSTED_SHARE = 0.5
+"""Effective share of the answers from which on the mean of pi_ref / pi is taken to be known."""
 
-def log_ratios(
+
+class Ratios(NamedTuple):
+    """How much likelier R answers are than under the initial policy, pi / pi_ref.
+
+    log_R: its logarithm, nats. inverse_R: pi_ref / pi, whose mean over answers of pi is 1.
+    """
+
+    log_R: Floats
+    inverse_R: Floats
+
+    def kl_terms(self) -> Floats:
+        """Terms (R,) whose mean is KL(pi || pi_ref), nats.
+
+        log r + c (1 / r - 1): what is added has the mean 0, and c is what makes the terms vary
+        least on these answers; with c = 1 it is k3. Far from pi_ref, 1 / r has a tail that so many
+        answers do not show, and its mean on them is not 1: where it rests on less than
+        ``TRUSTED_SHARE`` of them, c is 0.
+        """
+        beyond_R = self.inverse_R - 1.0
+        spread = float((beyond_R - beyond_R.mean()) @ beyond_R)
+        effective = self.inverse_R.sum() ** 2 / np.square(self.inverse_R).sum()
+        if spread == 0 or effective < TRUSTED_SHARE * len(self.log_R):
+            return self.log_R
+        shared = float((self.log_R - self.log_R.mean()) @ beyond_R)
+        found: Floats = self.log_R - shared / spread * beyond_R
+        return found
+
+
+def ratios(
     runner: ParticleFilter,
     prompts: Tokens,
     answers: Answers,
@@ -34,11 +66,11 @@ def log_ratios(
     lineages: int,
     generator: torch.Generator,
     rng: np.random.Generator,
-) -> Floats:
-    """log pi(y) / pi_ref(y) of each answer, nats; its mean over answers of the filter is the KL.
+) -> Ratios:
+    """pi(y) / pi_ref(y) of each answer.
 
-    The logarithm of a mean over a few runs is too low; the jackknife over them takes out the first
-    order of that.
+    The logarithm of a mean over a few runs is too low, and its inverse too high; the jackknife over
+    the runs takes out the first order of both.
 
     Args:
         runner: the filter.
@@ -47,9 +79,6 @@ def log_ratios(
         knob: the one that they were drawn at.
         lineages: conditional runs for each answer, at least 2.
         generator, rng: as those of a run.
-
-    Returns:
-        Shape (R,).
     """
     runs = prompts.rows()
     row_A = np.repeat(np.arange(runs), lineages)
@@ -61,9 +90,12 @@ def log_ratios(
     for m in range(lineages):
         others = np.delete(inverse_RM, m, axis=1)
         without_RM[:, m] = logsumexp(others, axis=1) - np.log(lineages - 1)
-    mean_R = lineages * whole_R - (lineages - 1) * without_RM.mean(axis=1)
-    found: Floats = answers.potential_R + mean_R
-    return found
+    whole_R, without_RM = (answers.potential_R + part.T for part in (whole_R, without_RM))
+    weight = lineages, 1 - lineages
+    return Ratios(
+        weight[0] * whole_R + weight[1] * without_RM.mean(axis=0),
+        weight[0] * np.exp(-whole_R) + weight[1] * np.exp(-without_RM).mean(axis=0),
+    )
 
 
 def upper_bounds(answers: Answers) -> Floats:

@@ -32,7 +32,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 MISTAKES = {
-    "run --method dop": "Unknown method 'dop'. Did you mean dpo? Available: ",
+    "run --method dop": "Unknown method 'dop'. Did you mean dpo",
     "plan -m dpo --proxy uow": "Unknown proxy 'uow'. Did you mean uwo? Available: ",
     "plan -m dpo --task revews": "Unknown task 'revews'. Did you mean reviews? Available: ",
     "plan -m dpo --gold ruel": "Unknown gold 'ruel'. Did you mean rule? Available: ",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from overopt.engines.particles.likelihood import Ratios, ratios, upper_bounds
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
+from overopt.methods.contract.particles import Grown
 from overopt.models.logprobs import enumerate_logps
 from overopt.stats.arrays import Floats, Ints
 from overopt.stats.pools import soft_best_of_n
@@ -38,9 +40,22 @@ def reward(prompts: Tokens, responses: Tokens) -> Floats:
     return np.asarray(0.7 * red - 0.5 * blue + 1.5 * late, np.float64)
 
 
-def runner(n: int, blocks: int) -> ParticleFilter:
+def annealed(config: object, grown: Grown, knob: float) -> Floats:
+    """Scores over a temperature, which is higher at the first step and where one particle leads."""
+    plain_RN = grown.score_RN / knob
+    if grown.step == grown.steps:
+        return plain_RN
+    chance_RN = softmax(plain_RN, axis=1)
+    effective: Floats = plain_RN * (1 / (chance_RN**2).sum(axis=1, keepdims=True) - 0.9)
+    return effective
+
+
+def runner(n: int, blocks: int, potential: Any = None) -> ParticleFilter:
     module: Any = load_module(str(SIFTED))
-    method = OpenedParticles(module, module.Config(particles=n, steps=blocks))
+    functions: Any = module
+    if potential is not None:
+        functions = SimpleNamespace(__name__="annealed", potential=potential)
+    method = OpenedParticles(functions, module.Config(particles=n, steps=blocks))
     return ParticleFilter(method, POLICY, reward, tiny.RESPONSE_TOKENS, (EOS,))
 
 
@@ -62,19 +77,26 @@ def number(responses: Tokens) -> Ints:
     return np.array([place[tuple(row[:n])] for row, n in zip(*responses, strict=True)])
 
 
-def exact_policy(temperature: float) -> Floats:
+def exact_policy(temperature: float, potential: Any = None) -> Floats:
     """The law of two particles and two steps (two tokens, then the third): all pairs, summed."""
+
+    def chances(one: float, other: float) -> Floats:
+        score_RN = np.array([[one, other]])
+        if potential is None:
+            return np.asarray(softmax(score_RN[0] / temperature))
+        return np.asarray(softmax(potential(None, Grown(score_RN, 1, 2), temperature)[0]))
+
     heads, head_R = np.unique(LISTED.ids_NT[:, :2], axis=0, return_inverse=True)
     head_R = head_R.ravel()
     mass_H = np.bincount(head_R, weights=REFERENCE_R)
-    score_H = reward(PROMPT, Tokens.from_padded(heads)) / temperature
+    score_H = reward(PROMPT, Tokens.from_padded(heads))
     score_R = reward(PROMPT, LISTED) / temperature
     then_HR = (head_R == np.arange(len(heads))[:, None]) * REFERENCE_R / mass_H[:, None]
     # both ancestors of the second step are drawn from the first pair by its weights
     parents_HH = np.zeros((len(heads), len(heads)))
     for i in range(len(heads)):
         for j in range(len(heads)):
-            weight = softmax([score_H[i], score_H[j]])
+            weight = chances(score_H[i], score_H[j])
             pair = mass_H[i] * mass_H[j]
             for a, of_a in ((i, weight[0]), (j, weight[1])):
                 for b, of_b in ((i, weight[0]), (j, weight[1])):
@@ -110,6 +132,21 @@ def test_log_ratios_are_those_of_the_enumerated_law() -> None:
     assert inverse_R == pytest.approx(np.exp(-expected), rel=0.15)
 
 
+def test_weights_may_depend_on_all_particles() -> None:
+    temperature, run = 0.3, runner(2, 2, annealed)
+    policy_R = exact_policy(temperature, annealed)
+    plain_R = exact_policy(temperature)
+    answers = answer(run, 8000, temperature)
+    share_R = tiny.count(answers.responses, LISTED) / 8000
+    error_R = np.sqrt(policy_R * (1 - policy_R) / 8000)
+    assert (np.abs(share_R - policy_R) < 4.5 * error_R + 1e-6).all()
+    assert (np.abs(share_R - plain_R) > 6 * error_R).any()
+    some = Answers(answers.responses.take(np.arange(60)), answers.log_share_R[:60])
+    log_R = found(run, some, temperature, 400).log_R
+    expected = np.log(policy_R / REFERENCE_R)[number(some.responses)]
+    assert (log_R - expected).mean() == pytest.approx(0.0, abs=0.02)
+
+
 @pytest.mark.parametrize("temperature", [0.3, 1.0])
 def test_their_mean_is_the_kl_and_the_bound_lies_above(temperature: float) -> None:
     policy_R = exact_policy(temperature)
@@ -138,7 +175,7 @@ def test_one_step_is_soft_best_of_n(n: int, temperature: float) -> None:
     share_R = tiny.count(answers.responses, LISTED) / runs
     error_R = np.sqrt(expected[0] * (1 - expected[0]) / runs)
     assert (np.abs(share_R - expected[0]) < 4.5 * error_R + 1e-6).all()
-    some = Answers(answers.responses.take(np.arange(500)), *(part[:500] for part in answers[1:]))
+    some = Answers(answers.responses.take(np.arange(500)), answers.log_share_R[:500])
     terms_R = found(run, some, temperature, 12).kl_terms()
     assert terms_R.mean() == pytest.approx(kl, abs=3.5 * terms_R.std() / 500**0.5 + 0.01)
 
@@ -172,7 +209,6 @@ def test_limits() -> None:
     many = answer(runner(256, 2), 400, temperature)
     score = score_R[number(many.responses)]
     assert score.mean() == pytest.approx((target_R * score_R).sum(), abs=0.25)
-    assert many.potential_R == pytest.approx(score)
 
 
 def test_what_is_kept_stays() -> None:
@@ -182,12 +218,10 @@ def test_what_is_kept_stays() -> None:
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
     again = run.run(asked, 0.2, generator, rng, kept)
     np.testing.assert_array_equal(number(again.responses), [0, 5, 30, 84])
-    # G of (4, 4, EOS)-like answers: the scores of one, two and three tokens
-    steps = [Tokens(kept.ids_NT, np.minimum(kept.length_N, t).astype(np.int32)) for t in (1, 2, 3)]
-    expected = sum(
-        reward(asked, Tokens(step.ids_NT * step.mask_NT, step.length_N)) for step in steps
-    )
-    assert again.potential_R == pytest.approx(expected / 0.2)
+    # alone, an answer has all of the weight; among three, a share of at most 1 at each step
+    alone = runner(1, 3).run(asked, 0.2, generator, rng, kept)
+    assert alone.log_share_R == pytest.approx(np.zeros(4), abs=1e-12)
+    assert (again.log_share_R < 3 * np.log(3)).all()
 
 
 def test_prompts_go_on_with_what_was_written() -> None:
@@ -203,9 +237,9 @@ def test_prompts_go_on_with_what_was_written() -> None:
         ("particles: int = param(4", "particles: int = param(0", "a whole number from 1"),
         ("    steps: int = param(2", "    blocks: int = param(2", "the field steps of its Config"),
         (
-            "score_RN: Floats, knob: float",
-            "score_RN: Floats",
-            r"potential is called as potential\(config, score_RN, k",
+            "grown: Grown, knob: float",
+            "grown: Grown",
+            r"potential is called as potential\(config, grown, k",
         ),
     ],
 )
@@ -219,14 +253,14 @@ def test_a_wrong_file_is_refused(there: str, put: str, said: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("put", "said"),
     [
-        ("score_RN / knob / score_RN.std()", "moves with the score of another"),
-        ("score_RN.mean(1)", r"potential returns shape \(3,\)"),
-        ("score_RN / knob * float('inf')", "potential returns NaN or infinity"),
+        ("grown.score_RN.cumsum(1)", "depends on the order of the particles"),
+        ("grown.score_RN.mean(1)", r"potential returns shape \(3,\)"),
+        ("grown.score_RN / knob * float('inf')", "potential returns NaN or infinity"),
     ],
 )
 def test_a_rehearsal_tries_the_potential(put: str, said: str, tmp_path: Path) -> None:
     rehearse(systems.method(str(SIFTED)))
     path = tmp_path / "mine.py"
-    path.write_text(SIFTED.read_text().replace("score_RN / knob", put))
+    path.write_text(SIFTED.read_text().replace("grown.score_RN / knob", put))
     with pytest.raises(UserError, match=said):
         rehearse(systems.method(str(path)))

@@ -7,6 +7,7 @@ from models import tiny
 from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.particles.filter import ParticleFilter
 from overopt.engines.particles.likelihood import ratios
+from overopt.methods.contract.particles import Grown
 from overopt.methods.selection import pf
 from overopt.methods.selection.pf import Config, potential
 from overopt.models.logprobs import enumerate_logps
@@ -18,7 +19,7 @@ from overopt.worlds.tokens import EOS, Tokens
 
 def chances(score_RN: Floats, temperature: float) -> Floats:
     """Of being drawn, for each particle."""
-    found: Floats = softmax(potential(Config(), score_RN, temperature), axis=1)
+    found: Floats = softmax(potential(Config(), Grown(score_RN, 1, 3), temperature), axis=1)
     return found
 
 
@@ -38,7 +39,7 @@ def test_equal_scores_and_heat_draw_evenly_and_cold_takes_the_best() -> None:
     assert chances(score_RN, 1e9)[0] == pytest.approx([0.25] * 4)
     assert chances(score_RN, 0.02)[0] == pytest.approx([0, 0, 1, 0])
     with pytest.raises(ValueError, match="above 0"):
-        potential(Config(), score_RN, 0.0)
+        potential(Config(), Grown(score_RN, 1, 3), 0.0)
 
 
 def test_many_particles_in_one_step_are_the_initial_policy_times_the_odds() -> None:

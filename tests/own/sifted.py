@@ -6,7 +6,7 @@ Deviations: none.
 
 from dataclasses import dataclass
 
-from overopt.methods.contract.particles import Floats
+from overopt.methods.contract.particles import Floats, Grown
 from overopt.spec.declare import knob, param
 
 FAMILY = "selection"
@@ -22,6 +22,6 @@ class Config:
     steps: int = param(2, help="blocks of the longest response")
 
 
-def potential(config: Config, score_RN: Floats, knob: float) -> Floats:
+def potential(config: Config, grown: Grown, knob: float) -> Floats:
     """Scores over a temperature."""
-    return score_RN / knob
+    return grown.score_RN / knob

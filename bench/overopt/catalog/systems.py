@@ -63,7 +63,7 @@ _GRADIENTS = {"perturb": "config, gradient", "correct": "config, first, second"}
 
 OPTIONAL: dict[str, dict[str, str]] = {
     "compose": _COMPOSED,
-    "potential": {"potential": "config, score_RN, knob"},
+    "potential": {"potential": "config, grown, knob"},
     "value_targets": _VALUES,
     "value_loss": _VALUES,
     "weights": _POLICY,

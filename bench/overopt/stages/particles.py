@@ -67,9 +67,7 @@ class Places:
         drawn = answers.responses.rows() // prompts
         each = min(self._each, drawn)
         row_R = (np.arange(prompts)[:, None] * drawn + np.arange(each)).ravel()
-        some = Answers(
-            answers.responses.take(row_R), answers.potential_R[row_R], answers.log_mean_R[row_R]
-        )
+        some = Answers(answers.responses.take(row_R), answers.log_share_R[row_R])
         asked = self._prompts.take(np.repeat(np.arange(prompts), each))
         again = (torch_rng(seed, *labels, "kl", label), numpy_rng(seed, *labels, "kl", label))
         found = ratios(self._runner, asked, some, knob, LINEAGES, *again)

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from overopt.engines.method.opened import Named, Opened
-from overopt.methods.contract.particles import Floats, ParticleMethod
+from overopt.methods.contract.particles import Floats, Grown, ParticleMethod
 
 
 class _Filtering(Named, ParticleMethod, Protocol):
@@ -38,6 +38,6 @@ class OpenedParticles(Opened[_Filtering]):
         super().__init__(functions, config)
         self.count, self.steps = config.particles, config.steps
 
-    def potential(self, score_RN: Floats, knob: float) -> Floats:
+    def potential(self, grown: Grown, knob: float) -> Floats:
         """Log weight of each particle, (R, N)."""
-        return np.asarray(self._functions.potential(self._config, score_RN, knob), np.float64)
+        return np.asarray(self._functions.potential(self._config, grown, knob), np.float64)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import logsumexp
+from scipy.special import log_softmax
 from transformers import PreTrainedModel
 
 from overopt.engines.contract import Reward
 from overopt.engines.method.particles import OpenedParticles
+from overopt.methods.contract.particles import Grown
 from overopt.models.sampling import sample
 from overopt.stats.arrays import Floats, Ints
 from overopt.worlds.tokens import PAD, Tokens
@@ -22,13 +23,12 @@ class Answers(NamedTuple):
     """What R runs of a filter return.
 
     responses: the answer of each run.
-    potential_R: log weights along the way to the answer, summed over the steps.
-    log_mean_R: log of the mean weight of the run's particles, summed over the steps.
+    log_share_R: log of N times the chance to be drawn, summed over the steps, of the answer and
+        of what it grew from: 0 where all particles weigh the same.
     """
 
     responses: Tokens
-    potential_R: Floats
-    log_mean_R: Floats
+    log_share_R: Floats
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class _Particles:
     """R x N partial answers, run-major.
 
     ids_PT, length_P: tokens so far. done_P: ended, or as long as can be. score_P: proxy score as
-    they stand. potential_P: log weights so far, of the particle and of those it descends from.
+    they stand. log_share_P: see ``Answers``, of the particle and of those it descends from.
     """
 
     ids_PT: npt.NDArray[np.int32]
     length_P: npt.NDArray[np.int32]
     done_P: npt.NDArray[np.bool_]
     score_P: Floats
-    potential_P: Floats
+    log_share_P: Floats
 
     def take(self, row_P: Ints) -> _Particles:
         """These particles, repeats included."""
@@ -107,20 +107,19 @@ class ParticleFilter:
             np.zeros(size),
         )
         first_R1 = np.arange(runs)[:, None] * count
-        log_mean_R = np.zeros(runs)
         for step in range(1, self._steps + 1):
             now = self._grow(asked, now, generator, None if kept is None else (kept, step))
-            weight_RN = self._method.potential(now.score_P.reshape(runs, count), knob)
-            now = replace(now, potential_P=now.potential_P + weight_RN.ravel())
-            total_R1 = logsumexp(weight_RN, axis=1, keepdims=True)
-            log_mean_R += total_R1[:, 0] - np.log(count)
+            grown = Grown(now.score_P.reshape(runs, count), step, self._steps)
+            chance_RN = log_softmax(self._method.potential(grown, knob), axis=1)
+            share_P = (chance_RN + np.log(count)).ravel()
+            now = replace(now, log_share_P=now.log_share_P + share_P)
             drawn = count if step < self._steps else 1
-            index_RD = _draw(np.exp(weight_RN - total_R1), drawn, rng)
+            index_RD = _draw(np.exp(chance_RN), drawn, rng)
             if kept is not None:
                 index_RD[:, 0] = 0
             now = now.take((first_R1 + index_RD).ravel())
         responses = Tokens(now.ids_PT, now.length_P).take(np.arange(runs))
-        return Answers(responses, now.potential_P, log_mean_R)
+        return Answers(responses, now.log_share_P)
 
     def _grow(
         self,

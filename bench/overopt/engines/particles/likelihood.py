@@ -1,18 +1,20 @@
 """How much likelier a particle filter makes an answer than the initial policy does.
 
 A filter draws its answer among particles, so that its policy is an average over all that could have
-grown beside the answer. With G the product of the weights along the way to an answer y, and Z the
-product over the steps of the mean weight of a run's particles,
+grown beside the answer. With W_k the chance that a draw after step k takes the particle that grows
+into an answer y,
 
-    log pi(y) / pi_ref(y) = log G(y) + log E[1 / Z],
+    pi(y) / pi_ref(y) = E[ product over the steps of N W_k ],
 
 the mean being over runs in which y is one particle and never dropped. One step of N particles is
-soft best-of-n: pi / pi_ref = N E[a(y) / (a(y) + a(y_2) + ... + a(y_N))]. It holds for multinomial
-resampling at every step and weights that depend on the particle alone.
+soft best-of-n: pi / pi_ref = N E[a(y) / (a(y) + a(y_2) + ... + a(y_N))]. The density of a run is
+that of y under pi_ref, that of the others given y, and a W_k for each step; sum out the others, and
+the N places that y may have at each step. It holds for multinomial resampling at every step, and
+weights that do not depend on the order of the particles.
 
 Reference: Andrieu, Doucet, Holenstein, "Particle Markov chain Monte Carlo methods", 2010, theorem 1
-(the number from memory), from which the mean over conditional runs follows by summing out all but
-the answer; the tests hold it against enumeration.
+(the number from memory), for weights of a particle alone, of which this is the marginal; the tests
+hold it against enumeration.
 """
 
 from __future__ import annotations
@@ -84,25 +86,22 @@ def ratios(
     row_A = np.repeat(np.arange(runs), lineages)
     kept = answers.responses.take(row_A)
     again = runner.run(prompts.take(row_A), knob, generator, rng, kept)
-    inverse_RM = -again.log_mean_R.reshape(runs, lineages)
-    whole_R = logsumexp(inverse_RM, axis=1) - np.log(lineages)
-    without_RM = np.empty_like(inverse_RM)
+    share_RM = again.log_share_R.reshape(runs, lineages)
+    log_R = logsumexp(share_RM, axis=1) - np.log(lineages)
+    without_RM = np.empty_like(share_RM)
     for m in range(lineages):
-        others = np.delete(inverse_RM, m, axis=1)
+        others = np.delete(share_RM, m, axis=1)
         without_RM[:, m] = logsumexp(others, axis=1) - np.log(lineages - 1)
-    whole_R, without_RM = (answers.potential_R + part.T for part in (whole_R, without_RM))
-    weight = lineages, 1 - lineages
     return Ratios(
-        weight[0] * whole_R + weight[1] * without_RM.mean(axis=0),
-        weight[0] * np.exp(-whole_R) + weight[1] * np.exp(-without_RM).mean(axis=0),
+        lineages * log_R - (lineages - 1) * without_RM.mean(axis=1),
+        lineages * np.exp(-log_R) - (lineages - 1) * np.exp(-without_RM).mean(axis=1),
     )
 
 
 def upper_bounds(answers: Answers) -> Floats:
-    """log G - log Z of each answer's own run (R,), whose mean is no lower than the KL, nats.
+    """Log share of each answer in its own run (R,), whose mean is no lower than the KL, nats.
 
     It is the KL of answer and company together, against an answer of the initial policy and the
     company of a conditional run.
     """
-    found: Floats = answers.potential_R - answers.log_mean_R
-    return found
+    return answers.log_share_R

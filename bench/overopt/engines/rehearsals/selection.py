@@ -18,6 +18,7 @@ from overopt.engines.method.values import OpenedValues
 from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS
 from overopt.errors import UserError
 from overopt.methods.contract.composition import Composition
+from overopt.methods.contract.particles import Grown
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import Training
 from overopt.methods.contract.values import Valued
@@ -147,22 +148,24 @@ def _check_per_token(source: str, name: str, found: Tensor) -> None:
 
 
 def try_particles(spec: MethodSpec) -> None:
-    """A finite log weight of each particle, which depends on its own score only."""
+    """A finite log weight of each particle, whatever their order."""
     source, method = spec.source, open_blamed(OpenedParticles, spec)
     knob = math.sqrt(spec.knob.low * spec.knob.high)
     score_RN = np.random.default_rng(0).normal(size=(PROMPTS, method.count + 1))
-    other_RN = score_RN.copy()
-    other_RN[:, 0] += 1.0
-    with blamed(source, "potential"):
-        found_RN, moved_RN = (method.potential(each, knob) for each in (score_RN, other_RN))
-    if found_RN.shape != score_RN.shape:
-        raise UserError(
-            f"{source}: potential returns shape {found_RN.shape} for scores {score_RN.shape}; it "
-            "is the log weight of each particle."
-        )
-    check_finite(source, "potential", torch.from_numpy(found_RN))
-    if not np.allclose(found_RN[:, 1:], moved_RN[:, 1:]):
-        raise UserError(
-            f"{source}: potential of a particle moves with the score of another; the KL of the "
-            "policy is known for weights of a particle's own score only."
-        )
+    for step in range(1, method.steps + 1):
+        with blamed(source, "potential"):
+            found_RN, turned_RN = (
+                method.potential(Grown(each, step, method.steps), knob)
+                for each in (score_RN, score_RN[:, ::-1].copy())
+            )
+        if found_RN.shape != score_RN.shape:
+            raise UserError(
+                f"{source}: potential returns shape {found_RN.shape} for scores {score_RN.shape}; "
+                "it is the log weight of each particle."
+            )
+        check_finite(source, "potential", torch.from_numpy(found_RN))
+        if not np.allclose(found_RN, turned_RN[:, ::-1]):
+            raise UserError(
+                f"{source}: potential depends on the order of the particles; the KL of the policy "
+                "is known only where it does not."
+            )

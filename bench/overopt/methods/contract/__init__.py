@@ -16,7 +16,7 @@ rollout:    advantages(config, rollout: Rollout) -> advantage (B, N) or (B, N, T
 iterative:  build(config, rollout: Rollout) -> KeptRows or RowPairs      the data of a round
             loss(config, batch: Reading or SamplePairs) -> loss_B
 selection:  compose(config, knob) -> Composition     a decoding rule (``contract.composition``), or
-            potential(config, score_RN, knob) -> log_weight_RN       resampling between tokens, with
+            potential(config, grown: Grown, knob) -> log_weight_RN   resampling between tokens, with
             Config.particles and Config.steps        (``contract.particles``), or
             samples_used(config, pool_samples, knob) -> int
             and what it does, in one of two ways (or both; see ``contract.selection``):

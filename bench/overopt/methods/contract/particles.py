@@ -9,7 +9,7 @@ stay among them. Two fields of the method's Config are counts from 1: ``particle
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,25 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
+class Grown(NamedTuple):
+    """N particles in each of R runs, after a step.
+
+    score_RN: proxy score of each answer as it stands, in SDs of the initial policy.
+    step: steps taken, from 1 to ``steps``.
+    """
+
+    score_RN: Floats
+    step: int
+    steps: int
+
+
 class ParticleMethod(Protocol):
     """A method that resamples between tokens."""
 
-    def potential(self, config: Any, score_RN: Floats, knob: float, /) -> Floats:
-        """Log weight of each of N particles in R runs, (R, N), each from its own score only.
+    def potential(self, config: Any, grown: Grown, knob: float, /) -> Floats:
+        """Log weight of each particle, (R, N), up to a constant of its run.
 
-        score_RN: proxy score of the answer as it stands, in SDs of the initial policy. That a
-        weight does not depend on the other particles is what the KL of the policy rests on.
+        It may depend on all particles of a run, but not on their order, which is what the KL of the
+        policy rests on.
         """
         ...

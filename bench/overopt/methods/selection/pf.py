@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overopt.methods.contract.particles import Floats
+from overopt.methods.contract.particles import Floats, Grown
 from overopt.spec.declare import knob, param
 
 FAMILY = "selection"
@@ -37,12 +37,12 @@ class Config:
     steps: int = param(3, help="blocks that the longest response is cut into", at_least=1)
 
 
-def potential(config: Config, score_RN: Floats, knob: float) -> Floats:
+def potential(config: Config, grown: Grown, knob: float) -> Floats:
     """Log odds of each particle's last score over the temperature, (R, N).
 
     Args:
         config: unused here.
-        score_RN: proxy score of the answer as it stands, in SDs of the initial policy: a logit.
+        grown: proxy scores of the answers as they stand, in SDs of the initial policy: logits.
         knob: T, above 0, in the same SDs.
 
     Raises:
@@ -53,4 +53,4 @@ def potential(config: Config, score_RN: Floats, knob: float) -> Floats:
     """
     if not knob > 0:
         raise ValueError(f"the temperature of a particle filter must be above 0, got {knob}")
-    return np.asarray(score_RN / knob, np.float64)
+    return np.asarray(grown.score_RN / knob, np.float64)

@@ -12,10 +12,10 @@ import torch
 from overopt.catalog import lookup, systems
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
-from overopt.engines.proxy_loss import OpenedLoss
-from overopt.engines.proxy_members import OpenedMembers
-from overopt.engines.proxy_rehearsal import made_up_batch
-from overopt.engines.proxy_steps import OpenedSteps
+from overopt.engines.proxy.loss import OpenedLoss
+from overopt.engines.proxy.members import OpenedMembers
+from overopt.engines.proxy.rehearsal import made_up_batch
+from overopt.engines.proxy.steps import OpenedSteps
 from overopt.execution.code.modules import load_module
 from overopt.proxies.contract.training import RewardBatch
 

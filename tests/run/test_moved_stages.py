@@ -107,7 +107,8 @@ CASES = (
         "reviews pool", "reviews labels", "reviews evaluate*", "tabular pool", "tabular labels",
         "tabular evaluate*", "tabular listing", "reviews anneal",
         "reviews system:* columns", "reviews system:* choice", "arithmetic pool",
-        "reviews judge", "tabular judge", "arithmetic judge", "arithmetic labels", "arithmetic evaluate*", "arithmetic anneal",
+        "reviews judge", "tabular judge",
+        "arithmetic judge", "arithmetic labels", "arithmetic evaluate*", "arithmetic anneal",
     )),
     Case("artifacts/golds/model.py", a_line, ("reviews pool:transformer",)),
     Case("artifacts/golds/classifier.py", a_line, (

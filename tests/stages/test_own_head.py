@@ -18,7 +18,7 @@ from overopt.artifacts.scores import aligned_scores
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog import systems
 from overopt.engines.method.loading import open_as
-from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.contract import silent
 from overopt.models.headed import HeadedReward
 from overopt.models.logprobs import response_logps, score_logps

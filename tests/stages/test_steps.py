@@ -15,7 +15,7 @@ from overopt.artifacts.scores import aligned_scores
 from overopt.artifacts.step_member import load_steps
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog import systems, toml_files
-from overopt.engines.proxy_steps import OpenedSteps
+from overopt.engines.proxy.steps import OpenedSteps
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file

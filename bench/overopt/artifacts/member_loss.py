@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from overopt.artifacts.label_columns import NO_COLUMNS, LabelColumns
-from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy.members import OpenedMembers
 from overopt.models.headed import Outputs
 from overopt.models.sequences import Batch, Index, join
 from overopt.proxies.contract.heads import ReadBatch, Reading

@@ -12,7 +12,7 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.proxy import open_own_reader
 from overopt.artifacts.tables import read_json, write_json
 from overopt.engines.method.loading import open_as
-from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy.members import OpenedMembers
 from overopt.models.headed import HeadedReward, headed_rewards, load_head, save_head
 from overopt.models.policy import load_policy
 from overopt.models.reward import load_reward, score

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.tables import Table, read_json
 from overopt.engines.method.loading import open_as
-from overopt.engines.proxy_steps import OpenedSteps
+from overopt.engines.proxy.steps import OpenedSteps
 from overopt.models.reward import load_reward
 from overopt.models.step_scores import score_tokens
 from overopt.spec.system import ProxySystemSpec

@@ -19,11 +19,11 @@ from overopt.engines.method.merge import OpenedMerge
 from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.method.training import TrainedMethod
-from overopt.engines.proxy_rehearsal import try_proxy
+from overopt.engines.proxy.rehearsal import try_proxy
+from overopt.engines.proxy.step_rehearsal import try_reduce
 from overopt.engines.rehearsals.made_up import MadeUpNumbers
 from overopt.engines.rehearsals.selection import try_composition, try_particles, try_selection
 from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS, weights
-from overopt.engines.step_trial import try_reduce
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs

@@ -14,7 +14,7 @@ from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.proxy import Member, open_own_reader
 from overopt.artifacts.tables import write_json
 from overopt.engines.method.loading import open_as
-from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.contract import Progress
 from overopt.models.folders import save_model
 from overopt.models.reward import score

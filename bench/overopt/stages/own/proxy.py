@@ -19,7 +19,7 @@ from overopt.artifacts.proxy import open_own_reader, read_pairs
 from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
 from overopt.engines.method.loading import open_as
-from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model

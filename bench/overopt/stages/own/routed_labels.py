@@ -16,7 +16,7 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import numpy_rng
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.engines.method.loading import open_as
-from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.policy import load_policy

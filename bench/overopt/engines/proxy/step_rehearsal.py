@@ -7,7 +7,7 @@ import torch
 
 from overopt.engines.blame import blamed, check_finite
 from overopt.engines.method.loading import open_as
-from overopt.engines.proxy_steps import OpenedSteps
+from overopt.engines.proxy.steps import OpenedSteps
 from overopt.spec.system import ProxySystemSpec
 
 _TOKENS = 9

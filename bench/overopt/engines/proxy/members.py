@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from overopt.engines.method.opened import Opened
-from overopt.engines.proxy_loss import check_loss
+from overopt.engines.proxy.loss import check_loss
 from overopt.errors import UserError
 from overopt.proxies.contract import ProxySystem
 from overopt.proxies.contract.heads import HeadShape, ReadBatch

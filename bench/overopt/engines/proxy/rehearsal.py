@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from overopt.engines.blame import blamed, check_finite, check_kind
 from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
-from overopt.engines.proxy_loss import OpenedLoss
-from overopt.engines.proxy_members import OpenedMembers
+from overopt.engines.proxy.loss import OpenedLoss
+from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading

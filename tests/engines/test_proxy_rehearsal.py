@@ -58,6 +58,21 @@ def test_a_wrong_head_or_its_loss_is_told(old: str, new: str, said: str, tmp_pat
 @pytest.mark.parametrize(
     ("new", "said"),
     [
+        (".sum()", "score has shape"),
+        (".sum(-1) / 0", "score returns NaN"),
+        (".nothing", "score: AttributeError"),
+    ],
+)
+def test_a_wrong_score_is_told(new: str, said: str, tmp_path: Path) -> None:
+    text = systems_of_tests.path("paired").read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(text.replace(".sum(-1)", new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.proxy(str(tmp_path / "mine.py")))
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
         ("np.ones(pairs, bool)", r"asks gold for 7 labels; its budget is 0"),
         ("np.zeros(pairs)", r"returns float64 of shape \(7,\) for 7 pairs"),
         ("np.zeros(3, bool)", r"returns bool of shape \(3,\) for 7 pairs"),
@@ -73,7 +88,7 @@ def test_a_wrong_route_is_told(new: str, said: str, tmp_path: Path) -> None:
         rehearse(systems.proxy(str(tmp_path / "mine.py")))
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed"])
+@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired"])
 def test_the_systems_of_the_tests_pass(name: str) -> None:
     rehearse(systems.proxy(str(systems_of_tests.path(name))))
 

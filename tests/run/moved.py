@@ -97,6 +97,9 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     yield "reviews system:labeled columns", dict(labeled.inputs)["columns"]
     routed = _graph("reviews", "rule", "bon", proxy=str(path("routed"))).proxy(0)
     yield "reviews system:routed choice", dict(routed.inputs)["labels"]
+    paired = _graph("reviews", "rule", "bon", proxy=str(path("paired")))
+    yield "reviews system:paired policy", paired.proxy(0)
+    yield "reviews system:paired score", paired.score(0, paired.pool, "the pool")
     yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
 
 

@@ -64,6 +64,7 @@ CASES = (
     Case("stages/labels.py", statement_in("run"), ("* labels",)),
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
+    Case("stages/own/policy_proxy.py", statement_in("run"), ("* system:paired policy",)),
     Case("stages/own/proxy.py", statement_in("run"), ("* system:* member",)),
     Case("stages/own/label_columns.py", statement_in("run"), ("* system:labeled columns",)),
     Case("stages/own/routed_labels.py", statement_in("run"), ("* system:routed choice",)),
@@ -145,8 +146,10 @@ CASES = (
     # what a family learns from moves its runs
     Case("artifacts/preferences.py", a_line, (
         "* optimize:dpo:*", "* proxy", "* step_proxy", "* system:* member", "* system:* merged",
+        "* system:* policy",
     )),
     Case("artifacts/own_proxy.py", a_line, ("* system:* member", "* system:headed score")),
+    Case("artifacts/policy_proxy.py", a_line, ("* system:paired *",)),
     Case("artifacts/proxy_loss.py", a_line, ()),
     Case("artifacts/reward.py", a_line, READS_REWARD),
     Case("artifacts/step_member.py", a_line, ("* step_proxy", "* step_score")),
@@ -173,6 +176,8 @@ CASES = (
     )),
     Case("proxies/uwo.py", statement_in("combine"), ()),
     Case("models/probing.py", a_line, ("* system:* member", "* system:* choice")),
+    Case("models/ratio.py", a_line, ("* system:paired *",)),
+    Case("proxies/contract/policies.py", a_line, ("* system:paired *",)),
     Case("models/headed.py", a_line, ("* system:* member", "* system:headed score")),
     Case("proxies/contract/heads.py", a_line, (
         "* system:* member", "* system:* merged", "* system:headed score", "* system:* choice",

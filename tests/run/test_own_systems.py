@@ -32,7 +32,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed"])
+@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired"])
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
@@ -98,6 +98,55 @@ def test_gold_goes_to_routed_labels_and_a_plain_proxy_learns_from_them() -> None
     assert own.optimize(None, (0.1,)).key == plain.optimize(None, (0.1,)).key
 
 
+def test_members_that_are_policies_are_runs_of_their_method_beside_a_reference() -> None:
+    graph = _graph(str(path("paired")), "rloo")
+    made = [graph.proxy(member) for member in range(2)]
+    runs = [dict(one.inputs)["optimize"] for one in made]
+    assert len({one.key for one in runs}) == 2
+    for member, run in enumerate(runs):
+        assert run.params["member"] == member and run.params["kl_grid_nats"] == []
+        assert run.params["method"]["config"] == {"beta": 0.3}
+        assert dict(run.inputs)["labels"].key == graph.labels.key
+        assert {role for role, _ in run.inputs} == {"initial", "labels"}
+    reference = dict(made[0].inputs)["reference"]
+    examples = graph.cell.task.policy.examples
+    assert reference.params["policy"]["examples"] == examples // 2
+    assert reference.key != graph.initial.key
+    optimized = graph.optimize(None, (0.1,))
+    assert dict(optimized.inputs)["proxy.1"].key == made[1].key
+    assert "overopt.artifacts.policy_proxy" in optimized.extra_code
+    whole = graph.earlier(1.0)
+    assert whole is graph.initial
+
+
+def test_a_model_as_it_is_has_no_earlier_policy(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="takes a model as it is"):
+        Graph(_hub_cell("paired", tmp_path)).proxy(0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('POLICY = "dpo"\n', "", "go together; declare both or neither"),
+        ("def score", "def combine", "go together; declare both or neither"),
+        ('POLICY = "dpo"', 'POLICY = "rloo"', "is a method of the family rollout"),
+        ('POLICY = "dpo"', 'POLICY = "dpoo"', "Unknown method 'dpoo'. Did you mean dpo"),
+        ('REFERENCE = "share"', 'REFERENCE = "shares"', "shares is None"),
+        ('REFERENCE = "share"', 'REFERENCE = "members"', "members is 2"),
+        ('REFERENCE = "share"', 'START = "policy"', "leave out one or the other"),
+        ("def score", "def vary(config, member): ...\n\ndef score", "leave out one or the other"),
+    ],
+)
+def test_policies_that_are_declared_wrongly_are_told(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    text = path("paired").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        systems.proxy(str(tmp_path / "mine.py"))
+
+
 def test_a_run_says_what_its_methods_are_told_of_gold_through_proxies() -> None:
     run = run_spec(["bon", "dpo"], ["single", str(path("labeled"))])
     bon, dpo = run.methods
@@ -106,21 +155,23 @@ def test_a_run_says_what_its_methods_are_told_of_gold_through_proxies() -> None:
     assert [plain.gold_use(method) for method in plain.methods] == ["none", "none"]
 
 
-def test_categories_of_a_world_without_any_are_told(tmp_path: Path) -> None:
-    task = folders.write_task(tmp_path)
-    folders.write_folder(tmp_path / "policy", "gpt2")
-    folders.write_table(tmp_path / "rows.parquet")
-    resolved = toml_files.load_task(str(task))
-    cell = Cell(
-        resolved,
+def _hub_cell(system: str, folder: Path) -> Cell:
+    task = folders.write_task(folder)
+    folders.write_folder(folder / "policy", "gpt2")
+    folders.write_table(folder / "rows.parquet")
+    return Cell(
+        toml_files.load_task(str(task)),
         toml_files.load_gold("rule"),
         systems.method("bon"),
-        systems.proxy(str(path("labeled"))),
+        systems.proxy(str(path(system))),
         NoiseSpec.parse("0"),
         0,
     )
+
+
+def test_categories_of_a_world_without_any_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="those of a hub world have none"):
-        Graph(cell).proxy(0)
+        Graph(_hub_cell("labeled", tmp_path)).proxy(0)
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,8 @@ class SystemReward:
     def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec, world: World) -> None:
         self._system = open_as(OpenedProxy, locate_own(spec, inputs))
         folders = [inputs[f"proxy.{member}"] for member in range(spec.scored)]
-        if spec.own_reading or spec.step_scores:
-            reader = "step_member" if spec.step_scores else "own_proxy"
-            open_member = load("artifacts", reader).open_member
+        if spec.reader is not None:
+            open_member = load("artifacts", spec.reader).open_member
             self._members = [open_member(one, world, spec.to_json(), inputs) for one in folders]
         else:
             self._members = [Member(folder, world) for folder in folders]

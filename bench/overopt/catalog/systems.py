@@ -88,6 +88,7 @@ _PROXY = {
     "vary": "config, member",
     "make_head": "config, shape",
     "route": "config, features, budget",
+    "score": "config, reading",
 }
 """A proxy system supplies at least one of these."""
 
@@ -317,12 +318,15 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
     supplied = [name for name in _PROXY if name in found.functions]
     for name in supplied or ["combine"]:
         require_functions(found, {name: _PROXY[name]}, "a proxy system")
+    policy = _policy_method(found, config)
     spec = ProxySystemSpec(
         name=found.name,
         source=found.source,
         config=config,
         own_loss="loss" in supplied,
-        start=_member_start(found),
+        start=_member_start(found) if policy is None else "policy",
+        policy=policy,
+        reference=found.constants.get("REFERENCE", ""),
         varies="vary" in supplied,
         merges="merge" in supplied,
         own_head="make_head" in supplied,
@@ -332,7 +336,47 @@ def proxy(name: str, given: Mapping[str, object] | None = None) -> ProxySystemSp
         uses_gold=_gold_use(found, "none"),
     )
     _check_parts(spec)
+    _check_policies(spec, found)
     return spec
+
+
+def _policy_method(found: Declaration, config: Mapping[str, Any]) -> MethodSpec | None:
+    """POLICY, the method that trains members which are policies, with the settings it shares."""
+    name = found.constants.get("POLICY")
+    if name is None:
+        return None
+    known = {one.name for one in declaration("methods", str(name)).parameters}
+    made = method(str(name), {key: value for key, value in config.items() if key in known})
+    if made.family != "pairs":
+        raise UserError(
+            f"{found.source}: POLICY = {name!r} is a method of the family {made.family}; members "
+            "that are policies are trained by a method of the family pairs."
+        )
+    return made
+
+
+def _check_policies(spec: ProxySystemSpec, found: Declaration) -> None:
+    """What goes with members that are policies."""
+    if ("score" in found.functions) != (spec.policy is not None):
+        raise UserError(
+            f'{spec.source}: score(config, reading) and POLICY, such as POLICY = "dpo", go '
+            "together; declare both or neither."
+        )
+    if spec.policy is None and not spec.reference:
+        return
+    others = (spec.own_loss, spec.own_training, spec.merges, spec.routes)
+    if spec.policy is None or any(others) or "START" in found.constants:
+        raise UserError(
+            f"{spec.source}: members are policies that a method trains by itself, or reward models "
+            "with a loss, head, start or labels of their own; leave out one or the other."
+        )
+    if spec.reference:
+        share = spec.config.get(spec.reference)
+        if not isinstance(share, float) or not 0 < share <= 1:
+            raise UserError(
+                f"{spec.source}: REFERENCE names a field of Config that is a share from above 0 to "
+                f"1; {spec.reference} is {share!r}."
+            )
 
 
 def _names(found: Declaration, constant: str, known: Sequence[str]) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,7 @@ from overopt.run.proxy_nodes import ProxyNodes, Stream
 from overopt.run.stage_names import STAGES
 from overopt.run.step_nodes import StepNodes
 from overopt.spec.method import MethodSpec
+from overopt.spec.policy import PolicySpec
 
 _TRL_STAGE = f"{STAGES}.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
@@ -74,11 +76,35 @@ class Graph:
     @cached_property
     def initial(self) -> Node:
         """The initial policy of the task's world."""
+        return self._initial(self.cell.task.policy, "initial policy")
+
+    def _initial(self, policy: PolicySpec, name: str) -> Node:
         task = self.cell.task
-        params = {"policy": task.policy.to_json(), "seed": task.world.seed}
-        code = (module_in("models.starts", task.policy.start),)
-        label = f"initial policy, world {self.cell.world}"
-        return self._node("initial", params, {}, label, code)
+        params = {"policy": policy.to_json(), "seed": task.world.seed}
+        code = (module_in("models.starts", policy.start),)
+        return self._node("initial", params, {}, f"{name}, world {self.cell.world}", code)
+
+    def earlier(self, share: float) -> Node:
+        """The initial policy as it would be after a share of its examples.
+
+        Raises:
+            UserError: the task takes a model as it is.
+        """
+        policy = self.cell.task.policy
+        if not policy.examples:
+            raise UserError(
+                f"{self.cell.proxy.name} compares with the initial policy after fewer examples, "
+                f"but {self.cell.task.name} takes a model as it is; choose another --proxy or task."
+            )
+        examples = max(1, round(share * policy.examples))
+        if examples == policy.examples:
+            return self.initial
+        fewer = policy.model_copy(update={"examples": examples})
+        return self._initial(fewer, f"initial policy after {examples} examples")
+
+    def run_pairs(self, method: MethodSpec, member: int) -> Node:
+        """A run of a method on this cell's preference data, to its last step."""
+        return Graph(replace(self.cell, method=method, engine="native")).optimize(None, (), member)
 
     @cached_property
     def second_initial(self) -> Node:
@@ -219,8 +245,6 @@ class Graph:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             code += self._proxies.reading_code
-            if self._steps is not None:
-                code += self._steps.reading_code
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
             for index in range(cell.proxy.scored):
                 inputs[f"proxy.{index}"] = self.proxy(index)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
+from overopt.spec.method import MethodSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
 
@@ -57,6 +58,14 @@ class Around(Protocol):
         """Responses of the initial policy with their gold, which scale it."""
         ...
 
+    def run_pairs(self, method: MethodSpec, member: int) -> Node:
+        """A run of a method on the preference data, to its last step."""
+        ...
+
+    def earlier(self, share: float) -> Node:
+        """The initial policy after a share of its examples."""
+        ...
+
     @property
     def gold_code(self) -> tuple[str, ...]:
         """What has to be loaded by name to read the gold."""
@@ -89,7 +98,7 @@ class ProxyNodes:
         self._system, self._described, self._spec = system, described, spec
         self._stream, self._make, self._around = stream, make, around
         self._text_code = () if spec.base is None else (module_in("models", "reading"),)
-        own = (module_in("artifacts", "own_proxy"),) if system.own_reading else ()
+        own = () if system.reader is None else (module_in("artifacts", system.reader),)
         self.reading_code: tuple[str, ...] = (*self._text_code, *own)
         self._made: dict[int, Node] = {}
 
@@ -121,9 +130,29 @@ class ProxyNodes:
     def proxy(self, member: int) -> Node:
         """One of the proxies that score: a member, or what members are merged into."""
         if member not in self._made:
-            made = self._merged() if self._system.merges else self._member(member)
-            self._made[member] = made
+            self._made[member] = self._proxy(member)
         return self._made[member]
+
+    def _proxy(self, member: int) -> Node:
+        if self._system.policy is not None:
+            return self._policy(self._system.policy, member)
+        return self._merged() if self._system.merges else self._member(member)
+
+    def _policy(self, method: MethodSpec, member: int) -> Node:
+        """A member that is a policy, with its reference."""
+        system, around = self._system, self._around
+        reference = around.initial
+        if system.reference:
+            reference = around.earlier(float(system.config[system.reference]))
+        params = {"proxy": self._spec.to_json(), "system": self._described, "member": member}
+        inputs = {
+            "optimize": around.run_pairs(method, member),
+            "reference": reference,
+            "labels": around.labels,
+        }
+        label = f"{system.name} proxy {member}, {self._stream.place}"
+        code = (system.source, *self.reading_code)
+        return self._make("own.policy_proxy", params, inputs, label, code)
 
     def _merged(self) -> Node:
         """The system's members merged into one proxy."""
@@ -193,7 +222,7 @@ class ProxyNodes:
         """One proxy's scores on the samples of the pool or of an evaluation."""
         inputs = {"samples": samples, "proxy": self.proxy(member)}
         label = f"{self._named(member)} on {role}, {self._stream.place}"
-        if not self._system.own_reading:
+        if self._system.reader is None:
             return self._make("score", {}, inputs, label, self.reading_code)
         params = {"system": self._described}
         return self._make("score", params, inputs, label, (self._system.source, *self.reading_code))

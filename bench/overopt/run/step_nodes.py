@@ -115,8 +115,3 @@ class StepNodes:
         inputs = {"samples": samples, "proxy": self.proxy(member)}
         label = f"{self._name} proxy {member} on {role}, {self._place}"
         return self._make("step_score", {"system": self._described}, inputs, label, (self._source,))
-
-    @property
-    def reading_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read such a proxy."""
-        return (module_in("artifacts", "step_member"),)

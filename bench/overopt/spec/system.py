@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from overopt.spec.declare import GoldUse
 from overopt.spec.frozen import absent
+from overopt.spec.method import MethodSpec
 from overopt.spec.sourced import SourcedSpec
 
 MemberStart = Literal["policy", "probed"]
@@ -38,6 +39,9 @@ class ProxySystemSpec(SourcedSpec):
     own_head: whether it reads rewards off hidden states by a head of its own.
     inputs: what its loss asks for besides rewards.
     labels: what its loss asks labels for beside the preference.
+    policy: where its members are policies, the method on pairs that trains them.
+    reference: of such members, the field of ``Config`` that says how much of the initial policy's
+        examples the reference has seen; empty: it is the initial policy.
     routes: whether it chooses pairs that gold labels without noise.
     step_scores: whether its members score steps, and learn from labels of steps.
     uses_gold: what it is told of gold beyond noisy comparisons.
@@ -50,6 +54,8 @@ class ProxySystemSpec(SourcedSpec):
     own_head: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
+    policy: MethodSpec | None = Field(default=None, exclude_if=absent)
+    reference: str = Field(default="", exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
     step_scores: bool = Field(default=False, exclude_if=operator.not_)
@@ -70,9 +76,13 @@ class ProxySystemSpec(SourcedSpec):
         return self.varies or self.own_head or bool(self.labels) or self.start == "probed"
 
     @property
-    def own_reading(self) -> bool:
-        """Whether only the system's file knows how its members score a response."""
-        return self.own_head
+    def reader(self) -> Literal["own_proxy", "policy_proxy", "step_member"] | None:
+        """The module of ``artifacts`` for members that only the system's file can score by."""
+        if self.policy is not None:
+            return "policy_proxy"
+        if self.step_scores:
+            return "step_member"
+        return "own_proxy" if self.own_head else None
 
     @field_validator("inputs", "labels", mode="before")
     @classmethod

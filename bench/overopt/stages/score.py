@@ -10,6 +10,7 @@ from overopt.artifacts.scores import _ROW_KEYS, fingerprint
 from overopt.artifacts.tables import Table, write_table
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
+from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import world_of
 
 
@@ -23,7 +24,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     prompts = world.heldout_prompts.take(table.integers("prompt_id"))
     responses = table.tokens("response")
     if "system" in params:
-        open_member = load("artifacts", "own_proxy").open_member
+        reader = str(ProxySystemSpec.model_validate(params["system"]).reader)
+        open_member = load("artifacts", reader).open_member
         member = open_member(inputs["proxy"], world, params["system"], inputs)
     else:
         member = Member(inputs["proxy"], world)

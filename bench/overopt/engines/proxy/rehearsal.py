@@ -13,11 +13,13 @@ from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy.loss import OpenedLoss
 from overopt.engines.proxy.members import OpenedMembers
+from overopt.engines.proxy.policies import OpenedPolicies
 from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
+from overopt.proxies.contract.policies import PolicyReading
 from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.system import LabelColumn, ProxySystemSpec
 
@@ -57,6 +59,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_merge(spec)
     if spec.routes:
         _try_route(spec)
+    if spec.policy is not None:
+        _try_score(spec)
 
 
 def _open(kind: type[AnyOpened], spec: ProxySystemSpec) -> AnyOpened:
@@ -111,8 +115,7 @@ def made_up_batch(
     The leaf is the head's outputs (P, C), or the rewards (P,) where the system has no head.
     """
     generator = torch.Generator().manual_seed(0)
-    length_P1 = torch.arange(RESPONSES)[:, None] % TOKENS + 1
-    mask_PT = torch.arange(TOKENS) < length_P1
+    mask_PT = _mask()
     leaves, readings = [], []
     for _ in range(2):
         leaf = torch.randn(RESPONSES, generator=generator)
@@ -136,6 +139,24 @@ def made_up_batch(
     labels = _labels(spec, generator)
     batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels)
     return batch, (leaves[0], leaves[1])
+
+
+def _try_score(spec: ProxySystemSpec) -> None:
+    """One finite reward per response."""
+    system, generator = _open(OpenedPolicies, spec), torch.Generator().manual_seed(0)
+    mask_NT = _mask()
+    policy_NT, reference_NT = (
+        -3.0 * torch.rand(mask_NT.shape, generator=generator, dtype=torch.float64) * mask_NT
+        for _ in range(2)
+    )
+    with blamed(spec.source, "score"):
+        score_N = system.score(PolicyReading(policy_NT, reference_NT, mask_NT))
+    check_finite(spec.source, "score", score_N)
+
+
+def _mask() -> Tensor:
+    """Responses of 1 to T tokens, bool (N, T)."""
+    return torch.arange(TOKENS) < torch.arange(RESPONSES)[:, None] % TOKENS + 1
 
 
 def _states(spec: ProxySystemSpec, generator: torch.Generator) -> HeadStates:

@@ -19,8 +19,8 @@ from transformers import PreTrainedModel
 
 from overopt.models.language_fitting import train_language_model
 from overopt.models.logprobs import kl_statistics, score_logps
-from overopt.models.reward import score
-from overopt.models.reward_fitting import train_reward
+from overopt.models.rewards.reward import score
+from overopt.models.rewards.reward_fitting import train_reward
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import build_policy, build_reward
 from overopt.spec.training import ArchitectureSpec, TrainingSpec

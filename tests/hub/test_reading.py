@@ -17,8 +17,8 @@ from overopt.models.folders import save_model
 from overopt.models.hub import load_base, load_causal
 from overopt.models.logprobs import kl_statistics, score_logps, suppressed_ids
 from overopt.models.policy import load_policy
-from overopt.models.reward import load_reward, score
-from overopt.models.reward_fitting import train_reward
+from overopt.models.rewards.reward import load_reward, score
+from overopt.models.rewards.reward_fitting import train_reward
 from overopt.models.sampling import sample
 from overopt.spec.hub import DataOrigin
 from overopt.spec.origins import ModelOrigin, ReaderOrigin

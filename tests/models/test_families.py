@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 from overopt.models.folders import save_model
 from overopt.models.logprobs import enumerate_logps, score_logps
 from overopt.models.policy import load_policy
-from overopt.models.reward import score
+from overopt.models.rewards.reward import score
 from overopt.models.sampling import sample
 
 from . import tiny

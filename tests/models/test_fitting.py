@@ -12,7 +12,7 @@ from overopt.models.fitting import warmup_cosine
 from overopt.models.language_fitting import train_language_model
 from overopt.models.logprobs import response_logps, score_logps
 from overopt.models.optimizer import build_optimizer
-from overopt.models.reward_fitting import bradley_terry_loss, train_reward
+from overopt.models.rewards.reward_fitting import bradley_terry_loss, train_reward
 from overopt.models.sequences import join, shuffle_batches
 from overopt.spec.training import TrainingSpec
 from overopt.worlds.preferences import Preferences

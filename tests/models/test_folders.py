@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from overopt.errors import UserError
 from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.policy import load_policy
-from overopt.models.reward import load_reward
+from overopt.models.rewards.reward import load_reward
 from overopt.models.starts.scratch import build_policy
 from overopt.models.weights import evaluating
 from overopt.spec.training import ArchitectureSpec

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from overopt.models.headed import (
+from overopt.models.logprobs import response_logps
+from overopt.models.rewards.headed import (
     HeadedReward,
     TrunkStates,
     headed_rewards,
     load_head,
     save_head,
 )
-from overopt.models.logprobs import response_logps
-from overopt.models.reward import score
+from overopt.models.rewards.reward import score
 from overopt.models.sequences import join
 from systems.headed import Both
 

@@ -8,8 +8,8 @@ import torch
 from scipy.special import expit
 
 from overopt.errors import UserError
-from overopt.models.probing import fit_head, probe_head, read_states
-from overopt.models.reward import score
+from overopt.models.rewards.probing import fit_head, probe_head, read_states
+from overopt.models.rewards.reward import score
 from overopt.worlds.preferences import Preferences
 
 from . import tiny

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from overopt.models.reward import rewards, score
+from overopt.models.rewards.reward import rewards, score
 from overopt.models.sequences import join
 
 from . import tiny

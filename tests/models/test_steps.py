@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from overopt.models.reward import score
+from overopt.models.rewards.reward import score
+from overopt.models.rewards.step_fitting import step_loss, train_steps
+from overopt.models.rewards.step_scores import score_tokens, token_logits
 from overopt.models.sequences import join
-from overopt.models.step_fitting import step_loss, train_steps
-from overopt.models.step_scores import score_tokens, token_logits
 from overopt.spec.training import TrainingSpec
 
 from . import tiny

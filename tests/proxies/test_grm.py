@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from overopt.models.reward_fitting import bradley_terry_loss
+from overopt.models.rewards.reward_fitting import bradley_terry_loss
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
 from overopt.proxies.grm import Config, loss, make_head
 

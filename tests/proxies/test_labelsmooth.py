@@ -5,7 +5,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch.testing import assert_close
 
-from overopt.models.reward_fitting import bradley_terry_loss
+from overopt.models.rewards.reward_fitting import bradley_terry_loss
 from overopt.proxies.contract.training import RewardBatch
 from overopt.proxies.labelsmooth import Config, loss
 

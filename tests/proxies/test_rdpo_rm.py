@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from overopt.models.reward_fitting import bradley_terry_loss
+from overopt.models.rewards.reward_fitting import bradley_terry_loss
 from overopt.proxies.contract.training import RewardBatch
 from overopt.proxies.rdpo_rm import Config, loss
 

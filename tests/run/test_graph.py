@@ -10,7 +10,8 @@ from overopt.catalog import lookup, systems
 from overopt.errors import UserError
 from overopt.execution.node import Node, ancestry
 from overopt.run.cells import cells_of, first_of_worlds
-from overopt.run.graph import Graph, with_knob
+from overopt.run.graph import Graph
+from overopt.run.knob import with_knob
 from overopt.run.own_files import file_name, without_place
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec

@@ -9,7 +9,8 @@ from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
 from overopt.execution.node import Node, ancestry
 from overopt.run.cells import cells_of
-from overopt.run.graph import Graph, setting, with_knob
+from overopt.run.graph import Graph
+from overopt.run.knob import setting, with_knob
 from overopt.run.pursuit import foreseen
 
 

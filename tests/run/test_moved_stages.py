@@ -175,10 +175,10 @@ CASES = (
         *READS_REWARD, "* measure", "* select:*", "* step_proxy", "* step_score",
     )),
     Case("proxies/uwo.py", statement_in("combine"), ()),
-    Case("models/probing.py", a_line, ("* system:* member", "* system:* choice")),
-    Case("models/ratio.py", a_line, ("* system:paired *",)),
+    Case("models/rewards/probing.py", a_line, ("* system:* member", "* system:* choice")),
+    Case("models/rewards/ratio.py", a_line, ("* system:paired *",)),
     Case("proxies/contract/policies.py", a_line, ("* system:paired *",)),
-    Case("models/headed.py", a_line, ("* system:* member", "* system:headed score")),
+    Case("models/rewards/headed.py", a_line, ("* system:* member", "* system:headed score")),
     Case("proxies/contract/heads.py", a_line, (
         "* system:* member", "* system:* merged", "* system:headed score", "* system:* choice",
     )),
@@ -191,10 +191,10 @@ CASES = (
     Case("spec/recipe.py", field_of("Recipe"), ("* compose:*", "* evaluate:*")),
     Case("models/fitting.py", a_line, TRAINS),
     Case("models/language_fitting.py", a_line, ("* initial",)),
-    Case("models/reward_fitting.py", a_line, (
+    Case("models/rewards/reward_fitting.py", a_line, (
         "* proxy", "* gold:transformer", "* system:* member",
     )),
-    Case("models/step_fitting.py", a_line, ("* step_proxy",)),
+    Case("models/rewards/step_fitting.py", a_line, ("* step_proxy",)),
     Case("models/starts/scratch.py", a_line, (
         "reviews initial", "tabular initial", "arithmetic initial", "reviews proxy",
         "tabular proxy", "* gold:transformer", "* system:labeled member",

@@ -20,9 +20,9 @@ from overopt.catalog import systems
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.contract import silent
-from overopt.models.headed import HeadedReward
 from overopt.models.logprobs import response_logps, score_logps
 from overopt.models.policy import load_policy
+from overopt.models.rewards.headed import HeadedReward
 from overopt.models.sequences import join
 from overopt.proxies.contract.heads import HeadShape, ReadBatch
 from overopt.run.own_files import without_place

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from overopt.artifacts.proxy import Member
 from overopt.execution.contract import silent
 from overopt.models.policy import load_policy
-from overopt.models.reward import score
+from overopt.models.rewards.reward import score
 from overopt.models.starts.policy import start_reward
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec, ProxyStart

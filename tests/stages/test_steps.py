@@ -21,8 +21,8 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.execution.contract import silent
 from overopt.execution.node import Node
-from overopt.models.reward import load_reward
-from overopt.models.step_scores import score_tokens
+from overopt.models.rewards.reward import load_reward
+from overopt.models.rewards.step_scores import score_tokens
 from overopt.run.cell import Cell
 from overopt.run.graph import Graph
 from overopt.spec.noise import NoiseSpec

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from overopt.models.reward import score
+from overopt.models.rewards.reward import score
 from overopt.models.starts.scratch import build_reward
 from overopt.spec.training import ArchitectureSpec
 from overopt.stages.enumeration import Enumeration

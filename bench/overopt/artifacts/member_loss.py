@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from overopt.artifacts.label_columns import NO_COLUMNS, LabelColumns
 from overopt.engines.proxy.members import OpenedMembers
-from overopt.models.headed import Outputs
+from overopt.models.rewards.headed import Outputs
 from overopt.models.sequences import Batch, Index, join
 from overopt.proxies.contract.heads import ReadBatch, Reading
 from overopt.worlds.preferences import Preferences

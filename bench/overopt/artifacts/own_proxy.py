@@ -13,9 +13,9 @@ from overopt.artifacts.proxy import open_own_reader
 from overopt.artifacts.tables import read_json, write_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.members import OpenedMembers
-from overopt.models.headed import HeadedReward, headed_rewards, load_head, save_head
 from overopt.models.policy import load_policy
-from overopt.models.reward import load_reward, score
+from overopt.models.rewards.headed import HeadedReward, headed_rewards, load_head, save_head
+from overopt.models.rewards.reward import load_reward, score
 from overopt.proxies.contract.heads import HeadShape
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import World

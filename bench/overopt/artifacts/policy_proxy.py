@@ -14,8 +14,8 @@ from overopt.artifacts.tables import read_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.policies import OpenedPolicies
 from overopt.models.policy import load_policy
-from overopt.models.ratio import PolicyPair
-from overopt.models.reward import score
+from overopt.models.rewards.ratio import PolicyPair
+from overopt.models.rewards.reward import score
 from overopt.models.sequences import Batch
 from overopt.proxies.contract.policies import PolicyReading
 from overopt.spec.system import ProxySystemSpec

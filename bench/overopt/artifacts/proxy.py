@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from overopt.artifacts.tables import read_json
 from overopt.execution.code.modules import load
-from overopt.models.reward import load_reward, score
+from overopt.models.rewards.reward import load_reward, score
 from overopt.worlds.contract import World
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens

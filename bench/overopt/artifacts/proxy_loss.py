@@ -10,7 +10,7 @@ from torch import Tensor
 from overopt.artifacts.own_file import locate_own
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.loss import OpenedLoss
-from overopt.models.reward_fitting import RewardLoss
+from overopt.models.rewards.reward_fitting import RewardLoss
 from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.system import ProxySystemSpec
 

@@ -14,8 +14,8 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.tables import Table, read_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.steps import OpenedSteps
-from overopt.models.reward import load_reward
-from overopt.models.step_scores import score_tokens
+from overopt.models.rewards.reward import load_reward
+from overopt.models.rewards.step_scores import score_tokens
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import World
 from overopt.worlds.steps import stepwise

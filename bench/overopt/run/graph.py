@@ -7,7 +7,6 @@ that need no proxy) has one key and is built once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -19,9 +18,10 @@ from overopt.execution.code.version import library_version
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
+from overopt.run.knob import setting, with_knob
 from overopt.run.own_files import file_name, without_place
 from overopt.run.proxy_nodes import ProxyNodes, Stream
-from overopt.run.stage_names import STAGES
+from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.spec.method import MethodSpec
 from overopt.spec.policy import PolicySpec
@@ -34,7 +34,8 @@ class Graph:
     """Nodes of a cell, from the initial policy to its points; each is made once.
 
     Raises:
-        UserError: the method and the proxy system are different files of the same name.
+        UserError: the method and the proxy system are different files of the same name; the system
+            scores steps, and the world has none or the noise is none of steps.
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -42,13 +43,11 @@ class Graph:
         self._world = cell.task.world.to_json()
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
-        self._proxies = ProxyNodes(
-            cell.proxy,
-            without_place(cell.proxy).to_json(),
-            cell.task.proxy,
-            Stream(cell.stream, cell.place),
-            self._node,
-            self,
+        described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
+        self._proxies: ProxyNodes | StepNodes = (
+            StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self._node, self)
+            if cell.proxy.step_scores
+            else ProxyNodes(cell.proxy, described, cell.task.proxy, stream, self._node, self)
         )
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
@@ -70,7 +69,7 @@ class Graph:
             label=label,
             extra_code=self._world_code + code,
             resources=resources,
-            kind=f"{self.cell.task.name}: {_kind(label)}",
+            kind=f"{self.cell.task.name}: {kind_of(label)}",
         )
 
     @cached_property
@@ -166,39 +165,12 @@ class Graph:
         label = f"labels, {self.cell.place}"
         return self._node("labels", params, inputs, label, self.gold_code)
 
-    @cached_property
-    def _steps(self) -> StepNodes | None:
-        """What is made for a system that scores steps; None for every other.
-
-        Raises:
-            UserError: responses of the world have no steps, or the noise is none of steps.
-        """
-        cell, system = self.cell, self.cell.proxy
-        if not system.step_scores:
-            return None
-        described = without_place(system).to_json()
-        return StepNodes(
-            system.name,
-            system.source,
-            described,
-            cell.task,
-            cell.noise,
-            cell.stream,
-            cell.place,
-            self._node,
-            self,
-        )
-
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
-        if self._steps is not None:
-            return self._steps.proxy(member)
         return self._proxies.proxy(member)
 
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
-        if self._steps is not None:
-            return self._steps.score(member, samples, role)
         return self._proxies.score(member, samples, role)
 
     def _scored_pool(self) -> dict[str, Node]:
@@ -373,7 +345,7 @@ class Graph:
             {"kl_grid_nats": list(kl_grid_nats)},
             inputs,
             label=label,
-            kind=f"{task.name}: {_kind(label)}",
+            kind=f"{task.name}: {kind_of(label)}",
         )
 
     def anneal(self, kl_max_nats: float) -> Node:
@@ -422,21 +394,3 @@ class Graph:
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
         return self._node("select", params, inputs, cell.title, code)
-
-
-def _kind(label: str) -> str:
-    """A label up to its noise, world and seed, without the number of the proxy."""
-    return re.sub(r"proxy \d+", "proxy", re.split(r",? (?:noise|world|seed) ", label)[0])
-
-
-def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:
-    """The method with its knob at another value; None leaves it as configured."""
-    if value is None:
-        return method
-    config = {**method.config, method.knob.name: setting(method, value)}
-    return method.model_copy(update={"config": config})
-
-
-def setting(method: MethodSpec, value: float) -> float:
-    """A value of the knob as the method takes it: rounded where its setting is a whole number."""
-    return round(value) if isinstance(method.config[method.knob.name], int) else value

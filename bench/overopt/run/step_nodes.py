@@ -7,23 +7,10 @@ from typing import Any, Protocol
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
+from overopt.run.proxy_nodes import Make, Stream
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
-
-
-class Make(Protocol):
-    """Makes a node of the cell's world."""
-
-    def __call__(
-        self,
-        stage: str,
-        params: dict[str, Any],
-        inputs: dict[str, Node],
-        label: str,
-        code: tuple[str, ...] = (),
-    ) -> Node:
-        """The node of a stage; ``code`` is what the stage loads by name."""
-        ...
 
 
 class Around(Protocol):
@@ -48,12 +35,13 @@ class Around(Protocol):
 class StepNodes:
     """Proxies of steps of a cell, the labels that they learn from, and their scores.
 
+    reading_code: what has to be loaded by name to read such a proxy.
+
     Args:
-        name, source: of the reward-side system.
+        system: the reward-side system.
         described: its JSON without the place of a user's own file.
         task, noise: of the cell.
-        seed: what the cell's random draws start from.
-        place: what tells people where the cell stands.
+        stream: of the cell.
         make: makes nodes of the cell's world.
         around: the rest of the graph.
 
@@ -63,16 +51,15 @@ class StepNodes:
 
     def __init__(
         self,
-        name: str,
-        source: str,
+        system: ProxySystemSpec,
         described: dict[str, Any],
         task: TaskSpec,
         noise: NoiseSpec,
-        seed: int,
-        place: str,
+        stream: Stream,
         make: Make,
         around: Around,
     ) -> None:
+        name = system.name
         if not task.world.has_steps:
             raise UserError(
                 f"{name} scores steps, but responses of {task.name} have none; "
@@ -83,9 +70,11 @@ class StepNodes:
                 f"{name} learns from labels of steps, which know no noise {noise.label}; "
                 "give a share of flipped labels such as 0.25, or random:0.5."
             )
-        self._name, self._source, self._described = name, source, described
-        self._spec, self._noise, self._seed, self._place = task.proxy, noise, seed, place
+        self._name, self._source, self._described = name, system.source, described
+        self._spec, self._noise, self._place = task.proxy, noise, stream.place
+        self._seed = stream.seed
         self._make, self._around = make, around
+        self.reading_code: tuple[str, ...] = (module_in("artifacts", "step_member"),)
 
     @property
     def labels(self) -> Node:

@@ -15,8 +15,8 @@ from overopt.artifacts.tables import write_json
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model
-from overopt.models.reward import score
-from overopt.models.reward_fitting import bradley_terry_loss, train_reward
+from overopt.models.rewards.reward import score
+from overopt.models.rewards.reward_fitting import bradley_terry_loss, train_reward
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.worlds.contract import world_of

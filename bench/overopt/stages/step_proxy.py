@@ -14,8 +14,8 @@ from overopt.artifacts.tables import write_json
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model
-from overopt.models.step_fitting import train_steps
-from overopt.models.step_scores import score_tokens
+from overopt.models.rewards.step_fitting import train_steps
+from overopt.models.rewards.step_scores import score_tokens
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.worlds.contract import world_of

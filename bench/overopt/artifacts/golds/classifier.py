@@ -13,7 +13,7 @@ from overopt.artifacts.tables import read_json
 from overopt.errors import UserError
 from overopt.models.hub import load_checked
 from overopt.models.reading import open_reader
-from overopt.models.reward import BATCH_TOKENS, classify
+from overopt.models.rewards.reward import BATCH_TOKENS, classify
 from overopt.models.sequences import bucket_rows, join
 from overopt.models.weights import evaluating
 from overopt.spec.origins import ReaderOrigin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from overopt.models.reward import load_reward, score
+from overopt.models.rewards.reward import load_reward, score
 from overopt.worlds.contract import Gold, World
 
 

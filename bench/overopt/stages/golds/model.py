@@ -13,7 +13,7 @@ from overopt.artifacts.tables import write_json
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
-from overopt.models.reward_fitting import train_reward
+from overopt.models.rewards.reward_fitting import train_reward
 from overopt.models.sampling import sample
 from overopt.models.starts.scratch import start_reward
 from overopt.spec.gold import GoldSpec

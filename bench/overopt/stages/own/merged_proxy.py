@@ -17,7 +17,7 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.contract import Progress
 from overopt.models.folders import save_model
-from overopt.models.reward import score
+from overopt.models.rewards.reward import score
 from overopt.models.weights import set_weights, weights_of
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import world_of

@@ -13,7 +13,7 @@ from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.tables import read_json, write_json
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy, save_model
-from overopt.models.ratio import PolicyPair
+from overopt.models.rewards.ratio import PolicyPair
 from overopt.worlds.contract import lexicon, world_of
 
 

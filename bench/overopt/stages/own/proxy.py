@@ -23,12 +23,12 @@ from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.folders import save_model
-from overopt.models.headed import HeadedReward, Outputs, headed_rewards
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
-from overopt.models.probing import probe_head
-from overopt.models.reward import rewards, score
-from overopt.models.reward_fitting import fit_comparisons
+from overopt.models.rewards.headed import HeadedReward, Outputs, headed_rewards
+from overopt.models.rewards.probing import probe_head
+from overopt.models.rewards.reward import rewards, score
+from overopt.models.rewards.reward_fitting import fit_comparisons
 from overopt.models.sequences import Batch
 from overopt.proxies.contract.heads import HeadShape
 from overopt.spec.origins import ModelOrigin

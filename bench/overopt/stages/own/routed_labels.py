@@ -20,7 +20,7 @@ from overopt.engines.proxy.members import OpenedMembers
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress, part
 from overopt.models.policy import load_policy
-from overopt.models.probing import fit_head, read_states
+from overopt.models.rewards.probing import fit_head, read_states
 from overopt.proxies.contract.labels import PairTags
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec

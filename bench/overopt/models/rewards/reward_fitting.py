@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from overopt.execution.contract import Progress, silent
 from overopt.models.fitting import Trajectory, fit
-from overopt.models.reward import rewards, score
+from overopt.models.rewards.reward import rewards, score
 from overopt.models.sequences import Batch, Index, join
 from overopt.spec.training import TrainingSpec
 from overopt.worlds.preferences import Preferences

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.models.reward import BATCH_TOKENS
+from overopt.models.rewards.reward import BATCH_TOKENS
 from overopt.models.sequences import Batch, align, bucket_rows, join
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import Tokens

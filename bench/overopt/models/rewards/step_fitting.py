@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 
 from overopt.execution.contract import Progress, silent
 from overopt.models.fitting import Trajectory, fit
+from overopt.models.rewards.step_scores import token_logits
 from overopt.models.sequences import Index, join
-from overopt.models.step_scores import token_logits
 from overopt.spec.training import TrainingSpec
 from overopt.worlds.tokens import Tokens
 

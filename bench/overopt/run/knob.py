@@ -1,0 +1,18 @@
+"""A method with its knob at another value."""
+
+from __future__ import annotations
+
+from overopt.spec.method import MethodSpec
+
+
+def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:
+    """The method with its knob at another value; None leaves it as configured."""
+    if value is None:
+        return method
+    config = {**method.config, method.knob.name: setting(method, value)}
+    return method.model_copy(update={"config": config})
+
+
+def setting(method: MethodSpec, value: float) -> float:
+    """A value of the knob as the method takes it: rounded where its setting is a whole number."""
+    return round(value) if isinstance(method.config[method.knob.name], int) else value

@@ -19,8 +19,9 @@ from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
 from overopt.run.knob import setting, with_knob
+from overopt.run.making import Stream
 from overopt.run.own_files import file_name, without_place
-from overopt.run.proxy_nodes import ProxyNodes, Stream
+from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.spec.method import MethodSpec

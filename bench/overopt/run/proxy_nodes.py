@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
+from overopt.run.making import Make, Stream
 from overopt.spec.method import MethodSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
-
-
-class Stream(NamedTuple):
-    """What a cell's random draws start from, and what tells people where it stands."""
-
-    seed: int
-    place: str
-
-
-class Make(Protocol):
-    """Makes a node of the cell's world."""
-
-    def __call__(
-        self,
-        stage: str,
-        params: dict[str, Any],
-        inputs: dict[str, Node],
-        label: str,
-        code: tuple[str, ...] = (),
-    ) -> Node:
-        """The node of a stage; ``code`` is what the stage loads by name."""
-        ...
 
 
 class Around(Protocol):

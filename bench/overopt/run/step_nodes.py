@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
-from overopt.run.proxy_nodes import Make, Stream
+from overopt.run.making import Make, Stream
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec

@@ -1,0 +1,196 @@
+"""Reward-side systems resolved from their files, every setting given and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast, get_args
+
+from overopt.catalog.declarations import Declaration, require_functions, unknown
+from overopt.catalog.gold_use import gold_use
+from overopt.catalog.lookup import declaration
+from overopt.errors import UserError
+from overopt.spec.method import MethodSpec
+from overopt.spec.system import GOLD_COLUMNS, LabelColumn, MemberStart, ProxyInput, ProxySystemSpec
+
+Settings = Mapping[str, object] | None
+
+_PROXY = {
+    "combine": "config, score_MN",
+    "loss": "config, batch",
+    "merge": "config, weights",
+    "vary": "config, member",
+    "make_head": "config, shape",
+    "route": "config, features, budget",
+    "score": "config, reading",
+}
+"""A proxy system supplies at least one of these."""
+
+
+_STEPS = {"reduce": "config, step_NT, mask_NT"}
+"""What a proxy system with STEP_SCORES supplies, and may add combine to."""
+
+
+def resolve_proxy(
+    name: str, given: Mapping[str, object] | None, method: Callable[[str, Settings], MethodSpec]
+) -> ProxySystemSpec:
+    """The reward-side system resolved.
+
+    Args:
+        name: of the system, or its file.
+        given: values of fields of its ``Config``.
+        method: resolves the method that trains members which are policies.
+
+    Raises:
+        UserError: the file, or a value, is not as it should be.
+    """
+    found = declaration("proxies", name)
+    if "FAMILY" in found.constants:
+        raise UserError(f"{found.source}: this is a method; give it with --method.")
+    config = found.resolve(given or {})
+    members = config.get("members")
+    if not isinstance(members, int) or isinstance(members, bool):
+        raise UserError(
+            f"{found.source}: Config has no field members; declare how many reward models the "
+            "system combines, `members: int = param(1, help=..., at_least=1)`."
+        )
+    if members < 1:
+        raise UserError(f"{found.source}: members = {members}; a system combines at least 1.")
+    if found.constants.get("STEP_SCORES", False) is not False:
+        return _step_proxy(found, config)
+    supplied = [name for name in _PROXY if name in found.functions]
+    for name in supplied or ["combine"]:
+        require_functions(found, {name: _PROXY[name]}, "a proxy system")
+    policy = _policy_method(found, config, method)
+    spec = ProxySystemSpec(
+        name=found.name,
+        source=found.source,
+        config=config,
+        own_loss="loss" in supplied,
+        start=_member_start(found) if policy is None else "policy",
+        policy=policy,
+        reference=found.constants.get("REFERENCE", ""),
+        varies="vary" in supplied,
+        merges="merge" in supplied,
+        own_head="make_head" in supplied,
+        inputs=_names(found, "INPUTS", get_args(ProxyInput)),
+        labels=_names(found, "LABELS", get_args(LabelColumn)),
+        routes="route" in supplied,
+        uses_gold=gold_use(found, "none"),
+    )
+    _check_parts(spec)
+    _check_policies(spec, found)
+    return spec
+
+
+def _policy_method(
+    found: Declaration,
+    config: Mapping[str, Any],
+    method: Callable[[str, Settings], MethodSpec],
+) -> MethodSpec | None:
+    """POLICY, the method that trains members which are policies, with the settings it shares."""
+    name = found.constants.get("POLICY")
+    if name is None:
+        return None
+    known = {one.name for one in declaration("methods", str(name)).parameters}
+    made = method(str(name), {key: value for key, value in config.items() if key in known})
+    if made.family != "pairs":
+        raise UserError(
+            f"{found.source}: POLICY = {name!r} is a method of the family {made.family}; members "
+            "that are policies are trained by a method of the family pairs."
+        )
+    return made
+
+
+def _check_policies(spec: ProxySystemSpec, found: Declaration) -> None:
+    """What goes with members that are policies."""
+    if ("score" in found.functions) != (spec.policy is not None):
+        raise UserError(
+            f'{spec.source}: score(config, reading) and POLICY, such as POLICY = "dpo", go '
+            "together; declare both or neither."
+        )
+    if spec.policy is None and not spec.reference:
+        return
+    others = (spec.own_loss, spec.own_training, spec.merges, spec.routes)
+    if spec.policy is None or any(others) or "START" in found.constants:
+        raise UserError(
+            f"{spec.source}: members are policies that a method trains by itself, or reward models "
+            "with a loss, head, start or labels of their own; leave out one or the other."
+        )
+    if spec.reference:
+        share = spec.config.get(spec.reference)
+        if not isinstance(share, float) or not 0 < share <= 1:
+            raise UserError(
+                f"{spec.source}: REFERENCE names a field of Config that is a share from above 0 to "
+                f"1; {spec.reference} is {share!r}."
+            )
+
+
+def _names(found: Declaration, constant: str, known: Sequence[str]) -> Any:
+    """A constant that is a tuple of known names; empty where the file does not declare it."""
+    asked = found.constants.get(constant, ())
+    if not isinstance(asked, tuple):
+        raise UserError(
+            f'{found.source}: {constant} = {asked!r} is not a tuple, such as ("{known[0]}",).'
+        )
+    for name in asked:
+        if name not in known:
+            raise UserError(f"{found.source}: {unknown(constant, str(name), known)}")
+    return asked
+
+
+def _check_parts(spec: ProxySystemSpec) -> None:
+    """Parts of a system that need each other, or cannot stand together."""
+    if spec.inputs and not (spec.own_head and spec.own_loss and spec.start == "policy"):
+        raise UserError(
+            f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
+            'define loss and make_head, and declare START = "policy".'
+        )
+    if spec.labels and not spec.own_loss:
+        raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if spec.routes and not {"budget", "trials"} <= spec.config.keys():
+        raise UserError(
+            f"{spec.source}: route is for a Config with budget, the share of the pairs that gold "
+            "may label, and trials, how often that is tried on others; add both fields."
+        )
+    if spec.routes and spec.uses_gold != "training":
+        raise UserError(
+            f"{spec.source}: pairs that route chooses are labeled by gold without noise; declare "
+            'USES_GOLD = "training".'
+        )
+    if GOLD_COLUMNS.intersection(spec.labels) and spec.uses_gold != "training":
+        raise UserError(
+            f"{spec.source}: {' and '.join(sorted(GOLD_COLUMNS))} in LABELS tell more of gold than "
+            'a comparison does; declare USES_GOLD = "training".'
+        )
+    if spec.own_head and (spec.merges or spec.start == "probed"):
+        raise UserError(
+            f"{spec.source}: a head of make_head is neither merged nor fitted beforehand; leave "
+            'out merge and START = "probed", or make_head.'
+        )
+
+
+def _member_start(found: Declaration) -> MemberStart | None:
+    """START, what the members start from, if the file declares it."""
+    start = found.constants.get("START")
+    if start is not None and start not in get_args(MemberStart):
+        raise UserError(f"{found.source}: {unknown('start', str(start), get_args(MemberStart))}")
+    return cast(MemberStart | None, start)
+
+
+def _step_proxy(found: Declaration, config: dict[str, bool | int | float | str]) -> ProxySystemSpec:
+    """A system whose members score steps; that it uses gold's opinion of each has to be said."""
+    constants = found.constants
+    if constants["STEP_SCORES"] is not True or constants.get("LABELS") != ("steps",):
+        raise UserError(
+            f"{found.source}: a system that scores steps learns from gold's opinion of each; "
+            'declare it, STEP_SCORES = True and LABELS = ("steps",).'
+        )
+    if "loss" in found.functions:
+        raise UserError(
+            f"{found.source}: a system that scores steps learns their labels by cross-entropy; "
+            "it takes no loss of its own."
+        )
+    require_functions(found, _STEPS, "a proxy system with STEP_SCORES")
+    if "combine" in found.functions:
+        require_functions(found, {"combine": _PROXY["combine"]}, "a proxy system")
+    return ProxySystemSpec(name=found.name, source=found.source, config=config, step_scores=True)

@@ -1,0 +1,29 @@
+"""What the parts of a cell's graph make their nodes with."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from overopt.execution.node import Node
+
+
+class Stream(NamedTuple):
+    """What a cell's random draws start from, and what tells people where it stands."""
+
+    seed: int
+    place: str
+
+
+class Make(Protocol):
+    """Makes a node of the cell's world."""
+
+    def __call__(
+        self,
+        stage: str,
+        params: dict[str, Any],
+        inputs: dict[str, Node],
+        label: str,
+        code: tuple[str, ...] = (),
+    ) -> Node:
+        """The node of a stage; ``code`` is what the stage loads by name."""
+        ...

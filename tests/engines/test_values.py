@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,9 @@ from overopt.engines.values import Learned, learn_values
 from overopt.execution.code.modules import load_module
 from overopt.execution.contract import silent
 from overopt.methods.contract.training import Training
+from overopt.models.folders import save_model
 from overopt.models.logprobs import enumerate_logps
+from overopt.models.policy import load_policy
 from overopt.models.sequences import join
 from overopt.models.values import response_values, start_values
 from overopt.spec.rollout import RolloutSpec
@@ -78,6 +81,19 @@ def test_values_start_at_zero_and_leave_the_policy_alone() -> None:
     assert response_values(model, batch).abs().max() > 0
     for name, value in policy.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_an_output_layer_that_was_the_embeddings_is_its_own_on_disk(tmp_path: Path) -> None:
+    policy = tiny.policy(0)
+    assert policy.config.tie_word_embeddings
+    model = start_values(policy)
+    with torch.no_grad():
+        model.get_output_embeddings().weight.normal_(generator=torch.Generator().manual_seed(0))
+    save_model(model, tmp_path / "model", tiny.VOCABULARY)
+    batch = join(tiny.prompts(), tiny.all_responses().take(np.arange(4)))
+    opened = load_policy(tmp_path / "model")
+    torch.testing.assert_close(response_values(opened, batch), response_values(model, batch))
+    assert policy.config.tie_word_embeddings  # the policy's stays what it was
 
 
 def test_a_value_is_read_where_its_token_is_predicted() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from overopt.errors import UserError
 from overopt.models.composed import ComposedPolicy, open_composed, value_shift
@@ -110,9 +111,32 @@ def test_nothing_added_is_the_member_itself() -> None:
         assert found == pytest.approx(expected, abs=1e-5)
 
 
+def llama(seed: int) -> PreTrainedModel:
+    """Another family, with keys and values of its own shape."""
+    config = AutoConfig.for_model(
+        "llama",
+        vocab_size=len(tiny.VOCABULARY),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=tiny.CONTEXT_TOKENS,
+        initializer_range=0.3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        made: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+    return made.eval()
+
+
+@pytest.mark.parametrize("second", [model, llama], ids=["one family", "two families"])
 @torch.no_grad()
-def test_steps_with_a_cache_give_what_one_pass_gives() -> None:
-    policy = composed((0.4, 0.6), 2.0, 3)
+def test_steps_with_a_cache_give_what_one_pass_gives(
+    second: Callable[[int], PreTrainedModel],
+) -> None:
+    policies = [(model(FIRST), 0.4), (second(SECOND), 0.6)]
+    policy = ComposedPolicy(policies, second(VALUE), 2.0, 3)
     prompt_DL, prompt_R = torch.tensor([[1, 4, 2], [1, 5, 2]]), torch.tensor([0, 1, 1, 0])
     tokens_RT = torch.tensor([[4, 5, 4], [5, 5, 2], [4, 4, 4], [5, 4, 1]])
     decoder, logits_AV = read_prompts(policy, prompt_DL, prompt_R, 3)

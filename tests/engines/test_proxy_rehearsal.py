@@ -88,7 +88,7 @@ def test_a_wrong_route_is_told(new: str, said: str, tmp_path: Path) -> None:
         rehearse(systems.proxy(str(tmp_path / "mine.py")))
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired"])
+@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired", "compared"])
 def test_the_systems_of_the_tests_pass(name: str) -> None:
     rehearse(systems.proxy(str(systems_of_tests.path(name))))
 

@@ -33,7 +33,7 @@ BASE = '[proxy.base]\npath = "base"\nformat = "{prompt}\\n{response}"\n'
 JUDGE = '[classifier]\npath = "gold"\nformat = "{prompt}\\n{response}"\n'
 
 GRID = (0.02, 0.05)
-OWN = ("averaged", "headed", "labeled", "routed", "paired")
+OWN = ("averaged", "headed", "labeled", "routed", "paired", "compared")
 """Systems with stages of their own."""
 
 

@@ -100,6 +100,10 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     paired = _graph("reviews", "rule", "bon", proxy=str(path("paired")))
     yield "reviews system:paired policy", paired.proxy(0)
     yield "reviews system:paired score", paired.score(0, paired.pool, "the pool")
+    compared = _graph("reviews", "rule", "bon", proxy=str(path("compared")))
+    yield "reviews system:compared member", compared.proxy(0)
+    yield "reviews system:compared score", compared.score(0, compared.pool, "the pool")
+    yield "reviews system:compared opponents", dict(compared.proxy(0).inputs)["opponents"]
     yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
 
 

@@ -32,7 +32,7 @@ READS_REWARD = ("* optimize:rloo:*", "* optimize:online_dpo:*", "* value:*", "* 
 LEARNS_ONLINE = READS_REWARD[:2]
 SAMPLES = (
     "* pool*", "* pairs", "* evaluate*", "* optimize:*", "* merge:*", "* compose:*",
-    "* value:*", "* particles:*", "* gold:transformer", "* anneal",
+    "* value:*", "* particles:*", "* gold:transformer", "* anneal", "* system:* opponents",
 )  # fmt: skip
 TRAINS = (
     "* initial", "* proxy", "* system:* member", "* step_proxy", "* gold:transformer",
@@ -64,6 +64,7 @@ CASES = (
     Case("stages/labels.py", statement_in("run"), ("* labels",)),
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
+    Case("stages/own/opponents.py", statement_in("run"), ("* system:compared opponents",)),
     Case("stages/own/policy_proxy.py", statement_in("run"), ("* system:paired policy",)),
     Case("stages/own/proxy.py", statement_in("run"), ("* system:* member",)),
     Case("stages/own/label_columns.py", statement_in("run"), ("* system:labeled columns",)),
@@ -150,6 +151,9 @@ CASES = (
     )),
     Case("artifacts/own_proxy.py", a_line, ("* system:* member", "* system:headed score")),
     Case("artifacts/policy_proxy.py", a_line, ("* system:paired *",)),
+    Case("artifacts/pairwise_proxy.py", a_line, (
+        "* system:compared member", "* system:compared score",
+    )),
     Case("artifacts/proxy_loss.py", a_line, ()),
     Case("artifacts/reward.py", a_line, READS_REWARD),
     Case("artifacts/step_member.py", a_line, ("* step_proxy", "* step_score")),
@@ -176,14 +180,21 @@ CASES = (
     )),
     Case("proxies/uwo.py", statement_in("combine"), ()),
     Case("models/rewards/probing.py", a_line, ("* system:* member", "* system:* choice")),
+    Case("models/rewards/pairwise.py", a_line, (
+        "* system:compared member", "* system:compared score",
+    )),
     Case("models/rewards/ratio.py", a_line, ("* system:paired *",)),
     Case("proxies/contract/policies.py", a_line, ("* system:paired *",)),
-    Case("models/rewards/headed.py", a_line, ("* system:* member", "* system:headed score")),
+    Case("models/rewards/headed.py", a_line, (
+        "* system:* member", "* system:headed score", "* system:compared score",
+    )),
     Case("proxies/contract/heads.py", a_line, (
         "* system:* member", "* system:* merged", "* system:headed score", "* system:* choice",
+        "* system:compared score",
     )),
     Case("proxies/contract/members.py", a_line, (
         "* system:* member", "* system:* merged", "* system:headed score", "* system:* choice",
+        "* system:compared score",
     )),
     # models move what runs them
     Case("models/sampling.py", a_line, SAMPLES),
@@ -198,6 +209,7 @@ CASES = (
     Case("models/starts/scratch.py", a_line, (
         "reviews initial", "tabular initial", "arithmetic initial", "reviews proxy",
         "tabular proxy", "* gold:transformer", "* system:labeled member",
+        "* system:compared member",
     )),
     Case("models/starts/policy.py", a_line, (*FROM_POLICY, "* system:averaged member")),
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),

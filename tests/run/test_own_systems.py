@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired"])
+@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired", "compared"])
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
@@ -117,6 +118,32 @@ def test_members_that_are_policies_are_runs_of_their_method_beside_a_reference()
     assert "overopt.artifacts.policy_proxy" in optimized.extra_code
     whole = graph.earlier(1.0)
     assert whole is graph.initial
+
+
+def test_frozen_responses_are_drawn_once_for_all_members_of_a_seed() -> None:
+    (cell,) = cells_of(run_spec(["rloo"], [str(path("compared"))]))
+    config = {**cell.proxy.config, "members": 2}
+    graph = Graph(replace(cell, proxy=cell.proxy.model_copy(update={"config": config})))
+    theirs = [dict(graph.proxy(member).inputs)["opponents"] for member in range(2)]
+    assert theirs[0].key == theirs[1].key and theirs[0].params["per_prompt"] == 3
+    assert {role for role, _ in theirs[0].inputs} == {"initial"}
+    assert "overopt.artifacts.pairwise_proxy" in graph.optimize(None, (0.1,)).extra_code
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    opponents: int", "    others: int"),
+        ("def make_head", "def made"),
+        ("def loss", "def vary(config, member): ...\n\ndef lost"),
+    ],
+)
+def test_what_a_comparison_needs_is_told(old: str, new: str, tmp_path: Path) -> None:
+    text = path("compared").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match="PAIRWISE is for a head that compares"):
+        systems.proxy(str(tmp_path / "mine.py"))
 
 
 def test_a_model_as_it_is_has_no_earlier_policy(tmp_path: Path) -> None:

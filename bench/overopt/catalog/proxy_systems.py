@@ -73,6 +73,7 @@ def resolve_proxy(
         merges="merge" in supplied,
         own_head="make_head" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
+        pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
         routes="route" in supplied,
         uses_gold=gold_use(found, "none"),
@@ -144,6 +145,13 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
             'define loss and make_head, and declare START = "policy".'
+        )
+    compares = spec.own_head and spec.own_loss and "opponents" in spec.config
+    if spec.pairwise and (spec.inputs or not compares):
+        raise UserError(
+            f"{spec.source}: PAIRWISE is for a head that compares and a loss of both orders, with "
+            "a field opponents in Config, how many responses a response is compared with; define "
+            "make_head and loss, and leave out INPUTS."
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")

@@ -153,6 +153,8 @@ class ProxyNodes:
             inputs["initial"] = self._around.initial
         if system.labels:
             inputs["columns"] = self._columns()
+        if system.pairwise:
+            inputs["opponents"] = self._opponents
         code: tuple[str, ...] = self._text_code
         if not system.inputs:  # which need the policy whole, its language head too
             code += (module_in("models.starts", start),)
@@ -160,11 +162,23 @@ class ProxyNodes:
             params["system"] = self._described
             label = f"{system.name} {label}"
             code += (system.source,)
+        if system.pairwise:
+            code += (module_in("artifacts", "pairwise_proxy"),)
         if system.own_training:
             return self._make("own.proxy", params, inputs, label, code)
         if system.own_loss:
             code += (module_in("artifacts", "proxy_loss"),)
         return self._make("proxy", params, inputs, label, code)
+
+    @cached_property
+    def _opponents(self) -> Node:
+        """Frozen responses that members compare with."""
+        params = {
+            "per_prompt": int(self._system.config["opponents"]),
+            "seed": self._stream.seed,
+        }
+        label = f"responses to compare with, {self._stream.place}"
+        return self._make("own.opponents", params, {"initial": self._around.initial}, label)
 
     def _columns(self) -> Node:
         """What labels say beside the preference.

@@ -38,6 +38,7 @@ class ProxySystemSpec(SourcedSpec):
     merges: whether the weights of its members are merged into one reward model.
     own_head: whether it reads rewards off hidden states by a head of its own.
     inputs: what its loss asks for besides rewards.
+    pairwise: whether its members compare two responses instead of scoring one.
     labels: what its loss asks labels for beside the preference.
     policy: where its members are policies, the method on pairs that trains them.
     reference: of such members, the field of ``Config`` that says how much of the initial policy's
@@ -53,6 +54,7 @@ class ProxySystemSpec(SourcedSpec):
     merges: bool = Field(default=False, exclude_if=operator.not_)
     own_head: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
+    pairwise: bool = Field(default=False, exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
     policy: MethodSpec | None = Field(default=None, exclude_if=absent)
     reference: str = Field(default="", exclude_if=operator.not_)
@@ -76,12 +78,16 @@ class ProxySystemSpec(SourcedSpec):
         return self.varies or self.own_head or bool(self.labels) or self.start == "probed"
 
     @property
-    def reader(self) -> Literal["own_proxy", "policy_proxy", "step_member"] | None:
+    def reader(
+        self,
+    ) -> Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy"] | None:
         """The module of ``artifacts`` for members that only the system's file can score by."""
         if self.policy is not None:
             return "policy_proxy"
         if self.step_scores:
             return "step_member"
+        if self.pairwise:
+            return "pairwise_proxy"
         return "own_proxy" if self.own_head else None
 
     @field_validator("inputs", "labels", mode="before")

@@ -19,6 +19,7 @@ from overopt.errors import UserError
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
+from overopt.proxies.contract.pairwise import PairStates
 from overopt.proxies.contract.policies import PolicyReading
 from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.system import LabelColumn, ProxySystemSpec
@@ -159,9 +160,14 @@ def _mask() -> Tensor:
     return torch.arange(TOKENS) < torch.arange(RESPONSES)[:, None] % TOKENS + 1
 
 
-def _states(spec: ProxySystemSpec, generator: torch.Generator) -> HeadStates:
-    drawn = (torch.randn(RESPONSES, _shape(spec).width, generator=generator) for _ in range(2))
-    return HeadStates(*drawn)
+def _states(spec: ProxySystemSpec, generator: torch.Generator) -> HeadStates | PairStates:
+    """What the head reads of some responses, or of pairs of them."""
+
+    def drawn() -> HeadStates:
+        shape = (RESPONSES, _shape(spec).width)
+        return HeadStates(*(torch.randn(shape, generator=generator) for _ in range(2)))
+
+    return PairStates(drawn(), drawn()) if spec.pairwise else drawn()
 
 
 def _try_head(spec: ProxySystemSpec) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from overopt.models.folders import load_folder
-from overopt.models.sequences import Batch, bucket_rows, join
+from overopt.models.sequences import Batch, Index, bucket_rows, join
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import Tokens
 
@@ -62,6 +62,16 @@ def classify(model: PreTrainedModel, batch: Batch) -> Tensor:
     return logits
 
 
+def distinct_rows(prompts: Tokens, responses: Tokens) -> tuple[Index, Index]:
+    """First rows (U,) of the distinct prompts and responses, and which of them each row is (N,)."""
+    joined = join(prompts, responses)
+    ids_NL = joined.ids_BL.numpy().astype(np.int32)
+    key_NL = np.column_stack([joined.prompt_length_B.numpy().astype(np.int32), ids_NL])
+    key_N = np.ascontiguousarray(key_NL).view(f"V{key_NL.shape[1] * key_NL.itemsize}").ravel()
+    _, first_U, inverse_N = np.unique(key_N, return_index=True, return_inverse=True)
+    return first_U, inverse_N
+
+
 def score(
     model: PreTrainedModel,
     prompts: Tokens,
@@ -87,11 +97,7 @@ def score(
     Raises:
         FloatingPointError: where a reward is not finite.
     """
-    joined = join(prompts, responses)
-    ids_NL = joined.ids_BL.numpy().astype(np.int32)
-    key_NL = np.column_stack([joined.prompt_length_B.numpy().astype(np.int32), ids_NL])
-    key_N = np.ascontiguousarray(key_NL).view(f"V{key_NL.shape[1] * key_NL.itemsize}").ravel()
-    _, first_U, inverse_N = np.unique(key_N, return_index=True, return_inverse=True)
+    first_U, inverse_N = distinct_rows(prompts, responses)
     length_U = (prompts.length_N + responses.length_N)[first_U]
     reward_U = np.empty(len(first_U))
     with evaluating(model):

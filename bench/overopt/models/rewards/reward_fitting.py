@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
@@ -14,7 +15,7 @@ from transformers import PreTrainedModel
 from overopt.execution.contract import Progress, silent
 from overopt.models.fitting import Trajectory, fit
 from overopt.models.rewards.reward import rewards, score
-from overopt.models.sequences import Batch, Index, join
+from overopt.models.sequences import Index, join
 from overopt.spec.training import TrainingSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import concatenate
@@ -78,6 +79,8 @@ def train_reward(
         FloatingPointError: where loss or gradient is not finite, naming the step.
         ValueError: where there are no held-out comparisons.
     """
+    if heldout.rows() == 0:
+        raise ValueError("a reward model's accuracy needs at least one held-out comparison")
 
     def mean_loss(index_B: Index) -> Tensor:
         part = preferences.take(index_B)
@@ -86,44 +89,44 @@ def train_reward(
         chosen_P, rejected_P = rewards(model, batch).chunk(2)
         return loss(chosen_P, rejected_P).mean()
 
-    return fit_comparisons(model, mean_loss, preferences, heldout, training, rng, progress)
+    judge = partial(_margins, model, heldout)
+    return fit_comparisons(model, mean_loss, judge, preferences, training, rng, progress)
 
 
 def fit_comparisons(
     model: PreTrainedModel,
     mean_loss: Callable[[Index], Tensor],
+    margins: Callable[[], npt.NDArray[np.float64]],
     preferences: Preferences,
-    heldout: Preferences,
     training: TrainingSpec,
     rng: np.random.Generator,
     progress: Progress = silent,
-    read: Callable[[Any, Batch], Tensor] = rewards,
 ) -> RewardTraining:
     """A reward model goes down any loss over comparisons; see ``train_reward``.
 
     Args:
-        model: a sequence classifier with one output, or what else ``read`` takes.
+        model: trained in place.
         mean_loss: over the comparisons of these rows of ``preferences``.
+        margins: by how much the trained model prefers the preferred response of each held-out
+            comparison, as a logit.
         preferences: comparisons to learn.
-        heldout: comparisons to judge it by, at least one.
         training: optimizer, batch size (comparisons) and epochs.
         rng: source of the batches' order.
         progress: told the fraction done and a short text.
-        read: raw reward (B,) of each row.
     """
-    if heldout.rows() == 0:
-        raise ValueError("a reward model's accuracy needs at least one held-out comparison")
     prompt_P, chosen_P, rejected_P = (part.length_N for part in preferences)
     length_P = prompt_P + np.maximum(chosen_P, rejected_P)
     tokens = int((2 * prompt_P + chosen_P + rejected_P).sum())
     trajectory = fit(model, mean_loss, length_P, tokens, training, rng, progress)
-    score_2P = [
-        score(model, heldout.prompts, side, read=read)
-        for side in (heldout.chosen, heldout.rejected)
-    ]
-    margin_P = score_2P[0] - score_2P[1]
+    margin_P = margins()
     return RewardTraining(
         trajectory,
         heldout_loss=float(np.logaddexp(0.0, -margin_P).mean()),
         heldout_accuracy=float(((margin_P > 0) + 0.5 * (margin_P == 0)).mean()),
     )
+
+
+def _margins(model: PreTrainedModel, preferences: Preferences) -> npt.NDArray[np.float64]:
+    """Reward of the preferred response less that of the other, (P,)."""
+    chosen_P = score(model, preferences.prompts, preferences.chosen)
+    return chosen_P - score(model, preferences.prompts, preferences.rejected)

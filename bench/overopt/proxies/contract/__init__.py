@@ -22,6 +22,7 @@ What a loss costs extra to compute, it asks for:
     INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
         language head, which is then kept beside the reward's, and by the initial policy. They
         need ``make_head`` and START = "policy".
+    PAIRWISE = True: members compare two responses; see ``overopt.proxies.contract.pairwise``.
     LABELS = ("category", "strength", "terms"): what labels say beside the preference; see
         ``overopt.proxies.contract.labels``.
     route(config, features, budget) -> mask: which pairs gold labels, without noise.

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from overopt.artifacts.label_columns import NO_COLUMNS, load_columns
 from overopt.artifacts.member_loss import MemberLoss, ReferenceLogps
 from overopt.artifacts.normalization import write_normalization
+from overopt.artifacts.opponents import copy_opponents
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.own_proxy import write_head
 from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.proxy import open_own_reader, read_pairs
+from overopt.artifacts.proxy import Retokenizer, open_own_reader, read_pairs
 from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.tables import write_json
 from overopt.engines.method.loading import open_as
@@ -35,6 +39,9 @@ from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import lexicon, world_of
+from overopt.worlds.tokens import Tokens
+
+Floats = npt.NDArray[np.float64]
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -61,24 +68,40 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     if spec.base is not None:
         write_json(out / "reader.json", spec.base.model_dump(mode="json"))
     reading = open_own_reader(out, world)
-    labeled, heldout = (
-        read_pairs(load_preferences(inputs["labels"], world, name).preferences, reading)
-        for name in ("labels", "heldout")
-    )
+    unread = load_preferences(inputs["labels"], world).preferences
+    unread_heldout = load_preferences(inputs["labels"], world, "heldout").preferences
+    labeled = read_pairs(unread, reading)
     if system.start == "probed":
         probe_head(trunk, labeled)
-    model, read_rewards = trunk, rewards
     columns = NO_COLUMNS
     if system.labels:
         columns = load_columns(inputs["columns"], inputs["labels"])
     shape = HeadShape(int(trunk.config.hidden_size), columns.sizes)
+    model, score_side, margins = trunk, partial(_score_side, trunk, rewards, reading), None
     if system.own_head:
         head = opened.make_head(shape, derived_seed(seed, "proxy", member, "head"))
-        model, read_rewards = HeadedReward(trunk, head), headed_rewards
+        model = HeadedReward(trunk, head)
+        score_side = partial(_score_side, model, headed_rewards, reading)
+        if system.pairwise:
+            start = load("artifacts", "pairwise_proxy").start
+            model, comparer = start(trunk, head, inputs["opponents"], reading)
+            score_side, margins = comparer.against_initial, comparer.margins
+
+    def judge() -> Floats:
+        if margins is not None:
+            judged: Floats = margins(unread_heldout)
+            return judged
+        prompts = unread_heldout.prompts
+        return score_side(prompts, unread_heldout.chosen) - score_side(
+            prompts, unread_heldout.rejected
+        )
+
     reference: ReferenceLogps | None = None
     if "reference_logps" in system.inputs:  # the trunk is still the initial policy
-        sides = (labeled.chosen, labeled.rejected)
-        reference = ReferenceLogps(*(score_logps(trunk, labeled.prompts, side) for side in sides))
+        reference = ReferenceLogps(
+            score_logps(trunk, labeled.prompts, labeled.chosen),
+            score_logps(trunk, labeled.prompts, labeled.rejected),
+        )
 
     def read(batch: Batch) -> Outputs:
         if isinstance(model, HeadedReward):
@@ -93,22 +116,32 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         training = fit_comparisons(
             model,
             MemberLoss(opened, read, labeled, trunk.device, reference, columns),
+            judge,
             labeled,
-            heldout,
             spec.training.model_copy(update={"learning_rate": rate}),
             numpy_rng(seed, "proxy", member, "batches"),
             part(progress, 0, 0.9),
-            read_rewards,
         )
     save_model(trunk, out / "model", tokenizer)
     if isinstance(model, HeadedReward):
         write_head(out, model, shape, language)
-    score_2P = [
-        score(model, heldout.prompts, side, read=read_rewards)
-        for side in (heldout.chosen, heldout.rejected)
-    ]
+    if system.pairwise:
+        copy_opponents(inputs["opponents"], out)
+    sides = (unread_heldout.chosen, unread_heldout.rejected)
+    score_2P = [score_side(unread_heldout.prompts, side) for side in sides]
     write_normalization(out, np.concatenate(score_2P))
     write_json(out / "training.json", training.summary())
+
+
+def _score_side(
+    model: nn.Module,
+    read: Callable[[Any, Batch], Tensor],
+    reading: Retokenizer,
+    prompts: Tokens,
+    responses: Tokens,
+) -> Floats:
+    """Raw scores (N,) of responses in the world's tokens."""
+    return score(model, *reading(prompts, responses), read=read)
 
 
 def _drop(trunk: nn.Module, chance: float) -> None:

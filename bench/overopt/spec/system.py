@@ -27,6 +27,9 @@ GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms"))
 """Those that tell more of gold than a comparison does."""
 
 
+Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy"]
+
+
 class ProxySystemSpec(SourcedSpec):
     """A reward-side system resolved: how many members it has is a field of its ``Config``.
 

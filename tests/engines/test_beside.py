@@ -131,3 +131,25 @@ def test_scores_of_single_members_stand_beside_the_reward() -> None:
         assert torch.equal(second_BN, step.rollout.sampled.mask.sum(-1))
     with pytest.raises(ValueError, match="needs the members of its proxy"):
         optimize_rollout(opened, settings, inputs)
+
+
+def test_a_proxy_that_compares_tells_how_each_sample_does_against_each_opponent() -> None:
+    """A preference by length, and against it, that a score could not express."""
+    method = Watched("reference_samples")
+    reference = tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+
+    def prefer(prompts: Tokens, first: Tokens, second: Tokens) -> npt.NDArray[np.float64]:
+        return np.asarray((prompts.length_N + first.length_N + 10 * second.length_N) / 100)
+
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 2})
+    opened = OpenedRollout(method, rloo.Config())
+    optimize_rollout(opened, settings, replace(inputs, preference=prefer))
+    for step in method.steps:
+        own_BN = step.rollout.sampled.mask.sum(-1)
+        theirs_BN = opponents(step).sampled.mask.sum(-1)
+        chance_BNN = step.rollout.preference_BNN
+        expected = own_BN[:, :, None] + 10 * theirs_BN[:, None, :]
+        asked_BNN = 100 * chance_BNN - expected  # what is left is the prompt's length
+        assert torch.allclose(asked_BNN, asked_BNN[:, :1, :1].expand_as(asked_BNN), atol=1e-3)
+        assert (asked_BNN >= 2.5).all()

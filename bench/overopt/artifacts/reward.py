@@ -41,6 +41,11 @@ class SystemReward:
         """Reward (N,), in SDs of the initial policy."""
         return self._system.combine(self.members(prompts, responses))
 
+    def prefer(self, prompts: Tokens, first: Tokens, second: Tokens) -> npt.NDArray[np.float64]:
+        """P(first > second), (N,), mean over members; only of a system that compares responses."""
+        chance_MN = [member.comparer.prefer(prompts, first, second) for member in self._members]
+        return np.asarray(np.mean(chance_MN, axis=0), np.float64)
+
     def members(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Score of each member, (K, N), in SDs of the initial policy."""
         return np.stack([member.score(prompts, responses) for member in self._members])

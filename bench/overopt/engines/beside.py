@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.engines.contract import RunInputs, required
@@ -39,8 +40,33 @@ def with_all_asked(
         False,
         sampler,
     )
-    rollout = drawn.rollout._replace(opponents=others.rollout)
+    rollout = drawn.rollout._replace(
+        opponents=others.rollout, preference=_preferences(drawn, others, prompts, inputs)
+    )
     return drawn._replace(rollout=rollout, opponents=others)
+
+
+def _preferences(
+    drawn: DrawnSamples, others: DrawnSamples, prompts: Tokens, inputs: RunInputs
+) -> Tensor | None:
+    """P(sample i beats opponent j), (B, N, N), of a proxy that compares; None of one that scores.
+
+    Raises:
+        FloatingPointError: a preference is not finite.
+    """
+    if inputs.preference is None:
+        return None
+    reward_BN = drawn.rollout.reward_BN
+    count = reward_BN.shape[1]
+    first_P = np.repeat(np.arange(reward_BN.numel()), count)
+    second_P = (first_P // count) * count + np.tile(np.arange(count), reward_BN.numel())
+    asked = prompts.take(first_P // count)
+    chance_P = inputs.preference(
+        asked, drawn.responses.take(first_P), others.responses.take(second_P)
+    )
+    if not np.isfinite(chance_P).all():
+        raise FloatingPointError("a preference of the proxy is not finite")
+    return torch.from_numpy(np.asarray(chance_P)).to(reward_BN).view(*reward_BN.shape, count)
 
 
 def _with_member_rewards(drawn: DrawnSamples, prompts: Tokens, inputs: RunInputs) -> DrawnSamples:

@@ -42,6 +42,16 @@ class MemberRewards(Protocol):
         ...
 
 
+class Preference(Protocol):
+    """A proxy that compares responses, as an engine sees it."""
+
+    def __call__(
+        self, prompts: Tokens, first: Tokens, second: Tokens, /
+    ) -> npt.NDArray[np.float64]:
+        """Probability (N,) that the first response to each prompt is preferred to the second."""
+        ...
+
+
 class Probe(Protocol):
     """KL(policy || reference) in nats per response, estimated on samples of the policy."""
 
@@ -77,6 +87,7 @@ class RunInputs:
     progress: told the fraction done.
     member_rewards: of the proxy; None where nothing is to ask for them.
     second: a second initial policy; None where the method does not ask for one.
+    preference: of a proxy that compares responses; None where it scores each on its own.
     separator: the token that ends a prompt; None where texts are tokenized by the policy's own.
     """
 
@@ -93,6 +104,7 @@ class RunInputs:
     member_rewards: MemberRewards | None = None
     second: PreTrainedModel | None = None
     separator: int | None = None
+    preference: Preference | None = None
 
 
 Given = TypeVar("Given")

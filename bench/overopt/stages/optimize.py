@@ -7,7 +7,7 @@ from typing import Any
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import numpy_rng, torch_rng
-from overopt.engines.contract import MemberRewards, Randomness, Reward, RunInputs
+from overopt.engines.contract import MemberRewards, Preference, Randomness, Reward, RunInputs
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
@@ -59,12 +59,15 @@ def run_inputs(
     preferences: Preferences | None = None
     reward: Reward | None = None
     members: MemberRewards | None = None
+    preference: Preference | None = None
     if "labels" in inputs:
         read = load("artifacts", "preferences").load_preferences
         preferences = read(inputs["labels"], world).preferences
     if "system" in params:
         opened = load("artifacts", "reward").open_reward(inputs, params["system"], world)
         reward, members = opened, opened.members
+        if params["system"].get("pairwise"):
+            preference = opened.prefer
     policy, reference = load_policy(initial), load_policy(initial)
     if "revisions" in method.needs:
         for model in (policy, reference):
@@ -83,6 +86,7 @@ def run_inputs(
         kl_probe=build_probe(world, seed),
         progress=progress,
         member_rewards=members,
+        preference=preference,
         separator=None if isinstance(world, Tokenized) else SEP,
         second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
     )

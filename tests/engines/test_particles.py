@@ -180,6 +180,18 @@ def test_one_step_is_soft_best_of_n(n: int, temperature: float) -> None:
     assert terms_R.mean() == pytest.approx(kl, abs=3.5 * terms_R.std() / 500**0.5 + 0.01)
 
 
+def test_a_cold_filter_has_no_kl_below_what_it_has() -> None:
+    """All fresh runs may drop an answer that its own run has kept."""
+    expected = soft_best_of_n.policy(reward(PROMPT, LISTED)[None], REFERENCE_R[None], 16, 0.01)
+    kl = float(kl_listed(expected, REFERENCE_R[None])[0])
+    run = runner(16, 1)
+    answers = answer(run, 400, 0.01)
+    for lineages in (1, 8):
+        log_R = found(run, answers, 0.01, lineages).log_R
+        assert log_R.min() > -3.0
+        assert log_R.mean() == pytest.approx(kl, abs=4 * log_R.std() / 20 + 0.1)
+
+
 def test_terms_near_the_initial_policy_vary_little() -> None:
     policy = np.array([0.55, 0.3, 0.15])
     log_R = np.log(policy / np.array([0.5, 0.3, 0.2]))[np.repeat(np.arange(3), [55, 30, 15])]

@@ -32,7 +32,9 @@ KL_ANSWERS = 128
 """Answers whose likelihood is estimated: one for each of so many prompts, more where there are
 fewer."""
 LINEAGES = 16
-"""Conditional runs for each of them."""
+"""Conditional runs for each of them, besides its own."""
+_PROBE_LINEAGES = 8
+"""As many while a knob is looked for."""
 _LOG_KNOB_TOLERANCE = 0.03
 """A KL of so few answers has an error of some per cent itself."""
 
@@ -60,7 +62,9 @@ class Places:
             asked, knob, torch_rng(seed, *labels, label), numpy_rng(seed, *labels, label)
         )
 
-    def kl(self, knob: float, answers: Answers, label: str | int) -> Floats:
+    def kl(
+        self, knob: float, answers: Answers, label: str | int, lineages: int = LINEAGES
+    ) -> Floats:
         """KL of each prompt, nats, (B,), from the first of its answers."""
         seed, *labels = self._use
         prompts = self._prompts.rows()
@@ -70,14 +74,14 @@ class Places:
         some = Answers(answers.responses.take(row_R), answers.log_share_R[row_R])
         asked = self._prompts.take(np.repeat(np.arange(prompts), each))
         again = (torch_rng(seed, *labels, "kl", label), numpy_rng(seed, *labels, "kl", label))
-        found = ratios(self._runner, asked, some, knob, LINEAGES, *again)
+        found = ratios(self._runner, asked, some, knob, lineages, *again)
         found_B: Floats = found.kl_terms().reshape(prompts, each).mean(axis=1)
         return found_B
 
     def kl_nats(self, knob: float) -> float:
         """KL at a knob, as it is searched by."""
         answers = self.answers(knob, self._each, "probe")
-        return float(self.kl(knob, answers, "probe").mean())
+        return float(self.kl(knob, answers, "probe", _PROBE_LINEAGES).mean())
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

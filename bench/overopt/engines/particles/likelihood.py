@@ -71,30 +71,34 @@ def ratios(
 ) -> Ratios:
     """pi(y) / pi_ref(y) of each answer.
 
-    The logarithm of a mean over a few runs is too low, and its inverse too high; the jackknife over
-    the runs takes out the first order of both.
+    The mean is over fresh runs and the answer's own. Own runs are found in proportion to their
+    share, and with one of them among fresh ones the inverse of the mean share is unbiased, so that
+    its logarithm is too high in the mean and never far too low: fresh runs alone say next to
+    nothing of a cold filter's answer, which all of them may drop. The jackknife over the fresh runs
+    takes out the first order of what is left.
 
     Args:
         runner: the filter.
         prompts: R of them, the prompt of each answer.
         answers: R answers.
         knob: the one that they were drawn at.
-        lineages: conditional runs for each answer, at least 2.
+        lineages: fresh conditional runs for each answer, at least 1.
         generator, rng: as those of a run.
     """
     runs = prompts.rows()
     row_A = np.repeat(np.arange(runs), lineages)
     kept = answers.responses.take(row_A)
     again = runner.run(prompts.take(row_A), knob, generator, rng, kept)
-    share_RM = again.log_share_R.reshape(runs, lineages)
-    log_R = logsumexp(share_RM, axis=1) - np.log(lineages)
-    without_RM = np.empty_like(share_RM)
+    fresh_RM = again.log_share_R.reshape(runs, lineages)
+    share_RM = np.concatenate([answers.log_share_R[:, None], fresh_RM], axis=1)
+    log_R = logsumexp(share_RM, axis=1) - np.log(lineages + 1)
+    without_RM = np.empty_like(fresh_RM)
     for m in range(lineages):
-        others = np.delete(share_RM, m, axis=1)
-        without_RM[:, m] = logsumexp(others, axis=1) - np.log(lineages - 1)
+        others = np.delete(share_RM, m + 1, axis=1)
+        without_RM[:, m] = logsumexp(others, axis=1) - np.log(lineages)
     return Ratios(
-        lineages * log_R - (lineages - 1) * without_RM.mean(axis=1),
-        lineages * np.exp(-log_R) - (lineages - 1) * np.exp(-without_RM).mean(axis=1),
+        (lineages + 1) * log_R - lineages * without_RM.mean(axis=1),
+        np.exp(-log_R),
     )
 
 

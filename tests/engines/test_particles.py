@@ -203,6 +203,9 @@ def test_terms_near_the_initial_policy_vary_little() -> None:
     # a tail: the mean of 1 / r on these answers says nothing
     tailed = Ratios(np.array([2.0, 2.0, 2.0, -1.0]), np.exp([-2.0, -2.0, -2.0, 1.0]))
     assert tailed.kl_terms().tolist() == tailed.log_R.tolist()
+    # nearly one and the same, and far from 1: a cold filter, of which every answer has its own run
+    cold = np.log(np.linspace(28.0, 29.0, 64))
+    assert Ratios(cold, np.exp(-cold)).kl_terms().tolist() == cold.tolist()
 
 
 def test_limits() -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from overopt.engines.walk.placing import midpoints, place, place_whole
+from overopt.engines.walk.placing import Place, midpoints, or_furthest, place, place_whole
 from overopt.spec.declare import Knob
 
 RISING = Knob(name="eta", low=0.01, high=1.0, raises_kl=True)
@@ -93,3 +93,13 @@ def test_whole_values_beyond_trust_are_neither_given_nor_asked_for() -> None:
 def test_a_kl_that_ties_stop_is_not_passed() -> None:
     found = place_whole(lambda n: 1.2 - 1 / n, COUNT, [1.0, 1.3], [])
     assert found == [(1.0, 5.0), (1.3, None)]
+
+
+def test_where_no_budget_is_within_reach_there_is_the_end() -> None:
+    rising = Knob(name="k", low=0.5, high=8.0, raises_kl=True)
+    falling = rising.model_copy(update={"raises_kl": False})
+    none = [Place(1.0, None), Place(2.0, None)]
+    assert or_furthest(none, rising) == [*none, Place(None, 8.0)]
+    assert or_furthest(none, falling) == [*none, Place(None, 0.5)]
+    some = [Place(1.0, 3.0), Place(2.0, None)]
+    assert or_furthest(some, rising) == some

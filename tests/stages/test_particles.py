@@ -73,6 +73,26 @@ def test_answers_lie_on_the_budgets(made: dict[str, Path]) -> None:
         assert one["samples_drawn"] == 4 * 6
 
 
+def test_a_filter_that_meets_no_budget_is_shown_where_it_goes_furthest(
+    artifacts: dict[str, Path], tmp_path: Path
+) -> None:
+    method = systems.method(str(SIFTED)).model_copy(update={"source": SIFTED.name})
+    params = {
+        "world": WORLD.to_json(),
+        "method": method.to_json(),
+        "system": SINGLE,
+        "kl_grid_nats": [50.0],
+        "samples_per_prompt": 2,
+        "seed": 0,
+    }
+    inputs = {"initial": artifacts["initial"], "proxy.0": artifacts["proxy"]}
+    particles.run(params, {**inputs, SIFTED.name: SIFTED}, tmp_path, silent)
+    record = read_json(tmp_path / "optimize.json")
+    assert record["unreached_kl_nats"] == [50.0]
+    (snapshot,) = record["snapshots"]
+    assert (snapshot["knob_value"], snapshot["kl_target_nats"]) == (0.05, None)
+
+
 def test_rows_are_answers_with_their_likelihood_and_gold(
     made: dict[str, Path], artifacts: dict[str, Path]
 ) -> None:

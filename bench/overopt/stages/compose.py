@@ -19,7 +19,7 @@ from overopt.artifacts.tables import read_json, write_json
 from overopt.engines.method.composed import OpenedComposed
 from overopt.engines.method.loading import open_as
 from overopt.engines.walk.kl_walk import EARLY_FRACTIONS
-from overopt.engines.walk.placing import place
+from overopt.engines.walk.placing import or_furthest, place
 from overopt.engines.walk.trajectory import Compute, Snapshot, Trajectory
 from overopt.execution.contract import Progress
 from overopt.methods.contract.composition import Composition
@@ -119,6 +119,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
     early = [fraction * fraction * budgets[0] for fraction in EARLY_FRACTIONS]
     places = place(kl_of, method.knob, budgets, early, _LOG_KNOB_TOLERANCE)
+    places = or_furthest(places, method.knob)
     snapshots: list[Snapshot] = []
     knob_of_step: dict[int, float] = {}
     for kl_nats, value in places:

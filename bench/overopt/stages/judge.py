@@ -19,15 +19,14 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     inputs: ``optimize``, whose samples are there already, and ``gold``.
     """
     world = world_of(params)
-    if (inputs["optimize"] / "samples.parquet").is_file():
-        table = Table(inputs["optimize"] / "samples.parquet")
-        responses = table.tokens("response")
-        prompts = world.heldout_prompts.take(table.integers("prompt_id"))
-        progress(0.5, "gold scores")
-        columns: dict[str, Column] = {name: table.integers(name) for name in _NUMBERS}
-        columns["response"] = responses
-        columns["reference_logp"] = table.floats("reference_logp")
-        columns["gold"] = load_gold(inputs["gold"], world)(prompts, responses)
-        write_table(out / "samples.parquet", columns)
+    table = Table(inputs["optimize"] / "samples.parquet")
+    responses = table.tokens("response")
+    prompts = world.heldout_prompts.take(table.integers("prompt_id"))
+    progress(0.5, "gold scores")
+    columns: dict[str, Column] = {name: table.integers(name) for name in _NUMBERS}
+    columns["response"] = responses
+    columns["reference_logp"] = table.floats("reference_logp")
+    columns["gold"] = load_gold(inputs["gold"], world)(prompts, responses)
+    write_table(out / "samples.parquet", columns)
     write_json(out / "optimize.json", read_json(inputs["optimize"] / "optimize.json"))
     write_json(out / "exact.json", {})

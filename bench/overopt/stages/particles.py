@@ -19,7 +19,7 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.particles.filter import Answers, ParticleFilter
 from overopt.engines.particles.likelihood import ratios, upper_bounds
-from overopt.engines.walk.placing import place
+from overopt.engines.walk.placing import or_furthest, place
 from overopt.execution.contract import Progress
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
@@ -109,6 +109,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         return at.kl_nats(knob_value)
 
     places = place(kl_of, method.knob, budgets, [], _LOG_KNOB_TOLERANCE)
+    places = or_furthest(places, method.knob)
     asked = prompts.take(np.repeat(np.arange(prompts.rows()), each))
     parts: list[dict[str, Column]] = []
     snapshots: list[dict[str, Any]] = []
@@ -142,8 +143,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
                 "tokens_processed": 0,
             }
         )
-    if parts:
-        write_table(out / "samples.parquet", _joined(parts))
+    write_table(out / "samples.parquet", _joined(parts))
     unreached = [one.kl_target_nats for one in places if one.knob_value is None]
     write_json(out / "optimize.json", {"snapshots": snapshots, "unreached_kl_nats": unreached})
 

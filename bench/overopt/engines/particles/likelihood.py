@@ -32,6 +32,9 @@ from overopt.worlds.tokens import Tokens
 TRUSTED_SHARE = 0.5
 """Effective share of the answers from which on the mean of pi_ref / pi is taken to be known."""
 
+TRUSTED_ERRORS = 3.0
+"""How many standard errors that mean may lie from what it is known to be."""
+
 
 class Ratios(NamedTuple):
     """How much likelier R answers are than under the initial policy, pi / pi_ref.
@@ -48,12 +51,16 @@ class Ratios(NamedTuple):
         log r + c (1 / r - 1): what is added has the mean 0, and c is what makes the terms vary
         least on these answers; with c = 1 it is k3. Far from pi_ref, 1 / r has a tail that so many
         answers do not show, and its mean on them is not 1: where it rests on less than
-        ``TRUSTED_SHARE`` of them, c is 0.
+        ``TRUSTED_SHARE`` of them, or lies more than ``TRUSTED_ERRORS`` standard errors from 1, c
+        is 0.
         """
         beyond_R = self.inverse_R - 1.0
         spread = float((beyond_R - beyond_R.mean()) @ beyond_R)
         effective = self.inverse_R.sum() ** 2 / np.square(self.inverse_R).sum()
-        if spread == 0 or effective < TRUSTED_SHARE * len(self.log_R):
+        count = len(self.log_R)
+        error = (spread / count) ** 0.5 / count**0.5
+        unknown = abs(float(beyond_R.mean())) > TRUSTED_ERRORS * error
+        if unknown or spread == 0 or effective < TRUSTED_SHARE * count:
             return self.log_R
         shared = float((self.log_R - self.log_R.mean()) @ beyond_R)
         found: Floats = self.log_R - shared / spread * beyond_R

@@ -80,6 +80,13 @@ def place(
     ]
 
 
+def or_furthest(places: list[Place], knob: Knob) -> list[Place]:
+    """The places; where no budget is within reach, with the end of the knob that has most KL."""
+    if any(one.knob_value is not None for one in places):
+        return places
+    return [*places, Place(None, knob.high if knob.raises_kl else knob.low)]
+
+
 def place_whole(
     kl_of: Callable[[float], float],
     knob: Knob,

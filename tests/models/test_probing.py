@@ -40,6 +40,22 @@ def test_separable_comparisons_have_a_finite_head() -> None:
     assert np.isfinite(head_D).all() and (head_D > 0).all()
 
 
+@pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
+def test_the_slope_is_zero_where_it_ends(scale: float) -> None:
+    """Of a quarter of the labels turned, in states of very different sizes, some twins."""
+    rng = np.random.default_rng(1)
+    size_D = scale * np.exp(2.0 * rng.normal(size=24))
+    state_PD = rng.normal(size=(96, 24)) * size_D
+    state_PD[:, 1] = state_PD[:, 0]
+    sign_P = np.sign(state_PD @ rng.normal(size=24)) * np.where(rng.random(96) < 0.25, -1, 1)
+    difference_PD = state_PD * sign_P[:, None]
+    head_D = fit_head(difference_PD, ridge=0.01)
+    wrong_P = expit(-difference_PD @ head_D)
+    slope_D = -difference_PD.T @ wrong_P / 96 + 0.01 * head_D
+    assert np.abs(slope_D / size_D).max() < 1e-6
+    assert head_D[0] == pytest.approx(head_D[1])
+
+
 def test_a_model_gets_the_head_and_scores_by_it() -> None:
     model = tiny.reward_model(0)
     prompts = tiny.prompts()

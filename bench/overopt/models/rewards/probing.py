@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 BATCH_TOKENS = 2048
 RIDGE = 0.01
 """Weight of half the head's squared norm, which keeps it finite where comparisons are separable."""
-_NEWTON_STEPS, _HALVINGS, _TOLERANCE = 100, 30, 1e-10
+_NEWTON_STEPS, _HALVINGS, _TOLERANCE = 100, 40, 1e-12
 
 
 def last_states(model: PreTrainedModel, batch: Batch) -> Tensor:
@@ -69,17 +69,20 @@ def fit_head(difference_PD: Floats, ridge: float = RIDGE) -> Floats:
     for _ in range(_NEWTON_STEPS):
         wrong_P = expit(-difference_PD @ head_D)
         slope_D = -difference_PD.T @ wrong_P / pairs + ridge * head_D
-        if np.abs(slope_D).max() < _TOLERANCE:
-            return head_D
         weighted_PD = difference_PD * (wrong_P * (1 - wrong_P))[:, None]
         curvature_DD = difference_PD.T @ weighted_PD / pairs + ridge * np.eye(width)
         step_D = np.linalg.solve(curvature_DD, slope_D)
-        before, size = objective(head_D), 1.0
-        for _ in range(_HALVINGS):
-            if objective(head_D - size * step_D) <= before:
+        # half of this is how far the objective is from its minimum, as its curvature tells
+        decrement = float(slope_D @ step_D)
+        if decrement < _TOLERANCE:
+            return head_D - step_D
+        before = objective(head_D)
+        for size in 0.5 ** np.arange(_HALVINGS):
+            if objective(head_D - size * step_D) <= before - size * decrement / 4:
+                head_D = head_D - size * step_D
                 break
-            size /= 2
-        head_D = head_D - size * step_D
+        else:
+            break
     raise FloatingPointError("the head's fit on frozen hidden states has not converged")
 
 

@@ -89,3 +89,13 @@ def test_outputs_of_another_shape_are_refused() -> None:
     model = HeadedReward(tiny.policy(0), Flat())
     with pytest.raises(ValueError, match="one row for each"):
         model.read(join(tiny.prompts(), RESPONSES), language=False)
+
+
+def test_a_trunk_in_half_precision_is_read_by_a_head_in_single() -> None:
+    model, batch = headed(), join(tiny.prompts(), RESPONSES)
+    whole = headed_rewards(model, batch)
+    model.trunk.to(torch.bfloat16)
+    for language in (False, True):
+        outputs = model.read(batch, language)
+        assert outputs.reward_B.dtype == torch.float32
+        torch.testing.assert_close(outputs.reward_B, whole, atol=0.1, rtol=0)

@@ -111,7 +111,7 @@ def test_the_loss_is_handed_both_sides_in_order(artifacts: dict[str, Path]) -> N
     model = HeadedReward(policy, opened.make_head(shape, seed=0))
     sides = (pairs.chosen, pairs.rejected)
     reference = ReferenceLogps(*(score_logps(policy, pairs.prompts, side) - 1 for side in sides))
-    loss = MemberLoss(opened, lambda b: model.read(b, True), pairs, model.device, reference)
+    loss = MemberLoss(opened, lambda b: model.read(b, True), pairs, model, reference)
     index_B = np.array([5, 0, 17])
     value = loss(index_B)
     (batch,) = seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,15 @@ class ReferenceLogps(NamedTuple):
     rejected_PT: npt.NDArray[np.float32]
 
 
+class OnDevice(Protocol):
+    """A model that says where it lies."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie now."""
+        ...
+
+
 class MemberLoss:
     """The mean loss of a system over comparisons, differentiable in the model.
 
@@ -34,7 +43,7 @@ class MemberLoss:
         opened: which supplies the loss.
         read: what the model says of joined rows.
         preferences: P comparisons.
-        device: where the model lies.
+        model: in training; batches go where it lies, which training may change.
         reference: of both sides, where the system asks for it.
         columns: what labels say beside the preference, a row for each comparison.
     """
@@ -44,11 +53,11 @@ class MemberLoss:
         opened: OpenedMembers,
         read: Callable[[Batch], Outputs],
         preferences: Preferences,
-        device: torch.device,
+        model: OnDevice,
         reference: ReferenceLogps | None = None,
         columns: LabelColumns = NO_COLUMNS,
     ) -> None:
-        self._opened, self._read, self._device = opened, read, device
+        self._opened, self._read, self._model = opened, read, model
         self._preferences, self._reference = preferences, reference
         self._columns = columns
 
@@ -56,12 +65,12 @@ class MemberLoss:
         """Over the comparisons of these rows."""
         part = self._preferences.take(index_B)
         both = concatenate([part.chosen, part.rejected])
-        batch = join(concatenate([part.prompts, part.prompts]), both, self._device)
+        batch = join(concatenate([part.prompts, part.prompts]), both, self._model.device)
         outputs = self._read(batch)
         chosen_P, rejected_P = outputs.reward_B.chunk(2)
         chosen, rejected = self._readings(outputs, index_B)
         labels = {
-            name: torch.from_numpy(value_P[index_B]).to(self._device)
+            name: torch.from_numpy(value_P[index_B]).to(self._model.device)
             for name, value_P in self._columns.values.items()
         }
         return self._opened.loss(ReadBatch(chosen_P, rejected_P, chosen, rejected, labels)).mean()

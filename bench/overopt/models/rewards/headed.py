@@ -89,9 +89,9 @@ def _pick(hidden_BLD: Tensor, batch: Batch, first: int) -> TrunkStates:
     """The two states of each row out of those from position ``first`` on."""
     row_B = torch.arange(len(hidden_BLD), device=hidden_BLD.device)
     last_B = batch.attention_BL.sum(1) - 1 - first
-    return TrunkStates(
-        hidden_BLD[row_B, last_B], hidden_BLD[row_B, batch.prompt_length_B - 1 - first]
-    )
+    prompt_B = batch.prompt_length_B - 1 - first
+    # a head is trained in single precision, whatever the trunk's is
+    return TrunkStates(hidden_BLD[row_B, last_B].float(), hidden_BLD[row_B, prompt_B].float())
 
 
 def headed_rewards(model: HeadedReward, batch: Batch) -> Tensor:

@@ -82,12 +82,14 @@ def test_gold_loads_and_is_larger_than_the_proxies_of_every_task(gold: str) -> N
             assert resolve(request).gold == spec
 
 
-def _suits(system: ProxySystemSpec, task: str) -> bool:
-    """Whether a world has the steps, or the categories of prompts, that a system asks for."""
-    world = toml_files.load_task(task).world
-    categories = find_module(module_in("worlds", f"{world.kind}.categories"))
-    return (world.has_steps or not system.step_scores) and (
-        categories is not None or "category" not in system.labels
+def _suits(system: ProxySystemSpec, name: str) -> bool:
+    """Whether a task has the steps, categories, or examples that a system asks for."""
+    task = toml_files.load_task(name)
+    categories = find_module(module_in("worlds", f"{task.world.kind}.categories"))
+    return (
+        (task.world.has_steps or not system.step_scores)
+        and (categories is not None or "category" not in system.labels)
+        and (task.policy.examples > 0 or not system.reference)
     )
 
 

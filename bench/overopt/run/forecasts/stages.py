@@ -42,7 +42,7 @@ _FIRST_COST: dict[str, Cost] = {
     "optimize": Cost(30.0, 6_000_000, _MEMORY_BYTES),
     "merge": Cost(10.0, 6_000_000, _MEMORY_BYTES),
     "value": Cost(60.0, 400_000, _MEMORY_BYTES),
-    "particles": Cost(300.0, 900_000, _MEMORY_BYTES),
+    "particles": Cost(600.0, 900_000, _MEMORY_BYTES),
     "judge": Cost(1.0, 900_000, _MEMORY_BYTES),
     "compose": Cost(20.0, 1_200_000, _MEMORY_BYTES),
     "evaluate": Cost(7.0, 900_000, _MEMORY_BYTES),

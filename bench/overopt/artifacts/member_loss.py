@@ -46,6 +46,7 @@ class MemberLoss:
         model: in training; batches go where it lies, which training may change.
         reference: of both sides, where the system asks for it.
         columns: what labels say beside the preference, a row for each comparison.
+        member: which of the system's members it is.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class MemberLoss:
         model: OnDevice,
         reference: ReferenceLogps | None = None,
         columns: LabelColumns = NO_COLUMNS,
+        member: int = 0,
     ) -> None:
-        self._opened, self._read, self._model = opened, read, model
+        self._opened, self._read, self._model, self._member = opened, read, model, member
         self._preferences, self._reference = preferences, reference
         self._columns = columns
 
@@ -73,7 +75,8 @@ class MemberLoss:
             name: torch.from_numpy(value_P[index_B]).to(self._model.device)
             for name, value_P in self._columns.values.items()
         }
-        return self._opened.loss(ReadBatch(chosen_P, rejected_P, chosen, rejected, labels)).mean()
+        read = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, self._member)
+        return self._opened.loss(read).mean()
 
     def _readings(self, outputs: Outputs, index_B: Index) -> tuple[Reading, Reading]:
         output_2PC = _halves(outputs.output_BC)

@@ -64,6 +64,7 @@ class ReadBatch(NamedTuple):
     chosen_P, rejected_P: raw rewards, differentiable, in the model's own units.
     chosen, rejected: the rest of what it says of either side.
     labels: the columns that LABELS names, see ``overopt.proxies.contract.labels``.
+    member: which of the system's members is in training, counted from 0.
     """
 
     chosen_P: Tensor
@@ -71,6 +72,7 @@ class ReadBatch(NamedTuple):
     chosen: Reading
     rejected: Reading
     labels: Mapping[str, Tensor] = MappingProxyType({})
+    member: int = 0
 
 
 def given(value: Tensor | None, name: str) -> Tensor:

@@ -115,7 +115,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         torch.manual_seed(derived_seed(seed, "proxy", member, "dropout"))
         training = fit_comparisons(
             model,
-            MemberLoss(opened, read, labeled, trunk, reference, columns),
+            MemberLoss(opened, read, labeled, trunk, reference, columns, member),
             judge,
             labeled,
             spec.training.model_copy(update={"learning_rate": rate}),

@@ -21,6 +21,7 @@ _PROXY = {
     "vary": "config, member",
     "make_head": "config, shape",
     "route": "config, features, budget",
+    "refit": "config",
     "score": "config, reading",
 }
 """A proxy system supplies at least one of these."""
@@ -76,6 +77,7 @@ def resolve_proxy(
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
         routes="route" in supplied,
+        refits="refit" in supplied,
         uses_gold=gold_use(found, "none"),
     )
     _check_parts(spec)
@@ -164,6 +166,16 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         raise UserError(
             f"{spec.source}: pairs that route chooses are labeled by gold without noise; declare "
             'USES_GOLD = "training".'
+        )
+    if spec.refits and spec.uses_gold != "training":
+        raise UserError(
+            f"{spec.source}: gold labels fresh samples for refit during the run; declare "
+            'USES_GOLD = "training".'
+        )
+    if spec.refits and (spec.own_training or spec.merges or spec.policy is not None):
+        raise UserError(
+            f"{spec.source}: refit is for plain reward models, with a loss of their own at most; "
+            "leave it out, or heads, starts, LABELS, vary, merge and POLICY."
         )
     if GOLD_COLUMNS.intersection(spec.labels) and spec.uses_gold != "training":
         raise UserError(

@@ -52,6 +52,14 @@ class Preference(Protocol):
         ...
 
 
+class Refitter(Protocol):
+    """A proxy that follows the policy, as an engine sees it."""
+
+    def __call__(self, prompts: Tokens, responses: Tokens, /) -> None:
+        """Told the samples of every rollout once all steps on it were taken; may train."""
+        ...
+
+
 class Probe(Protocol):
     """KL(policy || reference) in nats per response, estimated on samples of the policy."""
 
@@ -87,6 +95,7 @@ class RunInputs:
     progress: told the fraction done.
     member_rewards: of the proxy; None where nothing is to ask for them.
     second: a second initial policy; None where the method does not ask for one.
+    refit: of a proxy that is trained again during the run; None of one that stays.
     preference: of a proxy that compares responses; None where it scores each on its own.
     separator: the token that ends a prompt; None where texts are tokenized by the policy's own.
     """
@@ -105,6 +114,7 @@ class RunInputs:
     second: PreTrainedModel | None = None
     separator: int | None = None
     preference: Preference | None = None
+    refit: Refitter | None = None
 
 
 Given = TypeVar("Given")

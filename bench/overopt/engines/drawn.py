@@ -48,6 +48,10 @@ class DrawnSamples(NamedTuple):
         """Samples drawn, opponents among them."""
         return len(self.tokens_R) + (0 if self.opponents is None else self.opponents.rows)
 
+    def repeat(self, prompts: Tokens) -> Tokens:
+        """The prompt of each row."""
+        return prompts.take(np.arange(len(self.tokens_R)) // self.rollout.reward_BN.shape[1])
+
     def read(self, learner: Learner, row_K: Tensor, control_K: Tensor | None = None) -> Reading:
         """Some of the rows as the policy reads them now, with gradient.
 

@@ -100,6 +100,8 @@ def optimize_online(
                 spent = _spend(compute, drawn, learned, lesson.counts_sampling)
                 walk.pass_by(step + len(learned.loss_K), spent, inputs.policy)
             learner.end_round()
+            if inputs.refit is not None:
+                inputs.refit(drawn.repeat(prompts), drawn.responses)
         rows.append(_row(step, drawn, learned))
         text = f"{learner.name}: step {step}, KL {drawn.kl_nats:.3g} nats"
         inputs.progress(walk.fraction(step), text)

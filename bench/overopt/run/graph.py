@@ -217,7 +217,10 @@ class Graph:
         else:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"))
-            code += self._proxies.reading_code
+            refitting = self._proxies.refitting(cell.engine)
+            params |= refitting.params
+            inputs |= refitting.inputs
+            code += self._proxies.reading_code + refitting.code
             label = f"{method.name} against {cell.proxy.name}, " + label.partition(", ")[2]
             for index in range(cell.proxy.scored):
                 inputs[f"proxy.{index}"] = self.proxy(index)

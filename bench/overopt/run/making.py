@@ -27,3 +27,17 @@ class Make(Protocol):
     ) -> Node:
         """The node of a stage; ``code`` is what the stage loads by name."""
         ...
+
+
+class Refitting(NamedTuple):
+    """What a run needs besides where its proxies are trained again on the way.
+
+    params, inputs: of its node. code: what its stage loads by name.
+    """
+
+    params: dict[str, Any]
+    inputs: dict[str, Node]
+    code: tuple[str, ...]
+
+
+NO_REFITTING = Refitting({}, {}, ())

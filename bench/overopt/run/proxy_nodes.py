@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
-from overopt.run.making import Make, Stream
+from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
+from overopt.spec.engine import Engine
 from overopt.spec.method import MethodSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
@@ -80,6 +81,25 @@ class ProxyNodes:
         own = () if system.reader is None else (module_in("artifacts", system.reader),)
         self.reading_code: tuple[str, ...] = (*self._text_code, *own)
         self._made: dict[int, Node] = {}
+
+    def refitting(self, engine: Engine) -> Refitting:
+        """What a run against these proxies needs besides.
+
+        Raises:
+            UserError: the engine trains no proxies.
+        """
+        if not self._system.refits:
+            return NO_REFITTING
+        if engine == "trl":
+            raise UserError(f"{self._system.name} is trained during a run; give --engine native.")
+        around = self._around
+        params = {"proxy": self._spec.to_json(), "noise": around.labels.params["noise"]}
+        inputs = {
+            "refit.labels": around.labels,
+            "refit.gold": around.gold,
+            "refit.pool": around.pool,
+        }
+        return Refitting(params, inputs, (module_in("artifacts", "refit"), *around.gold_code))
 
     @cached_property
     def _labels(self) -> Node:

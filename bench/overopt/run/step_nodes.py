@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
-from overopt.run.making import Make, Stream
+from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
+from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
@@ -75,6 +76,10 @@ class StepNodes:
         self._seed = stream.seed
         self._make, self._around = make, around
         self.reading_code: tuple[str, ...] = (module_in("artifacts", "step_member"),)
+
+    def refitting(self, engine: Engine) -> Refitting:
+        """What a run against these proxies needs besides: nothing, they stay."""
+        return NO_REFITTING
 
     @property
     def labels(self) -> Node:

@@ -47,6 +47,7 @@ class ProxySystemSpec(SourcedSpec):
     reference: of such members, the field of ``Config`` that says how much of the initial policy's
         examples the reference has seen; empty: it is the initial policy.
     routes: whether it chooses pairs that gold labels without noise.
+    refits: whether its members are trained again while a policy is optimized against them.
     step_scores: whether its members score steps, and learn from labels of steps.
     uses_gold: what it is told of gold beyond noisy comparisons.
     """
@@ -63,6 +64,7 @@ class ProxySystemSpec(SourcedSpec):
     reference: str = Field(default="", exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
+    refits: bool = Field(default=False, exclude_if=operator.not_)
     step_scores: bool = Field(default=False, exclude_if=operator.not_)
 
     @property

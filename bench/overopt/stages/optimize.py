@@ -7,7 +7,14 @@ from typing import Any
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import numpy_rng, torch_rng
-from overopt.engines.contract import MemberRewards, Preference, Randomness, Reward, RunInputs
+from overopt.engines.contract import (
+    MemberRewards,
+    Preference,
+    Randomness,
+    Refitter,
+    Reward,
+    RunInputs,
+)
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
@@ -32,7 +39,8 @@ def run(
     only the policy after ``max_steps``), ``seed``, ``engine``; for what samples also ``system``;
     for a policy that is to be merged with others ``member``, its number; for the engine trl also
     ``trl`` (TrlSpec). kept: folder that outlives a killed process.
-    Gold is no input of this stage, so that no method can see it.
+    Gold is no input of this stage, so that no method can see it. Only a proxy that is trained again
+    during the run, and declares that use of gold, has it.
     """
     if params["engine"] == "trl":
         load("stages", "optimize_trl").run(params, inputs, out, progress, kept)
@@ -60,13 +68,19 @@ def run_inputs(
     reward: Reward | None = None
     members: MemberRewards | None = None
     preference: Preference | None = None
+    refit: Refitter | None = None
     if "labels" in inputs:
         read = load("artifacts", "preferences").load_preferences
         preferences = read(inputs["labels"], world).preferences
     if "system" in params:
-        opened = load("artifacts", "reward").open_reward(inputs, params["system"], world)
+        system = params["system"]
+        if system.get("refits"):
+            opened = load("artifacts", "refit").open_refit(inputs, params, system, world)
+            refit = opened.observe
+        else:
+            opened = load("artifacts", "reward").open_reward(inputs, system, world)
         reward, members = opened, opened.members
-        if params["system"].get("pairwise"):
+        if system.get("pairwise"):
             preference = opened.prefer
     policy, reference = load_policy(initial), load_policy(initial)
     if "revisions" in method.needs:
@@ -87,6 +101,7 @@ def run_inputs(
         progress=progress,
         member_rewards=members,
         preference=preference,
+        refit=refit,
         separator=None if isinstance(world, Tokenized) else SEP,
         second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
     )

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.engines.method.opened import Opened
+from overopt.errors import UserError
 from overopt.proxies.contract import ProxySystem
+from overopt.proxies.contract.refits import Refit
 
 
 class SystemConfig(Protocol):
@@ -30,6 +32,19 @@ class OpenedProxy(Opened[ProxySystem]):
         super().__init__(functions, config)
         self.members = config.members if self._optional("merge") is None else 1
         self._combine = self._optional("combine")
+        self._refit = self._optional("refit")
+
+    def refit(self) -> Refit:
+        """When and how its members are trained again; only where it says so.
+
+        Raises:
+            UserError: a number is not a count from 1.
+        """
+        assert self._refit is not None
+        found: Refit = self._refit(self._config)
+        if not all(isinstance(number, int) and number >= 1 for number in found):
+            raise UserError(f"{self.name}: refit returns {found}; all of it are counts from 1.")
+        return found
 
     def combine(self, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Reward (N,) from the members' scores (M, N).

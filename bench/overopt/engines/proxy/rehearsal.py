@@ -62,6 +62,9 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_route(spec)
     if spec.policy is not None:
         _try_score(spec)
+    if spec.refits:
+        with blamed(spec.source, "refit"):
+            _open(OpenedProxy, spec).refit()
 
 
 def _open(kind: type[AnyOpened], spec: ProxySystemSpec) -> AnyOpened:

@@ -25,6 +25,8 @@ What a loss costs extra to compute, it asks for:
     PAIRWISE = True: members compare two responses; see ``overopt.proxies.contract.pairwise``.
     LABELS = ("category", "strength", "terms"): what labels say beside the preference; see
         ``overopt.proxies.contract.labels``.
+    refit(config) -> Refit: members are trained again during a run on fresh samples that gold
+        labels; see ``overopt.proxies.contract.refits``. Needs USES_GOLD.
     route(config, features, budget) -> mask: which pairs gold labels, without noise.
     USES_GOLD = "training": has to stand where the labels asked for tell more of gold than a noisy
         comparison does.

@@ -1,0 +1,29 @@
+"""Reward models that are trained again while a policy is optimized against them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from overopt.proxies.contract import ProxySystem
+
+
+class Refit(NamedTuple):
+    """When and how members are trained again, from the weights that they have.
+
+    every: rollouts from one time to the next.
+    pairs: comparisons of fresh samples that gold labels each time, at most; through the run's
+        noise. They join the preference data and those of earlier times.
+    epochs: passes over all of them.
+    """
+
+    every: int
+    pairs: int
+    epochs: int
+
+
+class Refits(ProxySystem, Protocol):
+    """A module whose members follow the policy."""
+
+    def refit(self, config: Any, /) -> Refit:
+        """When and how. Gold is asked during the run, which USES_GOLD has to say."""
+        ...

@@ -228,6 +228,16 @@ def test_arguments_of_trl_itself_are_settings_too() -> None:
     assert run.task.trl.arguments == {"vllm_mode": "colocate", "tf32": False}
 
 
+@pytest.mark.parametrize(("method", "needs"), [("kto", "mismatched"), ("cream", "sampled_logp")])
+def test_what_only_the_native_engine_serves_is_told_before_anything_runs(
+    method: str, needs: str
+) -> None:
+    with pytest.raises(UserError, match=f"{method} needs {needs}, which the engine trl"):
+        resolve(Request(method=[method], engine="trl"))
+    assert resolve(Request(method=["kto"], task="tldr")).engine == "native"
+    assert resolve(Request(method=["dpo"], task="tldr")).engine == "trl"
+
+
 def test_an_unknown_engine_is_told() -> None:
     with pytest.raises(UserError, match="native, trl"):
         resolve(Request(method=["dpo"], engine="tlr"))

@@ -10,6 +10,8 @@ import pytest
 from overopt.artifacts.refit import RefitReward, open_refit
 from overopt.artifacts.reward import open_reward
 from overopt.catalog import systems, toml_files
+from overopt.commands.arguments import resolve
+from overopt.commands.request import Request
 from overopt.errors import UserError
 from overopt.run.cell import Cell
 from overopt.run.graph import Graph
@@ -94,9 +96,9 @@ def test_only_runs_against_it_have_gold(tmp_path: Path) -> None:
     extra = roles["online_rm", "rloo"] - roles["single", "rloo"]
     assert extra == {"refit.labels", "refit.gold", "refit.pool"}
     assert roles["online_rm", "dpo"] == roles["single", "dpo"]
-    cell = Cell(task, gold, systems.method("rloo"), systems.proxy("online_rm"), noise, 0, "trl")
+    asked = Request(method=["rloo"], proxy=["online_rm"], engine="trl")
     with pytest.raises(UserError, match="is trained during a run; give --engine native"):
-        Graph(cell).optimize(None, (1.0,))
+        resolve(asked)
 
 
 def test_gold_during_a_run_has_to_be_declared(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from overopt.catalog.lookup import declaration
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.spec.declare import (
+    ANY_ENGINE,
     INPUT_FAMILIES,
+    NATIVE_FUNCTIONS,
     NEEDS,
     OPPONENTS,
     TRAINING_FAMILIES,
@@ -121,6 +123,10 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         source=found.source,
         config=config,
         member_family=constants.get("MEMBER_FAMILY"),
+        native_only=(
+            *(name for name in constants.get("INPUTS", ()) if name not in ANY_ENGINE),
+            *(name for name in NATIVE_FUNCTIONS if name in found.functions),
+        ),
         needs=tuple(name for name in NEEDS if name in constants.get("INPUTS", ())),
         member=member,
         composes=composes,

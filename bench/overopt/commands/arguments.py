@@ -14,16 +14,14 @@ from pydantic import ValidationError
 
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
+from overopt.commands.engine import choose_engine
 from overopt.commands.request import Request
-from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.run.cells import in_world
 from overopt.run.sources import pin
-from overopt.spec.engine import Engine
 from overopt.spec.explanations import explain
 from overopt.spec.gold import GoldSpec
-from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import Along, RunSpec
@@ -120,7 +118,7 @@ def resolve(request: Request) -> RunSpec:
             or (task.proxy.comparisons,),
             seeds=_seeds(request),
             along=_along(request.along),
-            engine=_engine(request.engine, task, methods),
+            engine=choose_engine(request.engine, task, methods, proxies),
             kl_grid_nats=grid,
             standard=not (own_grid or overrides.keys() - _AXES or of_method or request.comparisons)
             and not (request.proxy_start or request.proxy_width)
@@ -292,20 +290,6 @@ def _along(text: str) -> Along:
         f"--along {text}: choose step (one run, kept as it crosses each budget) or knob (the "
         "method's knob, such as beta, driven to each budget)."
     )
-
-
-def _engine(text: str | None, task: TaskSpec, methods: tuple[MethodSpec, ...]) -> Engine:
-    """The engine; left out, one that trains all methods of the run, so that they compare."""
-    if text is None:
-        trained = {method.trains for method in methods} - {"selection"}
-        real = task.world.hub is not None and trained and trained <= set(FAMILIES)
-        text = "trl" if real else "native"
-    if text == "native":
-        return "native"
-    if text == "trl":
-        check_versions()
-        return "trl"
-    raise UserError(unknown("engine", text, get_args(Engine)))
 
 
 def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:

@@ -217,7 +217,7 @@ class Graph:
         else:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"))
-            refitting = self._proxies.refitting(cell.engine)
+            refitting = self._proxies.refitting
             params |= refitting.params
             inputs |= refitting.inputs
             code += self._proxies.reading_code + refitting.code

@@ -9,7 +9,6 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
 from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
-from overopt.spec.engine import Engine
 from overopt.spec.method import MethodSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
@@ -82,16 +81,11 @@ class ProxyNodes:
         self.reading_code: tuple[str, ...] = (*self._text_code, *own)
         self._made: dict[int, Node] = {}
 
-    def refitting(self, engine: Engine) -> Refitting:
-        """What a run against these proxies needs besides.
-
-        Raises:
-            UserError: the engine trains no proxies.
-        """
+    @property
+    def refitting(self) -> Refitting:
+        """What a run against these proxies needs besides."""
         if not self._system.refits:
             return NO_REFITTING
-        if engine == "trl":
-            raise UserError(f"{self._system.name} is trained during a run; give --engine native.")
         around = self._around
         params = {"proxy": self._spec.to_json(), "noise": around.labels.params["noise"]}
         inputs = {

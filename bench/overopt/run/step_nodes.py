@@ -8,7 +8,6 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
-from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
@@ -77,7 +76,8 @@ class StepNodes:
         self._make, self._around = make, around
         self.reading_code: tuple[str, ...] = (module_in("artifacts", "step_member"),)
 
-    def refitting(self, engine: Engine) -> Refitting:
+    @property
+    def refitting(self) -> Refitting:
         """What a run against these proxies needs besides: nothing, they stay."""
         return NO_REFITTING
 

@@ -52,6 +52,12 @@ OPPONENTS: tuple[MethodInput, ...] = ("reference_samples", "anchor_samples", "mi
 NEEDS: tuple[MethodInput, ...] = ("mixture_samples", "second_initial", "revisions")
 """Inputs that come from further artifacts, or by code that is loaded for them alone."""
 
+ANY_ENGINE: tuple[MethodInput, ...] = ("policy_states", "reference_states", "forward_kl")
+"""Inputs that every engine serves; the others are the native engine's."""
+
+NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture")
+"""Functions of methods that only the native engine calls."""
+
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
     "mismatched": ("pairs",),

@@ -15,6 +15,7 @@ from overopt.spec.sourced import SourcedSpec
 class MethodSpec(SourcedSpec):
     """A method resolved: its name or file, and the value of every field of its ``Config``.
 
+    native_only: of what it asks for or supplies, what only the native engine knows.
     needs: of its INPUTS, those that its runs need further artifacts or code for (``NEEDS``).
     member_family: of the merge family, the family of the runs whose policies are merged, where its
         own file says how they are trained.
@@ -28,6 +29,7 @@ class MethodSpec(SourcedSpec):
     knob: Knob
     uses_gold: GoldUse
     member_family: Family | None = None
+    native_only: tuple[str, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
     needs: tuple[MethodInput, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
     member: Self | None = Field(default=None, exclude_if=absent)
     composes: bool = Field(default=False, exclude_if=operator.not_)

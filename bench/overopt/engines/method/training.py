@@ -9,9 +9,8 @@ from torch import nn
 from overopt.engines.method.opened import Functions_co, Named, Opened
 from overopt.errors import UserError
 from overopt.methods.contract.training import AfterStep, StateShape, Training, Weights
-from overopt.spec.declare import MethodInput
+from overopt.spec.declare import NATIVE_FUNCTIONS, MethodInput
 
-_NATIVE_ONLY = ("after_round", "observe", "perturb", "mixture")
 _STATES: frozenset[MethodInput] = frozenset({"policy_states", "reference_states"})
 
 
@@ -41,7 +40,9 @@ class OpenedTraining(Opened[Functions_co]):
         training = self._optional("training")
         self.training: Training = Training() if training is None else training(config)
         self.acts_on_weights = bool(self._after_step or self._after_round)
-        self.native_only = tuple(name for name in _NATIVE_ONLY if self._optional(name) is not None)
+        self.native_only = tuple(
+            name for name in NATIVE_FUNCTIONS if self._optional(name) is not None
+        )
         if (self._make_module is None) != _STATES.isdisjoint(self.inputs):
             raise UserError(
                 f"{self.name}: make_module and INPUTS with policy_states or reference_states go "

@@ -22,10 +22,8 @@ from overopt.engines.trl.private_api import RESERVED, check_private_api, config_
 from overopt.engines.trl.run import TrlRun
 from overopt.engines.trl.version import check_extra
 from overopt.errors import UserError
+from overopt.spec.declare import ANY_ENGINE
 from overopt.spec.trl import TrlSpec
-
-_SERVED = frozenset({"policy_states", "reference_states", "forward_kl"})
-"""Names of INPUTS that this engine computes."""
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -178,7 +176,7 @@ def check_options(method: TrainedMethod, options: TrlSpec) -> None:
             adapters. Hooks average weights, and the average of the
             adapters' two factors is not the adapter of the averaged weights.
     """
-    unserved = sorted(method.inputs - _SERVED)
+    unserved = sorted(method.inputs.difference(ANY_ENGINE))
     if unserved or method.native_only:
         asked = (*unserved, *method.native_only)[0]
         raise UserError(

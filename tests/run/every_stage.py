@@ -74,8 +74,11 @@ def _wanted(place: Path) -> Iterator[Node]:
         with_own, own_rloo = _graphs(TASK, ["bon", "rloo"], "native", **own_system)
         yield from (with_own.select(GRID), own_rloo.optimize(None, GRID))
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
-    for asking in _graphs(TASK, ["nash_md", "salsa"]):
+    for asking in _graphs(TASK, ["nash_md", "salsa", "srpo"]):
         yield asking.optimize(None, GRID)
+    followed = {"proxies": (systems.proxy("online_rm"), systems.proxy("pm"))}
+    for against in _graphs(TASK, ["nash_md"], "native", **followed):
+        yield against.optimize(None, GRID)
     for inside in _graphs(TASK, ["dpo", "rloo"], "trl"):
         yield inside.optimize(None, GRID)
     proxy = dpo.cell.task.proxy

@@ -18,6 +18,7 @@ from overopt.methods.contract.training import AfterStep, Training, Weights
 from overopt.methods.iterative import online_dpo, superhf
 from overopt.models.logprobs import score_logps
 from overopt.spec.rollout import RolloutSpec
+from overopt.worlds.tokens import BOS
 
 from . import tiny
 
@@ -248,3 +249,13 @@ def test_controlled_rows_are_read_after_another_first_token() -> None:
         torch.allclose(a, b) for a, b in zip(after.policy_logp, before.policy_logp, strict=True)
     ]
     assert same == [True, False, True, False]
+
+
+def test_control_tokens_need_a_token_that_no_prompt_starts_with() -> None:
+    reference = tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+    reference.generation_config.eos_token_id = inputs.policy.generation_config.eos_token_id = BOS
+    built = KeptRows(torch.tensor([3, 30]), control_K=torch.tensor([False, True]))
+    method = OpenedIterative(Watched(built, Training()), None)
+    with pytest.raises(ValueError, match="that no prompt starts with"):
+        optimize_iterative(method, SHORT, inputs)

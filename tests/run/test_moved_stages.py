@@ -58,6 +58,7 @@ def _in(kind: str, *own: str) -> tuple[str, ...]:
 CASES = (
     # a maker moves what it makes
     Case("stages/initial.py", statement_in("run"), ("* initial",)),
+    Case("stages/imitation.py", statement_in("imitate"), ("* initial",)),
     Case("stages/gold.py", statement_in("run"), ("* gold:*",)),
     Case("stages/golds/model.py", statement_in("make"), ("* gold:transformer",)),
     Case("stages/pairs.py", statement_in("run"), ("* pairs",)),

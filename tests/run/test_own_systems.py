@@ -151,6 +151,15 @@ def test_a_model_as_it_is_has_no_earlier_policy(tmp_path: Path) -> None:
         Graph(_hub_cell("paired", tmp_path)).proxy(0)
 
 
+def refuse(name: str, old: str, new: str, said: str, folder: Path) -> None:
+    """A system of the tests with a change in its text is refused in these words."""
+    text = path(name).read_text(encoding="utf-8")
+    assert old in text
+    (folder / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        systems.proxy(str(folder / "mine.py"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -212,11 +221,7 @@ def test_categories_of_a_world_without_any_are_told(tmp_path: Path) -> None:
 def test_a_route_needs_its_budget_and_says_that_it_uses_gold(
     old: str, new: str, said: str, tmp_path: Path
 ) -> None:
-    text = path("routed").read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(UserError, match=said):
-        systems.proxy(str(tmp_path / "mine.py"))
+    refuse("routed", old, new, said, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -231,11 +236,7 @@ def test_a_route_needs_its_budget_and_says_that_it_uses_gold(
 def test_labels_that_tell_more_of_gold_are_declared(
     old: str, new: str, said: str, tmp_path: Path
 ) -> None:
-    text = path("labeled").read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(UserError, match=said):
-        systems.proxy(str(tmp_path / "mine.py"))
+    refuse("labeled", old, new, said, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -252,11 +253,7 @@ def test_labels_that_tell_more_of_gold_are_declared(
 def test_parts_that_do_not_go_together_are_told(
     old: str, new: str, said: str, tmp_path: Path
 ) -> None:
-    text = path("headed").read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(UserError, match=said):
-        systems.proxy(str(tmp_path / "mine.py"))
+    refuse("headed", old, new, said, tmp_path)
 
 
 def test_an_unknown_start_is_told(tmp_path: Path) -> None:

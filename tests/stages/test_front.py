@@ -85,20 +85,26 @@ def test_the_estimated_front_of_two_gold_values_by_hand(tmp_path: Path) -> None:
     assert record["kl_limit_nats"] == pytest.approx(math.log(2))
 
 
-def test_particles_take_over_at_their_first_rung(tmp_path: Path) -> None:
-    for name in ("pool", "anneal"):
-        (tmp_path / name).mkdir()
+def _normal_pool(folder: Path) -> dict[str, Path]:
+    """A pool of two prompts with normal gold, and an empty folder for what annealing says."""
+    inputs = {name: folder / name for name in ("pool", "anneal")}
+    for place in inputs.values():
+        place.mkdir()
     gold = np.random.default_rng(0).normal(size=(2, 500))
     columns: dict[str, Column] = {
         **ids(2, 500),
         "response": texts([[4]] * 1000),
         "gold": gold.ravel(),
     }
-    write_table(tmp_path / "pool" / "samples.parquet", columns)
-    write_json(tmp_path / "pool" / "summary.json", {"gold_mean": 0.0, "gold_sd": 1.0})
+    write_table(inputs["pool"] / "samples.parquet", columns)
+    write_json(inputs["pool"] / "summary.json", {"gold_mean": 0.0, "gold_sd": 1.0})
+    return inputs
+
+
+def test_particles_take_over_at_their_first_rung(tmp_path: Path) -> None:
+    inputs = _normal_pool(tmp_path)
     rungs = [Rung(math.sqrt(2 * kl), kl, math.sqrt(2 * kl), 0.03, 0.2) for kl in (1.0, 2.0, 4.0)]
     write_json(tmp_path / "anneal" / "rungs.json", [rung._asdict() for rung in rungs])
-    inputs = {"pool": tmp_path / "pool", "anneal": tmp_path / "anneal"}
     record = read_json(_front(inputs, tmp_path / "out", [0.5, 1.0, 2.0, 3.0, 4.0, 9.0]))
     assert [(p["kl_nats"], p["estimator"]) for p in record["points"]] == [
         (pytest.approx(0.5), "pool"), (pytest.approx(1.0), "pool"), (2.0, "annealed"),
@@ -112,18 +118,8 @@ def test_particles_take_over_at_their_first_rung(tmp_path: Path) -> None:
 
 
 def test_where_particles_tell_nothing_the_pool_still_does(tmp_path: Path) -> None:
-    for name in ("pool", "anneal"):
-        (tmp_path / name).mkdir()
-    gold = np.random.default_rng(0).normal(size=(2, 500))
-    columns: dict[str, Column] = {
-        **ids(2, 500),
-        "response": texts([[4]] * 1000),
-        "gold": gold.ravel(),
-    }
-    write_table(tmp_path / "pool" / "samples.parquet", columns)
-    write_json(tmp_path / "pool" / "summary.json", {"gold_mean": 0.0, "gold_sd": 1.0})
+    inputs = _normal_pool(tmp_path)
     write_json(tmp_path / "anneal" / "rungs.json", [Rung(1.0, 0.5, 1.0, 0.0, 0.0)._asdict()])
-    inputs = {"pool": tmp_path / "pool", "anneal": tmp_path / "anneal"}
     record = read_json(_front(inputs, tmp_path / "out", [0.25, 1.0]))
     assert [point["estimator"] for point in record["points"]] == ["pool", "pool"]
     assert record["unreachable_kl_nats"] == []

@@ -71,6 +71,20 @@ def test_it_learns_what_gold_says_of_fresh_samples(artifacts: dict[str, Path]) -
     assert _accuracy(reward, prompts, responses) >= max(before, 0.8)
 
 
+def test_neighbors_are_of_one_prompt_however_many_samples_it_has(
+    artifacts: dict[str, Path],
+) -> None:
+    """Three samples of each of four prompts: rows 2 and 3, 8 and 9 belong to two prompts."""
+    reward = _opened(artifacts)
+    world = world_of({"world": WORLD.to_json()})
+    prompts = world.train_prompts.take(np.repeat(np.arange(4), 3))
+    assert len(np.unique(world.train_prompts.take(np.arange(4)).ids_NT, axis=0)) == 4
+    responses = world.references(prompts, np.random.default_rng(3))
+    for _ in range(2):
+        reward.observe(prompts, responses)
+    assert reward.labels_asked == 4
+
+
 def test_the_same_run_gives_the_same_rewards(artifacts: dict[str, Path]) -> None:
     prompts, responses = _rollout(2)
     found = []

@@ -42,11 +42,14 @@ def test_it_is_a_neighbor_of_the_first(artifacts: dict[str, Path], tmp_path: Pat
     assert weights[0] == weights[1]
 
 
-def test_a_task_that_trains_no_policy_has_none(tmp_path: Path) -> None:
-    untrained = POLICY.model_copy(update={"training": None, "examples": 0})
-    params = {"world": WORLD.to_json(), "policy": untrained.to_json(), "seed": 0}
-    with pytest.raises(UserError, match="does not train its initial policy"):
-        second_initial.run(params, {}, tmp_path, silent)
+def test_a_task_that_takes_a_model_as_it_is_has_none() -> None:
+    task = toml_files.load_task("tldr")
+    untrained = task.policy.model_copy(update={"examples": 0, "training": None})
+    task = task.model_copy(update={"policy": untrained})
+    gold, noise = toml_files.load_gold(task.gold), NoiseSpec.parse("0")
+    cell = Cell(task, gold, systems.method("salsa"), systems.proxy("single"), noise, 0)
+    with pytest.raises(UserError, match="salsa needs a second initial policy, but tldr takes a"):
+        Graph(cell).optimize(None, (1.0,))
 
 
 def test_only_runs_that_ask_for_it_need_it() -> None:

@@ -85,7 +85,7 @@ class RefitReward(SystemReward):
     def _label(self, prompts: Tokens, responses: Tokens, rng: np.random.Generator) -> Preferences:
         """Some of the rollout's pairs of neighbors, labeled."""
         first_Q = np.arange(0, responses.rows() - 1, 2)
-        same_Q = (prompts.take(first_Q).ids_NT == prompts.take(first_Q + 1).ids_NT).all(axis=1)
+        same_Q = (prompts.ids_NT[first_Q] == prompts.ids_NT[first_Q + 1]).all(axis=1)
         first_Q = rng.permutation(first_Q[same_Q])[: self._refit.pairs]
         a, b, asked = responses.take(first_Q), responses.take(first_Q + 1), prompts.take(first_Q)
         self.labels_asked += len(first_Q)

@@ -72,8 +72,7 @@ def _preferences(
 def _with_member_rewards(drawn: DrawnSamples, prompts: Tokens, inputs: RunInputs) -> DrawnSamples:
     members = required(inputs.member_rewards, "the members of its proxy")
     reward_BN = drawn.rollout.reward_BN
-    repeated = prompts.take(np.repeat(np.arange(prompts.rows()), reward_BN.shape[1]))
-    score_KR = np.asarray(members(repeated, drawn.responses), np.float64)
+    score_KR = np.asarray(members(drawn.repeat(prompts), drawn.responses), np.float64)
     if not np.isfinite(score_KR).all():
         raise FloatingPointError("a member of the proxy gives a score that is not finite")
     score_BNK = torch.from_numpy(score_KR).to(reward_BN).T.reshape(*reward_BN.shape, -1)

@@ -60,12 +60,14 @@ class DrawnSamples(NamedTuple):
             row_K: which rows.
             control_K: bool, those whose prompt starts with the control token instead: the one that
                 ends responses, with which no prompt starts.
+
+        Raises:
+            ValueError: rows are controlled, and there is no such token.
         """
         before = self.reading.map(Tensor.detach).take(row_K)
         batch = take_rows(self.batch, row_K)
         if control_K is not None:
-            batch = batch._replace(ids_BL=batch.ids_BL.clone())
-            batch.ids_BL[control_K.to(batch.ids_BL.device), 0] = stop_ids(learner.policy)[0]
+            batch = _after_control(batch, control_K, stop_ids(learner.policy))
         return learner.run(batch, before, _take(self.reference, row_K)).reading
 
     def tokens(self, row_K: Tensor) -> int:
@@ -144,6 +146,22 @@ def _before(
         anchor_logp=anchor_logp_RT,
         sampled_logp=sampled_logp if "sampled_logp" in learner.inputs else None,
     )
+
+
+def _after_control(batch: Batch, control_K: Tensor, stops: list[int]) -> Batch:
+    """The rows with the control token in place of the first one where they are controlled.
+
+    Raises:
+        ValueError: no token ends responses, or prompts start with it, so that it tells nothing.
+    """
+    if not stops or bool((batch.ids_BL[:, 0] == stops[0]).any()):
+        raise ValueError(
+            "control tokens need a token that ends responses and that no prompt starts with; this "
+            "policy has none"
+        )
+    ids_BL = batch.ids_BL.clone()
+    ids_BL[control_K.to(ids_BL.device), 0] = stops[0]
+    return batch._replace(ids_BL=ids_BL)
 
 
 def _take(prediction: Prediction, row_K: Tensor) -> Prediction:

@@ -166,12 +166,11 @@ def _try_training(source: str, method: TrainedMethod) -> MadeUpNumbers:
 
 def _try_second_gradient(source: str, method: TrainedMethod) -> None:
     """Weights of the policy's shapes, out of one gradient and then of two."""
-    if "perturb" not in method.native_only:
+    if not method.perturbs:
         return
     gradient = weights(0)
     with blamed(source, "perturb"):
         shift = method.perturb(gradient)
-    assert shift is not None
     _check_weights(source, "perturb", shift, gradient)
     with blamed(source, "correct"):
         corrected = method.correct(gradient, weights(1))

@@ -21,13 +21,12 @@ def corrector(
         policy: whose weights are moved for a moment; they come back to the last bit.
         again: the loss of the same rows under the weights as they then are; None: no correction.
     """
-    if again is None or "perturb" not in method.native_only:
+    if again is None or not method.perturbs:
         return None
 
     def correct(gradient: dict[str, Tensor]) -> None:
         first = {name: value.clone() for name, value in gradient.items()}
         shift = method.perturb(first)
-        assert shift is not None
         weights = dict(policy.named_parameters())
         kept = {name: weights[name].detach().clone() for name in shift}
         with torch.no_grad():

@@ -18,6 +18,7 @@ from overopt.execution.code.version import library_version
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
+from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.own_files import file_name, without_place
@@ -25,7 +26,6 @@ from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.spec.method import MethodSpec
-from overopt.spec.policy import PolicySpec
 
 _TRL_STAGE = f"{STAGES}.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
@@ -44,6 +44,7 @@ class Graph:
         self._world = cell.task.world.to_json()
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
+        self._policies = InitialNodes(cell.task, self._node)
         described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
         self._proxies: ProxyNodes | StepNodes = (
             StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self._node, self)
@@ -73,46 +74,18 @@ class Graph:
             kind=f"{self.cell.task.name}: {kind_of(label)}",
         )
 
-    @cached_property
+    @property
     def initial(self) -> Node:
         """The initial policy of the task's world."""
-        return self._initial(self.cell.task.policy, "initial policy")
-
-    def _initial(self, policy: PolicySpec, name: str) -> Node:
-        task = self.cell.task
-        params = {"policy": policy.to_json(), "seed": task.world.seed}
-        code = (module_in("models.starts", policy.start),)
-        return self._node("initial", params, {}, f"{name}, world {self.cell.world}", code)
+        return self._policies.initial
 
     def earlier(self, share: float) -> Node:
-        """The initial policy as it would be after a share of its examples.
-
-        Raises:
-            UserError: the task takes a model as it is.
-        """
-        policy = self.cell.task.policy
-        if not policy.examples:
-            raise UserError(
-                f"{self.cell.proxy.name} compares with the initial policy after fewer examples, "
-                f"but {self.cell.task.name} takes a model as it is; choose another --proxy or task."
-            )
-        examples = max(1, round(share * policy.examples))
-        if examples == policy.examples:
-            return self.initial
-        fewer = policy.model_copy(update={"examples": examples})
-        return self._initial(fewer, f"initial policy after {examples} examples")
+        """The initial policy as it would be after a share of its examples; see ``InitialNodes``."""
+        return self._policies.earlier(share, self.cell.proxy.name)
 
     def run_pairs(self, method: MethodSpec, member: int) -> Node:
         """A run of a method on this cell's preference data, to its last step."""
         return Graph(replace(self.cell, method=method, engine="native")).optimize(None, (), member)
-
-    @cached_property
-    def second_initial(self) -> Node:
-        """Another initial policy of the world, a neighbor of the first."""
-        task = self.cell.task
-        params = {"policy": task.policy.to_json(), "seed": task.world.seed}
-        label = f"second initial policy, world {self.cell.world}"
-        return self._node("second_initial", params, {"initial": self.initial}, label)
 
     @cached_property
     def gold(self) -> Node:
@@ -200,7 +173,7 @@ class Graph:
         }
         inputs = {"initial": self.initial}
         if "second_initial" in method.needs:
-            inputs["second"] = self.second_initial
+            inputs["second"] = self._policies.second(method.name)
         room = "engines.trl" if cell.engine == "trl" else "engines"
         code: tuple[str, ...] = (method.source, module_in(room, method.trains))
         for need, module in (("mixture_samples", "composed"), ("revisions", "context")):

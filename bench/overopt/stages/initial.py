@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from overopt.artifacts.randomness import derived_seed, numpy_rng
+from overopt.artifacts.randomness import derived_seed
 from overopt.artifacts.tables import write_json
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
 from overopt.models.folders import save_model
-from overopt.models.language_fitting import train_language_model
 from overopt.spec.policy import PolicySpec
+from overopt.stages.imitation import imitate
 from overopt.worlds.contract import lexicon, world_of
 
 
@@ -33,18 +33,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         save_model(model, out / "model", lexicon(world))
         write_json(out / "training.json", {"examples": 0, "steps": 0, "tokens": 0})
         return
-    rng = numpy_rng(seed, "initial", "references")
-    drawn_N = rng.integers(world.train_prompts.rows(), size=spec.examples)
-    prompts = world.train_prompts.take(drawn_N)
-    references = world.references(prompts, rng)
-    trajectory = train_language_model(
-        model,
-        prompts,
-        references,
-        spec.training,
-        numpy_rng(seed, "initial", "batches"),
-        progress,
-    )
+    trajectory = imitate(model, world, spec.examples, spec.training, (seed, "initial"), progress)
     save_model(model, out / "model", lexicon(world))
     write_json(
         out / "training.json",

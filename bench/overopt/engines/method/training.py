@@ -20,6 +20,7 @@ class OpenedTraining(Opened[Functions_co]):
     inputs: what costs extra to compute and is asked for.
     training: inner epochs, minibatches, the learning rate of its own module.
     acts_on_weights: whether it has hooks between gradient steps or rounds.
+    perturbs: whether it takes a second gradient.
     native_only: its functions that the engine trl does not call.
 
     Raises:
@@ -40,6 +41,7 @@ class OpenedTraining(Opened[Functions_co]):
         training = self._optional("training")
         self.training: Training = Training() if training is None else training(config)
         self.acts_on_weights = bool(self._after_step or self._after_round)
+        self.perturbs = self._perturb is not None
         self.native_only = tuple(
             name for name in NATIVE_FUNCTIONS if self._optional(name) is not None
         )
@@ -88,10 +90,9 @@ class OpenedTraining(Opened[Functions_co]):
         anchor: Weights = self._first_anchor(self._config, initial, second)
         return anchor
 
-    def perturb(self, gradient: Weights) -> Weights | None:
-        """Where the gradient is taken a second time, relative to the weights; None: nowhere."""
-        if self._perturb is None:
-            return None
+    def perturb(self, gradient: Weights) -> Weights:
+        """Where the gradient is taken a second time, relative to the weights."""
+        assert self._perturb is not None
         shift: Weights = self._perturb(self._config, gradient)
         return shift
 

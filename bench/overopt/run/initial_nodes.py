@@ -1,0 +1,67 @@
+"""The part of a cell's graph that makes policies by imitation alone."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from overopt.errors import UserError
+from overopt.execution.code.modules import module_in
+from overopt.execution.node import Node
+from overopt.run.making import Make
+from overopt.spec.policy import PolicySpec
+from overopt.spec.task import TaskSpec
+
+
+class InitialNodes:
+    """The initial policy of a task's world, and its relatives.
+
+    Args:
+        task: in this world.
+        make: makes nodes of the world.
+    """
+
+    def __init__(self, task: TaskSpec, make: Make) -> None:
+        self._task, self._make = task, make
+        self._world = f"world {task.world.seed}"
+
+    @cached_property
+    def initial(self) -> Node:
+        """The initial policy."""
+        return self._trained(self._task.policy, "initial policy")
+
+    def earlier(self, share: float, asking: str) -> Node:
+        """The initial policy as it would be after a share of its examples.
+
+        Raises:
+            UserError: the task takes a model as it is.
+        """
+        policy = self._task.policy
+        self._check_examples(f"{asking} compares with the initial policy after fewer examples")
+        examples = max(1, round(share * policy.examples))
+        if examples == policy.examples:
+            return self.initial
+        fewer = policy.model_copy(update={"examples": examples})
+        return self._trained(fewer, f"initial policy after {examples} examples")
+
+    def second(self, asking: str) -> Node:
+        """Another initial policy, a neighbor of the first.
+
+        Raises:
+            UserError: the task takes a model as it is.
+        """
+        self._check_examples(f"{asking} needs a second initial policy")
+        params = {"policy": self._task.policy.to_json(), "seed": self._task.world.seed}
+        label = f"second initial policy, {self._world}"
+        return self._make("second_initial", params, {"initial": self.initial}, label)
+
+    def _trained(self, policy: PolicySpec, name: str) -> Node:
+        params = {"policy": policy.to_json(), "seed": self._task.world.seed}
+        code = (module_in("models.starts", policy.start),)
+        return self._make("initial", params, {}, f"{name}, {self._world}", code)
+
+    def _check_examples(self, why: str) -> None:
+        if not self._task.policy.examples:
+            raise UserError(
+                f"{why}, but {self._task.name} takes a model as it is; choose another --method, "
+                "--proxy or --task."
+            )

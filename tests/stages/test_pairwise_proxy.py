@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overopt.artifacts.opponents import Opponents
+from overopt.artifacts.opponents import Opponents, write_opponents
 from overopt.artifacts.pairwise_proxy import open_member
 from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.reward import open_reward
@@ -20,7 +20,7 @@ from overopt.stages import score
 from overopt.stages.own import opponents
 from overopt.stages.own import proxy as own_proxy
 from overopt.worlds.contract import build
-from overopt.worlds.tokens import concatenate
+from overopt.worlds.tokens import Tokens, concatenate
 from systems import path
 
 from .conftest import PROXY, WORLD
@@ -134,3 +134,15 @@ def test_it_learns_and_every_reader_scores_alike(
     assert aligned_scores(out, samples) == pytest.approx(expected_N, abs=1e-6)
     reward = open_reward({"proxy.0": trained, **OWN}, SYSTEM, world)
     assert np.array_equal(reward(prompts, samples.tokens("response")), expected_N)
+
+
+def test_prompts_that_come_twice_have_their_responses_once_each(tmp_path: Path) -> None:
+    """As data sets have them: the first prompt again at the end, with other responses."""
+    prompts = Tokens.from_padded(np.array([[1, 5], [1, 6], [1, 5]], np.int32))
+    responses = Tokens.from_padded(np.arange(10, 16, dtype=np.int32)[:, None])
+    write_opponents(tmp_path, prompts, responses)
+    found = Opponents(tmp_path)
+    assert found.per_prompt == 2
+    assert found.of(found.find(prompts.take(np.array([1])))).ids_NT.tolist() == [[12], [13]]
+    first = found.of(found.find(prompts.take(np.array([0])))).ids_NT.tolist()
+    assert first in ([[10], [11]], [[14], [15]])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from overopt.artifacts.proxy import Member
 from overopt.artifacts.refit import RefitReward, open_refit
 from overopt.artifacts.reward import open_reward
 from overopt.catalog import systems, toml_files
@@ -83,6 +84,28 @@ def test_neighbors_are_of_one_prompt_however_many_samples_it_has(
     for _ in range(2):
         reward.observe(prompts, responses)
     assert reward.labels_asked == 4
+
+
+def test_members_learn_as_they_read(artifacts: dict[str, Path]) -> None:
+    """A proxy that reads "5" for every other word learns nothing of what tells responses apart."""
+    reward = _opened(artifacts)
+    (member,) = reward._members
+
+    def blind(prompts: Tokens, responses: Tokens) -> tuple[Tokens, Tokens]:
+        ids_NT = np.where(responses.ids_NT >= 4, 5, responses.ids_NT)
+        return prompts, Tokens(ids_NT, responses.length_N)
+
+    assert isinstance(member, Member)
+    member.reading = blind
+    prompts, responses = _rollout(1)
+    swapped = Tokens(
+        np.where(responses.ids_NT >= 4, 4 + (responses.ids_NT + 1) % 4, responses.ids_NT),
+        responses.length_N,
+    )
+    for _ in range(2):
+        reward.observe(prompts, responses)
+    assert reward.labels_asked == 8
+    assert np.array_equal(reward(prompts, responses), reward(prompts, swapped))
 
 
 def test_the_same_run_gives_the_same_rewards(artifacts: dict[str, Path]) -> None:

@@ -24,7 +24,7 @@ class Opponents:
         table = Table(folder / _FILE)
         self._responses = table.tokens("response")
         print_N = fingerprint(table.tokens("prompt"))
-        self.per_prompt = int((print_N == print_N[0]).sum())
+        self.per_prompt = int(table.integers("sample_id").max()) + 1
         firsts = print_N[:: self.per_prompt]
         self._row_of = {int(one): row for row, one in enumerate(firsts)}
 
@@ -48,8 +48,14 @@ class Opponents:
 def write_opponents(out: Path, prompts: Tokens, responses: Tokens) -> None:
     """Write J responses to each prompt, prompt after prompt."""
     per_prompt = responses.rows() // prompts.rows()
-    prompt_N = np.repeat(np.arange(prompts.rows()), per_prompt)
-    write_table(out / _FILE, {"prompt": prompts.take(prompt_N), "response": responses})
+    write_table(
+        out / _FILE,
+        {
+            "prompt": prompts.take(np.repeat(np.arange(prompts.rows()), per_prompt)),
+            "sample_id": np.tile(np.arange(per_prompt, dtype=np.int32), prompts.rows()),
+            "response": responses,
+        },
+    )
 
 
 def copy_opponents(folder: Path, out: Path) -> None:

@@ -22,18 +22,18 @@ Retokenizer = Callable[[Tokens, Tokens], tuple[Tokens, Tokens]]
 class Member:
     """A trained proxy whose scores are recentered and scaled under the initial policy.
 
-    world: needed by proxies that read text through a tokenizer of their own.
+    reading: how it reads; world: needed where that is text, by a tokenizer of its own.
     """
 
     def __init__(self, folder: Path, world: World) -> None:
         self.model = load_reward(folder / "model")
-        self._reader = open_own_reader(folder, world)
+        self.reading = open_own_reader(folder, world)
         scale = read_json(folder / "normalization.json")
         self.mean, self.sd = float(scale["mean"]), float(scale["sd"])
 
     def score(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Score (N,) of each response, in SDs of the initial policy around its mean."""
-        prompts, responses = self._reader(prompts, responses)
+        prompts, responses = self.reading(prompts, responses)
         return (score(self.model, prompts, responses) - self.mean) / self.sd
 
 

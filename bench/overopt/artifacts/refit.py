@@ -11,6 +11,7 @@ import numpy as np
 from overopt.artifacts.gold import load_gold
 from overopt.artifacts.labeling import prefer_a
 from overopt.artifacts.preferences import load_preferences
+from overopt.artifacts.proxy import read_pairs
 from overopt.artifacts.proxy_loss import open_loss
 from overopt.artifacts.randomness import numpy_rng
 from overopt.artifacts.reward import SystemReward
@@ -71,15 +72,11 @@ class RefitReward(SystemReward):
             *(concatenate(list(both)) for both in zip(self._data, fresh, strict=True))
         )
         for member in self._members:
-            train_reward(
-                member.model, self._data, self._heldout, self._training, rng, loss=self._loss
-            )
-            score_N = np.concatenate(
-                [
-                    score(member.model, self._heldout.prompts, side)
-                    for side in (self._heldout.chosen, self._heldout.rejected)
-                ]
-            )
+            data = read_pairs(self._data, member.reading)
+            heldout = read_pairs(self._heldout, member.reading)
+            train_reward(member.model, data, heldout, self._training, rng, loss=self._loss)
+            sides = (heldout.chosen, heldout.rejected)
+            score_N = np.concatenate([score(member.model, heldout.prompts, side) for side in sides])
             member.mean, member.sd = float(score_N.mean()), float(score_N.std(ddof=1))
 
     def _label(self, prompts: Tokens, responses: Tokens, rng: np.random.Generator) -> Preferences:

@@ -135,5 +135,5 @@ def test_noise_levels_are_ordered_by_kind_and_amount() -> None:
 
 
 def test_estimators_are_named_in_words() -> None:
-    assert estimator_name("pool+rb") == "pool estimate, ties known / Rao-Blackwellised"
+    assert estimator_name("pool+rb") == "pool estimate, ties known / Rao-Blackwellized"
     assert estimator_name("k9") == "k9"

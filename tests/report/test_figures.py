@@ -49,7 +49,7 @@ def test_every_axis_names_its_estimator_and_unit(run_root: Path) -> None:
         for panel in (axes for axes in drawing.figure.axes if axes.axison):
             label = panel.get_xlabel()
             assert "nats" in label
-            assert "pool estimate" in label or "Rao-Blackwellised" in label
+            assert "pool estimate" in label or "Rao-Blackwellized" in label
 
 
 def test_failed_and_few_seeds_are_said_on_the_panel(run_root: Path) -> None:

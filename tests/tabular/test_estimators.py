@@ -71,7 +71,7 @@ def test_k2_is_biased_upwards_far_away(policies: list[Known]) -> None:
 
 
 def test_rao_blackwell_need_not_vary_less_than_k1() -> None:
-    """Two tokens: k1 is the same for every response here, the Rao-Blackwellised sum is not.
+    """Two tokens: k1 is the same for every response here, the Rao-Blackwellized sum is not.
 
     p(a) = p(b) = 1/2 and then c for certain; q(a) = 1/4 and then c for certain, q(b) = 3/4 and
     then c with chance 1/3. log p/q is log 2 on both paths; the conditional KLs of the second token

@@ -26,7 +26,7 @@ class DrawnSamples(NamedTuple):
     rollout: what the method sees of them, without gradient.
     responses: R of them. reading: the policy's, (R, T), with gradient if they were drawn so.
     batch: the joined rows. reference: the reference's pass over them.
-    kl_nats: Rao-Blackwellised KL(policy || reference), mean over the responses.
+    kl_nats: Rao-Blackwellized KL(policy || reference), mean over the responses.
     entropy_nats: entropy of the policy, summed over tokens, mean over the responses.
     length_mean: response tokens. tokens_R: prompt and response tokens of each row.
     opponents: samples of another policy, read by the same two; None unless asked for.

@@ -30,7 +30,7 @@ class KLStatistics(NamedTuple):
     """N responses sampled from a policy, under the policy and its reference.
 
     policy_logp_NT, reference_logp_NT: float32 (N, T), nats per token, zero on padding.
-    rb_N: float64 (N,), Rao-Blackwellised KL(policy || reference) of each response, nats.
+    rb_N: float64 (N,), Rao-Blackwellized KL(policy || reference) of each response, nats.
     entropy_N: float64 (N,), entropy of the policy's next token, summed over the response, nats.
     """
 
@@ -230,7 +230,7 @@ def kl_statistics(
     responses: Tokens,
     batch_tokens: int = BATCH_TOKENS,
 ) -> KLStatistics:
-    """Log-probabilities under both models, Rao-Blackwellised KL and entropy of each response.
+    """Log-probabilities under both models, Rao-Blackwellized KL and entropy of each response.
 
     rb = sum over t of sum over v of p(v | x, y_<t) (log p(v | x, y_<t) - log q(v | x, y_<t)); the
     entropy is -sum over t, v of p log p along the same prefixes. Sums over t in float64.

@@ -36,9 +36,9 @@ def measure_policy(
     """Samples of one policy, row by row, with what is measured on each of them.
 
     Returns:
-        Columns of B x N rows, prompt-major. ``kl_rb``: Rao-Blackwellised KL of the sampled
+        Columns of B x N rows, prompt-major. ``kl_rb``: Rao-Blackwellized KL of the sampled
         prefix; ``policy_logp``, ``reference_logp``: log-probability of the whole response, from
-        which k1, k2 and k3 follow; ``entropy``: Rao-Blackwellised entropy; all in nats.
+        which k1, k2 and k3 follow; ``entropy``: Rao-Blackwellized entropy; all in nats.
     """
     prompts = world.heldout_prompts
     drawn = sample(

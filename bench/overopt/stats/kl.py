@@ -73,11 +73,11 @@ def k3(log_ratio: ArrayLike) -> Floats:
     ratio = check_finite(log_ratio, "log ratio")
     with np.errstate(over="ignore"):
         values = np.expm1(-ratio) + ratio
-    return check_finite(values, "k3 (q/p overflows; use k1 or the Rao-Blackwellised estimate)")
+    return check_finite(values, "k3 (q/p overflows; use k1 or the Rao-Blackwellized estimate)")
 
 
 def rao_blackwell(logp_NTV: ArrayLike, logq_NTV: ArrayLike, mask_NT: ArrayLike) -> Floats:
-    """Rao-Blackwellised KL of each sampled response: sum over t, v of p(v)(log p(v) - log q(v)).
+    """Rao-Blackwellized KL of each sampled response: sum over t, v of p(v)(log p(v) - log q(v)).
 
     Unbiased for the sequence KL when the prefixes are samples of p, and never negative. Its
     variance is usually far below that of k1; it need not be, because the terms are conditioned on

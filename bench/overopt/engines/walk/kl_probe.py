@@ -16,7 +16,7 @@ from overopt.worlds.tokens import Tokens
 
 
 class KLProbe:
-    """Rao-Blackwellised KL(policy || reference), nats, on a few samples of a fixed set of prompts.
+    """Rao-Blackwellized KL(policy || reference), nats, on a few samples of a fixed set of prompts.
 
     Every call draws with the same random numbers, so that two nearby policies differ by what was
     learned between them and less by chance.

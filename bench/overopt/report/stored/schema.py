@@ -54,7 +54,7 @@ CELL = (*GROUP, "seed")
 """What one seed's curve is known by."""
 
 ESTIMATORS = {
-    "rb": "Rao-Blackwellised",
+    "rb": "Rao-Blackwellized",
     "pool": "pool estimate, ties known",
     "smc": "conditional particle filters",
     "bound": "analytic upper bound",

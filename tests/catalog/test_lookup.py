@@ -260,6 +260,14 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             "\n\ndef observe(config, memory, rollout):\n    return 0\n",
             "draws no samples",
         ),
+        (
+            OWN + "\n\ndef temperature(config, memory):\n    return 2.0\n",
+            "observe and temperature would never be called",
+        ),
+        (
+            OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("demonstrations",)\n',
+            "the family rollout do not get; it is for iterative",
+        ),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
         (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),

@@ -29,6 +29,8 @@ METHODS = {
     "my_mixture": own.MIXTURE,
     "my_values": own.VALUED,
     "my_sieve": own.SIFTED,
+    "my_cooling": own.COOLED,
+    "my_texts": own.SHOWN,
 }
 SYSTEMS = {
     "my_loss": lookup.files("proxies")["labelsmooth"],

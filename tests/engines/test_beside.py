@@ -15,7 +15,7 @@ from overopt.engines.rollout import optimize_rollout
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import AfterStep, Weights
+from overopt.methods.contract.training import AfterStep, Training, Weights
 from overopt.methods.rollout import rloo
 from overopt.worlds.tokens import Tokens
 
@@ -153,3 +153,65 @@ def test_a_proxy_that_compares_tells_how_each_sample_does_against_each_opponent(
         asked_BNN = 100 * chance_BNN - expected  # what is left is the prompt's length
         assert torch.allclose(asked_BNN, asked_BNN[:, :1, :1].expand_as(asked_BNN), atol=1e-3)
         assert (asked_BNN >= 2.5).all()
+
+
+def test_greedy_opponents_are_one_response_of_the_policys_likeliest_tokens() -> None:
+    method = Watched("greedy_samples", "opponents_now")
+    trajectory = run(method, 4)
+    assert trajectory.compute.samples_drawn == 4 * 8 * (4 + 1)
+    for step in method.steps:
+        others = opponents(step)
+        assert others.reward_BN.shape == (8, 1)
+        # what the policy says of them when they are read is what it said when it chose them
+        assert step.opponents is not None
+        assert torch.allclose(step.opponents.policy_logp, others.sampled.policy_logp, atol=1e-4)
+        mean_BN = step.rollout.sampled.policy_logp.sum(-1) / step.rollout.sampled.mask.sum(-1)
+        best_BN = others.sampled.policy_logp.sum(-1) / others.sampled.mask.sum(-1)
+        assert best_BN.mean() > mean_BN.mean()
+        # P(sample i beats opponent j) of each sample and the one opponent
+        gap_BN = step.rollout.reward_BN - others.reward_BN
+        assert torch.allclose(step.rollout.preference_BNN[:, :, 0], torch.sigmoid(gap_BN))
+
+
+def test_minibatches_find_the_greedy_opponents_of_their_prompts() -> None:
+    class Dealt(Watched):
+        def training(self, config: Any) -> Training:
+            return Training(epochs=2, minibatches=3)
+
+    method = Dealt("greedy_samples", "opponents_now")
+    run(method, 6)
+    assert len(method.steps) == 6
+    for step in method.steps:
+        others = opponents(step).sampled
+        assert step.opponents is not None
+        assert torch.equal(step.opponents.mask, others.mask)
+        assert torch.equal(step.opponents.reference_logp, others.reference_logp)
+
+
+def test_scores_of_steps_stand_at_their_ends() -> None:
+    method = Watched("step_rewards")
+    reference = tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+
+    def steps(
+        prompts: Tokens, responses: Tokens
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """A step at every liked word and at the end, which scores its id; NaN elsewhere."""
+        last_NT = np.arange(responses.ids_NT.shape[1]) == responses.length_N[:, None] - 1
+        end_NT = ((responses.ids_NT == tiny.LIKED) & responses.mask_NT) | last_NT
+        return np.where(end_NT, responses.ids_NT, np.nan), end_NT
+
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 2})
+    opened = OpenedRollout(method, rloo.Config())
+    optimize_rollout(opened, settings, replace(inputs, step_rewards=steps))
+    for step in method.steps:
+        end_BNT, score_BNT = step.rollout.step_end, step.rollout.step_reward_BNT
+        assert end_BNT is not None and torch.isfinite(score_BNT).all()
+        assert (score_BNT[~end_BNT] == 0).all() and (score_BNT[end_BNT] > 0).all()
+        assert (end_BNT.any(-1)).all() and not end_BNT[step.rollout.sampled.mask == 0].any()
+        length_BN = step.rollout.sampled.mask.sum(-1)
+        liked_BN = ((score_BNT == tiny.LIKED) & end_BNT).sum(-1)
+        # the reward is the liked words' share
+        assert torch.allclose(liked_BN / length_BN, step.rollout.reward_BN)
+    with pytest.raises(ValueError, match="needs a proxy that scores steps"):
+        optimize_rollout(opened, settings, inputs)

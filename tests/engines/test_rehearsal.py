@@ -9,6 +9,7 @@ import pytest
 from overopt.catalog import lookup, systems
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
+from own import COOLED, SHOWN, STEPPED
 
 
 @pytest.mark.parametrize("name", lookup.shipped("methods"))
@@ -79,3 +80,30 @@ def test_a_method_that_only_draws_is_tried_within_draws(tmp_path: Path) -> None:
     path.write_text(drawing.replace("def draw_weights", "def draw"), encoding="utf-8")
     with pytest.raises(UserError, match=r"without draw_weights defines weights\(config, pool"):
         systems.method(str(path))
+
+
+OWN_WRONG = [
+    (SHOWN, "rollout.opponent_row_BM[:, 0])", "rollout.opponent_row_BM[:, 0] + 20)",
+     "build returns rows outside of 0 to 26 for 3 prompts of 4 samples, with what INPUTS names"),
+    (SHOWN, 'INPUTS = ("demonstrations", "reference_samples")', 'INPUTS = ("demonstrations",)',
+     r"line \d+: build: ValueError: an opponent was not computed"),
+    (COOLED, "return 1.0 + (config", "return 0.0 * (config",
+     r"temperature: ValueError: mine: temperature returns \S+, not a number above 0"),
+    (COOLED, "def temperature(config: Config, memory: int)", "def temperature(config: Config)",
+     r"temperature is called as temperature\(config, memory\), but the file.s takes 1 arg"),
+    (STEPPED, 'INPUTS = ("step_rewards",)', "INPUTS = ()",
+     r"line \d+: advantages: ValueError: step_rewards was not computed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shipped", "old", "new", "said"), OWN_WRONG)
+def test_what_stands_beside_the_samples_is_tried_too(
+    shipped: Path, old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    rehearse(systems.method(str(shipped)))
+    text = shipped.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "mine.py"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.method(str(path)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from overopt.errors import UserError
+from overopt.models.composed import ComposedPolicy
 from overopt.models.logprobs import enumerate_logps, score_logps
 from overopt.models.sampling import sample
 from overopt.worlds.tokens import PAD, Tokens
@@ -135,3 +138,34 @@ def test_sampling_follows_its_generator_and_leaves_the_global_state() -> None:
 def test_a_response_that_does_not_fit_the_context_is_refused() -> None:
     with pytest.raises(UserError, match="sample at most 6"):
         sample(tiny.policy(9), tiny.prompts(), 2, 7, _generator(0))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_a_temperature_divides_the_logits(temperature: float) -> None:
+    """The power 1 / T of every next token's probability, which a composed policy is too."""
+    model, prompts = tiny.policy(0, 3.0), tiny.prompts()
+    powered: Any = ComposedPolicy([(model, 1 / temperature)])
+    drawn = sample(model, prompts, 50, 6, _generator(0), temperature=temperature)
+    same = sample(powered, prompts, 50, 6, _generator(0))
+    np.testing.assert_array_equal(drawn.responses.ids_NT, same.responses.ids_NT)
+    np.testing.assert_allclose(drawn.logp_NT, same.logp_NT, atol=1e-5)
+    plain = score_logps(model, _repeat(prompts, 50), drawn.responses)
+    assert np.abs(drawn.logp_NT - plain).max() > 0.1
+
+
+def test_at_temperature_zero_every_token_is_the_likeliest() -> None:
+    model, prompts = tiny.policy(0, 3.0), tiny.prompts()
+    drawn = sample(model, prompts, 2, 6, _generator(0), temperature=0.0)
+    np.testing.assert_array_equal(drawn.responses.ids_NT[::2], drawn.responses.ids_NT[1::2])
+    responses = drawn.responses.take(np.arange(0, 2 * prompts.rows(), 2))
+    for row in range(prompts.rows()):
+        ids = list(prompts.ids_NT[row, : prompts.length_N[row]])
+        for token in responses.ids_NT[row, : responses.length_N[row]]:
+            with torch.no_grad():
+                logits_V = model(torch.tensor([ids])).logits[0, -1]
+            logits_V[PAD] = -torch.inf
+            assert token == int(logits_V.argmax())
+            ids.append(token)
+    np.testing.assert_allclose(
+        drawn.logp_NT, score_logps(model, _repeat(prompts, 2), drawn.responses), atol=1e-5
+    )

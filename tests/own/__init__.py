@@ -10,3 +10,12 @@ VALUED = Path(__file__).parent / "valued.py"
 
 SIFTED = Path(__file__).parent / "sifted.py"
 """Resamples between tokens."""
+
+COOLED = Path(__file__).parent / "cooled.py"
+"""Chooses the temperature of its samples, and has greedy opponents."""
+
+SHOWN = Path(__file__).parent / "shown.py"
+"""Builds pairs of demonstrations and opponents."""
+
+STEPPED = Path(__file__).parent / "stepped.py"
+"""Reads the score of each step."""

@@ -16,6 +16,7 @@ from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec
+from own import SHOWN
 from systems import path
 
 from .specs import run_spec
@@ -203,6 +204,20 @@ def _hub_cell(system: str, folder: Path) -> Cell:
         NoiseSpec.parse("0"),
         0,
     )
+
+
+def test_demonstrations_of_data_without_a_reference_column_are_refused(tmp_path: Path) -> None:
+    plain = replace(_hub_cell("paired", tmp_path), proxy=systems.proxy("single"))
+    cell = replace(plain, method=systems.method(str(SHOWN)))
+    node = Graph(cell).optimize(None, (0.1,))
+    assert node.params["method"]["needs"] == ["demonstrations"]
+    task = tmp_path / "mine.toml"
+    text = task.read_text(encoding="utf-8")
+    assert 'reference = "chosen"' in text
+    task.write_text(text.replace('reference = "chosen"', ""), encoding="utf-8")
+    bare = replace(cell, task=toml_files.load_task(str(task)))
+    with pytest.raises(UserError, match="shown learns from reference texts, and the data of"):
+        Graph(bare).optimize(None, (0.1,))
 
 
 def test_categories_of_a_world_without_any_are_told(tmp_path: Path) -> None:

@@ -26,9 +26,11 @@ from overopt.models.rewards.step_scores import score_tokens
 from overopt.run.cell import Cell
 from overopt.run.graph import Graph
 from overopt.spec.noise import NoiseSpec
+from overopt.stages.optimize import run_inputs
 from overopt.stages.step_labels import flip_steps
 from overopt.worlds.contract import build, render
 from overopt.worlds.steps import stepwise
+from own import STEPPED
 
 from .step_system import OWN, TASK
 
@@ -156,6 +158,35 @@ def test_a_rollout_method_optimizes_it(place: Place) -> None:
     graph = place.graph(method="rloo")
     folder = place.made(graph.optimize(None, (0.02,)))
     assert list(folder.rglob("model.safetensors"))
+
+
+def test_a_method_reads_the_score_of_each_step_as_its_member_gives_it(place: Place) -> None:
+    graph = place.graph(method=str(STEPPED))
+    node = graph.optimize(None, (0.02,))
+    assert list(place.made(node).rglob("model.safetensors"))
+    inputs = {role: place.made(given) for role, given in node.inputs}
+    inputs["mine.py"] = place.own
+    spec = graph.cell.proxy.model_copy(update={"source": "mine.py"})
+    params = {**node.params, "system": spec.to_json()}
+    given = run_inputs(params, inputs, graph.cell.method, place.world, silent)
+    pool = Table(place.made(graph.pool) / "samples.parquet")
+    responses = pool.tokens("response")
+    prompts = place.world.heldout_prompts.take(pool.integers("prompt_id"))
+    assert given.step_rewards is not None and given.reward is not None
+    score_NT, end_NT = given.step_rewards(prompts, responses)
+    assert np.array_equal(end_NT, stepwise(place.world).step_ends(responses))
+    # the system's own reduction of them is the reward
+    mean_N = np.where(end_NT, score_NT, 0).sum(1) / end_NT.sum(1)
+    scale = read_json(inputs["proxy.0"] / "normalization.json")
+    np.testing.assert_allclose(
+        given.reward(prompts, responses), (mean_N - scale["mean"]) / scale["sd"], atol=1e-6
+    )
+
+
+def test_a_proxy_without_scores_of_steps_is_refused_before_anything_runs(place: Place) -> None:
+    graph = place.graph("single", method=str(STEPPED))
+    with pytest.raises(UserError, match="stepped asks for the score of each step, and single scor"):
+        graph.optimize(None, (0.02,))
 
 
 def test_only_systems_of_steps_have_labels_of_steps_in_their_keys(place: Place) -> None:

@@ -46,6 +46,16 @@ class SystemReward:
         chance_MN = [member.comparer.prefer(prompts, first, second) for member in self._members]
         return np.asarray(np.mean(chance_MN, axis=0), np.float64)
 
+    def steps(
+        self, prompts: Tokens, responses: Tokens
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Score of each step, (N, T), mean over members, and where steps end, (N, T).
+
+        Only of a system that scores steps.
+        """
+        read = [member.steps(prompts, responses) for member in self._members]
+        return np.mean([score_NT for score_NT, _ in read], axis=0), read[0][1]
+
     def members(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Score of each member, (K, N), in SDs of the initial policy."""
         return np.stack([member.score(prompts, responses) for member in self._members])

@@ -42,8 +42,16 @@ class StepReader:
         self, model: PreTrainedModel, prompts: Tokens, responses: Tokens
     ) -> npt.NDArray[np.float64]:
         """Raw score (N,) of each response."""
-        step_NT = score_tokens(model, prompts, responses)
-        return self._system.reduce(step_NT, self._world.step_ends(responses))
+        return self._system.reduce(*self.steps(model, prompts, responses))
+
+    def steps(
+        self, model: PreTrainedModel, prompts: Tokens, responses: Tokens
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Log-odds (N, T) that the step which a token ends is right, and the tokens that end one.
+
+        What stands elsewhere means nothing.
+        """
+        return score_tokens(model, prompts, responses), self._world.step_ends(responses)
 
 
 class StepMember:
@@ -60,6 +68,12 @@ class StepMember:
     def score(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Score (N,) of each response, in SDs of the initial policy around its mean."""
         return (self._reader.score(self._model, prompts, responses) - self._mean) / self._sd
+
+    def steps(
+        self, prompts: Tokens, responses: Tokens
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Score of each step as the reward model gives it; see ``StepReader.steps``."""
+        return self._reader.steps(self._model, prompts, responses)
 
 
 def open_member(

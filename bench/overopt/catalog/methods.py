@@ -74,6 +74,7 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "tune": {"tune": "config, pool, gold_BN", **_POLICY},
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
     "mixture": {"mixture": "config"},
+    "temperature": {"temperature": "config, memory"},
     "first_anchor": {"first_anchor": "config, initial, second"},
     **dict.fromkeys(_GRADIENTS, _GRADIENTS),
     "begin": _BEGIN,
@@ -272,8 +273,9 @@ def _check_hooks(family: str, functions: Collection[str], source: str) -> None:
             f"{source}: begin makes a memory that nothing uses; define {', '.join(_HOOKS)} or "
             "leave it out."
         )
-    if family == "pairs" and set(hooks) - {"after_step"}:
+    unheard = [name for name in (*hooks, "temperature") if name in functions]
+    if family == "pairs" and set(unheard) - {"after_step"}:
         raise UserError(
-            f"{source}: a method of the family pairs draws no samples, so that after_round and "
-            "observe would never be called; use after_step."
+            f"{source}: a method of the family pairs draws no samples, so that after_round, "
+            "observe and temperature would never be called; use after_step."
         )

@@ -52,6 +52,16 @@ class Preference(Protocol):
         ...
 
 
+class StepRewards(Protocol):
+    """A proxy that scores steps, as an engine sees it."""
+
+    def __call__(
+        self, prompts: Tokens, responses: Tokens, /
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Score of each step at its last token, (N, T), log-odds; and where steps end, (N, T)."""
+        ...
+
+
 class Refitter(Protocol):
     """A proxy that follows the policy, as an engine sees it."""
 
@@ -94,6 +104,8 @@ class RunInputs:
     kl_probe: of steps on which no samples are drawn.
     progress: told the fraction done.
     member_rewards: of the proxy; None where nothing is to ask for them.
+    step_rewards: of a proxy that scores steps; None where nothing is to ask for them.
+    demonstrations: a reference text for each training prompt; None where nothing asks for them.
     second: a second initial policy; None where the method does not ask for one.
     refit: of a proxy that is trained again during the run; None of one that stays.
     preference: of a proxy that compares responses; None where it scores each on its own.
@@ -111,6 +123,8 @@ class RunInputs:
     kl_probe: Probe
     progress: Progress
     member_rewards: MemberRewards | None = None
+    step_rewards: StepRewards | None = None
+    demonstrations: Tokens | None = None
     second: PreTrainedModel | None = None
     separator: int | None = None
     preference: Preference | None = None

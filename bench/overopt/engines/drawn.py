@@ -30,6 +30,7 @@ class DrawnSamples(NamedTuple):
     entropy_nats: entropy of the policy, summed over tokens, mean over the responses.
     length_mean: response tokens. tokens_R: prompt and response tokens of each row.
     opponents: samples of another policy, read by the same two; None unless asked for.
+    demonstrations: one reference text of each prompt, read likewise; None unless asked for.
     """
 
     rollout: Rollout
@@ -42,11 +43,18 @@ class DrawnSamples(NamedTuple):
     length_mean: float
     tokens_R: npt.NDArray[np.int64]
     opponents: DrawnSamples | None = None
+    demonstrations: DrawnSamples | None = None
 
     @property
     def rows(self) -> int:
         """Samples drawn, opponents among them."""
         return len(self.tokens_R) + (0 if self.opponents is None else self.opponents.rows)
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and response tokens of the samples drawn, opponents among them."""
+        others = 0 if self.opponents is None else self.opponents.tokens
+        return int(self.tokens_R.sum()) + others
 
     def repeat(self, prompts: Tokens) -> Tokens:
         """The prompt of each row."""
@@ -70,10 +78,6 @@ class DrawnSamples(NamedTuple):
             batch = _after_control(batch, control_K, stop_ids(learner.policy))
         return learner.run(batch, before, _take(self.reference, row_K)).reading
 
-    def tokens(self, row_K: Tensor) -> int:
-        """Prompt and response tokens of some of the rows."""
-        return int(self.tokens_R[row_K.cpu().numpy()].sum())
-
 
 def draw_samples(
     learner: Learner,
@@ -84,6 +88,7 @@ def draw_samples(
     generator: torch.Generator,
     with_gradient: bool,
     sampler: PreTrainedModel | None = None,
+    temperature: float = 1.0,
 ) -> DrawnSamples:
     """Sample every prompt's group, score it, and run both policies over it.
 
@@ -96,55 +101,86 @@ def draw_samples(
         generator: source of the samples.
         with_gradient: whether ``reading`` carries one, for a step that is taken on all rows.
         sampler: draws the samples; the policy by default.
+        temperature: at which they are drawn; 0: the likeliest tokens. KL and entropy are means over
+            the samples, so that they are estimates of the policy's at 1 only.
 
     Raises:
         FloatingPointError: if a reward is not finite.
     """
     source = learner.policy if sampler is None else sampler
-    drawn = sample(source, prompts, samples, max_new_tokens, generator)
+    drawn = sample(source, prompts, samples, max_new_tokens, generator, temperature=temperature)
+    return read_responses(
+        learner, prompts, drawn.responses, reward, drawn.logp_NT, with_gradient=with_gradient
+    )
+
+
+def read_responses(
+    learner: Learner,
+    prompts: Tokens,
+    responses: Tokens,
+    reward: Reward,
+    sampled_logp_RT: npt.NDArray[np.float32] | None = None,
+    with_gradient: bool = False,
+) -> DrawnSamples:
+    """Score responses and run both policies over them.
+
+    Args:
+        learner: policy, reference and method.
+        prompts: B prompts.
+        responses: N of each, prompt-major.
+        reward: the proxy.
+        sampled_logp_RT: of each token when it was drawn; where nobody drew it, what the policy
+            says of it now takes its place.
+        with_gradient: whether ``reading`` carries one.
+
+    Raises:
+        FloatingPointError: if a reward is not finite.
+    """
+    samples = responses.rows() // prompts.rows()
     repeated = prompts.take(np.repeat(np.arange(prompts.rows()), samples))
-    reward_R = np.asarray(reward(repeated, drawn.responses), np.float64)
+    reward_R = np.asarray(reward(repeated, responses), np.float64)
     if not np.isfinite(reward_R).all():
         step = learner.optimizer.steps_taken + 1
         raise FloatingPointError(f"{learner.name}: a reward of step {step} is not finite")
-    batch = join(repeated, drawn.responses, learner.policy.device)
+    batch = join(repeated, responses, learner.policy.device)
     reference = learner.run_reference(batch)
-    before = _before(learner, batch, reference, drawn.logp_NT)
+    before = _before(learner, batch, reference)
     with torch.set_grad_enabled(with_gradient):
         reading, prediction = learner.run(batch, before, reference)
-    sampled = reading.map(Tensor.detach)._replace(policy_logp=before.policy_logp).group(samples)
+    sampled_logp = reading.policy_logp.detach()
+    if sampled_logp_RT is not None:
+        sampled_logp = torch.from_numpy(sampled_logp_RT).to(sampled_logp)
+    if "sampled_logp" in learner.inputs:
+        reading = reading._replace(sampled_logp=sampled_logp)
+    sampled = reading.map(Tensor.detach)._replace(policy_logp=sampled_logp).group(samples)
     logp_RKV = prediction.logp_BKV.detach()
     kl_RT = align(rao_blackwell_kl(logp_RKV, reference.logp_BKV), batch)
     entropy_RT = align(-(logp_RKV.exp() * logp_RKV).sum(-1), batch)
     return DrawnSamples(
         rollout=Rollout(torch.from_numpy(reward_R).to(before.mask).view(-1, samples), sampled),
-        responses=drawn.responses,
+        responses=responses,
         reading=reading,
         batch=batch,
         reference=reference,
         kl_nats=kl_RT.sum(-1).mean().item(),
         entropy_nats=entropy_RT.sum(-1).mean().item(),
-        length_mean=float(drawn.responses.length_N.mean()),
-        tokens_R=(repeated.length_N + drawn.responses.length_N).astype(np.int64),
+        length_mean=float(responses.length_N.mean()),
+        tokens_R=(repeated.length_N + responses.length_N).astype(np.int64),
     )
 
 
-def _before(
-    learner: Learner, batch: Batch, reference: Prediction, sampled_logp_RT: npt.NDArray[np.float32]
-) -> Reading:
-    """What is known of the samples before the policy has read them."""
+def _before(learner: Learner, batch: Batch, reference: Prediction) -> Reading:
+    """What is known of responses before the policy has read them; its own part is made up."""
     reference_logp_RT = choose_logps(reference.logp_BKV, batch)
     anchor_logp_RT: Tensor | None = None
     if learner.anchor is not None:
         with torch.no_grad():
             anchor_logp_RT = response_logps(learner.anchor, batch)
-    sampled_logp = torch.from_numpy(sampled_logp_RT).to(reference_logp_RT)
     return Reading(
-        policy_logp=sampled_logp,
+        policy_logp=reference_logp_RT,
         reference_logp=reference_logp_RT,
         mask=batch.mask_BT.to(reference_logp_RT),
         anchor_logp=anchor_logp_RT,
-        sampled_logp=sampled_logp if "sampled_logp" in learner.inputs else None,
     )
 
 

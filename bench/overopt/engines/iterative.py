@@ -14,6 +14,7 @@ from overopt.engines.learner import Learner
 from overopt.engines.method.iterative import OpenedIterative
 from overopt.engines.method.loading import open_as
 from overopt.engines.online import Lesson, Minibatch, optimize_online
+from overopt.engines.rows import read_rows, tokens_of
 from overopt.engines.sample_data import deal
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
@@ -32,9 +33,9 @@ def optimize_iterative(
 ) -> Trajectory:
     """Iterate sampling, building data and learning; see ``optimize_online``.
 
-    In every round the method's ``build`` picks rows or pairs of rows among the samples by their
-    rewards, and its ``loss`` is descended over these for the epochs and minibatches that its
-    ``training`` says. A round without data counts as a step.
+    In every round the method's ``build`` picks rows or pairs of rows among the samples, and among
+    what it has asked for beside them, by their rewards. Its ``loss`` is descended over these for
+    the epochs and minibatches that its ``training`` says. A round without data counts as a step.
     """
     learner = Learner(method, settings, inputs.policy, inputs.reference, inputs.second)
 
@@ -44,10 +45,10 @@ def optimize_iterative(
         if isinstance(built, KeptRows):
             control_K = None if built.control_K is None else built.control_K[index_K]
             weight_K = None if built.weight_K is None else built.weight_K[index_K]
-            reading = drawn.read(learner, row_R, control_K)
+            reading = read_rows(learner, drawn, row_R, control_K)
             return method.loss(reading._replace(weight=weight_K)).mean()
         label_K = None if built.label_P is None else built.label_P[index_K]
-        sides = drawn.read(learner, row_R).group(len(index_K)).unbind(0)
+        sides = read_rows(learner, drawn, row_R).group(len(index_K)).unbind(0)
         labeled = (side._replace(label=label_K) for side in sides)
         return method.loss(SamplePairs(*labeled)).mean()
 
@@ -58,14 +59,14 @@ def optimize_iterative(
             return
         for index_K in deal(items, learner.training, inputs.randomness.torch):
             mean_loss = partial(loss, drawn, built, index_K)
-            yield Minibatch(mean_loss(), drawn.tokens(_rows(built, index_K)), mean_loss)
+            yield Minibatch(mean_loss(), tokens_of(drawn, _rows(built, index_K)), mean_loss)
 
     lesson = Lesson(minibatches, with_gradient=False, counts_sampling=True)
     return optimize_online(learner, lesson, settings, inputs)
 
 
 def _rows(built: KeptRows | RowPairs, index_K: Tensor) -> Tensor:
-    """Rows of a minibatch: samples, or all chosen ones before all rejected ones."""
+    """Rows of a minibatch: those kept, or all chosen ones before all rejected ones."""
     if isinstance(built, KeptRows):
         return built.row_K[index_K]
     return torch.cat([built.chosen_P[index_K], built.rejected_P[index_K]])

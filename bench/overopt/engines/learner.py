@@ -80,6 +80,11 @@ class Learner:
         self._move_anchor(self._hooks.after_step(self.policy, self.optimizer.steps_taken))
         return norm
 
+    @property
+    def temperature(self) -> float:
+        """At which the policy draws its next samples."""
+        return self._method.temperature(self._hooks.memory)
+
     def observe(self, rollout: object) -> Any:
         """Let the method see a ``Rollout`` before anything is learned; what it remembers then."""
         return self._hooks.observe(rollout)

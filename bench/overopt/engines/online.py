@@ -56,7 +56,7 @@ def optimize_online(
     """Sample and learn until the last budget or step.
 
     Every rollout samples afresh. The policy's pass over the samples and the reference's give their
-    KL for nothing, so it is read at every rollout.
+    KL for nothing, so it is read at every rollout, unless they are drawn at another temperature.
 
     Args:
         learner: policy and reference under the method.
@@ -79,7 +79,7 @@ def optimize_online(
     compute = Compute(0, 0, 0)
     step = 0
     for index_B in prompt_batches(inputs.prompts.rows(), settings.prompts_per_step, generator):
-        prompts = inputs.prompts.take(index_B)
+        prompts, temperature = inputs.prompts.take(index_B), learner.temperature
         drawn = draw_samples(
             learner,
             prompts,
@@ -88,12 +88,17 @@ def optimize_online(
             reward,
             generator,
             lesson.with_gradient,
+            temperature=temperature,
         )
+        if temperature != 1:
+            # the samples are not the policy's own, so that they do not tell how far it has gone
+            measured = inputs.kl_probe(inputs.policy, inputs.reference)
+            drawn = drawn._replace(kl_nats=measured)
         walk.observe(step, drawn.kl_nats, compute, inputs.policy)
         over = walk.finished or step == settings.max_steps
         learned = _Learned()
         if not over:
-            drawn = with_all_asked(learner, drawn, prompts, inputs)
+            drawn = with_all_asked(learner, drawn, index_B, inputs)
             memory = learner.observe(drawn.rollout)
             drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
@@ -136,7 +141,7 @@ def _spend(
     return Compute(
         before.gradient_steps + len(learned.loss_K),
         before.samples_drawn + drawn.rows,
-        before.tokens_processed + counts_sampling * int(drawn.tokens_R.sum()) + learned.tokens,
+        before.tokens_processed + counts_sampling * drawn.tokens + learned.tokens,
     )
 
 

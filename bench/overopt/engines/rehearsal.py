@@ -91,6 +91,8 @@ def _try_iterative(spec: MethodSpec) -> None:
         built = method.build(rollout)
     check_kind(source, "build", built, (KeptRows, RowPairs))
     indices = (built.row_K,) if isinstance(built, KeptRows) else (built.chosen_P, built.rejected_P)
+    beside = (one for one in (rollout.opponents, rollout.demonstrations) if one is not None)
+    known = sum(one.reward_BN.numel() for one in (rollout, *beside))
     for index in indices:
         rows = torch.as_tensor(index)
         if rows.dim() != 1 or rows.is_floating_point():
@@ -98,11 +100,11 @@ def _try_iterative(spec: MethodSpec) -> None:
                 f"{source}: build returns rows of shape {tuple(rows.shape)} and type "
                 f"{rows.dtype}; they are one list of whole numbers."
             )
-        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < PROMPTS * SAMPLES:
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < known:
             raise UserError(
-                f"{source}: build returns rows outside of 0 to "
-                f"{PROMPTS * SAMPLES - 1} for {PROMPTS} prompts of {SAMPLES} samples; sample "
-                "n of prompt b is row b * N + n."
+                f"{source}: build returns rows outside of 0 to {known - 1} for {PROMPTS} prompts "
+                f"of {SAMPLES} samples, with what INPUTS names beside; sample n of prompt b is row "
+                "b * N + n, and the rollout numbers opponents and demonstrations."
             )
     for field, number_K in built._asdict().items():
         if number_K is not None and number_K.shape != built[0].shape:
@@ -183,7 +185,10 @@ def _observed(source: str, method: TrainedMethod, numbers: MadeUpNumbers) -> Rol
         memory = method.begin(weights(0))
     rollout = numbers.rollout()
     with blamed(source, "observe"):
-        return rollout._replace(memory=method.observe(memory, rollout))
+        memory = method.observe(memory, rollout)
+    with blamed(source, "temperature"):
+        method.temperature(memory)
+    return rollout._replace(memory=memory)
 
 
 def _check_weights(

@@ -14,6 +14,7 @@ from overopt.engines.learner import Learner
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.online import Lesson, Minibatch, optimize_online
+from overopt.engines.rows import tokens_of
 from overopt.engines.sample_data import deal
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.reading import Reading
@@ -46,7 +47,8 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
         now = (drawn.read(learner, row_K) if read is None else read).group(samples)
         step = RolloutStep(drawn.rollout.take(index_B), now, advantage[index_B])
         if "opponents_now" in learner.inputs and drawn.opponents is not None:
-            others = drawn.opponents.read(learner, row_K).group(samples)
+            each = drawn.opponents.rollout.reward_BN.shape[1]
+            others = drawn.opponents.read(learner, _group_rows(index_B, each)).group(each)
             step = step._replace(opponents=others)
         return method.loss(step).mean()
 
@@ -56,15 +58,20 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
         prompts, samples = drawn.rollout.reward_BN.shape
         dealt = deal(prompts, learner.training, inputs.randomness.torch)
         for number, index_B in enumerate(dealt):
-            row_K = (index_B[:, None] * samples + torch.arange(samples)).flatten()
+            row_K = _group_rows(index_B, samples)
             mean_loss = partial(loss, drawn, index_B, row_K, advantage)
             # a pass with gradient serves one step: the first, on all rows
             first = at_once and number == 0
             yield Minibatch(
                 mean_loss(drawn.reading if first else None),
-                drawn.tokens(row_K),
+                tokens_of(drawn, row_K),
                 partial(mean_loss, None),
             )
 
     lesson = Lesson(minibatches, with_gradient=at_once, counts_sampling=False)
     return optimize_online(learner, lesson, settings, inputs)
+
+
+def _group_rows(index_B: Tensor, samples: int) -> Tensor:
+    """Rows of all samples of these prompts."""
+    return (index_B[:, None] * samples + torch.arange(samples)).flatten()

@@ -44,10 +44,11 @@ def steps_dealt(items: int, training: Training) -> int:
 class RolloutRow(NamedTuple):
     """The samples drawn after ``step`` gradient steps, and the step taken on them.
 
-    kl_nats: Rao-Blackwellized estimate on these samples.
+    kl_nats: Rao-Blackwellized estimate on these samples, or on the probe's where they were drawn at
+        a temperature other than 1.
     loss, gradient_norm: of the step taken on them; None for the last samples, which none follows.
     reward_mean: proxy reward, in SDs of the initial policy. length_mean: response tokens.
-    entropy_nats: mean over responses of the entropies of their tokens, summed.
+    entropy_nats: mean over responses of the entropies of the policy at their tokens, summed.
     """
 
     step: int

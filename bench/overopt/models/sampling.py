@@ -1,4 +1,4 @@
-"""Sampling responses at temperature 1 with a key-value cache: the one sampler for all axes.
+"""Sampling responses with a key-value cache: the one sampler for all axes.
 
 Every distinct prompt is read once and its cache repeated for its samples. Rows of one batch stand
 at the same position, so there is no padding and no mask: a prompt longer than the batch's shortest
@@ -68,8 +68,9 @@ def sample(
     generator: torch.Generator,
     batch_rows: int = BATCH_ROWS,
     keep_fraction: float = _KEEP_FRACTION,
+    temperature: float = 1.0,
 ) -> Samples:
-    """Responses of the policy at temperature 1, with no truncation of its distribution.
+    """Responses of the policy, with no truncation of its distribution.
 
     Token y_t is the smallest v with sum over u <= v of p(u | x, y_<t) > U_t, for U_t uniform.
 
@@ -82,9 +83,11 @@ def sample(
         batch_rows: most rows sampled at once; changes speed and memory only.
         keep_fraction: finished rows leave the batch once fewer than this fraction of its rows
             are unfinished; changes speed only.
+        temperature: logits are divided by it; 0 takes the likeliest token, the first of equal ones.
 
     Returns:
-        B x N responses and the log-probability of each of their tokens.
+        B x N responses and the log-probability of each of their tokens, at this temperature; where
+        it is 0 and nothing is left to chance, at 1.
 
     Raises:
         UserError: where the longest prompt and response exceed the model's context.
@@ -111,7 +114,7 @@ def sample(
             batch = _gather_rows(
                 prompts, index_R // samples_per_prompt, uniform_NT[index_R], model.device
             )
-            ids_RC, logp_RC = _sample_rows(model, batch, keep_fraction)
+            ids_RC, logp_RC = _sample_rows(model, batch, keep_fraction, temperature)
             column_RT = _response_columns(prompts, index_R // samples_per_prompt, max_new_tokens)
             ids_NT[index_R] = np.take_along_axis(ids_RC, column_RT, axis=1)
             logp_NT[index_R] = np.take_along_axis(logp_RC, column_RT, axis=1)
@@ -192,8 +195,10 @@ def _distinct_prompts(prompts: Tokens, prompt_R: Index) -> tuple[Index, Index]:
     return index_D[first_E[order_E]], rank_E[equal_D][inverse_R]
 
 
-def _draw(logp_AV: Tensor, uniform_A: Tensor) -> Tensor:
+def _draw(logp_AV: Tensor, uniform_A: Tensor, greedy: bool) -> Tensor:
     """Tokens (A, 1) by inverse CDF, summed in float64; one of probability 0 is never drawn."""
+    if greedy:
+        return logp_AV.argmax(1, keepdim=True)
     cdf_AV = logp_AV.exp().cumsum(-1, dtype=torch.float64)
     threshold_A1 = uniform_A[:, None] * cdf_AV[:, -1:]
     return torch.searchsorted(cdf_AV, threshold_A1, right=True).clamp_(max=logp_AV.shape[1] - 1)
@@ -236,7 +241,7 @@ class _Drawn:
 
 
 def _sample_rows(
-    model: PreTrainedModel, batch: _Rows, keep_fraction: float
+    model: PreTrainedModel, batch: _Rows, keep_fraction: float, temperature: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Tokens and log-probabilities (R, C) of one batch; -1 and zero where nothing is sampled."""
     columns, rows = batch.uniform_CR.shape
@@ -250,8 +255,10 @@ def _sample_rows(
     uniform_CA, forced_CA, last_A = batch.uniform_CR, batch.forced_CR, batch.last_R
     first_limit = columns - 1 - batch.spread
     for column in range(columns):
+        if temperature not in (0.0, 1.0):
+            logits_AV = logits_AV / temperature
         logp_AV = token_logps(logits_AV, suppressed)
-        token_A1 = _draw(logp_AV, uniform_CA[column])
+        token_A1 = _draw(logp_AV, uniform_CA[column], temperature == 0)
         token_A, logp_A = token_A1.squeeze(1), logp_AV.gather(1, token_A1).squeeze(1)
         ends_A, skipped_A = stops_V.index_select(0, token_A), done_A
         if column < batch.spread:

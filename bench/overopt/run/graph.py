@@ -172,6 +172,7 @@ class Graph:
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
+        self._check_needs(method)
         if "second_initial" in method.needs:
             inputs["second"] = self._policies.second(method.name)
         room = "engines.trl" if cell.engine == "trl" else "engines"
@@ -206,6 +207,24 @@ class Graph:
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
         return self._node("optimize", params, inputs, label, code, resources)
+
+    def _check_needs(self, method: MethodSpec) -> None:
+        """Refuse a method that asks for what this task, or this proxy, has not.
+
+        Raises:
+            UserError: it does.
+        """
+        task, proxy = self.cell.task, self.cell.proxy
+        if "demonstrations" in method.needs and not task.world.has_references:
+            raise UserError(
+                f"{method.name} learns from reference texts, and the data of {task.name} has none; "
+                "name their column as world.hub.prompts.reference, or choose another --task."
+            )
+        if "step_rewards" in method.needs and not proxy.step_scores:
+            raise UserError(
+                f"{method.name} asks for the score of each step, and {proxy.name} scores whole "
+                "responses; choose a --proxy that scores steps."
+            )
 
     @cached_property
     def value(self) -> Node:

@@ -30,8 +30,11 @@ MethodInput = Literal[
     "reference_samples",
     "anchor_samples",
     "mixture_samples",
+    "greedy_samples",
     "opponents_now",
+    "demonstrations",
     "member_rewards",
+    "step_rewards",
     "second_initial",
     "revisions",
 ]
@@ -41,36 +44,51 @@ policy_states, reference_states: hidden states of the policy or the reference, f
 module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
-as many samples of each prompt from another policy (one of the three). opponents_now: the opponents
-as the policy reads them in a step, with gradient. member_rewards: the scores of each of the
-proxy's members. second_initial: a second initial policy, out of which ``first_anchor`` makes the
-anchor. revisions: both responses as revisions of each of the two.
+as many samples of each prompt from another policy (one of the three); greedy_samples: instead of
+them, the policy's own likeliest tokens, one response to each prompt. opponents_now: the opponents
+as the policy reads them in a step, with gradient. demonstrations: a reference text of the world for
+each prompt. member_rewards: the scores of each of the proxy's members. step_rewards: the score of
+each step, of a proxy that scores steps. second_initial: a second initial policy, out of which
+``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
 """
 
-OPPONENTS: tuple[MethodInput, ...] = ("reference_samples", "anchor_samples", "mixture_samples")
+OPPONENTS: tuple[MethodInput, ...] = (
+    "reference_samples",
+    "anchor_samples",
+    "mixture_samples",
+    "greedy_samples",
+)
 
-NEEDS: tuple[MethodInput, ...] = ("mixture_samples", "second_initial", "revisions")
-"""Inputs that come from further artifacts, or by code that is loaded for them alone."""
+NEEDS: tuple[MethodInput, ...] = (
+    "mixture_samples",
+    "demonstrations",
+    "step_rewards",
+    "second_initial",
+    "revisions",
+)
+"""Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
+proxies of some kinds only."""
 
 ANY_ENGINE: tuple[MethodInput, ...] = ("policy_states", "reference_states", "forward_kl")
 """Inputs that every engine serves; the others are the native engine's."""
 
-NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture")
+NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")
 """Functions of methods that only the native engine calls."""
 
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
     "mismatched": ("pairs",),
     "revisions": ("pairs",),
-    "reference_samples": ("rollout",),
-    "anchor_samples": ("rollout",),
-    "mixture_samples": ("rollout",),
+    **dict.fromkeys(OPPONENTS, ("rollout", "iterative")),
     "opponents_now": ("rollout",),
+    "demonstrations": ("iterative",),
     "member_rewards": ("rollout", "iterative"),
+    "step_rewards": ("rollout", "iterative"),
     "second_initial": ("rollout", "iterative"),
 }
 """Families that serve an input, where not all that train do. A rollout method has
-``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere."""
+``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere. Of an
+iterative method, opponents and demonstrations are rows that ``build`` may name."""
 
 
 def param(

@@ -79,6 +79,11 @@ class TaskWorldSpec(WorldSpec):
 
     hub: HubSpec | None = Field(default=None, exclude_if=absent)
 
+    @property
+    def has_references(self) -> bool:
+        """Whether there is a reference text for every prompt: a column of the data."""
+        return self.hub is None or self.hub.prompts.reference is not None
+
     @model_validator(mode="after")
     def _hub_has_its_table(self) -> Self:
         if (self.kind == "hub") != (self.hub is not None):

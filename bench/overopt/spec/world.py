@@ -24,3 +24,8 @@ class WorldSpec(Spec):
     def has_steps(self) -> bool:
         """Whether responses of a world of this kind are made of steps."""
         return self.kind == "arithmetic"
+
+    @property
+    def has_references(self) -> bool:
+        """Whether there is a reference text for every prompt."""
+        return True

@@ -14,6 +14,7 @@ from overopt.engines.contract import (
     Refitter,
     Reward,
     RunInputs,
+    StepRewards,
 )
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.execution.code.modules import load
@@ -23,7 +24,7 @@ from overopt.spec.method import MethodSpec
 from overopt.stages.trajectory import build_probe, write_trajectory
 from overopt.worlds.contract import Tokenized, World, context_tokens, world_of
 from overopt.worlds.preferences import Preferences
-from overopt.worlds.tokens import SEP
+from overopt.worlds.tokens import SEP, Tokens
 
 
 def run(
@@ -69,6 +70,7 @@ def run_inputs(
     members: MemberRewards | None = None
     preference: Preference | None = None
     refit: Refitter | None = None
+    steps: StepRewards | None = None
     if "labels" in inputs:
         read = load("artifacts", "preferences").load_preferences
         preferences = read(inputs["labels"], world).preferences
@@ -82,6 +84,8 @@ def run_inputs(
         reward, members = opened, opened.members
         if system.get("pairwise"):
             preference = opened.prefer
+        if system.get("step_scores"):
+            steps = opened.steps
     policy, reference = load_policy(initial), load_policy(initial)
     if "revisions" in method.needs:
         for model in (policy, reference):
@@ -101,7 +105,15 @@ def run_inputs(
         progress=progress,
         member_rewards=members,
         preference=preference,
+        step_rewards=steps,
+        demonstrations=_references(world, params) if "demonstrations" in method.needs else None,
         refit=refit,
         separator=None if isinstance(world, Tokenized) else SEP,
         second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
     )
+
+
+def _references(world: World, params: dict[str, Any]) -> Tokens:
+    """The world's reference text for each training prompt: one data set for all seeds of runs."""
+    rng = numpy_rng(int(params["world"]["seed"]), "demonstrations")
+    return world.references(world.train_prompts, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import nn
@@ -36,6 +37,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_round = self._optional("after_round")
         self._observe = self._optional("observe")
         self._mixture = self._optional("mixture")
+        self._temperature = self._optional("temperature")
         self._first_anchor = self._optional("first_anchor")
         self._perturb, self._correct = self._optional("perturb"), self._optional("correct")
         training = self._optional("training")
@@ -83,6 +85,19 @@ class OpenedTraining(Opened[Functions_co]):
     def mixture(self) -> float:
         """Weight of the initial policy in the mixture that opponents are drawn from."""
         return 0.0 if self._mixture is None else float(self._mixture(self._config))
+
+    def temperature(self, memory: Any) -> float:
+        """Temperature at which the next samples are drawn; 1 unless the method says otherwise.
+
+        Raises:
+            ValueError: it is not a number above 0.
+        """
+        if self._temperature is None:
+            return 1.0
+        chosen = float(self._temperature(self._config, memory))
+        if not 0 < chosen < math.inf:
+            raise ValueError(f"{self.name}: temperature returns {chosen}, not a number above 0")
+        return chosen
 
     def first_anchor(self, initial: Weights, second: Weights) -> Weights:
         """The anchor before the first step; only of a method that asks for a second policy."""

@@ -71,20 +71,38 @@ class MadeUpNumbers:
         if "member_rewards" in self._inputs:
             score_BNK = torch.randn((PROMPTS, SAMPLES, 2), generator=self._generator)
             rollout = rollout._replace(member_reward=score_BNK)
+        if "step_rewards" in self._inputs:
+            rollout = self._with_steps(rollout)
+        if "demonstrations" in self._inputs:
+            rollout = rollout._replace(demonstrations=self._rollout(1))
         if self._inputs.isdisjoint(OPPONENTS):
             return rollout
-        return rollout._replace(opponents=self._rollout())
+        return rollout._replace(opponents=self._rollout(self._opponents))
 
     def step(self, rollout: Rollout, advantage: Tensor) -> RolloutStep:
         """A gradient step on a rollout."""
         step = RolloutStep(rollout, self.reading(PROMPTS, SAMPLES), advantage)
         if "opponents_now" in self._inputs:
-            step = step._replace(opponents=self.reading(PROMPTS, SAMPLES))
+            step = step._replace(opponents=self.reading(PROMPTS, self._opponents))
         return step
 
-    def _rollout(self) -> Rollout:
-        sampled = self.reading(PROMPTS, SAMPLES).map(Tensor.detach)
-        return Rollout(torch.randn((PROMPTS, SAMPLES), generator=self._generator), sampled)
+    @property
+    def _opponents(self) -> int:
+        """How many there are of each prompt."""
+        return 1 if "greedy_samples" in self._inputs else SAMPLES
+
+    def _rollout(self, samples: int = SAMPLES) -> Rollout:
+        sampled = self.reading(PROMPTS, samples).map(Tensor.detach)
+        return Rollout(torch.randn((PROMPTS, samples), generator=self._generator), sampled)
+
+    def _with_steps(self, rollout: Rollout) -> Rollout:
+        """A step ends at every other token, and at a response's last one."""
+        mask = rollout.sampled.mask
+        number = mask.cumsum(-1) * mask
+        last = number == mask.sum(-1, keepdim=True)
+        end = (mask > 0) & ((number % 2 == 0) | last)
+        score = torch.randn(mask.shape, generator=self._generator) * end
+        return rollout._replace(step_reward=score, step_end=end)
 
     def _logp(self, mask: Tensor) -> Tensor:
         """Log-probabilities between -3 and -0.1 nats, 0 where the mask is 0."""

@@ -11,7 +11,10 @@ from overopt.methods.contract.samples import Rollout
 
 
 class KeptRows(NamedTuple):
-    """Samples to learn from by likelihood: rows b * N + n of a rollout, shape (K,).
+    """Responses to learn from by likelihood: rows of a rollout, shape (K,).
+
+    row_K: sample n of prompt b is row b * N + n, as ``Rollout.row_BN`` says; opponents' and
+        demonstrations' rows are ``opponent_row_BM`` and ``demonstration_row_B``.
 
     weight_K: a number for each, which ``Reading.weight`` hands to the loss.
     control_K: bool, the rows to read after the control token, which takes the place of the
@@ -24,7 +27,7 @@ class KeptRows(NamedTuple):
 
 
 class RowPairs(NamedTuple):
-    """Preference pairs among the samples: rows b * N + n of a rollout, shape (P,) each.
+    """Preference pairs among the responses: rows of a rollout as in ``KeptRows``, (P,) each.
 
     label_P: a number for each, such as the chance that the label is right, which ``label`` of both
         readings hands to the loss.
@@ -36,7 +39,7 @@ class RowPairs(NamedTuple):
 
 
 class SamplePairs(NamedTuple):
-    """B preference pairs among the samples: what ``RowPairs`` has named, (B, T) each."""
+    """B preference pairs among the responses: what ``RowPairs`` has named, (B, T) each."""
 
     chosen: Reading
     rejected: Reading

@@ -30,7 +30,8 @@ class Reading(NamedTuple):
     forward_kl: KL(pi_ref || pi) of the next token at each position (``forward_kl``), nats.
     output: outputs of the method's module, (..., T, C).
     anchor_logp: under the anchor that a hook has set; None while it is the reference.
-    sampled_logp: under the policy that drew the response (``sampled_logp``).
+    sampled_logp: under the policy that drew the response (``sampled_logp``), at the temperature at
+        which it did; of a demonstration, under the policy before it learned from the rollout.
     weight, label: number of each response, (...), that the method's ``build`` gave to it.
     """
 

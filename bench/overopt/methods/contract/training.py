@@ -135,6 +135,22 @@ class SecondInitial(Protocol):
         ...
 
 
+class Tempers(Protocol):
+    """The optional function of a method that says how its samples are drawn."""
+
+    def temperature(self, config: Any, memory: Any, /) -> float:
+        """Temperature, above 0, at which the policy draws its next samples.
+
+        Log-probabilities, KL and measurements are those of the policy itself, at temperature 1; of
+        a rollout, only what its samples were drawn with is not.
+
+        Args:
+            config: the method's settings.
+            memory: what the hooks remember; None of a method without ``begin``.
+        """
+        ...
+
+
 class Mixes(Protocol):
     """The optional function of a method whose opponents come from a mixture."""
 

@@ -6,4 +6,26 @@ are pure mathematics (``methods``, ``proxies``) that an engine drives (``engines
 and executes, ``report`` reads results only.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+_EXPORTS = {
+    "UserError": "overopt.errors",
+}
+"""Where each public name lies; it is imported when it is first asked for."""
+
+__all__ = ["UserError", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

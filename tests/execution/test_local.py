@@ -110,6 +110,41 @@ def test_a_stage_that_hangs_is_ended_and_given_up(store: Store, toy_log: Log) ->
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
+def test_a_stage_whose_worker_leaves_as_if_all_were_well_is_given_up(
+    store: Store, toy_log: Log
+) -> None:
+    outcomes = build(store, toy("leave", timeout_s=None), total("other", {}, value=1))
+    failure = outcomes[0].failure
+    assert failure is not None
+    assert failure.kind == "died"
+    assert failure.message == "its worker process ended before the stage did, 3 times"
+    assert outcomes[1].path is not None
+    assert len([line for line in toy_log() if line.startswith("leave")]) == 3
+
+
+def test_an_interrupt_that_a_stage_raises_itself_is_its_own_failure(
+    store: Store, toy_log: Log
+) -> None:
+    outcomes = build(store, toy("interrupt"), total("other", {}, value=1))
+    failure = outcomes[0].failure
+    assert failure is not None
+    assert (failure.kind, failure.message) == ("raised", "KeyboardInterrupt: a toy's own")
+    assert outcomes[1].path is not None
+    assert toy_log().count("interrupt") == 1
+
+
+def test_a_file_of_the_working_folder_is_no_library_of_a_worker(
+    store: Store, toy_log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named like a module that every process imports while it starts."""
+    for name in ("pickle", "runpy", "signal"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger ran')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    [outcome] = build(store, toy("number", value=5), workers=1)
+    assert outcome.path is not None
+
+
 def test_errors_of_a_stage_are_not_retried(store: Store, toy_log: Log) -> None:
     outcomes = build(store, toy("fail"), total("other", {}, value=1))
     failure = outcomes[0].failure

@@ -16,14 +16,14 @@ from overopt.execution.progress import Report, piped_progress
 def test_a_report_survives_the_pipe(text: str) -> None:
     reading, sending = Pipe(duplex=False)
     piped_progress(7, sending)(0.25, text)
-    assert Report.from_bytes(reading.recv_bytes()) == Report(7, 0.25, text)
+    assert Report.from_bytes(reading.recv_bytes()) == Report(7, os.getpid(), 0.25, text)
 
 
 @pytest.mark.parametrize("letter", ["a", "\x00", "語", "\U0001f600"])
 def test_a_long_text_is_cut_to_what_a_pipe_takes_whole(letter: str) -> None:
-    message = Report(2**40, 1 / 3, letter * 100_000).to_bytes()
+    message = Report(2**40, 2**22, 1 / 3, letter * 100_000).to_bytes()
     assert len(message) + 4 <= select.PIPE_BUF
-    assert Report.from_bytes(message) == Report(2**40, 1 / 3, letter * 40)
+    assert Report.from_bytes(message) == Report(2**40, 2**22, 1 / 3, letter * 40)
 
 
 def test_reports_are_rare_and_fractions_in_range() -> None:
@@ -48,7 +48,7 @@ def test_a_full_or_closed_pipe_holds_up_no_stage() -> None:
     heard = 0
     while reading.poll():
         assert Report.from_bytes(reading.recv_bytes()) == Report(
-            1, heard / 10_000, "some words that fill the pipe"
+            1, os.getpid(), heard / 10_000, "some words that fill the pipe"
         )
         heard += 1
     assert 100 < heard < 10_000

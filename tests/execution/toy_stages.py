@@ -61,6 +61,20 @@ def die(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     write(out, 1)
 
 
+def leave(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Ends its process as if all were well."""
+    log(f"leave {os.getpid()}")
+    os._exit(0)
+
+
+def interrupt(
+    params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress
+) -> None:
+    """Raises what nobody has pressed."""
+    log("interrupt")
+    raise KeyboardInterrupt("a toy's own")
+
+
 def hang(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Never ends."""
     progress(0.1, "hanging")

@@ -23,7 +23,7 @@ def blamed(source: str, what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         path = Path(source) if is_file(source) else find_module(source)
         lines = [
             frame.lineno

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import queue
 import signal
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from overopt.execution.contract import silent
@@ -23,10 +23,12 @@ from overopt.execution.messages import Advanced, Lost, Message, Raised
 from overopt.execution.node import Node
 from overopt.execution.progress import Report
 from overopt.execution.store import Store
-from overopt.execution.worker import build, build_reporting, enter_process, order
+from overopt.execution.worker import build, build_reporting, enter_process, order, spawning
 
 _POLL_S = 0.2
 _SILENCE_S = 300.0
+_GRACE_S = 2.0
+"""What the end of a worker may take to be told by its pool, which knows more of it."""
 
 
 class InlineExecutor:
@@ -59,14 +61,18 @@ class InlineExecutor:
 
 @dataclass
 class _Attempt:
-    """A submitted stage: its future, and whether it was heard of since."""
+    """A submitted stage: its future, and the process that it was heard of from.
+
+    gone_s: when that process was first seen to be gone.
+    """
 
     key: str
     slot: int
     future: ProcessFuture
     timeout_s: float | None
     submitted_s: float
-    heard: bool = False
+    pid: int | None = None
+    gone_s: float | None = None
 
 
 class _Worker:
@@ -77,7 +83,7 @@ class _Worker:
     """
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = spawning()
         self._reports, self._sending = context.Pipe(duplex=False)
         self.pool = ProcessPool(
             max_workers=1,
@@ -224,24 +230,37 @@ class ProcessExecutor:
         for number, report in last.items():
             attempt = self._attempts.get(number)
             if attempt is not None:
-                attempt.heard = True
+                attempt.pid = report.pid
                 self._reports.append(Advanced(attempt.key, report.fraction, report.text))
 
     def _find_vanished(self) -> Lost | None:
         """A stage that will never end: its pool broke before it took the task, or is silent.
 
-        A pool whose idle worker was killed learns of it only after it has accepted a task.
+        A pool whose idle worker was killed learns of it only after it has accepted a task. It never
+        learns of a worker that has left with exit code 0, as if there were nothing more to do.
         """
         for number, attempt in self._attempts.items():
             worker = self._workers[attempt.slot]
             broken = worker is None or not worker.pool.active
-            waited_s = time.monotonic() - attempt.submitted_s
-            silent_for_long = not attempt.heard and waited_s > _SILENCE_S
-            if not attempt.future.done() and (broken or silent_for_long):
+            now_s = time.monotonic()
+            silent_for_long = attempt.pid is None and now_s - attempt.submitted_s > _SILENCE_S
+            if attempt.pid is not None and attempt.gone_s is None and _is_gone(attempt.pid):
+                attempt.gone_s = now_s
+            left = attempt.gone_s is not None and now_s - attempt.gone_s > _GRACE_S
+            if not attempt.future.done() and (broken or silent_for_long or left):
                 del self._attempts[number]
                 self._discard(attempt.slot)
-                return Lost(attempt.key, "died", "its worker process vanished")
+                how = "ended before the stage did" if left else "vanished"
+                return Lost(attempt.key, "died", f"its worker process {how}")
         return None
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether a process has ended, whether or not somebody has asked for its exit code."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _outcome(attempt: _Attempt) -> Message:

@@ -6,6 +6,7 @@ A pipe leaves nothing behind, however either end is killed.
 from __future__ import annotations
 
 import json
+import os
 import select
 import time
 from collections.abc import Callable
@@ -22,9 +23,13 @@ _SHORT_CHARACTERS = 40
 
 @dataclass(frozen=True)
 class Report:
-    """What the stage with this number says of itself: fraction done (0 to 1) and a few words."""
+    """What the stage with this number says of itself: fraction done (0 to 1) and a few words.
+
+    pid: of the process that it runs in.
+    """
 
     number: int
+    pid: int
     fraction: float
     text: str
 
@@ -34,7 +39,7 @@ class Report:
         A worker may be killed at any moment, and half a message would hold up whoever reads it.
         """
         for text in (self.text, self.text[:_SHORT_CHARACTERS]):
-            message = json.dumps([self.number, self.fraction, text]).encode()
+            message = json.dumps([self.number, self.pid, self.fraction, text]).encode()
             if len(message) + _FRAME_BYTES <= select.PIPE_BUF:
                 break
         return message
@@ -42,8 +47,8 @@ class Report:
     @classmethod
     def from_bytes(cls, message: bytes) -> Report:
         """What ``to_bytes`` made."""
-        number, fraction, text = json.loads(message)
-        return cls(int(number), float(fraction), str(text))
+        number, pid, fraction, text = json.loads(message)
+        return cls(int(number), int(pid), float(fraction), str(text))
 
 
 def piped_progress(
@@ -60,13 +65,14 @@ def piped_progress(
     """
     next_s = 0.0
 
-    def report(fraction: float, text: str) -> None:
+    def tell(fraction: float, text: str) -> None:
         nonlocal next_s
         now_s = clock_s()
         if now_s < next_s:
             return
         next_s = now_s + _INTERVAL_S
         with suppress(OSError):
-            to_driver.send_bytes(Report(number, min(max(fraction, 0.0), 1.0), text).to_bytes())
+            report = Report(number, os.getpid(), min(max(fraction, 0.0), 1.0), text)
+            to_driver.send_bytes(report.to_bytes())
 
-    return report
+    return tell

@@ -20,8 +20,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import parent_process
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 import psutil
@@ -52,6 +53,7 @@ OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 _PR_SET_PDEATHSIG = 1
+_DEAF = signal.SIG_IGN
 _to_driver: Connection | None = None
 """A worker's end of its pipe to the driver; a connection can travel only when a process starts."""
 
@@ -72,8 +74,17 @@ def order(made: Node, root: Path) -> Order:
     return Order(str(root), made.key, alone, {role: given.key for role, given in made.inputs})
 
 
+def spawning() -> SpawnContext:
+    """How worker processes start: afresh, and without the current folder on their import path.
+
+    Else a file named ``pickle.py`` that happens to lie there would run in each of them.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    return get_context("spawn")
+
+
 def enter_process(driver_pid: int, to_driver: Connection) -> None:
-    """Set up a worker: one thread, offline, deaf to Ctrl-C, gone when the driver is gone.
+    """Set up a worker that builds stages; see ``enter_alone``.
 
     Args:
         driver_pid: the process that this one must not outlive.
@@ -82,9 +93,14 @@ def enter_process(driver_pid: int, to_driver: Connection) -> None:
     global _to_driver
     _to_driver = to_driver
     os.set_blocking(to_driver.fileno(), False)
+    enter_alone(driver_pid)
+
+
+def enter_alone(driver_pid: int) -> None:
+    """Set up a process: one thread, offline, deaf to Ctrl-C, gone when the driver is gone."""
     os.environ.update(SINGLE_THREAD)
     os.environ.update(OFFLINE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, _DEAF)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != driver_pid:
@@ -155,7 +171,10 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Message:
             finished_unix_s=time.time(),
             versions=_versions(),
         )
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        # code of a user's own may raise anything; a worker is deaf to Ctrl-C itself
+        if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) != _DEAF:
+            raise
         if disk_is_full(error):
             return Refused(task.key, explain_disk_error(store.root, error) or str(error))
         return _raised(task.key, error)

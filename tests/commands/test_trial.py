@@ -1,0 +1,93 @@
+"""The trial of an own file: whatever it does, one sentence and no more."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from overopt.catalog import lookup
+from overopt.commands.trial import try_own
+from overopt.errors import UserError
+from overopt.spec.run import RunSpec
+from run.specs import run_spec
+
+LOSS = "return -logsigmoid(config.beta * margin_B)"
+IMPORT = "from torch import Tensor\n"
+
+
+def own(folder: Path, old: str, new: str) -> Path:
+    """A copy of a shipped method with a change in its text."""
+    text = lookup.files("methods")["dpo"].read_text(encoding="utf-8")
+    assert old in text
+    path = folder / "mine.py"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def spec(path: Path) -> RunSpec:
+    """A run of this method."""
+    return run_spec([str(path)], ["single"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (IMPORT, IMPORT + "import sys; sys.exit(0)\n", "importing it: SystemExit: 0"),
+        (LOSS, "raise SystemExit", "loss: SystemExit"),
+        (LOSS, "raise KeyboardInterrupt('mine')", "loss: KeyboardInterrupt: mine"),
+        (IMPORT, IMPORT + "import os; os._exit(0)\n", "numbers ended the process; import it"),
+        (LOSS, "raise ValueError('[/red] [bold]')", r"loss: ValueError: \[/red\] \[bold\]"),
+    ],
+)
+def test_a_file_that_leaves_is_told(old: str, new: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        try_own(spec(own(tmp_path, old, new)))
+
+
+def test_a_file_without_an_end_is_ended(tmp_path: Path) -> None:
+    path = own(tmp_path, IMPORT, IMPORT + "while True: pass\n")
+    with pytest.raises(UserError, match=r"took longer than 0\.5 s; look for a loop without an end"):
+        try_own(spec(path), 0.5)
+    left = [" ".join(one.cmdline()) for one in psutil.Process().children()]
+    assert not [line for line in left if "resource_tracker" not in line]
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from commands.test_trial import spec
+from overopt.commands.trial import try_own
+if __name__ == "__main__":
+    try_own(spec(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_trial_ends_with_the_command_that_made_it(how: signal.Signals, tmp_path: Path) -> None:
+    path = own(
+        tmp_path, IMPORT, IMPORT + "import os\nprint(os.getpid(), flush=True)\nwhile True: pass\n"
+    )
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    tests = Path(__file__).parents[1]
+    driver = subprocess.Popen(
+        [sys.executable, "program.py", str(path)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])},
+    )
+    assert driver.stdout is not None
+    trial = psutil.Process(int(driver.stdout.readline()))
+    driver.send_signal(how)
+    driver.wait(60)
+    ended = threading.Event()
+    while trial.is_running() and trial.status() != psutil.STATUS_ZOMBIE:
+        ended.wait(0.05)

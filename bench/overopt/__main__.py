@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+import tempfile
+import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from overopt.commands.arguments import check_folder, count_workers, resolve, spread
 from overopt.commands.request import Request, takes_request
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line
 
 _MACHINE = "Where and how it runs"
 
@@ -197,13 +202,57 @@ def _program() -> str:
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     _words[:] = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a letter that the terminal's encoding lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(spread(_words) or ["--help"], prog_name=_program(), standalone_mode=False)
+        sys.stdout.flush()
     except (UserError, TyperException) as error:
         told = error.format_message() if isinstance(error, TyperException) else str(error)
-        sys.stderr.write(f"error: {told}\n")
-        raise SystemExit(2) from None
+        _end(2, told)
+    except KeyboardInterrupt:
+        _end(130, "stopped")
+    except OSError as error:
+        _end(2, _about_disk(error))
+    except Exception as error:
+        _end(1, _about_defect(error))
     raise SystemExit(code)
+
+
+def _end(code: int, told: str) -> NoReturn:
+    """Leave with one line. What standard output still holds is dropped if nobody takes it."""
+    with suppress(OSError):
+        sys.stderr.write(f"error: {one_line(told)}\n")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(code) from None
+
+
+def _about_disk(error: OSError) -> str:
+    """A file or a device that the system refuses, where no command knew better."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    reason = error.strerror or str(error)
+    return f"{where}{reason}; look at the path, its permissions and the space left, and try again."
+
+
+def _about_defect(error: Exception) -> str:
+    """What is left is a defect of this program; where its traceback was written."""
+    text = "".join(traceback.format_exception(error))
+    with suppress(OSError):
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="overopt-", suffix=".txt",
+            delete=False,
+        ) as file:  # fmt: skip
+            file.write(text)
+        return (
+            f"bench itself failed ({type(error).__name__}: {error}); nothing that was finished is "
+            f"lost. Please report it with {file.name}, which says where."
+        )
+    return f"bench itself failed ({type(error).__name__}: {error}); please report it."
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What a user can get wrong, told apart from what the program got wrong."""
+"""What a user can get wrong, told apart from what the program got wrong; and texts from outside."""
+
+LONGEST_LINE = 2000
+"""Characters of a message that are shown; those of a stranger's file have no end of their own."""
 
 
 class UserError(Exception):
@@ -6,3 +9,23 @@ class UserError(Exception):
 
     The command line prints the sentence without a traceback and exits with code 2.
     """
+
+
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
+    """A text from outside as one line of a terminal.
+
+    Characters that do not print, such as those that move the cursor or turn the direction of
+    writing, are shown as escapes; line breaks become spaces. What is longer loses its middle.
+
+    Args:
+        text: from a file, a name or an error of somebody else's code.
+        longest: characters that are shown of it.
+    """
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    spaced = " ".join(text.splitlines()) if len(text.splitlines()) > 1 else text.strip("\r\n")
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in spaced
+    )

@@ -181,7 +181,7 @@ def test_worlds_are_an_axis_and_leave_a_run_standard() -> None:
 @pytest.mark.parametrize(
     ("given_", "said"),
     [
-        (Request(worlds=0), "--worlds 0: it is a count, at least 1"),
+        (Request(worlds=0), "--worlds 0: it is a count from 1 to 1,000"),
         (Request(world=[-2]), "--world -2: a seed is a whole number from 0"),
         (Request(world=[1, 1]), "--world 1 is given twice"),
         (Request(worlds=2, settings=["world.seed=1"]), "give one of them"),

@@ -13,6 +13,7 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.system import GOLD_COLUMNS, LabelColumn, MemberStart, ProxyInput, ProxySystemSpec
 
 Settings = Mapping[str, object] | None
+_MOST_MEMBERS = 1000
 
 _PROXY = {
     "combine": "config, score_MN",
@@ -54,8 +55,10 @@ def resolve_proxy(
             f"{found.source}: Config has no field members; declare how many reward models the "
             "system combines, `members: int = param(1, help=..., at_least=1)`."
         )
-    if members < 1:
-        raise UserError(f"{found.source}: members = {members}; a system combines at least 1.")
+    if not 1 <= members <= _MOST_MEMBERS:
+        raise UserError(
+            f"{found.source}: members = {members}; a system combines 1 to {_MOST_MEMBERS}."
+        )
     if found.constants.get("STEP_SCORES", False) is not False:
         return _step_proxy(found, config)
     supplied = [name for name in _PROXY if name in found.functions]

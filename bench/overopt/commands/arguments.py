@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import tomllib
@@ -46,6 +47,11 @@ _SEVERAL = (
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""
+
+MOST_SEEDS = 1000
+"""Seeds, or worlds, of one run."""
+MOST_CELLS = 20_000
+"""Combinations of method, proxy, noise, seed, world and sizes in one run."""
 
 T = TypeVar("T")
 
@@ -105,13 +111,13 @@ def resolve(request: Request) -> RunSpec:
     worlds = _worlds(request, task, "world.seed" in overrides)
     task, gold = pin(in_world(task, worlds[0]), gold)
     try:
-        return RunSpec(
+        run = RunSpec(
             task=task,
             worlds=worlds,
             gold=gold,
             methods=methods,
             proxies=proxies,
-            noises=_distinct("noise", tuple(_noise(text) for text in request.noise or ["0"])),
+            noises=_noises(request.noise or ["0"]),
             proxy_starts=starts,
             proxy_widths=_positive("--proxy-width", request.proxy_width) or (task.proxy.width,),
             comparisons=_positive("--comparisons", request.comparisons)
@@ -127,6 +133,18 @@ def resolve(request: Request) -> RunSpec:
         )
     except ValidationError as error:
         raise UserError(explain(error, "command line", RunSpec)) from error
+    _check_size(run)
+    return run
+
+
+def _check_size(run: RunSpec) -> None:
+    axes = (run.methods, run.proxies, run.noises, run.proxy_starts, run.proxy_widths)
+    cells = math.prod(map(len, (*axes, run.comparisons, run.seeds, run.worlds)))
+    if cells > MOST_CELLS:
+        raise UserError(
+            f"{cells:,} cells are more than one run holds ({MOST_CELLS:,}); ask for fewer methods, "
+            "proxies, noises, seeds or worlds, and run the rest afterwards."
+        )
 
 
 def _gold(name: str, task: TaskSpec) -> GoldSpec:
@@ -169,7 +187,7 @@ def _settings(
             raise UserError(f"--set {text}: write it as KEY=VALUE, such as dpo.beta=0.2.")
         try:
             value = tomllib.loads(f"value = {written}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # a word, or what no number or list of ours is
             value = written
         head, dot, rest = key.partition(".")
         named = lookup.canonical(head)
@@ -232,6 +250,13 @@ def _kl_grid(words: Sequence[str], task: TaskSpec) -> tuple[tuple[float, ...], b
     return tuple(sorted(set(values))), True
 
 
+def _noises(words: Sequence[str]) -> tuple[NoiseSpec, ...]:
+    """Label noises, told apart by the label that results carry."""
+    noises = tuple(_noise(text) for text in words)
+    _distinct("noise", tuple(noise.label for noise in noises))
+    return noises
+
+
 def _noise(text: str) -> NoiseSpec:
     try:
         return NoiseSpec.parse(text)
@@ -243,9 +268,10 @@ def _noise(text: str) -> NoiseSpec:
 
 
 def _seeds(request: Request) -> tuple[int, ...]:
-    if request.seeds < 1:
+    if not 1 <= request.seeds <= MOST_SEEDS:
         raise UserError(
-            f"--seeds {request.seeds}: it is a count, at least 1; give 5 or more for intervals."
+            f"--seeds {request.seeds}: it is a count from 1 to {MOST_SEEDS:,}; give 5 or more for "
+            "intervals."
         )
     return _numbers("seed", request.seed) or tuple(range(request.seeds))
 
@@ -258,19 +284,21 @@ def _worlds(request: Request, task: TaskSpec, is_set: bool) -> tuple[int, ...]:
         raise UserError(
             "--set world.seed names one world, --worlds and --world name several; give one of them."
         )
-    if request.worlds is not None and request.worlds < 1:
+    if request.worlds is not None and not 1 <= request.worlds <= MOST_SEEDS:
         raise UserError(
-            f"--worlds {request.worlds}: it is a count, at least 1; give 3 or more for an "
-            "interval across worlds."
+            f"--worlds {request.worlds}: it is a count from 1 to {MOST_SEEDS:,}; give 3 or more "
+            "for an interval across worlds."
         )
     return _numbers("world", request.world) or tuple(range(request.worlds or 1))
 
 
 def _numbers(option: str, seeds: Sequence[int]) -> tuple[int, ...]:
     """Seeds as given, each once."""
-    negative = next((seed for seed in seeds if seed < 0), None)
-    if negative is not None:
-        raise UserError(f"--{option} {negative}: a seed is a whole number from 0; give another.")
+    wrong = next((seed for seed in seeds if not 0 <= seed < 2**32), None)
+    if wrong is not None:
+        raise UserError(
+            f"--{option} {wrong}: a seed is a whole number from 0 to 2^32 - 1; give another."
+        )
     return _distinct(option, tuple(seeds))
 
 

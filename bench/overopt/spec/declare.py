@@ -133,7 +133,7 @@ class Knob(BaseModel):
     values of it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     name: str
     low: float = Field(gt=0)
     high: float = Field(gt=0)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line
 
 _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 _KEYWORDS = {"default", "help", "unit", "above", "at_least", "at_most", "one_of"}
+_SHOWN_CHARACTERS = 100
 _SEES = ("methods", "proxies", "spec", "stats", "errors")
 """Rooms of this package that a method or proxy may import: none of them leads to gold."""
 
@@ -143,6 +144,8 @@ def read_declaration(path: Path, name: str, source: str) -> Declaration:
         raise UserError(f"{path} cannot be read: {error}.") from error
     except SyntaxError as error:
         raise UserError(f"{path}, line {error.lineno}: not valid Python: {error.msg}.") from error
+    except (RecursionError, MemoryError) as error:
+        raise UserError(f"{path} cannot be read: an expression is nested too deeply.") from error
     docstring = ast.get_docstring(tree) or ""
     constants: dict[str, Any] = {}
     parameters: list[Parameter] | None = None
@@ -249,11 +252,18 @@ def _literal(value: ast.expr, path: Path) -> Any:
             positional = [ast.literal_eval(argument) for argument in value.args]
             return {"positional": positional, **keywords}
         return ast.literal_eval(value)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError, MemoryError):
         raise UserError(
-            f"{path}, line {value.lineno}: declarations hold literals only, not "
-            f"{ast.unparse(value)!r}; write the value out."
+            f"{path}, line {value.lineno}: declarations hold literals only{_instead_of(value)}; "
+            "write the value out."
         ) from None
+
+
+def _instead_of(value: ast.expr) -> str:
+    try:
+        return f", not {one_line(ast.unparse(value), _SHOWN_CHARACTERS)!r}"
+    except RecursionError:
+        return ""
 
 
 def _parameter(item: ast.AnnAssign, path: Path) -> Parameter:

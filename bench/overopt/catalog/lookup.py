@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from overopt.catalog.declarations import Declaration, read_declaration, unknown
-from overopt.catalog.packages import Registered, registered
+from overopt.catalog.packages import LONGEST_NAME, OWN_NAME, Registered, registered
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.spec.declare import Family
@@ -18,7 +17,6 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 
 PACKAGE = Path(__file__).parents[1]
-_OWN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 SINGULAR = {"methods": "method", "tasks": "task", "proxies": "proxy", "gold": "gold"}
 """What can be found by name, and what one of each is called."""
@@ -130,7 +128,7 @@ def check_names(kind: str, specs: Sequence[MethodSpec] | Sequence[ProxySystemSpe
     seen: dict[str, str] = {}
     for spec in specs:
         known = canonical(spec.name)
-        if not _OWN_NAME.fullmatch(spec.name):
+        if not OWN_NAME.fullmatch(spec.name):
             raise _bad_name(kind, spec.source)
         if is_file(spec.source) and known in names(kind):
             raise _taken_name(kind, spec.source, known)
@@ -161,7 +159,7 @@ def check_name(kind: str, file: str, name: str) -> None:
     theirs += [one.file for one in from_packages(kind) if not one.problem]
     if Path(file).resolve() in {path.resolve() for path in theirs}:
         return
-    if not _OWN_NAME.fullmatch(name):
+    if not OWN_NAME.fullmatch(name):
         raise _bad_name(kind, file)
     if canonical(name) in names(kind):
         raise _taken_name(kind, file, canonical(name))
@@ -170,7 +168,7 @@ def check_name(kind: str, file: str, name: str) -> None:
 def _bad_name(kind: str, file: str) -> UserError:
     return UserError(
         f"--{SINGULAR[kind]} {file}: the file's name is the name in the results; use letters, "
-        "digits, - and _ only."
+        f"digits, - and _ only, {LONGEST_NAME} at most."
     )
 
 

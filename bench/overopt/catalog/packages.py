@@ -11,6 +11,7 @@ file of a package in ``overopt.tasks``:
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,8 +19,12 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from overopt.errors import one_line
 from overopt.execution.code.modules import find_module
 
+LONGEST_NAME = 100
+OWN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}")
+"""Names of what users add: results lie in folders of these names."""
 GROUPS = {kind: f"overopt.{kind}" for kind in ("methods", "proxies", "tasks")}
 
 
@@ -80,13 +85,29 @@ def _entries(kind: str, path: list[str]) -> Iterator[Registered]:
         try:
             entries = [e for e in distribution.entry_points if e.group == GROUPS[kind]]
         except Exception as error:
-            if GROUPS[kind] in (distribution.read_text("entry_points.txt") or ""):
+            if _may_be_ours(distribution, GROUPS[kind]):
                 problem = f"its entry_points.txt cannot be read: {error}"
-                yield Registered(distribution.name, package, "", problem=problem)
+                yield Registered(name, one_line(package), "", problem=one_line(problem))
             continue
         for entry in entries:
             place = _task_file if kind == "tasks" else _module_file
-            yield place(entry.name.replace("_", "-"), package, entry.value)
+            yield _checked(place(entry.name.replace("_", "-"), package, entry.value))
+
+
+def _may_be_ours(distribution: metadata.Distribution, group: str) -> bool:
+    """Whether a list of entry points that cannot be parsed may hold some of ours."""
+    try:
+        return group in (distribution.read_text("entry_points.txt") or "")
+    except Exception:
+        return True  # nobody can read it, so that nobody knows
+
+
+def _checked(one: Registered) -> Registered:
+    """The same, with texts that a terminal shows as they are, and a name that results may bear."""
+    if not OWN_NAME.fullmatch(one.name):
+        told = f"{one.name!r} is no name; use letters, digits, - and _ only, {LONGEST_NAME} at most"
+        one = replace(one, name=one_line(one.name, LONGEST_NAME), problem=told)
+    return replace(one, package=one_line(one.package), problem=one_line(one.problem))
 
 
 def _module_file(name: str, package: str, value: str) -> Registered:

@@ -87,7 +87,8 @@ def _entries(kind: str, path: list[str]) -> Iterator[Registered]:
         except Exception as error:
             if _may_be_ours(distribution, GROUPS[kind]):
                 problem = f"its entry_points.txt cannot be read: {error}"
-                yield Registered(name, one_line(package), "", problem=one_line(problem))
+                named = one_line(distribution.name, LONGEST_NAME)
+                yield Registered(named, one_line(package), "", problem=one_line(problem))
             continue
         for entry in entries:
             place = _task_file if kind == "tasks" else _module_file

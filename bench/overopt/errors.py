@@ -4,13 +4,6 @@ LONGEST_LINE = 2000
 """Characters of a message that are shown; those of a stranger's file have no end of their own."""
 
 
-class UserError(Exception):
-    """A user's mistake: one sentence saying what is wrong, where, what is allowed and what to do.
-
-    The command line prints the sentence without a traceback and exits with code 2.
-    """
-
-
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """A text from outside as one line of a terminal.
 
@@ -29,3 +22,14 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in spaced
     )
+
+
+class UserError(Exception):
+    """A user's mistake: one sentence saying what is wrong, where, what is allowed and what to do.
+
+    The command line prints the sentence without a traceback and exits with code 2. Sentences quote
+    names and files of strangers, so that each is made ``one_line``.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(one_line(sentence))

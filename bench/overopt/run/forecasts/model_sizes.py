@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from overopt.errors import UserError
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.training import ArchitectureSpec
-from overopt.worlds.hub.folders import find, open_model, read_document
+from overopt.worlds.hub.documents import read_document
+from overopt.worlds.hub.folders import find, open_model
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _ASPECT = 85

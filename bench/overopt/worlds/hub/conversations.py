@@ -14,6 +14,7 @@ class Turn(NamedTuple):
 
 
 _SPEAKER = {"user": "Human", "assistant": "Assistant", "system": "System"}
+ROLES = tuple(_SPEAKER)
 
 
 def flat_text(turns: Sequence[Turn]) -> str:

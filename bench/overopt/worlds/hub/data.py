@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +13,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line
 from overopt.spec.hub import DataOrigin
-from overopt.worlds.hub.conversations import Turn
+from overopt.worlds.hub.conversations import ROLES, Turn
 from overopt.worlds.hub.folders import locate
 
 _FORMATS = (".parquet", ".jsonl", ".json", ".jsonl.gz", ".json.gz")
@@ -47,7 +48,10 @@ def read_examples(origin: DataOrigin, role: str) -> list[Example]:
     for file in files:
         for row in _rows(file, _columns(origin), role):
             rows += 1
-            example = _example(row, origin, file, role)
+            try:
+                example = _example(row, origin, file, role)
+            except ValueError as error:
+                raise UserError(f"{role}: {file}, row {rows}: {error}.") from error
             if example is not None:
                 examples.append(example)
     if not examples:
@@ -65,9 +69,16 @@ def _files(place: Path, origin: DataOrigin, role: str) -> list[Path]:
                 f"{role}: {place} is none of {', '.join(_FORMATS)}; convert it to one of them."
             )
         return [place]
-    found = sorted(
-        path for path in place.glob(origin.files) if path.is_file() and path.name.endswith(_FORMATS)
-    )
+    try:
+        if Path(origin.files).is_absolute() or ".." in Path(origin.files).parts:
+            raise ValueError("it leads out of the folder")
+        matching = sorted(place.glob(origin.files))
+    except (ValueError, OSError, IndexError) as error:
+        raise UserError(
+            f"{role}: files = {one_line(origin.files, 100)!r} is no pattern of files in {place} "
+            f"({error}); write one such as *.parquet."
+        ) from error
+    found = [path for path in matching if path.is_file() and path.name.endswith(_FORMATS)]
     if not found:
         raise UserError(
             f"{role}: no parquet, jsonl or json file matches files = {origin.files!r} in {place}; "
@@ -92,12 +103,14 @@ def _rows(file: Path, columns: list[str], role: str) -> Iterator[Mapping[str, An
                 if ".jsonl" in file.name
                 else json.load(stream)
             )
+            if not isinstance(lines, Iterable):
+                raise ValueError("it is no list of objects")
             for row in lines:
                 if not isinstance(row, Mapping):
                     raise ValueError("it is no list of objects")
                 yield row
-    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
-        raise UserError(f"{role}: {file} cannot be read: {error}.") from error
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error, pa.ArrowException) as error:
+        raise UserError(f"{role}: {file} cannot be read: {one_line(str(error), 500)}.") from error
 
 
 def _example(row: Mapping[str, Any], origin: DataOrigin, file: Path, role: str) -> Example | None:
@@ -106,7 +119,7 @@ def _example(row: Mapping[str, Any], origin: DataOrigin, file: Path, role: str) 
         if column not in row:
             raise UserError(
                 f"{role}: {file} has no column {column!r}; its columns are "
-                f"{', '.join(map(str, row))}."
+                f"{one_line(', '.join(map(str, row)), 500)}."
             )
     if origin.prompt is None:
         prompt = _split(row[str(origin.chosen)], origin.layout)[0]
@@ -140,13 +153,28 @@ def _columns(origin: DataOrigin) -> list[str]:
 
 
 def _turns(value: Any, layout: str) -> list[Turn]:
-    """A prompt as turns; text that is no dialogue is one turn of the user."""
+    """A prompt as turns; text that is no dialogue is one turn of the user.
+
+    Raises:
+        ValueError: a message of a list has no role that is known, or no text.
+    """
     if isinstance(value, list):
-        return [Turn(str(one["role"]), str(one["content"])) for one in value]
+        return [_turn(one) for one in value]
     text = "" if value is None else str(value)
     if layout == "dialogue" and _SPEAKER.search(text):
         return [turn for turn in _dialogue(text) if turn.content]
     return [Turn("user", text.strip())] if text.strip() else []
+
+
+def _turn(message: Any) -> Turn:
+    role = message.get("role") if isinstance(message, Mapping) else None
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if role not in ROLES or not isinstance(content, str):
+        raise ValueError(
+            f"a message has a role ({', '.join(ROLES)}) and a text as its content, not "
+            f"{one_line(str(message), 100)}; leave such rows out"
+        )
+    return Turn(role, content)
 
 
 def _split(value: Any, layout: str) -> tuple[list[Turn], str]:

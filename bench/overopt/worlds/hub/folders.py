@@ -7,8 +7,6 @@ of a folder runs here. Each fault is one sentence.
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Literal
 from overopt.errors import UserError
 from overopt.spec.hub import DataOrigin
 from overopt.spec.origins import ModelOrigin, Origin, ReaderOrigin
+from overopt.worlds.hub.documents import count_weights, labels, read_document, shards, words
 
 Head = Literal["causal", "classifier", "any"]
 
@@ -45,7 +44,7 @@ class ModelFolder:
         """Longest sequence, where the configuration states it."""
         for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
             value = self.config.get(name)
-            if isinstance(value, int) and value > 0:
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
                 return value
         return None
 
@@ -146,17 +145,6 @@ def open_model(origin: ModelOrigin, role: str, head: Head) -> ModelFolder:
     )
 
 
-def read_document(path: Path, role: str) -> dict[str, Any]:
-    """A JSON object of a model folder. Raises UserError."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{role}: {path} cannot be read as JSON: {error}.") from error
-    if not isinstance(document, dict):
-        raise UserError(f"{role}: {path} holds no JSON object; copy the folder again.")
-    return document
-
-
 def _refuse_code(config: dict[str, Any], where: str, origin: ModelOrigin) -> None:
     if config.get("auto_map") and not origin.trust_remote_code:
         raise UserError(
@@ -167,7 +155,7 @@ def _refuse_code(config: dict[str, Any], where: str, origin: ModelOrigin) -> Non
 
 
 def _check_head(config: dict[str, Any], where: str, head: Head) -> None:
-    names = config.get("architectures") or []
+    names = words(config, "architectures", where)
     wanted = {"causal": _CAUSAL, "classifier": _CLASSIFIER, "any": ()}[head]
     if not wanted or not names or any(name.endswith(wanted) for name in names):
         return
@@ -183,13 +171,7 @@ def _weigh(folder: Path, where: str, origin: ModelOrigin) -> tuple[int, int]:
     """Numbers and bytes of the weights; refuses pickles, and shards that are missing or cut."""
     names = _weight_files(folder, where, "model.safetensors", "*.safetensors")
     if names:
-        headers = [_read_header(folder / name, where) for name in names]
-        parameters = sum(
-            math.prod(entry["shape"])
-            for header in headers
-            for key, entry in header.items()
-            if key != "__metadata__"
-        )
+        parameters = sum(count_weights(folder / name, where) for name in names)
         return parameters, sum((folder / name).stat().st_size for name in names)
     pickles = _weight_files(folder, where, "pytorch_model.bin", "*.bin")
     if not pickles:
@@ -209,44 +191,22 @@ def _weigh(folder: Path, where: str, origin: ModelOrigin) -> tuple[int, int]:
 def _weight_files(folder: Path, where: str, single: str, pattern: str) -> list[str]:
     index = folder / f"{single}.index.json"
     if index.is_file():
-        shards = sorted(set(read_document(index, where).get("weight_map", {}).values()))
-        missing = [name for name in shards if not (folder / name).is_file()]
+        named = shards(read_document(index, where), index, where)
+        missing = [name for name in named if not (folder / name).is_file()]
         if missing:
             raise UserError(
-                f"{where} lacks {len(missing)} of {len(shards)} weight files ({missing[0]} ...); "
+                f"{where} lacks {len(missing)} of {len(named)} weight files ({missing[0]} ...); "
                 "copy or download the folder again."
             )
-        return shards
+        return named
     if (folder / single).is_file():
         return [single]
     return sorted(path.name for path in folder.glob(pattern))[:1] if pattern == "*.bin" else []
 
 
-def _read_header(path: Path, where: str) -> dict[str, Any]:
-    """The header of a safetensors file, checked against the file's length."""
-    with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        size = path.stat().st_size
-        try:
-            if not 0 < length <= size - 8:
-                raise ValueError("its header is longer than the file")
-            header = json.loads(stream.read(length))
-            ends = [
-                entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
-            ]
-            if 8 + length + max(ends, default=0) != size:
-                raise ValueError("its length is not the one its header states")
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{where}: {path.name} is damaged or cut short ({error}); copy it again."
-            ) from error
-    assert isinstance(header, dict)
-    return header
-
-
 def good_output(folder: ModelFolder, origin: ReaderOrigin) -> int:
     """Which output of a classifier is the good one. Raises UserError where that is not said."""
-    names = {int(key): str(name) for key, name in folder.config.get("id2label", {}).items()}
+    names = labels(folder.config, f"gold {folder.path}")
     count = len(names) or 2  # transformers' own default
     if count == 1:
         return 0

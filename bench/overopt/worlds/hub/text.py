@@ -17,9 +17,13 @@ from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line
 from overopt.worlds.hub.conversations import Turn
-from overopt.worlds.hub.folders import read_document
+from overopt.worlds.hub.documents import read_document
+from overopt.worlds.hub.time_limit import OutOfTimeError, time_limit
+
+_TEMPLATE_S = 10.0
+"""Longest rendering of one conversation; a usual one takes less than a millisecond."""
 
 
 class FolderTokenizer:
@@ -43,8 +47,14 @@ class FolderTokenizer:
             )
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises bare Exception for every fault of a file
-            raise UserError(f"{role}: {path} is no readable tokenizer: {error}.") from error
+        except BaseException as error:
+            # the library raises bare Exception for a fault of a file, or a panic that is none
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            told = one_line(str(error), 500)
+            raise UserError(f"{role}: {path} is no readable tokenizer: {told}.") from error
+        if not self._tokenizer.get_vocab(with_added_tokens=True):
+            raise UserError(f"{role}: {path} has no tokens; save the tokenizer again.")
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._settings: dict[str, Any] = {}
@@ -99,11 +109,15 @@ class FolderTokenizer:
     def _template(self) -> Any:
         source = self._settings.get("chat_template")
         if isinstance(source, list):  # several named templates
-            named = {one["name"]: one["template"] for one in source}
+            tables = (one for one in source if isinstance(one, dict))
+            named = {str(one.get("name")): one.get("template") for one in tables}
             source = named.get("default")
         path = self.folder / "chat_template.jinja"
         if path.is_file():
-            source = path.read_text(encoding="utf-8")
+            try:
+                source = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise self._template_fault(error) from error
         if not isinstance(source, str):
             raise UserError(
                 f"{self._role} {self.folder} has no chat template, but its format is 'chat'; "
@@ -116,8 +130,9 @@ class FolderTokenizer:
         environment.globals["raise_exception"] = _raise
         environment.globals["strftime_now"] = _fixed_date
         try:
-            return environment.from_string(source)
-        except TemplateError as error:
+            with time_limit(_TEMPLATE_S):
+                return environment.from_string(source)
+        except Exception as error:
             raise self._template_fault(error) from error
 
     def require_template(self) -> None:
@@ -131,17 +146,23 @@ class FolderTokenizer:
             for name in ("bos_token", "eos_token", "pad_token", "unk_token")
         }
         messages = [turn._asdict() for turn in turns]
+        template = self._template
         try:
-            text = self._template.render(
-                messages=messages, add_generation_prompt=add_generation_prompt, **values
-            )
-        except (TemplateError, TypeError, ValueError) as error:
+            with time_limit(_TEMPLATE_S):
+                return str(
+                    template.render(
+                        messages=messages, add_generation_prompt=add_generation_prompt, **values
+                    )
+                )
+        except (Exception, MemoryError) as error:  # what a template does is anything
             raise self._template_fault(error) from error
-        return str(text)
 
-    def _template_fault(self, error: Exception) -> UserError:
+    def _template_fault(self, error: BaseException) -> UserError:
+        told = one_line(str(error), 200) or type(error).__name__
+        if isinstance(error, OutOfTimeError):
+            told = f"it takes longer than {_TEMPLATE_S:g} s for one prompt"
         return UserError(
-            f"{self._role} {self.folder}: its chat template fails ({error}); write the format as "
+            f"{self._role} {self.folder}: its chat template fails ({told}); write the format as "
             "text with {prompt} in it."
         )
 

@@ -1,0 +1,226 @@
+"""Results split into contests: methods are compared on what they share, or the reader is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from overopt.report.comparison.contest import Contest, Entrant, Gains
+from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
+from overopt.report.group import Group, SeedCurve
+from overopt.report.noise_labels import noise_order
+from overopt.report.stored.results import Results
+from overopt.report.stored.run import Run
+from overopt.report.stored.schema import GROUP
+from overopt.spec.declare import PROXY_BLIND
+from overopt.stats.arrays import Floats
+
+Design = Mapping[int, frozenset[int]]
+"""Seeds of each world."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An entrant with what a comparison asks for and its labels do not name.
+
+    ran: its seeds in each world, failed ones included.
+    starts: the initial policy of each world, known by its raw gold and prompts.
+    """
+
+    entrant: Entrant
+    task: str
+    noise: str
+    comparisons: float
+    proxy: str
+    ran: Design
+    starts: Mapping[int, str]
+
+    def covers(self, design: Design) -> bool:
+        return all(self.ran.get(world, frozenset()) >= seeds for world, seeds in design.items())
+
+
+def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Contest], list[str]]:
+    """Every contest of at least two methods, and sentences on what was kept apart.
+
+    Entrants of a contest share task, gold, label noise, number of comparisons, initial policies,
+    worlds and seeds, and those that see a proxy share it. A method that sees none stands in the
+    contests of all proxies. Where methods were run in different worlds or with different seeds,
+    there is a contest for each set that some of them share.
+
+    Args:
+        results: what was read.
+        groups: its groups (`overopt.report.groups.group_results`).
+    """
+    candidates = _candidates(results, groups)
+    contests: list[Contest] = []
+    notes: list[str] = []
+    settings: dict[tuple[str, str, float], list[_Candidate]] = {}
+    for one in candidates:
+        settings.setdefault((one.task, one.noise, one.comparisons), []).append(one)
+    for (task, noise, _), mine in settings.items():
+        blind = [one for one in mine if not one.entrant.sees_proxy]
+        proxies = sorted({one.proxy for one in mine if one.entrant.sees_proxy})
+        for proxy in proxies or [""]:
+            sighted = [one for one in mine if one.entrant.sees_proxy and one.proxy == proxy]
+            for design, members in _shared([*sighted, *blind], notes):
+                contests.append(
+                    Contest(
+                        task,
+                        proxy,
+                        noise,
+                        {world: tuple(sorted(seeds)) for world, seeds in design.items()},
+                        tuple(one.entrant for one in members),
+                    )
+                )
+    entered = {id(one) for contest in contests for one in contest.entrants}
+    alone = [one for one in candidates if id(one.entrant) not in entered]
+    if alone:
+        named = "; ".join(_name(one) for one in alone)
+        notes.append(
+            f"Not compared, since no other method of these runs shares task, gold, proxy, noise, "
+            f"comparisons, initial policy, worlds and seeds: {named}."
+        )
+    return sorted(contests, key=_order), list(dict.fromkeys(notes))
+
+
+def _order(contest: Contest) -> tuple[object, ...]:
+    worlds = tuple(sorted(contest.seeds_of))
+    return contest.task, contest.proxy, noise_order(contest.noise), -len(worlds), worlds
+
+
+def _name(one: _Candidate) -> str:
+    proxy = f" × {one.proxy}" if one.entrant.sees_proxy else ""
+    worlds = ", ".join(str(world) for world in sorted(one.ran))
+    return f"{one.entrant.method}{proxy} ({one.task}, noise {one.noise}, world {worlds})"
+
+
+def _shared(
+    candidates: Sequence[_Candidate], notes: list[str]
+) -> Iterator[tuple[Design, list[_Candidate]]]:
+    """Worlds and seeds that several candidates share, the largest first, with those that do."""
+    seen: list[set[int]] = []
+    for design in _designs([one.ran for one in candidates]):
+        members = [one for one in candidates if one.covers(design)]
+        by_start: dict[tuple[str, ...], list[_Candidate]] = {}
+        for one in members:
+            start = tuple(one.starts[world] for world in sorted(design))
+            by_start.setdefault(start, []).append(one)
+        if len(by_start) > 1:
+            parts = " | ".join(
+                ", ".join(sorted(one.entrant.method for one in part)) for part in by_start.values()
+            )
+            notes.append(f"Compared apart, since their initial policies differ: {parts}.")
+        for part in by_start.values():
+            names = {id(one) for one in part}
+            if len(part) > 1 and not any(names <= earlier for earlier in seen):
+                seen.append(names)
+                yield design, part
+
+
+def _designs(ran: Sequence[Design]) -> list[dict[int, frozenset[int]]]:
+    """All sets of worlds and seeds that candidates ran, and what any of them share."""
+    found = {frozenset(one.items()): dict(one) for one in ran}
+    new = list(found.values())
+    while new:
+        met = [_common(one, other) for one in new for other in list(found.values())]
+        new = []
+        for one in met:
+            if one and frozenset(one.items()) not in found:
+                found[frozenset(one.items())] = one
+                new.append(one)
+    return sorted(
+        found.values(),
+        key=lambda one: (-len(one), -sum(map(len, one.values())), sorted(one)),
+    )
+
+
+def _common(one: Design, other: Design) -> dict[int, frozenset[int]]:
+    both = {world: one[world] & other[world] for world in one.keys() & other.keys()}
+    return {world: seeds for world, seeds in both.items() if seeds}
+
+
+def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
+    """Each method and proxy of a task and noise, with its worlds together."""
+    prompts = PromptGold(results)
+    rows_of = {
+        (str(first["task_label"]), int(first["world"]), str(first["method_label"]),
+         str(first["proxy_label"]), str(first["noise"])): rows
+        for _, rows in results.points.groupby([*GROUP, "version"], dropna=False, sort=False)
+        for first in [rows.iloc[0]]
+    }  # fmt: skip
+    together: dict[tuple[str, ...], dict[int, tuple[Group, pd.DataFrame]]] = {}
+    traits: dict[tuple[str, ...], tuple[str, bool]] = {}
+    for group in groups:
+        rows = rows_of[group.task, group.world, group.method, group.proxy, group.noise]
+        family, sees_proxy = _traits(results.runs, rows)
+        # a proxy that only scores a method's policies does not tell its rows apart
+        comparisons = str(rows["comparisons"].iloc[0])
+        name = (group.task, group.noise, comparisons, group.method,
+                group.proxy if sees_proxy else "")  # fmt: skip
+        together.setdefault(name, {}).setdefault(group.world, (group, rows))
+        traits[name] = family, sees_proxy
+    found = []
+    for name, worlds in together.items():
+        keys = {
+            world: cell_key(tuple(rows[list(GROUP)].iloc[0])) for world, (_, rows) in worlds.items()
+        }
+        family, sees_proxy = traits[name]
+        groups_of = {world: group for world, (group, _) in worlds.items()}
+        found.append(
+            _Candidate(
+                Entrant(name[3], family, sees_proxy, groups_of, _gains(prompts, keys)),
+                task=name[0],
+                noise=name[1],
+                comparisons=float(name[2]),
+                proxy=name[4],
+                ran={
+                    world: frozenset(int(seed) for seed in rows["seed"])
+                    for world, (_, rows) in worlds.items()
+                },
+                starts={world: _start(rows) for world, (_, rows) in worlds.items()},
+            )
+        )
+    return found
+
+
+def _gains(prompts: PromptGold, keys: Mapping[int, CellKey]) -> Gains:
+    def read(world: int, curve: SeedCurve) -> Floats | None:
+        return prompts.gain_KB((*keys[world], curve.seed), curve)
+
+    return read
+
+
+def _start(rows: pd.DataFrame) -> str:
+    """The initial policy as its raw gold tells it; empty where no seed was measured."""
+    initial = rows[(rows["status"] == "ok") & (rows["kl_nats"] == 0.0)]
+    told = {
+        f"{gold:.6g} over {prompts:g} prompts"
+        for gold, prompts in zip(initial["gold_raw_mean"], initial["n_prompts"], strict=True)
+    }
+    return " or ".join(sorted(told))
+
+
+def _traits(runs: Sequence[Run], rows: pd.DataFrame) -> tuple[str, bool]:
+    """Family of a method, and whether it sees a proxy, as the record of its first run says."""
+    first = rows.iloc[0]
+    spec = runs[int(first["source"])].record.get("spec")
+    methods = spec.get("methods") if isinstance(spec, dict) else None
+    for one in methods if isinstance(methods, list) else []:
+        if isinstance(one, dict) and one.get("name") == first["method"]:
+            return str(one.get("family") or ""), _sees_proxy(one)
+    return "", True
+
+
+def _sees_proxy(spec: Mapping[str, Any]) -> bool:
+    """`overopt.spec.method.MethodSpec.sees_proxy` of a stored record, which may be an older one."""
+    member = spec.get("member")
+    while isinstance(member, Mapping):
+        spec_values, spec = spec.get("values"), member
+        if spec_values:
+            return True
+        member = spec.get("member")
+    trains = spec.get("member_family") or spec.get("family")
+    return bool(spec.get("values")) or trains not in PROXY_BLIND

@@ -117,6 +117,45 @@ def report_command(
     raise typer.Exit(report(runs, out))
 
 
+@app.command("compare")
+def compare_command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or folders that hold them (results/reviews)."
+        ),
+    ],
+    at_kl: Annotated[float, typer.Option(metavar="NATS", help="Compare gold at this KL.")] = 4.0,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="METHOD", help="Set the others against it; by default the best."),
+    ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="gold-at-kl, peak, end or hypervolume."),
+    ] = "gold-at-kl",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all numbers as JSON and nothing else.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write CSV, JSON and a LaTeX table here."),
+    ] = None,
+) -> None:
+    """Say which method is best, by how much, and whether the difference is significant.
+
+    Methods are compared in the same worlds, with the same seeds, prompts, label noise and proxy.
+    Every pair is tested, and Holm's correction keeps the chance of any false difference at 5 %.
+    Methods between which no difference is shown share a rank; one that missed the KL in any seed
+    has none.
+
+    [bold]bench compare results/reviews --at-kl 4 --baseline dpo[/]
+    """
+    from overopt.commands.compare import compare
+
+    raise typer.Exit(compare(runs, at_kl, baseline, metric, as_json, out))
+
+
 @app.command("scores")
 def scores_command(
     file: Annotated[

@@ -11,6 +11,7 @@ import numpy as np
 from overopt.stats.rise_fall import Budgets, PeakAndEnd, common_budgets, peak_and_end
 from overopt.stats.world_means import OverWorlds, over_worlds
 
+
 @dataclass(frozen=True)
 class InWorlds:
     """Peak, end and fall as means over worlds, each world with seeds and prompts of its own.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -22,6 +22,16 @@ Design = Mapping[int, frozenset[int]]
 """Seeds of each world."""
 
 
+class _Line(NamedTuple):
+    """What tells a candidate's groups from those of others; its worlds stand together."""
+
+    task: str
+    noise: str
+    comparisons: str
+    method: str
+    proxy: str
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """An entrant with what a comparison asks for and its labels do not name.
@@ -33,7 +43,7 @@ class _Candidate:
     entrant: Entrant
     task: str
     noise: str
-    comparisons: float
+    comparisons: str
     proxy: str
     ran: Design
     starts: Mapping[int, str]
@@ -57,24 +67,24 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
     candidates = _candidates(results, groups)
     contests: list[Contest] = []
     notes: list[str] = []
-    settings: dict[tuple[str, str, float], list[_Candidate]] = {}
+    settings: dict[tuple[str, str, str], list[_Candidate]] = {}
     for one in candidates:
         settings.setdefault((one.task, one.noise, one.comparisons), []).append(one)
     for (task, noise, _), mine in settings.items():
         blind = [one for one in mine if not one.entrant.sees_proxy]
-        proxies = sorted({one.proxy for one in mine if one.entrant.sees_proxy})
-        for proxy in proxies or [""]:
+        shared: list[tuple[str, Design, list[_Candidate]]] = []
+        for proxy in sorted({one.proxy for one in mine if one.entrant.sees_proxy}):
             sighted = [one for one in mine if one.entrant.sees_proxy and one.proxy == proxy]
             for design, members in _shared([*sighted, *blind], notes):
-                contests.append(
-                    Contest(
-                        task,
-                        proxy,
-                        noise,
-                        {world: tuple(sorted(seeds)) for world, seeds in design.items()},
-                        tuple(one.entrant for one in members),
-                    )
-                )
+                if any(one.entrant.sees_proxy for one in members):
+                    shared.append((proxy, design, members))
+        for design, members in _shared(blind, notes):
+            if not any(_holds(one, design, members) for one in shared):
+                shared.append(("", design, members))
+        for proxy, design, members in shared:
+            seeds_of = {world: tuple(sorted(seeds)) for world, seeds in design.items()}
+            entrants = tuple(one.entrant for one in members)
+            contests.append(Contest(task, proxy, noise, seeds_of, entrants))
     entered = {id(one) for contest in contests for one in contest.entrants}
     alone = [one for one in candidates if id(one.entrant) not in entered]
     if alone:
@@ -86,9 +96,21 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
     return sorted(contests, key=_order), list(dict.fromkeys(notes))
 
 
+def _holds(
+    found: tuple[str, Design, list[_Candidate]], design: Design, members: Sequence[_Candidate]
+) -> bool:
+    """Whether a contest has these members in these worlds and seeds already."""
+    _, other, others = found
+    return all(other.get(world, frozenset()) >= seeds for world, seeds in design.items()) and {
+        id(one) for one in members
+    } <= {id(one) for one in others}
+
+
 def _order(contest: Contest) -> tuple[object, ...]:
+    """The cleanest labels first, and there the contest of most methods, then of most worlds."""
     worlds = tuple(sorted(contest.seeds_of))
-    return contest.task, contest.proxy, noise_order(contest.noise), -len(worlds), worlds
+    size = -len(contest.entrants), -len(worlds)
+    return contest.task, noise_order(contest.noise), *size, contest.proxy, worlds
 
 
 def _name(one: _Candidate) -> str:
@@ -151,31 +173,31 @@ def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
         for _, rows in results.points.groupby([*GROUP, "version"], dropna=False, sort=False)
         for first in [rows.iloc[0]]
     }  # fmt: skip
-    together: dict[tuple[str, ...], dict[int, tuple[Group, pd.DataFrame]]] = {}
-    traits: dict[tuple[str, ...], tuple[str, bool]] = {}
+    together: dict[_Line, dict[int, tuple[Group, pd.DataFrame]]] = {}
+    traits: dict[_Line, tuple[str, bool]] = {}
     for group in groups:
         rows = rows_of[group.task, group.world, group.method, group.proxy, group.noise]
         family, sees_proxy = _traits(results.runs, rows)
         # a proxy that only scores a method's policies does not tell its rows apart
         comparisons = str(rows["comparisons"].iloc[0])
-        name = (group.task, group.noise, comparisons, group.method,
-                group.proxy if sees_proxy else "")  # fmt: skip
-        together.setdefault(name, {}).setdefault(group.world, (group, rows))
-        traits[name] = family, sees_proxy
+        proxy = group.proxy if sees_proxy else ""
+        line = _Line(group.task, group.noise, comparisons, group.method, proxy)
+        together.setdefault(line, {}).setdefault(group.world, (group, rows))
+        traits[line] = family, sees_proxy
     found = []
-    for name, worlds in together.items():
+    for line, worlds in together.items():
         keys = {
             world: cell_key(tuple(rows[list(GROUP)].iloc[0])) for world, (_, rows) in worlds.items()
         }
-        family, sees_proxy = traits[name]
+        family, sees_proxy = traits[line]
         groups_of = {world: group for world, (group, _) in worlds.items()}
         found.append(
             _Candidate(
-                Entrant(name[3], family, sees_proxy, groups_of, _gains(prompts, keys)),
-                task=name[0],
-                noise=name[1],
-                comparisons=float(name[2]),
-                proxy=name[4],
+                Entrant(line.method, family, sees_proxy, groups_of, _gains(prompts, keys)),
+                task=line.task,
+                noise=line.noise,
+                comparisons=line.comparisons,
+                proxy=line.proxy,
                 ran={
                     world: frozenset(int(seed) for seed in rows["seed"])
                     for world, (_, rows) in worlds.items()

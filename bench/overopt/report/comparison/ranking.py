@@ -118,9 +118,7 @@ class Ranking:
         return next(pair for pair in self.pairs if {pair.first, pair.second} == {one, other})
 
 
-def rank(
-    contest: Contest, question: Question, read: Mapping[str, Scores | NotRanked]
-) -> Ranking:
+def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRanked]) -> Ranking:
     """Decide a contest.
 
     Every pair is tested by what both have in common: seeds and prompts where both were stored by
@@ -138,14 +136,16 @@ def rank(
     couples = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
     worlds = [_paired(scores[a], scores[b]) for a, b in couples]
     found = [difference(one) for one in worlds]
-    adjusted = adjust_holm([1.0 if one.p is None else one.p for one in found]) if found else []
+    adjusted: list[float] = []
+    if found:
+        adjusted = adjust_holm([1.0 if one.p is None else one.p for one in found]).tolist()
     pairs = tuple(
         Pair(
             first,
             second,
             one,
             within_worlds(paired),
-            None if one.p is None else float(p),
+            None if one.p is None else p,
             None if one.se is None or one.df is None
             else smallest_seen(one.se, one.df, ALPHA / len(couples)),
             probability_of_improvement(
@@ -210,5 +210,3 @@ def _paired(first: Scores, second: Scores) -> list[Paired]:
         else:
             found.append(not_paired(x.own, y.own))
     return found
-
-

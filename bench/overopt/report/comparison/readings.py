@@ -84,9 +84,9 @@ def read_contest(
     curves_of: dict[str, Curves] = {}
     found: dict[str, Scores | NotRanked] = {}
     for one in contest.entrants:
-        curves = {w: one.curves(w, seeds) for w, seeds in contest.seeds_of.items()}
-        curves_of[one.method] = {w: mine for w, mine in curves.items() if mine is not None}
-        if len(curves_of[one.method]) < len(curves):
+        read = {world: one.curves(world, seeds) for world, seeds in contest.seeds_of.items()}
+        curves_of[one.method] = {world: mine for world, mine in read.items() if mine is not None}
+        if len(curves_of[one.method]) < len(read):
             found[one.method] = NotRanked(_name_failures(one, contest))
     ends = {
         method: end_of([seed.points for seeds in curves.values() for seed in seeds])

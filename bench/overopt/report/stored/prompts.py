@@ -48,7 +48,9 @@ def read_prompts(folder: Path, points: pd.DataFrame) -> dict[int, Floats] | None
     return found
 
 
-def _read_columns(path: Path, points: pd.DataFrame) -> tuple[NDArray[np.int64], ...]:
+def _read_columns(
+    path: Path, points: pd.DataFrame
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,0 +1,105 @@
+"""Groups of results compared: the one place that puts contests, scores and decisions together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from overopt.errors import UserError
+from overopt.report.comparison.contest import Question
+from overopt.report.comparison.contests import make_contests
+from overopt.report.comparison.frames import pair_frame, profile_frame, table_frame
+from overopt.report.comparison.ranking import Ranking, rank
+from overopt.report.comparison.readings import Measure, read_contest
+from overopt.report.comparison.words import verdict
+from overopt.report.group import Group
+from overopt.report.stored.results import Results
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods compared.
+
+    Attributes:
+        rankings: one per contest: a task, noise, proxy, set of worlds and of seeds.
+        notes: what was kept apart, and why.
+    """
+
+    rankings: tuple[Ranking, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Which is best and is it significant, one per contest, named where there are several."""
+        several = len(self.rankings) > 1
+        return tuple(
+            f"{one.contest.title}: {verdict(one)}" if several else verdict(one)
+            for one in self.rankings
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The verdicts, a line each."""
+        return "\n".join(self.verdicts)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per method and contest: score, interval, ranks, ties, difference to the best."""
+        return table_frame(self.rankings)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """One row per pair: difference, interval, p values, power, probability of improvement."""
+        return pair_frame(self.rankings)
+
+    @cached_property
+    def profiles(self) -> pd.DataFrame:
+        """Performance profiles: share of runs above each score."""
+        return profile_frame(self.rankings)
+
+    def __str__(self) -> str:
+        return self.verdict
+
+
+def compare_groups(
+    results: Results,
+    groups: Sequence[Group],
+    measures: Mapping[tuple[str, int], Measure],
+    question: Question,
+) -> Comparison:
+    """Compare what can be compared.
+
+    Args:
+        results: the runs.
+        groups: their groups (`overopt.report.groups.group_results`).
+        measures: by task and world, what hypervolumes are a share of
+            (`overopt.report.scoring.yardsticks`).
+        question: what is asked.
+
+    Raises:
+        UserError: no two methods share a setting, the baseline is none of them, or a stored table
+            is damaged.
+    """
+    contests, notes = make_contests(results, groups)
+    if not contests:
+        raise UserError(
+            "There is nothing to compare: no two methods of these runs share task, gold, label "
+            "noise, number of comparisons, initial policy, world, seed and (where they see one) "
+            "proxy; run them with the same options. " + " ".join(notes)
+        )
+    methods = sorted({one.method for contest in contests for one in contest.entrants})
+    if question.baseline is not None and question.baseline not in methods:
+        near = difflib.get_close_matches(question.baseline, methods, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(
+            f"--baseline {question.baseline[:60]!r} is not among the compared methods; {hint}"
+            f"Choose one of {', '.join(methods)}."
+        )
+    rankings = tuple(
+        rank(contest, question, read_contest(contest, question, measures)) for contest in contests
+    )
+    return Comparison(rankings, tuple(notes))

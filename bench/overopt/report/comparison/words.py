@@ -1,0 +1,197 @@
+"""A decided contest in sentences: which is best, by how much, and could it have been seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from overopt.report.comparison.contest import Question
+from overopt.report.comparison.ranking import Pair, Ranking, Standing
+from overopt.report.comparison.readings import reach_nats
+from overopt.report.tables.text import MISSING, show_number
+from overopt.stats.comparisons.differences import Difference
+
+_NAMED = 4
+"""Methods that a sentence names before it counts."""
+
+_SCORE = {"gold-at-kl": "gold", "peak": "gold", "end": "gold", "hypervolume": "hypervolume"}
+
+
+def verdict(ranking: Ranking) -> str:
+    """Which is best, and is the difference significant: one or a few sentences."""
+    ranked = ranking.ranked
+    if len(ranked) < 2:
+        said = _nothing_to_rank(ranking)
+    else:
+        said = _best(ranking)
+        if ranking.question.baseline is not None:
+            said += _against(ranking, ranking.question.baseline)
+        said += _left_out(ranking)
+    if ranking.exploratory:
+        n = ranking.contest.n_seeds
+        said += f" Exploratory: {n} seed{'s' if n > 1 else ''}, fewer than 5."
+    return said
+
+
+def where(ranking: Ranking) -> str:
+    """At what KL, or by what, the methods are compared."""
+    return {
+        "gold-at-kl": f"at {ranking.question.at_kl_nats:g} nats",
+        "peak": "at its peak",
+        "end": "at the end of the budgets",
+        "hypervolume": "by hypervolume",
+    }[ranking.question.metric]
+
+
+def score_name(question: Question) -> str:
+    """The score as a column is called."""
+    return {
+        "gold-at-kl": f"gold at {question.at_kl_nats:g} nats",
+        "peak": "gold at peak",
+        "end": "gold at end",
+        "hypervolume": "hypervolume",
+    }[question.metric]
+
+
+def reference_of(ranking: Ranking) -> Standing | None:
+    """The method that others are set against: the baseline, or the one with the highest score."""
+    ranked = ranking.ranked
+    mine = [one for one in ranked if one.method == ranking.question.baseline]
+    return mine[0] if mine else ranked[0] if ranked else None
+
+
+def against(ranking: Ranking, method: str, reference: str) -> Difference | None:
+    """A ranked method's difference to another one; None to itself."""
+    if method == reference:
+        return None
+    pair = ranking.pair(method, reference)
+    found = pair.difference
+    if pair.first == method:
+        return found
+    return found._replace(
+        mean=-found.mean,
+        low=None if found.high is None else -found.high,
+        high=None if found.low is None else -found.low,
+    )
+
+
+def digits_of(question: Question) -> int:
+    """Digits that a score is shown with."""
+    return 3 if question.metric == "hypervolume" else 2
+
+
+def show_interval(one: Difference | None, digits: int) -> str:
+    """A mean with its interval."""
+    if one is None:
+        return MISSING
+    middle = show_number(one.mean, digits)
+    if one.low is None:
+        return middle
+    return f"{middle} [{show_number(one.low, digits)}, {show_number(one.high, digits)}]"
+
+
+def show_p(p: float | None) -> str:
+    """A p value; small ones as a bound."""
+    if p is None:
+        return MISSING
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def join(names: Sequence[str], named: int = _NAMED) -> str:
+    """Names in a row; beyond some of them, how many more."""
+    shown = list(names)
+    if len(shown) > named + 1:
+        shown = [*shown[:named], f"{len(names) - named} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _best(ranking: Ranking) -> str:
+    digits = digits_of(ranking.question)
+    best, second = ranking.ranked[:2]
+    pairs = [ranking.pair(best.method, one.method) for one in ranking.ranked[1:]]
+    ties = [pair.second for pair in pairs if not pair.differs]
+    beaten = [pair.second for pair in pairs if pair.differs]
+    if not ties:
+        pair = pairs[0]
+        to = f"{second.method}, the next," if len(pairs) > 1 else second.method
+        return (
+            f"{best.method} is best {where(ranking)}; the difference to {to} is "
+            f"{_told(pair, digits)}."
+        )
+    closest = next(pair for pair in pairs if not pair.differs)
+    score = f"{_SCORE[ranking.question.metric]}, {show_number(_mean(best), digits)}"
+    sees = ""
+    if closest.sees is not None:
+        sees = f"; this design sees {show_number(closest.sees, digits)}"
+    said = (
+        f"No difference shown {where(ranking)} between {best.method} (highest {score}) and "
+        f"{join(ties)}; to {closest.second} it is {_told(closest, digits)}{sees}."
+    )
+    return said + (f" {best.method} is better than {join(beaten)}." if beaten else "")
+
+
+def _told(pair: Pair, digits: int) -> str:
+    """A difference with its interval and its corrected p value."""
+    interval = show_interval(pair.difference, digits)
+    if pair.p_holm is None:
+        return f"{interval} (no test: one seed, or no spread)"
+    p = "p < 0.001" if pair.p_holm < 0.001 else f"p = {show_p(pair.p_holm)}"
+    return f"{interval}, {p} after Holm"
+
+
+def _mean(one: Standing) -> float:
+    assert one.score is not None, "a ranked method has a score"
+    return one.score.mean
+
+
+def _against(ranking: Ranking, baseline: str) -> str:
+    """What is better and what is worse than a baseline."""
+    ranked = [one.method for one in ranking.ranked]
+    if baseline not in ranked:
+        entered = [one.method for one in ranking.standings]
+        why = "is not ranked here" if baseline in entered else "is not among these methods"
+        return f" The baseline {baseline} {why}."
+    better: list[str] = []
+    worse: list[str] = []
+    tied: list[str] = []
+    for name in ranked:
+        if name != baseline:
+            pair = ranking.pair(name, baseline)
+            (tied if not pair.differs else better if pair.first == name else worse).append(name)
+    parts = [
+        f"{kind}: {join(names)}"
+        for kind, names in (("better", better), ("no difference shown", tied), ("worse", worse))
+        if names
+    ]
+    return f" Against {baseline}: {'; '.join(parts)}."
+
+
+def _left_out(ranking: Ranking) -> str:
+    """Methods that are not ranked, with their reason where it is not plain."""
+    missing = [one for one in ranking.standings if one.ranks is None]
+    if not missing:
+        return ""
+    if ranking.question.metric == "gold-at-kl" and all(
+        one.note.startswith("not reached") for one in missing
+    ):
+        names = join([one.method for one in missing])
+        kl = f"{ranking.question.at_kl_nats:g} nats"
+        return f" Not ranked, since not every seed reached {kl}: {names}."
+    return f" Not ranked: {join([f'{one.method} ({one.note})' for one in missing])}."
+
+
+def _nothing_to_rank(ranking: Ranking) -> str:
+    ranked = ranking.ranked
+    only = f"only {ranked[0].method} can be ranked" if ranked else "no method can be ranked"
+    if ranking.question.metric == "gold-at-kl":
+        kl = f"{ranking.question.at_kl_nats:g} nats"
+        only = f"only {ranked[0].method}" if ranked else "no method"
+        said = f"Nothing to rank: {only} reached {kl} in every seed."
+        reach = reach_nats(ranking.contest)
+        if reach is not None and reach < ranking.question.at_kl_nats:
+            # one digit less than what was reached, rounded down, so that it is within reach
+            step = 10.0 ** (math.floor(math.log10(reach)) - 1)
+            said += f" At {math.floor(reach / step) * step:g} nats two methods can be compared."
+        return said
+    reasons = "; ".join(f"{one.method}: {one.note}" for one in ranking.standings if not one.ranks)
+    return f"Nothing to rank: {only} {where(ranking)} ({reasons})."

@@ -29,13 +29,11 @@ class OverWorlds(NamedTuple):
         within: the same mean with a t interval for these worlds only, from the crossed standard
             error within each; no bounds where a world has none.
         n_seeds: seeds in all worlds together.
-        within_df: degrees of freedom of the interval within, where it has bounds.
     """
 
     across: Interval
     within: Interval
     n_seeds: int
-    within_df: float | None = None
 
     @property
     def decisive(self) -> Interval:
@@ -62,19 +60,17 @@ def over_worlds(worlds: Sequence[Crossed]) -> OverWorlds:
     across = t_interval([one.mean for one in worlds], level)
     if across.n < ACROSS_FROM:
         across = across._replace(low=None, high=None, se=None)
-    within, df = _within(worlds, level)
-    return OverWorlds(across, within, sum(one.n_seeds for one in worlds), df)
+    return OverWorlds(across, _within(worlds, level), sum(one.n_seeds for one in worlds))
 
 
-def _within(worlds: Sequence[Crossed], level: float) -> tuple[Interval, float | None]:
-    """The mean of the world means, with the worlds held as they are; its df."""
+def _within(worlds: Sequence[Crossed], level: float) -> Interval:
+    """The mean of the world means, with the worlds held as they are."""
     mean = float(np.mean([one.mean for one in worlds]))
     n = len(worlds)
     exploratory = any(one.exploratory for one in worlds)
     known = [(one.se**2, one.df) for one in worlds if one.se is not None and one.df is not None]
     if len(known) < n:
-        return Interval(mean, None, None, None, n, level, exploratory), None
+        return Interval(mean, None, None, None, n, level, exploratory)
     se = float(np.sqrt(sum(variance for variance, _ in known))) / n
-    df = combine_df(known)
-    half = t_half_width(se, df, level)
-    return Interval(mean, mean - half, mean + half, se, n, level, exploratory), df
+    half = t_half_width(se, combine_df(known), level)
+    return Interval(mean, mean - half, mean + half, se, n, level, exploratory)

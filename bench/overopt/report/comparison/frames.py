@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +57,7 @@ def show_ranking(ranking: Ranking) -> TextTable:
     """A contest for readers: score, ranks left open, ties, and the difference to the reference."""
     digits = digits_of(ranking.question)
     reference = reference_of(ranking)
+    several = len(ranking.ranked) > 1
     rows = []
     for one in ranking.standings:
         found, p, sees = None, MISSING, MISSING
@@ -71,8 +71,8 @@ def show_ranking(ranking: Ranking) -> TextTable:
             (
                 one.method,
                 show_interval(one.score, digits) if one.ranks else "not ranked",
-                show_ranks(one),
-                one.ties or MISSING,
+                show_ranks(one) if several else MISSING,
+                one.ties if several and one.ties else MISSING,
                 show_interval(found, digits),
                 p,
                 sees,
@@ -149,6 +149,7 @@ def _setting(ranking: Ranking) -> dict[str, Any]:
 
 def _standing_rows(ranking: Ranking) -> list[dict[str, Any]]:
     reference = reference_of(ranking)
+    several = len(ranking.ranked) > 1
     rows = []
     for one in ranking.standings:
         score = one.score
@@ -158,13 +159,13 @@ def _standing_rows(ranking: Ranking) -> list[dict[str, Any]]:
             "family": one.family,
             "sees_proxy": one.sees_proxy,
             "ranked": one.ranks is not None,
-            "rank_best": one.ranks.best if one.ranks else None,
-            "rank_worst": one.ranks.worst if one.ranks else None,
-            "ties": one.ties,
+            "rank_best": one.ranks.best if one.ranks and several else None,
+            "rank_worst": one.ranks.worst if one.ranks and several else None,
+            "ties": one.ties if several else "",
             "score": score.mean if score else None,
             "low": score.low if score else None,
             "high": score.high if score else None,
-            "interval_over": one.over,
+            "interval_over": score.over if score else "",
             "kl_nats": one.kl_nats,
         }
         pair = None
@@ -203,7 +204,6 @@ def _pair_row(pair: Pair | None) -> dict[str, Any]:
         "low": found.low if found else None,
         "high": found.high if found else None,
         "se": found.se if found else None,
-        "df": found.df if found and found.df is not None and math.isfinite(found.df) else None,
         "p": found.p if found else None,
         "p_holm": pair.p_holm if pair else None,
         "differs": pair.differs if pair else None,
@@ -231,7 +231,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _note(ranking: Ranking) -> str:
-    over = sorted({one.over for one in ranking.ranked if one.over})
+    over = sorted({one.score.over for one in ranking.ranked if one.score})
     unit = "of the oracle's area" if ranking.question.metric == "hypervolume" else "in SDs"
     said = (
         f"Scores {unit}, 95 % intervals over {' or '.join(over) or 'nothing'}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from overopt.stats.comparisons.power import smallest_seen
 from overopt.stats.comparisons.ties import RankRange, letters, rank_ranges, tie_groups
 from overopt.stats.intervals import adjust_holm
 from overopt.stats.students_t import EXPLORATORY_BELOW
+from overopt.stats.world_means import over_worlds
 
 ALPHA = 0.05
 """Chance of any false difference among all pairs of a contest."""
@@ -57,6 +59,22 @@ class Pair:
         return self.p_holm is not None and self.p_holm <= ALPHA
 
 
+class Score(NamedTuple):
+    """A method's own mean with its 95 % interval, the same that the report shows.
+
+    Attributes:
+        mean: mean over seeds; of several worlds, the mean of their means.
+        low: lower bound, or None.
+        high: upper bound, or None.
+        over: what the interval takes for random.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    over: str
+
+
 @dataclass(frozen=True)
 class Standing:
     """One method's place in a contest.
@@ -67,7 +85,6 @@ class Standing:
         sees_proxy: whether a proxy had a part in it.
         score: mean over seeds, and over worlds where there are several; None where it is not
             ranked.
-        over: what the interval of the score takes for random.
         kl_nats: KL where it was read, nats.
         ranks: ranks that the decisions leave open; None where it is not ranked.
         ties: letters; two methods share one if and only if no difference between them is shown.
@@ -77,8 +94,7 @@ class Standing:
     method: str
     family: str
     sees_proxy: bool
-    score: Difference | None
-    over: str
+    score: Score | None
     kl_nats: float | None
     ranks: RankRange | None
     ties: str
@@ -146,8 +162,7 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
             one,
             within_worlds(paired),
             None if one.p is None else p,
-            None if one.se is None or one.df is None
-            else smallest_seen(one.se, one.df, ALPHA / len(couples)),
+            smallest_seen(one.parts, ALPHA / len(couples)) if one.parts else None,
             probability_of_improvement(
                 [score.value_S for score in scores[first].values()],
                 [score.value_S for score in scores[second].values()],
@@ -167,7 +182,6 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
             entrants[name].family,
             entrants[name].sees_proxy,
             own[name],
-            _over(scores[name], own[name]),
             float(np.mean([one.kl_nats for one in scores[name].values()])),
             ranks,
             ties,
@@ -178,22 +192,23 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
         )
     ]
     standings += [
-        Standing(name, entrants[name].family, entrants[name].sees_proxy, None, "", None, None, "",
+        Standing(name, entrants[name].family, entrants[name].sees_proxy, None, None, None, "",
                  one.reason)
         for name, one in sorted(read.items()) if isinstance(one, NotRanked)
     ]  # fmt: skip
     return Ranking(contest, question, tuple(standings), pairs, scores)
 
 
-def _own(scores: Scores) -> Difference:
-    """A method's own mean over worlds, as its difference to the initial policy."""
-    return difference([Paired(one.own, "nothing") for one in scores.values()])
-
-
-def _over(scores: Scores, own: Difference) -> str:
-    if own.n_worlds > 1:
-        return "worlds" if own.across_worlds else "these worlds"
-    return next(iter(scores.values())).own.over
+def _own(scores: Scores) -> Score:
+    """A method's own mean, over worlds where there are several."""
+    crossed = [one.own for one in scores.values()]
+    if len(crossed) == 1:
+        return Score(crossed[0].mean, crossed[0].low, crossed[0].high, crossed[0].over)
+    means = over_worlds(crossed)
+    decisive = means.decisive
+    assert decisive.mean is not None, "there is at least one world"
+    over = "these worlds" if decisive is means.within else "worlds"
+    return Score(decisive.mean, decisive.low, decisive.high, over)
 
 
 def _paired(first: Scores, second: Scores) -> list[Paired]:
@@ -203,6 +218,7 @@ def _paired(first: Scores, second: Scores) -> list[Paired]:
         y = second[world]
         if x.value_SB is not None and y.value_SB is not None and (
             x.value_SB.shape == y.value_SB.shape
+            and x.value_SB.shape[1] > 1
         ):  # fmt: skip
             found.append(paired_by_prompt(x.value_SB, y.value_SB))
         elif x.by_seed and y.by_seed:

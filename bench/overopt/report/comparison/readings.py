@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.report.comparison.contest import Contest, Entrant, Question
-from overopt.report.group import SeedCurve, over_readings, read_seed
+from overopt.report.group import Reading, SeedCurve, over_readings, read_seed
 from overopt.report.places import choose_on_others, met_by_all
 from overopt.stats.arrays import Floats
-from overopt.stats.comparisons.differences import over_seeds
 from overopt.stats.comparisons.hypervolume import hypervolume_weights
 from overopt.stats.crossed import Crossed, crossed_interval
 from overopt.stats.equal_kl import end_of, weights_at
@@ -154,7 +153,7 @@ def _at_kl(one: Entrant, curves: Curves, kl_nats: float) -> Scores:
     for world, seeds in curves.items():
         weights = [_weights_at(seed, kl_nats) for seed in seeds]
         beside = [
-            f"{float(w @ seed.kl_nats_K):.3g}"
+            f"{float(w @ seed.kl_nats_K):.4g}"
             for seed, w in zip(seeds, weights, strict=True)
             if w is not None and weights_at(seed.kl_nats_K, kl_nats) is None
         ]
@@ -219,6 +218,11 @@ def _weighted(
         own = over_readings([read_seed(seed, w, "gold") for seed, w in pairs])
     kl_nats = float(np.mean([float(w @ seed.d_K) ** 2 for seed, w in pairs]))
     return WorldScore(own, value_S, value_SB, kl_nats, note)
+
+
+def _over_seeds(value_S: Floats) -> Crossed:
+    """The t interval over seeds, in which the table of scores shows a hypervolume."""
+    return over_readings([Reading(np.nan, float(value), np.nan, 0) for value in value_S])
 
 
 def _by_prompt(
@@ -330,6 +334,6 @@ def _hypervolume(one: Entrant, curves: Curves, measures: Mapping[int, Measure]) 
             weights.append(weight_K)
         missed = len({float(one.kl_target_nats) for one in one.groups[world].unreached})
         note = f"{missed} budgets missed by some seeds" if missed else ""
-        score = _weighted(one, world, seeds, weights, note, over_seeds)
+        score = _weighted(one, world, seeds, weights, note, _over_seeds)
         scores[world] = score._replace(kl_nats=kl_max_nats)
     return scores

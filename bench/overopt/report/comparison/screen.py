@@ -39,12 +39,17 @@ def _table(ranking: Ranking) -> Table:
                       title_justify="left", padding=(0, 1, 0, 0), show_edge=False,
                       pad_edge=False)  # fmt: skip
     for number, name in enumerate(shown.header):
-        words = number == 0 or number == len(shown.header) - 1
-        # names are broken on a narrow screen; a number is never cut
+        words = name in ("method", "ties", "paired by")
+        # letters of ties are broken first on a narrow screen, a name beyond 16, a number never
         width = max(len(row[number]) for row in (shown.header, *shown.rows))
-        table.add_column(Text(_printable(name)), justify="left" if words else "right",
-                         no_wrap=not words, overflow="fold",
-                         min_width=None if words else min(width, 24))  # fmt: skip
+        width = min(width, {"ties": 4, "method": 16, "paired by": 9}.get(name, width))
+        table.add_column(
+            Text(_printable(name)),
+            justify="left" if words else "right",
+            no_wrap=not words,
+            overflow="fold",
+            min_width=width,
+        )
     for row in shown.rows:
         table.add_row(*(Text(_printable(cell)) for cell in row))
     return table

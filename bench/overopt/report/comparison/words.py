@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from overopt.report.comparison.contest import Question
-from overopt.report.comparison.ranking import Pair, Ranking, Standing
+from overopt.report.comparison.ranking import Pair, Ranking, Score, Standing
 from overopt.report.comparison.readings import reach_nats
 from overopt.report.tables.text import MISSING, show_number
 from overopt.stats.comparisons.differences import Difference
@@ -37,7 +37,7 @@ def where(ranking: Ranking) -> str:
     """At what KL, or by what, the methods are compared."""
     return {
         "gold-at-kl": f"at {ranking.question.at_kl_nats:g} nats",
-        "peak": "at its peak",
+        "peak": "at the peak",
         "end": "at the end of the budgets",
         "hypervolume": "by hypervolume",
     }[ranking.question.metric]
@@ -80,7 +80,7 @@ def digits_of(question: Question) -> int:
     return 3 if question.metric == "hypervolume" else 2
 
 
-def show_interval(one: Difference | None, digits: int) -> str:
+def show_interval(one: Difference | Score | None, digits: int) -> str:
     """A mean with its interval."""
     if one is None:
         return MISSING
@@ -191,7 +191,7 @@ def _nothing_to_rank(ranking: Ranking) -> str:
         if reach is not None and reach < ranking.question.at_kl_nats:
             # one digit less than what was reached, rounded down, so that it is within reach
             step = 10.0 ** (math.floor(math.log10(reach)) - 1)
-            said += f" At {math.floor(reach / step) * step:g} nats two methods can be compared."
+            said += f" Two methods reached {math.floor(reach / step) * step:g} nats: try that."
         return said
     reasons = "; ".join(f"{one.method}: {one.note}" for one in ranking.standings if not one.ranks)
     return f"Nothing to rank: {only} {where(ranking)} ({reasons})."

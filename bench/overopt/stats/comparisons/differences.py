@@ -7,42 +7,54 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr
 
 from overopt.stats.arrays import check_finite, check_same_shape
-from overopt.stats.crossed import Crossed, around, combine_df, crossed_interval
-from overopt.stats.world_means import OverWorlds, over_worlds
+from overopt.stats.comparisons.error_parts import (
+    ErrorPart,
+    crossed_parts,
+    half_width,
+    p_value,
+    standard_error,
+)
+from overopt.stats.crossed import Crossed
+from overopt.stats.world_means import ACROSS_FROM
 
 Pairing = Literal["nothing", "prompts", "seeds", "seeds and prompts"]
 """What two methods are paired by, the weakest first."""
 
 _WEAKEST: tuple[Pairing, ...] = ("nothing", "prompts", "seeds", "seeds and prompts")
 
+INTERVAL_ALPHA = 0.05
+"""Intervals of single differences cover with 95 %."""
+
 
 class Paired(NamedTuple):
     """The difference of two methods in one world.
 
     Attributes:
-        interval: mean of x - y with its 95 % interval; no bounds where nothing tells its error.
+        mean: x - y.
+        parts: of its squared standard error; empty where nothing tells it.
         by: what it was taken within.
+        n_seeds: seeds behind it.
     """
 
-    interval: Crossed
+    mean: float
+    parts: tuple[ErrorPart, ...]
     by: Pairing
+    n_seeds: int
 
 
 class Difference(NamedTuple):
-    """A mean difference between two methods with its two-sided t test.
+    """A mean difference between two methods with its two-sided test.
 
     Attributes:
         mean: x - y; of several worlds, the mean of their means.
         low: lower bound of the 95 % interval; None where there is no standard error.
         high: upper bound, likewise.
         se: standard error of the mean, likewise.
-        df: degrees of freedom, likewise; infinite where the error is 0.
         p: two-sided p value of no difference, not corrected for other comparisons; None without a
-            standard error, and where all differences are one and the same number other than 0,
-            where the t distribution has nothing to say.
+            standard error, and where all differences are one and the same number other than 0.
+        parts: of the squared standard error (`overopt.stats.comparisons.error_parts`).
         paired_by: what it was taken within; of several worlds, the weakest.
         n_seeds: seeds behind it, of all worlds together.
         n_worlds: worlds behind it.
@@ -53,8 +65,8 @@ class Difference(NamedTuple):
     low: float | None
     high: float | None
     se: float | None
-    df: float | None
     p: float | None
+    parts: tuple[ErrorPart, ...]
     paired_by: Pairing
     n_seeds: int
     n_worlds: int
@@ -64,17 +76,18 @@ class Difference(NamedTuple):
 def paired_by_prompt(x_SB: ArrayLike, y_SB: ArrayLike) -> Paired:
     """The difference of two tables of seeds by prompts, both of which are random and crossed.
 
-    What a seed or a prompt does alike to both methods cancels. The standard error and its degrees
-    of freedom are those of `overopt.stats.crossed.crossed_interval` of x - y; with one seed it is
-    over prompts only.
+    What a seed or a prompt does alike to both methods cancels. The error has a part of the seeds
+    and one of the prompts (`crossed_parts`); with one seed it is over prompts only.
 
     Raises:
-        ValueError: if shapes differ, or a value is NaN or infinite.
+        ValueError: if shapes differ, there are fewer than 2 prompts, or a value is NaN or infinite.
     """
     x, y = check_finite(x_SB, "x"), check_finite(y_SB, "y")
     check_same_shape(x, y, "x and y")
-    found = crossed_interval(x - y)
-    return Paired(found, "seeds and prompts" if found.n_seeds > 1 else "prompts")
+    if x.ndim != 2 or x.shape[1] < 2:
+        raise ValueError(f"x must have shape (seeds, at least 2 prompts), got {x.shape}")
+    by: Pairing = "seeds and prompts" if len(x) > 1 else "prompts"
+    return Paired(float((x - y).mean()), crossed_parts(x - y), by, len(x))
 
 
 def paired_by_seed(x_S: ArrayLike, y_S: ArrayLike) -> Paired:
@@ -90,25 +103,20 @@ def paired_by_seed(x_S: ArrayLike, y_S: ArrayLike) -> Paired:
     """
     x, y = check_finite(x_S, "x"), check_finite(y_S, "y")
     check_same_shape(x, y, "x and y")
-    return Paired(over_seeds(x - y), "seeds")
-
-
-def over_seeds(value_S: ArrayLike) -> Crossed:
-    """A mean over seeds with a t interval of S - 1 degrees of freedom; none with one seed."""
-    value = check_finite(value_S, "values")
-    n_seeds, mean = value.size, float(value.mean())
-    if n_seeds == 1:
-        return Crossed(mean, None, None, None, None, 1, 1, 0.95, "seeds")
-    se = float(value.std(ddof=1) / np.sqrt(n_seeds))
-    return around(mean, se, n_seeds - 1, (n_seeds, 1))
+    mean = float((x - y).mean())
+    if x.size == 1:
+        return Paired(mean, (), "seeds", 1)
+    variance = float((x - y).var(ddof=1)) / x.size
+    return Paired(mean, (ErrorPart(variance, x.size - 1),), "seeds", x.size)
 
 
 def not_paired(x: Crossed, y: Crossed) -> Paired:
-    """The difference of two means of which only the intervals are known.
+    """The difference of two means of which only the standard errors are known.
 
-    SE^2 = SE_x^2 + SE_y^2 with Satterthwaite's degrees of freedom, as if the two were independent.
-    They share seeds and prompts, which do alike to both, so that the interval is as a rule too
-    wide.
+    SE^2 = SE_x^2 + SE_y^2, as if the two were independent. They share seeds and prompts, which do
+    alike to both, so that it is as a rule too wide. What part of each error the seeds have is not
+    known, so that all of it has the degrees of freedom of the seeds, or of the prompts where there
+    is one seed.
 
     Raises:
         ValueError: if the seeds behind the two are not equally many.
@@ -116,73 +124,56 @@ def not_paired(x: Crossed, y: Crossed) -> Paired:
     if x.n_seeds != y.n_seeds:
         raise ValueError(f"means over {x.n_seeds} and {y.n_seeds} seeds do not compare")
     mean = x.mean - y.mean
-    parts = [(one.se**2, one.df) for one in (x, y) if one.se is not None and one.df is not None]
-    if len(parts) < 2:
-        return Paired(x._replace(mean=mean, low=None, high=None, se=None, df=None), "nothing")
-    se = float(np.sqrt(sum(variance for variance, _ in parts)))
-    found = around(mean, se, combine_df(parts), (x.n_seeds, max(x.n_prompts, 2)))
-    return Paired(found, "nothing")
+    if x.se is None or y.se is None:
+        return Paired(mean, (), "nothing", x.n_seeds)
+    df = (x.n_seeds if x.n_seeds > 1 else min(x.n_prompts, y.n_prompts)) - 1
+    return Paired(mean, (ErrorPart(x.se**2 + y.se**2, df),), "nothing", x.n_seeds)
 
 
 def difference(worlds: Sequence[Paired]) -> Difference:
     """The difference as a verdict reads it; every world weighs the same.
 
     In one world it is the world's own. From three on, the world means are the unit, for any world
-    of the kind; with two, t_1 says nothing and the interval is for these worlds only
-    (`overopt.stats.world_means`).
+    of the kind: SE^2 = sum_w (d_w - d)^2 / (W (W - 1)) with W - 1 degrees of freedom. With two, t_1
+    says nothing and the interval is for these worlds only (`within_worlds`).
 
     Raises:
         ValueError: if there is no world.
     """
-    if len(worlds) == 1:
+    if len(worlds) < ACROSS_FROM:
         return within_worlds(worlds)
-    means = over_worlds([one.interval for one in worlds])
-    if means.across.low is None:
-        return within_worlds(worlds)
-    across = means.across
-    return _difference(worlds, means, across.low, across.high, across.se, across.n - 1.0)._replace(
-        across_worlds=True
-    )
+    means = np.array([one.mean for one in worlds])
+    part = ErrorPart(float(means.var(ddof=1)) / means.size, means.size - 1)
+    return _difference(worlds, (part,))._replace(across_worlds=True)
 
 
 def within_worlds(worlds: Sequence[Paired]) -> Difference:
-    """The difference in these worlds, which are held as they are.
+    """The difference in these worlds, which are held as they are: SE^2 = sum_w SE_w^2 / W^2.
 
     Raises:
         ValueError: if there is no world.
     """
-    means = over_worlds([one.interval for one in worlds])
-    within = means.within
-    return _difference(worlds, means, within.low, within.high, within.se, means.within_df)
+    known = all(one.parts for one in worlds)
+    parts = tuple(
+        ErrorPart(part.variance / len(worlds) ** 2, part.df) for one in worlds for part in one.parts
+    )
+    return _difference(worlds, parts if known else ())
 
 
-def p_value(mean: float, se: float, df: float) -> float | None:
-    """Two-sided p value of a mean of 0; None for an error of 0 and a mean that is not 0."""
-    if se == 0.0:
-        return 1.0 if mean == 0.0 else None
-    return float(2.0 * stdtr(df, -abs(mean / se)))
-
-
-def _difference(
-    worlds: Sequence[Paired],
-    means: OverWorlds,
-    low: float | None,
-    high: float | None,
-    se: float | None,
-    df: float | None,
-) -> Difference:
-    mean = means.within.mean
-    assert mean is not None, "there is at least one world"
-    known = se is not None and df is not None
+def _difference(worlds: Sequence[Paired], parts: tuple[ErrorPart, ...]) -> Difference:
+    if not worlds:
+        raise ValueError("a mean over worlds needs at least one world")
+    mean = float(np.mean([one.mean for one in worlds]))
+    half = half_width(parts, INTERVAL_ALPHA)
     return Difference(
-        mean,
-        low,
-        high,
-        se if known else None,
-        df if known else None,
-        p_value(mean, se, df) if se is not None and df is not None else None,
-        min((one.by for one in worlds), key=_WEAKEST.index),
-        means.n_seeds,
-        len(worlds),
-        False,
+        mean=mean,
+        low=mean - half if parts else None,
+        high=mean + half if parts else None,
+        se=standard_error(parts) if parts else None,
+        p=p_value(mean, parts) if parts else None,
+        parts=parts,
+        paired_by=min((one.by for one in worlds), key=_WEAKEST.index),
+        n_seeds=sum(one.n_seeds for one in worlds),
+        n_worlds=len(worlds),
+        across_worlds=False,
     )

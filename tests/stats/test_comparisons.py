@@ -18,6 +18,12 @@ from overopt.stats.comparisons.differences import (
     paired_by_seed,
     within_worlds,
 )
+from overopt.stats.comparisons.error_parts import (
+    SMALLEST_P,
+    ErrorPart,
+    half_width,
+    p_value,
+)
 from overopt.stats.comparisons.hypervolume import hypervolume_weights
 from overopt.stats.comparisons.improvement import performance_profile, probability_of_improvement
 from overopt.stats.comparisons.power import smallest_seen
@@ -33,7 +39,8 @@ def test_pairing_by_seed_is_a_paired_t_test() -> None:
     test = stats.ttest_rel(x, y)
     low, high = test.confidence_interval()
     assert (found.mean, found.p) == (pytest.approx(0.24), pytest.approx(test.pvalue))
-    assert (found.low, found.high, found.df) == (pytest.approx(low), pytest.approx(high), 4)
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert found.parts == (ErrorPart(pytest.approx(np.var(x - y, ddof=1) / 5), 4),)
     assert (found.paired_by, found.n_seeds, found.n_worlds) == ("seeds", 5, 1)
     assert not found.across_worlds
 
@@ -50,13 +57,33 @@ def test_one_seed_gives_no_test_by_seed_and_one_over_prompts_by_prompt() -> None
 def test_pairing_by_prompt_by_hand() -> None:
     # x - y = [[1, 3], [2, 4]]: rows 2 and 3, columns 1.5 and 3.5, mean 2.5, no residual
     # MS_seed = 2 (0.25 + 0.25) = 1, MS_prompt = 2 (1 + 1) = 4, MS_res = 0
-    # SE^2 = (1 + 4) / 4, df = 5^2 / (1 + 16) = 25/17
+    # SE^2 = (1 + 4) / 4; both parts have t_1 = 12.7062, so that the interval is 2.5 +- 12.7062 SE
     x, y = np.array([[2.0, 4.0], [3.0, 5.0]]), np.ones((2, 2))
     found = difference([paired_by_prompt(x, y)])
     assert (found.mean, found.se) == (2.5, pytest.approx(np.sqrt(1.25)))
-    assert found.df == pytest.approx(25 / 17)
-    assert found.p == pytest.approx(2 * stats.t.sf(2.5 / np.sqrt(1.25), 25 / 17))
+    assert found.parts == (ErrorPart(0.25, 1), ErrorPart(1.0, 1))
+    assert found.high == pytest.approx(2.5 + 12.7062047 * np.sqrt(1.25))
+    # t_1 is a Cauchy distribution: p = 1 - 2 / pi arctan(t)
+    assert found.p == pytest.approx(1 - 2 / np.pi * np.arctan(2.5 / np.sqrt(1.25)))
     assert found.paired_by == "seeds and prompts"
+
+
+def test_each_part_of_an_error_has_its_own_critical_value() -> None:
+    # t_4 = 2.776445 and t_60 = 2.000298 at 5 %
+    parts = [ErrorPart(0.04, 4), ErrorPart(0.09, 60)]
+    half = np.sqrt(2.776445**2 * 0.04 + 2.000298**2 * 0.09)
+    assert half_width(parts, 0.05) == pytest.approx(half, rel=1e-6)
+    assert p_value(half, parts) == pytest.approx(0.05, rel=1e-5)
+    assert p_value(-half, parts) == pytest.approx(0.05, rel=1e-5)
+    for alpha in (0.5, 1e-3, 1e-9):
+        assert p_value(half_width(parts, alpha), parts) == pytest.approx(alpha, rel=1e-6)
+    assert p_value(1e9, parts) == SMALLEST_P
+    assert p_value(0.0, parts) == 1.0
+
+
+def test_many_equal_parts_are_never_narrower_than_one_t() -> None:
+    parts = [ErrorPart(0.01, 4)] * 3
+    assert half_width(parts, 0.05) == pytest.approx(2.776445 * np.sqrt(0.03), rel=1e-6)
 
 
 def test_what_both_methods_share_cancels() -> None:
@@ -71,10 +98,10 @@ def test_what_both_methods_share_cancels() -> None:
 
 
 def test_not_paired_adds_the_variances() -> None:
-    # SE^2 = 0.09 + 0.16, df = 0.25^2 / (0.09^2 / 4 + 0.16^2 / 8)
+    # SE^2 = 0.09 + 0.16, all of it with the 4 degrees of freedom of 5 seeds
     found = difference([not_paired(around(1.0, 0.3, 4.0, (5, 20)), around(0.4, 0.4, 8.0, (5, 20)))])
     assert (found.mean, found.se) == (pytest.approx(0.6), pytest.approx(0.5))
-    assert found.df == pytest.approx(0.0625 / (0.0081 / 4 + 0.0256 / 8))
+    assert found.p == pytest.approx(2 * stats.t.sf(0.6 / 0.5, 4))
     assert found.paired_by == "nothing"
     with pytest.raises(ValueError, match="5 and 3 seeds"):
         not_paired(around(1.0, 0.3, 4.0, (5, 20)), around(1.0, 0.3, 4.0, (3, 20)))
@@ -85,19 +112,19 @@ def test_world_means_are_the_unit_from_three_worlds_on() -> None:
     worlds = [paired_by_seed(one, np.zeros(3)) for one in seeds]
     found = difference(worlds)
     test = stats.ttest_1samp([2.0, 4.0, 2.0], 0.0)
-    assert (found.p, found.df) == (pytest.approx(test.pvalue), 2)
+    assert found.p == pytest.approx(test.pvalue)
     assert (found.n_worlds, found.n_seeds, found.across_worlds) == (3, 9, True)
     within = within_worlds(worlds)
     errors = [stats.sem(one) ** 2 for one in seeds]
     assert within.se == pytest.approx(np.sqrt(sum(errors)) / 3)
-    assert within.df == pytest.approx(sum(errors) ** 2 / sum(e**2 / 2 for e in errors))
+    assert [part.df for part in within.parts] == [2, 2, 2]
     two = difference(worlds[:2])
     assert two == within_worlds(worlds[:2]) and not two.across_worlds
 
 
 def test_the_weakest_pairing_is_told_of_several_worlds() -> None:
     strong = paired_by_prompt(np.array([[1.0, 2.0], [3.0, 1.0]]), np.zeros((2, 2)))
-    weak = Paired(around(1.0, 0.1, 4.0, (2, 5)), "nothing")
+    weak = Paired(1.0, (ErrorPart(0.01, 4),), "nothing", 2)
     assert difference([strong, weak]).paired_by == "nothing"
 
 
@@ -116,27 +143,42 @@ def test_holm_is_that_of_statsmodels(n: int) -> None:
     assert adjust_holm(p) == pytest.approx(wanted, abs=1e-15)
 
 
-@pytest.mark.parametrize(("n", "alpha"), [(5, 0.05), (3, 0.01), (30, 0.05 / 6)])
+@pytest.mark.parametrize(("n", "alpha"), [(5, 0.05), (8, 0.01), (30, 0.05 / 6)])
 def test_power_is_that_of_statsmodels(n: int, alpha: float) -> None:
     wanted = TTestPower().solve_power(nobs=n, alpha=alpha, power=0.8) * np.sqrt(n)
-    assert smallest_seen(1.0, n - 1, alpha) == pytest.approx(wanted, rel=1e-4)
+    assert smallest_seen([ErrorPart(1.0, n - 1)], alpha) == pytest.approx(wanted, rel=1e-4)
 
 
 def test_power_by_simulation() -> None:
     # a paired t test of 5 differences of SD 1 declares this difference in 80 % of studies
-    delta = smallest_seen(1 / np.sqrt(5), 4, 0.05)
+    delta = smallest_seen([ErrorPart(1 / 5, 4)], 0.05)
     x_N5 = np.random.default_rng(3).normal(delta, 1.0, (20_000, 5))
     seen = stats.ttest_1samp(x_N5, 0.0, axis=1).pvalue <= 0.05
     assert seen.mean() == pytest.approx(0.8, abs=4 * np.sqrt(0.16 / 20_000))
 
 
-def test_power_without_error_and_with_many_degrees() -> None:
-    assert smallest_seen(0.0, 4, 0.05) == 0.0
-    # normal: 1.95996 + 0.84162
-    assert smallest_seen(2.0, np.inf, 0.05) == pytest.approx(2 * 2.80158, rel=1e-5)
-    assert smallest_seen(1.0, 1.0, 0.05 / 4950) > 1000
-    with pytest.raises(ValueError, match="df must be positive"):
-        smallest_seen(1.0, 0.0, 0.05)
+def test_power_of_an_error_of_two_parts_by_simulation() -> None:
+    generator = np.random.default_rng(4)
+    true = [ErrorPart(0.04, 4), ErrorPart(0.03, 63)]
+    delta, n = smallest_seen(true, 0.05 / 6), 4_000
+    seen = 0
+    for mean, *chances in zip(
+        generator.normal(delta, np.sqrt(0.07), n),
+        generator.chisquare(4, n) / 4,
+        generator.chisquare(63, n) / 63,
+        strict=True,
+    ):
+        parts = [ErrorPart(v * chance, df) for (v, df), chance in zip(true, chances, strict=True)]
+        seen += mean > half_width(parts, 0.05 / 6)
+    # the distribution of the limit is approximate
+    assert seen / n == pytest.approx(0.8, abs=0.02 + 3 * np.sqrt(0.16 / n))
+
+
+def test_power_without_error_and_with_few_degrees() -> None:
+    assert smallest_seen([ErrorPart(0.0, 4)], 0.05) == 0.0
+    assert smallest_seen([ErrorPart(1.0, 1)], 0.05 / 4950) > 1000
+    with pytest.raises(ValueError, match="must be positive"):
+        smallest_seen([ErrorPart(1.0, 0)], 0.05)
 
 
 def _table(n: int, *differing: tuple[int, int]) -> np.ndarray:
@@ -224,28 +266,31 @@ def test_hypervolume_is_a_weighted_sum_of_gold() -> None:
     assert hypervolume_weights([1.0], [-1.0], oracle, 8.0).tolist() == [0.0]
 
 
-def test_size_of_the_family_and_coverage_with_both_random_effects() -> None:
-    """Under the null of no difference, 4 methods x 5 seeds x 64 prompts.
+def _null(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Methods by seeds by prompts without a difference, all of which have effects of their own."""
+    n_methods, n_seeds, n_prompts = shape
+    x_MSB = generator.normal(0, 0.3, shape)
+    x_MSB += generator.normal(0, 0.5, n_prompts) + generator.normal(0, 0.1, (n_seeds, 1))
+    x_MSB += generator.normal(0, 0.25, (n_methods, 1, n_prompts))
+    return np.asarray(x_MSB + generator.normal(0, 0.15, (n_methods, n_seeds, 1)))
 
-    Each method has effects of its own on seeds and on prompts, besides those that all share. Holm's
-    correction keeps any false difference to 5 %, and the 95 % intervals cover 0.
+
+@pytest.mark.parametrize(("n_seeds", "n_methods"), [(5, 4), (3, 4), (5, 8)])
+def test_size_of_the_family_and_coverage_with_both_random_effects(
+    n_seeds: int, n_methods: int
+) -> None:
+    """Holm keeps any false difference to 5 %, and 95 % intervals cover 0, with 64 prompts.
+
+    Satterthwaite's t in place of the parts makes 7 % of it with 5 seeds, and 14 % with 3.
     """
     generator = np.random.default_rng(11)
-    n, family, covered, tests = 700, 0, 0, 0
+    n, family, covered = 400, 0, 0.0
+    couples = list(combinations(range(n_methods), 2))
     for _ in range(n):
-        shared_B, shared_S = generator.normal(0, 0.5, 64), generator.normal(0, 0.03, 5)
-        own_MB = generator.normal(0, 0.25, (4, 64))
-        own_MS = generator.normal(0, 0.05, (4, 5))
-        x_MSB = (shared_B + own_MB[:, None]) + (shared_S + own_MS)[:, :, None]
-        x_MSB = x_MSB + generator.normal(0, 0.5, (4, 5, 64))
-        found = [
-            difference([paired_by_prompt(x_MSB[one], x_MSB[other])])
-            for one, other in combinations(range(4), 2)
-        ]
-        assert all(one.low is not None and one.high is not None for one in found)
-        covered += sum(one.low <= 0.0 <= one.high for one in found if one.low is not None)  # type: ignore[operator]
-        tests += len(found)
+        x_MSB = _null(generator, (n_methods, n_seeds, 64))
+        found = [difference([paired_by_prompt(x_MSB[a], x_MSB[b])]) for a, b in couples]
+        covered += float(np.mean([abs(one.mean) <= one.mean - (one.low or 0) for one in found]))
         family += bool((adjust_holm([one.p or 0.0 for one in found]) <= 0.05).any())
     assert family / n <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / n)
-    # 6 tests of a study share methods; 3 standard errors of as many studies
-    assert abs(covered / tests - 0.95) <= 3 * np.sqrt(0.05 * 0.95 / n)
+    # tests of one study share methods: the error is that of as many tests as studies, at most
+    assert covered / n >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)

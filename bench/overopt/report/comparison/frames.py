@@ -27,7 +27,8 @@ _PAIRED = {"seeds and prompts": "seeds, prompts", "nothing": "not paired"}
 
 def table_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row per method of each contest, ranked ones first; an empty cell is a missing value."""
-    return pd.DataFrame([row for one in rankings for row in _standing_rows(one)])
+    table = pd.DataFrame([row for one in rankings for row in _standing_rows(one)])
+    return table.astype({"rank_best": "Int64", "rank_worst": "Int64"})
 
 
 def pair_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:

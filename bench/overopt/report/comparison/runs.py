@@ -11,6 +11,7 @@ from overopt.report.comparison.readings import Measure
 from overopt.report.groups import group_results
 from overopt.report.scoring import yardsticks
 from overopt.report.stored.reading import read_results
+from overopt.report.stored.results import Results
 
 
 def compare(
@@ -37,7 +38,11 @@ def compare(
     question = Question.ask(metric, at_kl, baseline)
     folders = [runs] if isinstance(runs, str | Path) else runs
     results = read_results(Path(folder) for folder in folders)
-    measures = {
+    return compare_groups(results, group_results(results), measures_of(results), question)
+
+
+def measures_of(results: Results) -> dict[tuple[str, int], Measure]:
+    """What hypervolumes of each task and world are a share of."""
+    return {
         place: Measure(one.oracle, one.kl_max_nats) for place, one in yardsticks(results).items()
     }
-    return compare_groups(results, group_results(results), measures, question)

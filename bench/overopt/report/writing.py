@@ -9,6 +9,7 @@ import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.across_worlds import across_worlds
+from overopt.report.families import name_families
 from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold
 from overopt.report.figures.estimators import draw_estimators
 from overopt.report.figures.fits import draw_fits, draw_residuals
@@ -16,13 +17,21 @@ from overopt.report.figures.style import Drawing, save_figure
 from overopt.report.fits import GroupFit, fit_group, fit_table
 from overopt.report.group import Group
 from overopt.report.groups import curve_table, group_results
-from overopt.report.page import Chapter, make_page
+from overopt.report.html.folded import Tables
+from overopt.report.page import make_page
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
-from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds, summarize
+from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
 from overopt.report.tables.scores import show_fits, show_scores
 from overopt.report.tables.text import TextTable, write_csv, write_latex
+
+
+class Chapter(NamedTuple):
+    """The figures of one task."""
+
+    task: str
+    drawings: list[Drawing]
 
 
 class Report(NamedTuple):
@@ -75,22 +84,25 @@ def compose_report(results: Results) -> Report:
     """Compute, draw and word everything, and write nothing."""
     groups = group_results(results)
     means = [line for line in across_worlds(groups) if line.parts]
+    lines = [*means, *groups]
     fits = [one for group in groups for one in fit_group(group)]
     fitted = fit_table(fits)
     scores = score_table(groups, yardsticks(results), fits)
-    chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
-    tables = (
-        show_contrasts(groups),
-        show_worlds(groups),
-        summarize(groups),
-        show_scores(scores),
-        show_fits(fitted),
-        show_gaps(groups),
-    )
-    shown = {table.name: table for table in tables}
+    shown = {
+        table.name: table
+        for table in (
+            show_contrasts(groups),
+            show_worlds(groups),
+            show_scores(scores),
+            show_fits(fitted),
+            show_gaps(groups),
+        )
+    }
     return Report(
-        page=make_page(results, groups, chapters, shown),
-        chapters=chapters,
+        page=make_page(
+            results, lines, fits, Tables(groups, scores, fitted), shown, name_families(results)
+        ),
+        chapters=[],
         frames={"curves": curve_table([*groups, *means]), "fits": fitted, "scores": scores},
         shown=shown,
     )

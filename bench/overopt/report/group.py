@@ -178,6 +178,23 @@ def verdict(rises: bool, falls: bool) -> str:
     }[rises, falls]
 
 
+class Size(NamedTuple):
+    """What a proxy's curve differs by when only its size does.
+
+    Attributes:
+        proxy: the proxy's name and start, without its size.
+        width: its width; NaN where that is not known.
+        comparisons: pairs that it was trained on; NaN where that is not known.
+    """
+
+    proxy: str
+    width: float
+    comparisons: float
+
+
+UNKNOWN_SIZE = Size("", float("nan"), float("nan"))
+
+
 class Unreached(NamedTuple):
     """A KL budget that some seeds could not be driven to."""
 
@@ -208,6 +225,7 @@ class Group:
         over_worlds: the row of ``worlds.csv`` that this world has a part in; None where there is
             none.
         parts: the groups of single worlds that this is a mean over; none for a single world.
+        size: of the proxy.
     """
 
     task: str
@@ -226,6 +244,7 @@ class Group:
     estimator: str
     over_worlds: Mapping[Any, Any] | None = None
     parts: tuple[Group, ...] = ()
+    size: Size = UNKNOWN_SIZE
 
     @property
     def world(self) -> int:

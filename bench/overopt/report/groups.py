@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from overopt.report.group import (
     QUANTITIES,
     Failure,
     Group,
+    Size,
     Unreached,
 )
 from overopt.report.noise_labels import noise_order
@@ -22,22 +23,30 @@ from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS
 
+Tell = Callable[[int, int], None]
+"""Called with how many of how many groups are done."""
 
-def group_results(results: Results) -> list[Group]:
+
+def group_results(results: Results, tell: Tell = lambda done, of: None) -> list[Group]:
     """All groups of the runs, with the peaks and ends that were stored with them."""
-    return group_points(results.points, results.runs)
+    return group_points(results.points, results.runs, tell)
 
 
-def group_points(points: pd.DataFrame, runs: Sequence[Run] = ()) -> list[Group]:
+def group_points(
+    points: pd.DataFrame, runs: Sequence[Run] = (), tell: Tell = lambda done, of: None
+) -> list[Group]:
     """Split labeled points into groups, ordered by task, method, proxy, amount of noise, world.
 
     Args:
         points: labeled rows of ``points.csv``.
         runs: where peaks and means were stored; without them they come from the points.
+        tell: is told how the work goes.
     """
     groups = []
-    for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
+    parts = points.groupby([*GROUP, "version"], dropna=False, sort=False)
+    for _, rows in parts:
         groups.append(_group(rows, runs))
+        tell(len(groups), parts.ngroups)
     worlds_of: dict[str, set[int]] = {}
     for group in groups:
         worlds_of.setdefault(group.task, set()).add(group.world)
@@ -107,6 +116,11 @@ def _group(rows: pd.DataFrame, runs: Sequence[Run]) -> Group:
         n_negative=len(ok) - len(usable),
         estimator="+".join(sorted(set(moved["kl_estimator"]))),
         over_worlds=_over_worlds(run, first),
+        size=Size(
+            " ".join(filter(None, (str(first["proxy"]), str(first["proxy_start"] or "")))),
+            float(first["proxy_width"]),
+            float(first["comparisons"]),
+        ),
     )
 
 

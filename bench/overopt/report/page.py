@@ -158,9 +158,9 @@ def _axes(lines: Sequence[Group]) -> Iterator[str]:
     estimators = sorted({one for line in lines for one in line.estimator.split("+") if one})
     named = estimator_name("+".join(estimators)) or "not measured"
     yield (
-        "<p class='note wide'><b>Gold</b> (SDs of the initial policy, 0 at its start) against <b>KL</b> "
-        f"(nats per response, on a square-root axis; {escape(named)}). Dot: peak. Triangle: off "
-        "the scale. Dotted: fewer seeds than were run.</p>"
+        "<p class='note wide'><b>Gold</b> (SDs of the initial policy, 0 at its start) against "
+        f"<b>KL</b> (nats per response, on a square-root axis; {escape(named)}). Dot: peak. "
+        "Triangle: off the scale. Dotted: fewer seeds than were run.</p>"
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
@@ -27,12 +29,33 @@ def to_x(kl_nats: Floats, scale: Scale) -> Floats:
 
 def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
     """Name the axis, its unit and its KL estimator, and set ticks that read as plain numbers."""
+    panel.set_xlabel(name_x(scale, estimators, broken=True))
+    tick_x(panel, scale)
+
+
+def label_together(figure: Figure, panels: Mapping[Axes, set[str]], scale: Scale) -> None:
+    """Name the axis of all panels once, where they share their estimators; else each its own."""
+    if len({name_x(scale, estimators) for estimators in panels.values()}) == 1:
+        figure.supxlabel(name_x(scale, next(iter(panels.values()))), fontsize=9)
+        for panel in panels:
+            tick_x(panel, scale)
+        return
+    for panel, estimators in panels.items():
+        label_x(panel, scale, estimators)
+
+
+def name_x(scale: Scale, estimators: set[str], broken: bool = False) -> str:
+    """What stands at the axis; ``broken`` into lines that the width of a panel holds."""
     named = estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+"))))
     quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
-    gap = "\n" if len(quantity) + len(named) > 40 else ", "
-    if len(named) > LONGEST_LINE:
+    gap = "\n" if broken and len(quantity) + len(named) > 40 else ", "
+    if broken and len(named) > LONGEST_LINE:
         named = named.replace(" / ", " /\n")
-    panel.set_xlabel(f"{quantity}{gap}KL: {named or 'not measured'}")
+    return f"{quantity}{gap}KL: {named or 'not measured'}"
+
+
+def tick_x(panel: Axes, scale: Scale) -> None:
+    """Ticks that read as plain numbers."""
     if scale == "kl" and any(np.any(np.asarray(line.get_xdata()) > 0) for line in _data(panel)):
         panel.set_xscale("log")
         panel.xaxis.set_major_locator(LogLocator(base=10.0, numticks=8))

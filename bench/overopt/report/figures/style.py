@@ -22,6 +22,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from overopt.report.names import plain as plain
+
 INK = "#1a1a1b"
 """Text, axes and marks without a color of their own."""
 
@@ -90,12 +92,6 @@ class Drawing(NamedTuple):
     title: str
     caption: str
     figure: Figure
-
-
-def plain(text: str, longest: int = 32) -> str:
-    """A stored name as it may appear in a figure: printable, in one line, not too long."""
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from overopt.stats.fits.forms import Form
 
 DRAWN_FORMS = {Form.BON: "best-of-n form", Form.RL: "RL form"}
 """The two forms of Gao et al., which the charts show; the tables have all."""
-GRID = 25
+GRID = 17
 """Points of a fitted curve."""
 
 FoldKey = tuple[str, str]
@@ -111,15 +111,15 @@ def _scales(results: Results, lines: Sequence[Group]) -> dict[str, Any]:
     for (task, worlds), members in sets.items():
         kl_nats = [one.kl_nats for line in members for one in line.means["gold"]]
         far = max(kl_nats, default=1.0)
-        oracles = []
+        oracles, best = [], [0.0]
         for world in members[0].worlds:
             front = results.front(task, world)
             near = front[(front["kl_nats"] > 0) & (front["kl_nats"] <= far)]
             if len(near):
+                best.append(float(near["gold"].max()))
                 oracles.append([shorten([0.0, *near["kl_nats"]]), shorten([0.0, *near["gold"]])])
         gold = [one.score.mean for line in members for one in line.means["gold"]]
         proxy = [one.score.mean for line in members for one in line.means["proxy"]]
-        best = [0.0, *(max(front[1]) for front in oracles)]
         scales[f"{task}\n{worlds}"] = {
             "far": _far(kl_nats),
             "oracles": oracles,

@@ -54,7 +54,8 @@ def render_run(run: Run, version: str) -> Iterator[str]:
     whole = json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False)
     if len(whole) > LONGEST_RECORD:
         whole = f"{whole[:LONGEST_RECORD]}… (the rest is in the file)"
-    yield f"</dl><details><summary>run.json, without its artifacts</summary><pre>{escape(whole)}</pre></details></details>"
+    yield "</dl><details><summary>run.json, without its artifacts</summary>"
+    yield f"<pre>{escape(whole)}</pre></details></details>"
 
 
 def _command(arguments: Any) -> str:

@@ -131,7 +131,7 @@ def _listed(manifest: Path) -> list[str] | None:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a listed name is one that a report may have written: below its folder, of its kinds."""
+    """Whether a report may have written a listed name: below its folder, of its kinds."""
     path = PurePosixPath(name)
     return (
         not path.is_absolute()

@@ -68,9 +68,11 @@ def make_page(
         "<section id='overview'><h2 class='hidden'>All methods</h2>",
         *render_filters(sheet),
         *_toggles(),
-        *_axes(lines),
+        "<p class='axes'><b>Gold</b> (SDs of the initial policy) against <b>KL</b> (nats, "
+        "√ axis)</p>",
         "<div class='panels' data-overlay></div>",
         f"<div class='fallback'>{fallback}</div>",
+        *_how_to_read(lines),
         "</section>",
         *_comparison(comparison),
         "<section id='table'><h2>Gold at peak and end</h2>",
@@ -149,18 +151,19 @@ def _toggles() -> Iterator[str]:
     for name, words, first in TOGGLES:
         checked = " checked" if first else ""
         yield f"<label><input type='checkbox' name='{name}'{checked}> {words}</label>"
-    yield "<button type='button'>color the highest peaks again</button></fieldset>"
-    yield "<p class='note wide' data-told aria-live='polite'></p>"
+    yield "<button type='button'>color the highest peaks</button></fieldset>"
 
 
-def _axes(lines: Sequence[Group]) -> Iterator[str]:
-    """Both axes of all panels, said once, with the estimators of KL."""
+def _how_to_read(lines: Sequence[Group]) -> Iterator[str]:
+    """What the first charts show, said once for all panels, with the estimators of KL."""
     estimators = sorted({one for line in lines for one in line.estimator.split("+") if one})
     named = estimator_name("+".join(estimators)) or "not measured"
+    yield "<p class='note wide js' data-told aria-live='polite'></p>"
     yield (
-        "<p class='note wide'><b>Gold</b> (SDs of the initial policy, 0 at its start) against "
-        f"<b>KL</b> (nats per response, on a square-root axis; {escape(named)}). Dot: peak. "
-        "Triangle: off the scale. Dotted: fewer seeds than were run.</p>"
+        "<p class='note wide'>Gold is 0 for the initial policy. KL: nats per response from the "
+        f"initial policy ({escape(named)}). Dot: peak. Band: 95 % interval. Triangle: off the "
+        "scale. Dotted: fewer seeds than were run. Dashed black: the best gold of any policy at "
+        "that KL.</p>"
     )
 
 

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from overopt.report.figures.compared import GRAY, Compared, compare
 from overopt.report.figures.kl_axis import GOLD_AXIS, Scale
 from overopt.report.figures.layout import by_setting, finish_grid, sign_keys, start_grid, unique
-from overopt.report.figures.marks import draw_mean, draw_places, draw_rug, draw_seeds
+from overopt.report.figures.marks import draw_mean, draw_places, draw_rug, draw_seeds, name_line
 from overopt.report.figures.panels import (
     Block,
     Key,
@@ -40,6 +40,8 @@ ORACLE_ESTIMATORS = {
     "annealed": "annealed beyond it, a lower bound where it mixes slowly",
 }
 """Where the oracle's values may come from, in words."""
+NAMED = 3
+"""Most gray curves of a panel that have their names at their ends."""
 SCORE_AXIS = "score (SDs of the initial policy)"
 READING = (
     "Line: mean over seeds, each read at the budget between its own points; band: 95 % interval "
@@ -67,10 +69,13 @@ def draw_gold(groups: Sequence[Group], scale: Scale) -> list[Drawing]:
             grid = start_grid(block, cells, titles)
             for key, panel in grid.axes.items():
                 draw_zero(panel)
-                for group in compared.gray(cells[key]):
+                gray = compared.gray(cells[key])
+                for group in gray:
                     draw_mean(
                         panel, group, GRAY, scale, "gold", band=False, markers=False, thin=True
                     )
+                    if len(gray) <= NAMED:
+                        name_line(panel, group, compared.name(group), scale)
                 for level, group in enumerate(compared.colored(cells[key])):
                     mark = compared.mark(group)
                     if compared.every:

@@ -33,7 +33,7 @@ class Compared:
 
     def name(self, group: Group) -> str:
         """What a curve is compared as."""
-        return group.titled if self.by_method else group.proxy
+        return group.method if self.by_method else group.proxy
 
     def mark(self, group: Group) -> Mark:
         """How a curve is drawn; gray where it is not colored."""
@@ -51,8 +51,8 @@ class Compared:
 def compare(groups: Sequence[Group]) -> Compared:
     """Color all where they are few, else those with the highest peaks of gold.
 
-    Of many methods, peaks are compared in the proxy and noise that most curves were run with, so
-    that none leads by an easier setting.
+    Of many methods, peaks are compared in the proxy, noise and worlds that most curves were run
+    with, so that none leads by an easier setting.
     """
     none = Compared(compares_methods(groups), {}, every=True)
     names = sorted({none.name(group) for group in groups})
@@ -69,5 +69,5 @@ def compare(groups: Sequence[Group]) -> Compared:
     return Compared(none.by_method, assign_marks(best), every=False)
 
 
-def _setting(group: Group) -> tuple[str, str]:
-    return group.proxy, group.noise
+def _setting(group: Group) -> tuple[str, str, str]:
+    return group.proxy, group.noise, group.where

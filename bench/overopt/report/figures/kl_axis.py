@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
@@ -33,25 +32,72 @@ def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
     tick_x(panel, scale)
 
 
-def label_together(figure: Figure, panels: Mapping[Axes, set[str]], scale: Scale) -> None:
-    """Name the axis of all panels once, where they share their estimators; else each its own."""
-    if len({name_x(scale, estimators) for estimators in panels.values()}) == 1:
-        figure.supxlabel(name_x(scale, next(iter(panels.values()))), fontsize=9)
-        for panel in panels:
-            tick_x(panel, scale)
-        return
-    for panel, estimators in panels.items():
-        label_x(panel, scale, estimators)
+def label_together(panels: Mapping[Axes, set[str]], scale: Scale) -> None:
+    """Name the axis of all panels once, below the last row; each panel says how it differs.
+
+    Args:
+        panels: the estimators behind each panel's KL, from left to right and top to bottom.
+        scale: of the axis.
+    """
+    for panel in panels:
+        tick_x(panel, scale)
+    alike = len({frozenset(estimators) for estimators in panels.values()}) == 1
+    every = set.union(set(), *panels.values())
+    text = name_x(scale, every) if alike else name_x(scale, None)
+    _label_last_row(list(panels), text)
+    if not alike:
+        for panel, estimators in panels.items():
+            panel.annotate(
+                f"KL: {name_estimators(estimators)}",
+                xy=(1.0, 1.0),
+                xytext=(-2.0, -2.0),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                fontsize=6.5,
+                style="italic",
+            )
 
 
-def name_x(scale: Scale, estimators: set[str], broken: bool = False) -> str:
-    """What stands at the axis; ``broken`` into lines that the width of a panel holds."""
-    named = estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+"))))
+def _label_last_row(panels: Sequence[Axes], text: str) -> None:
+    """One label under the last row, in the middle of it."""
+    rows = [_place(panel) for panel in panels]
+    last = [panel for panel, (row, _) in zip(panels, rows, strict=True) if row == rows[-1][0]]
+    middle = last[len(last) // 2]
+    if len(last) == 1:
+        middle.set_xlabel(text, x=0.0, ha="left")
+    else:
+        middle.set_xlabel(text, x=0.5 if len(last) % 2 else -0.06)
+
+
+def _place(panel: Axes) -> tuple[int, int]:
+    """Row and column of a panel."""
+    spec = panel.get_subplotspec()
+    assert spec is not None, "panels are made by subplots"
+    return spec.rowspan.start, spec.colspan.start
+
+
+def name_x(scale: Scale, estimators: set[str] | None, broken: bool = False) -> str:
+    """What stands at the axis; ``broken`` into lines that the width of a panel holds.
+
+    Without estimators it names the quantity alone, for panels that name their own.
+    """
     quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
+    if estimators is None:
+        return quantity
+    named = name_estimators(estimators)
     gap = "\n" if broken and len(quantity) + len(named) > 40 else ", "
     if broken and len(named) > LONGEST_LINE:
         named = named.replace(" / ", " /\n")
-    return f"{quantity}{gap}KL: {named or 'not measured'}"
+    return f"{quantity}{gap}KL: {named}"
+
+
+def name_estimators(estimators: set[str]) -> str:
+    """Estimators of KL in words, each once."""
+    return (
+        estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+")))) or "not measured"
+    )
 
 
 def tick_x(panel: Axes, scale: Scale) -> None:

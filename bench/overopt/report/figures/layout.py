@@ -24,7 +24,6 @@ def finish_grid(
 ) -> list[Group]:
     """Name the axes, once where all panels share their estimators, and return the groups shown."""
     label_together(
-        grid.figure,
         {
             panel: {group.estimator for group in cells[key]} - {""}
             for key, panel in grid.axes.items()
@@ -43,25 +42,27 @@ def shown_in(cells: dict[Key, list[Group]]) -> set[Key]:
 def by_setting(groups: Sequence[Group]) -> tuple[dict[Key, list[Group]], dict[Key, str]]:
     """Panels in which what is to be compared meets: methods, or the proxies of a single method.
 
-    Rows are proxies (or the one method), columns noise levels; the panels' titles say which.
+    Rows are proxies (or the one method), each with its worlds, since only curves of the same worlds
+    can be compared; columns are noise levels. The panels' titles say which.
     """
     by_method = compares_methods(groups)
 
     def row_of(group: Group) -> str:
-        return group.proxy if by_method else group.titled
+        named = group.proxy if by_method else group.method
+        return f"{named}, {group.where}" if group.where else named
 
     cells: dict[Key, list[Group]] = {}
     titles: dict[Key, str] = {}
     for row in unique(row_of(group) for group in groups):
         for noise in noise_labels(groups):
             cells[row, noise] = [g for g in groups if row_of(g) == row and g.noise == noise]
-            titles[row, noise] = f"{plain(row)} · {name_noise(noise)}"
+            titles[row, noise] = f"{plain(row, 40)} · {name_noise(noise)}"
     return cells, titles
 
 
 def compares_methods(groups: Sequence[Group]) -> bool:
     """Whether there are several methods to compare; otherwise their proxies are."""
-    return len({group.titled for group in groups}) > 1
+    return len({group.method for group in groups}) > 1
 
 
 def by_method_and_proxy(

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from overopt.report.figures.kl_axis import Scale, to_x
-from overopt.report.figures.style import INK, Mark
+from overopt.report.figures.style import INK, Mark, plain
 from overopt.report.group import BudgetMean, Group, Quantity
 from overopt.stats.arrays import Floats
 
@@ -120,6 +120,23 @@ def _tell_counts(panel: Axes, group: Group, x: Floats, means: Sequence[BudgetMea
                 color=INK,
                 zorder=7,
             )
+
+
+def name_line(panel: Axes, group: Group, name: str, scale: Scale) -> None:
+    """A curve's name at its last mean."""
+    means = group.means["gold"]
+    if means:
+        x = float(to_x(np.array([means[-1].kl_nats]), scale)[0])
+        panel.annotate(
+            plain(name, 16),
+            xy=(x, means[-1].score.mean),
+            xytext=(-2.0, 4.0),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+            color=INK,
+            zorder=6,
+        )
 
 
 def draw_places(panel: Axes, group: Group, mark: Mark, scale: Scale) -> None:

@@ -18,6 +18,8 @@ from overopt.stats.arrays import Floats
 
 ROWS_PER_FIGURE, COLUMNS_PER_FIGURE = 4, 4
 PANELS_PER_FIGURE = 12
+LONGEST_TITLE = 38
+"""Letters of a title that the width of a panel holds."""
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.75, 1.95
 
 Key = tuple[str, str]
@@ -95,10 +97,15 @@ def make_grid(block: Block, titles: Mapping[Key, str], notes: Mapping[Key, str])
     for panel in array.ravel()[len(keys) :]:
         panel.set_axis_off()
     axes = dict(zip(keys, array.ravel(), strict=False))
+    for panel in array.ravel()[max(len(keys) - n_columns, 0) : len(keys)]:
+        panel.tick_params(labelbottom=True)  # of a last row with holes, the row above shows its own
     for number, (key, panel) in enumerate(axes.items()):
         first = number - number % n_columns
         noted = any(notes[other] for other in keys[first : first + n_columns])
-        panel.set_title(titles[key], loc="left", pad=14 if noted else 5)
+        title = titles[key]
+        if len(title) > LONGEST_TITLE and n_columns > 1:
+            title = title.replace(" · ", "\n", 1)
+        panel.set_title(title, loc="left", pad=14 if noted else 5)
         panel.margins(x=0.03)
         if notes[key]:
             _write_note(panel, notes[key])

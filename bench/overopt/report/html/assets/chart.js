@@ -282,6 +282,7 @@ class Chart {
     const { ctx } = plot;
     const unit = devicePixelRatio;
     ctx.save();
+    ctx.setLineDash([]); // the last line may have been dashed
     this.clipped(plot, () => {
       for (const mark of this.spec.marks || []) {
         ctx.fillStyle = ink(mark.color);
@@ -351,7 +352,10 @@ class Chart {
         if (meet(named[i], other) && other.y - named[i].y < gap) named[i].y = other.y - gap;
       }
     }
-    for (const one of named) this.write(plot, one.text, one.x, one.y, "left", unit, one.color);
+    for (const one of named) {
+      const color = one.color === "faint" ? "soft" : one.color;
+      this.write(plot, one.text, one.x, one.y, "left", unit, color);
+    }
   }
 
   write(plot, text, x, y, side, unit, color = "ink") {

@@ -2,6 +2,7 @@
 
 const SLOTS = 6; // colors there are
 const MOST_PANELS = 12;
+const NAMED = 3; // most gray lines of a panel that have their names at their ends
 
 /* A stored curve [kl, mean, low, high, seeds] as lines of a chart: dotted where seeds are missing. */
 function curveLines(entry, quantity, style) {
@@ -57,40 +58,39 @@ class Overlay {
     return this.draw();
   }
 
-  /* Methods that are colored: those chosen, or those with the highest mean gold at the peak. */
-  colored(entries) {
+  /* Methods that are colored: those chosen, or those with the highest peaks in the first panel. */
+  colored(first) {
     if (this.chosen.size) return this.chosen;
-    const peaks = new Map();
-    for (const entry of entries) {
-      if (!entry.peak) continue;
-      peaks.set(entry.method, [...(peaks.get(entry.method) || []), entry.peak[1]]);
-    }
-    const most = Math.max(0, ...[...peaks.values()].map((golds) => golds.length));
-    const mean = (golds) => golds.reduce((sum, gold) => sum + gold, 0) / golds.length;
-    const best = [...peaks]
-      .filter(([, golds]) => golds.length === most)
-      .sort((a, b) => mean(b[1]) - mean(a[1]))
+    const best = first
+      .filter((entry) => entry.peak)
+      .sort((a, b) => b.peak[1] - a.peak[1])
       .slice(0, SLOTS - 1);
-    return new Map(best.map(([method], slot) => [method, slot]));
+    return new Map(best.map((entry, slot) => [entry.method, slot]));
   }
 
   draw() {
     for (const chart of this.panels) chart.destroy();
     this.panels = [];
     const entries = this.sheet.shown.map((place) => DATA.lines[place]);
-    const colored = this.colored(entries);
-    const panels = Map.groupBy
-      ? Map.groupBy(entries, (entry) => `${entry.proxy}\n${entry.noise}`)
-      : entries.reduce((all, entry) => {
-          const key = `${entry.proxy}\n${entry.noise}`;
-          return all.set(key, [...(all.get(key) || []), entry]);
-        }, new Map());
+    const panels = new Map();
+    for (const entry of entries) {
+      const key = `${entry.proxy}\n${entry.noise}`;
+      panels.set(key, [...(panels.get(key) || []), entry]);
+    }
+    // the panel with the most methods comes first: there they can be compared
+    const ordered = [...panels.values()].sort((a, b) => b.length - a.length);
+    const colored = this.colored(ordered.length ? ordered[0] : []);
     const on = (name) => this.toggles.querySelector(`[name=${name}]`).checked;
-    const shown = [...panels].slice(0, MOST_PANELS);
+    const shown = ordered.slice(0, MOST_PANELS);
     this.host.replaceChildren();
     this.host.dataset.panels = shown.length;
-    this.tellChoice(colored, panels.size - shown.length, entries.length);
-    for (const [, members] of shown) this.panel(members, colored, on, shown.length);
+    // one panel that holds most methods leads, twice as large
+    const leads = shown.length > 4 && shown[0].length > 1.5 * shown[1].length;
+    this.host.classList.toggle("lead", leads);
+    this.tellChoice(colored, ordered.length - shown.length, entries.length);
+    shown.forEach((members, place) => {
+      this.panel(members, colored, on, leads && !place ? 1 : shown.length, leads && !place);
+    });
     for (const button of document.querySelectorAll("[data-choose]")) {
       const slot = colored.get(button.dataset.choose);
       button.setAttribute("aria-pressed", String(this.chosen.has(button.dataset.choose)));
@@ -101,20 +101,19 @@ class Overlay {
   tellChoice(colored, left, count) {
     const words = this.chosen.size
       ? `Colored: the ${colored.size} chosen.`
-      : `Colored: the ${colored.size} methods with the highest gold at the peak, averaged over ` +
-        "the panels shown; close ones may be ties. Choose others by their names in the table or " +
-        "by their lines.";
+      : `Colored: the ${colored.size} highest peaks of gold in the first panel; close ones may be ` +
+        "ties. Choose others by their names in the table or by their lines.";
     const more = left > 0 ? ` ${left} more panels: filter by proxy or noise to see them.` : "";
     const none = count ? "" : " No row passes the filters.";
     document.querySelector("[data-told]").textContent = words + more + none;
     this.toggles.querySelector("button").disabled = !this.chosen.size;
   }
 
-  panel(members, colored, on, count) {
+  panel(members, colored, on, count, leads) {
     const [first] = members;
     const title = `${first.proxy} · ${DATA.noises[first.noise]}`;
     const host = element("div", { class: "host" });
-    this.host.append(element("figure", {}, element("h3", {}, title), host));
+    this.host.append(element("figure", {}, element("h3", { title }, title), host));
     const lines = [];
     const marks = [];
     const gray = members.filter((entry) => !colored.has(entry.method));
@@ -122,7 +121,8 @@ class Overlay {
       .filter((entry) => colored.has(entry.method))
       .sort((a, b) => colored.get(b.method) - colored.get(a.method));
     for (const entry of gray) {
-      lines.push(...curveLines(entry, "gold", { color: "faint", width: 1 }));
+      const label = gray.length <= NAMED ? entry.method : undefined;
+      lines.push(...curveLines(entry, "gold", { color: "faint", width: 1, label }));
     }
     const scale = DATA.scales[`${first.task}\n${first.worlds}`];
     if (on("oracle")) {
@@ -149,7 +149,7 @@ class Overlay {
       marks,
       far: scale.far,
       limits: on("whole") ? this.whole(lines) : scale.limits[kind],
-      height: count > 4 ? 230 : count > 1 ? 270 : 380,
+      height: leads ? 488 : count > 4 ? 230 : count > 1 ? 270 : 380,
       letters: count > 2 ? 12 : 20,
       pick: (method) => method && this.choose(method),
     }));

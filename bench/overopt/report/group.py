@@ -253,6 +253,11 @@ class Group:
         return world
 
     @property
+    def world_names(self) -> str:
+        """The worlds by their seeds: ``0``, or ``0, 1, 2`` for a mean over them."""
+        return ", ".join(map(str, self.worlds))
+
+    @property
     def titled(self) -> str:
         """The method, and which worlds where that tells it from others."""
         return f"{self.method}, {self.where}" if self.where else self.method
@@ -288,3 +293,8 @@ class Group:
     def is_whole(self, mean: BudgetMean) -> bool:
         """Whether a mean is over all seeds that were run."""
         return mean.score.n_seeds >= self.n_seeds
+
+
+def compares_methods(groups: Sequence[Group]) -> bool:
+    """Whether there are several methods to compare; otherwise their proxies are."""
+    return len({group.method for group in groups}) > 1

@@ -13,7 +13,7 @@ from overopt.report.fits import GroupFit
 from overopt.report.group import Group
 from overopt.report.html.assets import UPLOT_VERSION, embed_json, policy, read_asset, script, styles
 from overopt.report.html.curves import chart_data
-from overopt.report.html.folded import Tables, render_folds
+from overopt.report.html.folded import FoldKey, render_folds
 from overopt.report.html.overview import methods_sheet
 from overopt.report.html.provenance import show_words
 from overopt.report.html.samples import HOW_TO_READ
@@ -37,7 +37,7 @@ def make_page(
     results: Results,
     lines: Sequence[Group],
     fits: Iterable[GroupFit],
-    tables: Tables,
+    folds: Mapping[FoldKey, Sequence[TextTable]],
     shown: Mapping[str, TextTable],
     families: Mapping[str, str],
     fallback: str = "",
@@ -49,7 +49,7 @@ def make_page(
         results: the runs, for samples, provenance and oracle fronts.
         lines: curves of single worlds and means over worlds, in the order of the tables.
         fits: forms fitted to the curves of single worlds.
-        tables: what each method's fold shows.
+        folds: the tables of each method, in the order of the page.
         shown: finished tables by name, for what is missing and for how to read them.
         families: of each method.
         fallback: the first chart as an ``<svg>``, for readers without scripts.
@@ -63,7 +63,7 @@ def make_page(
     code = script()
     body = [
         f"<header><p class='kicker'>Reward-model overoptimization</p><h1>{escape(title)}</h1>",
-        *_facts(results, tables.groups),
+        *_facts(results, [line for line in lines if not line.parts]),
         "</header>",
         "<section id='overview'><h2 class='hidden'>All methods</h2>",
         *render_filters(sheet),
@@ -81,7 +81,7 @@ def make_page(
         "<section id='methods'><h2>Each method</h2>",
         "<p class='note js'>Opening one draws its curves: gold with its interval, single seeds, "
         "the proxy (dashed), and the two forms fitted to gold (thin).</p>",
-        *render_folds(results, lines, tables, families),
+        *render_folds(results, lines, folds, families),
         "</section>",
         "<section id='gaps'><h2>What is missing</h2>",
         *_folded_if_long(shown["gaps"]),
@@ -96,7 +96,7 @@ def make_page(
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(title)}</title>\n<style>\n{styles()}</style>\n</head>\n"
     )
-    data = embed_json(chart_data(results, lines, families, fits))
+    data = embed_json(chart_data(results, lines, families, fits, folds))
     tail = f"<script type='application/json' id='data'>{data}</script>\n<script>{code}</script>"
     return f"{head}<body>\n<main>\n{chr(10).join(body)}\n</main>\n{tail}\n</body>\n</html>\n"
 

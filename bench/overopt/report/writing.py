@@ -13,16 +13,14 @@ from overopt.report.across_worlds import across_worlds
 from overopt.report.drawing import COMPARING, Job, draw_all, plan_figures
 from overopt.report.families import name_families
 from overopt.report.fits import GroupFit, fit_group, fit_table
+from overopt.report.fold_tables import Tables
 from overopt.report.folder import PAGE, check_folder, report_folder
 from overopt.report.groups import curve_table, group_results
-from overopt.report.html.folded import Tables
 from overopt.report.page import make_page
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
 from overopt.report.stored.selection import EVERYTHING, Selection
-from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
-from overopt.report.tables.scores import show_fits, show_scores
 from overopt.report.tables.text import TextTable, write_csv, write_latex
 
 Tell = Callable[[str, int, int], None]
@@ -109,20 +107,11 @@ def compose_report(
         tell("fitting curves", number, len(groups))
     fitted = fit_table(fits)
     scores = score_table(groups, yardsticks(results), fits)
-    shown = {
-        table.name: table
-        for table in (
-            show_contrasts(groups),
-            show_worlds(groups),
-            show_scores(scores),
-            show_fits(fitted),
-            show_gaps(groups),
-        )
-    }
     tables = Tables(groups, scores, fitted)
+    shown = tables.shown()
     families = name_families(results)
     return Report(
-        page=make_page(results, [*means, *groups], fits, tables, shown, families),
+        page=make_page(results, [*means, *groups], fits, tables.folds(), shown, families),
         jobs=plan_figures(results, groups, fits, tuple(figures)),
         frames={"curves": curve_table([*groups, *means]), "fits": fitted, "scores": scores},
         shown=shown,

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from overopt.report.figures.layout import compares_methods
 from overopt.report.figures.style import COLORS, FAINT, Mark, assign_marks
-from overopt.report.group import Group
+from overopt.report.group import Group, compares_methods
 
 FEW = len(COLORS)
 """Most methods that are all colored."""

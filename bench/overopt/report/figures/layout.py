@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from overopt.report.figures.kl_axis import Scale, label_together
 from overopt.report.figures.panels import Block, Grid, Key, make_grid
 from overopt.report.figures.style import INK, plain
-from overopt.report.group import Group
+from overopt.report.group import Group, compares_methods
 from overopt.report.noise_labels import name_noise, noise_order
 
 
@@ -58,11 +58,6 @@ def by_setting(groups: Sequence[Group]) -> tuple[dict[Key, list[Group]], dict[Ke
             cells[row, noise] = [g for g in groups if row_of(g) == row and g.noise == noise]
             titles[row, noise] = f"{plain(row, 40)} · {name_noise(noise)}"
     return cells, titles
-
-
-def compares_methods(groups: Sequence[Group]) -> bool:
-    """Whether there are several methods to compare; otherwise their proxies are."""
-    return len({group.method for group in groups}) > 1
 
 
 def by_method_and_proxy(

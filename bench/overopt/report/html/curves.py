@@ -12,7 +12,7 @@ import numpy as np
 
 from overopt.report.fits import FORMULAS, GroupFit
 from overopt.report.group import QUANTITIES, Group, Quantity
-from overopt.report.html.overview import name_worlds
+from overopt.report.html.folded import FoldKey
 from overopt.report.limits import robust_limits
 from overopt.report.noise_labels import name_noise
 from overopt.report.ratios import moved_points, other_estimators, read_ratios
@@ -26,15 +26,13 @@ DRAWN_FORMS = {Form.BON: "best-of-n form", Form.RL: "RL form"}
 GRID = 17
 """Points of a fitted curve."""
 
-FoldKey = tuple[str, str]
-"""Task and method."""
-
 
 def chart_data(
     results: Results,
     lines: Sequence[Group],
     families: Mapping[str, str],
     fits: Iterable[GroupFit],
+    folds: Iterable[FoldKey],
 ) -> dict[str, Any]:
     """Everything that the page's script draws.
 
@@ -43,6 +41,7 @@ def chart_data(
         lines: curves in the order of the table of methods.
         families: of each method.
         fits: of the curves of single worlds.
+        folds: methods that are folded, in the order of the page.
     """
     return {
         "lines": [_line(line, families) for line in lines],
@@ -50,13 +49,8 @@ def chart_data(
         "forms": {form.value: [words.split()[0], FORMULAS[form]]
                   for form, words in DRAWN_FORMS.items()},
         "scales": _scales(results, lines),
-        "folds": _folds(results, lines, fits),
+        "folds": _folds(results, lines, fits, folds),
     }  # fmt: skip
-
-
-def fold_keys(lines: Sequence[Group]) -> list[FoldKey]:
-    """Methods that are folded, in the order of the page."""
-    return list(dict.fromkeys((line.task, line.method) for line in lines))
 
 
 def _line(line: Group, families: Mapping[str, str]) -> dict[str, Any]:
@@ -66,7 +60,7 @@ def _line(line: Group, families: Mapping[str, str]) -> dict[str, Any]:
         "task": line.task,
         "proxy": line.proxy,
         "noise": line.noise,
-        "worlds": name_worlds(line),
+        "worlds": line.world_names,
         "where": line.where,
         "run": line.n_seeds,
         "gold": _curve(line, "gold"),
@@ -106,7 +100,7 @@ def _scales(results: Results, lines: Sequence[Group]) -> dict[str, Any]:
     """Oracle fronts and common ranges of all panels of a task in the same worlds."""
     sets: dict[tuple[str, str], list[Group]] = {}
     for line in lines:
-        sets.setdefault((line.task, name_worlds(line)), []).append(line)
+        sets.setdefault((line.task, line.world_names), []).append(line)
     scales = {}
     for (task, worlds), members in sets.items():
         kl_nats = [one.kl_nats for line in members for one in line.means["gold"]]
@@ -139,7 +133,10 @@ def _far(kl_nats: Iterable[float]) -> float | None:
 
 
 def _folds(
-    results: Results, lines: Sequence[Group], fits: Iterable[GroupFit]
+    results: Results,
+    lines: Sequence[Group],
+    fits: Iterable[GroupFit],
+    keys: Iterable[FoldKey],
 ) -> list[dict[str, Any]]:
     """For each fold: its curves with single seeds and fits, and the ratios of KL estimators."""
     fits_of: dict[int, list[GroupFit]] = {}
@@ -149,7 +146,7 @@ def _folds(
     moved = moved_points(results.points)
     rows_of = dict(tuple(moved.groupby(["task_label", "method_label"])))
     folds = []
-    for key in fold_keys(lines):
+    for key in keys:
         mine = [(i, line) for i, line in enumerate(lines) if (line.task, line.method) == key]
         rows = rows_of.get(key, moved.iloc[:0])
         means = [one for _, line in mine for name in QUANTITIES for one in line.means[name]]

@@ -3,67 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 
-import pandas as pd
-
 from overopt.report.group import Group
-from overopt.report.html.curves import FoldKey, fold_keys
 from overopt.report.html.provenance import render_run
 from overopt.report.html.samples import render_samples
 from overopt.report.html.text_table import render_text_table, without_repeats
 from overopt.report.stored.results import Results
-from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
-from overopt.report.tables.scores import show_fits, show_scores
 from overopt.report.tables.text import TextTable
 
-
-@dataclass(frozen=True)
-class Tables:
-    """What the folds' tables are of.
-
-    Attributes:
-        groups: curves of single worlds.
-        scores: tidy scores, one row per group.
-        fits: tidy fits, one row per group and form.
-    """
-
-    groups: Sequence[Group]
-    scores: pd.DataFrame
-    fits: pd.DataFrame
-
-    def of(self, key: FoldKey) -> list[TextTable]:
-        """The tables of one method."""
-        groups = [group for group in self.groups if (group.task, group.method) == key]
-        scores, fits = (
-            table[(table["task"] == key[0]) & (table["method"] == key[1])]
-            for table in (self.scores, self.fits)
-        )
-        tables = (
-            show_contrasts(groups),
-            show_worlds(groups),
-            show_scores(scores),
-            show_fits(fits),
-            show_gaps(groups),
-        )
-        return [table for table in tables if table.rows]
+FoldKey = tuple[str, str]
+"""Task and method."""
 
 
 def render_folds(
-    results: Results, lines: Sequence[Group], tables: Tables, families: Mapping[str, str]
+    results: Results,
+    lines: Sequence[Group],
+    tables: Mapping[FoldKey, Sequence[TextTable]],
+    families: Mapping[str, str],
 ) -> Iterator[str]:
     """A fold for every method, closed; the script draws its charts when it is opened.
 
     Args:
         results: runs, for samples and provenance.
         lines: all curves, in the order of the page's data.
-        tables: what the tables show.
+        tables: of each method, in the order of the page.
         families: of each method.
     """
     sources = _sources(results)
     several = len({line.task for line in lines}) > 1
-    for number, key in enumerate(fold_keys(lines)):
+    for number, key in enumerate(tables):
         task, method = key
         mine = [line for line in lines if (line.task, line.method) == key]
         name = f"{task}: {method}" if several else method
@@ -72,7 +41,7 @@ def render_folds(
             f"<span class='note'>{escape(_in_short(mine, families))}</span></summary>"
             f"<div class='curves' data-curves='{number}'></div>"
         )
-        for table in tables.of(key):
+        for table in tables[key]:
             yield f"<h4>{escape(table.title)}</h4>"
             yield from render_text_table(without_repeats(table))
         yield f"<h4 class='js'>KL estimators compared</h4><div data-ratios='{number}'></div>"

@@ -12,11 +12,6 @@ from overopt.report.tables.peaks import PEAK_AND_END, describe_basis, describe_g
 from overopt.stats.crossed import Crossed, Place
 
 
-def name_worlds(group: Group) -> str:
-    """The worlds of a curve, which tell it from others of its method: ``0, 1, 2`` is a mean."""
-    return ", ".join(map(str, group.worlds))
-
-
 def methods_sheet(lines: Sequence[Group], families: Mapping[str, str]) -> Sheet:
     """One row per curve; its gold at the peak and at the end as every table has them.
 
@@ -58,8 +53,8 @@ def methods_sheet(lines: Sequence[Group], families: Mapping[str, str]) -> Sheet:
 
 def _most_methods(lines: Sequence[Group]) -> str:
     """The worlds in which most methods can be compared; of equals, the largest set."""
-    methods = {name_worlds(line): len(line.worlds) for line in lines}
-    counts = Counter(worlds for worlds, _ in {(name_worlds(line), line.method) for line in lines})
+    methods = {line.world_names: len(line.worlds) for line in lines}
+    counts = Counter(worlds for worlds, _ in {(line.world_names, line.method) for line in lines})
     return max(sorted(methods), key=lambda worlds: (counts[worlds], methods[worlds]), default="")
 
 
@@ -72,7 +67,7 @@ def _row(line: Group, families: Mapping[str, str]) -> dict[str, Cell]:
         "task": line.task,
         "proxy": line.proxy,
         "noise": line.noise,
-        "worlds": name_worlds(line),
+        "worlds": line.world_names,
         "seeds": f"{len(line.seeds)}/{line.n_seeds}",
         "peak": _spread(places.peak),
         "peak_kl": places.peak.kl_nats if places.peak else None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from overopt.stats.arrays import Floats
 
-INNER = (5.0, 95.0)
+INNER = (10.0, 90.0)
 """Percentiles between which most of what is drawn lies."""
 ROOM = 0.06
 """Share of the range that stays free at either end."""
@@ -17,7 +17,7 @@ ROOM = 0.06
 def robust_limits(values: Iterable[float], least: Iterable[float] = (0.0,)) -> tuple[float, float]:
     """Limits of an axis that holds the bulk of the values, and all of them where none is far off.
 
-    A limit lies at the furthest value, but at most one inner range (5th to 95th percentile) beyond
+    A limit lies at the furthest value, but at most one inner range (10th to 90th percentile) beyond
     that range, so that a curve that runs away is cut instead of flattening all others. Whoever
     draws marks what is cut.
 

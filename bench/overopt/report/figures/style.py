@@ -32,8 +32,7 @@ FAINT = "#8c8c8d"
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-PER_PANEL = 5
-"""Most curves that share one panel; more go to another row of panels."""
+
 
 SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "overopt",

@@ -35,7 +35,7 @@ class Column:
         title: header, which is the button that sorts.
         filters: how the column is filtered: by a list of its values to which "all" belongs
             (``any``), by a list of which one is always chosen (``one``), or not at all.
-        digits: behind the decimal point of numbers.
+        digits: behind the decimal point of numbers; None for three significant digits.
         help: what the header says when it is pointed at; may be empty.
         words: what the filter calls a value, by value.
     """
@@ -43,7 +43,7 @@ class Column:
     name: str
     title: str
     filters: Literal["", "any", "one"] = ""
-    digits: int = 2
+    digits: int | None = 2
     help: str = ""
     words: Mapping[str, str] | None = None
 
@@ -154,14 +154,19 @@ def _middle(value: Cell) -> float | None:
 def _text(value: Cell, column: Column) -> str:
     """A cell in words."""
     if isinstance(value, Spread):
-        middle = show_number(value.mean, column.digits)
+        middle = _number(value.mean, column)
         if value.low is None or value.high is None:
             return middle
-        bounds = [show_number(bound, column.digits) for bound in (value.low, value.high)]
-        return f"{middle} [{', '.join(bounds)}]"
+        return f"{middle} [{_number(value.low, column)}, {_number(value.high, column)}]"
     if isinstance(value, str):
         return value or MISSING
-    return show_number(value, column.digits)
+    return _number(value, column)
+
+
+def _number(value: float | None, column: Column) -> str:
+    if column.digits is None and value is not None and value == value:
+        return f"{value:.3g}".replace("-", "−")
+    return show_number(value, column.digits or 0)
 
 
 def _plain(value: Cell) -> str:

@@ -107,14 +107,41 @@ def report_command(
             metavar="RUN...", help="Run folders, or folders that hold them (results/reviews)."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path(
-        "report"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the report goes: new, empty, or a report, which is replaced.",
+        ),
+    ] = Path("report"),
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="NAME...", help="Only these methods.")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None, typer.Option(metavar="NAME...", help="Only these proxies.")
+    ] = None,
+    noise: Annotated[
+        list[str] | None, typer.Option(metavar="LEVEL...", help="Only these noise levels.")
+    ] = None,
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND...",
+            help="Static figures (PNG, PDF): gold, gap, front, sizes, fits, residuals, "
+            "estimators; all or none. By default the first four, in which methods meet.",
+        ),
+    ] = None,
+    workers: Workers = None,
 ) -> None:
-    """Write figures (PNG, PDF), tables (CSV, TeX) and one self-contained HTML page."""
-    from overopt.commands.report import report
+    """Write one self-contained HTML page, tables (CSV, TeX) and figures (PNG, PDF).
 
-    raise typer.Exit(report(runs, out))
+    The page shows all methods in one chart and one table first, then each method folded.
+    """
+    from overopt.commands.report import report
+    from overopt.report.stored.selection import Selection
+
+    selection = Selection(tuple(method or ()), tuple(proxy or ()), tuple(noise or ()))
+    raise typer.Exit(report(runs, out, selection, figures or (), count_workers(workers)))
 
 
 @app.command("compare")

@@ -84,6 +84,7 @@ def _combine(members: Sequence[Group], where: str) -> Group:
         n_negative=sum(group.n_negative for group in members),
         estimator="+".join(sorted({e for g in members for e in g.estimator.split("+") if e})),
         parts=tuple(members),
+        size=first.size,
     )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.group import Places, Reading, SeedCurve, over_readings, read_seed
@@ -37,7 +36,9 @@ class Met(NamedTuple):
         return Place(self.kl_target_nats, _mean_kl(self.readings_S), over_readings(self.readings_S))
 
 
-def find_places(seeds: Sequence[SeedCurve], n_seeds: int, stored: pd.DataFrame) -> Places:
+def find_places(
+    seeds: Sequence[SeedCurve], n_seeds: int, stored: Sequence[dict[Any, Any]]
+) -> Places:
     """Peak and end of a group.
 
     Args:
@@ -53,8 +54,7 @@ def find_places(seeds: Sequence[SeedCurve], n_seeds: int, stored: pd.DataFrame) 
     met = met_by_all(seeds)
     if not met:
         return Places(note="no peak or end: no budget was reached by all seeds")
-    rows = stored.to_dict("records")
-    return _from_row(rows[0], met) if rows else _from_points(met)
+    return _from_row(stored[0], met) if stored else _from_points(met)
 
 
 def met_by_all(seeds: Sequence[SeedCurve]) -> list[Met]:

@@ -200,16 +200,12 @@ def fit(
     if n_points < needed:
         raise ValueError(f"form {form.value} needs {needed} points with d > 0, got {n_points}")
     d_K, r_K, w_K = distance[used], score[used], weight[used] / weight[used].mean()
-    gammas = [float(g) for g in np.sort(np.ravel(gamma_grid))] if form is Form.POWER else [None]
-    best: tuple[float, float | None, Floats] | None = None
-    for gamma in gammas:
-        coefficients = solve_least_squares(form, d_K, r_K[:, None], w_K, gamma)[:, 0]
-        rss = float(w_K @ (r_K - _evaluate(form, d_K, coefficients, gamma)) ** 2)
-        if best is None or rss < best[0]:
-            best = (rss, gamma, coefficients)
-    if best is None:
+    gammas = np.sort(np.ravel(np.asarray(gamma_grid, np.float64)))
+    if form is Form.POWER and not gammas.size:
         raise ValueError("the power form needs at least one gamma")
-    rss, gamma, coefficients = best
+    gamma = _best_gamma(d_K, r_K, w_K, gammas) if form is Form.POWER else None
+    coefficients = solve_least_squares(form, d_K, r_K[:, None], w_K, gamma)[:, 0]
+    rss = float(w_K @ (r_K - _evaluate(form, d_K, coefficients, gamma)) ** 2)
     a, b = float(coefficients[0]), float(coefficients[1])
     intercept = float(coefficients[2]) if form is Form.QUADRATIC_D else 0.0
     total = float(w_K @ (r_K - np.average(r_K, weights=w_K)) ** 2)
@@ -234,6 +230,31 @@ def fit(
         zero_crossing=_find_zero(form, a, b, gamma, intercept),
         gamma_at_edge=form is Form.POWER and gamma in (gammas[0], gammas[-1]),
     )
+
+
+def _best_gamma(d_K: Floats, r_K: Floats, weight_K: Floats, gamma_G: Floats) -> float:
+    """The exponent of the power form with the smallest weighted residual; of equals, the first.
+
+    All exponents at once, by Gram-Schmidt on the two columns; one at which the columns are too
+    close to determine the coefficients is returned, for `solve_least_squares` to refuse.
+    """
+    if np.any(gamma_G <= 0):
+        raise ValueError("the power form needs a positive gamma")
+    root_K = np.sqrt(weight_K)
+    rise_K = d_K * root_K
+    rise_K = rise_K / np.linalg.norm(rise_K)
+    fall_GK = d_K ** (1.0 + gamma_G[:, None]) * root_K
+    fall_GK = fall_GK / np.linalg.norm(fall_GK, axis=1, keepdims=True)
+    apart_GK = fall_GK - (fall_GK @ rise_K)[:, None] * rise_K
+    apart_G = np.linalg.norm(apart_GK, axis=1)
+    undetermined = np.flatnonzero(apart_G < 2e-10)  # ratio of singular values: half of it
+    if undetermined.size:
+        return float(gamma_G[undetermined[0]])
+    apart_GK = apart_GK / apart_G[:, None]
+    score_K = r_K * root_K
+    left_K = score_K - (score_K @ rise_K) * rise_K
+    residual_GK = left_K - (apart_GK @ left_K)[:, None] * apart_GK
+    return float(gamma_G[np.argmin((residual_GK**2).sum(axis=1))])
 
 
 def peak_of(form: Form, a: float, b: float, gamma: float | None, intercept: float) -> Peak | None:

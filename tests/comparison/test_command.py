@@ -45,8 +45,7 @@ def test_the_first_line_answers_the_question(root: Path) -> None:
     assert all(len(line) <= 100 for line in lines)
     (row,) = (line for line in lines if line.startswith("middle"))
     assert re.split(r"\s{2,}", row.strip())[2:4] == ["2–3", "b"]
-    (row,) = (line for line in lines if line.startswith("short"))
-    assert "not ranked" in row
+    assert any(line.startswith("short ") and "not ranked" in line for line in lines)
     assert any("seeds, prompts" in line for line in lines)
 
 

@@ -17,8 +17,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from overopt.report.comparison.comparison import Comparison, compare_groups
-from overopt.report.comparison.contest import Metric, Question
-from overopt.report.comparison.ranking import Ranking
+from overopt.report.comparison.contest import Ranking
+from overopt.report.comparison.question import Metric, Question
 from overopt.report.comparison.runs import measures_of
 from overopt.report.groups import group_results
 from overopt.report.stored.reading import read_results

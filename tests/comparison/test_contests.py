@@ -9,7 +9,7 @@ import pytest
 
 from overopt.errors import UserError
 from overopt.report.comparison.comparison import Comparison
-from overopt.report.comparison.ranking import Ranking
+from overopt.report.comparison.contest import Ranking
 from overopt.report.comparison.runs import compare
 from overopt.stats.comparisons.differences import difference, paired_by_prompt, paired_by_seed
 

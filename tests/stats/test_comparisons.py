@@ -11,7 +11,6 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from overopt.stats.comparisons.differences import (
-    Paired,
     difference,
     not_paired,
     paired_by_prompt,
@@ -20,12 +19,12 @@ from overopt.stats.comparisons.differences import (
 )
 from overopt.stats.comparisons.error_parts import (
     SMALLEST_P,
-    ErrorPart,
     half_width,
     p_value,
 )
 from overopt.stats.comparisons.hypervolume import hypervolume_weights
 from overopt.stats.comparisons.improvement import performance_profile, probability_of_improvement
+from overopt.stats.comparisons.parts import ErrorPart, Paired
 from overopt.stats.comparisons.power import smallest_seen
 from overopt.stats.comparisons.ties import RankRange, letters, rank_ranges, tie_groups
 from overopt.stats.crossed import around, crossed_interval

@@ -17,23 +17,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from overopt.execution.store import Store
-from overopt.run.cell import Found
 from overopt.spec.columns import PROMPT_COLUMNS
 
 
-def prompt_table(found: Sequence[Found], store: Store) -> bytes | None:
+def prompt_table(keys: Sequence[str | None], store: Store) -> bytes | None:
     """The file's bytes; None where nothing was measured.
 
     Args:
-        found: the cells in the order of their rows in ``points.csv``.
-        store: where their points lie.
+        keys: of the points of each cell, in the order of ``points.csv``; None for a failed one.
+        store: where they lie.
     """
     first_row, parts = 0, []
-    for one in found:
-        if one.points is None:
+    for key in keys:
+        if key is None:
             first_row += 1  # a failed cell has one row
             continue
-        folder = store.open(one.points.key)
+        folder = store.open(key)
         assert folder is not None, "a finished cell's points are in the store"
         read = pq.read_table(folder / "prompts.parquet")
         row_N = np.asarray(read["point"], np.int32) + np.int32(first_row)

@@ -80,7 +80,7 @@ def write_runs(
         run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
-        prompts = prompt_table(mine, store)
+        prompts = prompt_table([one.points.key if one.points else None for one in mine], store)
         if (folder / "run.json").is_file():
             _check_unchanged(folder, files, prompts)
             continue

@@ -10,10 +10,11 @@ from functools import cached_property
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.comparison.contest import Question
+from overopt.report.comparison.contest import Ranking
 from overopt.report.comparison.contests import make_contests
 from overopt.report.comparison.frames import pair_frame, profile_frame, table_frame
-from overopt.report.comparison.ranking import Ranking, rank
+from overopt.report.comparison.question import Question
+from overopt.report.comparison.ranking import rank
 from overopt.report.comparison.readings import Measure, read_contest
 from overopt.report.comparison.words import verdict
 from overopt.report.group import Group

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from overopt.report.comparison.comparison import Comparison
-from overopt.report.comparison.frames import as_json, show_ranking
-from overopt.report.comparison.ranking import Ranking
-from overopt.report.comparison.words import reference_of, where
+from overopt.report.comparison.contest import ALPHA, Ranking
+from overopt.report.comparison.frames import pair_row, setting, show_ranking, standing_rows
+from overopt.report.comparison.words import verdict
 from overopt.report.tables.text import escape_latex, write_csv
+from overopt.stats.comparisons.power import POWER
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -28,7 +33,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 
 def comparison_json(comparison: Comparison) -> str:
     """All contests with their methods and pairs as one JSON object."""
-    values = as_json(comparison.rankings, comparison.notes)
+    values = _as_json(comparison.rankings, comparison.notes)
     return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
 
@@ -53,7 +58,7 @@ def _label(ranking: Ranking) -> str:
 
 def _table(ranking: Ranking, label: str) -> str:
     shown = show_ranking(ranking)
-    reference = reference_of(ranking)
+    reference = ranking.reference
     top = ranking.ranked[0] if ranking.ranked else None
     best = {
         one.method
@@ -70,8 +75,8 @@ def _table(ranking: Ranking, label: str) -> str:
         mark = f"$^{{\\mathrm{{{ties}}}}}$" if one.ranks else ""
         rows.append(f"{name}{mark} & {score} & {ranks} & {difference} & {p} \\\\")
     caption = (
-        f"{ranking.contest.title}, compared {where(ranking)}. Bold: the best and those that no "
-        "difference to it is shown of; methods that share a letter are not told apart. "
+        f"{ranking.contest.title}, compared {ranking.question.where}. Bold: the best, and those "
+        "to which no difference is shown; methods that share a letter are not told apart. "
         "Ranks: what the tests leave open. p: after Holm's correction over all pairs. "
     )
     lines = [
@@ -89,3 +94,31 @@ def _table(ranking: Ranking, label: str) -> str:
         "\\end{table}",
     ]
     return "\n".join(lines)
+
+
+def _as_json(rankings: Sequence[Ranking], notes: Sequence[str]) -> dict[str, Any]:
+    """Everything as JSON values; None for what is missing."""
+    return {
+        "alpha": ALPHA,
+        "power": POWER,
+        "correction": "Holm, over all pairs of a contest",
+        "notes": list(notes),
+        "contests": [
+            {
+                **setting(one),
+                "title": one.contest.title,
+                "verdict": verdict(one),
+                "exploratory": one.exploratory,
+                "methods": [_plain(row) for row in standing_rows(one)],
+                "pairs": [_plain(pair_row(pair)) for pair in one.pairs],
+            }
+            for one in rankings
+        ],
+    }
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in row.items()
+    }

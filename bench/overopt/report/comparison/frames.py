@@ -1,4 +1,4 @@
-"""Decided contests as tidy tables, as tables for readers, and as JSON."""
+"""Decided contests as tidy tables and as tables for readers."""
 
 from __future__ import annotations
 
@@ -8,33 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overopt.report.comparison.ranking import ALPHA, Pair, Ranking, Standing
-from overopt.report.comparison.words import (
-    against,
-    digits_of,
-    reference_of,
-    score_name,
-    show_interval,
-    show_p,
-    verdict,
-)
+from overopt.report.comparison.contest import Pair, Ranking, Standing, show_interval, show_p
 from overopt.report.tables.text import MISSING, TextTable, show_number
 from overopt.stats.comparisons.improvement import performance_profile
-from overopt.stats.comparisons.power import POWER
 
 _PAIRED = {"seeds and prompts": "seeds, prompts", "nothing": "not paired"}
 
 
 def table_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row per method of each contest, ranked ones first; an empty cell is a missing value."""
-    table = pd.DataFrame([row for one in rankings for row in _standing_rows(one)])
+    table = pd.DataFrame([row for one in rankings for row in standing_rows(one)])
     return table.astype({"rank_best": "Int64", "rank_worst": "Int64"})
 
 
 def pair_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row per pair of ranked methods, in full precision."""
-    columns = list(_pair_row(None))
-    rows = [_setting(one) | _pair_row(pair) for one in rankings for pair in one.pairs]
+    columns = list(pair_row(None))
+    rows = [setting(one) | pair_row(pair) for one in rankings for pair in one.pairs]
     return pd.DataFrame(rows, columns=[*_SETTING, *columns])
 
 
@@ -48,7 +38,7 @@ def profile_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:
             runs = [score.value_S for score in one.scores[standing.method].values()]
             share_T = performance_profile(runs, tau_T)
             rows += [
-                {**_setting(one), "method": standing.method, "threshold": tau, "share_above": share}
+                {**setting(one), "method": standing.method, "threshold": tau, "share_above": share}
                 for tau, share in zip(tau_T.tolist(), share_T.tolist(), strict=True)
             ]
     return pd.DataFrame(rows, columns=[*_SETTING, "method", "threshold", "share_above"])
@@ -56,18 +46,12 @@ def profile_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:
 
 def show_ranking(ranking: Ranking) -> TextTable:
     """A contest for readers: score, ranks left open, ties, and the difference to the reference."""
-    digits = digits_of(ranking.question)
-    reference = reference_of(ranking)
+    digits = ranking.question.digits
+    reference = ranking.reference
     several = len(ranking.ranked) > 1
     rows = []
     for one in ranking.standings:
-        found, p, sees = None, MISSING, MISSING
-        by = MISSING
-        if reference is not None and one.ranks is not None and one.method != reference.method:
-            pair = ranking.pair(one.method, reference.method)
-            found = against(ranking, one.method, reference.method)
-            p, sees = show_p(pair.p_holm), show_number(pair.sees, digits)
-            by = _paired_by(pair)
+        pair, found = ranking.against_reference(one.method) or (None, None)
         rows.append(
             (
                 one.method,
@@ -75,16 +59,16 @@ def show_ranking(ranking: Ranking) -> TextTable:
                 show_ranks(one) if several else MISSING,
                 one.ties if several and one.ties else MISSING,
                 show_interval(found, digits),
-                p,
-                sees,
-                by,
+                show_p(pair.p_holm) if pair else MISSING,
+                show_number(pair.sees, digits) if pair else MISSING,
+                _paired_by(pair) if pair else MISSING,
             )
         )
     to = f"to {reference.method}" if reference is not None else "to best"
     return TextTable(
         name="compare",
         title=ranking.contest.title,
-        header=("method", score_name(ranking.question), "rank", "ties", to, "p (Holm)", "sees",
+        header=("method", ranking.question.score, "rank", "ties", to, "p (Holm)", "sees",
                 "paired by"),
         rows=tuple(rows),
         words=1,
@@ -109,31 +93,10 @@ def notes_of(ranking: Ranking) -> list[str]:
     return [f"{', '.join(names)}: {note}" for note, names in found.items()]
 
 
-def as_json(rankings: Sequence[Ranking], notes: Sequence[str]) -> dict[str, Any]:
-    """Everything as JSON values; None for what is missing."""
-    return {
-        "alpha": ALPHA,
-        "power": POWER,
-        "correction": "Holm, over all pairs of a contest",
-        "notes": list(notes),
-        "contests": [
-            {
-                **_setting(one),
-                "title": one.contest.title,
-                "verdict": verdict(one),
-                "exploratory": one.exploratory,
-                "methods": [_plain(row) for row in _standing_rows(one)],
-                "pairs": [_plain(_pair_row(pair)) for pair in one.pairs],
-            }
-            for one in rankings
-        ],
-    }
-
-
 _SETTING = ("task", "proxy", "noise", "worlds", "seeds", "metric", "at_kl_nats")
 
 
-def _setting(ranking: Ranking) -> dict[str, Any]:
+def setting(ranking: Ranking) -> dict[str, Any]:
     contest, question = ranking.contest, ranking.question
     at_kl = question.at_kl_nats if question.metric == "gold-at-kl" else None
     values = (
@@ -148,14 +111,14 @@ def _setting(ranking: Ranking) -> dict[str, Any]:
     return dict(zip(_SETTING, values, strict=True))
 
 
-def _standing_rows(ranking: Ranking) -> list[dict[str, Any]]:
-    reference = reference_of(ranking)
+def standing_rows(ranking: Ranking) -> list[dict[str, Any]]:
+    reference = ranking.reference
     several = len(ranking.ranked) > 1
     rows = []
     for one in ranking.standings:
         score = one.score
         row: dict[str, Any] = {
-            **_setting(ranking),
+            **setting(ranking),
             "method": one.method,
             "family": one.family,
             "sees_proxy": one.sees_proxy,
@@ -169,11 +132,7 @@ def _standing_rows(ranking: Ranking) -> list[dict[str, Any]]:
             "interval_over": score.over if score else "",
             "kl_nats": one.kl_nats,
         }
-        pair = None
-        found = None
-        if reference is not None and one.ranks is not None and one.method != reference.method:
-            pair = ranking.pair(one.method, reference.method)
-            found = against(ranking, one.method, reference.method)
+        pair, found = ranking.against_reference(one.method) or (None, None)
         chance = None
         if pair is not None:
             chance = pair.chance if pair.first == one.method else 1.0 - pair.chance
@@ -194,7 +153,7 @@ def _standing_rows(ranking: Ranking) -> list[dict[str, Any]]:
     return rows
 
 
-def _pair_row(pair: Pair | None) -> dict[str, Any]:
+def pair_row(pair: Pair | None) -> dict[str, Any]:
     """A pair as columns; without one, the columns alone."""
     found = pair.difference if pair else None
     within = pair.within if pair else None
@@ -222,13 +181,6 @@ def _paired_by(pair: Pair) -> str:
     by = pair.difference.paired_by
     shown = _PAIRED.get(by, by)
     return f"{shown}; worlds" if pair.difference.across_worlds else shown
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in row.items()
-    }
 
 
 def _note(ranking: Ranking) -> str:

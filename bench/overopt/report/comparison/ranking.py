@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from overopt.report.comparison.contest import Contest, Question
-from overopt.report.comparison.readings import NotRanked, Scores
+from overopt.report.comparison.contest import (
+    ALPHA,
+    Contest,
+    NotRanked,
+    Pair,
+    Ranking,
+    Score,
+    Scores,
+    Standing,
+)
+from overopt.report.comparison.question import Question
 from overopt.stats.comparisons.differences import (
-    Difference,
-    Paired,
     difference,
     not_paired,
     paired_by_prompt,
@@ -20,118 +25,11 @@ from overopt.stats.comparisons.differences import (
     within_worlds,
 )
 from overopt.stats.comparisons.improvement import probability_of_improvement
+from overopt.stats.comparisons.parts import Paired
 from overopt.stats.comparisons.power import smallest_seen
-from overopt.stats.comparisons.ties import RankRange, letters, rank_ranges, tie_groups
+from overopt.stats.comparisons.ties import letters, rank_ranges, tie_groups
 from overopt.stats.intervals import adjust_holm
-from overopt.stats.students_t import EXPLORATORY_BELOW
 from overopt.stats.world_means import over_worlds
-
-ALPHA = 0.05
-"""Chance of any false difference among all pairs of a contest."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two methods of a contest.
-
-    Attributes:
-        first: the method with the higher score.
-        second: the other.
-        difference: first - second; its interval is of this one comparison.
-        within: the same for these very worlds; equal to ``difference`` in one world.
-        p_holm: p value after Holm's correction over all pairs; None where there is no test.
-        sees: smallest true difference that this design declares with a chance of 80 %, at the level
-            of Holm's first step; None where there is no test.
-        chance: P(first > second) over single seeds.
-    """
-
-    first: str
-    second: str
-    difference: Difference
-    within: Difference
-    p_holm: float | None
-    sees: float | None
-    chance: float
-
-    @property
-    def differs(self) -> bool:
-        """Whether a difference is shown."""
-        return self.p_holm is not None and self.p_holm <= ALPHA
-
-
-class Score(NamedTuple):
-    """A method's own mean with its 95 % interval, the same that the report shows.
-
-    Attributes:
-        mean: mean over seeds; of several worlds, the mean of their means.
-        low: lower bound, or None.
-        high: upper bound, or None.
-        over: what the interval takes for random.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    over: str
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One method's place in a contest.
-
-    Attributes:
-        method: its label.
-        family: its family; may be empty.
-        sees_proxy: whether a proxy had a part in it.
-        score: mean over seeds, and over worlds where there are several; None where it is not
-            ranked.
-        kl_nats: KL where it was read, nats.
-        ranks: ranks that the decisions leave open; None where it is not ranked.
-        ties: letters; two methods share one if and only if no difference between them is shown.
-        note: what a reader must know of it; why it is not ranked, where it is not.
-    """
-
-    method: str
-    family: str
-    sees_proxy: bool
-    score: Score | None
-    kl_nats: float | None
-    ranks: RankRange | None
-    ties: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """A contest decided.
-
-    Attributes:
-        contest: what was compared.
-        question: what was asked.
-        standings: ranked methods, the highest score first, then those that are not ranked.
-        pairs: all pairs of ranked methods, in the order of the standings.
-        scores: score of each ranked method, by world and seed.
-    """
-
-    contest: Contest
-    question: Question
-    standings: tuple[Standing, ...]
-    pairs: tuple[Pair, ...]
-    scores: Mapping[str, Scores]
-
-    @property
-    def ranked(self) -> tuple[Standing, ...]:
-        """The methods that are ranked, best first."""
-        return tuple(one for one in self.standings if one.ranks is not None)
-
-    @property
-    def exploratory(self) -> bool:
-        """Whether fewer than 5 seeds stand behind it in any world."""
-        return self.contest.n_seeds < EXPLORATORY_BELOW
-
-    def pair(self, one: str, other: str) -> Pair:
-        """The pair of two ranked methods."""
-        return next(pair for pair in self.pairs if {pair.first, pair.second} == {one, other})
 
 
 def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRanked]) -> Ranking:

@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overopt.report.comparison.contest import Contest, Entrant, Question
+from overopt.report.comparison.contest import (
+    Contest,
+    Entrant,
+    NotRanked,
+    Scores,
+    WorldScore,
+)
+from overopt.report.comparison.question import Question
 from overopt.report.group import Reading, SeedCurve, over_readings, read_seed
 from overopt.report.places import choose_on_others, met_by_all
 from overopt.stats.arrays import Floats
@@ -20,8 +27,6 @@ from overopt.stats.equal_kl import end_of, weights_at
 from overopt.stats.pools.fronts import Front
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, cross_fitted, fixed_split, read_peaks
 
-_SAME = 1e-6
-
 
 class Measure(NamedTuple):
     """What hypervolumes of one world are a share of: the oracle, up to a KL in nats."""
@@ -30,38 +35,7 @@ class Measure(NamedTuple):
     kl_max_nats: float
 
 
-class WorldScore(NamedTuple):
-    """A method's score in one world.
-
-    Attributes:
-        own: mean over seeds with its interval, the same that the report shows.
-        value_S: score of each seed of the contest.
-        value_SB: the same by prompt; None where that was not stored.
-        kl_nats: KL where it was read, mean over seeds, nats.
-        note: what a reader must know of it; may be empty.
-    """
-
-    own: Crossed
-    value_S: Floats
-    value_SB: Floats | None
-    kl_nats: float
-    note: str = ""
-
-    @property
-    def by_seed(self) -> bool:
-        """Whether the mean that is shown is the mean of these seeds."""
-        mean = float(self.value_S.mean())
-        return abs(mean - self.own.mean) <= _SAME * (1.0 + abs(mean))
-
-
-class NotRanked(NamedTuple):
-    """Why a method has no score that compares."""
-
-    reason: str
-
-
 Curves = Mapping[int, Sequence[SeedCurve]]
-Scores = Mapping[int, WorldScore]
 
 
 class _Missing(Exception):
@@ -110,17 +84,6 @@ def read_contest(
         except _Missing as missing:
             found[one.method] = NotRanked(str(missing))
     return found
-
-
-def reach_nats(contest: Contest) -> float | None:
-    """The largest KL that every seed of at least two entrants was measured at or beyond, nats."""
-    reached = []
-    for one in contest.entrants:
-        curves = [one.curves(world, seeds) for world, seeds in contest.seeds_of.items()]
-        whole = [curve for mine in curves if mine is not None for curve in mine]
-        if all(mine is not None for mine in curves):
-            reached.append(min(float(curve.kl_nats_K[-1]) for curve in whole))
-    return sorted(reached)[-2] if len(reached) > 1 else None
 
 
 def _name_failures(one: Entrant, contest: Contest) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from overopt.report.comparison.comparison import Comparison, compare_groups
-from overopt.report.comparison.contest import Question
+from overopt.report.comparison.question import Question
 from overopt.report.comparison.readings import Measure
 from overopt.report.groups import group_results
 from overopt.report.scoring import yardsticks

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from overopt.report.comparison.comparison import Comparison
+from overopt.report.comparison.contest import Ranking
 from overopt.report.comparison.frames import notes_of, show_ranking
-from overopt.report.comparison.ranking import Ranking
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from overopt.report.comparison.contest import Question
-from overopt.report.comparison.ranking import Pair, Ranking, Score, Standing
-from overopt.report.comparison.readings import reach_nats
-from overopt.report.tables.text import MISSING, show_number
-from overopt.stats.comparisons.differences import Difference
+from overopt.report.comparison.contest import Pair, Ranking, Standing, show_interval, show_p
+from overopt.report.tables.text import show_number
 
 _NAMED = 4
 """Methods that a sentence names before it counts."""
@@ -33,70 +30,6 @@ def verdict(ranking: Ranking) -> str:
     return said
 
 
-def where(ranking: Ranking) -> str:
-    """At what KL, or by what, the methods are compared."""
-    return {
-        "gold-at-kl": f"at {ranking.question.at_kl_nats:g} nats",
-        "peak": "at the peak",
-        "end": "at the end of the budgets",
-        "hypervolume": "by hypervolume",
-    }[ranking.question.metric]
-
-
-def score_name(question: Question) -> str:
-    """The score as a column is called."""
-    return {
-        "gold-at-kl": f"gold at {question.at_kl_nats:g} nats",
-        "peak": "gold at peak",
-        "end": "gold at end",
-        "hypervolume": "hypervolume",
-    }[question.metric]
-
-
-def reference_of(ranking: Ranking) -> Standing | None:
-    """The method that others are set against: the baseline, or the one with the highest score."""
-    ranked = ranking.ranked
-    mine = [one for one in ranked if one.method == ranking.question.baseline]
-    return mine[0] if mine else ranked[0] if ranked else None
-
-
-def against(ranking: Ranking, method: str, reference: str) -> Difference | None:
-    """A ranked method's difference to another one; None to itself."""
-    if method == reference:
-        return None
-    pair = ranking.pair(method, reference)
-    found = pair.difference
-    if pair.first == method:
-        return found
-    return found._replace(
-        mean=-found.mean,
-        low=None if found.high is None else -found.high,
-        high=None if found.low is None else -found.low,
-    )
-
-
-def digits_of(question: Question) -> int:
-    """Digits that a score is shown with."""
-    return 3 if question.metric == "hypervolume" else 2
-
-
-def show_interval(one: Difference | Score | None, digits: int) -> str:
-    """A mean with its interval."""
-    if one is None:
-        return MISSING
-    middle = show_number(one.mean, digits)
-    if one.low is None:
-        return middle
-    return f"{middle} [{show_number(one.low, digits)}, {show_number(one.high, digits)}]"
-
-
-def show_p(p: float | None) -> str:
-    """A p value; small ones as a bound."""
-    if p is None:
-        return MISSING
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def join(names: Sequence[str], named: int = _NAMED) -> str:
     """Names in a row; beyond some of them, how many more."""
     shown = list(names)
@@ -106,7 +39,7 @@ def join(names: Sequence[str], named: int = _NAMED) -> str:
 
 
 def _best(ranking: Ranking) -> str:
-    digits = digits_of(ranking.question)
+    digits = ranking.question.digits
     best, second = ranking.ranked[:2]
     pairs = [ranking.pair(best.method, one.method) for one in ranking.ranked[1:]]
     ties = [pair.second for pair in pairs if not pair.differs]
@@ -115,7 +48,7 @@ def _best(ranking: Ranking) -> str:
         pair = pairs[0]
         to = f"{second.method}, the next," if len(pairs) > 1 else second.method
         return (
-            f"{best.method} is best {where(ranking)}; the difference to {to} is "
+            f"{best.method} is best {ranking.question.where}; the difference to {to} is "
             f"{_told(pair, digits)}."
         )
     closest = next(pair for pair in pairs if not pair.differs)
@@ -124,7 +57,7 @@ def _best(ranking: Ranking) -> str:
     if closest.sees is not None:
         sees = f"; this design sees {show_number(closest.sees, digits)}"
     said = (
-        f"No difference shown {where(ranking)} between {best.method} (highest {score}) and "
+        f"No difference shown {ranking.question.where} between {best.method} (highest {score}) and "
         f"{join(ties)}; to {closest.second} it is {_told(closest, digits)}{sees}."
     )
     return said + (f" {best.method} is better than {join(beaten)}." if beaten else "")
@@ -187,11 +120,11 @@ def _nothing_to_rank(ranking: Ranking) -> str:
         kl = f"{ranking.question.at_kl_nats:g} nats"
         only = f"only {ranked[0].method}" if ranked else "no method"
         said = f"Nothing to rank: {only} reached {kl} in every seed."
-        reach = reach_nats(ranking.contest)
+        reach = ranking.contest.reach_nats
         if reach is not None and reach < ranking.question.at_kl_nats:
             # one digit less than what was reached, rounded down, so that it is within reach
             step = 10.0 ** (math.floor(math.log10(reach)) - 1)
             said += f" Two methods reached {math.floor(reach / step) * step:g} nats: try that."
         return said
     reasons = "; ".join(f"{one.method}: {one.note}" for one in ranking.standings if not one.ranks)
-    return f"Nothing to rank: {only} {where(ranking)} ({reasons})."
+    return f"Nothing to rank: {only} {ranking.question.where} ({reasons})."

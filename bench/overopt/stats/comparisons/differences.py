@@ -3,74 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import check_finite, check_same_shape
 from overopt.stats.comparisons.error_parts import (
-    ErrorPart,
     crossed_parts,
     half_width,
     p_value,
     standard_error,
 )
+from overopt.stats.comparisons.parts import WEAKEST, Difference, ErrorPart, Paired, Pairing
 from overopt.stats.crossed import Crossed
 from overopt.stats.world_means import ACROSS_FROM
 
-Pairing = Literal["nothing", "prompts", "seeds", "seeds and prompts"]
-"""What two methods are paired by, the weakest first."""
-
-_WEAKEST: tuple[Pairing, ...] = ("nothing", "prompts", "seeds", "seeds and prompts")
-
 INTERVAL_ALPHA = 0.05
 """Intervals of single differences cover with 95 %."""
-
-
-class Paired(NamedTuple):
-    """The difference of two methods in one world.
-
-    Attributes:
-        mean: x - y.
-        parts: of its squared standard error; empty where nothing tells it.
-        by: what it was taken within.
-        n_seeds: seeds behind it.
-    """
-
-    mean: float
-    parts: tuple[ErrorPart, ...]
-    by: Pairing
-    n_seeds: int
-
-
-class Difference(NamedTuple):
-    """A mean difference between two methods with its two-sided test.
-
-    Attributes:
-        mean: x - y; of several worlds, the mean of their means.
-        low: lower bound of the 95 % interval; None where there is no standard error.
-        high: upper bound, likewise.
-        se: standard error of the mean, likewise.
-        p: two-sided p value of no difference, not corrected for other comparisons; None without a
-            standard error, and where all differences are one and the same number other than 0.
-        parts: of the squared standard error (`overopt.stats.comparisons.error_parts`).
-        paired_by: what it was taken within; of several worlds, the weakest.
-        n_seeds: seeds behind it, of all worlds together.
-        n_worlds: worlds behind it.
-        across_worlds: whether worlds are taken for random; if not, it holds for these worlds only.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    se: float | None
-    p: float | None
-    parts: tuple[ErrorPart, ...]
-    paired_by: Pairing
-    n_seeds: int
-    n_worlds: int
-    across_worlds: bool
 
 
 def paired_by_prompt(x_SB: ArrayLike, y_SB: ArrayLike) -> Paired:
@@ -172,7 +121,7 @@ def _difference(worlds: Sequence[Paired], parts: tuple[ErrorPart, ...]) -> Diffe
         se=standard_error(parts) if parts else None,
         p=p_value(mean, parts) if parts else None,
         parts=parts,
-        paired_by=min((one.by for one in worlds), key=_WEAKEST.index),
+        paired_by=min((one.by for one in worlds), key=WEAKEST.index),
         n_seeds=sum(one.n_seeds for one in worlds),
         n_worlds=len(worlds),
         across_worlds=False,

@@ -11,29 +11,17 @@ gives every part a critical value of its own and never covers less than it says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
 from overopt.stats.arrays import Floats
+from overopt.stats.comparisons.parts import ErrorPart
 from overopt.stats.crossed import mean_squares
 
 SMALLEST_P = 1e-15
 """Smaller p values of errors with several parts are not told apart."""
-
-
-class ErrorPart(NamedTuple):
-    """One part of a mean's squared standard error.
-
-    Attributes:
-        variance: the part, in squared units of the mean.
-        df: degrees of freedom of its estimate.
-    """
-
-    variance: float
-    df: float
 
 
 def crossed_parts(x_SB: Floats) -> tuple[ErrorPart, ...]:

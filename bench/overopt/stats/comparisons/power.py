@@ -9,11 +9,11 @@ from scipy.optimize import brentq
 from scipy.stats import nct
 
 from overopt.stats.comparisons.error_parts import (
-    ErrorPart,
     critical,
     half_width,
     standard_error,
 )
+from overopt.stats.comparisons.parts import ErrorPart
 from overopt.stats.crossed import combine_df
 
 POWER = 0.8

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from overopt.report.comparison.question import Question
@@ -145,9 +146,8 @@ class Pair:
         difference: first - second; its interval is of this one comparison.
         within: the same for these very worlds; equal to ``difference`` in one world.
         p_holm: p value after Holm's correction over all pairs; None where there is no test.
-        sees: smallest true difference that this design declares with a chance of 80 %, at the level
-            of Holm's first step; None where there is no test.
         chance: P(first > second) over single seeds.
+        power: calculates what the pair sees; among thousands of pairs few are asked.
     """
 
     first: str
@@ -155,8 +155,16 @@ class Pair:
     difference: Difference
     within: Difference
     p_holm: float | None
-    sees: float | None
     chance: float
+    power: Callable[[], float | None] = field(compare=False)
+
+    @property
+    def sees(self) -> float | None:
+        """Smallest true difference that this design declares with a chance of 80 %.
+
+        At the level of Holm's first step, the strictest; None where there is no test.
+        """
+        return self.power()
 
     @property
     def differs(self) -> bool:
@@ -239,9 +247,13 @@ class Ranking:
         """Whether fewer than 5 seeds stand behind it in any world."""
         return self.contest.n_seeds < EXPLORATORY_BELOW
 
+    @cached_property
+    def _pair_of(self) -> dict[frozenset[str], Pair]:
+        return {frozenset((pair.first, pair.second)): pair for pair in self.pairs}
+
     def pair(self, one: str, other: str) -> Pair:
         """The pair of two ranked methods."""
-        return next(pair for pair in self.pairs if {pair.first, pair.second} == {one, other})
+        return self._pair_of[frozenset((one, other))]
 
     @property
     def reference(self) -> Standing | None:

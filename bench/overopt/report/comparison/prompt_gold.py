@@ -26,6 +26,10 @@ class PromptGold:
     def __init__(self, results: Results) -> None:
         self._runs = results.runs
         self._rows: list[dict[CellKey, Ints]] | None = None
+        self._measured = [
+            (run.points["kl_nats"].to_numpy(), run.points["gold_mean"].to_numpy())
+            for run in results.runs
+        ]
         self._tables: dict[int, dict[int, Floats] | None] = {}
 
     def gain_KB(self, cell: CellKey, curve: SeedCurve) -> Floats | None:
@@ -52,12 +56,12 @@ class PromptGold:
 
     def _from_run(self, number: int, row_N: Ints, curve: SeedCurve) -> Floats | None:
         run = self._runs[number]
-        points = run.points.iloc[row_N].reset_index(drop=True)
-        usable = (points["status"] == "ok") & (points["kl_nats"] >= 0)
-        points = points[usable].sort_values("kl_nats", kind="stable")
+        kl_N, gold_N = self._measured[number]
+        row_K = row_N[kl_N[row_N] >= 0.0]  # what was not measured has none
+        row_K = row_K[np.argsort(kl_N[row_K], kind="stable")]
         if not (
-            np.array_equal(points["kl_nats"], curve.kl_nats_K)
-            and np.array_equal(points["gold_mean"], curve.gold_K)
+            np.array_equal(kl_N[row_K], curve.kl_nats_K)
+            and np.array_equal(gold_N[row_K], curve.gold_K)
             and curve.kl_nats_K[0] == 0.0
         ):
             return None
@@ -66,7 +70,7 @@ class PromptGold:
         table = self._tables[number]
         if table is None:
             return None
-        gold = [table[int(row_N[k])] for k in points.index]
+        gold = [table[int(row)] for row in row_K]
         if len({one.size for one in gold}) > 1:
             return None
         gain_KB = np.stack(gold) - gold[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from overopt.stats.comparisons.differences import (
     within_worlds,
 )
 from overopt.stats.comparisons.improvement import probability_of_improvement
-from overopt.stats.comparisons.parts import Paired
+from overopt.stats.comparisons.parts import Difference, Paired
 from overopt.stats.comparisons.power import smallest_seen
 from overopt.stats.comparisons.ties import letters, rank_ranges, tie_groups
 from overopt.stats.intervals import adjust_holm
@@ -58,20 +59,21 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
             first,
             second,
             one,
-            within_worlds(paired),
+            within_worlds(paired) if one.across_worlds else one,
             None if one.p is None else p,
-            smallest_seen(one.parts, ALPHA / len(couples)) if one.parts else None,
             probability_of_improvement(
                 [score.value_S for score in scores[first].values()],
                 [score.value_S for score in scores[second].values()],
             ),
+            partial(_sees, one, len(couples)),
         )
         for (first, second), paired, one, p in zip(couples, worlds, found, adjusted, strict=True)
-    )  # fmt: skip
+    )
+    place = {name: number for number, name in enumerate(order)}
     better_MM = np.zeros((len(order), len(order)), np.bool_)
     for pair in pairs:
         if pair.differs:
-            better_MM[order.index(pair.first), order.index(pair.second)] = True
+            better_MM[place[pair.first], place[pair.second]] = True
     groups = tie_groups(better_MM | better_MM.T)
     entrants = {one.method: one for one in contest.entrants}
     standings = [
@@ -95,6 +97,10 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
         for name, one in sorted(read.items()) if isinstance(one, NotRanked)
     ]  # fmt: skip
     return Ranking(contest, question, tuple(standings), pairs, scores)
+
+
+def _sees(one: Difference, n_pairs: int) -> float | None:
+    return smallest_seen(one.parts, ALPHA / n_pairs) if one.parts else None
 
 
 def _own(scores: Scores) -> Score:

@@ -1,4 +1,4 @@
-"""The page in a headless Chromium: it opens from disk, sorts, filters, is read, asks for nothing."""
+"""The page in a headless Chromium: opens from disk, sorts, filters, is read, asks for nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from .synthetic import write_many, write_runs
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium on this machine")
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>=cmd()"
-COLORS = "new Set([...document.querySelectorAll('[data-choose]')].map(b => b.style.cssText))"
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,16 @@ OPTIONS = (
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
 )
+
+
+MOVE = """
+import fcntl, os, sys
+high = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(high[0], 3)
+os.dup2(high[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Puts two pipes where Chromium expects them and becomes Chromium."""
 
 
 class Tab:
@@ -152,10 +163,9 @@ def chromium(profile: Path) -> Iterator[Tab]:
     assert PROGRAM is not None, "no Chromium"
     read_commands, commands = os.pipe()
     answers, write_answers = os.pipe()
-    joined = " ".join(OPTIONS)
-    command = f'exec "$0" {joined} --user-data-dir="$1" 3<&{read_commands} 4>&{write_answers}'
+    wrapped = (sys.executable, "-c", MOVE, str(read_commands), str(write_answers), PROGRAM)
     browser = subprocess.Popen(
-        ["/bin/sh", "-c", command, PROGRAM, str(profile)],
+        [*wrapped, *OPTIONS, f"--user-data-dir={profile}"],
         pass_fds=(read_commands, write_answers),
         stderr=subprocess.DEVNULL,
         start_new_session=True,

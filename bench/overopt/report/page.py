@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from overopt.report.fits import GroupFit
 from overopt.report.group import Group
 from overopt.report.html.assets import UPLOT_VERSION, embed_json, policy, read_asset, script, styles
 from overopt.report.html.curves import chart_data
+from overopt.report.html.fallback import draw_fallback
 from overopt.report.html.folded import FoldKey, render_folds
 from overopt.report.html.overview import methods_sheet
 from overopt.report.html.provenance import show_words
@@ -40,7 +42,6 @@ def make_page(
     folds: Mapping[FoldKey, Sequence[TextTable]],
     shown: Mapping[str, TextTable],
     families: Mapping[str, str],
-    fallback: str = "",
     comparison: Sheet | None = None,
 ) -> str:
     """The page as HTML text.
@@ -52,7 +53,6 @@ def make_page(
         folds: the tables of each method, in the order of the page.
         shown: finished tables by name, for what is missing and for how to read them.
         families: of each method.
-        fallback: the first chart as an ``<svg>``, for readers without scripts.
         comparison: who is best and whether the differences are significant, the first table.
     """
     methods = sorted({line.method for line in lines})
@@ -60,6 +60,7 @@ def make_page(
     named = f"{len(methods)} methods" if many else ", ".join(methods)
     title = f"{named} on {', '.join(results.tasks)}"
     sheet = methods_sheet(lines, families)
+    data = chart_data(results, lines, families, fits, folds)
     code = script()
     body = [
         f"<header><p class='kicker'>Reward-model overoptimization</p><h1>{escape(title)}</h1>",
@@ -71,7 +72,7 @@ def make_page(
         "<p class='axes'><b>Gold</b> (SDs of the initial policy) against <b>KL</b> (nats, "
         "√ axis)</p>",
         "<div class='panels' data-overlay></div>",
-        f"<div class='fallback'>{fallback}</div>",
+        f"<div class='fallback'>{_without_script(data, sheet, results.tasks[0])}</div>",
         *_how_to_read(lines),
         "</section>",
         *_comparison(comparison),
@@ -96,9 +97,14 @@ def make_page(
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(title)}</title>\n<style>\n{styles()}</style>\n</head>\n"
     )
-    data = embed_json(chart_data(results, lines, families, fits, folds))
-    tail = f"<script type='application/json' id='data'>{data}</script>\n<script>{code}</script>"
+    blob = embed_json(data)
+    tail = f"<script type='application/json' id='data'>{blob}</script>\n<script>{code}</script>"
     return f"{head}<body>\n<main>\n{chr(10).join(body)}\n</main>\n{tail}\n</body>\n</html>\n"
+
+
+def _without_script(data: Mapping[str, Any], sheet: Sheet, task: str) -> str:
+    """The first charts as a drawing, for readers without scripts."""
+    return draw_fallback(data, task, (sheet.first or {}).get("worlds", ""))
 
 
 def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:

@@ -122,7 +122,7 @@ class Overlay {
       .sort((a, b) => colored.get(b.method) - colored.get(a.method));
     for (const entry of gray) {
       const label = gray.length <= NAMED ? entry.method : undefined;
-      lines.push(...curveLines(entry, "gold", { color: "faint", width: 1, label }));
+      lines.push(...curveLines(entry, "gold", { color: "faint", width: gray.length > 30 ? 0.6 : 1, label }));
     }
     const scale = DATA.scales[`${first.task}\n${first.worlds}`];
     if (on("oracle")) {

@@ -177,6 +177,12 @@ def _comparison(comparison: Sheet | None) -> Iterator[str]:
     """Who is best, where the runs can tell."""
     if comparison is not None:
         yield f"<section id='comparison'><h2>{escape(comparison.title)}</h2>"
+        for said in comparison.lead[:1]:
+            yield f"<p>{escape(said)}</p>"
+        if comparison.lead[1:]:
+            yield f"<details><summary>{len(comparison.lead) - 1} more settings</summary><ul>"
+            yield from (f"<li>{escape(said)}</li>" for said in comparison.lead[1:])
+            yield "</ul></details>"
         yield from render_sheet(comparison)
         yield "</section>"
 

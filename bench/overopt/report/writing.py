@@ -10,6 +10,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from overopt.report.across_worlds import across_worlds
+from overopt.report.comparison.comparison import compare_within_reach
+from overopt.report.comparison.readings import Measure
+from overopt.report.comparison.sheet import comparison_sheet
 from overopt.report.drawing import COMPARING, Job, draw_all, plan_figures
 from overopt.report.families import name_families
 from overopt.report.fits import GroupFit, fit_group, fit_table
@@ -106,12 +109,30 @@ def compose_report(
         fits += fit_group(group)
         tell("fitting curves", number, len(groups))
     fitted = fit_table(fits)
-    scores = score_table(groups, yardsticks(results), fits)
+    measures = yardsticks(results)
+    scores = score_table(groups, measures, fits)
+    tell("comparing methods", 0, 1)
+    compared = compare_within_reach(
+        results,
+        groups,
+        {place: Measure(one.oracle, one.kl_max_nats) for place, one in measures.items()},
+    )
+    tell("comparing methods", 1, 1)
     tables = Tables(groups, scores, fitted)
     shown = tables.shown()
     families = name_families(results)
     return Report(
-        page=make_page(results, [*means, *groups], fits, tables.folds(), shown, families),
+        page=make_page(
+            results,
+            [*means, *groups],
+            fits,
+            tables.folds(),
+            shown,
+            families,
+            comparison=comparison_sheet(compared.rankings, compared.verdicts, compared.notes)
+            if compared
+            else None,
+        ),
         jobs=plan_figures(results, groups, fits, tuple(figures)),
         frames={"curves": curve_table([*groups, *means]), "fits": fitted, "scores": scores},
         shown=shown,

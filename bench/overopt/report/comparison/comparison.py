@@ -10,7 +10,7 @@ from functools import cached_property
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.comparison.contest import Ranking
+from overopt.report.comparison.contest import Contest, Ranking
 from overopt.report.comparison.contests import make_contests
 from overopt.report.comparison.frames import pair_frame, profile_frame, table_frame
 from overopt.report.comparison.question import Question
@@ -92,6 +92,34 @@ def compare_groups(
             "noise, number of comparisons, initial policy, world, seed and (where they see one) "
             "proxy; run them with the same options. " + " ".join(notes)
         )
+    return _decide(contests, notes, question, measures)
+
+
+def compare_within_reach(
+    results: Results, groups: Sequence[Group], measures: Mapping[tuple[str, int], Measure]
+) -> Comparison | None:
+    """Gold at 4 nats compared, or where nobody gets there, as far as two methods get.
+
+    None where no two methods can be compared.
+
+    Raises:
+        UserError: a stored table is damaged.
+    """
+    contests, notes = make_contests(results, groups)
+    found = _decide(contests, notes, Question(), measures)
+    reached = [one.reach_nats for one in contests]
+    known = [reach for reach in reached if reach is not None]
+    if known and not any(len(one.ranked) > 1 for one in found.rankings):
+        found = _decide(contests, notes, Question(at_kl_nats=max(known)), measures)
+    return found if any(len(one.ranked) > 1 for one in found.rankings) else None
+
+
+def _decide(
+    contests: Sequence[Contest],
+    notes: Sequence[str],
+    question: Question,
+    measures: Mapping[tuple[str, int], Measure],
+) -> Comparison:
     methods = sorted({one.method for contest in contests for one in contest.entrants})
     if question.baseline is not None and question.baseline not in methods:
         near = difflib.get_close_matches(question.baseline, methods, n=1)

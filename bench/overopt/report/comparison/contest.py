@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -81,14 +82,18 @@ class Contest:
 
     @property
     def reach_nats(self) -> float | None:
-        """The largest KL that every seed of at least two entrants was measured at or beyond."""
+        """A KL that every seed of at least two entrants reached, rounded down to two digits."""
         reached = []
         for one in self.entrants:
             read = [one.curves(world, seeds) for world, seeds in self.seeds_of.items()]
             whole = [curve for mine in read if mine is not None for curve in mine]
             if all(mine is not None for mine in read):
                 reached.append(min(float(curve.kl_nats_K[-1]) for curve in whole))
-        return sorted(reached)[-2] if len(reached) > 1 else None
+        if len(reached) < 2:
+            return None
+        furthest = sorted(reached)[-2]
+        step = 10.0 ** (math.floor(math.log10(furthest)) - 1)
+        return float(f"{math.floor(furthest / step) * step:.6g}")
 
     @property
     def title(self) -> str:

@@ -61,7 +61,7 @@ def show_ranking(ranking: Ranking) -> TextTable:
                 show_interval(found, digits),
                 show_p(pair.p_holm) if pair else MISSING,
                 show_number(pair.sees, digits) if pair else MISSING,
-                _paired_by(pair) if pair else MISSING,
+                paired_by(pair) if pair else MISSING,
             )
         )
     to = f"to {reference.method}" if reference is not None else "to best"
@@ -145,7 +145,7 @@ def standing_rows(ranking: Ranking) -> list[dict[str, Any]]:
             "differs": pair.differs if pair else None,
             "smallest_seen": pair.sees if pair else None,
             "chance_above_reference": chance,
-            "paired_by": _paired_by(pair) if pair else "",
+            "paired_by": paired_by(pair) if pair else "",
             "exploratory": ranking.exploratory,
             "note": one.note,
         }
@@ -169,7 +169,7 @@ def pair_row(pair: Pair | None) -> dict[str, Any]:
         "differs": pair.differs if pair else None,
         "smallest_seen": pair.sees if pair else None,
         "chance_first_above": pair.chance if pair else None,
-        "paired_by": _paired_by(pair) if pair else None,
+        "paired_by": paired_by(pair) if pair else None,
         "across_worlds": found.across_worlds if found else None,
         "within_low": within.low if within else None,
         "within_high": within.high if within else None,
@@ -177,7 +177,8 @@ def pair_row(pair: Pair | None) -> dict[str, Any]:
     }
 
 
-def _paired_by(pair: Pair) -> str:
+def paired_by(pair: Pair) -> str:
+    """What a pair was paired by, and whether worlds are the unit."""
     by = pair.difference.paired_by
     shown = _PAIRED.get(by, by)
     return f"{shown}; worlds" if pair.difference.across_worlds else shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from overopt.report.comparison.contest import Pair, Ranking, Standing, show_interval, show_p
@@ -122,9 +121,7 @@ def _nothing_to_rank(ranking: Ranking) -> str:
         said = f"Nothing to rank: {only} reached {kl} in every seed."
         reach = ranking.contest.reach_nats
         if reach is not None and reach < ranking.question.at_kl_nats:
-            # one digit less than what was reached, rounded down, so that it is within reach
-            step = 10.0 ** (math.floor(math.log10(reach)) - 1)
-            said += f" Two methods reached {math.floor(reach / step) * step:g} nats: try that."
+            said += f" Two methods reached {reach:g} nats: try that."
         return said
     reasons = "; ".join(f"{one.method}: {one.note}" for one in ranking.standings if not one.ranks)
     return f"Nothing to rank: {only} {ranking.question.where} ({reasons})."

@@ -60,6 +60,7 @@ class Sheet:
         chooses: the column whose value a row's button chooses in the charts; empty for no button.
         note: how to read it; may be empty.
         first: value that a ``one`` filter starts with, by column.
+        lead: what it shows in sentences, the first one most important.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Sheet:
     chooses: str = ""
     note: str = ""
     first: Mapping[str, str] | None = None
+    lead: Sequence[str] = ()
 
 
 def render_sheet(sheet: Sheet) -> list[str]:

@@ -185,17 +185,19 @@ def paired_by(pair: Pair) -> str:
 
 
 def _note(ranking: Ranking) -> str:
+    if not ranking.ranked:
+        return ""
     over = sorted({one.score.over for one in ranking.ranked if one.score})
     unit = "of the oracle's area" if ranking.question.metric == "hypervolume" else "in SDs"
     said = (
-        f"Scores {unit}, 95 % intervals over {' or '.join(over) or 'nothing'}. "
+        f"Scores {unit}, 95 % intervals over {' or '.join(over)}. "
         "Ranks: what all pairwise tests leave open, Holm-corrected together at 5 %; methods that "
         "share a letter are not told apart. Intervals of differences are of one comparison each; "
         "sees: the smallest difference that this design declares with 80 % power."
     )
     pairings = {pair.difference.paired_by for pair in ranking.pairs}
     if "seeds" in pairings:
-        said += " Paired by seeds alone, where gold was not stored by prompt: these prompts only."
+        said += " Paired by seeds alone where gold was not stored by prompt."
     if "nothing" in pairings:
         said += " Not paired, where only intervals were stored: wider than needed, as a rule."
     counts = {pair.difference.n_worlds for pair in ranking.pairs}

@@ -44,10 +44,15 @@ class Question(NamedTuple):
         )
 
     @property
+    def at_kl(self) -> str:
+        """The fixed KL in words."""
+        return f"{self.at_kl_nats:g} nat{'' if self.at_kl_nats == 1.0 else 's'}"
+
+    @property
     def where(self) -> str:
         """At what KL, or by what, methods are compared."""
         return {
-            "gold-at-kl": f"at {self.at_kl_nats:g} nats",
+            "gold-at-kl": f"at {self.at_kl}",
             "peak": "at the peak",
             "end": "at the end of the budgets",
             "hypervolume": "by hypervolume",
@@ -57,7 +62,7 @@ class Question(NamedTuple):
     def score(self) -> str:
         """The score as a column is called."""
         return {
-            "gold-at-kl": f"gold at {self.at_kl_nats:g} nats",
+            "gold-at-kl": f"gold at {self.at_kl}",
             "peak": "gold at peak",
             "end": "gold at end",
             "hypervolume": "hypervolume",

@@ -23,7 +23,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(_table(one))
         for note in notes_of(one):
             console.print(_printable(note), markup=False, highlight=False)
-        notes[show_ranking(one).note] = None
+        if one.ranked:
+            notes[show_ranking(one).note] = None
     console.print()
     for note in (*notes, *comparison.notes):
         console.print(_printable(note), markup=False, highlight=False)

@@ -23,6 +23,7 @@ def verdict(ranking: Ranking) -> str:
         if ranking.question.baseline is not None:
             said += _against(ranking, ranking.question.baseline)
         said += _left_out(ranking)
+        said += _scope(ranking)
     if ranking.exploratory:
         n = ranking.contest.n_seeds
         said += f" Exploratory: {n} seed{'s' if n > 1 else ''}, fewer than 5."
@@ -107,16 +108,24 @@ def _left_out(ranking: Ranking) -> str:
         one.note.startswith("not reached") for one in missing
     ):
         names = join([one.method for one in missing])
-        kl = f"{ranking.question.at_kl_nats:g} nats"
+        kl = ranking.question.at_kl
         return f" Not ranked, since not every seed reached {kl}: {names}."
     return f" Not ranked: {join([f'{one.method} ({one.note})' for one in missing])}."
+
+
+def _scope(ranking: Ranking) -> str:
+    """What a verdict does not speak of."""
+    found = [pair.difference for pair in ranking.pairs]
+    if any(one.paired_by == "seeds" and not one.across_worlds for one in found):
+        return " Paired by seeds alone: it holds for these prompts."
+    return ""
 
 
 def _nothing_to_rank(ranking: Ranking) -> str:
     ranked = ranking.ranked
     only = f"only {ranked[0].method} can be ranked" if ranked else "no method can be ranked"
     if ranking.question.metric == "gold-at-kl":
-        kl = f"{ranking.question.at_kl_nats:g} nats"
+        kl = ranking.question.at_kl
         only = f"only {ranked[0].method}" if ranked else "no method"
         said = f"Nothing to rank: {only} reached {kl} in every seed."
         reach = ranking.contest.reach_nats

@@ -115,7 +115,7 @@ def write_run(
     record = {"spec": {"methods": [{"name": method, "family": family}], "worlds": list(worlds)},
               "finished_utc": "2026-01-01T00:00:00+00:00"}  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record))
-    if by_prompt:
+    if by_prompt and prompts:
         write_prompts(folder, prompts)
     return folder
 

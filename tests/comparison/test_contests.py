@@ -107,6 +107,36 @@ def test_a_failed_seed_is_not_averaged_over(tmp_path: Path) -> None:
         assert reasons(only(compare(tmp_path, metric=metric))) == {"broken": "seed 2 failed"}
 
 
+def test_a_method_that_failed_in_every_seed_is_told(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", 0.3)
+    write_run(tmp_path, "b", 0.4)
+    write_run(tmp_path, "broken", 0.9, failed=range(5))
+    comparison = compare(tmp_path)
+    assert reasons(only(comparison)) == {"broken": "seeds 0, 1, 2, 3, 4 failed"}
+    assert comparison.notes == ()
+
+
+def test_worlds_and_seeds_that_two_share_are_found(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", 0.3, worlds=(0, 1))
+    write_run(tmp_path, "b", 0.4, worlds=(0, 2))
+    write_run(tmp_path, "c", 0.4, worlds=(1,), seeds=range(1, 6))
+    met = {
+        tuple(one.contest.seeds_of.items()): {entrant.method for entrant in one.contest.entrants}
+        for one in compare(tmp_path).rankings
+    }
+    assert met == {
+        ((0, (0, 1, 2, 3, 4)),): {"a", "b"},
+        ((1, (1, 2, 3, 4)),): {"a", "c"},
+    }
+
+
+def test_many_different_sets_of_seeds_meet_on_what_all_share(tmp_path: Path) -> None:
+    for n in range(14):
+        write_run(tmp_path, f"m{n}", 0.3, seeds=[s for s in range(16) if s != n])
+    (one,) = compare(tmp_path).rankings
+    assert len(one.contest.entrants) == 14 and one.contest.seeds_of == {0: (14, 15)}
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -20,6 +22,9 @@ from overopt.stats.arrays import Floats
 
 Design = Mapping[int, frozenset[int]]
 """Seeds of each world."""
+
+_SETS_PAIRED = 12
+"""Among more different sets of worlds and seeds, only what all share is looked for."""
 
 
 class _Line(NamedTuple):
@@ -130,6 +135,10 @@ def _shared(
         for one in members:
             start = tuple(one.starts[world] for world in sorted(design))
             by_start.setdefault(start, []).append(one)
+        unknown = [start for start in by_start if "" in start]
+        if len(unknown) < len(by_start):  # without a point nothing tells its initial policy
+            lost = [one for start in unknown for one in by_start.pop(start)]
+            max(by_start.values(), key=len).extend(lost)
         if len(by_start) > 1:
             parts = " | ".join(
                 ", ".join(sorted(one.entrant.method for one in part)) for part in by_start.values()
@@ -142,24 +151,24 @@ def _shared(
                 yield design, part
 
 
-def _designs(ran: Sequence[Design]) -> list[dict[int, frozenset[int]]]:
-    """All sets of worlds and seeds that candidates ran, and what any of them share."""
-    found = {frozenset(one.items()): dict(one) for one in ran}
-    new = list(found.values())
-    while new:
-        met = [_common(one, other) for one in new for other in list(found.values())]
-        new = []
-        for one in met:
-            if one and frozenset(one.items()) not in found:
-                found[frozenset(one.items())] = one
-                new.append(one)
+def _designs(ran: Sequence[Design]) -> list[Design]:
+    """The sets of worlds and seeds that candidates ran, and what some of them share.
+
+    What any two share, and what all do; among very many different sets, what all do.
+    """
+    found = {frozenset(one.items()): one for one in ran}
+    own = list(found.values())
+    met = [reduce(_common, own)] if own else []
+    if len(own) <= _SETS_PAIRED:
+        met += [_common(one, other) for one, other in combinations(own, 2)]
+    found |= {frozenset(one.items()): one for one in met if one}
     return sorted(
         found.values(),
         key=lambda one: (-len(one), -sum(map(len, one.values())), sorted(one)),
     )
 
 
-def _common(one: Design, other: Design) -> dict[int, frozenset[int]]:
+def _common(one: Design, other: Design) -> Design:
     both = {world: one[world] & other[world] for world in one.keys() & other.keys()}
     return {world: seeds for world, seeds in both.items() if seeds}
 

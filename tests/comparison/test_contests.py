@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from overopt.catalog import lookup, systems
 from overopt.errors import UserError
 from overopt.report.comparison.comparison import Comparison
 from overopt.report.comparison.contest import Ranking
+from overopt.report.comparison.contests import sees_proxy
 from overopt.report.comparison.runs import compare
 from overopt.stats.comparisons.differences import difference, paired_by_prompt, paired_by_seed
 
@@ -166,6 +168,13 @@ def test_a_method_that_sees_no_proxy_meets_those_of_every_proxy(tmp_path: Path) 
         for one in compare(tmp_path).rankings
     }
     assert met == {"single": {"blind", "a"}, "uwo": {"blind", "b"}}
+
+
+def test_who_sees_a_proxy_is_read_from_the_record_as_it_was_declared() -> None:
+    specs = {name: systems.method(name) for name in lookup.names("methods")}
+    read = {name: sees_proxy(spec.to_json()) for name, spec in specs.items()}
+    assert read == {name: spec.sees_proxy for name, spec in specs.items()}
+    assert not read["dpo"] and not read["dera"] and read["rloo"] and read["warp"]
 
 
 def test_methods_without_a_proxy_meet_once(tmp_path: Path) -> None:

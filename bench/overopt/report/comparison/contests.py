@@ -12,6 +12,7 @@ import pandas as pd
 
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
+from overopt.report.families import name_families
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
 from overopt.report.stored.results import Results
@@ -175,7 +176,7 @@ def _common(one: Design, other: Design) -> Design:
 
 def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
     """Each method and proxy of a task and noise, with its worlds together."""
-    prompts = PromptGold(results)
+    prompts, families = PromptGold(results), name_families(results)
     rows_of = {
         (str(first["task_label"]), int(first["world"]), str(first["method_label"]),
          str(first["proxy_label"]), str(first["noise"])): rows
@@ -183,26 +184,26 @@ def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
         for first in [rows.iloc[0]]
     }  # fmt: skip
     together: dict[_Line, dict[int, tuple[Group, pd.DataFrame]]] = {}
-    traits: dict[_Line, tuple[str, bool]] = {}
+    sighted: dict[_Line, bool] = {}
     for group in groups:
         rows = rows_of[group.task, group.world, group.method, group.proxy, group.noise]
-        family, sees_proxy = _traits(results.runs, rows)
+        sees = _sees_proxy(results.runs, rows)
         # a proxy that only scores a method's policies does not tell its rows apart
         comparisons = str(rows["comparisons"].iloc[0])
-        proxy = group.proxy if sees_proxy else ""
+        proxy = group.proxy if sees else ""
         line = _Line(group.task, group.noise, comparisons, group.method, proxy)
         together.setdefault(line, {}).setdefault(group.world, (group, rows))
-        traits[line] = family, sees_proxy
+        sighted[line] = sees
     found = []
     for line, worlds in together.items():
         keys = {
             world: cell_key(tuple(rows[list(GROUP)].iloc[0])) for world, (_, rows) in worlds.items()
         }
-        family, sees_proxy = traits[line]
+        family = families.get(line.method, "")
         groups_of = {world: group for world, (group, _) in worlds.items()}
         found.append(
             _Candidate(
-                Entrant(line.method, family, sees_proxy, groups_of, _gains(prompts, keys)),
+                Entrant(line.method, family, sighted[line], groups_of, _gains(prompts, keys)),
                 task=line.task,
                 noise=line.noise,
                 comparisons=line.comparisons,
@@ -234,24 +235,21 @@ def _start(rows: pd.DataFrame) -> str:
     return " or ".join(sorted(told))
 
 
-def _traits(runs: Sequence[Run], rows: pd.DataFrame) -> tuple[str, bool]:
-    """Family of a method, and whether it sees a proxy, as the record of its first run says."""
+def _sees_proxy(runs: Sequence[Run], rows: pd.DataFrame) -> bool:
+    """Whether a proxy had a part in a method's policies, as the record of its first run says."""
     first = rows.iloc[0]
     spec = runs[int(first["source"])].record.get("spec")
     methods = spec.get("methods") if isinstance(spec, dict) else None
     for one in methods if isinstance(methods, list) else []:
         if isinstance(one, dict) and one.get("name") == first["method"]:
-            return str(one.get("family") or ""), _sees_proxy(one)
-    return "", True
+            return sees_proxy(one)
+    return True
 
 
-def _sees_proxy(spec: Mapping[str, Any]) -> bool:
+def sees_proxy(spec: Mapping[str, Any]) -> bool:
     """`overopt.spec.method.MethodSpec.sees_proxy` of a stored record, which may be an older one."""
-    member = spec.get("member")
-    while isinstance(member, Mapping):
-        spec_values, spec = spec.get("values"), member
-        if spec_values:
-            return True
-        member = spec.get("member")
-    trains = spec.get("member_family") or spec.get("family")
+    trained = spec
+    while isinstance(trained.get("member"), Mapping):
+        trained = trained["member"]
+    trains = trained.get("member_family") or trained.get("family")
     return bool(spec.get("values")) or trains not in PROXY_BLIND

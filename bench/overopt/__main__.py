@@ -161,6 +161,18 @@ def compare_command(
         str,
         typer.Option(metavar="NAME", help="gold-at-kl, peak, end or hypervolume."),
     ] = "gold-at-kl",
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="NAME...", help="Only these methods.")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME...", help="Only against these proxies; methods that see none stay."
+        ),
+    ] = None,
+    noise: Annotated[
+        list[str] | None, typer.Option(metavar="LEVEL...", help="Only these noise levels.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all numbers as JSON and nothing else.")
     ] = False,
@@ -179,8 +191,10 @@ def compare_command(
     [bold]bench compare results/reviews --at-kl 4 --baseline dpo[/]
     """
     from overopt.commands.compare import compare
+    from overopt.report.stored.selection import Selection
 
-    raise typer.Exit(compare(runs, at_kl, baseline, metric, as_json, out))
+    selection = Selection(tuple(method or ()), tuple(proxy or ()), tuple(noise or ()))
+    raise typer.Exit(compare(runs, at_kl, baseline, metric, selection, as_json, out))
 
 
 @app.command("scores")

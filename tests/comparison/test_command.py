@@ -18,6 +18,7 @@ from overopt.commands.compare import compare as compare_command
 from overopt.report.comparison.files import comparison_latex
 from overopt.report.comparison.runs import compare
 from overopt.report.comparison.screen import print_comparison
+from overopt.report.stored.selection import EVERYTHING
 
 from .drawn import write_run
 
@@ -70,7 +71,7 @@ def test_a_narrow_screen_cuts_no_number(root: Path) -> None:
 
 def test_files_hold_the_same_numbers(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert compare_command([root], 4.0, None, "gold-at-kl", False, out) == 0
+    assert compare_command([root], 4.0, None, "gold-at-kl", EVERYTHING, False, out) == 0
     assert sorted(path.name for path in out.iterdir()) == [
         "compare.csv", "compare.json", "compare.tex", "pairs.csv", "profiles.csv",
     ]  # fmt: skip
@@ -91,13 +92,13 @@ def test_files_hold_the_same_numbers(root: Path, tmp_path: Path) -> None:
 
 def test_a_comparison_is_repeated_to_the_byte(root: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        compare_command([root], 4.0, None, "peak", False, tmp_path / name)
+        compare_command([root], 4.0, None, "peak", EVERYTHING, False, tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
 def test_json_alone_is_printed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    compare_command([root], 4.0, "middle", "gold-at-kl", True, None)
+    compare_command([root], 4.0, "middle", "gold-at-kl", EVERYTHING, True, None)
     told = json.loads(capsys.readouterr().out)
     (contest,) = told["contests"]
     assert contest["verdict"].startswith("high is best at 4 nats")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from overopt.catalog import lookup, systems
@@ -13,6 +16,7 @@ from overopt.report.comparison.comparison import Comparison
 from overopt.report.comparison.contest import Ranking
 from overopt.report.comparison.contests import sees_proxy
 from overopt.report.comparison.runs import compare
+from overopt.report.stored.selection import Selection
 from overopt.stats.comparisons.differences import difference, paired_by_prompt, paired_by_seed
 
 from .drawn import gold_of, write_run
@@ -170,6 +174,45 @@ def test_a_method_that_sees_no_proxy_meets_those_of_every_proxy(tmp_path: Path) 
     assert met == {"single": {"blind", "a"}, "uwo": {"blind", "b"}}
 
 
+def test_only_some_methods_noises_and_proxies(tmp_path: Path) -> None:
+    for noise in ("0", "0.25"):
+        write_run(tmp_path, "blind", 0.4, family="pairs", noise=noise, name=f"step-{noise}")
+        for name in ("a", "b"):
+            for proxy in ("single", "uwo"):
+                write_run(
+                    tmp_path, name, 0.3, proxy=proxy, noise=noise, name=f"step-{proxy}-{noise}"
+                )
+    only_uwo = compare(tmp_path, selection=Selection(proxies=("uwo",), noises=("0.25",)))
+    (one,) = only_uwo.rankings
+    assert (one.contest.proxy, one.contest.noise) == ("uwo", "0.25")
+    assert {entrant.method for entrant in one.contest.entrants} == {"a", "b", "blind"}
+    # rows keep their numbers, so that gold by prompt is still found
+    assert set(only_uwo.pairs["paired_by"]) == {"seeds, prompts"}
+    two = compare(tmp_path, selection=Selection(methods=("a", "blind")))
+    assert {len(one.contest.entrants) for one in two.rankings} == {2}
+    with pytest.raises(UserError, match=r"--proxy wco: no methods meet.*there are: single, uwo"):
+        compare(tmp_path, selection=Selection(proxies=("wco",)))
+
+
+def test_gold_by_prompt_is_found_where_only_some_rows_are_read(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        folder = write_run(tmp_path, name, 0.3)
+        other = write_run(tmp_path / "other", name, 0.5, noise="0.25")
+        points = pd.concat([pd.read_csv(one / "points.csv", dtype=str) for one in (other, folder)])
+        points.to_csv(folder / "points.csv", index=False)
+        tables = [pq.read_table(one / "prompts.parquet").to_pandas() for one in (other, folder)]
+        tables[1]["row"] += 25
+        both = pa.Table.from_pandas(pd.concat(tables), preserve_index=False)
+        pq.write_table(both, folder / "prompts.parquet")
+        (folder / "contrasts.csv").unlink()
+        (folder / "budgets.csv").unlink()
+    found = compare(tmp_path / "drawn", selection=Selection(noises=("0",)))
+    (pair,) = only(found).pairs
+    wanted = gains("b", 0.3, 3) - gains("a", 0.3, 3)
+    assert pair.difference.paired_by == "seeds and prompts"
+    assert abs(pair.difference.mean) == pytest.approx(abs(wanted.mean()), abs=1e-6)
+
+
 def test_who_sees_a_proxy_is_read_from_the_record_as_it_was_declared() -> None:
     specs = {name: systems.method(name) for name in lookup.names("methods")}
     read = {name: sees_proxy(spec.to_json()) for name, spec in specs.items()}
@@ -215,8 +258,6 @@ def test_worlds_are_no_seeds(tmp_path: Path) -> None:
 
 
 def test_peak_and_end_are_those_that_the_runs_stored(tmp_path: Path) -> None:
-    import pandas as pd
-
     write_run(tmp_path, "a", 0.3)
     write_run(tmp_path, "b", 0.4)
     for metric, name in (("peak", "peak_gold"), ("end", "end_gold")):

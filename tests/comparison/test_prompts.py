@@ -59,10 +59,10 @@ def put(name: str, at: int, value: float) -> Callable[[Table], Table]:
     ("change", "reason"),
     [
         (put("gold", 3, np.nan), "NaN or infinite"),
-        (put("row", 0, 9), "not the measured rows"),
-        (put("row", 0, 1), "each prompt once"),
-        (put("prompt_id", 0, 1), "each prompt once"),
-        (lambda t: {name: column[1:] for name, column in t.items()}, "a row for every point"),
+        (put("row", 0, 9), "row 1 of points.csv has not all"),
+        (put("row", 0, 1), "row 1 of points.csv has not all"),
+        (put("prompt_id", 0, 1), "row 1 does not have prompts numbered from 0"),
+        (lambda t: {name: column[1:] for name, column in t.items()}, "row 1 of .* not all"),
         (
             lambda t: {"row": t["row"], "gold": t["gold"]},
             "its columns must be row, prompt_id, gold",

@@ -65,7 +65,9 @@ def test_only_these_figures_are_drawn_and_former_ones_are_gone(
     told: list[str] = []
     write_report([run_root], tmp_path, Request(only_ipo, ()), lambda what, i, n: told.append(what))
     assert not list(tmp_path.glob("*.png"))
-    assert list(dict.fromkeys(told)) == ["reading runs", "averaging curves", "fitting curves"]
+    assert list(dict.fromkeys(told)) == [
+        *("reading runs", "averaging curves", "fitting curves", "comparing methods"),
+    ]
 
 
 def test_several_processes_draw_the_same_figures(run_root: Path, tmp_path: Path) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from overopt.report.stored.selection import Selection
 
 
 def compare(
@@ -11,6 +15,7 @@ def compare(
     at_kl: float,
     baseline: str | None,
     metric: str,
+    selection: Selection,
     as_json: bool,
     out: Path | None,
 ) -> int:
@@ -21,7 +26,7 @@ def compare(
     from overopt.report.comparison.files import comparison_json, write_comparison
     from overopt.report.comparison.runs import compare as compare_runs
 
-    found = compare_runs(list(runs), at_kl, baseline, metric)
+    found = compare_runs(list(runs), at_kl, baseline, metric, selection)
     written: list[Path] = []
     if out is not None:
         from overopt.execution.artifact import sync_tree

@@ -71,6 +71,7 @@ def compare_groups(
     groups: Sequence[Group],
     measures: Mapping[tuple[str, int], Measure],
     question: Question,
+    proxies: Sequence[str] = (),
 ) -> Comparison:
     """Compare what can be compared.
 
@@ -80,6 +81,7 @@ def compare_groups(
         measures: by task and world, what hypervolumes are a share of
             (`overopt.report.scoring.yardsticks`).
         question: what is asked.
+        proxies: names of proxies; of none, all.
 
     Raises:
         UserError: no two methods share a setting, the baseline is none of them, or a stored table
@@ -92,7 +94,17 @@ def compare_groups(
             "noise, number of comparisons, initial policy, world, seed and (where they see one) "
             "proxy; run them with the same options. " + " ".join(notes)
         )
-    return _decide(contests, notes, question, measures)
+    return _decide(_against(contests, proxies), notes, question, measures)
+
+
+def _against(contests: Sequence[Contest], proxies: Sequence[str]) -> list[Contest]:
+    """The contests against these proxies, whatever the start and size of these are."""
+    met = list(dict.fromkeys(one.proxy.split(",")[0] for one in contests if one.proxy))
+    for name in proxies:
+        if name not in met:
+            known = f"there are: {', '.join(met)}" if met else "no method here sees a proxy"
+            raise UserError(f"--proxy {name[:60]}: no methods meet against it; {known}.")
+    return [one for one in contests if not proxies or one.proxy.split(",")[0] in proxies]
 
 
 def compare_within_reach(

@@ -70,7 +70,7 @@ class PromptGold:
         table = self._tables[number]
         if table is None:
             return None
-        gold = [table[int(row)] for row in row_K]
+        gold = [table[int(run.points.index[row])] for row in row_K]
         if len({one.size for one in gold}) > 1:
             return None
         gain_KB = np.stack(gold) - gold[0]

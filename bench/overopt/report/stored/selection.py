@@ -59,7 +59,8 @@ def _only(run: Run, wanted: dict[str, set[str]]) -> Run:
     excerpts = (
         one for one in run.excerpts if one.proxy in wanted["proxy"] and one.noise in wanted["noise"]
     )
-    return replace(run, points=run.points[fits].reset_index(drop=True), excerpts=tuple(excerpts))
+    # rows keep their numbers in points.csv, by which prompts.parquet names them
+    return replace(run, points=run.points[fits], excerpts=tuple(excerpts))
 
 
 def _known(option: str, names: Sequence[str], stored: Sequence[str]) -> set[str]:

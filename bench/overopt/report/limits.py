@@ -19,9 +19,9 @@ ROOM = 0.06
 def robust_limits(values: Iterable[float], least: Iterable[float] = (0.0,)) -> tuple[float, float]:
     """Limits of an axis that holds the bulk of the values, and all of them where none is far off.
 
-    A limit lies at the furthest value, but at most two inner ranges (10th to 90th percentile) beyond
-    that range, so that a curve that runs away is cut instead of flattening all others. Whoever
-    draws marks what is cut.
+    A limit lies at the furthest value, but at most two inner ranges (10th to 90th percentile)
+    beyond that range, so that a curve that runs away is cut instead of flattening all others.
+    Whoever draws marks what is cut.
 
     Args:
         values: what is drawn; missing values do not count.

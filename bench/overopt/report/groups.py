@@ -166,7 +166,9 @@ def _group(rows: Rows, of_run: Mapping[int, StoredRows]) -> Group:
         estimator="+".join(sorted(set(moved["kl_estimator"]))),
         over_worlds=worlds[0] if worlds else None,
         size=Size(
-            " ".join(filter(None, (str(first["proxy"]), str(first["proxy_start"] or "")))),
+            f"{first['proxy']}, from {first['proxy_start']}"
+            if first["proxy_start"]
+            else str(first["proxy"]),
             float(first["proxy_width"]),
             float(first["comparisons"]),
         ),

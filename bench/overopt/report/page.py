@@ -201,8 +201,8 @@ def _reading(results: Results, shown: Mapping[str, TextTable]) -> Iterator[str]:
         "<p>Gold plays the human; a proxy trained on its labels is what the policy was optimized "
         "against. Gold and proxy are 0 for the initial policy and in units of its standard "
         "deviation. KL is measured from the initial policy, in nats per response. A chart reaches "
-        "at most as far beyond the inner four fifths of its points as these are wide; what lies "
-        "further is marked at the edge.</p>"
+        "at most twice as far beyond the inner four fifths of its points as these are wide; what "
+        "lies further is marked at the edge.</p>"
     )
     if results.points["ess"].notna().any():
         yield f"<p>Methods that reweight a pool of samples: {escape(POOL_CAVEAT)}</p>"

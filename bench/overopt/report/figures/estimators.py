@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from overopt.report.figures.kl_axis import name_together
 from overopt.report.figures.layout import unique
 from overopt.report.figures.panels import line_key, put_legend, wrap_columns
 from overopt.report.figures.style import (
@@ -23,7 +24,7 @@ from overopt.report.figures.style import (
     plain,
 )
 from overopt.report.ratios import COLUMNS, moved_points, other_estimators, read_ratios
-from overopt.report.stored.schema import ESTIMATORS, estimator_name
+from overopt.report.stored.schema import ESTIMATORS
 
 ESTIMATOR_MARKS = {
     name: Mark(color, marker)
@@ -63,6 +64,7 @@ def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawi
         )
         array = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
         shown: dict[str, None] = {}
+        named: dict[Axes, set[str]] = {}
         for panel, method in zip(array, methods, strict=False):
             rows = moved[moved["method_label"] == method]
             panel.axhline(1.0, color=FAINT, linewidth=0.8, zorder=1)
@@ -73,8 +75,7 @@ def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawi
                 below += _draw_ratio(panel, rows, name)
                 shown[name] = None
             panel.set_title(plain(method), loc="left")
-            headline = "+".join(sorted(set(rows["kl_estimator"])))
-            panel.set_xlabel(f"KL (nats per response)\nKL: {estimator_name(headline)}")
+            named[panel] = set(rows["kl_estimator"])
             _set_ticks(panel)
             if below:
                 note = f"{below} estimates ≤ 0 not on this axis"
@@ -83,6 +84,7 @@ def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawi
                                style="italic")  # fmt: skip
         for panel in array[len(methods) :]:
             panel.set_axis_off()
+        name_together(named, "kl")
         figure.supylabel("estimate ÷ the axis's estimate", fontsize=9)
         put_legend(figure, [line_key(ESTIMATORS[name], ESTIMATOR_MARKS[name]) for name in COLUMNS
                             if name in shown])  # fmt: skip

@@ -33,7 +33,7 @@ def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
 
 
 def label_together(panels: Mapping[Axes, set[str]], scale: Scale) -> None:
-    """Name the axis of all panels once, below the last row; each panel says how it differs.
+    """Ticks and the name of the axis, which all panels share.
 
     Args:
         panels: the estimators behind each panel's KL, from left to right and top to bottom.
@@ -41,6 +41,11 @@ def label_together(panels: Mapping[Axes, set[str]], scale: Scale) -> None:
     """
     for panel in panels:
         tick_x(panel, scale)
+    name_together(panels, scale)
+
+
+def name_together(panels: Mapping[Axes, set[str]], scale: Scale) -> None:
+    """Name the axis of all panels once, and in each its estimators where they differ."""
     alike = len({frozenset(estimators) for estimators in panels.values()}) == 1
     every = set.union(set(), *panels.values())
     text = name_x(scale, every) if alike else name_x(scale, None)

@@ -104,7 +104,7 @@ def make_grid(block: Block, titles: Mapping[Key, str], notes: Mapping[Key, str])
         noted = any(notes[other] for other in keys[first : first + n_columns])
         title = titles[key]
         if len(title) > LONGEST_TITLE and n_columns > 1:
-            title = title.replace(" · ", "\n", 1)
+            title = "\n".join(title.rsplit(" · ", 1))
         panel.set_title(title, loc="left", pad=14 if noted else 5)
         panel.margins(x=0.03)
         if notes[key]:

@@ -39,9 +39,12 @@ def draw_sizes(groups: Sequence[Group]) -> list[Drawing]:
 
 
 def _draw_kind(groups: Sequence[Group], kind: str) -> Iterator[Drawing]:
+    other = next(name for name in KINDS if name != kind)
+    fixed = len({_size(group, other) for group in groups if not math.isnan(_size(group, other))})
     cells: dict[Key, list[Group]] = {}
     for group in groups:
-        cells.setdefault((_row(group, kind), group.noise), []).append(group)
+        row = _row(group, other if fixed > 1 else None)
+        cells.setdefault((row, group.noise), []).append(group)
     cells = {key: mine for key, mine in cells.items() if len({_size(g, kind) for g in mine}) > 1}
     if not cells:
         return
@@ -87,9 +90,8 @@ def _size(group: Group, kind: str) -> float:
     return float(getattr(group.size, kind))
 
 
-def _row(group: Group, kind: str) -> str:
-    """A panel's name: the method, the proxy, and the size that stays the same."""
-    other = next(name for name in KINDS if name != kind)
-    fixed = _size(group, other)
-    told = "" if math.isnan(fixed) else f", {KINDS[other]} {fixed:g}"
+def _row(group: Group, other: str | None) -> str:
+    """A panel's name: the method, the proxy, and the other size where it tells panels apart."""
+    fixed = _size(group, other) if other else math.nan
+    told = "" if other is None or math.isnan(fixed) else f", {KINDS[other]} {fixed:g}"
     return f"{group.titled} · {group.size.proxy}{told}"

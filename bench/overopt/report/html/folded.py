@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import chain
 
 from overopt.report.group import Group
 from overopt.report.html.provenance import render_run
@@ -44,11 +45,14 @@ def render_folds(
         for table in tables[key]:
             yield f"<h4>{escape(table.title)}</h4>"
             yield from render_text_table(without_repeats(table))
-        yield f"<h4 class='js'>KL estimators compared</h4><div data-ratios='{number}'></div>"
-        for source in sources.get(key, ()):
-            yield from render_samples(results.runs[source].excerpts)
-        for source in sources.get(key, ()):
-            yield from render_run(results.runs[source], results.versions[source])
+        yield (
+            "<h4 class='js'>Other KL estimators as multiples of the axis's, along KL (nats)</h4>"
+            f"<div data-ratios='{number}'></div>"
+        )
+        runs = [(results.runs[i], results.versions[i]) for i in sources.get(key, ())]
+        yield from render_samples(chain.from_iterable(run.excerpts for run, _ in runs))
+        for run, version in runs:
+            yield from render_run(run, version)
         yield "</details>"
 
 

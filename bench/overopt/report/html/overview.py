@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from overopt.report.group import Group
 from overopt.report.html.sheet import Cell, Column, Sheet, Spread
 from overopt.report.noise_labels import name_noise
-from overopt.report.tables.peaks import PEAK_AND_END, describe_basis, describe_gaps, proxy_at_end
+from overopt.report.tables.peaks import describe_basis, describe_gaps, proxy_at_end
 from overopt.stats.crossed import Crossed, Place
 
 
@@ -29,14 +29,14 @@ def methods_sheet(lines: Sequence[Group], families: Mapping[str, str]) -> Sheet:
             "noise", "noise", "any", words={line.noise: name_noise(line.noise) for line in lines}
         ),
         Column("worlds", "worlds", "one", help="seeds of the worlds; several: a mean over them"),
-        Column("seeds", "seeds", help="seeds measured / run"),
         Column("peak", "gold at peak", help="chosen on other data than it is read on"),
         Column("peak_kl", "KL at peak", digits=None, help="nats, as achieved"),
         Column("end", "gold at end", help="at the largest budget that every seed reached"),
         Column("end_kl", "KL at end", digits=None, help="nats, as achieved"),
         Column("fall", "fall", help="gold at the end less gold at the peak"),
-        Column("proxy_end", "proxy at end"),
         Column("verdict", "verdict"),
+        Column("proxy_end", "proxy at end"),
+        Column("seeds", "seeds", help="seeds measured / run"),
         Column("notes", "notes"),
     )
     return Sheet(
@@ -45,8 +45,10 @@ def methods_sheet(lines: Sequence[Group], families: Mapping[str, str]) -> Sheet:
         columns=columns,
         rows=[_row(line, families) for line in lines],
         chooses="method",
-        note=f"{PEAK_AND_END} In brackets: 95 % interval; of several worlds across them, of two "
-        "within them. Gold and proxy in SDs of the initial policy.",
+        note="Peak: chosen on other data (other seeds, other half of the prompts) than it is read "
+        "on; end: the largest budget that every seed reached. Means over all seeds. In brackets: "
+        "95 % intervals over seeds and prompts; of several worlds across them, of two within them. "
+        "KL: nats per response, as achieved. Gold and proxy in SDs of the initial policy.",
         first={"worlds": _most_methods(lines), "task": tasks[0] if tasks else ""},
     )
 

@@ -81,6 +81,8 @@ def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
     """
     versioned = stored.assign(version="")
     for _, rows in versioned.groupby([*TASK, "method"]):
+        if rows[_SOURCE].nunique() == 1:
+            continue
         contradictions = _contradictions(rows[~_outdone(rows)])
         if not contradictions:
             continue

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import ttest_rel
 
 from overopt.catalog import lookup, systems
 from overopt.errors import UserError
@@ -240,6 +241,29 @@ def test_seeds_that_all_have_run_are_compared(tmp_path: Path) -> None:
     comparison = compare(tmp_path)
     assert only(comparison).contest.seeds_of == {0: (0, 1, 2)}
     assert comparison.verdict.endswith("Exploratory: 3 seeds, fewer than 5.")
+
+
+def test_one_seed_is_tested_over_prompts_and_said_to_be_one(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", 0.3, seeds=(0,))
+    write_run(tmp_path, "b", 0.6, seeds=(0,))
+    comparison = compare(tmp_path)
+    (pair,) = only(comparison).pairs
+    test = ttest_rel(gains("b", 0.6, 3)[0], gains("a", 0.3, 3)[0])
+    assert pair.difference.p == pytest.approx(test.pvalue, rel=1e-3)
+    assert comparison.verdict.endswith(
+        "One seed: it holds for these very training runs. Exploratory: 1 seed, fewer than 5."
+    )
+    (peaks,) = only(compare(tmp_path, metric="peak")).pairs
+    assert peaks.p_holm is None and peaks.sees is None and not peaks.differs
+
+
+def test_two_old_runs_of_one_seed_have_no_test(tmp_path: Path) -> None:
+    for name, height in (("a", 0.3), ("b", 0.6)):
+        write_run(tmp_path, name, height, seeds=(0,), by_prompt=False)
+    comparison = compare(tmp_path)
+    assert "no test" in comparison.verdict and "is best" not in comparison.verdict
+    assert comparison.table["rank_worst"].tolist() == [2, 2]
+    assert comparison.pairs["p"].isna().all() and comparison.pairs["p"].dtype == float
 
 
 def test_worlds_are_no_seeds(tmp_path: Path) -> None:

@@ -15,17 +15,32 @@ from overopt.stats.comparisons.improvement import performance_profile
 _PAIRED = {"seeds and prompts": "seeds, prompts", "nothing": "not paired"}
 
 
+_NUMBERS = (
+    *("score", "low", "high", "kl_nats", "difference", "difference_low", "difference_high"),
+    *("p_holm", "smallest_seen", "chance_above_reference", "at_kl_nats"),
+)
+_PAIR_NUMBERS = (
+    *("difference", "low", "high", "se", "p", "p_holm", "smallest_seen", "chance_first_above"),
+    *("within_low", "within_high", "within_p", "at_kl_nats"),
+)
+
+
+def _typed(table: pd.DataFrame, numbers: Sequence[str]) -> pd.DataFrame:
+    """Columns of numbers as float64, NaN for what is missing, also where all of it is."""
+    return table.astype(dict.fromkeys(numbers, np.float64))
+
+
 def table_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row per method of each contest, ranked ones first; an empty cell is a missing value."""
     table = pd.DataFrame([row for one in rankings for row in standing_rows(one)])
-    return table.astype({"rank_best": "Int64", "rank_worst": "Int64"})
+    return _typed(table, _NUMBERS).astype({"rank_best": "Int64", "rank_worst": "Int64"})
 
 
 def pair_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:
     """One row per pair of ranked methods, in full precision."""
     columns = list(pair_row(None))
     rows = [setting(one) | pair_row(pair) for one in rankings for pair in one.pairs]
-    return pd.DataFrame(rows, columns=[*_SETTING, *columns])
+    return _typed(pd.DataFrame(rows, columns=[*_SETTING, *columns]), _PAIR_NUMBERS)
 
 
 def profile_frame(rankings: Sequence[Ranking]) -> pd.DataFrame:

@@ -240,7 +240,10 @@ def _peak(
             fixed_split(),
         )
         own = cross_fitted(table.gold_SB, table.in_half_B)
-        return WorldScore(own, table.gold_SB.mean(axis=1), table.gold_SB, float(table.kl_SB.mean()))
+        # with one seed the halves of the prompts chose each other's peak, and no test stands
+        value_SB = table.gold_SB if len(seeds) > 1 else None
+        kl_nats = float(table.kl_SB.mean())
+        return WorldScore(own, table.gold_SB.mean(axis=1), value_SB, kl_nats)
     if len(seeds) == 1:
         raise _Missing("no peak: one seed, and its gold was not stored by prompt")
     return _peak_by_seed(one, world, seeds, common)

@@ -118,6 +118,8 @@ def _scope(ranking: Ranking) -> str:
     found = [pair.difference for pair in ranking.pairs]
     if any(one.paired_by == "seeds" and not one.across_worlds for one in found):
         return " Paired by seeds alone: it holds for these prompts."
+    if any(one.paired_by == "prompts" for one in found):
+        return " One seed: it holds for these very training runs."
     return ""
 
 

@@ -112,14 +112,94 @@ def report_command(
             metavar="RUN...", help="Run folders, or folders that hold them (results/reviews)."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path(
-        "report"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the report goes: new, empty, or a report, which is replaced.",
+        ),
+    ] = Path("report"),
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="NAME...", help="Only these methods.")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None, typer.Option(metavar="NAME...", help="Only these proxies.")
+    ] = None,
+    noise: Annotated[
+        list[str] | None, typer.Option(metavar="LEVEL...", help="Only these noise levels.")
+    ] = None,
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND...",
+            help="Static figures (PNG, PDF): gold, gap, front, sizes, fits, residuals, "
+            "estimators; all or none. By default the first four, in which methods meet.",
+        ),
+    ] = None,
+    workers: Workers = None,
 ) -> None:
-    """Write figures (PNG, PDF), tables (CSV, TeX) and one self-contained HTML page."""
-    from overopt.commands.report import report
+    """Write one self-contained HTML page, tables (CSV, TeX) and figures (PNG, PDF).
 
-    raise typer.Exit(report(runs, out))
+    The page shows all methods in one chart and one table first, then each method folded.
+    """
+    from overopt.commands.report import report
+    from overopt.report.stored.selection import Selection
+
+    selection = Selection(tuple(method or ()), tuple(proxy or ()), tuple(noise or ()))
+    raise typer.Exit(report(runs, out, selection, figures or (), count_workers(workers)))
+
+
+@app.command("compare")
+def compare_command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or folders that hold them (results/reviews)."
+        ),
+    ],
+    at_kl: Annotated[float, typer.Option(metavar="NATS", help="Compare gold at this KL.")] = 4.0,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="METHOD", help="Set the others against it; by default the best."),
+    ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="gold-at-kl, peak, end or hypervolume."),
+    ] = "gold-at-kl",
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="NAME...", help="Only these methods.")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME...", help="Only against these proxies; methods that see none stay."
+        ),
+    ] = None,
+    noise: Annotated[
+        list[str] | None, typer.Option(metavar="LEVEL...", help="Only these noise levels.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all numbers as JSON and nothing else.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write CSV, JSON and a LaTeX table here."),
+    ] = None,
+) -> None:
+    """Say which method is best, by how much, and whether the difference is significant.
+
+    Methods are compared in the same worlds, with the same seeds, prompts, label noise and proxy.
+    Every pair is tested, and Holm's correction keeps the chance of any false difference at 5 %.
+    Methods between which no difference is shown share a rank; one that missed the KL in any seed
+    has none.
+
+    [bold]bench compare results/reviews --at-kl 4 --baseline dpo[/]
+    """
+    from overopt.commands.compare import compare
+    from overopt.report.stored.selection import Selection
+
+    selection = Selection(tuple(method or ()), tuple(proxy or ()), tuple(noise or ()))
+    raise typer.Exit(compare(runs, at_kl, baseline, metric, selection, as_json, out))
 
 
 @app.command("scores")

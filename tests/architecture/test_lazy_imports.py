@@ -60,6 +60,11 @@ def test_command_leaves_torch_alone(line: str, tmp_path: Path) -> None:
     assert heavy_imports(line.split(), tmp_path) == []
 
 
+def test_compare_leaves_torch_alone(tmp_path: Path) -> None:
+    folders = write_runs(tmp_path / "results", methods=("bon", "dpo"), noises=("0",))
+    assert heavy_imports(["compare", *map(str, folders), "--at-kl", "2"], tmp_path) == []
+
+
 def test_report_leaves_torch_alone(tmp_path: Path) -> None:
     folders = write_runs(tmp_path / "results", methods=("bon", "dpo"), noises=("0",))
     words = ["report", *map(str, folders), "--out", str(tmp_path / "report")]

@@ -53,6 +53,8 @@ def test_wheel_holds_every_module_and_declaration(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     for path in PACKAGE.rglob("*.py"):
         assert f"overopt/{path.relative_to(PACKAGE).as_posix()}" in held
+    for path in (PACKAGE / "report" / "html" / "assets").iterdir():
+        assert f"overopt/{path.relative_to(PACKAGE).as_posix()}" in held
     for kind in ("tasks", "gold"):
         for name in lookup.names(kind):
             assert f"overopt/_data/{kind}/{name}.toml" in held

@@ -35,6 +35,7 @@ def test_results_have_a_folder_per_method_with_its_files(undisturbed: Place) -> 
         assert folder.name.startswith(f"{axis}-")
         assert {path.name for path in folder.iterdir()} == {
             "run.json", "points.csv", "excerpts.json", "contrasts.csv", "budgets.csv", "front.csv",
+            "prompts.parquet",
         }  # fmt: skip
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex, to_rgb
 
 from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold
+from overopt.report.figures.compared import GRAY, compare
 from overopt.report.figures.estimators import draw_estimators
 from overopt.report.figures.fits import draw_fits, draw_residuals
-from overopt.report.figures.style import PER_PANEL, assign_marks, inline_svg, plain
+from overopt.report.figures.sizes import LIGHTEST, draw_sizes, order_colors
+from overopt.report.figures.style import assign_marks, inline_svg, plain
 from overopt.report.fits import fit_group
-from overopt.report.groups import group_points
+from overopt.report.group import Group
+from overopt.report.groups import group_points, group_results
 from overopt.report.noise_labels import name_noise
 from overopt.report.stored.reading import read_results
 
-from .synthetic import write_runs
+from .synthetic import write_many, write_runs
 
 
 def test_unreached_budgets_are_marked_at_the_foot_and_not_drawn(run_root: Path) -> None:
@@ -46,35 +52,116 @@ def test_every_axis_names_its_estimator_and_unit(run_root: Path) -> None:
     ]
     assert len({drawing.name for drawing in drawings}) == len(drawings) == 8
     for drawing in drawings:
-        for panel in (axes for axes in drawing.figure.axes if axes.axison):
-            label = panel.get_xlabel()
-            assert "nats" in label
-            assert "pool estimate" in label or "Rao-Blackwellized" in label
+        panels = [axes for axes in drawing.figure.axes if axes.axison]
+        labels = " ".join(panel.get_xlabel() for panel in panels)
+        assert "nats" in labels
+        if labels.count("KL: "):  # said once for all panels, or by each of them
+            continue
+        for panel in panels:
+            assert any(text.get_text().startswith("KL: ") for text in panel.texts)
+
+
+def test_axes_are_named_once(run_root: Path) -> None:
+    groups = group_points(read_results([run_root]).points)
+    (drawing,) = draw_gold(groups, "d")
+    labels = [panel.get_xlabel() for panel in drawing.figure.axes]
+    assert [label for label in labels if label] == [
+        "d = √KL (√nats), KL: pool estimate, ties known / Rao-Blackwellized"
+    ]
+    assert len({panel.get_ylim() for panel in drawing.figure.axes}) == 1
+
+
+def test_methods_meet_in_one_panel_for_each_proxy_and_noise(run_root: Path) -> None:
+    groups = group_points(read_results([run_root]).points)
+    (drawing,) = draw_gold(groups, "d")
+    titles = [panel.get_title(loc="left") for panel in drawing.figure.axes]
+    assert titles == [
+        f"{proxy} · {noise}"
+        for proxy in ("single", "wco")
+        for noise in ("no label noise", "25 % labels flipped")
+    ]
+    marks = assign_marks(["bon", "ipo"])
+    for panel in drawing.figure.axes:
+        solid = {line.get_color() for line in panel.lines if line.get_linestyle() == "-"}
+        assert {mark.color for mark in marks.values()} <= solid
+
+
+def test_of_many_methods_the_highest_peaks_are_colored(tmp_path: Path) -> None:
+    write_many(tmp_path, 9, seeds=(0, 1))
+    groups = group_results(read_results([tmp_path]))
+    compared = compare(groups)
+    settings = [g for g in groups if (g.proxy, g.noise) == ("single", "0") and g.places.peak]
+    peaks = {g.method: g.places.peak.gold.mean for g in settings if g.places.peak}
+    assert set(compared.marks) == set(sorted(peaks, key=lambda name: -peaks[name])[:5])
+    gray = [group for group in groups if compared.mark(group) == GRAY]
+    assert len(gray) == 4 * 4
+
+
+def test_one_bad_seed_does_not_fix_the_scale(tmp_path: Path) -> None:
+    (run,) = write_runs(tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), failed=())
+    points = pd.read_csv(run / "points.csv", dtype={"noise": str})
+    normal = points["gold_mean"].max() - points["gold_mean"].min()
+    last = points.index[(points["seed"] == 2) & (points["kl_target_nats"] == 32.0)]
+    points.loc[last, "gold_mean"] = -400.0
+    for name in ("contrasts.csv", "budgets.csv"):
+        (run / name).unlink()
+    points.to_csv(run / "points.csv", index=False)
+    groups = group_results(read_results([tmp_path]))
+    panel = draw_gold(groups, "d")[0].figure.axes[0]
+    low, high = panel.get_ylim()
+    assert high - low < 4 * normal
+    edges = [line for line in panel.lines if line.get_marker() == "v" and not line.get_clip_on()]
+    assert edges and all(float(np.ravel(line.get_ydata())[0]) == 0.0 for line in edges)
+
+
+def test_sizes_are_an_ordered_scale_of_colors(tmp_path: Path) -> None:
+    (run,) = write_runs(
+        tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1), failed=()
+    )
+    points = pd.read_csv(run / "points.csv", dtype={"noise": str})
+    sizes = [points.assign(proxy_width=width) for width in (16, 64, 256)]
+    pd.concat(sizes).to_csv(run / "points.csv", index=False)
+    for name in ("contrasts.csv", "budgets.csv"):
+        (run / name).unlink()
+    (drawing,) = draw_sizes(group_results(read_results([tmp_path])))
+    assert drawing.name == "sizes_width"
+    (panel,) = drawing.figure.axes
+    assert panel.get_title(loc="left").startswith("dpo · single")
+    named = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    assert named == ["width 16", "width 64", "width 256"]
+    light = [np.mean(to_rgb(mark.color)) for mark in order_colors([256.0, 16.0, 64.0]).values()]
+    assert light == sorted(light)
+    marks = order_colors([16.0, 64.0, 256.0])
+    assert marks[64.0].color == to_hex(colormaps["viridis"](LIGHTEST / 2))  # halfway in logarithms
+    assert draw_sizes(groups_of_one_size(tmp_path / "one")) == []
+
+
+def groups_of_one_size(root: Path) -> list[Group]:
+    write_runs(root, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1), failed=())
+    return group_results(read_results([root]))
 
 
 def test_failed_and_few_seeds_are_said_on_the_panel(run_root: Path) -> None:
     groups = group_points(read_results([run_root]).points)
     (drawing,) = draw_gold(groups, "d")
     notes = [text.get_text() for panel in drawing.figure.axes for text in panel.texts]
-    assert "single: seed 3 failed; exploratory: single" in notes
+    assert "ipo: seed 3 failed; exploratory: ipo" in notes
     counts = [note for note in notes if "/" in note]
     assert len(counts) == len(notes) - 1
     # ipo, single: seeds 3 and 4 stop at 24 nats; with noise, seed 3 failed
     assert sorted(counts) == ["3/5", "3/5", "4/5"]
 
 
-def test_many_proxies_are_cut_into_panels(tmp_path: Path) -> None:
+def test_many_proxies_of_one_method_meet_in_one_panel(tmp_path: Path) -> None:
     proxies = tuple(f"ensemble-{number:02d}" for number in range(12))
     write_runs(tmp_path, methods=("dpo",), proxies=proxies, noises=("0",), seeds=(0,), failed=())
     groups = group_points(read_results([tmp_path]).points)
     (drawing,) = draw_gold(groups, "d")
-    assert len(drawing.figure.axes) == 3
-    for panel in drawing.figure.axes:
-        means = [line for line in panel.lines if line.get_linestyle() == "-"]
-        assert len(means) <= PER_PANEL + 1  # and the line at 0
-    titles = [panel.get_title(loc="left") for panel in drawing.figure.axes]
-    assert titles[0] == "dpo (1/3) · no label noise"
-    assert [drawn.name for drawn in draw_gap(groups)] == ["gap_1", "gap_2", "gap_3"]
+    (panel,) = drawing.figure.axes
+    assert panel.get_title(loc="left") == "dpo · no label noise"
+    named = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    # one seed has no peak, so that none of them is the highest
+    assert named == ["12 others"]
 
 
 def test_colors_and_markers_belong_to_a_label() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -85,16 +86,21 @@ def two(number: float) -> str:
 
 
 class TableReader(HTMLParser):
-    """All tables of a page as rows of cell texts, the header first."""
+    """All tables of a page as rows of cell texts, the header first, and the fold each stands in."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tables: list[list[list[str]]] = []
+        self.methods: list[str] = []
         self._in_cell = False
+        self._method: str | None = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "table":
+        if tag == "details" and ("data-fold", None) in attrs:
+            self._method = None  # the next text names it
+        elif tag == "table":
             self.tables.append([])
+            self.methods.append(self._method or "")
         elif tag == "tr":
             self.tables[-1].append([])
         elif tag in ("td", "th"):
@@ -106,14 +112,22 @@ class TableReader(HTMLParser):
             self._in_cell = False
 
     def handle_data(self, data: str) -> None:
+        if self._method is None:
+            self._method = data
         if self._in_cell:
             self.tables[-1][-1][-1] += data
 
 
-def page_tables(out: Path) -> list[list[dict[str, str]]]:
+def page_rows(out: Path, column: str) -> list[dict[str, str]]:
+    """Rows of all tables with a column; a fold's tables need not repeat its method."""
     reader = TableReader()
     reader.feed((out / "report.html").read_text())
-    return [[dict(zip(table[0], row, strict=True)) for row in table[1:]] for table in reader.tables]
+    return [
+        {"method": method} | dict(zip(table[0], row, strict=True))
+        for table, method in zip(reader.tables, reader.methods, strict=True)
+        for row in table[1:]
+        if column in table[0]
+    ]
 
 
 def cell_of(row: dict[str, str]) -> Cell:
@@ -138,7 +152,7 @@ def test_the_cells_differ_in_what_they_show(stored: dict[Cell, dict[str, float]]
 
 
 def test_the_verdicts_of_the_page(out: Path, expected: dict[Cell, Told]) -> None:
-    (rows,) = (table for table in page_tables(out) if table and "verdict" in table[0])
+    rows = page_rows(out, "gold at peak (rise)")
     assert {cell_of(row) for row in rows} == set(expected)
     for row in rows:
         peak, end = split(row["gold at peak (rise)"]), split(row["gold at end"])
@@ -149,7 +163,7 @@ def test_the_verdicts_of_the_page(out: Path, expected: dict[Cell, Told]) -> None
 
 
 def test_the_scores_of_the_page_and_their_latex(out: Path, expected: dict[Cell, Told]) -> None:
-    (rows,) = (table for table in page_tables(out) if table and "hypervolume" in table[0])
+    rows = page_rows(out, "hypervolume")
     latex = (out / "scores.tex").read_text()
     for written, read in (("$-$", "−"), ("{[}", "["), ("{]}", "]"), ("--", "–"), (r"$\to$", "→")):
         latex = latex.replace(written, read)
@@ -183,9 +197,37 @@ def check_summary(rows: list[dict[str, str]], expected: dict[Cell, Told]) -> Non
         assert (row["peak at KL"], row["end at KL"]) == (want.peak_kl, want.end_kl)
 
 
-def test_the_summary_of_the_page(out: Path, expected: dict[Cell, Told]) -> None:
-    (rows,) = (table for table in page_tables(out) if table and "peak at KL" in table[0])
-    check_summary(rows, expected)
+def test_the_first_table_of_the_page(out: Path, expected: dict[Cell, Told]) -> None:
+    rows = page_rows(out, "proxy at end")
+    assert {cell_of(row) for row in rows} == {*expected, FAILED}
+    for row in rows:
+        peak, end = split(row["gold at peak"]), split(row["gold at end"])
+        told = Told(peak[0], row["KL at peak"], end[0], row["KL at end"], peak[1], end[1],
+                    split(row["fall"])[0])  # fmt: skip
+        want = expected.get(cell_of(row), Told("–", "–", "–", "–", "", "", "–"))
+        achieved = want._replace(
+            peak_kl=want.peak_kl.split(" → ")[-1], end_kl=want.end_kl.split(" → ")[-1]
+        )
+        assert told == achieved
+
+
+def test_the_charts_of_the_page(out: Path, stored: dict[Cell, dict[str, float]]) -> None:
+    """They mark the peaks of the tables, to the four digits that a screen shows."""
+    page = (out / "report.html").read_text()
+    blob = page.partition("id='data'>")[2].partition("</script>")[0]
+    lines = json.loads(blob)["lines"]
+    assert len(lines) == len(stored) + 1
+    for line in lines:
+        cell = line["method"], line["proxy"], line["noise"]
+        for place in ("peak", "end"):
+            if cell == FAILED:
+                assert line[place] is None
+                continue
+            kl_nats, gold = line[place]
+            assert kl_nats == pytest.approx(stored[cell][f"{place}_kl_nats"], rel=5e-4)
+            assert gold == pytest.approx(stored[cell][f"{place}_gold"], rel=5e-4)
+        if cell != FAILED:
+            assert line["end"][1] in line["gold"][1]
 
 
 def test_the_table_that_ends_a_run(results: Results, expected: dict[Cell, Told]) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from overopt.report.html import assets
+from overopt.report.html.assets import PINNED, UPLOT_VERSION, embed_json, read_asset
 from overopt.report.stored.reading import read_results
-from overopt.report.writing import compose_report, write_report
+from overopt.report.tables.text import quote_formula
+from overopt.report.writing import Request, compose_report, write_report
 
 from .synthetic import Cell, write_runs
 
@@ -58,34 +64,61 @@ def test_every_file_is_written(report: list[Path]) -> None:
     assert report[0].name == "report.html"
     names = {path.name for path in report}
     assert {"curves.csv", "fits.csv", "scores.csv", "scores.tex", "fits.tex"} < names
-    for stem in (
-        "gold_d",
-        "gold_kl",
-        "gap",
-        "fits_1",
-        "fits_2",
-        "residuals",
-        "front",
-        "estimators",
-    ):
+    for stem in ("gold_d", "gold_kl", "gap", "front"):
         assert {f"{stem}.png", f"{stem}.pdf"} < names
+    assert len(names) == 1 + 8 + 5  # of one size there is no figure of sizes
     assert all(path.stat().st_size > 500 for path in report)
+    listed = json.loads((report[0].parent / "report.json").read_text())["files"]
+    assert set(listed) == names
 
 
 def test_the_page_parses_and_asks_for_nothing(report: list[Path]) -> None:
     page = report[0].read_text()
     checker = check(page)
-    assert not checker.tags & {"script", "img", "link", "iframe", "object", "use-external"}
+    assert not checker.tags & {"img", "link", "iframe", "object", "base", "use-external"}
     for name, value in checker.attributes:
         assert not name.startswith("on")
-        assert "http" not in value and "//" not in value
-        if name in ("href", "src", "xlink:href"):
+        assert "http" not in value.replace("http-equiv", "") and "//" not in value
+        if name in ("href", "src", "xlink:href", "action"):
             assert value.startswith("#")
     ids = [value for name, value in checker.attributes if name == "id"]
     links = {value[1:] for name, value in checker.attributes if name == "href"}
     assert len(ids) == len(set(ids))
     assert links <= set(ids)
     assert "@import" not in page and "url(h" not in page
+    # one script, which its hash lets run, and one block of data
+    assert page.count("<script") == page.count("</script>") == 2
+    code = page.rpartition("<script>")[2].partition("</script>")[0]
+    digest = b64encode(sha256(code.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'" in page
+    assert "default-src 'none'" in page
+
+
+def test_the_library_is_the_pinned_one_and_carries_its_license(report: list[Path]) -> None:
+    for name, digest in PINNED.items():
+        content = (Path(assets.__file__).parent / "assets" / name).read_bytes()
+        assert sha256(content).hexdigest() == digest
+    library = read_asset("uPlot.iife.min.js")
+    assert library.startswith(f"/*! https://github.com/leeoniya/uPlot (v{UPLOT_VERSION}) */")
+    page = report[0].read_text()
+    assert library in page
+    assert "Copyright (c) 2022 Leon Sorokin" in page
+
+
+def test_a_changed_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uPlot.iife.min.js").write_text("alert(1)")
+    monkeypatch.setattr(assets, "_FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=f"is not the file of uplot@{UPLOT_VERSION}"):
+        read_asset("uPlot.iife.min.js")
+
+
+def test_data_cannot_leave_its_block() -> None:
+    evil = {"</script><script>": "<!-- & \u2028 'x' \"y\""}
+    text = embed_json(evil)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == evil
+    with pytest.raises(ValueError, match="JSON compliant"):
+        embed_json(float("nan"))
 
 
 def test_the_page_says_what_was_run_and_what_is_missing(report: list[Path]) -> None:
@@ -115,15 +148,32 @@ def test_everything_from_results_is_escaped(tmp_path: Path) -> None:
     record |= {"arguments": ["bench", EVIL], "machine": EVIL, "commit": EVIL, EVIL: EVIL}
     (run / "run.json").write_text(json.dumps(record))
     points = (run / "points.csv").read_text()
-    points = points.replace("reviews,0,rule,dpo,", 'reviews,0,rule,"<i>d&po",')
+    points = points.replace("reviews,0,rule,dpo,", 'reviews,0,rule,"</script><i>d&po",')
     (run / "points.csv").write_text(points)
     page = compose_report(read_results([run])).page
     checker = check(page)
-    assert not checker.tags & {"script", "img", "i"}
+    assert not checker.tags & {"img", "i"}
+    assert page.count("<script") == page.count("</script>") == 2
     assert all(not name.startswith("on") for name, _ in checker.attributes)
     text = " ".join(checker.text)
     assert text.count(EVIL) >= 5
-    assert "<i>d&po" in text
+    assert "</script><i>d&po" in text
+
+
+def test_formulas_are_text_in_every_file(tmp_path: Path) -> None:
+    (run,) = write_runs(
+        tmp_path / "in", methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1)
+    )
+    points = pd.read_csv(run / "points.csv", dtype=str, keep_default_na=False)
+    points.assign(method="=cmd()").to_csv(run / "points.csv", index=False)
+    out = tmp_path / "out"
+    write_report([run], out, Request(figures=()))
+    for name in ("scores", "fits", "curves"):
+        table = pd.read_csv(out / f"{name}.csv", dtype=str)
+        assert set(table["method"]) == {"'=cmd()"}
+    assert "=cmd()" in " ".join(check((out / "report.html").read_text()).text)
+    assert quote_formula("@x") == "'@x" and quote_formula("x=1") == "x=1"
+    assert quote_formula(-1.5) == -1.5
 
 
 @pytest.mark.parametrize(("method", "seeds"), [("dpo", (0,)), ("bon", (3, 4))])
@@ -151,15 +201,17 @@ def test_a_run_in_which_everything_failed_is_still_reported(tmp_path: Path) -> N
 def test_two_tasks_have_a_folder_each(tmp_path: Path) -> None:
     for task in ("reviews", "sums/../x"):
         folders = write_runs(
-            tmp_path / task.replace("/", "_"), methods=("bon",), proxies=("single",),
+            tmp_path / "in" / task.replace("/", "_"), methods=("bon",), proxies=("single",),
             noises=("0",), seeds=(0,), task=task.replace("/", "_"),
         )  # fmt: skip
         points = (folders[0] / "points.csv").read_text()
         (folders[0] / "points.csv").write_text(points.replace(task.replace("/", "_"), task))
     out = tmp_path / "out"
-    written = write_report([tmp_path], out)
-    assert (out / "reviews" / "gold_d.png") in written
-    assert (out / "sums____x" / "gold_d.png") in written
+    written = write_report([tmp_path / "in"], out, Request(figures=("gap",)))
+    assert out / "reviews" / "gap.png" in written
+    assert out / "sums____x" / "gap.png" in written
+    page = (out / "report.html").read_text()
+    assert "<option value='=reviews' selected>" in page  # one task at a time
 
 
 def test_the_same_results_give_the_same_bytes_in_another_process(

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from overopt.catalog import lookup
 from overopt.errors import UserError
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
+from overopt.report.stored.prompts import read_prompts
 from overopt.report.stored.run_folder import read_run
 from overopt.run.cell import Found
 from overopt.run.cells import cells_of, first_of_worlds
@@ -248,3 +251,42 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) 
         check_writable(tmp_path / "file" / "results")
     check_writable(tmp_path / "new" / "results")
     assert list((tmp_path / "new" / "results").iterdir()) == []
+
+
+def test_gold_is_stored_by_prompt(store: Store, tmp_path: Path) -> None:
+    run = run_spec(["dpo"], seeds=(0, 1, 2))
+    cells = cells_of(run)
+    found = [finish(store, cell, BUDGETS, cell.seed + GOLD_KB) for cell in cells]
+    found[1] = fail(cells[1])
+    (folder,) = _write(run, found, store, tmp_path / "out", groups={"dpo": []})
+    read = read_run(folder)
+    assert list(read.points["status"]) == [*["ok"] * 3, "unreached", "failed", *["ok"] * 3,
+                                           "unreached"]  # fmt: skip
+    gold = read_prompts(folder, read.points)
+    assert gold is not None and sorted(gold) == [0, 1, 2, 5, 6, 7]
+    for row, seed, k in ((1, 0, 1), (7, 2, 2)):
+        assert gold[row].tolist() == (seed + GOLD_KB[k]).tolist()
+
+
+def test_gold_by_prompt_has_no_part_in_the_name_of_a_run(store: Store, tmp_path: Path) -> None:
+    """Results of earlier versions, which have none, keep their folders as they are."""
+    run = run_spec(["dpo"], seeds=(0, 1))
+    found = _found(run, store)
+    (folder,) = _write(run, found, store, tmp_path / "out")
+    table = (folder / "prompts.parquet").read_bytes()
+    (folder / "prompts.parquet").unlink()
+    assert _write(run, found, store, tmp_path / "out") == [folder]
+    assert not (folder / "prompts.parquet").exists()
+    # other versions of pyarrow write the same values in other bytes
+    values = pq.read_table(io.BytesIO(table))
+    pq.write_table(values, folder / "prompts.parquet", compression="none")
+    _write(run, found, store, tmp_path / "out")
+    changed = values.set_column(2, "gold", pa.array([9.0] * len(values), pa.float32()))
+    pq.write_table(changed, folder / "prompts.parquet")
+    with pytest.raises(UserError, match=r"prompts.parquet is not what this run wrote there"):
+        _write(run, found, store, tmp_path / "out")
+    (folder / "prompts.parquet").write_bytes(table[:-9])
+    with pytest.raises(UserError, match=r"prompts.parquet is not what this run wrote there"):
+        _write(run, found, store, tmp_path / "out")
+    (again,) = _write(run, found, store, tmp_path / "other")
+    assert again.name == folder.name and (again / "prompts.parquet").read_bytes() == table

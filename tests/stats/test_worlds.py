@@ -9,7 +9,8 @@ from scipy.special import stdtrit
 from overopt.stats.crossed import Crossed, around, crossed_interval
 from overopt.stats.intervals import Interval
 from overopt.stats.rise_fall import Budgets, peak_and_end
-from overopt.stats.worlds import over_worlds, peak_and_end_in_worlds
+from overopt.stats.world_means import over_worlds
+from overopt.stats.worlds import peak_and_end_in_worlds
 
 
 def world(mean: float, se: float = 0.1, df: float = 4.0, n_seeds: int = 5) -> Crossed:

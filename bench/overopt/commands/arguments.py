@@ -43,6 +43,7 @@ _SEVERAL = (
     "--proxy-start",
     "--proxy-width",
     "--comparisons",
+    "--figures",
     "--set",
 )
 _AXES = frozenset(("world.seed",))

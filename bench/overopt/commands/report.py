@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from overopt.report.stored.selection import Selection
 
 
-def report(run_dirs: list[Path], out: Path) -> int:
-    """Write figures, tables and the page."""
-    from overopt.report.writing import write_report
+def report(
+    run_dirs: list[Path], out: Path, selection: Selection, figures: Sequence[str], workers: int
+) -> int:
+    """Write figures, tables and the page, with progress on standard error.
 
-    written = write_report(run_dirs, out)
-    sys.stdout.write("".join(f"{path}\n" for path in written))
+    Returns:
+        The exit code; the last line printed says which page to open.
+    """
+    from rich.console import Console
+
+    from overopt.commands.steps import Steps
+    from overopt.report.drawing import check_figures
+    from overopt.report.writing import Request, write_report
+
+    request = Request(selection, check_figures(figures), workers)
+    with Steps(Console(stderr=True)) as steps:
+        written = write_report(run_dirs, out, request, steps.tell)
+    page, *others = written
+    sys.stdout.write("".join(f"{path}\n" for path in others))
+    sys.stdout.write(f"Open {page}\n")
     return 0

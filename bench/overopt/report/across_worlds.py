@@ -24,7 +24,7 @@ from overopt.report.group import (
 from overopt.report.noise_labels import noise_order
 from overopt.report.stored.contrasts import LEVEL
 from overopt.stats.crossed import Crossed, Place
-from overopt.stats.worlds import OverWorlds, over_worlds
+from overopt.stats.world_means import OverWorlds, over_worlds
 
 Line = tuple[str, str, str]
 NOT_STORED = "no peak or end over worlds: none was stored"
@@ -84,6 +84,7 @@ def _combine(members: Sequence[Group], where: str) -> Group:
         n_negative=sum(group.n_negative for group in members),
         estimator="+".join(sorted({e for g in members for e in g.estimator.split("+") if e})),
         parts=tuple(members),
+        size=first.size,
     )
 
 

@@ -7,13 +7,15 @@ linearly in d = sqrt(KL), never beyond its last point. A seed that did not get t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from overopt.report.group import BudgetMean, Quantity, SeedCurve, over_readings, read_seed
 from overopt.report.stored.contrasts import interval_of
+from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed, around
 from overopt.stats.equal_kl import read_together
 
@@ -21,23 +23,28 @@ _SAME = 1e-6
 """Means that differ by less are the same mean of the same numbers."""
 
 
-def seed_curve(seed: int, rows: pd.DataFrame) -> SeedCurve:
-    """One seed's curve from its rows of ``points.csv``, all measured and of KL at least 0."""
-    ordered = rows.sort_values("kl_nats", kind="stable")
-    prompts = ordered["n_prompts"].min()
+def seed_curve(seed: int, rows: Mapping[str, NDArray[Any]]) -> SeedCurve:
+    """One seed's curve from columns of ``points.csv``, all measured and of KL at least 0."""
+    order_K = np.argsort(rows["kl_nats"], kind="stable")
+
+    def column(name: str) -> Floats:
+        return np.asarray(rows[name], np.float64)[order_K]
+
+    prompts = column("n_prompts")
+    known = prompts[~np.isnan(prompts)]
     return SeedCurve(
         seed,
-        kl_nats_K=ordered["kl_nats"].to_numpy(np.float64),
-        target_K=ordered["kl_target_nats"].to_numpy(np.float64),
-        gold_K=ordered["gold_mean"].to_numpy(np.float64),
-        gold_se_K=ordered["gold_gain_se"].to_numpy(np.float64),
-        proxy_K=ordered["proxy_mean"].to_numpy(np.float64),
-        n_prompts=0 if np.isnan(prompts) else int(prompts),
+        kl_nats_K=column("kl_nats"),
+        target_K=column("kl_target_nats"),
+        gold_K=column("gold_mean"),
+        gold_se_K=column("gold_gain_se"),
+        proxy_K=column("proxy_mean"),
+        n_prompts=int(known.min()) if known.size else 0,
     )
 
 
 def mean_curve(
-    seeds: Sequence[SeedCurve], quantity: Quantity, stored: pd.DataFrame
+    seeds: Sequence[SeedCurve], quantity: Quantity, stored: Sequence[dict[Any, Any]]
 ) -> list[BudgetMean]:
     """Mean over seeds at the initial policy and at every budget that some seed reached.
 
@@ -48,7 +55,7 @@ def mean_curve(
             prompts; an interval that is not among them comes from each seed's standard error.
     """
     curves = [curve for curve in (seed.measured(quantity) for seed in seeds) if curve.d_K.size]
-    rows = stored[stored["quantity"] == quantity].to_dict("records")
+    rows = [row for row in stored if row["quantity"] == quantity]
     start = [curve.score(quantity)[0] for curve in curves if curve.kl_nats_K[0] == 0.0]
     means = []
     if start:
@@ -64,9 +71,10 @@ def mean_curve(
             ]
         )
         for row in rows:
+            if row["kl_target_nats"] != place.kl_target_nats:
+                continue
             interval = interval_of(row, "mean")
-            at_place = row["kl_target_nats"] == place.kl_target_nats
-            if at_place and interval is not None and _is_same(interval, score):
+            if interval is not None and _is_same(interval, score):
                 score = interval
         own = [
             float(kl_nats)

@@ -178,6 +178,23 @@ def verdict(rises: bool, falls: bool) -> str:
     }[rises, falls]
 
 
+class Size(NamedTuple):
+    """What a proxy's curve differs by when only its size does.
+
+    Attributes:
+        proxy: the proxy's name and start, without its size.
+        width: its width; NaN where that is not known.
+        comparisons: pairs that it was trained on; NaN where that is not known.
+    """
+
+    proxy: str
+    width: float
+    comparisons: float
+
+
+UNKNOWN_SIZE = Size("", float("nan"), float("nan"))
+
+
 class Unreached(NamedTuple):
     """A KL budget that some seeds could not be driven to."""
 
@@ -208,6 +225,7 @@ class Group:
         over_worlds: the row of ``worlds.csv`` that this world has a part in; None where there is
             none.
         parts: the groups of single worlds that this is a mean over; none for a single world.
+        size: of the proxy.
     """
 
     task: str
@@ -226,12 +244,18 @@ class Group:
     estimator: str
     over_worlds: Mapping[Any, Any] | None = None
     parts: tuple[Group, ...] = ()
+    size: Size = UNKNOWN_SIZE
 
     @property
     def world(self) -> int:
         """Seed of the one world."""
         (world,) = self.worlds
         return world
+
+    @property
+    def world_names(self) -> str:
+        """The worlds by their seeds: ``0``, or ``0, 1, 2`` for a mean over them."""
+        return ", ".join(map(str, self.worlds))
 
     @property
     def titled(self) -> str:
@@ -269,3 +293,8 @@ class Group:
     def is_whole(self, mean: BudgetMean) -> bool:
         """Whether a mean is over all seeds that were run."""
         return mean.score.n_seeds >= self.n_seeds
+
+
+def compares_methods(groups: Sequence[Group]) -> bool:
+    """Whether there are several methods to compare; otherwise their proxies are."""
+    return len({group.method for group in groups}) > 1

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from overopt.report.curves import mean_curve, seed_curve
 from overopt.report.group import (
     QUANTITIES,
     Failure,
     Group,
+    Size,
     Unreached,
 )
 from overopt.report.noise_labels import noise_order
@@ -20,24 +24,50 @@ from overopt.report.places import find_places
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
-from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS
+
+Rows = Mapping[str, NDArray[Any]]
+"""Columns of some points."""
+Key = tuple[str | float | None, ...]
+_SIZES = ("world", "proxy_width", "comparisons")
+_COLUMNS = (
+    *("task_label", "method_label", "proxy_label", "proxy", "noise", "proxy_start", *_SIZES),
+    *("seed", "status", "kl_nats", "kl_target_nats", "kl_estimator", "n_prompts"),
+    *("gold_mean", "gold_gain_se", "proxy_mean"),
+)
+"""What groups are made of."""
+
+Tell = Callable[[int, int], None]
+"""Called with how many of how many groups are done."""
 
 
-def group_results(results: Results) -> list[Group]:
+def group_results(results: Results, tell: Tell = lambda done, of: None) -> list[Group]:
     """All groups of the runs, with the peaks and ends that were stored with them."""
-    return group_points(results.points, results.runs)
+    return group_points(results.points, results.runs, tell)
 
 
-def group_points(points: pd.DataFrame, runs: Sequence[Run] = ()) -> list[Group]:
+def group_points(
+    points: pd.DataFrame, runs: Sequence[Run] = (), tell: Tell = lambda done, of: None
+) -> list[Group]:
     """Split labeled points into groups, ordered by task, method, proxy, amount of noise, world.
 
     Args:
         points: labeled rows of ``points.csv``.
         runs: where peaks and means were stored; without them they come from the points.
+        tell: is told how the work goes.
     """
     groups = []
-    for _, rows in points.groupby([*GROUP, "version"], dropna=False, sort=False):
-        groups.append(_group(rows, runs))
+    columns = {
+        name: points[name].to_numpy(object if points[name].dtype.kind not in "fiub" else None)
+        for name in (*_COLUMNS, *(("source",) if "source" in points.columns else ()))
+    }
+    number_R = points.groupby([*GROUP, "version"], dropna=False, sort=False).ngroup().to_numpy()
+    order_R = np.argsort(number_R, kind="stable")
+    parts = np.split(order_R, np.flatnonzero(np.diff(number_R[order_R])) + 1)
+    of_run = {i: StoredRows(run) for i, run in enumerate(runs)}
+    for part_R in parts:
+        rows = {name: column[part_R] for name, column in columns.items()}
+        groups.append(_group(rows, of_run))
+        tell(len(groups), len(parts))
     worlds_of: dict[str, set[int]] = {}
     for group in groups:
         worlds_of.setdefault(group.task, set()).add(group.world)
@@ -78,17 +108,47 @@ def curve_table(groups: Sequence[Group]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _group(rows: pd.DataFrame, runs: Sequence[Run]) -> Group:
-    first = rows.iloc[0]
-    ok = rows[rows["status"] == "ok"]
-    usable = ok[ok["kl_nats"] >= 0]
-    curves = tuple(seed_curve(int(float(str(seed))), part) for seed, part in usable.groupby("seed"))
-    missed = rows[rows["status"] == "unreached"].groupby("kl_target_nats")["seed"].nunique()
-    moved = usable[usable["kl_nats"] > 0]
-    run = _only_run(rows, runs)
-    n_seeds = int(rows["seed"].nunique())
-    tests = _of_group(run.contrasts, first) if run else pd.DataFrame(columns=list(CONTRAST_COLUMNS))
-    stored = _of_group(run.budgets, first) if run else pd.DataFrame(columns=list(BUDGET_COLUMNS))
+class StoredRows:
+    """The tests and means that a run stored, found by what a group's rows have in common."""
+
+    def __init__(self, run: Run) -> None:
+        self.contrasts = _by_key(run.contrasts.to_dict("records"), _SIZES)
+        self.budgets = _by_key(run.budgets.to_dict("records"), _SIZES)
+        self.worlds = _by_key(run.world_rows, _SIZES[1:])
+
+
+def _by_key(
+    rows: Iterable[Mapping[Any, Any]], numbers: Sequence[str]
+) -> dict[Key, list[dict[Any, Any]]]:
+    found: dict[Key, list[dict[Any, Any]]] = {}
+    for row in rows:
+        # the very objects: one row of worlds.csv is known by its identity
+        found.setdefault(_key(row, numbers), []).append(row)  # type: ignore[arg-type]
+    return found
+
+
+def _key(row: Mapping[Any, Any], numbers: Sequence[str]) -> Key:
+    """What tells the rows of a group from others of its run; None for a missing number."""
+    texts = tuple(str(row[name]) for name in ("proxy", "noise", "proxy_start"))
+    values = (float(row[name]) for name in numbers)
+    return texts + tuple(None if math.isnan(value) else value for value in values)
+
+
+def _group(rows: Rows, of_run: Mapping[int, StoredRows]) -> Group:
+    first = {name: column[0] for name, column in rows.items()}
+    ok_R = rows["status"] == "ok"
+    usable = _where(rows, ok_R & (rows["kl_nats"] >= 0))
+    curves = tuple(
+        seed_curve(int(seed), _where(usable, usable["seed"] == seed))
+        for seed in np.unique(usable["seed"])
+    )
+    moved = _where(usable, usable["kl_nats"] > 0)
+    stored = _only_run(rows, of_run)
+    n_seeds = len(set(rows["seed"]))
+    key = _key(first, _SIZES)
+    tests = stored.contrasts.get(key, []) if stored else []
+    worlds = stored.worlds.get(_key(first, _SIZES[1:]), []) if stored else []
+    budgets = stored.budgets.get(key, []) if stored else []
     return Group(
         task=str(first["task_label"]),
         worlds=(int(first["world"]),),
@@ -98,47 +158,41 @@ def _group(rows: pd.DataFrame, runs: Sequence[Run]) -> Group:
         noise=str(first["noise"]),
         seeds=curves,
         n_seeds=n_seeds,
-        places=find_places(curves, n_seeds, tests[tests["seeds"] == n_seeds]),
-        means={name: mean_curve(curves, name, stored) for name in QUANTITIES},
-        unreached=tuple(
-            Unreached(float(str(target)), int(count)) for target, count in missed.items()
-        ),
+        places=find_places(curves, n_seeds, [row for row in tests if row["seeds"] == n_seeds]),
+        means={name: mean_curve(curves, name, budgets) for name in QUANTITIES},
+        unreached=_unreached(_where(rows, rows["status"] == "unreached")),
         failures=_failures(rows, moved),
-        n_negative=len(ok) - len(usable),
+        n_negative=int(ok_R.sum()) - len(usable["seed"]),
         estimator="+".join(sorted(set(moved["kl_estimator"]))),
-        over_worlds=_over_worlds(run, first),
+        over_worlds=worlds[0] if worlds else None,
+        size=Size(
+            f"{first['proxy']}, from {first['proxy_start']}"
+            if first["proxy_start"]
+            else str(first["proxy"]),
+            float(first["proxy_width"]),
+            float(first["comparisons"]),
+        ),
     )
 
 
-def _only_run(rows: pd.DataFrame, runs: Sequence[Run]) -> Run | None:
+def _where(rows: Rows, there_R: NDArray[np.bool_]) -> Rows:
+    return {name: column[there_R] for name, column in rows.items()}
+
+
+def _unreached(rows: Rows) -> tuple[Unreached, ...]:
+    missed: dict[float, set[float]] = {}
+    for target, seed in zip(rows["kl_target_nats"], rows["seed"], strict=True):
+        missed.setdefault(float(target), set()).add(float(seed))
+    return tuple(Unreached(target, len(missed[target])) for target in sorted(missed))
+
+
+def _only_run(rows: Rows, of_run: Mapping[int, StoredRows]) -> StoredRows | None:
     """The run that all rows of a group are of; None where several runs had a part in it."""
-    sources = set(rows["source"]) if "source" in rows.columns else set()
-    return runs[int(sources.pop())] if len(sources) == 1 and runs else None
+    sources = set(rows.get("source", ()))
+    return of_run[int(sources.pop())] if len(sources) == 1 and of_run else None
 
 
-def _over_worlds(run: Run | None, first: pd.Series[str]) -> Mapping[Any, Any] | None:
-    """The row of ``worlds.csv`` that a group has a part in, the same object for all its worlds."""
-    if run is None:
-        return None
-    mine = _of_group(run.worlds, first, ("proxy_width", "comparisons"))
-    return run.world_rows[mine.index[0]] if len(mine) else None
-
-
-def _of_group(
-    table: pd.DataFrame,
-    first: pd.Series[str],
-    numbers: Sequence[str] = ("world", "proxy_width", "comparisons"),
-) -> pd.DataFrame:
-    """The stored rows of a group."""
-    mine = pd.Series(True, table.index)
-    for name in ("proxy", "noise", "proxy_start"):
-        mine &= table[name] == first[name]
-    for name in numbers:
-        mine &= (table[name] == first[name]) | (table[name].isna() & pd.isna(first[name]))
-    return table[mine]
-
-
-def _failures(rows: pd.DataFrame, moved: pd.DataFrame) -> tuple[Failure, ...]:
+def _failures(rows: Rows, moved: Rows) -> tuple[Failure, ...]:
     measured = {int(seed) for seed in moved["seed"]}
-    broken = sorted({int(seed) for seed in rows[rows["status"] == "failed"]["seed"]})
+    broken = sorted({int(seed) for seed in _where(rows, rows["status"] == "failed")["seed"]})
     return tuple(Failure(seed, seed not in measured) for seed in broken)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overopt.report.figures.style import plain
+from overopt.report.names import plain
 
 
 def name_noise(label: str) -> str:

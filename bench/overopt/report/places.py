@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.group import Places, Reading, SeedCurve, over_readings, read_seed
@@ -37,7 +36,9 @@ class Met(NamedTuple):
         return Place(self.kl_target_nats, _mean_kl(self.readings_S), over_readings(self.readings_S))
 
 
-def find_places(seeds: Sequence[SeedCurve], n_seeds: int, stored: pd.DataFrame) -> Places:
+def find_places(
+    seeds: Sequence[SeedCurve], n_seeds: int, stored: Sequence[dict[Any, Any]]
+) -> Places:
     """Peak and end of a group.
 
     Args:
@@ -50,14 +51,13 @@ def find_places(seeds: Sequence[SeedCurve], n_seeds: int, stored: pd.DataFrame) 
     """
     if len(seeds) < n_seeds:
         return Places(note=f"no peak or end: {len(seeds)} of {n_seeds} seeds were measured")
-    met = _met_by_all(seeds)
+    met = met_by_all(seeds)
     if not met:
         return Places(note="no peak or end: no budget was reached by all seeds")
-    rows = stored.to_dict("records")
-    return _from_row(rows[0], met) if rows else _from_points(met)
+    return _from_row(stored[0], met) if stored else _from_points(met)
 
 
-def _met_by_all(seeds: Sequence[SeedCurve]) -> list[Met]:
+def met_by_all(seeds: Sequence[SeedCurve]) -> list[Met]:
     """The budgets of all seeds, ascending; without budgets, the KL values where all can be read."""
     met = []
     for place in read_together([seed.points for seed in seeds]):
@@ -112,8 +112,7 @@ def _from_points(met: Sequence[Met]) -> Places:
     end, n_seeds = met[-1], len(met[-1].readings_S)
     if n_seeds == 1:
         return Places(end=end.place, note=ONE_SEED)
-    gold_SK = np.array([[one.mean for one in place.readings_S] for place in met]).T
-    choice_S = (gold_SK.sum(axis=0) - gold_SK).argmax(axis=1)
+    choice_S = choose_on_others(met)
     at_peak = [met[k].readings_S[s] for s, k in enumerate(choice_S)]
     falls = [
         Reading(last.kl_nats, last.mean - peak.mean, last.se + peak.se, peak.n_prompts)
@@ -128,6 +127,12 @@ def _from_points(met: Sequence[Met]) -> Places:
         (choices.count(shown), n_seeds),
         FROM_SEEDS,
     )
+
+
+def choose_on_others(met: Sequence[Met]) -> list[int]:
+    """Which budget is the peak of each seed, chosen on the means of the other seeds."""
+    gold_SK = np.array([[one.mean for one in place.readings_S] for place in met]).T
+    return [int(k) for k in (gold_SK.sum(axis=0) - gold_SK).argmax(axis=1)]
 
 
 def _mean_kl(readings: Sequence[Reading]) -> float:

@@ -2,118 +2,138 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from overopt.errors import UserError
 from overopt.report.across_worlds import across_worlds
-from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold
-from overopt.report.figures.estimators import draw_estimators
-from overopt.report.figures.fits import draw_fits, draw_residuals
-from overopt.report.figures.style import Drawing, save_figure
+from overopt.report.comparison.comparison import compare_within_reach
+from overopt.report.comparison.readings import Measure
+from overopt.report.comparison.sheet import comparison_sheet
+from overopt.report.drawing import COMPARING, Job, draw_all, plan_figures
+from overopt.report.families import name_families
 from overopt.report.fits import GroupFit, fit_group, fit_table
-from overopt.report.group import Group
+from overopt.report.fold_tables import Tables
+from overopt.report.folder import PAGE, check_folder, report_folder
 from overopt.report.groups import curve_table, group_results
-from overopt.report.page import Chapter, make_page
+from overopt.report.page import make_page
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
-from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds, summarize
-from overopt.report.tables.scores import show_fits, show_scores
+from overopt.report.stored.selection import EVERYTHING, Selection
 from overopt.report.tables.text import TextTable, write_csv, write_latex
+
+Tell = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is to hold.
+
+    Attributes:
+        selection: which results.
+        figures: kinds of static figures, ``drawing.KINDS``.
+        workers: most processes that draw figures.
+    """
+
+    selection: Selection = EVERYTHING
+    figures: tuple[str, ...] = COMPARING
+    workers: int = 1
+
+
+STANDARD = Request()
 
 
 class Report(NamedTuple):
-    """A report in memory: the page, figures by task, tidy tables and tables for readers by name."""
+    """A report in memory: the page, figures to draw, tidy tables and tables for readers by name."""
 
     page: str
-    chapters: list[Chapter]
+    jobs: list[Job]
     frames: dict[str, pd.DataFrame]
     shown: dict[str, TextTable]
 
 
-def write_report(run_dirs: list[Path], out: Path) -> list[Path]:
+def write_report(
+    run_dirs: list[Path], out: Path, request: Request = STANDARD, tell: Tell = silent
+) -> list[Path]:
     """Write figures, tables and the page of one or more runs into a folder.
 
-    The output is a pure function of the stored results: the same input gives the same bytes.
+    The output is a pure function of the stored results and of what is asked for: the same input
+    gives the same bytes. A former report in the folder is replaced as a whole.
 
     Args:
         run_dirs: run folders (with ``run.json`` and ``points.csv``) or folders above them.
-        out: folder to write into; created when missing, files of the same name are replaced.
+        out: folder to write into: new, empty, or a report.
+        request: which results and figures.
+        tell: is told how the work goes.
 
     Returns:
         The files written, the page first.
 
     Raises:
-        UserError: when a folder holds no run, or a stored result is incomplete or damaged.
+        UserError: when a folder holds no run, a stored result is incomplete or damaged, or the
+            folder holds files that no report wrote.
     """
-    report = compose_report(read_results(run_dirs))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        written = [out / "report.html"]
-        written[0].write_bytes(report.page.encode())
-        for chapter in report.chapters:
-            folder = out if len(report.chapters) == 1 else out / _folder_name(chapter.task)
-            folder.mkdir(exist_ok=True)
-            for drawing in chapter.drawings:
-                written += save_figure(drawing.figure, folder / drawing.name)
+    check_folder(out)
+    results = read_results(run_dirs, request.selection, lambda i, n: tell("reading runs", i, n))
+    report = compose_report(results, request.figures, tell)
+    with report_folder(out) as staged:
+        (staged / PAGE).write_bytes(report.page.encode())
+        names = [PAGE]
+        names += draw_all(
+            report.jobs, staged, request.workers, lambda i, n: tell("drawing figures", i, n)
+        )
         for name, frame in report.frames.items():
-            written.append(write_csv(frame, out / f"{name}.csv"))
+            names.append(write_csv(frame, staged / f"{name}.csv").name)
         for name in ("scores", "fits"):
-            written.append(write_latex(report.shown[name], out / f"{name}.tex"))
-    except OSError as error:
-        raise UserError(
-            f"The report cannot be written to {out} ({error.strerror}); give another folder "
-            "with --out."
-        ) from error
-    return written
+            names.append(write_latex(report.shown[name], staged / f"{name}.tex").name)
+    return [out / name for name in names]
 
 
-def compose_report(results: Results) -> Report:
-    """Compute, draw and word everything, and write nothing."""
-    groups = group_results(results)
+def compose_report(
+    results: Results, figures: Iterable[str] = COMPARING, tell: Tell = silent
+) -> Report:
+    """Compute and word everything; draw and write nothing."""
+    groups = group_results(results, lambda i, n: tell("averaging curves", i, n))
     means = [line for line in across_worlds(groups) if line.parts]
-    fits = [one for group in groups for one in fit_group(group)]
+    fits: list[GroupFit] = []
+    for number, group in enumerate(groups, start=1):
+        fits += fit_group(group)
+        tell("fitting curves", number, len(groups))
     fitted = fit_table(fits)
-    scores = score_table(groups, yardsticks(results), fits)
-    chapters = [Chapter(task, draw_task(results, task, groups, fits)) for task in results.tasks]
-    tables = (
-        show_contrasts(groups),
-        show_worlds(groups),
-        summarize(groups),
-        show_scores(scores),
-        show_fits(fitted),
-        show_gaps(groups),
+    measures = yardsticks(results)
+    scores = score_table(groups, measures, fits)
+    tell("comparing methods", 0, 1)
+    compared = compare_within_reach(
+        results,
+        groups,
+        {place: Measure(one.oracle, one.kl_max_nats) for place, one in measures.items()},
     )
-    shown = {table.name: table for table in tables}
+    tell("comparing methods", 1, 1)
+    tables = Tables(groups, scores, fitted)
+    shown = tables.shown()
+    families = name_families(results)
     return Report(
-        page=make_page(results, groups, chapters, shown),
-        chapters=chapters,
+        page=make_page(
+            results,
+            [*means, *groups],
+            fits,
+            tables.folds(),
+            shown,
+            families,
+            comparison=comparison_sheet(compared.rankings, compared.verdicts, compared.notes)
+            if compared
+            else None,
+        ),
+        jobs=plan_figures(results, groups, fits, tuple(figures)),
         frames={"curves": curve_table([*groups, *means]), "fits": fitted, "scores": scores},
         shown=shown,
     )
-
-
-def draw_task(
-    results: Results, task: str, groups: list[Group], fits: list[GroupFit]
-) -> list[Drawing]:
-    """All figures of one task, in the order of the page."""
-    lines = across_worlds([group for group in groups if group.task == task])
-    my_fits = [one for one in fits if one.group.task == task]
-    points = results.points[results.points["task_label"] == task]
-    return [
-        *draw_gold(lines, "d"),
-        *draw_gold(lines, "kl"),
-        *draw_gap(lines),
-        *draw_fits(my_fits),
-        *draw_residuals(my_fits),
-        *draw_front(lines, {world: results.front(task, world) for world in results.worlds(task)}),
-        *draw_estimators(points),
-    ]
-
-
-def _folder_name(task: str) -> str:
-    """A task's name as a folder: nothing but letters, digits, dashes and underscores."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task)

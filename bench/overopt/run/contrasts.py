@@ -11,7 +11,7 @@ import numpy as np
 from overopt.run.seed_tables import SeedGroup, SeedTable
 from overopt.stats.crossed import Crossed, crossed_interval
 from overopt.stats.equal_kl import CommonKL, read_together
-from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakAndEnd, peak_and_end
+from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakAndEnd, fixed_split, peak_and_end
 from overopt.stats.worlds import InWorlds, peak_and_end_in_worlds
 
 
@@ -24,7 +24,7 @@ def contrast_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
     rows = []
     for group in groups:
         for budgets in _along_budgets([group]):
-            rows.append(group.identity | _contrast(peak_and_end(budgets, _split())))
+            rows.append(group.identity | _contrast(peak_and_end(budgets, fixed_split())))
     return rows
 
 
@@ -43,14 +43,9 @@ def world_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
         worlds = _along_budgets(members) if len(members) > 1 else []
         if worlds:
             identity = {k: v for k, v in members[0].identity.items() if k != "world"}
-            found = peak_and_end_in_worlds(worlds, [_split() for _ in worlds])
+            found = peak_and_end_in_worlds(worlds, [fixed_split() for _ in worlds])
             rows.append(identity | _in_worlds(found))
     return rows
-
-
-def _split() -> np.random.Generator:
-    """Every world's held-out prompts are in random order; one fixed split serves all runs."""
-    return np.random.default_rng(0)
 
 
 def budget_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:

@@ -10,19 +10,12 @@ import hashlib
 import io
 import json
 import math
-import os
-import platform
 import secrets
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from overopt import __version__
-from overopt.catalog.packages import registered
 from overopt.errors import UserError
 from overopt.execution.artifact import sync_folder, sync_tree
 from overopt.execution.canonical import canonical_json
@@ -31,21 +24,22 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.run.cell import Found
+from overopt.run.circumstances import circumstances
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
+from overopt.run.prompt_files import prompt_table, same_prompts
 from overopt.run.seed_tables import SeedGroup
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
     FRONT_COLUMNS,
     POINT_COLUMNS,
+    PROMPTS_FILE,
     WORLD_COLUMNS,
 )
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
-
-_PACKAGES = ("torch", "transformers", "trl", "accelerate", "numpy", "scipy", "pandas", "pyarrow")
 
 
 def write_runs(
@@ -86,18 +80,20 @@ def write_runs(
         run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
+        prompts = prompt_table([one.points.key if one.points else None for one in mine], store)
         if (folder / "run.json").is_file():
-            _check_unchanged(folder, files)
+            _check_unchanged(folder, files, prompts)
             continue
         record.update(
             run_id=run_id,
             arguments=list(arguments),
             workers=workers,
             wall_s=round(wall_s, 3),
-            **_circumstances(method, *asked.proxies),
+            **circumstances(method, *asked.proxies),
         )
         files["run.json"] = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
-        _write_folder(folder, files)
+        whole: dict[str, str | bytes] = {**files, **({PROMPTS_FILE: prompts} if prompts else {})}
+        _write_folder(folder, whole)
     return folders
 
 
@@ -108,10 +104,13 @@ def _digest(spec_sha256: str, files: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _check_unchanged(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
+def _check_unchanged(folder: Path, files: Mapping[str, str], prompts: bytes | None) -> None:
+    for name in (*files, *([PROMPTS_FILE] if prompts else [])):
         try:
-            same = (folder / name).read_bytes() == text.encode()
+            if name == PROMPTS_FILE:
+                same = same_prompts(folder / name, prompts or b"")
+            else:
+                same = (folder / name).read_bytes() == files[name].encode()
         except OSError:
             same = False
         if not same:
@@ -312,49 +311,6 @@ def _ancestors(one: Found, stages: Sequence[str]) -> list[Node]:
     return [made for made in ancestry([one.points]) if made.name in stages]
 
 
-def _circumstances(*specs: MethodSpec | ProxySystemSpec) -> dict[str, Any]:
-    """Where, when and with what it ran; packages include those that add a method or proxy."""
-    added = {
-        one.package.rpartition(" ")[::2]
-        for kind in ("methods", "proxies")
-        for one in registered(kind)
-        if one.module in {spec.source for spec in specs}
-    }
-    return {
-        "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "overopt": __version__,
-        "packages": {**{name: version(name) for name in _PACKAGES}, **dict(sorted(added))},
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "cpus": os.cpu_count(),
-        "threads_per_worker": 1,
-        **_commit(),
-    }
-
-
-def _commit() -> dict[str, Any]:
-    """Commit of the checkout that the package lies in, if it lies in one."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(Path(__file__).parent), *words],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=20,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    commit = git("rev-parse", "HEAD")
-    if commit is None:
-        return {"commit": None, "dirty": None}
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": bool(changed)}
-
-
 def check_writable(out: Path) -> None:
     """Try to write in the results folder, before any work is done.
 
@@ -377,15 +333,16 @@ def _refusal(place: Path, error: OSError) -> UserError:
     )
 
 
-def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
+def _write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write all files under a passing name, then rename; leftovers of killed writers go first."""
     draft = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
         for leftover in folder.parent.glob(f".{folder.name}-*"):
             shutil.rmtree(leftover)
         draft.mkdir(parents=True)
-        for name, text in files.items():
-            (draft / name).write_text(text, encoding="utf-8")
+        for name, content in files.items():
+            whole = content if isinstance(content, bytes) else content.encode()
+            (draft / name).write_bytes(whole)
         sync_tree(draft)
         draft.rename(folder)
         sync_folder(folder.parent)

@@ -100,3 +100,13 @@ CONTRAST_TEXT = frozenset(("proxy", "noise", "proxy_start", "quantity", "over"))
 
 CONTRAST_FLAGS = ("rises", "falls", "exploratory")
 """Columns that are True or False."""
+
+PROMPTS_FILE = "prompts.parquet"
+"""The table of a run folder that holds gold prompt by prompt."""
+
+PROMPT_COLUMNS = ("row", "prompt_id", "gold")
+"""Columns of ``prompts.parquet``: gold of every measured point of ``points.csv``, by prompt.
+
+row: number of the point's data row in ``points.csv``, from 0, which names its KL and all else.
+gold: mean over the responses to the prompt, SDs of the initial policy around its mean, 32 bits.
+"""

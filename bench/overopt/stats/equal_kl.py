@@ -104,18 +104,16 @@ def read_together(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
 
 def _at_budget(seeds: Sequence[SeedPoints], target_nats: float, is_end: bool) -> CommonKL:
     weights: list[Floats | None] = []
+    read: list[float] = []
     for one in seeds:
         own_K = one.target_K == target_nats
         weight_K = None if is_end else weights_at(one.kl_K, target_nats)
-        if weight_K is None and own_K.any():
+        if weight_K is not None:
+            read.append(target_nats)
+        elif own_K.any():
             weight_K = own_K / own_K.sum()
+            read.append(float(weight_K @ one.kl_K))
         weights.append(weight_K)
-    read = [
-        target_nats if not is_end and weights_at(one.kl_K, target_nats) is not None
-        else float(weight_K @ one.kl_K)
-        for one, weight_K in zip(seeds, weights, strict=True)
-        if weight_K is not None
-    ]  # fmt: skip
     return CommonKL(target_nats, float(np.mean(read)), tuple(weights))
 
 

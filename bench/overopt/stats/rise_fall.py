@@ -100,6 +100,43 @@ class ReachedBudgets(NamedTuple):
     kl_target_K: Floats
 
 
+class PeakTable(NamedTuple):
+    """Every seed and prompt read at the peak, which was chosen on other seeds and prompts.
+
+    Attributes:
+        gold_SB: gold above the initial policy there.
+        kl_SB: achieved KL of the policy that was read, nats.
+        in_half_B: half (0 or 1) of each prompt.
+        choices_nats: budget chosen, seed by seed and within a seed half by half, nats.
+    """
+
+    gold_SB: Floats
+    kl_SB: Floats
+    in_half_B: Ints
+    choices_nats: tuple[float, ...]
+
+
+def fixed_split() -> np.random.Generator:
+    """Every world's held-out prompts are in random order; one fixed split serves all runs."""
+    return np.random.default_rng(0)
+
+
+def read_peaks(budgets: Budgets, generator: np.random.Generator | None = None) -> PeakTable:
+    """Gold at the peak by seed and prompt, as `peak_and_end` averages it; arguments as there."""
+    gold_SKB, kl_SK, target_K = common_budgets([budgets])[0]
+    gain_SKB = gold_SKB - gold_SKB[:, :1]
+    in_half_B = _split_prompts(gold_SKB.shape[2], generator)
+    choice_S2 = _choose(gain_SKB, in_half_B)
+    # prompts of half h are read at the budget that the other half chose
+    column_SB = choice_S2[:, in_half_B]
+    return PeakTable(
+        np.take_along_axis(gain_SKB, column_SB[:, None, :], axis=1)[:, 0],
+        np.take_along_axis(kl_SK, column_SB, axis=1),
+        in_half_B,
+        tuple(float(target_K[column]) for column in choice_S2.ravel()),
+    )
+
+
 def peak_and_end(
     budgets: Budgets, generator: np.random.Generator | None = None, level: float = 0.95
 ) -> PeakAndEnd:
@@ -129,23 +166,16 @@ def peak_and_end(
     """
     gold_SKB, kl_SK, target_K = common_budgets([budgets])[0]
     n_seeds, _, n_prompts = gold_SKB.shape
-    gain_SKB = gold_SKB - gold_SKB[:, :1]
-    in_half_B = _split_prompts(n_prompts, generator)
-    choice_S2 = _choose(gain_SKB, in_half_B)
-    # prompts of half h are read at the budget that the other half chose
-    column_SB = choice_S2[:, in_half_B]
-    peak_SB = np.take_along_axis(gain_SKB, column_SB[:, None, :], axis=1)[:, 0]
-    kl_peak_SB = np.take_along_axis(kl_SK, column_SB, axis=1)
-    end_SB = gain_SKB[:, -1]
-    choices = tuple(float(target_K[column]) for column in choice_S2.ravel())
+    peak_SB, kl_peak_SB, in_half_B, choices = read_peaks(budgets, generator)
+    end_SB = gold_SKB[:, -1] - gold_SKB[:, 0]
     return PeakAndEnd(
         peak=Place(
             statistics.median_low(choices),
             float(kl_peak_SB.mean()),
-            _cross_fitted(peak_SB, in_half_B, level),
+            cross_fitted(peak_SB, in_half_B, level),
         ),
         end=Place(float(target_K[-1]), float(kl_SK[:, -1].mean()), crossed_interval(end_SB, level)),
-        fall=_cross_fitted(end_SB - peak_SB, in_half_B, level),
+        fall=cross_fitted(end_SB - peak_SB, in_half_B, level),
         choices_nats=choices,
         n_seeds=n_seeds,
         n_prompts=n_prompts,
@@ -206,7 +236,7 @@ def _choose(gain_SKB: Floats, in_half_B: Ints) -> Ints:
     return np.asarray(best_2S[::-1].T, np.int64)
 
 
-def _cross_fitted(x_SB: Floats, in_half_B: Ints, level: float) -> Crossed:
+def cross_fitted(x_SB: Floats, in_half_B: Ints, level: float = 0.95) -> Crossed:
     """Interval of what was read at the peak; with one seed, the halves may be correlated."""
     if len(x_SB) > 1:
         return crossed_interval(x_SB, level)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from overopt.report.figures.kl_axis import name_together
 from overopt.report.figures.layout import unique
 from overopt.report.figures.panels import line_key, put_legend, wrap_columns
 from overopt.report.figures.style import (
@@ -23,18 +23,8 @@ from overopt.report.figures.style import (
     drawing_style,
     plain,
 )
-from overopt.report.stored.schema import ESTIMATORS, estimator_name
-
-COLUMNS = {
-    "rb": "kl_rb_nats",
-    "k1": "kl_k1_nats",
-    "k2": "kl_k2_nats",
-    "k3": "kl_k3_nats",
-    "bound": "kl_bound_nats",
-    "pool": "kl_pool_nats",
-    "exact": "kl_exact_nats",
-}
-"""Where each estimator is stored."""
+from overopt.report.ratios import COLUMNS, moved_points, other_estimators, read_ratios
+from overopt.report.stored.schema import ESTIMATORS
 
 ESTIMATOR_MARKS = {
     name: Mark(color, marker)
@@ -50,7 +40,7 @@ def draw_estimators(points: pd.DataFrame) -> list[Drawing]:
     Args:
         points: labeled points of one task.
     """
-    moved = points[(points["status"] == "ok") & (points["kl_nats"] > 0)]
+    moved = moved_points(points)
     methods = [name for name in unique(iter(moved["method_label"])) if _others(moved, name)]
     sets = [methods[i : i + PER_FIGURE] for i in range(0, len(methods), PER_FIGURE)]
     return [
@@ -61,12 +51,7 @@ def draw_estimators(points: pd.DataFrame) -> list[Drawing]:
 
 def _others(moved: pd.DataFrame, method: str) -> list[str]:
     """Estimators that a method stored besides the headline one."""
-    rows = moved[moved["method_label"] == method]
-    return [
-        name
-        for name, column in COLUMNS.items()
-        if (rows[column].notna() & (rows["kl_estimator"] != name)).any()
-    ]
+    return other_estimators(moved[moved["method_label"] == method])
 
 
 def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawing:
@@ -79,6 +64,7 @@ def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawi
         )
         array = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
         shown: dict[str, None] = {}
+        named: dict[Axes, set[str]] = {}
         for panel, method in zip(array, methods, strict=False):
             rows = moved[moved["method_label"] == method]
             panel.axhline(1.0, color=FAINT, linewidth=0.8, zorder=1)
@@ -89,8 +75,7 @@ def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawi
                 below += _draw_ratio(panel, rows, name)
                 shown[name] = None
             panel.set_title(plain(method), loc="left")
-            headline = "+".join(sorted(set(rows["kl_estimator"])))
-            panel.set_xlabel(f"KL (nats per response)\nKL: {estimator_name(headline)}")
+            named[panel] = set(rows["kl_estimator"])
             _set_ticks(panel)
             if below:
                 note = f"{below} estimates ≤ 0 not on this axis"
@@ -99,6 +84,7 @@ def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawi
                                style="italic")  # fmt: skip
         for panel in array[len(methods) :]:
             panel.set_axis_off()
+        name_together(named, "kl")
         figure.supylabel("estimate ÷ the axis's estimate", fontsize=9)
         put_legend(figure, [line_key(ESTIMATORS[name], ESTIMATOR_MARKS[name]) for name in COLUMNS
                             if name in shown])  # fmt: skip
@@ -115,17 +101,14 @@ def _draw_set(moved: pd.DataFrame, methods: Sequence[str], suffix: str) -> Drawi
 def _draw_ratio(panel: Axes, rows: pd.DataFrame, name: str) -> int:
     """Draw one estimator and return how many of its values cannot be shown on a log axis."""
     mark = ESTIMATOR_MARKS[name]
-    there = rows[rows[COLUMNS[name]].notna() & (rows["kl_estimator"] != name)]
-    kl = there["kl_nats"].to_numpy(np.float64)
-    ratio = there[COLUMNS[name]].to_numpy(np.float64) / kl
-    positive = ratio > 0
-    panel.plot(kl[positive], ratio[positive], linestyle="none", marker=mark.marker, markersize=2.4,
-               markeredgewidth=0, color=mark.color, alpha=0.22)  # fmt: skip
-    shares = np.array_split(np.argsort(kl, kind="stable"), min(9, kl.size))
-    middle = np.array([[np.median(kl[share]), np.median(ratio[share])] for share in shares])
-    middle = middle[middle[:, 1] > 0]
-    panel.plot(middle[:, 0], middle[:, 1], color=mark.color, marker=mark.marker, markersize=4,
-               linewidth=1.3)  # fmt: skip
+    ratios = read_ratios(rows, name)
+    positive = ratios.ratio_K > 0
+    panel.plot(ratios.kl_K[positive], ratios.ratio_K[positive], linestyle="none",
+               marker=mark.marker, markersize=2.4, markeredgewidth=0, color=mark.color,
+               alpha=0.22)  # fmt: skip
+    shown = ratios.median_M > 0
+    panel.plot(ratios.median_kl_M[shown], ratios.median_M[shown], color=mark.color,
+               marker=mark.marker, markersize=4, linewidth=1.3)  # fmt: skip
     return int((~positive).sum())
 
 

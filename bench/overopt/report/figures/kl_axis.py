@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -27,12 +28,85 @@ def to_x(kl_nats: Floats, scale: Scale) -> Floats:
 
 def label_x(panel: Axes, scale: Scale, estimators: set[str]) -> None:
     """Name the axis, its unit and its KL estimator, and set ticks that read as plain numbers."""
-    named = estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+"))))
+    panel.set_xlabel(name_x(scale, estimators, broken=True))
+    tick_x(panel, scale)
+
+
+def label_together(panels: Mapping[Axes, set[str]], scale: Scale) -> None:
+    """Ticks and the name of the axis, which all panels share.
+
+    Args:
+        panels: the estimators behind each panel's KL, from left to right and top to bottom.
+        scale: of the axis.
+    """
+    for panel in panels:
+        tick_x(panel, scale)
+    name_together(panels, scale)
+
+
+def name_together(panels: Mapping[Axes, set[str]], scale: Scale) -> None:
+    """Name the axis of all panels once, and in each its estimators where they differ."""
+    alike = len({frozenset(estimators) for estimators in panels.values()}) == 1
+    every = set.union(set(), *panels.values())
+    text = name_x(scale, every) if alike else name_x(scale, None)
+    _label_last_row(list(panels), text)
+    if not alike:
+        for panel, estimators in panels.items():
+            panel.annotate(
+                f"KL: {name_estimators(estimators)}",
+                xy=(1.0, 1.0),
+                xytext=(-2.0, -2.0),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                fontsize=6.5,
+                style="italic",
+            )
+
+
+def _label_last_row(panels: Sequence[Axes], text: str) -> None:
+    """One label under the last row, in the middle of it."""
+    rows = [_place(panel) for panel in panels]
+    last = [panel for panel, (row, _) in zip(panels, rows, strict=True) if row == rows[-1][0]]
+    middle = last[len(last) // 2]
+    if len(last) == 1:
+        middle.set_xlabel(text, x=0.0, ha="left")
+    else:
+        middle.set_xlabel(text, x=0.5 if len(last) % 2 else -0.06)
+
+
+def _place(panel: Axes) -> tuple[int, int]:
+    """Row and column of a panel."""
+    spec = panel.get_subplotspec()
+    assert spec is not None, "panels are made by subplots"
+    return spec.rowspan.start, spec.colspan.start
+
+
+def name_x(scale: Scale, estimators: set[str] | None, broken: bool = False) -> str:
+    """What stands at the axis; ``broken`` into lines that the width of a panel holds.
+
+    Without estimators it names the quantity alone, for panels that name their own.
+    """
     quantity = "d = √KL (√nats)" if scale == "d" else "KL (nats per response)"
-    gap = "\n" if len(quantity) + len(named) > 40 else ", "
-    if len(named) > LONGEST_LINE:
+    if estimators is None:
+        return quantity
+    named = name_estimators(estimators)
+    gap = "\n" if broken and len(quantity) + len(named) > 40 else ", "
+    if broken and len(named) > LONGEST_LINE:
         named = named.replace(" / ", " /\n")
-    panel.set_xlabel(f"{quantity}{gap}KL: {named or 'not measured'}")
+    return f"{quantity}{gap}KL: {named}"
+
+
+def name_estimators(estimators: set[str]) -> str:
+    """Estimators of KL in words, each once."""
+    return (
+        estimator_name("+".join(sorted("+".join(sorted(estimators)).split("+")))) or "not measured"
+    )
+
+
+def tick_x(panel: Axes, scale: Scale) -> None:
+    """Ticks that read as plain numbers."""
     if scale == "kl" and any(np.any(np.asarray(line.get_xdata()) > 0) for line in _data(panel)):
         panel.set_xscale("log")
         panel.xaxis.set_major_locator(LogLocator(base=10.0, numticks=8))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 
-from overopt.report.figures.kl_axis import Scale, label_x
+from overopt.report.figures.kl_axis import Scale, label_together
 from overopt.report.figures.panels import Block, Grid, Key, make_grid
-from overopt.report.figures.style import INK, PER_PANEL, plain
-from overopt.report.group import Group
+from overopt.report.figures.style import INK, plain
+from overopt.report.group import Group, compares_methods
 from overopt.report.noise_labels import name_noise, noise_order
 
 
@@ -20,11 +20,16 @@ def start_grid(block: Block, cells: dict[Key, list[Group]], titles: dict[Key, st
 
 
 def finish_grid(
-    grid: Grid, cells: dict[Key, list[Group]], scale: Scale, y_axis: str
+    grid: Grid, cells: Mapping[Key, Sequence[Group]], scale: Scale, y_axis: str
 ) -> list[Group]:
-    """Name the axes, each with its own estimators, and return the groups shown."""
-    for key, panel in grid.axes.items():
-        label_x(panel, scale, {group.estimator for group in cells[key]} - {""})
+    """Name the axes, once where all panels share their estimators, and return the groups shown."""
+    label_together(
+        {
+            panel: {group.estimator for group in cells[key]} - {""}
+            for key, panel in grid.axes.items()
+        },
+        scale,
+    )
     grid.figure.supylabel(y_axis, fontsize=9)
     return [group for key in grid.axes for group in cells[key]]
 
@@ -34,30 +39,24 @@ def shown_in(cells: dict[Key, list[Group]]) -> set[Key]:
     return {key for key, groups in cells.items() if groups}
 
 
-def by_noise(
-    groups: Sequence[Group], row_of: Callable[[Group], str], line_of: Callable[[Group], str]
-) -> tuple[dict[Key, list[Group]], dict[Key, str]]:
-    """Panels whose columns are noise levels, and their titles.
+def by_setting(groups: Sequence[Group]) -> tuple[dict[Key, list[Group]], dict[Key, str]]:
+    """Panels in which what is to be compared meets: methods, or the proxies of a single method.
 
-    A row of panels takes as many lines as one panel can show; more go to further rows.
-
-    Args:
-        groups: the lines.
-        row_of: what a line's row of panels is named after.
-        line_of: what tells the lines of a panel apart.
+    Rows are proxies (or the one method), each with its worlds, since only curves of the same worlds
+    can be compared; columns are noise levels. The panels' titles say which.
     """
+    by_method = compares_methods(groups)
+
+    def row_of(group: Group) -> str:
+        named = group.proxy if by_method else group.method
+        return f"{named}, {group.where}" if group.where else named
+
     cells: dict[Key, list[Group]] = {}
     titles: dict[Key, str] = {}
-    for name in unique(row_of(group) for group in groups):
-        mine = [group for group in groups if row_of(group) == name]
-        sets = _in_sets(unique(line_of(group) for group in mine))
-        for number, lines in enumerate(sets, start=1):
-            row = f"{name}\n{number}"
-            part = f" ({number}/{len(sets)})" if len(sets) > 1 else ""
-            for noise in noise_labels(groups):
-                members = [g for g in mine if g.noise == noise and line_of(g) in lines]
-                cells[row, noise] = members
-                titles[row, noise] = f"{plain(name)}{part} · {name_noise(noise)}"
+    for row in unique(row_of(group) for group in groups):
+        for noise in noise_labels(groups):
+            cells[row, noise] = [g for g in groups if row_of(g) == row and g.noise == noise]
+            titles[row, noise] = f"{plain(row, 40)} · {name_noise(noise)}"
     return cells, titles
 
 
@@ -78,11 +77,6 @@ def by_method_and_proxy(
 
 def rows_and_columns(cells: dict[Key, list[Group]]) -> tuple[list[str], list[str]]:
     return unique(row for row, _ in cells), unique(column for _, column in cells)
-
-
-def _in_sets(labels: list[str]) -> list[list[str]]:
-    """Labels in sets that fit one panel."""
-    return [labels[i : i + PER_PANEL] for i in range(0, len(labels), PER_PANEL)]
 
 
 def unique(labels: Iterator[str]) -> list[str]:
@@ -121,8 +115,11 @@ def describe_gaps(groups: Sequence[Group]) -> str:
     return text if len(text) <= 58 else f"{text[:57]}…"
 
 
-def sign_keys(groups: Sequence[Group]) -> list[Artist]:
-    """Legend entries of peaks, ends and the signs for missing things, only those that occur."""
+def sign_keys(groups: Sequence[Group], rug: bool = True) -> list[Artist]:
+    """Legend entries of peaks, ends and the signs for missing things, only those that occur.
+
+    Without a ``rug``, missed budgets are not drawn.
+    """
     keys: list[Artist] = []
     for there, sign, size, label in (
         (any(group.places.peak for group in groups), "*", 9.0, "peak"),
@@ -136,7 +133,11 @@ def sign_keys(groups: Sequence[Group]) -> list[Artist]:
             Line2D([], [], color=INK, marker="o", markerfacecolor="none", markersize=4,
                    linestyle=":", linewidth=1.2, label="mean over fewer seeds than run, n of all")
         )  # fmt: skip
-    parts = [(missed.n_seeds >= group.n_seeds) for group in groups for missed in group.unreached]
+    parts = (
+        []
+        if not rug
+        else [(missed.n_seeds >= group.n_seeds) for group in groups for missed in group.unreached]
+    )
     for every, sign, size, label in (
         (True, "x", 3.6, "budget reached by no seed"),
         (False, "4", 5.5, "budget missed by some seeds"),

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from overopt.report.figures.kl_axis import Scale, to_x
-from overopt.report.figures.style import INK, Mark
+from overopt.report.figures.style import INK, Mark, plain
 from overopt.report.group import BudgetMean, Group, Quantity
 from overopt.stats.arrays import Floats
 
@@ -41,9 +41,13 @@ def draw_mean(
     band: bool = True,
     line: str = "-",
     markers: bool = True,
+    thin: bool = False,
 ) -> None:
-    """Mean over seeds with its band; hollow, dotted and counted where seeds are missing."""
-    for part in group.parts:
+    """Mean over seeds with its band; hollow, dotted and counted where seeds are missing.
+
+    A ``thin`` line is a background: without the worlds that it is a mean over.
+    """
+    for part in () if thin else group.parts:
         _draw_world(panel, part, mark, scale, quantity, line)
     means = [one for one in group.means[quantity] if scale != "kl" or one.kl_nats > 0]
     if not means:
@@ -52,10 +56,18 @@ def draw_mean(
     score = np.array([one.score.mean for one in means], dtype=np.float64)
     whole = np.array([group.is_whole(one) for one in means])
     ends = int(np.argmin(whole)) if not whole.all() else len(means)
-    panel.plot(x[:ends], score[:ends], line, color=mark.color, linewidth=1.4, zorder=4)
+    width, level = (0.6, 2) if thin else (1.4, 4)
+    panel.plot(x[:ends], score[:ends], line, color=mark.color, linewidth=width, zorder=level)
     if ends < len(means):
         start = max(ends - 1, 0)
-        panel.plot(x[start:], score[start:], ":", color=mark.color, linewidth=1.2, zorder=4)
+        panel.plot(
+            x[start:],
+            score[start:],
+            ":",
+            color=mark.color,
+            linewidth=0.6 if thin else 1.2,
+            zorder=level,
+        )
     if markers:
         for some, face in ((whole, mark.color), (~whole, "none")):
             panel.plot(
@@ -108,6 +120,23 @@ def _tell_counts(panel: Axes, group: Group, x: Floats, means: Sequence[BudgetMea
                 color=INK,
                 zorder=7,
             )
+
+
+def name_line(panel: Axes, group: Group, name: str, scale: Scale) -> None:
+    """A curve's name at its last mean."""
+    means = group.means["gold"]
+    if means:
+        x = float(to_x(np.array([means[-1].kl_nats]), scale)[0])
+        panel.annotate(
+            plain(name, 16),
+            xy=(x, means[-1].score.mean),
+            xytext=(-2.0, 4.0),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+            color=INK,
+            zorder=6,
+        )
 
 
 def draw_places(panel: Axes, group: Group, mark: Mark, scale: Scale) -> None:

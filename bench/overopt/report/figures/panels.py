@@ -13,9 +13,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from overopt.report.figures.style import FAINT, INK, Mark, plain
+from overopt.report.limits import robust_limits
+from overopt.stats.arrays import Floats
 
 ROWS_PER_FIGURE, COLUMNS_PER_FIGURE = 4, 4
 PANELS_PER_FIGURE = 12
+LONGEST_TITLE = 38
+"""Letters of a title that the width of a panel holds."""
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.75, 1.95
 
 Key = tuple[str, str]
@@ -89,16 +93,19 @@ def make_grid(block: Block, titles: Mapping[Key, str], notes: Mapping[Key, str])
         ),
         layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06),
     )
-    array = figure.subplots(
-        n_rows, n_columns, sharex="row" if block.aligned else False, sharey=True, squeeze=False
-    )
+    array = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
     for panel in array.ravel()[len(keys) :]:
         panel.set_axis_off()
     axes = dict(zip(keys, array.ravel(), strict=False))
+    for panel in array.ravel()[max(len(keys) - n_columns, 0) : len(keys)]:
+        panel.tick_params(labelbottom=True)  # of a last row with holes, the row above shows its own
     for number, (key, panel) in enumerate(axes.items()):
         first = number - number % n_columns
         noted = any(notes[other] for other in keys[first : first + n_columns])
-        panel.set_title(titles[key], loc="left", pad=14 if noted else 5)
+        title = titles[key]
+        if len(title) > LONGEST_TITLE and n_columns > 1:
+            title = "\n".join(title.rsplit(" · ", 1))
+        panel.set_title(title, loc="left", pad=14 if noted else 5)
         panel.margins(x=0.03)
         if notes[key]:
             _write_note(panel, notes[key])
@@ -149,27 +156,51 @@ def _legend_columns(figure: Figure, handles: Sequence[Artist]) -> int:
     return max(1, int(width_in / max(widths_in)))
 
 
-def limit_y(grid: Grid, foot: float = 0.0) -> None:
-    """Fit the common y axis to points and lines, leaving a share free below for rugs and bars.
+def limit_y(grid: Grid, foot: float = 0.0, least: Sequence[float] = (0.0,)) -> None:
+    """Fit the common y axis to the bulk of points and lines (`robust_limits`) and mark the rest.
 
     Bands do not count: with two seeds a t interval is wide enough to flatten every curve, so it
-    is cut by the panel's edge instead.
+    is cut by the panel's edge instead. Neither does a curve that runs away: a triangle at the edge
+    stands where it leaves.
 
     Args:
         grid: the panels, with everything drawn.
-        foot: share of the height to leave free, between 0 and 1.
+        foot: share of the height to leave free below for rugs and bars, between 0 and 1.
+        least: values that the axis always holds.
     """
-    drawn = [
-        np.asarray(line.get_ydata(), np.float64)
-        for panel in grid.axes.values()
-        for line in panel.lines
-        if line.get_transform() == panel.transData
-    ]
-    values = np.concatenate([np.zeros(1), *drawn])
-    low, high = float(values.min()), float(values.max())
-    room = 0.08 * (high - low) or 1.0
-    low, high = low - room, high + room
+    drawn = [_scores(line) for panel in grid.axes.values() for line in _curves(panel)]
+    low, high = robust_limits(np.concatenate([np.zeros(1), *drawn]), least)
     next(iter(grid.axes.values())).set_ylim(low - foot * (high - low) / (1.0 - foot), high)
+    for panel in grid.axes.values():
+        for line in _curves(panel):
+            _mark_beyond(panel, line, low, high)
+
+
+def _curves(panel: Axes) -> list[Line2D]:
+    """What stands for results, in the panel's own units."""
+    return [line for line in panel.lines if line.get_transform() == panel.transData]
+
+
+def _scores(line: Line2D) -> Floats:
+    return np.asarray(line.get_ydata(), np.float64)
+
+
+def _mark_beyond(panel: Axes, line: Line2D, low: float, high: float) -> None:
+    """A triangle at the edge for the furthest point of a curve that leaves the panel."""
+    score_K, x_K = _scores(line), np.asarray(line.get_xdata(), np.float64)
+    for beyond_K, edge, sign in ((low - score_K, 0.0, "v"), (score_K - high, 1.0, "^")):
+        if beyond_K.size and beyond_K.max() > 0.0:
+            panel.plot(
+                [x_K[int(beyond_K.argmax())]],
+                [edge],
+                linestyle="none",
+                marker=sign,
+                markersize=5,
+                color=line.get_color(),
+                transform=panel.get_xaxis_transform(),
+                clip_on=False,
+                zorder=7,
+            )
 
 
 def draw_zero(panel: Axes) -> None:

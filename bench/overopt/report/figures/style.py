@@ -22,6 +22,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from overopt.report.names import plain as plain
+
 INK = "#1a1a1b"
 """Text, axes and marks without a color of their own."""
 
@@ -30,8 +32,7 @@ FAINT = "#8c8c8d"
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-PER_PANEL = 5
-"""Most curves that share one panel; more go to another row of panels."""
+
 
 SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "overopt",
@@ -90,12 +91,6 @@ class Drawing(NamedTuple):
     title: str
     caption: str
     figure: Figure
-
-
-def plain(text: str, longest: int = 32) -> str:
-    """A stored name as it may appear in a figure: printable, in one line, not too long."""
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 @contextmanager

@@ -60,7 +60,8 @@ def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
         raise UserError(f"{where} holds no points; the run has stored nothing to report yet.")
     columns: dict[str, Any] = {}
     for name in POINT_COLUMNS:
-        texts = [text_of(value) for value in raw[name].tolist()]
+        cells = raw[name].tolist()
+        texts = [cell if type(cell) is str else text_of(cell) for cell in cells]
         columns[name] = texts if name in TEXT else numbers_of(texts, name, where)
     columns["along"] = [FORMER_ALONG.get(along, along) for along in columns["along"]]
     points = pd.DataFrame(columns, columns=list(POINT_COLUMNS))
@@ -138,7 +139,7 @@ def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]
             if rows.groupby(known, dropna=False)[extra].nunique(dropna=True).max() > 1:
                 varying[str(task)].append(extra)
     labels = []
-    for row in points.to_dict("records"):
+    for row in points[["task_label", name, *extras]].to_dict("records"):
         parts = [str(row[name])]
         for extra in varying[str(row["task_label"])]:
             value = row[extra]

@@ -8,7 +8,7 @@ of another world or another gold are never the same cell, and never merged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
 from overopt.report.stored.schema import CELL, TASK
+from overopt.report.stored.selection import EVERYTHING, Selection
 from overopt.spec.columns import POINT_COLUMNS, STATUSES
 
 _CELL = (*CELL, "version")
@@ -34,15 +35,28 @@ _SOURCE = "source"
 """Which of the runs a row is of: names repeat in other folders."""
 
 
-def read_results(run_dirs: Iterable[Path]) -> Results:
+def read_results(
+    run_dirs: Iterable[Path],
+    selection: Selection = EVERYTHING,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> Results:
     """Read run folders, or every run below parent folders, and merge their points.
 
+    Args:
+        run_dirs: the folders.
+        selection: which of the results are kept.
+        tell: called with how many of how many runs are read.
+
     Raises:
-        UserError: when no run is found or a file is damaged.
+        UserError: when no run is found, a file is damaged, or no run holds what is selected.
     """
-    read = (read_run(folder) for folder in find_runs(run_dirs))
+    folders, read = find_runs(run_dirs), []
+    for number, folder in enumerate(folders, start=1):
+        read.append(read_run(folder))
+        tell(number, len(folders))
     # of runs that stand side by side, the one that finished first is number 1
-    runs = tuple(sorted(read, key=lambda run: (run.folder.parent, _finished(run))))
+    read.sort(key=lambda run: (run.folder.parent, _finished(run)))
+    runs = tuple(selection.apply(read))
     frames = [run.points.assign(run=run.name, **{_SOURCE: i}) for i, run in enumerate(runs)]
     stored = _tell_apart(pd.concat(frames, ignore_index=True))
     of_run = stored.groupby(_SOURCE)["version"].unique()
@@ -67,6 +81,8 @@ def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
     """
     versioned = stored.assign(version="")
     for _, rows in versioned.groupby([*TASK, "method"]):
+        if rows[_SOURCE].nunique() == 1:
+            continue
         contradictions = _contradictions(rows[~_outdone(rows)])
         if not contradictions:
             continue

@@ -35,7 +35,8 @@ class Excerpt:
 class Run:
     """One stored run.
 
-    points: one row per point, columns ``schema.POINT_COLUMNS``.
+    points: one row per point, columns ``schema.POINT_COLUMNS``; its index counts the data rows of
+        ``points.csv`` from 0, also where only some of them are kept.
     contrasts: peak and end, one row per world, proxy, noise and size, columns ``CONTRAST_COLUMNS``;
         empty when none were stored.
     budgets: means along the budgets, columns ``BUDGET_COLUMNS``; empty when none were stored.

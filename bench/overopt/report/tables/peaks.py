@@ -30,7 +30,7 @@ def summarize(groups: Sequence[Group]) -> TextTable:
         cells += [group.titled, group.proxy, group.noise, f"{len(group.seeds)}/{group.n_seeds}"]
         for place in (places.peak, places.end):
             cells += [_plus_minus(place.gold if place else None), show_kl(place)]
-        cells += [_plus_minus(_proxy_at_end(group))]
+        cells += [_plus_minus(proxy_at_end(group))]
         notes = (places.verdict, *describe_gaps(group), *describe_basis(group))
         rows.append((*cells, "; ".join(filter(None, notes))))
     estimators = sorted({e for group in groups for e in group.estimator.split("+") if e})
@@ -58,7 +58,7 @@ def _worlds_note(groups: Sequence[Group]) -> str:
     return f" Means over {named} worlds, with intervals across worlds (of two: within them)."
 
 
-def _proxy_at_end(group: Group) -> Crossed | None:
+def proxy_at_end(group: Group) -> Crossed | None:
     """The proxy at the end; None where some seed was not measured by it."""
     end = group.places.end
     proxies = [mean for mean in group.means["proxy"] if end and group.is_whole(mean)]

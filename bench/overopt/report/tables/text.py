@@ -36,9 +36,28 @@ class TextTable:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> Path:
-    """A tidy table in full precision; an empty cell is a missing value."""
+    """A tidy table in full precision; an empty cell is a missing value.
+
+    Texts that a spreadsheet would run as a formula get an apostrophe before them.
+    """
+    words = {
+        name: [quote_formula(value) for value in table[name]]
+        for name in table.columns
+        if not pd.api.types.is_numeric_dtype(table[name])
+    }
+    table = table.assign(**words)
     path.write_bytes(table.to_csv(index=False, lineterminator="\n").encode())
     return path
+
+
+def quote_formula(value: Any) -> Any:
+    """A text that spreadsheets show and do not run; anything else as it is.
+
+    Reference:
+        OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if formula else value
 
 
 def write_latex(table: TextTable, path: Path) -> Path:

@@ -164,6 +164,60 @@ def solve_least_squares(
     return np.asarray(solution / norm[:, None], np.float64)
 
 
+class Solution(NamedTuple):
+    """Least-squares coefficients of one form, before anything is derived from them.
+
+    Attributes:
+        form: the form.
+        d: sqrt(KL) of all points, sqrt(nats).
+        r_K: scores of the fitted points.
+        weight_K: their weights, of mean 1.
+        gamma: exponent of the power form, else None.
+        coefficients: a, b and, for the quadratic in d, the intercept.
+        rss: weighted residual sum of squares.
+    """
+
+    form: Form
+    d: Floats
+    r_K: Floats
+    weight_K: Floats
+    gamma: float | None
+    coefficients: Floats
+    rss: float
+
+    def predict(self, d: ArrayLike) -> Floats:
+        """Score of the form at d (sqrt(nats), at least 0), in the unit of the fitted scores."""
+        return _evaluate(self.form, check_distance(d), self.coefficients, self.gamma)
+
+
+def solve(
+    d: ArrayLike,
+    r: ArrayLike,
+    form: Form,
+    weights: ArrayLike | None = None,
+    gamma_grid: ArrayLike = GAMMA_GRID,
+) -> Solution:
+    """The coefficients of `fit` alone, with its arguments and errors."""
+    distance, score = check_distance(d), check_finite(r, "scores")
+    check_same_shape(distance, score, "d and scores")
+    weight = np.ones_like(distance) if weights is None else check_finite(weights, "weights")
+    check_same_shape(distance, weight, "d and weights")
+    if np.any(weight <= 0):
+        raise ValueError("weights must be positive")
+    used = distance > 0
+    n_points, needed = int(used.sum()), n_coefficients(form) + 1
+    if n_points < needed:
+        raise ValueError(f"form {form.value} needs {needed} points with d > 0, got {n_points}")
+    d_K, r_K, w_K = distance[used], score[used], weight[used] / weight[used].mean()
+    gammas = np.sort(np.ravel(np.asarray(gamma_grid, np.float64)))
+    if form is Form.POWER and not gammas.size:
+        raise ValueError("the power form needs at least one gamma")
+    gamma = _best_gamma(d_K, r_K, w_K, gammas) if form is Form.POWER else None
+    coefficients = solve_least_squares(form, d_K, r_K[:, None], w_K, gamma)[:, 0]
+    rss = float(w_K @ (r_K - _evaluate(form, d_K, coefficients, gamma)) ** 2)
+    return Solution(form, distance, r_K, w_K, gamma, coefficients, rss)
+
+
 def fit(
     d: ArrayLike,
     r: ArrayLike,
@@ -189,30 +243,12 @@ def fit(
         ValueError: if d, r or weights are invalid, or there are fewer points with d > 0 than
             coefficients + 1.
     """
-    distance, score = check_distance(d), check_finite(r, "scores")
-    check_same_shape(distance, score, "d and scores")
-    weight = np.ones_like(distance) if weights is None else check_finite(weights, "weights")
-    check_same_shape(distance, weight, "d and weights")
-    if np.any(weight <= 0):
-        raise ValueError("weights must be positive")
-    used = distance > 0
-    n_points, needed = int(used.sum()), n_coefficients(form) + 1
-    if n_points < needed:
-        raise ValueError(f"form {form.value} needs {needed} points with d > 0, got {n_points}")
-    d_K, r_K, w_K = distance[used], score[used], weight[used] / weight[used].mean()
-    gammas = [float(g) for g in np.sort(np.ravel(gamma_grid))] if form is Form.POWER else [None]
-    best: tuple[float, float | None, Floats] | None = None
-    for gamma in gammas:
-        coefficients = solve_least_squares(form, d_K, r_K[:, None], w_K, gamma)[:, 0]
-        rss = float(w_K @ (r_K - _evaluate(form, d_K, coefficients, gamma)) ** 2)
-        if best is None or rss < best[0]:
-            best = (rss, gamma, coefficients)
-    if best is None:
-        raise ValueError("the power form needs at least one gamma")
-    rss, gamma, coefficients = best
-    a, b = float(coefficients[0]), float(coefficients[1])
-    intercept = float(coefficients[2]) if form is Form.QUADRATIC_D else 0.0
-    total = float(w_K @ (r_K - np.average(r_K, weights=w_K)) ** 2)
+    solved = solve(d, r, form, weights, gamma_grid)
+    distance, r_K, w_K, gamma = solved.d, solved.r_K, solved.weight_K, solved.gamma
+    n_points, rss = r_K.size, solved.rss
+    a, b = (float(value) for value in solved.coefficients[:2])
+    intercept = float(solved.coefficients[2]) if form is Form.QUADRATIC_D else 0.0
+    total = float(w_K @ (r_K - (w_K @ r_K) / w_K.sum()) ** 2)
     d_low, d_high = float(distance.min()), float(distance.max())
     top = peak_of(form, a, b, gamma, intercept)
     if top is not None and not d_low <= top.d <= d_high:
@@ -232,8 +268,34 @@ def fit(
         peak=top,
         peak_reason=None if top is not None else NO_PEAK,
         zero_crossing=_find_zero(form, a, b, gamma, intercept),
-        gamma_at_edge=form is Form.POWER and gamma in (gammas[0], gammas[-1]),
+        gamma_at_edge=form is Form.POWER
+        and gamma in (float(np.min(gamma_grid)), float(np.max(gamma_grid))),
     )
+
+
+def _best_gamma(d_K: Floats, r_K: Floats, weight_K: Floats, gamma_G: Floats) -> float:
+    """The exponent of the power form with the smallest weighted residual; of equals, the first.
+
+    All exponents at once, by Gram-Schmidt on the two columns; one at which the columns are too
+    close to determine the coefficients is returned, for `solve_least_squares` to refuse.
+    """
+    if np.any(gamma_G <= 0):
+        raise ValueError("the power form needs a positive gamma")
+    root_K = np.sqrt(weight_K)
+    rise_K = d_K * root_K
+    rise_K = rise_K / np.linalg.norm(rise_K)
+    fall_GK = d_K ** (1.0 + gamma_G[:, None]) * root_K
+    fall_GK = fall_GK / np.linalg.norm(fall_GK, axis=1, keepdims=True)
+    apart_GK = fall_GK - (fall_GK @ rise_K)[:, None] * rise_K
+    apart_G = np.linalg.norm(apart_GK, axis=1)
+    undetermined = np.flatnonzero(apart_G < 2e-10)  # ratio of singular values: half of it
+    if undetermined.size:
+        return float(gamma_G[undetermined[0]])
+    apart_GK = apart_GK / apart_G[:, None]
+    score_K = r_K * root_K
+    left_K = score_K - (score_K @ rise_K) * rise_K
+    residual_GK = left_K - (apart_GK @ left_K)[:, None] * apart_GK
+    return float(gamma_G[np.argmin((residual_GK**2).sum(axis=1))])
 
 
 def peak_of(form: Form, a: float, b: float, gamma: float | None, intercept: float) -> Peak | None:

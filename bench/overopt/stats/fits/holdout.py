@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
-from overopt.stats.fits.forms import Form, check_distance, fit
+from overopt.stats.fits.forms import Form, check_distance, solve
 from overopt.stats.fits.left_out import LeftOut, each_seed
 from overopt.stats.intervals import Interval, t_interval
 
@@ -116,7 +116,7 @@ def holdout_error(
     if not 0 < n_fitted < order.size:
         raise ValueError(f"{n_fitted} of {order.size} points cannot be fitted and others held out")
     part = None if weights is None else check_finite(weights, "weights")[near]
-    fitted = fit(distance[near], score[near], form, part)
+    fitted = solve(distance[near], score[near], form, part)
     return HoldoutError(
         rmse=_rms(score[far] - fitted.predict(distance[far])),
         constant_rmse=_rms(score[far] - score[near[-1]]),

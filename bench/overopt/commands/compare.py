@@ -1,0 +1,50 @@
+"""``bench compare``: who is best, by how much, and is it significant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from overopt.report.stored.selection import Selection
+
+
+def compare(
+    runs: list[Path],
+    at_kl: float,
+    baseline: str | None,
+    metric: str,
+    selection: Selection,
+    as_json: bool,
+    out: Path | None,
+) -> int:
+    """Compare, write where a folder is given, and print.
+
+    What is written comes first, so that a folder that cannot be written is all one hears of.
+    """
+    from overopt.report.comparison.files import comparison_json, write_comparison
+    from overopt.report.comparison.runs import compare as compare_runs
+
+    found = compare_runs(list(runs), at_kl, baseline, metric, selection)
+    written: list[Path] = []
+    if out is not None:
+        from overopt.execution.artifact import sync_tree
+        from overopt.own_scores.staging import staging_folder
+
+        with staging_folder(out) as staged:
+            names = [path.name for path in write_comparison(found, staged)]
+            sync_tree(staged)
+        written = [out / name for name in names]
+    if as_json:
+        sys.stdout.write(comparison_json(found))
+        return 0
+    from rich.console import Console
+
+    from overopt.report.comparison.screen import print_comparison
+
+    console = Console(highlight=False)
+    print_comparison(found, console)
+    for path in written:
+        console.print(f"{path}", soft_wrap=True, markup=False)
+    return 0

@@ -1,0 +1,1 @@
+"""Who is best, by how much, and is it sure: methods compared on what they share."""

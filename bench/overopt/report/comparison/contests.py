@@ -1,0 +1,255 @@
+"""Results split into contests: methods are compared on what they share, or the reader is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from overopt.report.comparison.contest import Contest, Entrant, Gains
+from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
+from overopt.report.families import name_families
+from overopt.report.group import Group, SeedCurve
+from overopt.report.noise_labels import noise_order
+from overopt.report.stored.results import Results
+from overopt.report.stored.run import Run
+from overopt.report.stored.schema import GROUP
+from overopt.spec.declare import PROXY_BLIND
+from overopt.stats.arrays import Floats
+
+Design = Mapping[int, frozenset[int]]
+"""Seeds of each world."""
+
+_SETS_PAIRED = 12
+"""Among more different sets of worlds and seeds, only what all share is looked for."""
+
+
+class _Line(NamedTuple):
+    """What tells a candidate's groups from those of others; its worlds stand together."""
+
+    task: str
+    noise: str
+    comparisons: str
+    method: str
+    proxy: str
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An entrant with what a comparison asks for and its labels do not name.
+
+    ran: its seeds in each world, failed ones included.
+    starts: the initial policy of each world, known by its raw gold and prompts.
+    """
+
+    entrant: Entrant
+    task: str
+    noise: str
+    comparisons: str
+    proxy: str
+    ran: Design
+    starts: Mapping[int, str]
+
+    def covers(self, design: Design) -> bool:
+        return all(self.ran.get(world, frozenset()) >= seeds for world, seeds in design.items())
+
+
+def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Contest], list[str]]:
+    """Every contest of at least two methods, and sentences on what was kept apart.
+
+    Entrants of a contest share task, gold, label noise, number of comparisons, initial policies,
+    worlds and seeds, and those that see a proxy share it. A method that sees none stands in the
+    contests of all proxies. Where methods were run in different worlds or with different seeds,
+    there is a contest for each set that some of them share.
+
+    Args:
+        results: what was read.
+        groups: its groups (`overopt.report.groups.group_results`).
+    """
+    candidates = _candidates(results, groups)
+    contests: list[Contest] = []
+    notes: list[str] = []
+    settings: dict[tuple[str, str, str], list[_Candidate]] = {}
+    for one in candidates:
+        settings.setdefault((one.task, one.noise, one.comparisons), []).append(one)
+    for (task, noise, _), mine in settings.items():
+        blind = [one for one in mine if not one.entrant.sees_proxy]
+        shared: list[tuple[str, Design, list[_Candidate]]] = []
+        for proxy in sorted({one.proxy for one in mine if one.entrant.sees_proxy}):
+            sighted = [one for one in mine if one.entrant.sees_proxy and one.proxy == proxy]
+            for design, members in _shared([*sighted, *blind], notes):
+                if any(one.entrant.sees_proxy for one in members):
+                    shared.append((proxy, design, members))
+        for design, members in _shared(blind, notes):
+            if not any(_holds(one, design, members) for one in shared):
+                shared.append(("", design, members))
+        for proxy, design, members in shared:
+            seeds_of = {world: tuple(sorted(seeds)) for world, seeds in design.items()}
+            entrants = tuple(one.entrant for one in members)
+            contests.append(Contest(task, proxy, noise, seeds_of, entrants))
+    entered = {id(one) for contest in contests for one in contest.entrants}
+    alone = [one for one in candidates if id(one.entrant) not in entered]
+    if alone:
+        named = "; ".join(_name(one) for one in alone)
+        notes.append(
+            f"Not compared, since no other method of these runs shares task, gold, proxy, noise, "
+            f"comparisons, initial policy, worlds and seeds: {named}."
+        )
+    return sorted(contests, key=_order), list(dict.fromkeys(notes))
+
+
+def _holds(
+    found: tuple[str, Design, list[_Candidate]], design: Design, members: Sequence[_Candidate]
+) -> bool:
+    """Whether a contest has these members in these worlds and seeds already."""
+    _, other, others = found
+    return all(other.get(world, frozenset()) >= seeds for world, seeds in design.items()) and {
+        id(one) for one in members
+    } <= {id(one) for one in others}
+
+
+def _order(contest: Contest) -> tuple[object, ...]:
+    """The cleanest labels first, and there the contest of most methods, then of most worlds."""
+    worlds = tuple(sorted(contest.seeds_of))
+    size = -len(contest.entrants), -len(worlds)
+    return contest.task, noise_order(contest.noise), *size, contest.proxy, worlds
+
+
+def _name(one: _Candidate) -> str:
+    proxy = f" × {one.proxy}" if one.entrant.sees_proxy else ""
+    worlds = ", ".join(str(world) for world in sorted(one.ran))
+    return f"{one.entrant.method}{proxy} ({one.task}, noise {one.noise}, world {worlds})"
+
+
+def _shared(
+    candidates: Sequence[_Candidate], notes: list[str]
+) -> Iterator[tuple[Design, list[_Candidate]]]:
+    """Worlds and seeds that several candidates share, the largest first, with those that do."""
+    seen: list[set[int]] = []
+    for design in _designs([one.ran for one in candidates]):
+        members = [one for one in candidates if one.covers(design)]
+        by_start: dict[tuple[str, ...], list[_Candidate]] = {}
+        for one in members:
+            start = tuple(one.starts[world] for world in sorted(design))
+            by_start.setdefault(start, []).append(one)
+        unknown = [start for start in by_start if "" in start]
+        if len(unknown) < len(by_start):  # without a point nothing tells its initial policy
+            lost = [one for start in unknown for one in by_start.pop(start)]
+            max(by_start.values(), key=len).extend(lost)
+        if len(by_start) > 1:
+            parts = " | ".join(
+                ", ".join(sorted(one.entrant.method for one in part)) for part in by_start.values()
+            )
+            notes.append(f"Compared apart, since their initial policies differ: {parts}.")
+        for part in by_start.values():
+            names = {id(one) for one in part}
+            if len(part) > 1 and not any(names <= earlier for earlier in seen):
+                seen.append(names)
+                yield design, part
+
+
+def _designs(ran: Sequence[Design]) -> list[Design]:
+    """The sets of worlds and seeds that candidates ran, and what some of them share.
+
+    What any two share, and what all do; among very many different sets, what all do.
+    """
+    found = {frozenset(one.items()): one for one in ran}
+    own = list(found.values())
+    met = [reduce(_common, own)] if own else []
+    if len(own) <= _SETS_PAIRED:
+        met += [_common(one, other) for one, other in combinations(own, 2)]
+    found |= {frozenset(one.items()): one for one in met if one}
+    return sorted(
+        found.values(),
+        key=lambda one: (-len(one), -sum(map(len, one.values())), sorted(one)),
+    )
+
+
+def _common(one: Design, other: Design) -> Design:
+    both = {world: one[world] & other[world] for world in one.keys() & other.keys()}
+    return {world: seeds for world, seeds in both.items() if seeds}
+
+
+def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
+    """Each method and proxy of a task and noise, with its worlds together."""
+    prompts, families = PromptGold(results), name_families(results)
+    rows_of = {
+        (str(first["task_label"]), int(first["world"]), str(first["method_label"]),
+         str(first["proxy_label"]), str(first["noise"])): rows
+        for _, rows in results.points.groupby([*GROUP, "version"], dropna=False, sort=False)
+        for first in [rows.iloc[0]]
+    }  # fmt: skip
+    together: dict[_Line, dict[int, tuple[Group, pd.DataFrame]]] = {}
+    sighted: dict[_Line, bool] = {}
+    for group in groups:
+        rows = rows_of[group.task, group.world, group.method, group.proxy, group.noise]
+        sees = _sees_proxy(results.runs, rows)
+        # a proxy that only scores a method's policies does not tell its rows apart
+        comparisons = str(rows["comparisons"].iloc[0])
+        proxy = group.proxy if sees else ""
+        line = _Line(group.task, group.noise, comparisons, group.method, proxy)
+        together.setdefault(line, {}).setdefault(group.world, (group, rows))
+        sighted[line] = sees
+    found = []
+    for line, worlds in together.items():
+        keys = {
+            world: cell_key(tuple(rows[list(GROUP)].iloc[0])) for world, (_, rows) in worlds.items()
+        }
+        family = families.get(line.method, "")
+        groups_of = {world: group for world, (group, _) in worlds.items()}
+        found.append(
+            _Candidate(
+                Entrant(line.method, family, sighted[line], groups_of, _gains(prompts, keys)),
+                task=line.task,
+                noise=line.noise,
+                comparisons=line.comparisons,
+                proxy=line.proxy,
+                ran={
+                    world: frozenset(int(seed) for seed in rows["seed"])
+                    for world, (_, rows) in worlds.items()
+                },
+                starts={world: _start(rows) for world, (_, rows) in worlds.items()},
+            )
+        )
+    return found
+
+
+def _gains(prompts: PromptGold, keys: Mapping[int, CellKey]) -> Gains:
+    def read(world: int, curve: SeedCurve) -> Floats | None:
+        return prompts.gain_KB((*keys[world], curve.seed), curve)
+
+    return read
+
+
+def _start(rows: pd.DataFrame) -> str:
+    """The initial policy as its raw gold tells it; empty where no seed was measured."""
+    initial = rows[(rows["status"] == "ok") & (rows["kl_nats"] == 0.0)]
+    told = {
+        f"{gold:.6g} over {prompts:g} prompts"
+        for gold, prompts in zip(initial["gold_raw_mean"], initial["n_prompts"], strict=True)
+    }
+    return " or ".join(sorted(told))
+
+
+def _sees_proxy(runs: Sequence[Run], rows: pd.DataFrame) -> bool:
+    """Whether a proxy had a part in a method's policies, as the record of its first run says."""
+    first = rows.iloc[0]
+    spec = runs[int(first["source"])].record.get("spec")
+    methods = spec.get("methods") if isinstance(spec, dict) else None
+    for one in methods if isinstance(methods, list) else []:
+        if isinstance(one, dict) and one.get("name") == first["method"]:
+            return sees_proxy(one)
+    return True
+
+
+def sees_proxy(spec: Mapping[str, Any]) -> bool:
+    """`overopt.spec.method.MethodSpec.sees_proxy` of a stored record, which may be an older one."""
+    trained = spec
+    while isinstance(trained.get("member"), Mapping):
+        trained = trained["member"]
+    trains = trained.get("member_family") or trained.get("family")
+    return bool(spec.get("values")) or trains not in PROXY_BLIND

@@ -1,0 +1,61 @@
+"""A comparison on a terminal: the verdicts first, then a table of each contest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from overopt.report.comparison.comparison import Comparison
+from overopt.report.comparison.contest import Ranking
+from overopt.report.comparison.frames import notes_of, show_ranking
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the answer, then what it rests on; nothing that a file says is taken for markup."""
+    for said in comparison.verdicts:
+        console.print(_printable(said), markup=False, highlight=False)
+    notes: dict[str, None] = {}
+    for one in comparison.rankings:
+        console.print()
+        console.print(_table(one))
+        for note in notes_of(one):
+            console.print(_printable(note), markup=False, highlight=False)
+        if one.ranked:
+            notes[show_ranking(one).note] = None
+    console.print()
+    for note in (*notes, *comparison.notes):
+        console.print(_printable(note), markup=False, highlight=False)
+
+
+def _table(ranking: Ranking) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = show_ranking(ranking)
+    table = RichTable(box=SIMPLE_HEAD, title=Text(_printable(shown.title), style="bold"),
+                      title_justify="left", padding=(0, 1, 0, 0), show_edge=False,
+                      pad_edge=False)  # fmt: skip
+    for number, name in enumerate(shown.header):
+        words = name in ("method", "ties", "paired by")
+        # letters of ties are broken first on a narrow screen, a name beyond 16, a number never
+        width = max(len(row[number]) for row in (shown.header, *shown.rows))
+        width = min(width, {"ties": 4, "method": 16, "paired by": 9}.get(name, width))
+        table.add_column(
+            Text(_printable(name)),
+            justify="left" if words else "right",
+            no_wrap=not words,
+            overflow="fold",
+            min_width=width,
+        )
+    for row in shown.rows:
+        table.add_row(*(Text(_printable(cell)) for cell in row))
+    return table
+
+
+def _printable(text: str) -> str:
+    """Text without control characters, which could move the cursor or color what follows."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,52 @@
+"""The tables of the report: of everything, and of each method for its fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from overopt.report.group import Group
+from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
+from overopt.report.tables.scores import show_fits, show_scores
+from overopt.report.tables.text import TextTable
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the tables are of.
+
+    Attributes:
+        groups: curves of single worlds.
+        scores: tidy scores, one row per group.
+        fits: tidy fits, one row per group and form.
+    """
+
+    groups: Sequence[Group]
+    scores: pd.DataFrame
+    fits: pd.DataFrame
+
+    def shown(self) -> dict[str, TextTable]:
+        """Finished tables by name."""
+        tables = (
+            show_contrasts(self.groups),
+            show_worlds(self.groups),
+            show_scores(self.scores),
+            show_fits(self.fits),
+            show_gaps(self.groups),
+        )
+        return {table.name: table for table in tables}
+
+    def folds(self) -> dict[tuple[str, str], list[TextTable]]:
+        """The tables of each task and method that have rows."""
+        folds = {}
+        for key in dict.fromkeys((group.task, group.method) for group in self.groups):
+            scores, fits = (
+                table[(table["task"] == key[0]) & (table["method"] == key[1])]
+                for table in (self.scores, self.fits)
+            )
+            groups = [group for group in self.groups if (group.task, group.method) == key]
+            tables = Tables(groups, scores, fits).shown().values()
+            folds[key] = [table for table in tables if table.rows]
+        return folds

@@ -1,0 +1,1 @@
+"""The page: its tables, charts, folded methods and assets."""

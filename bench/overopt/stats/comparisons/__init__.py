@@ -1,0 +1,1 @@
+"""Which method is better, and is it sure: paired differences, ties, ranks, power."""

@@ -187,6 +187,50 @@ def test_a_point_is_read_by_pointer_and_by_keys(tab: Tab) -> None:
     assert tab.complaints == []
 
 
+def test_the_reading_follows_a_line(tab: Tab) -> None:
+    choose(tab, "family", "=selection")
+    choose(tab, "proxy", "=uwo")
+    choose(tab, "noise", "=0.25")
+    click(tab, "[data-toggles] [name=oracle]")
+    told = []
+    for point in (2, 4, 5):
+        x, y, words = json.loads(
+            tab.run(
+                "(() => { const [chart] = CHARTS; const [line] = chart.spec.lines;"
+                "const box = chart.plot.over.getBoundingClientRect();"
+                f"return JSON.stringify([box.x + chart.plot.valToPos(line.x[{point}], 'x'),"
+                f"box.y + chart.plot.valToPos(line.y[{point}], 'y'), line.tell({point})]); }})()"
+            )
+        )
+        tab.point(x, y)
+        tab.settle()
+        assert tab.run("document.querySelector('.panels .tip').textContent") == words
+        told.append(words)
+    assert len(set(told)) == 3 and all(words.startswith("bon · ") for words in told)
+    tab.point(2, 2)
+    tab.settle()
+    assert tab.run("document.querySelector('.panels .tip').hidden")
+    assert tab.complaints == []
+
+
+def test_paper_is_white_and_shows_no_controls(browser: Tab, page: Path) -> None:
+    browser.open(page, 1000, dark=True)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.settle()
+    paper = "getComputedStyle(document.body).backgroundColor"
+    controls = "getComputedStyle(document.querySelector('.filters')).display"
+    frame = "getComputedStyle(document.querySelector('.tall')).maxHeight"
+    corner = "document.querySelector('.panels canvas').getContext('2d').getImageData(1, 1, 1, 1)"
+    read = (
+        browser.run(paper),
+        browser.run(controls),
+        browser.run(frame),
+        browser.run(f"{corner}.data[3]"),
+    )
+    browser.call("Emulation.setEmulatedMedia", media="")
+    assert read == ("rgb(255, 255, 255)", "none", "none", 0)
+
+
 def test_poisoned_names_stay_text(tab: Tab) -> None:
     assert EVIL in column(tab, 0)
     click(tab, f"[data-choose={json.dumps(EVIL)}]")

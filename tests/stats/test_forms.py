@@ -166,3 +166,22 @@ def test_no_point_is_above_the_peak(a: float, b: float, form: Form) -> None:
     near = peak.d * np.array([0.5, 0.9, 1.1, 2.0])
     rise, fall = forms.columns(form, near, gamma)
     assert np.all(a * rise - b * fall <= peak.height * (1 + 1e-9) + 1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gamma_is_the_one_of_an_exhaustive_search(weighted: bool) -> None:
+    """All exponents at once find what one least-squares solution for each would."""
+    generator = np.random.default_rng(5)
+    for _ in range(20):
+        n_points = int(generator.integers(5, 12))
+        d_K = np.sort(generator.uniform(0.1, 5.0, n_points))
+        r_K = d_K * (1.0 - 0.2 * d_K) + 0.1 * generator.standard_normal(n_points)
+        weight_K = generator.uniform(0.2, 3.0, n_points) if weighted else np.ones(n_points)
+        rss = []
+        for gamma in forms.GAMMA_GRID:
+            design = np.stack([d_K, -(d_K ** (1.0 + gamma))], axis=1)
+            root = np.sqrt(weight_K)[:, None]
+            solution = np.linalg.lstsq(design * root, r_K * root[:, 0], rcond=None)[0]
+            rss.append(float(weight_K @ (r_K - design @ solution) ** 2))
+        fitted = forms.fit(d_K, r_K, Form.POWER, weight_K if weighted else None)
+        assert fitted.gamma == pytest.approx(float(forms.GAMMA_GRID[int(np.argmin(rss))]))

@@ -12,6 +12,9 @@ from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
 from overopt.report.tables.scores import show_fits, show_scores
 from overopt.report.tables.text import TextTable
 
+FoldKey = tuple[str, str]
+"""Task and method."""
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -38,15 +41,18 @@ class Tables:
         )
         return {table.name: table for table in tables}
 
-    def folds(self) -> dict[tuple[str, str], list[TextTable]]:
+    def folds(self) -> dict[FoldKey, list[TextTable]]:
         """The tables of each task and method that have rows."""
+        groups: dict[FoldKey, list[Group]] = {}
+        for group in self.groups:
+            groups.setdefault((group.task, group.method), []).append(group)
+        # objects, since a column of Arrow strings is slow to take a few rows of
+        scores, fits = (
+            dict(tuple(table.astype(object).groupby(["task", "method"])))
+            for table in (self.scores, self.fits)
+        )
         folds = {}
-        for key in dict.fromkeys((group.task, group.method) for group in self.groups):
-            scores, fits = (
-                table[(table["task"] == key[0]) & (table["method"] == key[1])]
-                for table in (self.scores, self.fits)
-            )
-            groups = [group for group in self.groups if (group.task, group.method) == key]
-            tables = Tables(groups, scores, fits).shown().values()
+        for key, mine in groups.items():
+            tables = Tables(mine, scores[key], fits[key]).shown().values()
             folds[key] = [table for table in tables if table.rows]
         return folds

@@ -168,8 +168,8 @@ def _how_to_read(lines: Sequence[Group]) -> Iterator[str]:
     yield (
         "<p class='note wide'>Gold is 0 for the initial policy. KL: nats per response from the "
         f"initial policy ({escape(named)}). Dot: peak. Band: 95 % interval. Triangle: off the "
-        "scale. Dotted: fewer seeds than were run. Dashed black: the best gold of any policy at "
-        "that KL.</p>"
+        "scale. Dotted: fewer seeds than were run. Oracle: the best gold of any policy at that "
+        "KL.</p>"
     )
 
 

@@ -1,8 +1,7 @@
 """How figures look, and how they are written byte for byte the same each time.
 
 Colors are Okabe and Ito's, told apart by color-blind readers; every color has its own marker
-as well. Text, axes and grid are drawn in stand-in grays that the page replaces by the color of
-its text, and colors become the page's variables, so that one figure serves light and dark.
+as well.
 
 Reference:
     Okabe and Ito, "Color Universal Design: How to make figures and presentations that are friendly
@@ -11,8 +10,6 @@ Reference:
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,8 +32,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 
 
 SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "overopt",
-    "svg.fonttype": "none",
     "pdf.fonttype": 42,
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
@@ -118,38 +113,6 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
         nothing = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
         figure.savefig(pdf, metadata=nothing)
     return [png, pdf]
-
-
-def inline_svg(figure: Figure, prefix: str, description: str) -> str:
-    """A figure as an ``<svg>`` element for the page: no prologue, no links, ids made unique.
-
-    Args:
-        figure: the drawing.
-        prefix: letters put before each id, distinct within the page.
-        description: text for readers that do not see the figure; already escaped for HTML.
-    """
-    stream = io.StringIO()
-    with drawing_style():
-        _settle(figure)
-        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\s(?:xmlns(?::\w+)?|version)="[^"]*"', "", text)
-    text = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
-    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
-    text = re.sub(r'\sid="([^"]*)"', rf' id="{prefix}-\1"', text)
-    text = re.sub(r'(?:xlink:)?href="#([^"]*)"', rf'href="#{prefix}-\1"', text)
-    text = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}-\1)", text)
-    text = text.replace(INK, "currentColor").replace(FAINT, "currentColor")
-    for number, color in enumerate(COLORS):  # the page lightens them on a dark ground
-        text = text.replace(color.lower(), f"var(--c{number})")
-    size = re.match(r'<svg[^>]*? width="([\d.]+)pt"', text)
-    width = f' style="--width:{float(size[1]) * 4 / 3:.0f}px"' if size else ""
-    text = re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"', r"<svg\1", text)
-    text = re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"', r"<svg\1", text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{description}"{width}', 1).strip()
 
 
 def _settle(figure: Figure) -> None:

@@ -15,7 +15,7 @@ from overopt.report.group import QUANTITIES, Group, Quantity
 from overopt.report.html.folded import FoldKey
 from overopt.report.limits import robust_limits
 from overopt.report.noise_labels import name_noise
-from overopt.report.ratios import moved_points, other_estimators, read_ratios
+from overopt.report.ratios import COLUMNS, moved_points, other_estimators, read_ratios
 from overopt.report.stored.results import Results
 from overopt.report.stored.schema import ESTIMATORS
 from overopt.stats.crossed import Place
@@ -143,7 +143,9 @@ def _folds(
     for one in fits:
         if one.form in DRAWN_FORMS:
             fits_of.setdefault(id(one.group), []).append(one)
-    moved = moved_points(results.points)
+    columns = ["task_label", "method_label", "status", "kl_nats", "kl_estimator"]
+    moved = moved_points(results.points[[*columns, *set(COLUMNS.values())]])
+    moved = moved.astype({"kl_estimator": object})  # Arrow strings are slow to compare in parts
     rows_of = dict(tuple(moved.groupby(["task_label", "method_label"])))
     folds = []
     for key in keys:

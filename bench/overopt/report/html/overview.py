@@ -49,7 +49,10 @@ def methods_sheet(lines: Sequence[Group], families: Mapping[str, str]) -> Sheet:
         "on; end: the largest budget that every seed reached. Means over all seeds. In brackets: "
         "95 % intervals over seeds and prompts; of several worlds across them, of two within them. "
         "KL: nats per response, as achieved. Gold and proxy in SDs of the initial policy.",
-        first={"worlds": _most_methods(lines), "task": tasks[0] if tasks else ""},
+        first={
+            "task": tasks[0] if tasks else "",
+            "worlds": _most_methods([line for line in lines if line.task == tasks[0]]),
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -62,6 +63,12 @@ class Results:
 
     def _tasks_of(self, run: Run) -> list[str]:
         """Labels of the tasks of a run."""
-        labels = self.points.groupby(list(TASK))["task_label"].first()
         named = run.points[list(TASK)].drop_duplicates().itertuples(index=False, name=None)
-        return sorted(str(labels[one]) for one in named)
+        return sorted(self._labels[one] for one in named)
+
+    @cached_property
+    def _labels(self) -> dict[tuple[str, ...], str]:
+        """The label of every task with its gold."""
+        columns = [*TASK, "task_label"]
+        rows = self.points[columns].drop_duplicates().itertuples(index=False, name=None)
+        return {row[:-1]: str(row[-1]) for row in rows}

@@ -101,6 +101,7 @@ class Chart {
         drawAxes: [(plot) => this.under(plot)],
         draw: [(plot) => this.over(plot)],
         setSeries: [(plot, series) => this.focus(series)],
+        setCursor: [() => this.place && this.focus(this.place[0] + 1)], // along the same line
       },
     };
   }
@@ -172,8 +173,10 @@ class Chart {
 
   /* Shows and says the point that is read. */
   read(place) {
+    const changed = (place && place[0]) !== (this.place && this.place[0]);
     this.place = place;
     this.tip.hidden = !place;
+    if (changed) this.plot.redraw(false, false);
     if (!place) return;
     const line = this.spec.lines[place[0]];
     const words = line.tell(place[1]);
@@ -229,7 +232,6 @@ class Chart {
       [, line, point] = next;
     }
     this.plot.setSeries(line + 1, { focus: true }, false);
-    this.plot.redraw(false);
     this.read([line, point]);
   }
 
@@ -294,9 +296,22 @@ class Chart {
         ctx.stroke();
       }
     });
+    if (this.place) this.clipped(plot, () => this.emphasize(plot, unit));
     if (this.spec.limits) this.spec.lines.forEach((line) => this.edge(plot, line, unit));
     this.names(plot, unit);
     ctx.restore();
+  }
+
+  /* The line that is read, in the color of text. */
+  emphasize(plot, unit) {
+    const { ctx } = plot;
+    const line = this.spec.lines[this.place[0]];
+    if (line.only) return;
+    ctx.strokeStyle = ink("ink");
+    ctx.lineWidth = 2 * unit;
+    ctx.beginPath();
+    line.x.forEach((x, i) => ctx.lineTo(this.at(x, "x"), this.at(line.y[i], "y")));
+    ctx.stroke();
   }
 
   /* A triangle at the edge where a line leaves the scale for its furthest point. */

@@ -126,10 +126,11 @@ class Overlay {
     }
     const scale = DATA.scales[`${first.task}\n${first.worlds}`];
     if (on("oracle")) {
-      for (const [kl, gold] of scale.oracles) {
+      scale.oracles.forEach(([kl, gold], world) => {
         lines.push({ color: "ink", dash: [5, 3], width: 1.3, x: kl.map(Math.sqrt), y: gold,
-          label: "oracle", tell: (i) => `oracle · ${showNats(kl[i])} nats · gold ${show(gold[i])}` });
-      }
+          label: world ? undefined : "oracle",
+          tell: (i) => `oracle · ${showNats(kl[i])} nats · gold ${show(gold[i])}` });
+      });
     }
     for (const entry of bright) {
       const color = `c${colored.get(entry.method)}`;

@@ -15,10 +15,11 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "UserError": "overopt.errors",
+    "measure": "overopt.own_runs.logs",
 }
 """Where each public name lies; it is imported when it is first asked for."""
 
-__all__ = ["UserError", "__version__"]
+__all__ = ["UserError", "__version__", "measure"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,120 @@
+"""Logs measured: ``overopt.measure`` and ``bench measure LOG``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from overopt.errors import UserError
+from overopt.own_runs.advice import steps_to_score
+from overopt.own_runs.measured import MeasuredRuns
+from overopt.own_runs.run_log import Columns, RunLog, read_log
+from overopt.stats.runs.analysis import analyze_runs
+from overopt.stats.runs.gains import Units
+
+
+def measure(
+    *logs: str | Path,
+    kl: str | None = None,
+    proxy: str | None = None,
+    gold: str | None = None,
+    step: str | None = None,
+    length: str | None = None,
+    kl_estimator: str | None = None,
+    proxy_sd: float | None = None,
+    gold_sd: float | None = None,
+    out: str | Path | None = None,
+) -> MeasuredRuns:
+    """Read training logs and say whether the run overoptimizes.
+
+    Args:
+        logs: .csv, .jsonl or trainer_state.json files (or folders that hold one); several are
+            seeds of the same training.
+        kl, proxy, gold, step, length: columns, where their names are not a trainer's.
+        kl_estimator: k1, k2, k3, rb or exact, with /token or /response behind it.
+        proxy_sd, gold_sd: standard deviations under the initial policy, which make the gap gamma
+            computable; by default those that the first log has.
+        out: a folder for curve.csv, fits.json and the figure.
+
+    Raises:
+        UserError: one sentence on the first thing that is wrong.
+    """
+    if not logs:
+        raise UserError("there is no log; give a .csv, .jsonl or trainer_state.json file")
+    paths = [Path(log) for log in logs]
+    twice = next((path for i, path in enumerate(paths) if path in paths[:i]), None)
+    if twice is not None:
+        raise UserError(f"{twice} is given twice; give every seed once")
+    for option, sd in (("--proxy-sd", proxy_sd), ("--gold-sd", gold_sd)):
+        if sd is not None and not (math.isfinite(sd) and sd > 0):
+            raise UserError(f"{option} {sd}: a standard deviation is a number above 0")
+    columns = Columns(step, kl, proxy, gold, length, kl_estimator)
+    read = [read_log(path, columns) for path in paths]
+    _check_alike(read)
+    units = Units(proxy_sd or read[0].proxy_sd, gold_sd or read[0].gold_sd)
+    report = analyze_runs([one.points for one in read], units)
+    advised: list[int] = []
+    if not report.has_gold:
+        advised = steps_to_score(report.runs[0], read[0].saved_every)
+    measured = MeasuredRuns(
+        report=report,
+        kl=read[0].kl,
+        names=_names([one.path for one in read]),
+        proxy=read[0].proxy,
+        gold=next((one.gold for one in read if one.gold), None),
+        notes=tuple(dict.fromkeys(_with_taken(read))),
+        advised_steps=tuple(advised),
+        candidates=read[0].candidates,
+        proxy_rows=tuple(tuple(one.points.proxy_K.tolist()) for one in read),
+        gold_rows=tuple(tuple(one.points.gold_K.tolist()) for one in read),
+    )
+    if out is None:
+        return measured
+    from overopt.own_runs.folder import write_folder
+
+    return replace(measured, written=write_folder(Path(out), measured))
+
+
+def _check_alike(read: Sequence[RunLog]) -> None:
+    """Seeds of one training have the same KL and the same rewards."""
+    first = read[0]
+    for one in read[1:]:
+        for what, ours, theirs in (
+            ("KL", first.kl.shown, one.kl.shown),
+            ("unit of KL", first.kl.unit, one.kl.unit),
+            ("proxy", first.proxy, one.proxy),
+            ("gold", first.gold or one.gold, one.gold or first.gold),
+        ):
+            if ours != theirs:
+                raise UserError(
+                    f"{one.path}: its {what} is {theirs!r}, that of {first.path} is {ours!r}; "
+                    "several logs are seeds of one training, so measure others apart"
+                )
+
+
+def _names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The files' names, with their folders where the names are the same."""
+    short = [path.name for path in paths]
+    return tuple(short if len(set(short)) == len(short) else [str(path) for path in paths])
+
+
+def _with_taken(read: Sequence[RunLog]) -> list[str]:
+    first = read[0]
+    taken = f"taken: KL {first.kl.name}, proxy {first.proxy}, gold {first.gold or 'none'}"
+    told = f"KL: {first.kl.shown}, {first.kl.unit}, told by {first.kl.told_by}"
+    late = [one.path.name for one in read if not _starts_near(one)]
+    notes = [taken, told, *(note for one in read for note in one.notes)]
+    if late:
+        notes.append(
+            f"{', '.join(late)}: the first row is not near KL 0, so gains are over that row and "
+            "not over the initial policy"
+        )
+    return notes
+
+
+def _starts_near(one: RunLog) -> bool:
+    from overopt.stats.runs.gains import gains_of
+
+    return gains_of(one.points, Units(None, None)).starts_at_initial

@@ -36,7 +36,7 @@ def draw_runs(measured: MeasuredRuns) -> Drawing:
     shown = ["rewards"] if together else ["proxy", "gold"]
     with drawing_style():
         figure = Figure(
-            figsize=(1.0 + (4.4 if together else 3.1) * len(shown), 3.6),
+            figsize=(1.0 + (4.4 if together else 3.1) * len(shown), 4.2),
             layout=ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.06),
         )
         for key, panel in zip(shown, figure.subplots(1, len(shown), squeeze=False)[0], strict=True):
@@ -56,7 +56,7 @@ def draw_runs(measured: MeasuredRuns) -> Drawing:
             unit = "nats" if measured.kl.per == "response" else measured.kl.unit
             panel.set_xlabel(f"d = √KL (√{unit})\nKL: {measured.kl.shown}")
         unit = "SDs of the initial policy" if report.units.comparable else "own units"
-        figure.supylabel(f"gain over the first row ({unit})", fontsize=9)
+        figure.supylabel(f"gain ({unit})", fontsize=9)
         put_legend(figure, _keys(measured))
     return Drawing("measured", "Proxy and gold of a training run", CAPTION, figure)
 

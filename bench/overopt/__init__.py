@@ -14,12 +14,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "OveroptCallback": "overopt.own_runs.callback",
     "UserError": "overopt.errors",
     "measure": "overopt.own_runs.logs",
 }
 """Where each public name lies; it is imported when it is first asked for."""
 
-__all__ = ["UserError", "__version__", "measure"]
+__all__ = ["OveroptCallback", "UserError", "__version__", "measure"]
 
 
 def __getattr__(name: str) -> Any:

@@ -166,7 +166,12 @@ def measure_command(asked: Measure, store: StorePlace = None, workers: Workers =
     """
     from overopt.commands.measure import measure
 
-    raise typer.Exit(measure(asked, store, workers))
+    try:
+        code = measure(asked, store, workers)
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
+        code = 130
+    raise typer.Exit(code)
 
 
 @app.command("list")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 
 import overopt
-from hub.folders import rows, write_folder
 from overopt import OveroptCallback, UserError
 from overopt.artifacts.text_rewards import OwnReward
 from overopt.own_runs.alarms import Alarms, Limits, Seen
@@ -22,82 +17,25 @@ from overopt.own_runs.live_log import LiveLog
 from overopt.own_runs.live_prompts import LivePrompts
 from overopt.stages.runs.rows import Draw, Rewards, measure_rows
 
-PROMPTS = [row.prompt for row in rows()[:6]]
-
-
-def count_e(prompts: list[str], responses: list[str]) -> list[float]:
-    """A proxy that anybody can hack."""
-    return [float(text.count("e")) for text in responses]
-
-
-def minus_length(prompts: list[str], responses: list[str]) -> list[float]:
-    return [-float(len(text)) for text in responses]
+from .training import PROMPTS, count_e, dpo, lines, load, minus_length, online, watch, write_policy
 
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_folder(tmp_path_factory.mktemp("policy"), "gpt2")
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"attn_pdrop": 0.1, "resid_pdrop": 0.1, "embd_pdrop": 0.1}
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
-
-
-def load(policy: Path) -> tuple[Any, Any]:
-    tokenizer = AutoTokenizer.from_pretrained(policy)
-    tokenizer.pad_token = tokenizer.eos_token
-    return AutoModelForCausalLM.from_pretrained(policy), tokenizer
-
-
-def train_dpo(
-    policy: Path, out: Path, *callbacks: Any, peft_config: Any = None, **more: Any
-) -> Any:
-    """A trainer of a few steps of DPO with dropout on."""
-    model, tokenizer = load(policy)
-    data = Dataset.from_list([row._asdict() for row in rows()[6:30]])
-    settings = DPOConfig(
-        output_dir=str(out),
-        max_steps=4,
-        per_device_train_batch_size=4,
-        logging_steps=1,
-        disable_dropout=False,
-        report_to=[],
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        disable_tqdm=True,
-        max_length=90,
-        **{"save_strategy": "no", "learning_rate": 5e-3, **more},
-    )
-    return DPOTrainer(
-        model=model,
-        args=settings,
-        train_dataset=data,
-        processing_class=tokenizer,
-        callbacks=list(callbacks),
-        peft_config=peft_config,
-    )
+    return write_policy(tmp_path_factory.mktemp("policy"))
 
 
 def history(trainer: Any) -> list[tuple[float, float]]:
+    """Losses and gradient norms."""
     return [(row["loss"], row["grad_norm"]) for row in trainer.state.log_history if "loss" in row]
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def watch(**more: Any) -> OveroptCallback:
-    settings = {"every": 2, "samples_per_prompt": 2, "max_new_tokens": 6} | more
-    return OveroptCallback(PROMPTS, count_e, **settings)
 
 
 def test_losses_are_the_same_bit_for_bit_and_the_log_is_one_that_measure_reads(
     policy: Path, tmp_path: Path
 ) -> None:
-    plain = train_dpo(policy, tmp_path / "plain")
+    plain = dpo(policy, tmp_path / "plain")
     plain.train()
-    watched = train_dpo(policy, tmp_path / "watched", watch(gold=minus_length))
+    watched = dpo(policy, tmp_path / "watched", watch(gold=minus_length))
     watched.train()
     assert len(history(plain)) == 4
     assert history(plain) == history(watched)
@@ -118,53 +56,27 @@ def test_a_resumed_run_keeps_its_lines_and_needs_its_reference(
     policy: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    first = train_dpo(policy, out, watch(reference=policy), save_strategy="steps", save_steps=2)
+    first = dpo(policy, out, watch(reference=policy), save_strategy="steps", save_steps=2)
     first.train()
     log = out / "overopt.jsonl"
     whole = lines(log)
     log.write_text(log.read_text()[:-20])  # a crash cuts the last line
-    again = train_dpo(policy, out, watch(reference=policy), save_strategy="steps", save_steps=2)
+    again = dpo(policy, out, watch(reference=policy), save_strategy="steps", save_steps=2)
     again.train(resume_from_checkpoint=str(out / "checkpoint-2"))
     assert [row["step"] for row in lines(log)] == [0, 2, 4]
     assert lines(log)[2]["gold_sd" if "gold_sd" in whole[2] else "proxy_sd"] == pytest.approx(
         whole[2]["proxy_sd"]
     )
-    blind = train_dpo(policy, out, watch(), save_strategy="steps", save_steps=2)
+    blind = dpo(policy, out, watch(), save_strategy="steps", save_steps=2)
     with pytest.raises(UserError, match="give it as reference"):
         blind.train(resume_from_checkpoint=str(out / "checkpoint-2"))
 
 
 def test_grpo_is_watched_too(policy: Path, tmp_path: Path) -> None:
-    model, tokenizer = load(policy)
-    tokenizer.padding_side = "left"
-
-    def reward(completions: list[str], **_: Any) -> list[float]:
-        return count_e([], completions)
-
     said: list[str] = []
     log = tmp_path / "mine.jsonl"
-    trainer = GRPOTrainer(
-        model=model,
-        reward_funcs=reward,
-        args=GRPOConfig(
-            output_dir=str(tmp_path),
-            max_steps=2,
-            per_device_train_batch_size=4,
-            num_generations=2,
-            max_completion_length=6,
-            learning_rate=1e-2,
-            report_to=[],
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            save_strategy="no",
-            disable_tqdm=True,
-        ),
-        train_dataset=Dataset.from_list([{"prompt": row.prompt} for row in rows()[6:20]]),
-        processing_class=tokenizer,
-        callbacks=[watch(every=1, log=log, say=said.append, limits=Limits(kl_nats=1e-9))],
-    )
-    trainer.train()
+    watching = watch(every=1, log=log, say=said.append, limits=Limits(kl_nats=1e-9))
+    online("grpo", policy, tmp_path, watching, max_steps=2).train()
     assert [row["step"] for row in lines(log)] == [0, 1, 2]
     assert len(said) == 1 and "without gold nobody can tell" in said[0]
 
@@ -174,13 +86,13 @@ def test_what_cannot_work_is_refused(policy: Path, tmp_path: Path) -> None:
         watch(every=0)
     twice = OveroptCallback(PROMPTS[:1] * 2, count_e)
     with pytest.raises(UserError, match="occurs twice"):
-        train_dpo(policy, tmp_path, twice).train()
+        dpo(policy, tmp_path, twice).train()
 
     def broken(prompts: list[str], responses: list[str]) -> list[float]:
         return [float("nan")] * len(responses)
 
     with pytest.raises(UserError, match="finite number for each"):
-        train_dpo(policy, tmp_path, OveroptCallback(PROMPTS, broken, max_new_tokens=4)).train()
+        dpo(policy, tmp_path, OveroptCallback(PROMPTS, broken, max_new_tokens=4)).train()
 
 
 def seen(step: int, gold: float | None, length: float = 10.0, kl: float = 1.0) -> Seen:
@@ -216,7 +128,7 @@ def test_a_log_of_an_earlier_run_is_put_aside(tmp_path: Path) -> None:
 def test_adapters_are_measured_against_the_model_without_them(policy: Path, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     plain = load(policy)[0].eval()
-    trainer = train_dpo(
+    trainer = dpo(
         policy,
         tmp_path,
         watch(gold=minus_length),

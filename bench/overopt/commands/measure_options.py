@@ -76,8 +76,12 @@ class Measure:
         _option("SD", "Standard deviation of gold under the initial policy; for gamma.", _LOG),
     ] = None
     policy: Annotated[
-        Path | None,
-        _option("DIR", "A folder of checkpoint-* folders, or one checkpoint.", _CHECKPOINTS),
+        str | None,
+        _option(
+            "DIR",
+            "A folder of checkpoint-* folders, one checkpoint, or NAME@REVISION of a hub.",
+            _CHECKPOINTS,
+        ),
     ] = None
     reference: Annotated[
         str | None,
@@ -118,6 +122,9 @@ class Measure:
         ),
     ] = "{prompt}{response}"
     seed: Annotated[int, _option("S", "Seed of the samples.", _CHECKPOINTS)] = 0
+    dtype: Annotated[
+        str, _option("TYPE", "Precision: float32, bfloat16 or float16.", _CHECKPOINTS)
+    ] = "float32"
     out: Annotated[
         Path | None,
         _option("FOLDER", "Write curve.csv, fits.json and the figure here."),

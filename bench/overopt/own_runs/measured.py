@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from overopt.own_runs.kl_column import KLColumn
 from overopt.stats.runs.analysis import RunsReport
@@ -23,6 +25,7 @@ class MeasuredRuns:
         advised_steps: checkpoints to score with gold where there is none.
         candidates: columns of mean rewards that may be gold.
         proxy_rows, gold_rows: per run, the rewards as they were, NaN where missing.
+        measures: of checkpoints, all that was measured on each; empty for logs.
         written: files that were written.
     """
 
@@ -36,6 +39,7 @@ class MeasuredRuns:
     candidates: tuple[str, ...]
     proxy_rows: tuple[tuple[float, ...], ...]
     gold_rows: tuple[tuple[float, ...], ...]
+    measures: tuple[Mapping[str, Any], ...] = ()
     written: tuple[Path, ...] = ()
 
     @property

@@ -16,6 +16,7 @@ from overopt.stats.runs.turn import Spot, Turn
 
 CURVE_NAME = "curve.csv"
 FITS_NAME = "fits.json"
+POINTS_NAME = "points.csv"
 CURVE_HEADER = (
     *("run", "step", "kl", "kl_unit", "kl_estimator"),
     *("proxy", "gold", "proxy_gain", "gold_gain"),
@@ -73,12 +74,30 @@ def fits_text(measured: MeasuredRuns) -> str:
     return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+def points_text(measured: MeasuredRuns) -> str:
+    """points.csv: all that was measured on each checkpoint; what does not exist is empty."""
+    names = sorted({name for one in measured.measures for name in one}, key=_step_first)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for one in measured.measures:
+        cells = [one.get(name) for name in names]
+        writer.writerow([repr(cell) if isinstance(cell, float) else cell for cell in cells])
+    return text.getvalue()
+
+
+def _step_first(name: str) -> tuple[bool, str]:
+    return name != "step", name
+
+
 def write_text(folder: Path, measured: MeasuredRuns) -> list[Path]:
-    """Write both files."""
-    curve, fits = folder / CURVE_NAME, folder / FITS_NAME
-    curve.write_text(curve_text(measured), encoding="utf-8", newline="")
-    fits.write_text(fits_text(measured), encoding="utf-8", newline="")
-    return [curve, fits]
+    """Write the tables and the fits."""
+    texts = {CURVE_NAME: curve_text(measured), FITS_NAME: fits_text(measured)}
+    if measured.measures:
+        texts[POINTS_NAME] = points_text(measured)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    return [folder / name for name in texts]
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

@@ -15,6 +15,18 @@ from overopt.own_runs.words import count, show, with_bounds
 from overopt.own_scores.text import FORM_WORDS, printable
 from overopt.stats.fits.seeds import SeedFits
 
+MEASURED = {
+    "kl_nats": ("RB", 3),
+    "kl_se_nats": ("se", 3),
+    "kl_k1_nats": ("k1", 3),
+    "kl_k2_nats": ("k2", 3),
+    "kl_k3_nats": ("k3", 3),
+    "entropy_nats": ("entropy", 2),
+    "length_mean": ("tokens", 1),
+    "distinct_2": ("dist-2", 2),
+}
+"""Measures of a checkpoint: their headings, and digits."""
+
 SHOWN_ROWS = 12
 """Rows of a run that are printed; the file has all."""
 
@@ -53,6 +65,29 @@ def curve_table(measured: MeasuredRuns, index: int) -> Table:
     return table
 
 
+def measures_table(measured: MeasuredRuns) -> Table:
+    """What was measured on checkpoints beside the curve."""
+    table = Table(
+        title="KL by each estimator, and diagnostics",
+        caption="KL and entropy in nats per response; tokens per response; share of distinct word "
+        "pairs; points.csv has all",
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for heading in ("step", *(shown for shown, _ in MEASURED.values())):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in measured.measures:
+        cells = [_figure(one.get(name), digits) for name, (_, digits) in MEASURED.items()]
+        table.add_row(str(one["step"]), *cells)
+    return table
+
+
+def _figure(value: object, digits: int) -> str:
+    return f"{value:.{digits}f}" if isinstance(value, int | float) else "missing"
+
+
 def describe(measured: MeasuredRuns) -> list[str]:
     """Verdict, fits, gap and what is missing, one sentence or two a line."""
     report = measured.report
@@ -76,7 +111,7 @@ def describe(measured: MeasuredRuns) -> list[str]:
         )
     if gap is not None and gap.reason:
         hint = "" if report.units.comparable else "; give --proxy-sd and --gold-sd"
-        lines.append(f"gap: gamma is missing, {gap.reason}{hint}.")
+        lines.append(f"gap: gamma is missing: {gap.reason}{hint}.")
     runs = len(report.runs)
     if turn is not None and turn.over != "prompts" and runs < 5:
         lines.append(f"exploratory: {count(runs, 'run')} only.")

@@ -133,5 +133,7 @@ def _gap(runs: Sequence[RunGains], units: Units, fits: Sequence[SeedFits], level
             trapezoid.append(scores.gamma_trapezoid)
     reason = None
     if reasons:
-        reason = f"missing in {len(reasons)} of {len(runs)} runs: {reasons[0]}"
+        reason = (
+            reasons[0] if len(runs) == 1 else f"{reasons[0]} ({len(reasons)} of {len(runs)} runs)"
+        )
     return Gap(t_interval(fitted, level), t_interval(trapezoid, level), form, form_by, reason)

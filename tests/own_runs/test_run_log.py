@@ -130,7 +130,7 @@ GOOD = {"kl_nats": 1.0, "proxy": 1.0}
         ([{"step": 0, "proxy": 1.0, "actor/ppo_kl": 0.1}], "two consecutive policies"),
         ([{"step": 0, "rewards/chosen": 1.0, "reward": 1}], "trainers on pairs"),
         ([{"step": 0, "kl": 1.0, "rewards/chosen": 1.0}], "KTO baseline"),
-        ([{"step": 0, **GOOD}, {"step": 1, **GOOD, "kl_nats": -0.5}], "flip its sign"),
+        ([{"step": 0, **GOOD}, {"step": 1, **GOOD, "kl_nats": -0.5}], "sign flipped"),
         ([{"step": 0, **GOOD, "kl_nats": 0.0}], "0 throughout"),
         ([{"step": 0, **GOOD, "kl_estimator": "k9"}], "kl_estimator"),
         ([{"step": 0, **GOOD, "gold_sd": 0}], "above 0"),

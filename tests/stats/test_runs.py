@@ -71,7 +71,8 @@ def test_the_peak_of_a_run_is_read_where_the_others_chose() -> None:
     # Means of the other two at steps 10, 20, 30: run 1 (1.5, 5, 1), run 2 (2.5, 4, 1.5), run 3
     # (2, 3, .5). So each is read at 20: 2, 4, 6; ends 1, 0, 2; falls -1, -4, -4.
     turn = turn_over_runs(runs)
-    assert (turn.peak.step, turn.end.step, turn.n_choices, turn.n_agreeing) == (20, 30, 3, 3)
+    assert (turn.peak.steps, turn.end.steps) == ((20,) * 3, (30,) * 3)
+    assert (turn.n_choices, turn.n_agreeing) == (3, 3)
     assert turn.peak.kl_nats == 4.0
     assert turn.over == "runs"
     for found, values in (
@@ -95,24 +96,40 @@ def test_the_peak_is_not_the_highest_mean_where_one_run_alone_makes_it() -> None
     # Runs 2 and 3 have means of the others (5, 1, 0): read at 10, gold 1 each.
     turn = turn_over_runs(runs)
     assert turn.peak.gold.mean == pytest.approx((0.0 + 1.0 + 1.0) / 3)
-    assert (turn.peak.step, turn.n_agreeing) == (10, 2)
+    assert turn.n_agreeing == 2
+    assert turn.peak.kl_nats == pytest.approx((4.0 + 1.0 + 1.0) / 3)
 
 
-def test_runs_are_compared_at_common_steps_and_one_without_gold_stops_the_peak() -> None:
+def test_runs_are_read_at_the_same_kl_whatever_their_steps() -> None:
+    """Gold is d (4 - d) of both runs: 4 at d = 2 is the peak; the first run ends at d = 3."""
+    one_d, other_d = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 0.5, 2.0, 2.5, 4.0])
+    one, other = (
+        gains_of(
+            RunPoints(np.arange(d.size) * 7, d**2, d, d * (4.0 - d)),
+            NO_UNITS,
+        )
+        for d in (one_d, other_d)
+    )
+    turn = turn_over_runs([one, other])
+    assert turn.peak.kl_nats == pytest.approx(4.0) and turn.peak.gold.mean == pytest.approx(4.0)
+    assert (turn.peak.steps, turn.end.kl_nats) == ((14, 14), 9.0)
+    # at d = 3 the second run lies a third of the way from 2.5 (gold 3.75) to 4 (gold 0)
+    assert turn.end.gold.mean == pytest.approx((3.0 + 2.5) / 2)
+
+
+def test_one_run_without_gold_stops_the_peak() -> None:
     first = gains_of(points([0.0, 1.0, 2.0, 3.0]), NO_UNITS)
-    other = gains_of(points([0.0, 1.0, 2.0, 1.0], steps=[0, 20, 25, 40]), NO_UNITS)
-    assert turn_over_runs([first, other]).end.step == 20
     lost = gains_of(points([NAN] * 4), NO_UNITS)
     with pytest.raises(ValueError, match="1 of 2 runs have no gold"):
         turn_over_runs([first, lost])
-    apart = gains_of(points([0.0, 1.0], steps=[0, 7]), NO_UNITS)
-    with pytest.raises(ValueError, match="no step with gold in common"):
-        turn_over_runs([first, apart])
+    start = gains_of(points([0.0, NAN, NAN, NAN]), NO_UNITS)
+    with pytest.raises(ValueError, match="no range of KL in common"):
+        turn_over_runs([first, start])
 
 
 def test_one_run_without_prompts_has_no_interval() -> None:
     turn = turn_over_runs([gains_of(points([0.0, 3.0, 5.0, 1.0]), NO_UNITS)])
-    assert (turn.peak.step, turn.peak.gold.mean, turn.fall.mean) == (20, 5.0, -4.0)
+    assert (turn.peak.steps, turn.peak.gold.mean, turn.fall.mean) == ((20,), 5.0, -4.0)
     assert turn.over == "nothing" and turn.fall.low is None
     assert not turn.rises and not turn.falls
 
@@ -125,7 +142,7 @@ def test_one_run_with_prompts_is_peak_and_end_of_one_seed() -> None:
     wanted = peak_and_end(
         Budgets(table_SKB, np.array([[0.0, 1.0, 4.0, 9.0]]), np.array([0.0, 1.0, 4.0, 9.0]))
     )
-    assert (turn.peak.step, turn.end.step, turn.over) == (6, 7, "prompts")
+    assert (turn.peak.steps, turn.end.steps, turn.over) == ((6,), (7,), "prompts")
     assert turn.peak.gold.low == wanted.peak.gold.low
     assert turn.fall.high == wanted.fall.high
     assert turn.falls

@@ -100,16 +100,14 @@ class Measure:
             _CHECKPOINTS,
         ),
     ] = None
-    samples: Annotated[int, _option("N", "Samples per prompt; by default 4.", _CHECKPOINTS)] = 4
-    max_new_tokens: Annotated[
-        int, _option("T", "Longest response in tokens; by default 128.", _CHECKPOINTS)
-    ] = 128
+    samples: Annotated[int, _option("N", "Samples per prompt.", _CHECKPOINTS)] = 4
+    max_new_tokens: Annotated[int, _option("T", "Longest response in tokens.", _CHECKPOINTS)] = 128
     template: Annotated[
         str,
         _option(
             "TEXT",
             "How the policy reads a prompt: text with {prompt} in it, or chat for the reference's "
-            "chat template; by default the prompt itself.",
+            "chat template.",
             _CHECKPOINTS,
         ),
     ] = "{prompt}"

@@ -76,12 +76,12 @@ class Alarms:
         gold_KB = np.stack([one.gold_B - start for one in later if one.gold_B is not None])
         kl_K = np.array([one.kl_nats for one in later])
         turn = turn_over_prompts([one.step for one in later], kl_K, gold_KB)
-        if not turn.falls or turn.peak.step == turn.end.step:
+        if not turn.falls or turn.peak.steps == turn.end.steps:
             return None
         return (
-            f"gold has fallen by {show(-(turn.fall.mean or 0.0))} since step {turn.peak.step} "
+            f"gold has fallen by {show(-(turn.fall.mean or 0.0))} since step {turn.peak.steps[0]} "
             f"(change {bounds(turn.fall)}, KL {show(turn.peak.kl_nats)} to "
-            f"{show(turn.end.kl_nats)} nats): the run overoptimizes; step {turn.peak.step} was "
+            f"{show(turn.end.kl_nats)} nats): the run overoptimizes; step {turn.peak.steps[0]} was "
             "better"
         )
 

@@ -138,9 +138,9 @@ def to_nats(
             else f"and {column.estimator} is never below 0"
         )
         raise UserError(
-            f"{file}: KL {column.name!r} is {kl_K[at]:.4g} at step {step_K[at]}, {why}: it is no KL "
-            "from the reference, has its sign flipped, or is too noisy to place a policy; choose "
-            "another column with --kl, or measure checkpoints with --policy"
+            f"{file}: KL {column.name!r} is {kl_K[at]:.4g} at step {step_K[at]}, {why}: it is no "
+            "KL from the reference, has its sign flipped, or is too noisy to place a policy; "
+            "choose another column with --kl, or measure checkpoints with --policy"
         )
     if largest <= 0.0:
         raise UserError(

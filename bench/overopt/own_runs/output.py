@@ -112,7 +112,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 
 def _spot(spot: Spot) -> dict[str, Any]:
-    return {"step": spot.step, "kl": spot.kl_nats, "gold": _interval(spot.gold)}
+    return {"steps": list(spot.steps), "kl": spot.kl_nats, "gold": _interval(spot.gold)}
 
 
 def _fit(one: SeedFits) -> dict[str, Any]:

@@ -49,10 +49,10 @@ def curve_table(measured: MeasuredRuns, index: int) -> Table:
     steps = steps_to_score(run, count=SHOWN_ROWS)
     turn = measured.report.turn
     if turn is not None:
-        steps = sorted({*steps, turn.peak.step, turn.end.step} & set(run.step_K.tolist()))
+        steps = sorted({*steps, turn.peak.steps[index], turn.end.steps[index]})
     gold_K, proxy_K = measured.gold_rows[index], measured.proxy_rows[index]
     for row in np.flatnonzero(np.isin(run.step_K, steps)).tolist():
-        top = turn is not None and run.step_K[row] == turn.peak.step
+        top = turn is not None and run.step_K[row] == turn.peak.steps[index]
         table.add_row(
             f"{'* ' if top else ''}{run.step_K[row]}",
             show(float(run.kl_K[row])),
@@ -98,8 +98,8 @@ def describe(measured: MeasuredRuns) -> list[str]:
     if turn is not None and turn.n_choices > 1:
         who = "runs" if turn.over == "runs" else "halves of the prompts"
         lines.append(
-            f"peak: step {turn.peak.step} is the choice of {turn.n_agreeing} of {turn.n_choices} "
-            f"{who}, each read where the others chose; 95 % t intervals over {turn.over}."
+            f"peak: the choice of {turn.n_agreeing} of {turn.n_choices} {who}, each read where the "
+            f"others chose; 95 % t intervals over {turn.over}."
         )
     for one in report.fits:
         lines += _describe_fit(one, measured)

@@ -25,7 +25,7 @@ def tell(measured: MeasuredRuns) -> str:
 def _of_turn(turn: Turn, measured: MeasuredRuns) -> str:
     top, end = _place(turn.peak, measured), _place(turn.end, measured)
     if turn.over == "nothing":
-        if turn.peak.step == turn.end.step:
+        if _same(turn):
             return (
                 f"Gold is highest at the end, {top}: {show(turn.peak.gold.mean)} above the start. "
                 "One run without scores per prompt has no interval: nothing here can be told from "
@@ -38,7 +38,7 @@ def _of_turn(turn: Turn, measured: MeasuredRuns) -> str:
             "seeds, or the checkpoints with --policy, before you call this overoptimization."
         )
     rise = f"{show(turn.peak.gold.mean)} {bounds(turn.peak.gold)}"
-    if turn.peak.step == turn.end.step:
+    if _same(turn):
         start = "rises to" if turn.rises else "ends at"
         return (
             f"Gold {start} {rise} at the end, {end}, which is where it is highest: no "
@@ -49,7 +49,7 @@ def _of_turn(turn: Turn, measured: MeasuredRuns) -> str:
         return (
             f"Gold {rises} {rise} at {top}, then falls by {show(-(turn.fall.mean or 0.0))} "
             f"[{show(-(turn.fall.high or 0.0))}, {show(-(turn.fall.low or 0.0))}] to the end, "
-            f"{end}: this run overoptimizes. Stop near step {turn.peak.step}."
+            f"{end}: this run overoptimizes. Stop near {_steps(turn.peak)}."
         )
     return (
         f"Gold {rises} {rise} at {top}; from there to the end, {end}, it changes by "
@@ -57,6 +57,15 @@ def _of_turn(turn: Turn, measured: MeasuredRuns) -> str:
     )
 
 
+def _same(turn: Turn) -> bool:
+    return turn.peak.steps == turn.end.steps
+
+
+def _steps(spot: Spot) -> str:
+    first, last = min(spot.steps), max(spot.steps)
+    return f"step {first}" if first == last else f"steps {first} to {last}"
+
+
 def _place(spot: Spot, measured: MeasuredRuns) -> str:
     unit = "nats" if measured.kl.per == "response" else measured.kl.unit
-    return f"step {spot.step} (KL {show(spot.kl_nats)} {unit})"
+    return f"{_steps(spot)} (KL {show(spot.kl_nats)} {unit})"

@@ -1,7 +1,7 @@
 """Where the gold of training runs is highest, and whether it then falls.
 
-The definition is that of `overopt.stats.rise_fall`, with training steps in the place of budgets:
-nothing is read where it was chosen, as far as the data allow.
+The definition is that of `overopt.stats.rise_fall`: nothing is read where it was chosen, as far as
+the data allow, and several runs are read at the same KL.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed, Place
+from overopt.stats.equal_kl import weights_at
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakAndEnd, peak_and_end
 from overopt.stats.runs.gains import RunGains
@@ -22,16 +23,20 @@ from overopt.stats.students_t import EXPLORATORY_BELOW
 Over = Literal["runs", "prompts", "nothing"]
 
 
+PLACES_MOST = 40
+"""Places along KL at which several runs are read; more would only add noise to choose from."""
+
+
 class Spot(NamedTuple):
     """One place of the runs.
 
     Attributes:
-        step: training step.
+        steps: for each run, the training step that is nearest to it.
         kl_nats: mean KL of the policies read there, nats.
         gold: gold above the initial policy.
     """
 
-    step: int
+    steps: tuple[int, ...]
     kl_nats: float
     gold: Interval
 
@@ -42,7 +47,7 @@ class Turn:
 
     Attributes:
         peak: where gold is highest; its gold is the rise.
-        end: the last step that every run has gold at.
+        end: the largest KL that every run has gold at; of one run, its last step.
         fall: gold at the end minus gold at the peak, paired.
         over: what the intervals take for random; "nothing" where one run has no prompts, and the
             peak is read where it was chosen, so that its height is biased upwards.
@@ -71,18 +76,18 @@ class Turn:
 def turn_over_runs(runs: Sequence[RunGains], level: float = 0.95) -> Turn:
     """Peak and end of runs of which only means over prompts are known.
 
-    The peak of each run is the common step of the highest mean over the *other* runs, and is read
-    on the run itself. This is `peak_and_end` of a table whose prompts are all the same one, where
-    its crossed interval is the t interval over runs. A single run has its highest row, which is
-    chosen and read on the same numbers, and no interval.
+    Runs are read at the same KL, each between two of its own rows, linearly in sqrt(KL), up to
+    where the first of them ends. The peak of each run is the place of the highest mean over the
+    *other* runs, and is read on the run itself. This is `peak_and_end` of a table whose prompts
+    are all the same one, where its crossed interval is the t interval over runs. A single run has
+    its highest row, which is chosen and read on the same numbers, and no interval.
 
     Args:
-        runs: each with gold; they are compared at the steps that all of them have gold at.
+        runs: each with gold.
         level: coverage.
 
     Raises:
-        ValueError: if a run has no gold, or the runs have no step with gold in common beyond
-            their first.
+        ValueError: if a run has no gold, or no KL above 0 lies within the range of all.
     """
     missing = [index + 1 for index, run in enumerate(runs) if not run.scored_K.any()]
     if missing or not runs:
@@ -90,35 +95,69 @@ def turn_over_runs(runs: Sequence[RunGains], level: float = 0.95) -> Turn:
             f"{len(missing)} of {len(runs)} runs have no gold, and a peak over fewer runs than "
             "were given is not a peak"
         )
-    common = set.intersection(*(set(run.step_K[run.scored_K][1:].tolist()) for run in runs))
-    steps = sorted(common)
-    if not steps:
-        raise ValueError("the runs have no step with gold in common beyond their first")
-    rows_S = [np.flatnonzero(run.scored_K & np.isin(run.step_K, steps)) for run in runs]
-    pairs = list(zip(runs, rows_S, strict=True))
-    gold_SK = np.stack([run.gold_K[rows] for run, rows in pairs])
-    kl_SK = np.stack([run.kl_K[rows] for run, rows in pairs])
     if len(runs) == 1:
-        top = int(np.argmax(gold_SK[0]))
-        return Turn(
-            _one_spot(steps[top], kl_SK[0, top], gold_SK[0, top], level),
-            _one_spot(steps[-1], kl_SK[0, -1], gold_SK[0, -1], level),
-            t_interval([gold_SK[0, -1] - gold_SK[0, top]], level),
-            "nothing",
-            1,
-            1,
-        )
-    table_SKB = np.repeat(gold_SK[:, :, None], PROMPTS_MIN, axis=2)
-    found = _find(table_SKB, kl_SK, level)
+        return _turn_of_one(runs[0], level)
+    kl_S = [np.square(run.d_K[run.scored_K]) for run in runs]
+    place_K = _places(kl_S)
+    gold_SK = np.empty((len(runs), place_K.size))
+    for s, (run, kl_R) in enumerate(zip(runs, kl_S, strict=True)):
+        for k, place in enumerate(place_K):
+            weight_R = weights_at(kl_R, float(place))
+            assert weight_R is not None, "places lie within the range of all runs"
+            gold_SK[s, k] = weight_R @ run.gold_K[run.scored_K]
+    kl_SK = np.broadcast_to(place_K, gold_SK.shape)
+    found = _find(np.repeat(gold_SK[:, :, None], PROMPTS_MIN, axis=2), kl_SK, level)
     choices = found.choices_nats[::2]  # both halves of equal prompts choose alike
+
+    def spot(place: Place) -> Spot:
+        steps = [_nearest_step(run, place.kl_nats) for run in runs]
+        return Spot(tuple(steps), place.kl_nats, _interval(place.gold, len(runs)))
+
     return Turn(
-        _spot(found.peak, steps, len(runs)),
-        _spot(found.end, steps, len(runs)),
+        spot(found.peak),
+        spot(found.end),
         _interval(found.fall, len(runs)),
         "runs",
         len(choices),
         choices.count(found.peak.kl_target_nats),
     )
+
+
+def _places(kl_S: Sequence[Floats]) -> Floats:
+    """Order statistics of the KL of all rows within the range of all runs, and where the first one ends.
+
+    Raises:
+        ValueError: if there is none above 0.
+    """
+    low, end = max(kl_R.min() for kl_R in kl_S), min(kl_R.max() for kl_R in kl_S)
+    within = np.concatenate([kl_R[(kl_R > 0.0) & (kl_R >= low) & (kl_R <= end)] for kl_R in kl_S])
+    if not within.size:
+        raise ValueError("the runs have no range of KL in common beyond their first rows")
+    count = min(max(int(np.sum(kl_R > 0.0)) for kl_R in kl_S), PLACES_MOST)
+    grid = np.quantile(within, np.linspace(0.0, 1.0, count), method="nearest")
+    return np.unique(np.append(grid, end))
+
+
+def _nearest_step(run: RunGains, kl_nats: float) -> int:
+    gap_K = np.where(run.scored_K, np.abs(run.d_K - np.sqrt(kl_nats)), np.inf)
+    return int(run.step_K[int(np.argmin(gap_K))])
+
+
+def _turn_of_one(run: RunGains, level: float) -> Turn:
+    rows = np.flatnonzero(run.scored_K)[1:]
+    if not rows.size:
+        raise ValueError("the run has gold at one step only")
+    top, last = int(rows[np.argmax(run.gold_K[rows])]), int(rows[-1])
+    spots = [
+        Spot(
+            (int(run.step_K[row]),),
+            float(run.kl_K[row]),
+            t_interval([float(run.gold_K[row])], level),
+        )
+        for row in (top, last)
+    ]
+    fall = t_interval([float(run.gold_K[last] - run.gold_K[top])], level)
+    return Turn(spots[0], spots[1], fall, "nothing", 1, 1)
 
 
 def turn_over_prompts(
@@ -137,10 +176,16 @@ def turn_over_prompts(
     Raises:
         ValueError: as `peak_and_end`.
     """
-    found = _find(np.asarray(gold_KB)[None], np.asarray(kl_K)[None], level)
+    number_K = np.arange(1.0, len(step_K) + 1.0)
+    found = _find(np.asarray(gold_KB)[None], np.asarray(kl_K)[None], level, number_K)
+
+    def spot(place: Place) -> Spot:
+        step = step_K[int(place.kl_target_nats) - 1]
+        return Spot((step,), place.kl_nats, _interval(place.gold, found.n_prompts))
+
     return Turn(
-        _spot(found.peak, list(step_K), found.n_prompts),
-        _spot(found.end, list(step_K), found.n_prompts),
+        spot(found.peak),
+        spot(found.end),
         _interval(found.fall, found.n_prompts),
         "prompts",
         len(found.choices_nats),
@@ -148,26 +193,19 @@ def turn_over_prompts(
     )
 
 
-def _find(gold_SKB: Floats, kl_SK: Floats, level: float) -> PeakAndEnd:
-    """`peak_and_end` with the initial policy put before, and places by number: 1 is the first."""
-    n_seeds, n_places, n_prompts = gold_SKB.shape
-    start_S1B = np.zeros((n_seeds, 1, n_prompts))
+def _find(
+    gold_SKB: Floats, kl_SK: Floats, level: float, label_K: Floats | None = None
+) -> PeakAndEnd:
+    """`peak_and_end` with the initial policy put before; places are labeled by their KL."""
+    n_seeds, _, n_prompts = gold_SKB.shape
     return peak_and_end(
         Budgets(
-            np.concatenate([start_S1B, gold_SKB], axis=1),
+            np.concatenate([np.zeros((n_seeds, 1, n_prompts)), gold_SKB], axis=1),
             np.concatenate([np.zeros((n_seeds, 1)), kl_SK], axis=1),
-            np.arange(n_places + 1, dtype=np.float64),
+            np.append(0.0, kl_SK[0] if label_K is None else label_K),
         ),
         level=level,
     )
-
-
-def _spot(place: Place, steps: Sequence[int], n: int) -> Spot:
-    return Spot(steps[int(place.kl_target_nats) - 1], place.kl_nats, _interval(place.gold, n))
-
-
-def _one_spot(step: int, kl_nats: float, gold: float, level: float) -> Spot:
-    return Spot(step, float(kl_nats), t_interval([gold], level))
 
 
 def _interval(one: Crossed, n: int) -> Interval:

@@ -82,6 +82,11 @@ def turn_over_runs(runs: Sequence[RunGains], level: float = 0.95) -> Turn:
     are all the same one, where its crossed interval is the t interval over runs. A single run has
     its highest row, which is chosen and read on the same numbers, and no interval.
 
+    Without prompts to split, the choices of the runs lean on each other. Where nothing falls, the
+    95 % interval declares a fall in 4 % (3 runs), 5 % (5 runs) and 4 to 8 % (10 runs) of cases
+    instead of 2.5, simulated with 12 places: 8 where every row has noise of its own, 4 where gold
+    drifts.
+
     Args:
         runs: each with gold.
         level: coverage.
@@ -124,7 +129,7 @@ def turn_over_runs(runs: Sequence[RunGains], level: float = 0.95) -> Turn:
 
 
 def _places(kl_S: Sequence[Floats]) -> Floats:
-    """Order statistics of the KL of all rows within the range of all runs, and where the first one ends.
+    """Order statistics of the KL of rows within the range of all runs, and where the first ends.
 
     Raises:
         ValueError: if there is none above 0.

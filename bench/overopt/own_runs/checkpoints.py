@@ -203,9 +203,10 @@ def _all(nodes: Sequence[Node]) -> Generator[Sequence[Node], Mapping[str, Outcom
     for made in nodes:
         outcome = outcomes[made.key]
         if outcome.failure is not None:
+            said = outcome.failure.message.rstrip(".")
             raise UserError(
-                f"{outcome.failure.title}: {outcome.failure.message} Finished checkpoints are "
-                "kept; the same command continues"
+                f"{outcome.failure.title}: {said}; finished checkpoints are kept, and the same "
+                "command continues"
             )
         assert outcome.path is not None, "a node without a failure has an artifact"
         paths.append(outcome.path)

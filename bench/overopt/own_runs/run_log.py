@@ -128,13 +128,15 @@ def read_log(path: Path, columns: Columns) -> RunLog:
         proxy_sd=_first_sd(file, rows, "proxy_sd"),
         gold_sd=_first_sd(file, rows, "gold_sd"),
         saved_every=saved_every,
-        candidates=tuple(
-            name
-            for name in names
-            if bare(name).startswith("rewards/") and name.endswith("/mean") and name != proxy
-        ),
+        candidates=_candidates(names, proxy),
         notes=tuple(notes),
     )
+
+
+def _candidates(names: Sequence[str], proxy: str) -> tuple[str, ...]:
+    """TRL's means of single rewards; where there is one only, it is the proxy itself."""
+    found = [name for name in names if bare(name).startswith("rewards/") and name.endswith("/mean")]
+    return tuple(name for name in found if name != proxy) if len(found) > 1 else ()
 
 
 def _choose(

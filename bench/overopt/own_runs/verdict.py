@@ -39,7 +39,7 @@ def _of_turn(turn: Turn, measured: MeasuredRuns) -> str:
         )
     rise = f"{show(turn.peak.gold.mean)} {bounds(turn.peak.gold)}"
     if _same(turn):
-        start = "rises to" if turn.rises else "ends at"
+        start = "rises to" if turn.rises else "is"
         return (
             f"Gold {start} {rise} at the end, {end}, which is where it is highest: no "
             "overoptimization within this run."

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "OveroptCallback": "overopt.own_runs.callback",
     "UserError": "overopt.errors",
-    "measure": "overopt.own_runs.logs",
+    "measure": "overopt.own_runs.from_python",
 }
 """Where each public name lies; it is imported when it is first asked for."""
 

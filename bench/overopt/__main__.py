@@ -164,10 +164,13 @@ def measure_command(asked: Measure, store: StorePlace = None, workers: Workers =
     [bold]bench measure --policy DIR --reference MODEL --proxy MODEL --gold MODEL --prompts FILE[/]
     samples from every checkpoint and measures KL and both rewards itself.
     """
+    count = count_workers(workers)
+    if asked.out is not None and asked.policy is not None:
+        check_folder("--out", asked.out)
     from overopt.commands.measure import measure
 
     try:
-        code = measure(asked, store, workers)
+        code = measure(asked, store, count, workers is not None)
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import overopt
-from hub.folders import write_folder
+from hub import folders
 from overopt.__main__ import main
 from overopt.artifacts.tables import Table
 from overopt.commands.arguments import resolve
@@ -23,7 +23,10 @@ from overopt.errors import UserError
 from overopt.execution.local import InlineExecutor
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
-from overopt.own_runs.checkpoints import CheckpointRequest, measure_checkpoints, plan
+from overopt.own_runs.checkpoint_plan import plan
+from overopt.own_runs.checkpoint_request import CheckpointRequest
+from overopt.own_runs.checkpoints import measure_checkpoints
+from overopt.own_runs.folder import write_folder
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
@@ -39,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy, a proxy, prompts, a gold, and DPO's checkpoints with the callback's log of them."""
     root = tmp_path_factory.mktemp("place")
     write_policy(root / "policy")
-    write_folder(root / "proxy", "llama", classifier=True)
+    folders.write_folder(root / "proxy", "llama", classifier=True)
     (root / "prompts.jsonl").write_text(
         "".join(json.dumps({"prompt": prompt}) + "\n" for prompt in PROMPTS)
     )
@@ -62,13 +65,14 @@ def request(place: Path, **more: Any) -> CheckpointRequest:
     return CheckpointRequest(**{**given, **more})
 
 
-def measure(asked: CheckpointRequest, store: Store, out: Path | None = None) -> MeasuredRuns:
-    return measure_checkpoints(asked, plan(asked), store, InlineExecutor(store), out)
+def measure(asked: CheckpointRequest, store: Store) -> MeasuredRuns:
+    return measure_checkpoints(asked, plan(asked), store, InlineExecutor(store))
 
 
 def test_dpo_checkpoints_say_what_the_callback_saw(place: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    measured = measure(request(place), Store(tmp_path / "store"), out)
+    measured = measure(request(place), Store(tmp_path / "store"))
+    written = write_folder(out, measured)
     seen = lines(place / "run" / "overopt.jsonl")
     assert [one["step"] for one in measured.measures] == [0, 2, 4]
     for ours, theirs in zip(measured.measures, seen, strict=True):
@@ -79,7 +83,7 @@ def test_dpo_checkpoints_say_what_the_callback_saw(place: Path, tmp_path: Path) 
     assert measured.report.units.gold_sd == seen[0]["gold_sd"]
     with (out / "points.csv").open(newline="") as stream:
         assert [row["step"] for row in csv.DictReader(stream)] == ["0", "2", "4"]
-    assert {path.name for path in measured.written} >= {"curve.csv", "fits.json", "measured.pdf"}
+    assert {path.name for path in written} >= {"curve.csv", "fits.json", "measured.pdf"}
 
 
 def test_a_killed_command_continues_and_an_optimizer_state_is_no_part(

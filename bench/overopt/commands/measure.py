@@ -6,43 +6,40 @@ from pathlib import Path
 
 from rich.console import Console
 
-from overopt.commands.arguments import check_folder, count_workers
 from overopt.commands.measure_options import Measure
 from overopt.errors import UserError
+from overopt.own_runs.logs import LogRequest, measure_logs
 from overopt.own_runs.measured import MeasuredRuns
+from overopt.own_runs.run_log import Columns
 from overopt.own_runs.text import curve_table, describe, measures_table
 from overopt.own_scores.text import printable
 
 
-def measure(asked: Measure, store: Path | None, workers: int | None) -> int:
-    """Measure a log or checkpoints, write where a folder is given, and print."""
+def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:
+    """Measure a log or checkpoints, write where a folder is given, and print.
+
+    Args:
+        asked: what.
+        store: where finished checkpoints are kept.
+        workers: worker processes.
+        chosen: whether the user gave their number.
+    """
     logs = asked.logs or []
     if asked.policy is not None:
-        return _measure_checkpoints(asked, store, workers)
+        return _measure_checkpoints(asked, store, workers, chosen)
     if not logs:
         raise UserError(
             "Which run? Give a log (bench measure trainer_state.json), or checkpoints with --policy"
             ", --reference, --proxy, --gold and --prompts."
         )
-    from overopt.own_runs.logs import measure as measure_logs
-
-    return show(
-        measure_logs(
-            *logs,
-            kl=asked.kl,
-            proxy=asked.proxy,
-            gold=asked.gold,
-            step=asked.step,
-            length=asked.length,
-            kl_estimator=asked.kl_estimator,
-            proxy_sd=asked.proxy_sd,
-            gold_sd=asked.gold_sd,
-            out=asked.out,
-        )
+    columns = Columns(
+        asked.step, asked.kl, asked.proxy, asked.gold, asked.length, asked.kl_estimator
     )
+    measured = measure_logs(LogRequest(logs, columns, asked.proxy_sd, asked.gold_sd))
+    return show(measured, asked.out)
 
 
-def _measure_checkpoints(asked: Measure, store: Path | None, workers: int | None) -> int:
+def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:
     """Sample and score every checkpoint, with progress on the way."""
     if asked.logs:
         raise UserError("Give a log, or checkpoints with --policy, not both.")
@@ -54,13 +51,12 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int | None
         if given is None:
             raise UserError(f"--policy needs {option} as well: see bench measure --help.")
     assert asked.policy and asked.reference and asked.proxy and asked.prompts
-    count = count_workers(workers)
-    if asked.out is not None:
-        check_folder("--out", asked.out)
     from overopt.commands.screen import Screen
     from overopt.execution.local import ProcessExecutor
     from overopt.execution.store import Store
-    from overopt.own_runs.checkpoints import CheckpointRequest, measure_checkpoints, plan
+    from overopt.own_runs.checkpoint_plan import plan
+    from overopt.own_runs.checkpoint_request import CheckpointRequest
+    from overopt.own_runs.checkpoints import measure_checkpoints
 
     wanted = CheckpointRequest(
         policy=asked.policy,
@@ -76,15 +72,19 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int | None
         dtype=asked.dtype,
     )
     planned, kept = plan(wanted), Store(store)
-    if workers is None and planned.runs_alone:
-        count = 1
+    count = 1 if planned.runs_alone and not chosen else workers
     with ProcessExecutor(kept, count) as executor, Screen(Console(stderr=True), False) as screen:
-        measured = measure_checkpoints(wanted, planned, kept, executor, asked.out, screen)
-    return show(measured)
+        measured = measure_checkpoints(wanted, planned, kept, executor, screen)
+    return show(measured, asked.out)
 
 
-def show(measured: MeasuredRuns) -> int:
-    """Print what was found out; what is written was written before."""
+def show(measured: MeasuredRuns, out: Path | None) -> int:
+    """Write where a folder is given, then print, so that a failure to write is all one hears of."""
+    written: tuple[Path, ...] = ()
+    if out is not None:
+        from overopt.own_runs.folder import write_folder
+
+        written = write_folder(out, measured)
     console = Console(highlight=False)
     for index in range(len(measured.names)):
         console.print(curve_table(measured, index))
@@ -95,6 +95,6 @@ def show(measured: MeasuredRuns) -> int:
     console.print()
     for note in measured.notes:
         console.print(f"note: {printable(note)}", markup=False, soft_wrap=True)
-    for path in measured.written:
+    for path in written:
         console.print(f"{path}", soft_wrap=True, markup=False)
     return 0

@@ -4,52 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 
 from overopt.errors import UserError
 from overopt.own_runs.log_rows import Row
-from overopt.own_runs.names import KL_NAMES, Per, bare
-from overopt.report.stored.schema import ESTIMATORS
+from overopt.own_runs.names import KL_NAMES, KLColumn, Per, bare
 from overopt.stats.arrays import Floats, Ints
 
 GIVEN = ("k1", "k2", "k3", "rb", "exact")
 NOISE_SHARE = 0.05
 """A negative mean of k1 is noise around 0 where it is at most this share of the largest KL."""
-
-
-class KLColumn(NamedTuple):
-    """What is known of a KL column.
-
-    Attributes:
-        name: the column.
-        estimator: one of `GIVEN`, or empty where it is unknown.
-        per: what the values are per, as they are used here.
-        from_tokens: whether they were means over tokens times the mean length.
-        told_by: what says so.
-    """
-
-    name: str
-    estimator: str
-    per: Per
-    from_tokens: bool
-    told_by: str
-
-    @property
-    def shown(self) -> str:
-        """What an axis calls it."""
-        if not self.estimator:
-            return "estimator unknown"
-        named = ESTIMATORS[self.estimator]
-        return f"{named}, token by token" if self.from_tokens or self.per == "token" else named
-
-    @property
-    def unit(self) -> str:
-        """The unit of its values."""
-        return {"response": "nats per response", "token": "nats per token"}.get(
-            self.per, "nats; per token or response unknown"
-        )
 
 
 def identify(file: Path, name: str, rows: Sequence[Row], given: str | None) -> KLColumn:

@@ -1,10 +1,10 @@
-"""Logs measured: ``overopt.measure`` and ``bench measure LOG``."""
+"""Logs measured, from the command line and from Python."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from overopt.errors import UserError
@@ -15,50 +15,46 @@ from overopt.stats.runs.analysis import analyze_runs
 from overopt.stats.runs.gains import Units
 
 
-def measure(
-    *logs: str | Path,
-    kl: str | None = None,
-    proxy: str | None = None,
-    gold: str | None = None,
-    step: str | None = None,
-    length: str | None = None,
-    kl_estimator: str | None = None,
-    proxy_sd: float | None = None,
-    gold_sd: float | None = None,
-    out: str | Path | None = None,
-) -> MeasuredRuns:
-    """Read training logs and say whether the run overoptimizes.
+@dataclass(frozen=True)
+class LogRequest:
+    """Which logs are measured, and how they are read.
 
-    Args:
-        logs: .csv, .jsonl or trainer_state.json files (or folders that hold one); several are
-            seeds of the same training.
-        kl, proxy, gold, step, length: columns, where their names are not a trainer's.
-        kl_estimator: k1, k2, k3, rb or exact, with /token or /response behind it.
-        proxy_sd, gold_sd: standard deviations under the initial policy, which make the gap gamma
-            computable; by default those that the first log has.
-        out: a folder for curve.csv, fits.json and the figure.
+    Attributes:
+        logs: files or folders; several are seeds of the same training.
+        columns: columns, where their names are not a trainer's.
+        proxy_sd, gold_sd: standard deviations under the initial policy; None for those that the
+            first log has.
+    """
+
+    logs: Sequence[Path]
+    columns: Columns
+    proxy_sd: float | None = None
+    gold_sd: float | None = None
+
+
+def measure_logs(asked: LogRequest) -> MeasuredRuns:
+    """Read training logs and say what there is to say of them.
 
     Raises:
         UserError: one sentence on the first thing that is wrong.
     """
-    if not logs:
+    if not asked.logs:
         raise UserError("there is no log; give a .csv, .jsonl or trainer_state.json file")
-    paths = [Path(log) for log in logs]
+    paths = list(asked.logs)
     twice = next((path for i, path in enumerate(paths) if path in paths[:i]), None)
     if twice is not None:
         raise UserError(f"{twice} is given twice; give every seed once")
-    for option, sd in (("--proxy-sd", proxy_sd), ("--gold-sd", gold_sd)):
+    for option, sd in (("--proxy-sd", asked.proxy_sd), ("--gold-sd", asked.gold_sd)):
         if sd is not None and not (math.isfinite(sd) and sd > 0):
             raise UserError(f"{option} {sd}: a standard deviation is a number above 0")
-    columns = Columns(step, kl, proxy, gold, length, kl_estimator)
-    read = [read_log(path, columns) for path in paths]
+    read = [read_log(path, asked.columns) for path in paths]
     _check_alike(read)
-    units = Units(proxy_sd or read[0].proxy_sd, gold_sd or read[0].gold_sd)
+    units = Units(asked.proxy_sd or read[0].proxy_sd, asked.gold_sd or read[0].gold_sd)
     report = analyze_runs([one.points for one in read], units)
     advised: list[int] = []
     if not report.has_gold:
         advised = steps_to_score(report.runs[0], read[0].saved_every)
-    measured = MeasuredRuns(
+    return MeasuredRuns(
         report=report,
         kl=read[0].kl,
         names=_names([one.path for one in read]),
@@ -70,11 +66,6 @@ def measure(
         proxy_rows=tuple(tuple(one.points.proxy_K.tolist()) for one in read),
         gold_rows=tuple(tuple(one.points.gold_K.tolist()) for one in read),
     )
-    if out is None:
-        return measured
-    from overopt.own_runs.folder import write_folder
-
-    return replace(measured, written=write_folder(Path(out), measured))
 
 
 def _check_alike(read: Sequence[RunLog]) -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from overopt.report.stored.schema import ESTIMATORS
+
 Per = Literal["response", "token", "unknown"]
 
 
@@ -28,6 +30,39 @@ class KLName(NamedTuple):
     estimator: str
     per: Per
     source: str
+
+
+class KLColumn(NamedTuple):
+    """What is known of a KL column.
+
+    Attributes:
+        name: the column.
+        estimator: k1, k2, k3, rb or exact, or empty where it is unknown.
+        per: what the values are per, as they are used here.
+        from_tokens: whether they were means over tokens times the mean length.
+        told_by: what says so.
+    """
+
+    name: str
+    estimator: str
+    per: Per
+    from_tokens: bool
+    told_by: str
+
+    @property
+    def shown(self) -> str:
+        """What an axis calls it."""
+        if not self.estimator:
+            return "estimator unknown"
+        named = ESTIMATORS[self.estimator]
+        return f"{named}, token by token" if self.from_tokens or self.per == "token" else named
+
+    @property
+    def unit(self) -> str:
+        """The unit of its values."""
+        return {"response": "nats per response", "token": "nats per token"}.get(
+            self.per, "nats; per token or response unknown"
+        )
 
 
 KL_NAMES: dict[str, KLName] = {

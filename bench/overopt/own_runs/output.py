@@ -12,7 +12,7 @@ from typing import Any
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.stats.fits.seeds import SeedFits
 from overopt.stats.intervals import Interval
-from overopt.stats.runs.turn import Spot, Turn
+from overopt.stats.runs.report import Spot, Turn
 
 CURVE_NAME = "curve.csv"
 FITS_NAME = "fits.json"

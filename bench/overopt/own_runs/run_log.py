@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from overopt.errors import UserError
-from overopt.own_runs.kl_column import KLColumn, identify, to_nats
+from overopt.own_runs.kl_column import identify, to_nats
 from overopt.own_runs.log_rows import Row, read_rows
 from overopt.own_runs.names import (
     GOLD_NAMES,
@@ -21,6 +21,7 @@ from overopt.own_runs.names import (
     PROXY_NAMES,
     STEP_NAMES,
     UPDATE_KL,
+    KLColumn,
     bare,
     find_name,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,59 +10,15 @@ from overopt.stats.fits.forms import Form
 from overopt.stats.fits.gamma_form import choose_gamma_form
 from overopt.stats.fits.holdout import Split, hold_out_seeds, peak_of_others
 from overopt.stats.fits.seeds import SeedFits, fit_seeds
-from overopt.stats.intervals import Interval, t_interval
+from overopt.stats.intervals import t_interval
 from overopt.stats.runs.gains import RunGains, RunPoints, Units, gains_of
-from overopt.stats.runs.turn import Turn, turn_over_runs
+from overopt.stats.runs.report import Gap, RunsReport, Turn
+from overopt.stats.runs.turn import turn_over_runs
 from overopt.stats.scores import NO_GOLD, score_method
 
 FITTED_FORMS = (Form.BON, Form.RL)
 NOT_COMPARABLE = "the standard deviations of proxy and gold under the initial policy are unknown"
 LATE_START = "no run with gold starts at the initial policy"
-
-
-@dataclass(frozen=True)
-class Gap:
-    """gamma, how far gold stays behind the proxy, as `overopt.stats.scores` defines it.
-
-    Attributes:
-        fitted: over runs, from the fitted forms.
-        trapezoid: over runs, from the rows themselves.
-        form: the form behind ``fitted``.
-        form_by: what chose it.
-        reason: why a value is missing, or None.
-    """
-
-    fitted: Interval
-    trapezoid: Interval
-    form: Form
-    form_by: str
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class RunsReport:
-    """What one or several runs of the same training say.
-
-    Attributes:
-        runs: their gains, in the order given.
-        units: the standard deviations that the gains are in.
-        fits: each form fitted to the gold of each run; empty without gold.
-        turn: peak, end and fall, or None.
-        turn_reason: why there is no turn, or None.
-        gap: gamma, or None without gold.
-    """
-
-    runs: tuple[RunGains, ...]
-    units: Units
-    fits: tuple[SeedFits, ...]
-    turn: Turn | None
-    turn_reason: str | None
-    gap: Gap | None
-
-    @property
-    def has_gold(self) -> bool:
-        """Whether any run has gold."""
-        return any(run.scored_K.any() for run in self.runs)
 
 
 def analyze_runs(

@@ -7,8 +7,6 @@ the data allow, and several runs are read at the same KL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,59 +16,11 @@ from overopt.stats.equal_kl import weights_at
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakAndEnd, peak_and_end
 from overopt.stats.runs.gains import RunGains
+from overopt.stats.runs.report import Spot, Turn
 from overopt.stats.students_t import EXPLORATORY_BELOW
-
-Over = Literal["runs", "prompts", "nothing"]
-
 
 PLACES_MOST = 40
 """Places along KL at which several runs are read; more would only add noise to choose from."""
-
-
-class Spot(NamedTuple):
-    """One place of the runs.
-
-    Attributes:
-        steps: for each run, the training step that is nearest to it.
-        kl_nats: mean KL of the policies read there, nats.
-        gold: gold above the initial policy.
-    """
-
-    steps: tuple[int, ...]
-    kl_nats: float
-    gold: Interval
-
-
-@dataclass(frozen=True)
-class Turn:
-    """Peak, end and the fall between them.
-
-    Attributes:
-        peak: where gold is highest; its gold is the rise.
-        end: the largest KL that every run has gold at; of one run, its last step.
-        fall: gold at the end minus gold at the peak, paired.
-        over: what the intervals take for random; "nothing" where one run has no prompts, and the
-            peak is read where it was chosen, so that its height is biased upwards.
-        n_choices: choices of the peak.
-        n_agreeing: how many of them are the shown one.
-    """
-
-    peak: Spot
-    end: Spot
-    fall: Interval
-    over: Over
-    n_choices: int
-    n_agreeing: int
-
-    @property
-    def rises(self) -> bool:
-        """Whether the interval of gold at the peak lies above 0."""
-        return self.peak.gold.above_zero
-
-    @property
-    def falls(self) -> bool:
-        """Whether the interval of the fall lies below 0."""
-        return self.fall.below_zero
 
 
 def turn_over_runs(runs: Sequence[RunGains], level: float = 0.95) -> Turn:

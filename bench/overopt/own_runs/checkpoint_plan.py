@@ -1,18 +1,24 @@
-"""Checkpoints, models and reward files as the user names them, turned into pinned origins."""
+"""Checkpoints, models and rewards as the user names them, turned into origins and stages."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from overopt.errors import UserError
+from overopt.execution.code.modules import is_file
+from overopt.execution.node import Resources
+from overopt.execution.stage import node
+from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
 from overopt.own_runs.log_rows import STATE_NAME
 from overopt.run.sources import Source, download, refuse_unpinned
-from overopt.spec.origins import ModelOrigin
-from overopt.worlds.hub.folders import MODEL_FILES, Head, find, open_model
+from overopt.spec.origins import ModelOrigin, ReaderOrigin, check_format
+from overopt.worlds.hub.folders import MODEL_FILES, Head, digest, find, open_model
+from overopt.worlds.hub.prompt_file import PromptFile
 
+STAGE = "overopt.stages.runs.checkpoint"
 ADAPTER = "adapter_config.json"
 NOT_THE_MODEL = (STATE_NAME,)
 """Files beside a model that say nothing about what it computes."""
@@ -23,6 +29,83 @@ class Checkpoint(NamedTuple):
 
     step: int
     origin: ModelOrigin
+
+
+def plan(asked: CheckpointRequest) -> Plan:
+    """The stages that measure what is asked; checks all that needs no weights.
+
+    Raises:
+        UserError: the first thing that is wrong with what is asked.
+    """
+    for option, number in (
+        ("--samples", asked.samples),
+        ("--max-new-tokens", asked.max_new_tokens),
+    ):
+        if number < 1:
+            raise UserError(f"{option} {number}: give at least 1")
+    if asked.seed < 0:
+        raise UserError(f"--seed {asked.seed}: a seed is a whole number from 0")
+    if asked.dtype not in ("float32", "bfloat16", "float16"):
+        raise UserError(f"--dtype {asked.dtype}: give float32, bfloat16 or float16")
+    reference = origin_of(asked.reference, "--reference", asked.dtype)
+    largest = check_model(reference, "--reference", "causal")
+    found = find_checkpoints(asked.policy, asked.dtype)
+    for one in found:
+        check_model(one.origin, f"checkpoint {one.step}:", "causal")
+    PromptFile(reference, str(asked.prompts), asked.template, asked.max_new_tokens)
+    proxy, gold = _reward(asked.proxy, "proxy", asked), None
+    own = [asked.proxy] if "file" in proxy else []
+    if asked.gold is not None:
+        gold = _reward(asked.gold, "gold", asked)
+        own += [asked.gold] if "file" in gold else []
+    files = sorted({str(Path(one).resolve()) for one in own})
+    if len({Path(one).name for one in files}) < len(files):
+        raise UserError("--proxy and --gold are two files of one name; rename one of them")
+    shared = {
+        "reference": reference.model_dump(mode="json"),
+        "prompts": {
+            "path": str(asked.prompts.resolve()),
+            "digest": digest(asked.prompts),
+        },
+        "template": asked.template,
+        "max_new_tokens": asked.max_new_tokens,
+        "samples": asked.samples,
+        "seed": asked.seed,
+        "proxy": proxy,
+        "gold": gold,
+    }
+    wanted: list[tuple[int, ModelOrigin | None]] = [(0, None)]
+    wanted += [(one.step, one.origin) for one in found if one.step > 0]
+    nodes = [
+        node(
+            STAGE,
+            {**shared, "step": step, "policy": origin and origin.model_dump(mode="json")},
+            label=f"checkpoint {step}" if origin is not None else "reference",
+            extra_code=files,
+            resources=Resources(timeout_s=None),
+            kind="checkpoint",
+        )
+        for step, origin in wanted
+    ]
+    return Plan(nodes, len(nodes) - 1, largest)
+
+
+def _reward(given: str, role: str, asked: CheckpointRequest) -> dict[str, Any]:
+    """A reward as parameters of a stage."""
+    if is_file(given):
+        if not Path(given).is_file():
+            raise UserError(f"--{role} {given}: there is no such file; give one that exists")
+        return {"file": Path(given).name}
+    origin = origin_of(given, f"--{role}", asked.dtype)
+    check_model(origin, f"--{role}", "classifier")
+    try:
+        check_format(asked.reward_template, ("{prompt}", "{response}"))
+    except ValueError as error:
+        raise UserError(f"--reward-template {asked.reward_template}: {error}") from error
+    reader = ReaderOrigin.model_validate(
+        {**origin.model_dump(exclude_unset=True), "format": asked.reward_template}
+    )
+    return {"classifier": reader.model_dump(mode="json")}
 
 
 def find_checkpoints(policy: str, dtype: str) -> list[Checkpoint]:

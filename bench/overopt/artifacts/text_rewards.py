@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from overopt.artifacts.golds.classifier import ClassifierGold
 from overopt.errors import UserError
-from overopt.execution.code.modules import load_module
+from overopt.execution.code.modules import load, load_module
 from overopt.models.reading import Texts
 from overopt.spec.origins import ReaderOrigin
 from overopt.worlds.contract import Gold
@@ -18,6 +17,9 @@ from overopt.worlds.tokens import Tokens
 
 TextReward = Callable[[list[str], list[str]], Sequence[float]]
 """Prompts and a response to each -> the reward of each response."""
+
+_CLASSIFIER = ("artifacts.golds", "classifier")
+"""Loaded by name; a node whose stage opens one names it."""
 
 OWN_NAMES = ("gold", "reward", "proxy")
 """What the function of a user's own file may be called; the role's own name comes first."""
@@ -74,5 +76,6 @@ def open_own(path: str, world: Texts, role: str) -> Gold:
 
 
 def open_classifier(origin: ReaderOrigin, world: Texts, role: str) -> Gold:
-    """The reward of a classifier's folder or pinned revision."""
-    return ClassifierGold(origin, world, role)
+    """The reward of a classifier's folder or pinned revision; its reader is loaded by name."""
+    reward: Gold = load(*_CLASSIFIER).ClassifierGold(origin, world, role)
+    return reward

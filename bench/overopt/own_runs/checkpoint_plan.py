@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from overopt.errors import UserError
-from overopt.execution.code.modules import is_file
+from overopt.execution.code.modules import is_file, load, module_in
 from overopt.execution.node import Resources
 from overopt.execution.stage import node
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
@@ -16,7 +16,6 @@ from overopt.own_runs.log_rows import STATE_NAME
 from overopt.run.sources import Source, download, refuse_unpinned
 from overopt.spec.origins import ModelOrigin, ReaderOrigin, check_format
 from overopt.worlds.hub.folders import MODEL_FILES, Head, digest, find, open_model
-from overopt.worlds.hub.prompt_file import PromptFile
 
 STAGE = "overopt.stages.runs.checkpoint"
 ADAPTER = "adapter_config.json"
@@ -52,7 +51,9 @@ def plan(asked: CheckpointRequest) -> Plan:
     found = find_checkpoints(asked.policy, asked.dtype)
     for one in found:
         check_model(one.origin, f"checkpoint {one.step}:", "causal")
-    PromptFile(reference, str(asked.prompts), asked.template, asked.max_new_tokens)
+    load("worlds.hub", "prompt_file").PromptFile(  # by name, as worlds are
+        reference, str(asked.prompts), asked.template, asked.max_new_tokens
+    )
     proxy, gold = _reward(asked.proxy, "proxy", asked), None
     own = [asked.proxy] if "file" in proxy else []
     if asked.gold is not None:
@@ -61,6 +62,8 @@ def plan(asked: CheckpointRequest) -> Plan:
     files = sorted({str(Path(one).resolve()) for one in own})
     if len({Path(one).name for one in files}) < len(files):
         raise UserError("--proxy and --gold are two files of one name; rename one of them")
+    if any("classifier" in one for one in (proxy, gold or {})):
+        files.append(module_in("artifacts.golds", "classifier"))
     shared = {
         "reference": reference.model_dump(mode="json"),
         "prompts": {

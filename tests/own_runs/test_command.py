@@ -104,12 +104,15 @@ def test_mistakes_are_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (log,) = write_seeds(tmp_path, 1)
+    steering = tmp_path / "steering.jsonl"
+    steering.write_text('{"step": 1, "\\u001b[2J": 1}\n')
     other = tmp_path / "other.jsonl"
     other.write_text('{"step": 1, "objective/kl": 1, "reward": 1}\n')
     for words, says in (
         ((), "Which run?"),
         ((tmp_path / "none.csv",), "there is no such file"),
         ((log, log), "given twice"),
+        ((steering,), "known as the kl"),
         ((log, other), "seeds of one training"),
         ((log, "--gold-sd", "-1"), "above 0"),
         ((log, "--kl", "klnats"), "did you mean 'kl_nats'"),
@@ -118,7 +121,25 @@ def test_mistakes_are_one_line_and_exit_code_2(
         said = capsys.readouterr()
         assert said.out == "" and said.err.startswith("error: ")
         assert says in said.err and said.err.count("\n") == 1
+        assert "\x1b" not in said.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_value_below_zero_in_one_seed_tells_the_kl_of_all(tmp_path: Path) -> None:
+    for seed, first in enumerate((0.0, -0.01)):
+        rows = [{"step": i, "kl": first or i, "reward": i} for i in range(1)]
+        rows += [{"step": i, "kl": i, "reward": i} for i in range(1, 4)]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{seed}.jsonl").write_text(text)
+    measured = overopt.measure(tmp_path / "0.jsonl", tmp_path / "1.jsonl")
+    assert measured.kl.estimator == "k1"
+
+
+def test_gold_that_begins_late_is_said_to(tmp_path: Path) -> None:
+    rows = [{"step": i, "kl_nats": i, "proxy": i, **({"gold": i} if i else {})} for i in range(4)]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert any("gold begins away from KL 0" in note for note in overopt.measure(path).notes)
 
 
 def test_from_python(tmp_path: Path) -> None:

@@ -171,3 +171,19 @@ def test_without_units_there_is_no_gap_and_without_gold_nothing_at_all() -> None
     assert report.gap.fitted.mean is None
     bare = analyze_runs([points([NAN] * 4)], Units(1.0, 1.0))
     assert not bare.has_gold and bare.fits == () and bare.turn is None and bare.gap is None
+
+
+def test_a_fall_is_seldom_declared_where_there_is_none() -> None:
+    """With prompts in less than 2.5 % of cases; over five runs in about 5, as the module says."""
+    rng = np.random.default_rng(0)
+    places = np.arange(1.0, 9.0)
+    of_prompts = [
+        turn_over_prompts(list(range(8)), places, rng.normal(size=(8, 32))).falls
+        for _ in range(400)
+    ]
+    assert np.mean(of_prompts) < 0.025
+    of_runs = []
+    for _ in range(400):
+        runs = [gains_of(points([0.0, *rng.normal(size=3)]), NO_UNITS) for _ in range(5)]
+        of_runs.append(turn_over_runs(runs).falls)
+    assert 0.01 < np.mean(of_runs) < 0.08

@@ -10,9 +10,10 @@ from pathlib import Path
 from overopt.errors import UserError
 from overopt.own_runs.advice import steps_to_score
 from overopt.own_runs.measured import MeasuredRuns
+from overopt.own_runs.names import KLColumn
 from overopt.own_runs.run_log import Columns, RunLog, read_log
 from overopt.stats.runs.analysis import analyze_runs
-from overopt.stats.runs.gains import Units
+from overopt.stats.runs.gains import RunGains, Units
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def measure_logs(asked: LogRequest) -> MeasuredRuns:
             raise UserError(f"{option} {sd}: a standard deviation is a number above 0")
     read = [read_log(path, asked.columns) for path in paths]
     _check_alike(read)
+    kl = _kl_of(read)
     units = Units(asked.proxy_sd or read[0].proxy_sd, asked.gold_sd or read[0].gold_sd)
     report = analyze_runs([one.points for one in read], units)
     advised: list[int] = []
@@ -56,11 +58,11 @@ def measure_logs(asked: LogRequest) -> MeasuredRuns:
         advised = steps_to_score(report.runs[0], read[0].saved_every)
     return MeasuredRuns(
         report=report,
-        kl=read[0].kl,
+        kl=kl,
         names=_names([one.path for one in read]),
         proxy=read[0].proxy,
         gold=next((one.gold for one in read if one.gold), None),
-        notes=tuple(dict.fromkeys(_with_taken(read))),
+        notes=tuple(dict.fromkeys(_with_taken(read, kl, report.runs))),
         advised_steps=tuple(advised),
         candidates=read[0].candidates,
         proxy_rows=tuple(tuple(one.points.proxy_K.tolist()) for one in read),
@@ -73,7 +75,7 @@ def _check_alike(read: Sequence[RunLog]) -> None:
     first = read[0]
     for one in read[1:]:
         for what, ours, theirs in (
-            ("KL", first.kl.shown, one.kl.shown),
+            ("KL", first.kl.name, one.kl.name),
             ("unit of KL", first.kl.unit, one.kl.unit),
             ("proxy", first.proxy, one.proxy),
             ("gold", first.gold or one.gold, one.gold or first.gold),
@@ -85,27 +87,47 @@ def _check_alike(read: Sequence[RunLog]) -> None:
                 )
 
 
+def _kl_of(read: Sequence[RunLog]) -> KLColumn:
+    """The KL of all logs; a value below 0 in one of them gives the estimator of all away."""
+    known = {one.kl.estimator: one.kl for one in read if one.kl.estimator}
+    if len(known) > 1:
+        raise UserError(
+            f"{read[-1].path}: the logs have KL estimators {' and '.join(sorted(known))}; measure "
+            "them apart, or give the one of all with --kl-estimator"
+        )
+    return next(iter(known.values()), read[0].kl)
+
+
 def _names(paths: Sequence[Path]) -> tuple[str, ...]:
     """The files' names, with their folders where the names are the same."""
     short = [path.name for path in paths]
     return tuple(short if len(set(short)) == len(short) else [str(path) for path in paths])
 
 
-def _with_taken(read: Sequence[RunLog]) -> list[str]:
+def _with_taken(read: Sequence[RunLog], kl: KLColumn, runs: Sequence[RunGains]) -> list[str]:
+    """What was taken for what, and what gains are over."""
     first = read[0]
-    taken = f"taken: KL {first.kl.name}, proxy {first.proxy}, gold {first.gold or 'none'}"
-    told = f"KL: {first.kl.shown}, {first.kl.unit}, told by {first.kl.told_by}"
-    late = [one.path.name for one in read if not _starts_near(one)]
-    notes = [taken, told, *(note for one in read for note in one.notes)]
+    gold = next((one.gold for one in read if one.gold), "none")
+    notes = [
+        f"taken: KL {kl.name}, proxy {first.proxy}, gold {gold}",
+        f"KL: {kl.shown}, {kl.unit}, told by {kl.told_by}",
+        *(note for one in read for note in one.notes),
+    ]
+    pairs = list(zip(read, runs, strict=True))
+    late = [one.path.name for one, run in pairs if not run.starts_at_initial]
     if late:
         notes.append(
             f"{', '.join(late)}: the first row is not near KL 0, so gains are over that row and "
             "not over the initial policy"
         )
+    late_gold = [
+        one.path.name
+        for one, run in pairs
+        if run.scored_K.any() and run.starts_at_initial and not run.gold_starts_at_initial
+    ]
+    if late_gold:
+        notes.append(
+            f"{', '.join(late_gold)}: gold begins away from KL 0, so its gains are over its first "
+            "row and not over the initial policy"
+        )
     return notes
-
-
-def _starts_near(one: RunLog) -> bool:
-    from overopt.stats.runs.gains import gains_of
-
-    return gains_of(one.points, Units(None, None)).starts_at_initial

@@ -221,7 +221,8 @@ def _require(file: Path, names: Sequence[str], column: str, option: str) -> str:
 
 
 def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(name[:40] for name in names[:20])
+    clean = (repr(name)[1:-1][:40] for name in names[:20])  # no letter that steers a terminal
+    shown = ", ".join(clean)
     return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "OveroptCallback": "overopt.own_runs.callback",
+    "OveroptCallback": "overopt.own_runs.live.callback",
     "UserError": "overopt.errors",
     "measure": "overopt.own_runs.from_python",
 }

@@ -12,9 +12,9 @@ import torch
 import overopt
 from overopt import OveroptCallback, UserError
 from overopt.artifacts.text_rewards import OwnReward
-from overopt.own_runs.alarms import Alarms, Limits, Seen
-from overopt.own_runs.live_log import LiveLog
-from overopt.own_runs.live_prompts import LivePrompts
+from overopt.own_runs.live.alarms import Alarms, Limits, Seen
+from overopt.own_runs.live.log import LiveLog
+from overopt.own_runs.live.prompts import LivePrompts
 from overopt.stages.runs.rows import Draw, Rewards, measure_rows
 
 from .training import PROMPTS, count_e, dpo, lines, load, minus_length, online, watch, write_policy

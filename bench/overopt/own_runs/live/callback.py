@@ -21,9 +21,9 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, TrainerCallback
 from overopt.artifacts.text_rewards import OwnReward, TextReward, open_classifier
 from overopt.errors import UserError
 from overopt.models.sampling import stop_ids
-from overopt.own_runs.alarms import Alarms, Limits, Seen
-from overopt.own_runs.live_log import LiveLog
-from overopt.own_runs.live_prompts import LivePrompts, Prompt
+from overopt.own_runs.live.alarms import Alarms, Limits, Seen
+from overopt.own_runs.live.log import LiveLog
+from overopt.own_runs.live.prompts import LivePrompts, Prompt
 from overopt.spec.origins import ReaderOrigin
 from overopt.stages.runs.rows import Draw, PolicyRows, Rewards, measure_rows, spread, summarize
 from overopt.worlds.contract import Gold

@@ -14,12 +14,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "OveroptCallback": "overopt.own_runs.live.callback",
     "UserError": "overopt.errors",
     "compare": "overopt.report.comparison.runs",
+    "measure": "overopt.own_runs.from_python",
 }
 """Where each public name lies; it is imported when it is first asked for."""
 
-__all__ = ["UserError", "__version__", "compare"]
+__all__ = ["OveroptCallback", "UserError", "__version__", "compare", "measure"]
 
 
 def __getattr__(name: str) -> Any:

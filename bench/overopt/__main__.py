@@ -19,6 +19,7 @@ import typer
 from typer.exceptions import TyperException
 
 from overopt.commands.arguments import check_folder, count_workers, resolve, spread
+from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.request import Request, takes_request
 from overopt.errors import UserError, one_line
 
@@ -236,6 +237,29 @@ def scores_command(
     from overopt.commands.scores import scores
 
     raise typer.Exit(scores(file, gold, proxy or [], prompt, sample, response, out))
+
+
+@app.command("measure")
+@takes_measure
+def measure_command(asked: Measure, store: StorePlace = None, workers: Workers = None) -> None:
+    """Judge your own training run: from its log, or from its checkpoints.
+
+    [bold]bench measure trainer_state.json[/] reads step, KL, proxy and gold of a log.
+
+    [bold]bench measure --policy DIR --reference MODEL --proxy MODEL --gold MODEL --prompts FILE[/]
+    samples from every checkpoint and measures KL and both rewards itself.
+    """
+    count = count_workers(workers)
+    if asked.out is not None and asked.policy is not None:
+        check_folder("--out", asked.out)
+    from overopt.commands.measure import measure
+
+    try:
+        code = measure(asked, store, count, workers is not None)
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
+        code = 130
+    raise typer.Exit(code)
 
 
 @app.command("list")

@@ -62,8 +62,11 @@ _NUMBER = re.compile(r"^-[0-9.]")
 def spread(words: Sequence[str]) -> list[str]:
     """Let options take several values: ``--method bon dpo`` becomes ``--method bon --method dpo``.
 
-    A bare ``--kl-grid`` becomes ``--kl-grid task``.
+    A bare ``--kl-grid`` becomes ``--kl-grid task``. The options of ``measure`` take one value each,
+    since its files may follow them.
     """
+    if words[:1] == ["measure"]:
+        return list(words)
     done: list[str] = []
     option = ""
     taken = 0

@@ -164,13 +164,13 @@ class Request:
     ] = None
 
 
-def takes_request(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of ``Request``, gathered into its first argument.
+def takes(options: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a dataclass, gathered into its first argument.
 
-    The command line's library reads options from a function's signature. Two commands share these,
-    so the signature is built here instead of being written twice.
+    The command line's library reads options from a function's signature. Several commands may share
+    these, so the signature is built here instead of being written again.
     """
-    hints = get_type_hints(Request, include_extras=True)
+    hints = get_type_hints(options, include_extras=True)
     shared = [
         inspect.Parameter(
             one.name,
@@ -178,15 +178,22 @@ def takes_request(command: Callable[..., None]) -> Callable[..., None]:
             default=one.default if one.default_factory is MISSING else one.default_factory(),
             annotation=hints[one.name],
         )
-        for one in fields(Request)
+        for one in fields(options)
     ]
-    _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
-    @functools.wraps(command)
-    def gathered(**given: Any) -> None:
-        request = Request(**{one.name: given.pop(one.name) for one in fields(Request)})
-        command(request, **given)
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
-    keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
-    vars(gathered)["__signature__"] = inspect.Signature([*shared, *keywords])
-    return gathered
+        @functools.wraps(command)
+        def gathered(**given: Any) -> None:
+            asked = options(**{one.name: given.pop(one.name) for one in fields(options)})
+            command(asked, **given)
+
+        keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+        vars(gathered)["__signature__"] = inspect.Signature([*shared, *keywords])
+        return gathered
+
+    return give
+
+
+takes_request = takes(Request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from overopt.spec.origins import ReaderOrigin
 from overopt.worlds.contract import World
@@ -27,6 +28,18 @@ def open_reading(record: object, world: World) -> Callable[[Tokens, Tokens], tup
     return open_reader(world, ReaderOrigin.model_validate(record), "proxy base").read
 
 
+class Texts(Protocol):
+    """What a reader needs of prompts and responses: what they say."""
+
+    def decode(self, tokens: Tokens) -> list[str]:
+        """The text of each sequence, special tokens left out."""
+        ...
+
+    def conversations(self, prompts: Tokens) -> list[tuple[Turn, ...]]:
+        """The turns behind each prompt."""
+        ...
+
+
 class Reader:
     """How a model with its own tokenizer reads this world's prompts and responses.
 
@@ -39,7 +52,7 @@ class Reader:
     """
 
     def __init__(
-        self, world: HubWorld, tokenizer: FolderTokenizer, form: str, longest: int | None
+        self, world: Texts, tokenizer: FolderTokenizer, form: str, longest: int | None
     ) -> None:
         self._world, self._tokenizer, self._form = world, tokenizer, form
         self._longest = longest
@@ -71,7 +84,7 @@ class Reader:
         return [row[0], *row[len(row) - self._longest + 1 :]]
 
 
-def open_reader(world: HubWorld, origin: ReaderOrigin, role: str) -> Reader:
+def open_reader(world: Texts, origin: ReaderOrigin, role: str) -> Reader:
     """The reader of a model folder's own tokenizer."""
     folder = open_model(origin, role, "any")
     return Reader(world, FolderTokenizer(folder.path, role), origin.format, folder.context_tokens)

@@ -18,7 +18,8 @@ from overopt.report.group import Group, Places, SeedCurve
 from overopt.report.interval_columns import spread
 from overopt.report.stored.results import Results
 from overopt.stats.fits.forms import Form
-from overopt.stats.fits.holdout import Split, choose_form
+from overopt.stats.fits.gamma_form import choose_gamma_form
+from overopt.stats.fits.holdout import Split
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.pools.fronts import Front, regret
 from overopt.stats.scores import MethodScores, Range, score_method
@@ -92,23 +93,12 @@ def score_table(
 
 
 def gamma_form(fits: Sequence[GroupFit]) -> tuple[Form, str]:
-    """The form of Gao et al. behind a group's gamma, and what chose it.
-
-    The one with the lower error on points beyond the fitted ones, peak included in the fit; where
-    nothing can be held out, the one with the lower error on the fitted points.
-    """
+    """The form of Gao et al. behind a group's gamma, and what chose it (`choose_gamma_form`)."""
     mine = {one.form: one for one in fits if one.form in (Form.BON, Form.RL)}
-    chosen = choose_form({form: one.holdouts[Split.WITH_PEAK] for form, one in mine.items()})
-    if chosen is not None:
-        return chosen, "held-out error"
-    errors = {
-        form: float(np.mean([each.rmse for each in one.fits.fits_S]))
-        for form, one in mine.items()
-        if one.fits.fits_S
-    }
-    if not errors:
-        return Form.RL, "nothing was fitted"
-    return min(errors, key=lambda form: errors[form]), "error on the fitted points"
+    return choose_gamma_form(
+        {form: one.fits for form, one in mine.items()},
+        {form: one.holdouts[Split.WITH_PEAK] for form, one in mine.items()},
+    )
 
 
 def _score_row(group: Group, yardstick: Yardstick, form: Form, form_by: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification
 from overopt.artifacts.tables import read_json
 from overopt.errors import UserError
 from overopt.models.hub import load_checked
-from overopt.models.reading import open_reader
+from overopt.models.reading import Texts, open_reader
 from overopt.models.rewards.reward import BATCH_TOKENS, classify
 from overopt.models.sequences import bucket_rows, join
 from overopt.models.weights import evaluating
@@ -37,13 +37,15 @@ class ClassifierGold:
     z_k - log sum over j != k of exp(z_j).
     """
 
-    def __init__(self, origin: ReaderOrigin, world: HubWorld) -> None:
-        folder = open_model(origin, "gold", "classifier")
-        self._reader = open_reader(world, origin, "gold")
-        self._model = load_checked(AutoModelForSequenceClassification, folder, origin, "gold")
+    def __init__(self, origin: ReaderOrigin, world: Texts, role: str = "gold") -> None:
+        folder = open_model(origin, role, "classifier")
+        self._reader = open_reader(world, origin, role)
+        self._model = load_checked(AutoModelForSequenceClassification, folder, origin, role)
         self._label = good_output(folder, origin)
         if self._model.config.pad_token_id is None and not hasattr(self._model, "score"):
-            raise UserError(f"gold {folder.path} names no pad_token_id; set it in its config.json.")
+            raise UserError(
+                f"{role} {folder.path} names no pad_token_id; set it in its config.json."
+            )
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Raw gold score of each response; equal responses to a prompt are scored once."""

@@ -98,8 +98,19 @@ class FolderTokenizer:
     @cached_property
     def opening(self) -> list[int]:
         """Ids that the tokenizer puts before a text (such as BOS)."""
-        (plain,), (full,) = self.encode(["a"], False), self.encode(["a"], True)
+        text = self._some_text
+        (plain,), (full,) = self.encode([text], False), self.encode([text], True)
         return full[: len(full) - len(plain)] if full[-len(plain) :] == plain else full[:1]
+
+    @cached_property
+    def _some_text(self) -> str:
+        """A text that the tokenizer can read; one of whole words may not know a letter."""
+        try:
+            self.encode(["a"], False)
+        except Exception:  # bare, as from all of this library
+            words = enumerate(self.vocabulary)
+            return next(word for at, word in words if word and at not in self.special_ids)
+        return "a"
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence, special tokens left out."""

@@ -1,0 +1,100 @@
+"""``bench measure``: somebody else's training run, from its log or from its checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from overopt.commands.measure_options import Measure
+from overopt.errors import UserError
+from overopt.own_runs.logs import LogRequest, measure_logs
+from overopt.own_runs.measured import MeasuredRuns
+from overopt.own_runs.run_log import Columns
+from overopt.own_runs.text import curve_table, describe, measures_table
+from overopt.own_scores.text import printable
+
+
+def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:
+    """Measure a log or checkpoints, write where a folder is given, and print.
+
+    Args:
+        asked: what.
+        store: where finished checkpoints are kept.
+        workers: worker processes.
+        chosen: whether the user gave their number.
+    """
+    logs = asked.logs or []
+    if asked.policy is not None:
+        return _measure_checkpoints(asked, store, workers, chosen)
+    if not logs:
+        raise UserError(
+            "Which run? Give a log (bench measure trainer_state.json), or checkpoints with --policy"
+            ", --reference, --proxy, --gold and --prompts."
+        )
+    columns = Columns(
+        asked.step, asked.kl, asked.proxy, asked.gold, asked.length, asked.kl_estimator
+    )
+    measured = measure_logs(LogRequest(logs, columns, asked.proxy_sd, asked.gold_sd))
+    return show(measured, asked.out)
+
+
+def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:
+    """Sample and score every checkpoint, with progress on the way."""
+    if asked.logs:
+        raise UserError("Give a log, or checkpoints with --policy, not both.")
+    for option, given in (
+        ("--reference", asked.reference),
+        ("--proxy", asked.proxy),
+        ("--prompts", asked.prompts),
+    ):
+        if given is None:
+            raise UserError(f"--policy needs {option} as well: see bench measure --help.")
+    assert asked.policy and asked.reference and asked.proxy and asked.prompts
+    from overopt.commands.screen import Screen
+    from overopt.execution.local import ProcessExecutor
+    from overopt.execution.store import Store
+    from overopt.own_runs.checkpoint_plan import plan
+    from overopt.own_runs.checkpoint_request import CheckpointRequest
+    from overopt.own_runs.checkpoints import measure_checkpoints
+
+    wanted = CheckpointRequest(
+        policy=asked.policy,
+        reference=asked.reference,
+        proxy=asked.proxy,
+        gold=asked.gold,
+        prompts=asked.prompts,
+        samples=asked.samples,
+        max_new_tokens=asked.max_new_tokens,
+        template=asked.template,
+        reward_template=asked.reward_template,
+        seed=asked.seed,
+        dtype=asked.dtype,
+    )
+    planned, kept = plan(wanted), Store(store)
+    count = 1 if planned.runs_alone and not chosen else workers
+    with ProcessExecutor(kept, count) as executor, Screen(Console(stderr=True), False) as screen:
+        measured = measure_checkpoints(wanted, planned, kept, executor, screen)
+    return show(measured, asked.out)
+
+
+def show(measured: MeasuredRuns, out: Path | None) -> int:
+    """Write where a folder is given, then print, so that a failure to write is all one hears of."""
+    written: tuple[Path, ...] = ()
+    if out is not None:
+        from overopt.own_runs.folder import write_folder
+
+        written = write_folder(out, measured)
+    console = Console(highlight=False)
+    for index in range(len(measured.names)):
+        console.print(curve_table(measured, index))
+    if measured.measures:
+        console.print(measures_table(measured))
+    for line in describe(measured):
+        console.print(printable(line), markup=False, soft_wrap=True)
+    console.print()
+    for note in measured.notes:
+        console.print(f"note: {printable(note)}", markup=False, soft_wrap=True)
+    for path in written:
+        console.print(f"{path}", soft_wrap=True, markup=False)
+    return 0

@@ -1,0 +1,23 @@
+"""The folder that ``bench measure --out`` fills: curve, fits and figure, all of them or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from overopt.own_runs.figure import draw_runs
+from overopt.own_runs.measured import MeasuredRuns
+from overopt.own_runs.output import write_text
+from overopt.own_scores.staging import staging_folder
+from overopt.report.figures.style import save_figure
+
+
+def write_folder(out: Path, measured: MeasuredRuns) -> tuple[Path, ...]:
+    """Write curve.csv, fits.json and the figure; returns their paths.
+
+    Raises:
+        UserError: if the folder cannot be written.
+    """
+    with staging_folder(out) as staged:
+        drawing = draw_runs(measured)
+        files = write_text(staged, measured) + save_figure(drawing.figure, staged / drawing.name)
+    return tuple(out / file.name for file in files)

@@ -1,0 +1,1 @@
+"""A run that is going on: a callback that measures it, its log, and its alarms."""

@@ -1,0 +1,1 @@
+"""Checkpoints of training runs that are not ours, measured as our own policies are."""

@@ -15,10 +15,13 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "UserError": "overopt.errors",
+    "load_results": "overopt.report.stored.frame",
+    "plot_curves": "overopt.report.figures.methods_together",
+    "run": "overopt.commands.from_python",
 }
 """Where each public name lies; it is imported when it is first asked for."""
 
-__all__ = ["UserError", "__version__"]
+__all__ = ["UserError", "__version__", "load_results", "plot_curves", "run"]
 
 
 def __getattr__(name: str) -> Any:

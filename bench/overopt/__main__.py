@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from overopt.commands.arguments import check_folder, count_workers, resolve, spread
+from overopt.commands.completion import ASK, offer
 from overopt.commands.request import Request, takes_request
 from overopt.errors import UserError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure reward-model overoptimization: every method in one world, at the same KL "
     "budgets, with one estimator.\n\nStart with [bold]bench run --method dpo --kl-grid[/], then "
     "draw it with [bold]bench report results/reviews[/]. [bold]bench list[/] shows what can be "
@@ -48,6 +50,30 @@ Workers = Annotated[
         rich_help_panel=_MACHINE,
     ),
 ]
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from overopt import __version__
+
+        sys.stdout.write(f"overopt {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options that go without a command."""
 
 
 @app.command("run")
@@ -88,7 +114,9 @@ def run_command(
 
 @app.command("plan")
 @takes_request
-def plan_command(request: Request, store: StorePlace = None, workers: Workers = None) -> None:
+def plan_command(
+    request: Request, store: StorePlace = None, workers: Workers = None, as_json: AsJson = False
+) -> None:
     """Show what [bold]bench run[/] would do and cost; nothing runs.
 
     It takes the same options, says which stages are cached, and estimates the rest.
@@ -96,7 +124,7 @@ def plan_command(request: Request, store: StorePlace = None, workers: Workers = 
     spec, count = resolve(request), count_workers(workers)
     from overopt.commands.plan import plan
 
-    raise typer.Exit(plan(spec, store, count))
+    raise typer.Exit(plan(spec, store, count, as_json))
 
 
 @app.command("report")
@@ -158,11 +186,35 @@ def list_command(
     kind: Annotated[
         str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
     ] = "methods",
+    family: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FAMILY",
+            help="Only methods of pairs, rollout, iterative, selection or merge.",
+        ),
+    ] = None,
+    uses_gold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USE",
+            help="Only methods or proxies that use gold for nothing (none), for selection, in "
+            "training or, proxies, for labels of steps.",
+        ),
+    ] = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NEED...",
+            help="Only methods or proxies that need all of these, such as proxy, native-engine or "
+            "an input like forward_kl; [bold]--json[/] shows the needs of each.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List available methods, tasks, proxies or gold rewards."""
+    """List available methods, tasks, proxies or gold rewards, a line for each."""
     from overopt.commands.list import list_kind
 
-    raise typer.Exit(list_kind(kind))
+    raise typer.Exit(list_kind(kind, family, uses_gold, needs or [], as_json))
 
 
 @app.command("show")
@@ -173,11 +225,103 @@ def show_command(
             metavar="NAME", help="A method, proxy, task or gold, or your own .py or .toml file."
         ),
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Show one method, proxy, task or gold reward: its paper, settings and values."""
     from overopt.commands.show import show
 
-    raise typer.Exit(show(name))
+    raise typer.Exit(show(name, as_json))
+
+
+@app.command("cite")
+def cite_command(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Methods or proxies, or all."),
+    ],
+) -> None:
+    """Print BibTeX of the papers that methods and proxies come from.
+
+    [bold]bench cite dpo rloo uwo > papers.bib[/]
+    """
+    from overopt.commands.cite import cite
+
+    raise typer.Exit(cite(names))
+
+
+@app.command("new")
+def new_command(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="method, proxy or task.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called in results.")],
+    like: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Start from a copy of this shipped one.")
+    ] = None,
+) -> None:
+    """Write a working method, proxy or task of your own, to be changed."""
+    from overopt.commands.new import new
+
+    raise typer.Exit(new(kind, name, like))
+
+
+@app.command("completion")
+def completion_command(
+    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
+) -> None:
+    """Print what makes the TAB key complete names; its first lines say where it goes."""
+    from overopt.commands.completion import script
+
+    raise typer.Exit(script(shell, _program()))
+
+
+store_app = typer.Typer(
+    name="store",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Where finished stages lie, how large they are, and how they are removed.",
+)
+app.add_typer(store_app)
+
+
+@store_app.command("path")
+def store_path_command(store: StorePlace = None) -> None:
+    """Print where the store lies."""
+    from overopt.commands.store import path
+
+    raise typer.Exit(path(store))
+
+
+@store_app.command("ls")
+def store_ls_command(store: StorePlace = None) -> None:
+    """Print how many artifacts of each stage there are, and how large they are."""
+    from overopt.commands.store import ls
+
+    raise typer.Exit(ls(store))
+
+
+@store_app.command("gc")
+def store_gc_command(store: StorePlace = None, yes: Yes = False) -> None:
+    """Remove what no run of this version can find any more, damaged artifacts and dead drafts."""
+    from overopt.commands.store import gc
+
+    raise typer.Exit(gc(store, yes))
+
+
+@store_app.command("rm")
+def store_rm_command(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT...",
+            help="Stages of [bold]bench store ls[/], keys or their first eight digits, or all.",
+        ),
+    ],
+    store: StorePlace = None,
+    yes: Yes = False,
+) -> None:
+    """Remove artifacts; the next run that needs them makes them again."""
+    from overopt.commands.store import rm
+
+    raise typer.Exit(rm(store, what, yes))
 
 
 _words: list[str] = []
@@ -194,9 +338,22 @@ def _program() -> str:
     return name if name in ("bench", "overopt") else "bench"
 
 
+def _offer(words: list[str]) -> NoReturn:
+    """Answer a shell that asks what the TAB key may put in."""
+    commands = vars(typer.main.get_command(app))["commands"]
+    try:
+        told = offer(words, commands)
+    except UserError:
+        told = []  # a mistake earlier on the line is told when the line is given
+    sys.stdout.write("".join(f"{one}\n" for one in told))
+    raise SystemExit(0)
+
+
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     _words[:] = sys.argv[1:]
+    if _words[:1] == [ASK]:
+        _offer(_words[1:])
     try:
         code = app(spread(_words) or ["--help"], prog_name=_program(), standalone_mode=False)
     except (UserError, TyperException) as error:

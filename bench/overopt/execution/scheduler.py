@@ -77,6 +77,7 @@ def execute(
         KeyboardInterrupt: with a sentence to show; what was finished is kept.
     """
     store.prepare()
+    store.hold()
     run = _Run(routines, store, executor, on_notice or (lambda notice: None), estimate_s)
     try:
         return run.to_end()

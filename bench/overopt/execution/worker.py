@@ -154,6 +154,7 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Message:
             host=platform.node(),
             finished_unix_s=time.time(),
             versions=_versions(),
+            extra_code=task.node.extra_code,
         )
     except (Exception, SystemExit) as error:
         if disk_is_full(error):

@@ -220,11 +220,11 @@ def test_interrupt_says_what_is_kept_and_exits_130(
     from overopt.commands import run
 
     def interrupt(*_: object) -> int:
-        raise KeyboardInterrupt("Stopped; 3 finished stages are kept.")
+        raise KeyboardInterrupt("Stopped: 3 of 10 stages are done and kept.")
 
     monkeypatch.setattr(run, "run", interrupt)
     assert bench(["run", "-m", "dpo"], monkeypatch) == 130
-    assert capsys.readouterr().err == "\nStopped; 3 finished stages are kept.\n"
+    assert capsys.readouterr().err == "\nStopped: 3 of 10 stages are done and kept.\n"
 
 
 def test_module_is_the_same_command(tmp_path: Path) -> None:

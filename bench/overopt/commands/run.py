@@ -51,10 +51,12 @@ def make_run(
     try_own(spec)
     prepare(spec)
     store = Store(store_root)
-    with Screen(errors, quiet) as screen:
+    with Screen(errors, quiet, workers) as screen:
         outcome = execute_run(
             spec, store, out, workers=workers, arguments=arguments, on_notice=screen
         )
+    if screen.found_everything and not outcome.failures:
+        errors.print("This run is complete: all of it had been done before, and nothing ran.")
     for title, failure in outcome.failures:
         stage = "" if failure.title == title else f" {failure.title}:"
         told = escape(f"{title}:{stage} {failure.message}")

@@ -182,7 +182,7 @@ def test_the_run_table_tells_each_row_how_far_gold_rises_and_falls() -> None:
     """Gold of three seeds: 1.2 at 4 nats, 1.2 - 1.5 = -0.3 at 9 nats, in every seed."""
     text = shown(as_results(small_points()), 200)
     told = "rises to 1.20 at 4 nats, then falls by 1.50 up to 9 nats (exploratory)"
-    assert f"\ndpo single 0.25: {told}\n" in text
+    assert f"dpo single 0.25: {told} " in " ".join(text.split())
     assert "ppo uwo 0: rises" not in text, "a cell that failed has no verdict"
 
 

@@ -108,8 +108,8 @@ def optimize_online(
             if inputs.refit is not None:
                 inputs.refit(drawn.repeat(prompts), drawn.responses)
         rows.append(_row(step, drawn, learned))
-        reward = rows[-1].reward_mean
-        text = f"step {step}, KL {drawn.kl_nats:.3g} nats, reward {reward:.2f}"
+        seen = rows[-1].reward_mean
+        text = f"step {step}, KL {drawn.kl_nats:.3g} nats, reward {seen:.2f}"
         inputs.progress(walk.fraction(step), text)
         if over:
             break

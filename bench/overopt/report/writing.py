@@ -13,6 +13,7 @@ from overopt.report.figures.along_kl import draw_front, draw_gap, draw_gold
 from overopt.report.figures.estimators import draw_estimators
 from overopt.report.figures.fits import draw_fits, draw_residuals
 from overopt.report.figures.style import Drawing, save_figure
+from overopt.report.figures.training import draw_training
 from overopt.report.fits import GroupFit, fit_group, fit_table
 from overopt.report.group import Group
 from overopt.report.groups import curve_table, group_results
@@ -111,6 +112,7 @@ def draw_task(
         *draw_residuals(my_fits),
         *draw_front(lines, {world: results.front(task, world) for world in results.worlds(task)}),
         *draw_estimators(points),
+        *draw_training(results.of_task(task)),
     ]
 
 

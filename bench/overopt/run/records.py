@@ -14,7 +14,6 @@ import os
 import platform
 import secrets
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -31,14 +30,17 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.run.cell import Found
+from overopt.run.checkout import commit
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.seed_tables import SeedGroup
+from overopt.run.trajectories import TRAJECTORY, trajectory_rows
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
     FRONT_COLUMNS,
     POINT_COLUMNS,
+    TRAJECTORY_COLUMNS,
     WORLD_COLUMNS,
 )
 from overopt.spec.method import MethodSpec
@@ -86,6 +88,7 @@ def write_runs(
         run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
+        files |= _trajectory(mine, store)
         if (folder / "run.json").is_file():
             _check_unchanged(folder, files)
             continue
@@ -110,6 +113,8 @@ def _digest(spec_sha256: str, files: Mapping[str, str]) -> str:
 
 def _check_unchanged(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
+        if name == TRAJECTORY and not (folder / name).exists():
+            continue  # of an earlier version, or of a store that had lost it
         try:
             same = (folder / name).read_bytes() == text.encode()
         except OSError:
@@ -164,6 +169,12 @@ def _files(
     if front:
         files["front.csv"] = to_csv(FRONT_COLUMNS, front)
     return files
+
+
+def _trajectory(found: Sequence[Found], store: Store) -> dict[str, str]:
+    """Training step by step; no part of a run's identity, since a store may have lost it."""
+    rows = trajectory_rows(found, store)
+    return {TRAJECTORY: to_csv(TRAJECTORY_COLUMNS, rows)} if rows else {}
 
 
 def _front(world: int, made: Node, store: Store) -> list[dict[str, Any]]:
@@ -328,31 +339,8 @@ def _circumstances(*specs: MethodSpec | ProxySystemSpec) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
         "threads_per_worker": 1,
-        **_commit(),
+        **commit(),
     }
-
-
-def _commit() -> dict[str, Any]:
-    """Commit of the checkout that the package lies in, if it lies in one."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(Path(__file__).parent), *words],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=20,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    commit = git("rev-parse", "HEAD")
-    if commit is None:
-        return {"commit": None, "dirty": None}
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": bool(changed)}
 
 
 def check_writable(out: Path) -> None:

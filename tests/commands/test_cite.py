@@ -59,12 +59,12 @@ def test_an_entry_says_what_the_docstring_says(capsys: Screen) -> None:
 
 
 def test_tex_is_escaped_and_nothing_is_made_up() -> None:
-    paper = Paper(("Ramé", "Müller"), False, 2024, "A & B: 5 % of #1_2", "")
+    paper = Paper(("Ramé", "Müller"), False, 2024, "A & B: 5 % of #x_2", "")
     assert to_bibtex(paper, ["mine"]) == (
         "% mine; its docstring gives no link\n"
         "@misc{rame2024b,\n"
         "  author = {Ram{\\'e} and M{\\\"u}ller},\n"
-        "  title = {{A \\& B: 5 \\% of \\#1\\_2}},\n"
+        "  title = {{A \\& B: 5 \\% of \\#x\\_2}},\n"
         "  year = {2024},\n"
         "}\n"
     )

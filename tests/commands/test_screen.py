@@ -63,8 +63,9 @@ def test_text_of_a_stage_is_no_markup() -> None:
 
 def test_a_run_that_found_everything_is_complete() -> None:
     shown, _ = screen(terminal=False)
-    assert not shown.found_everything
+    seen = [shown.found_everything]
     shown(Notice("cached", SHORT, tally(0, 0, 0, cached=5)))
-    assert shown.found_everything
+    seen.append(shown.found_everything)
     shown(Notice("built", SHORT, tally(1, 0, 0, cached=5)))
-    assert not shown.found_everything
+    seen.append(shown.found_everything)
+    assert seen == [False, True, False]

@@ -79,8 +79,8 @@ def _placed(spec: Declared, own: Mapping[str, Any], words: Sequence[Any], record
     if not is_file(spec.source):
         return spec
     name = Path(spec.source).name
-    named = [Path(str(word)) for word in words if Path(str(word)).name == name]
-    there = [path for path in (*named, Path(name)) if path.is_file()]
+    places = [*(Path(str(word)) for word in words), Path(name)]
+    there = [path for path in places if path.name == name and path.is_file()]
     if not there:
         raise UserError(
             f"{record}: the run used {name}, a file of its own, which is neither where its "

@@ -205,7 +205,7 @@ def test_all_missing_keys_of_a_task_are_named_at_once(bench: Any) -> None:
 
 # A stored run -------------------------------------------------------------------------------------
 
-RECORD = {"spec": {}, "own_files": {}, "arguments": []}
+RECORD: dict[str, Any] = {"spec": {}, "own_files": {}, "arguments": []}
 
 
 def store_run(request: Request, folder: Path, **more: Any) -> Path:

@@ -109,12 +109,10 @@ def test_a_store_at_work_is_left_alone(store: Store) -> None:
     running = Store(store.root)
     running.hold()
     try:
-        for act in (
-            lambda: command.gc(store.root, True),
-            lambda: command.rm(store.root, ["all"], True),
-        ):
-            with pytest.raises(UserError, match=r"A run \(process \d+\) is at work in the store"):
-                act()
+        with pytest.raises(UserError, match=r"A run \(process \d+\) is at work in the store"):
+            command.gc(store.root, yes=True)
+        with pytest.raises(UserError, match="is at work in the store"):
+            command.rm(store.root, ["all"], yes=True)
     finally:
         running.close()
     assert len(keys(store)) == 6

@@ -88,7 +88,7 @@ def write_runs(
         run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
-        files |= _trajectory(mine, store)
+        files |= _trajectory(asked, mine, store)
         if (folder / "run.json").is_file():
             _check_unchanged(folder, files)
             continue
@@ -171,9 +171,15 @@ def _files(
     return files
 
 
-def _trajectory(found: Sequence[Found], store: Store) -> dict[str, str]:
+def _trajectory(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str]:
     """Training step by step; no part of a run's identity, since a store may have lost it."""
-    rows = trajectory_rows(found, store)
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        if one.points is not None:
+            identity = _identity(run, one)
+            known = {name: identity[name] for name in TRAJECTORY_COLUMNS if name in identity}
+            method = one.cell.method
+            rows += trajectory_rows(known, one.points, method.name, method.knob.name, store)
     return {TRAJECTORY: to_csv(TRAJECTORY_COLUMNS, rows)} if rows else {}
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from overopt.execution.node import Node
 from overopt.execution.store import Store
-from overopt.run.cell import Found
 from overopt.spec.columns import TRAJECTORY_QUANTITIES
 
 TRAJECTORY = "trajectory.csv"
@@ -18,38 +17,33 @@ _DIGITS = 6
 """Significant digits: these rows are for looking at; artifacts keep all of them."""
 
 
-def trajectory_rows(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """A row per cell, training run and step, in ``TRAJECTORY_COLUMNS``.
+def trajectory_rows(
+    known: Mapping[str, Any], points: Node, method: str, knob: str, store: Store
+) -> list[dict[str, Any]]:
+    """A row per training run of a cell and step, in ``TRAJECTORY_COLUMNS``.
 
     Runs whose artifact is no longer in the store are left out, and methods that train nothing have
     none.
+
+    Args:
+        known: what tells the cell from others.
+        points: its points.
+        method: the cell's method. knob: the name of its knob.
+        store: where the runs lie.
     """
     rows: list[dict[str, Any]] = []
-    for one in found:
-        if one.points is None:
+    for made in _trained(points):
+        folder = store.open(made.key)
+        if folder is None or not (folder / TRAJECTORY).is_file():
             continue
-        cell = one.cell
-        known = {
-            "world": cell.world,
-            "proxy": cell.proxy.name,
-            "noise": cell.noise.label,
-            "proxy_start": cell.task.proxy.start,
-            "proxy_width": cell.task.proxy_width,
-            "comparisons": cell.task.proxy.comparisons,
-            "seed": cell.seed,
+        trained = made.params["method"]
+        mine = trained["name"] == method
+        run = {
+            **known,
+            "member": made.params.get("member"),
+            "knob_value": trained["config"].get(knob) if mine else None,
         }
-        for made in _trained(one.points):
-            folder = store.open(made.key)
-            if folder is None or not (folder / TRAJECTORY).is_file():
-                continue
-            method = made.params["method"]
-            mine = method["name"] == cell.method.name
-            run = {
-                **known,
-                "member": made.params.get("member"),
-                "knob_value": method["config"].get(cell.method.knob.name) if mine else None,
-            }
-            rows += [{**run, **seen} for seen in _read(folder / TRAJECTORY)]
+        rows += [{**run, **seen} for seen in _read(folder / TRAJECTORY)]
     return rows
 
 

@@ -93,6 +93,15 @@ def run_command(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=_MACHINE)
     ] = False,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TRACKER...",
+            help="Send training step by step to tensorboard, wandb or another tracker of "
+            "transformers, once the results are written.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
 ) -> None:
     """Run methods at KL budgets and write their points.
 
@@ -105,7 +114,7 @@ def run_command(
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed())
+        code = run(spec, store, out, count, quiet, typed(), report_to or [])
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130

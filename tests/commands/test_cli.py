@@ -211,6 +211,7 @@ def test_run_and_plan_share_their_options(monkeypatch: pytest.MonkeyPatch, capsy
     assert {word for word in told["run"] - told["plan"] if word != "--kl-grid"} == {
         "--out",
         "--quiet",
+        "--report-to",
     }
 
 

@@ -47,6 +47,7 @@ _SEVERAL = (
     "--comparisons",
     "--set",
     "--needs",
+    "--report-to",
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from overopt.commands.screen import Screen
+from overopt.commands.trackers import check_trackers, report_runs
 from overopt.commands.trial import try_own
 from overopt.execution.store import Store
 from overopt.run.cells import tell_blind
@@ -24,13 +25,18 @@ def run(
     workers: int,
     quiet: bool,
     arguments: Sequence[str],
+    trackers: Sequence[str] = (),
 ) -> int:
     """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
+    check_trackers(trackers)
     outcome = make_run(spec, store_root, out, workers, quiet, arguments)
     console = Console()
     _print_results(outcome.folders, console)
     for folder in outcome.folders:
         console.print(f"results: {folder}", soft_wrap=True)
+    if trackers:
+        sent = report_runs(outcome.folders, trackers, out)
+        console.print(f"{sent} training runs sent to {', '.join(trackers)}", soft_wrap=True)
     words = " ".join(str(folder) for folder in outcome.folders)
     console.print(f"next: bench report {words}", soft_wrap=True)
     return 1 if outcome.failures else 0

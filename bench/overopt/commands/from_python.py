@@ -39,6 +39,7 @@ def run(
     store: Name | None = None,
     workers: int | None = None,
     quiet: bool = False,
+    report_to: str | Sequence[str] = (),
 ) -> list[Path]:
     """Run methods at KL budgets and write their points, as ``bench run`` does.
 
@@ -62,6 +63,7 @@ def run(
         store: keeps finished stages; by default ``$OVEROPT_STORE``, else the user's cache.
         workers: processes; by default one per core.
         quiet: show no progress.
+        report_to: trackers that training is sent to, such as ``tensorboard``.
 
     Returns:
         The run folders, one per method, for ``load_results`` and ``plot_curves``. Cells that
@@ -92,9 +94,14 @@ def run(
     spec, count, folder = resolve(request), count_workers(workers), Path(out)
     check_folder("out", folder)
     from overopt.commands.run import make_run
+    from overopt.commands.trackers import check_trackers, report_runs
 
+    trackers = _texts(report_to)
+    check_trackers(trackers)
     place = None if store is None else Path(store)
-    return make_run(spec, place, folder, count, quiet, as_typed(request)).folders
+    folders = make_run(spec, place, folder, count, quiet, as_typed(request)).folders
+    report_runs(folders, trackers, folder)
+    return folders
 
 
 def as_typed(request: Request) -> list[str]:

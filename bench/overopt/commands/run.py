@@ -36,7 +36,8 @@ def run(
         console.print(f"results: {folder}", soft_wrap=True)
     if trackers:
         sent = report_runs(outcome.folders, trackers, out)
-        console.print(f"{sent} training runs sent to {', '.join(trackers)}", soft_wrap=True)
+        what = f"{sent} training run{'' if sent == 1 else 's'}"
+        console.print(f"{what} sent to {', '.join(trackers)}", soft_wrap=True)
     words = " ".join(str(folder) for folder in outcome.folders)
     console.print(f"next: bench report {words}", soft_wrap=True)
     return 1 if outcome.failures else 0

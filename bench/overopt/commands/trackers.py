@@ -6,6 +6,7 @@ after the results are written. The command itself imports neither torch nor a tr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -89,7 +90,8 @@ def send(callback: Any, seen: Seen, place: Path) -> None:
     """
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
-    room = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in seen.name)
+    short = "".join(one if one.isalnum() or one in "-_." else "_" for one in seen.name[:60])
+    room = f"{short}-{hashlib.sha256(seen.name.encode()).hexdigest()[:10]}"
     arguments = TrainingArguments(
         output_dir=str(place / room), run_name=seen.name, report_to="none", use_cpu=True
     )

@@ -14,8 +14,8 @@ import typer
 from typer.exceptions import TyperException
 
 from overopt.commands.arguments import check_folder, count_workers, resolve, spread
-from overopt.commands.completion import ASK, offer
 from overopt.commands.request import Request, takes_request
+from overopt.commands.shell.completion import ASK, offer
 from overopt.errors import UserError
 
 _MACHINE = "Where and how it runs"
@@ -253,7 +253,7 @@ def cite_command(
 
     [bold]bench cite dpo rloo uwo > papers.bib[/]
     """
-    from overopt.commands.cite import cite
+    from overopt.commands.shell.cite import cite
 
     raise typer.Exit(cite(names))
 
@@ -267,7 +267,7 @@ def new_command(
     ] = None,
 ) -> None:
     """Write a working method, proxy or task of your own, to be changed."""
-    from overopt.commands.new import new
+    from overopt.commands.shell.new import new
 
     raise typer.Exit(new(kind, name, like))
 
@@ -277,7 +277,7 @@ def completion_command(
     shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> None:
     """Print what makes the TAB key complete names; its first lines say where it goes."""
-    from overopt.commands.completion import script
+    from overopt.commands.shell.completion import script
 
     raise typer.Exit(script(shell, _program()))
 
@@ -294,7 +294,7 @@ app.add_typer(store_app)
 @store_app.command("path")
 def store_path_command(store: StorePlace = None) -> None:
     """Print where the store lies."""
-    from overopt.commands.store import path
+    from overopt.commands.shell.store import path
 
     raise typer.Exit(path(store))
 
@@ -302,7 +302,7 @@ def store_path_command(store: StorePlace = None) -> None:
 @store_app.command("ls")
 def store_ls_command(store: StorePlace = None) -> None:
     """Print how many artifacts of each stage there are, and how large they are."""
-    from overopt.commands.store import ls
+    from overopt.commands.shell.store import ls
 
     raise typer.Exit(ls(store))
 
@@ -310,7 +310,7 @@ def store_ls_command(store: StorePlace = None) -> None:
 @store_app.command("gc")
 def store_gc_command(store: StorePlace = None, yes: Yes = False) -> None:
     """Remove what no run of this version can find any more, damaged artifacts and dead drafts."""
-    from overopt.commands.store import gc
+    from overopt.commands.shell.store import gc
 
     raise typer.Exit(gc(store, yes))
 
@@ -328,7 +328,7 @@ def store_rm_command(
     yes: Yes = False,
 ) -> None:
     """Remove artifacts; the next run that needs them makes them again."""
-    from overopt.commands.store import rm
+    from overopt.commands.shell.store import rm
 
     raise typer.Exit(rm(store, what, yes))
 

@@ -9,7 +9,7 @@ import pytest
 
 from overopt.catalog import lookup
 from overopt.catalog.papers import Paper, papers_of
-from overopt.commands.cite import cite, to_bibtex
+from overopt.commands.shell.cite import cite, to_bibtex
 from overopt.errors import UserError
 
 Screen = pytest.CaptureFixture[str]

@@ -15,9 +15,9 @@ import overopt
 from overopt import __main__ as cli
 from overopt.catalog import lookup, systems, toml_files
 from overopt.commands.arguments import resolve
-from overopt.commands.completion import offer
-from overopt.commands.new import new
 from overopt.commands.request import Request
+from overopt.commands.shell.completion import offer
+from overopt.commands.shell.new import new
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
 

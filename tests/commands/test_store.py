@@ -8,7 +8,7 @@ import pytest
 
 from execution.inline import build
 from execution.toys import ladder
-from overopt.commands import store as command
+from overopt.commands.shell import store as command
 from overopt.errors import UserError
 from overopt.execution import housekeeping, worker
 from overopt.execution.store import Store

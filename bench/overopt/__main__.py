@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from overopt.commands.arguments import check_folder, count_workers, resolve, spread
 from overopt.commands.request import Request, takes_request
+from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
 from overopt.errors import UserError
 
@@ -53,7 +54,6 @@ Workers = Annotated[
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")]
 
 
 def _tell_version(asked: bool) -> None:
@@ -242,96 +242,7 @@ def show_command(
     raise typer.Exit(show(name, as_json))
 
 
-@app.command("cite")
-def cite_command(
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="NAME...", help="Methods or proxies, or all."),
-    ],
-) -> None:
-    """Print BibTeX of the papers that methods and proxies come from.
-
-    [bold]bench cite dpo rloo uwo > papers.bib[/]
-    """
-    from overopt.commands.shell.cite import cite
-
-    raise typer.Exit(cite(names))
-
-
-@app.command("new")
-def new_command(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="method, proxy or task.")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called in results.")],
-    like: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Start from a copy of this shipped one.")
-    ] = None,
-) -> None:
-    """Write a working method, proxy or task of your own, to be changed."""
-    from overopt.commands.shell.new import new
-
-    raise typer.Exit(new(kind, name, like))
-
-
-@app.command("completion")
-def completion_command(
-    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
-) -> None:
-    """Print what makes the TAB key complete names; its first lines say where it goes."""
-    from overopt.commands.shell.completion import script
-
-    raise typer.Exit(script(shell, _program()))
-
-
-store_app = typer.Typer(
-    name="store",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    help="Where finished stages lie, how large they are, and how they are removed.",
-)
-app.add_typer(store_app)
-
-
-@store_app.command("path")
-def store_path_command(store: StorePlace = None) -> None:
-    """Print where the store lies."""
-    from overopt.commands.shell.store import path
-
-    raise typer.Exit(path(store))
-
-
-@store_app.command("ls")
-def store_ls_command(store: StorePlace = None) -> None:
-    """Print how many artifacts of each stage there are, and how large they are."""
-    from overopt.commands.shell.store import ls
-
-    raise typer.Exit(ls(store))
-
-
-@store_app.command("gc")
-def store_gc_command(store: StorePlace = None, yes: Yes = False) -> None:
-    """Remove what no run of this version can find any more, damaged artifacts and dead drafts."""
-    from overopt.commands.shell.store import gc
-
-    raise typer.Exit(gc(store, yes))
-
-
-@store_app.command("rm")
-def store_rm_command(
-    what: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="WHAT...",
-            help="Stages of [bold]bench store ls[/], keys or their first eight digits, or all.",
-        ),
-    ],
-    store: StorePlace = None,
-    yes: Yes = False,
-) -> None:
-    """Remove artifacts; the next run that needs them makes them again."""
-    from overopt.commands.shell.store import rm
-
-    raise typer.Exit(rm(store, what, yes))
-
+add_commands(app)
 
 _words: list[str] = []
 
@@ -339,12 +250,6 @@ _words: list[str] = []
 def typed() -> list[str]:
     """The command as the user typed it."""
     return ["bench", *_words]
-
-
-def _program() -> str:
-    """The name that the user typed: ``bench`` or its alias."""
-    name = Path(sys.argv[0]).stem
-    return name if name in ("bench", "overopt") else "bench"
 
 
 def _offer(words: list[str]) -> NoReturn:
@@ -364,7 +269,7 @@ def main() -> None:
     if _words[:1] == [ASK]:
         _offer(_words[1:])
     try:
-        code = app(spread(_words) or ["--help"], prog_name=_program(), standalone_mode=False)
+        code = app(spread(_words) or ["--help"], prog_name=program(), standalone_mode=False)
     except (UserError, TyperException) as error:
         told = error.format_message() if isinstance(error, TyperException) else str(error)
         sys.stderr.write(f"error: {told}\n")

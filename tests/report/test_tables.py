@@ -194,3 +194,10 @@ def test_the_run_table_has_columns_for_sizes_that_vary() -> None:
     rows = [line.split()[:4] for line in lines if line.startswith("dpo") and "±" in line]
     assert rows == [["dpo", "single", "16", "0.25"], ["dpo", "single", "32", "0.25"]]
     assert "pairs" not in lines[1], "it is the same everywhere"
+
+
+def test_a_peak_at_the_end_has_no_fall_to_tell() -> None:
+    points = small_points()
+    first = points[points["kl_target_nats"].isna() | (points["kl_target_nats"] == 4.0)]
+    text = " ".join(shown(as_results(first), 200).split())
+    assert "dpo single 0.25: rises to 1.20 at 4 nats, where the run ends (exploratory) " in text

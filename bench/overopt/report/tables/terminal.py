@@ -69,9 +69,10 @@ def tell_places(places: Places) -> str:
     rise = f"rises to {show_number(peak.gold.mean, 2)} at {peak.kl_nats:.3g} nats"
     by = "" if fall is None else f"by {show_number(-fall.mean, 2)}"
     until = "" if end is None else f"{end.kl_nats:.3g} nats"
+    stays = "where the run ends" if fall is None else f"no fall shown up to {until}"
     told = {
         (True, True): f"{rise}, then falls {by} up to {until}",
-        (True, False): f"{rise}, no fall shown up to {until}",
+        (True, False): f"{rise}, {stays}",
         (False, True): f"no rise shown, falls {by} from {peak.kl_nats:.3g} to {until}",
         (False, False): "neither rise nor fall shown",
     }[places.rises, places.falls]

@@ -17,11 +17,23 @@ _EXPORTS = {
     "OveroptCallback": "overopt.own_runs.live.callback",
     "UserError": "overopt.errors",
     "compare": "overopt.report.comparison.runs",
+    "load_results": "overopt.report.stored.frame",
     "measure": "overopt.own_runs.from_python",
+    "plot_curves": "overopt.report.figures.methods_together",
+    "run": "overopt.commands.from_python",
 }
 """Where each public name lies; it is imported when it is first asked for."""
 
-__all__ = ["OveroptCallback", "UserError", "__version__", "compare", "measure"]
+__all__ = [
+    "OveroptCallback",
+    "UserError",
+    "__version__",
+    "compare",
+    "load_results",
+    "measure",
+    "plot_curves",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

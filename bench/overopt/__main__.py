@@ -21,6 +21,8 @@ from typer.exceptions import TyperException
 from overopt.commands.arguments import check_folder, count_workers, resolve, spread
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.request import Request, takes_request
+from overopt.commands.shell.beside import add_commands, program
+from overopt.commands.shell.completion import ASK, offer
 from overopt.errors import UserError, one_line
 
 _MACHINE = "Where and how it runs"
@@ -30,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure reward-model overoptimization: every method in one world, at the same KL "
     "budgets, with one estimator.\n\nStart with [bold]bench run --method dpo --kl-grid[/], then "
     "draw it with [bold]bench report results/reviews[/]. [bold]bench list[/] shows what can be "
@@ -56,6 +59,29 @@ Workers = Annotated[
 ]
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from overopt import __version__
+
+        sys.stdout.write(f"overopt {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options that go without a command."""
+
+
 @app.command("run")
 @takes_request
 def run_command(
@@ -73,6 +99,15 @@ def run_command(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=_MACHINE)
     ] = False,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TRACKER...",
+            help="Send training step by step to tensorboard, wandb or another tracker of "
+            "transformers, once the results are written.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
 ) -> None:
     """Run methods at KL budgets and write their points.
 
@@ -85,7 +120,7 @@ def run_command(
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed())
+        code = run(spec, store, out, count, quiet, typed(), report_to or [])
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -94,7 +129,9 @@ def run_command(
 
 @app.command("plan")
 @takes_request
-def plan_command(request: Request, store: StorePlace = None, workers: Workers = None) -> None:
+def plan_command(
+    request: Request, store: StorePlace = None, workers: Workers = None, as_json: AsJson = False
+) -> None:
     """Show what [bold]bench run[/] would do and cost; nothing runs.
 
     It takes the same options, says which stages are cached, and estimates the rest.
@@ -102,7 +139,7 @@ def plan_command(request: Request, store: StorePlace = None, workers: Workers = 
     spec, count = resolve(request), count_workers(workers)
     from overopt.commands.plan import plan
 
-    raise typer.Exit(plan(spec, store, count))
+    raise typer.Exit(plan(spec, store, count, as_json))
 
 
 @app.command("report")
@@ -267,11 +304,35 @@ def list_command(
     kind: Annotated[
         str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
     ] = "methods",
+    family: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FAMILY",
+            help="Only methods of pairs, rollout, iterative, selection or merge.",
+        ),
+    ] = None,
+    uses_gold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USE",
+            help="Only methods or proxies that use gold for nothing (none), for selection, in "
+            "training or, proxies, for labels of steps.",
+        ),
+    ] = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NEED...",
+            help="Only methods or proxies that need all of these, such as proxy, native-engine or "
+            "an input like forward_kl; [bold]--json[/] shows the needs of each.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List available methods, tasks, proxies or gold rewards."""
+    """List available methods, tasks, proxies or gold rewards, a line for each."""
     from overopt.commands.list import list_kind
 
-    raise typer.Exit(list_kind(kind))
+    raise typer.Exit(list_kind(kind, family, uses_gold, needs or [], as_json))
 
 
 @app.command("show")
@@ -282,12 +343,15 @@ def show_command(
             metavar="NAME", help="A method, proxy, task or gold, or your own .py or .toml file."
         ),
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Show one method, proxy, task or gold reward: its paper, settings and values."""
     from overopt.commands.show import show
 
-    raise typer.Exit(show(name))
+    raise typer.Exit(show(name, as_json))
 
+
+add_commands(app)
 
 _words: list[str] = []
 
@@ -297,10 +361,15 @@ def typed() -> list[str]:
     return ["bench", *_words]
 
 
-def _program() -> str:
-    """The name that the user typed: ``bench`` or its alias."""
-    name = Path(sys.argv[0]).stem
-    return name if name in ("bench", "overopt") else "bench"
+def _offer(words: list[str]) -> NoReturn:
+    """Answer a shell that asks what the TAB key may put in."""
+    commands = vars(typer.main.get_command(app))["commands"]
+    try:
+        told = offer(words, commands)
+    except UserError:
+        told = []  # a mistake earlier on the line is told when the line is given
+    sys.stdout.write("".join(f"{one}\n" for one in told))
+    raise SystemExit(0)
 
 
 def main() -> None:
@@ -310,8 +379,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # a letter that the terminal's encoding lacks is no reason to stop
             stream.reconfigure(errors="backslashreplace")
+    if _words[:1] == [ASK]:
+        _offer(_words[1:])
     try:
-        code = app(spread(_words) or ["--help"], prog_name=_program(), standalone_mode=False)
+        code = app(spread(_words) or ["--help"], prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
     except (UserError, TyperException) as error:
         told = error.format_message() if isinstance(error, TyperException) else str(error)

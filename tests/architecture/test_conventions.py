@@ -18,7 +18,16 @@ ISSUE_NUMBER = re.compile(
 )
 TEXTS = sorted(
     path
-    for pattern in ("*.md", "*.toml", "Makefile", ".ci/run", "tasks/*", "gold/*", "notebooks/*")
+    for pattern in (
+        "*.md",
+        "*.toml",
+        "*.cff",
+        "Makefile",
+        ".ci/run",
+        "tasks/*",
+        "gold/*",
+        "notebooks/*",
+    )
     for path in ROOT.glob(pattern)
     if path.is_file()
 )
@@ -83,7 +92,7 @@ def test_top_level_has_its_fixed_names() -> None:
         "pyproject.toml",
         "README.md",
     }
-    also = {"LICENSE", "CHANGELOG.md", "Makefile", "requirements.lock"}
+    also = {"LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", "requirements.lock"}
     unasked = {"report", "build", "dist", "store", "shared"}  # made by commands, never committed
     names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert fixed - {"results", "notebooks"} <= names

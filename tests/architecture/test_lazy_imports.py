@@ -53,6 +53,11 @@ def heavy_imports(words: list[str], cwd: Path) -> list[str]:
         "list gold",
         "show dpo",
         "show reviews",
+        "cite all",
+        "new method my-own",
+        "store ls",
+        "completion bash",
+        "list proxies --json",
         "plan --method bon dpo rloo --proxy single uwo --task tabular --kl-grid",
     ],
 )

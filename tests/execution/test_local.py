@@ -287,7 +287,7 @@ def test_ctrl_c_ends_the_driver_and_its_workers(tmp_path: Path, toy_log: Log) ->
         workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
-    assert "KeyboardInterrupt: Stopped; 0 finished stages are kept" in errors
+    assert "KeyboardInterrupt: Stopped: 0 of " in errors
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert alive == []
 

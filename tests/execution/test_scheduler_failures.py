@@ -148,7 +148,7 @@ class Impatient(InlineExecutor):
 
 def test_ctrl_c_says_that_the_same_command_continues(store: Store, toy_log: Log) -> None:
     top = ladder(2, 3)
-    with pytest.raises(KeyboardInterrupt, match="3 finished stages are kept, and the same command"):
+    with pytest.raises(KeyboardInterrupt, match="3 of 6 stages are done and kept"):
         execute([once(top)], store, Impatient(store))
     build(store, *top)
     assert len(begun(toy_log)) == len(set(begun(toy_log))) == 6

@@ -176,3 +176,28 @@ def test_latex_is_escaped(tmp_path: Path) -> None:
     assert "a\\_1 & $-$0.5 \\\\" in text
     assert "\\$2 & 3 \\\\" in text
     assert text.count("\\toprule") == text.count("\\bottomrule") == 1
+
+
+def test_the_run_table_tells_each_row_how_far_gold_rises_and_falls() -> None:
+    """Gold of three seeds: 1.2 at 4 nats, 1.2 - 1.5 = -0.3 at 9 nats, in every seed."""
+    text = shown(as_results(small_points()), 200)
+    told = "rises to 1.20 at 4 nats, then falls by 1.50 up to 9 nats (exploratory)"
+    assert f"dpo single 0.25: {told} " in " ".join(text.split())
+    assert "ppo uwo 0: rises" not in text, "a cell that failed has no verdict"
+
+
+def test_the_run_table_has_columns_for_sizes_that_vary() -> None:
+    small = small_points().assign(proxy_start="scratch", proxy_width=16.0, comparisons=512.0)
+    both = pd.concat([small, small.assign(proxy_width=32.0)], ignore_index=True)
+    lines = shown(as_results(both), 200).splitlines()
+    assert lines[1].split()[:5] == ["method", "proxy", "width", "noise", "n"]
+    rows = [line.split()[:4] for line in lines if line.startswith("dpo") and "±" in line]
+    assert rows == [["dpo", "single", "16", "0.25"], ["dpo", "single", "32", "0.25"]]
+    assert "pairs" not in lines[1], "it is the same everywhere"
+
+
+def test_a_peak_at_the_end_has_no_fall_to_tell() -> None:
+    points = small_points()
+    first = points[points["kl_target_nats"].isna() | (points["kl_target_nats"] == 4.0)]
+    text = " ".join(shown(as_results(first), 200).split())
+    assert "dpo single 0.25: rises to 1.20 at 4 nats, where the run ends (exploratory) " in text

@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -16,7 +17,9 @@ from pydantic import ValidationError
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
 from overopt.commands.engine import choose_engine
+from overopt.commands.names import expand, same_name
 from overopt.commands.request import Request
+from overopt.commands.stored_run import stored_run
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.run.cells import in_world
@@ -45,6 +48,8 @@ _SEVERAL = (
     "--comparisons",
     "--figures",
     "--set",
+    "--needs",
+    "--report-to",
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""
@@ -92,6 +97,9 @@ def resolve(request: Request) -> RunSpec:
     Raises:
         UserError: one sentence about the first thing that is wrong.
     """
+    if request.stored is not None:
+        return stored_run(request)
+    request = _named(request)
     if not request.method:
         known = ", ".join(lookup.names("methods"))
         raise UserError(f"Which method? Give --method with one or more of: {known}.")
@@ -149,6 +157,17 @@ def _check_size(run: RunSpec) -> None:
             f"{cells:,} cells are more than one run holds ({MOST_CELLS:,}); ask for fewer methods, "
             "proxies, noises, seeds or worlds, and run the rest afterwards."
         )
+
+
+def _named(request: Request) -> Request:
+    """The request with every name as it is written in results; see ``names.expand``."""
+    return replace(
+        request,
+        method=expand("methods", request.method),
+        proxy=expand("proxies", request.proxy),
+        task=same_name("tasks", request.task),
+        gold=None if request.gold is None else same_name("gold", request.gold),
+    )
 
 
 def _gold(name: str, task: TaskSpec) -> GoldSpec:

@@ -73,7 +73,8 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
     )
     planned, kept = plan(wanted), Store(store)
     count = 1 if planned.runs_alone and not chosen else workers
-    with ProcessExecutor(kept, count) as executor, Screen(Console(stderr=True), False) as screen:
+    screens = Screen(Console(stderr=True), False, count)
+    with ProcessExecutor(kept, count) as executor, screens as screen:
         measured = measure_checkpoints(wanted, planned, kept, executor, screen)
     return show(measured, asked.out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.markup import escape
 from overopt.commands.accelerator import find_accelerator
 from overopt.commands.forecasting import print_forecast
 from overopt.commands.needs import is_offline, print_needs
+from overopt.commands.printing import print_json
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
@@ -22,13 +24,13 @@ from overopt.run.forecasts.hub import (
 )
 from overopt.run.forecasts.machines import Machine
 from overopt.run.forecasts.source_need import SourceNeed, download_gb
-from overopt.run.forecasts.stages import Estimate, forecast, laptop
+from overopt.run.forecasts.stages import Estimate, Forecast, forecast, laptop
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 
 
-def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
+def plan(spec: RunSpec, store_root: Path | None, workers: int, as_json: bool = False) -> int:
     """Print what a run would do and cost; nothing runs."""
     cells = cells_of(spec)
     nodes = [made for cell in cells for made in foreseen(Graph(cell), spec)]
@@ -40,11 +42,15 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     estimate: Callable[[Node], Estimate] = laptop
     if spec.task.world.hub is not None:
         needed = needs(spec, is_offline())
-        print_needs(needed, console)
+        if not as_json:
+            print_needs(needed, console)
         machine = machine_of(needed, find_accelerator() if needs_accelerator(needed) else None)
         estimate = estimator(machine)
     budgets = ", ".join(f"{kl_nats:g}" for kl_nats in spec.kl_grid_nats)
     found = forecast(nodes, store, workers, estimate)
+    if as_json:
+        print_json("plan", _record(spec, found, needed, workers, store, len(cells)))
+        return 0
     print_forecast(found, machine, workers, download_gb(needed), console)
     worlds = f"world{'s' if len(spec.worlds) > 1 else ''} {', '.join(map(str, spec.worlds))}"
     console.print(
@@ -53,7 +59,7 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     )
     if notice := tell_blind(spec):
         console.print(escape(notice), soft_wrap=True, highlight=False)
-    if spec.along == "knob" and any(method.retrains for method in spec.methods):
+    if _is_searched(spec):
         console.print(
             "the knob is driven to the budgets: runs after the first coarse grid depend on what "
             "it finds and are not counted",
@@ -62,3 +68,33 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int) -> int:
     if found.disk_bytes is not None and found.disk_bytes > found.free_bytes:
         Console(stderr=True).print("[red]the store's disk is too small for this run[/]")
     return 0
+
+
+def _is_searched(spec: RunSpec) -> bool:
+    """Whether more runs come once the first have shown where the knob leads."""
+    return spec.along == "knob" and any(method.retrains for method in spec.methods)
+
+
+def _record(
+    spec: RunSpec,
+    found: Forecast,
+    needed: Sequence[SourceNeed],
+    workers: int,
+    store: Store,
+    cells: int,
+) -> dict[str, object]:
+    """The plan as JSON values; null where the size of a model is unknown."""
+    return {
+        "task": spec.task.name,
+        "methods": [method.name for method in spec.methods],
+        "proxies": [proxy.name for proxy in spec.proxies],
+        "worlds": list(spec.worlds),
+        "seeds": list(spec.seeds),
+        "kl_grid_nats": list(spec.kl_grid_nats),
+        "cells": cells,
+        "more_runs_follow": _is_searched(spec),
+        "workers": workers,
+        "store": str(store.root),
+        **asdict(found),
+        "sources": [asdict(one) for one in needed],
+    }

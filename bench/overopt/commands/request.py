@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -30,7 +31,8 @@ class Request:
         _several(
             "--method",
             "NAME",
-            "One or more of [bold]bench list methods[/], or a .py file of your own.",
+            "One or more of [bold]bench list methods[/], or a .py file of your own; "
+            "[bold]all[/], or [bold]family:pairs[/] for those of a family.",
             _WHAT,
             "-m",
         ),
@@ -45,6 +47,16 @@ class Request:
             _WHAT,
         ),
     ] = field(default_factory=list)
+    stored: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN.JSON",
+            help="Repeat a stored run with its own settings: its [bold]run.json[/], or its folder. "
+            "No other option about what to compare goes with it.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None
     task: Annotated[
         str,
         typer.Option(

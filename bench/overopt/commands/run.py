@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from overopt.commands.screen import Screen
+from overopt.commands.trackers import check_trackers, report_runs
 from overopt.commands.trial import try_own
 from overopt.execution.store import Store
 from overopt.run.cells import tell_blind
-from overopt.run.driver import execute_run
+from overopt.run.driver import RunOutcome, execute_run
 from overopt.run.sources import prepare
 from overopt.spec.run import RunSpec
 
@@ -24,28 +25,50 @@ def run(
     workers: int,
     quiet: bool,
     arguments: Sequence[str],
+    trackers: Sequence[str] = (),
 ) -> int:
     """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
-    console, errors = Console(), Console(stderr=True)
+    check_trackers(trackers)
+    outcome = make_run(spec, store_root, out, workers, quiet, arguments)
+    console = Console()
+    _print_results(outcome.folders, console)
+    for folder in outcome.folders:
+        console.print(f"results: {folder}", soft_wrap=True)
+    if trackers:
+        sent = report_runs(outcome.folders, trackers, out)
+        what = f"{sent} training run{'' if sent == 1 else 's'}"
+        console.print(f"{what} sent to {', '.join(trackers)}", soft_wrap=True)
+    words = " ".join(str(folder) for folder in outcome.folders)
+    console.print(f"next: bench report {words}", soft_wrap=True)
+    return 1 if outcome.failures else 0
+
+
+def make_run(
+    spec: RunSpec,
+    store_root: Path | None,
+    out: Path,
+    workers: int,
+    quiet: bool,
+    arguments: Sequence[str],
+) -> RunOutcome:
+    """Run and write results; progress and what failed go to the standard error stream."""
+    errors = Console(stderr=True)
     if notice := tell_blind(spec):
         errors.print(escape(notice), soft_wrap=True, highlight=False)
     try_own(spec)
     prepare(spec)
     store = Store(store_root)
-    with Screen(errors, quiet) as screen:
+    with Screen(errors, quiet, workers) as screen:
         outcome = execute_run(
             spec, store, out, workers=workers, arguments=arguments, on_notice=screen
         )
-    _print_results(outcome.folders, console)
+    if screen.found_everything and not outcome.failures:
+        errors.print("This run is complete: all of it had been done before, and nothing ran.")
     for title, failure in outcome.failures:
         stage = "" if failure.title == title else f" {failure.title}:"
         told = escape(f"{title}:{stage} {failure.message}")
         errors.print(f"[red]failed[/] {told}", soft_wrap=True, highlight=False)
-    for folder in outcome.folders:
-        console.print(f"results: {folder}", soft_wrap=True)
-    words = " ".join(str(folder) for folder in outcome.folders)
-    console.print(f"next: bench report {words}", soft_wrap=True)
-    return 1 if outcome.failures else 0
+    return outcome
 
 
 def _print_results(folders: Sequence[Path], console: Console) -> None:

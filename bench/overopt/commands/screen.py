@@ -1,4 +1,8 @@
-"""What a person sees while a run works: one bar for the whole, a line for every busy worker."""
+"""What a person sees while a run works: one bar for the whole, a line for every busy worker.
+
+Names are cut on the right where the screen is too narrow. Where there is no terminal, a line names
+every stage that has finished.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +10,43 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
-from overopt.execution.outcomes import Notice
+from overopt.execution.outcomes import Notice, Tally
+from overopt.report.quantities import show_duration
+
+_NOTHING = Tally(cached=0, built=0, failed=0, running=0, waiting=0)
 
 
 class Screen:
-    """Rich progress on a terminal; where there is none, a line for every tenth of the work."""
+    """Shows the notices of a run.
 
-    def __init__(self, console: Console, quiet: bool) -> None:
+    Args:
+        console: where.
+        quiet: show nothing.
+        workers: stages that run at once, for the time that is left.
+    """
+
+    def __init__(self, console: Console, quiet: bool, workers: int) -> None:
         self._console = console
         self._quiet = quiet
+        self._workers = workers
+        name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+        words = Column(no_wrap=True, overflow="ellipsis")
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False, table_column=name),
+            BarColumn(bar_width=10),
+            TextColumn("{task.fields[words]}", markup=False, table_column=words),
             TimeElapsedColumn(),
             console=console,
             transient=True,
+            expand=True,
             disable=quiet or not console.is_terminal,
         )
-        self._whole = self._progress.add_task("stages", total=None)
+        self._whole = self._progress.add_task("stages", total=None, words="")
         self._busy: dict[str, TaskID] = {}
-        self._told = 0
+        self._tally = _NOTHING
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -49,24 +60,46 @@ class Screen:
     ) -> None:
         self._progress.stop()
 
+    @property
+    def found_everything(self) -> bool:
+        """Whether all that was asked for had been done before."""
+        tally = self._tally
+        return tally.cached > 0 and tally.built == tally.failed == 0
+
     def __call__(self, notice: Notice) -> None:
         """Show one notice of the scheduler."""
-        key, tally = notice.node.key, notice.tally
-        done = tally.cached + tally.built + tally.failed
-        total = done + tally.running + tally.waiting
-        self._progress.update(self._whole, completed=done, total=total)
+        key, title = notice.node.key, notice.node.title
+        self._tally = notice.tally
+        done, total = _count(notice.tally)
+        left = self._tell_left(notice)
+        words = f"{done} of {total}{left}"
+        self._progress.update(self._whole, completed=done, total=total, words=words)
         if notice.kind == "started":
-            self._busy[key] = self._progress.add_task(f"  {notice.node.title}", total=100)
+            self._busy[key] = self._progress.add_task(f"  {title}", total=100, words="")
         elif notice.kind == "advanced" and key in self._busy:
-            self._progress.update(self._busy[key], completed=round(100 * notice.fraction))
+            percent = round(100 * notice.fraction)
+            self._progress.update(self._busy[key], completed=percent, words=notice.text)
         elif key in self._busy:
             self._progress.remove_task(self._busy.pop(key))
         if self._quiet:
             return
         if notice.kind in ("retried", "failed"):
-            self._console.print(f"[yellow]{notice.kind}[/]: {notice.node.title}: {notice.text}")
+            self._print(f"{notice.kind}: {title}: {notice.text}", style="yellow")
         elif not self._console.is_terminal and notice.kind == "built":
-            tenth = 10 * done // max(total, 1)
-            if tenth > self._told:
-                self._told = tenth
-                self._console.print(f"{done} of {total} stages done")
+            self._print(f"{done} of {total}: {title}, {show_duration(notice.wall_s)}{left}")
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def _tell_left(self, notice: Notice) -> str:
+        """How long the rest takes with all workers busy; nothing where nothing is left."""
+        tally = notice.tally
+        if not tally.running + tally.waiting:
+            return ""
+        return f", about {show_duration(notice.left_s / self._workers)} left"
+
+
+def _count(tally: Tally) -> tuple[int, int]:
+    """How many stages have ended, of how many that are known."""
+    done = tally.cached + tally.built + tally.failed
+    return done, done + tally.running + tally.waiting

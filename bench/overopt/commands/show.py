@@ -13,6 +13,10 @@ from rich.table import Table
 
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
+from overopt.catalog.papers import papers_of
+from overopt.commands.descriptions import describe_method, describe_proxy
+from overopt.commands.names import same_name
+from overopt.commands.printing import print_json
 from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, is_file
 from overopt.spec.frozen import Spec
@@ -24,15 +28,72 @@ _GOLD_USE = {
 }
 
 
-def show(name: str) -> int:
+def show(name: str, as_json: bool = False) -> int:
     """Print everything that a method, proxy, task or gold declares."""
+    name = _as_written(name)
     kind = _kind_of(name)
+    if as_json:
+        print_json(lookup.SINGULAR[kind], _record(kind, name))
+        return 0
     console = Console()
     if kind in ("methods", "proxies"):
         _show_module(kind, name, console)
     else:
         _show_declaration(kind, name, console)
     return 0
+
+
+def _as_written(name: str) -> str:
+    """A name in the case and with the dashes that it is known by."""
+    return next(
+        (same for kind in lookup.SINGULAR if (same := same_name(kind, name)) in lookup.names(kind)),
+        name,
+    )
+
+
+def _record(kind: str, name: str) -> dict[str, object]:
+    """What is shown, as JSON values."""
+    if kind in ("tasks", "gold"):
+        spec = toml_files.load_task(name) if kind == "tasks" else toml_files.load_gold(name)
+        values = spec.to_json()
+        head = {key: values.pop(key) for key in ("name", "summary")}
+        return {**head, "values": values, "file": str(toml_files.read_toml(kind, name)[0])}
+    found = lookup.declaration(kind, name)
+    described = (
+        describe_method(found, systems.method(name))
+        if kind == "methods"
+        else describe_proxy(found, systems.proxy(name))
+    )
+    settings = [
+        {
+            "name": one.name,
+            "type": one.type.__name__,
+            "default": one.default,
+            "allowed": one.allowed(),
+            "unit": one.unit,
+            "help": one.help,
+        }
+        for one in found.parameters
+    ]
+    papers = [
+        {
+            "authors": list(one.authors),
+            "and_others": one.and_others,
+            "year": one.year,
+            "title": one.title,
+            "link": one.link or None,
+        }
+        for one in papers_of(found.docstring)
+    ]
+    from_package = (not is_file(found.source) and lookup.origin(kind, name)) or None
+    return {
+        **described,
+        "docstring": found.docstring,
+        "papers": papers,
+        "settings": settings,
+        "from": from_package,
+        "file": str(_file(found.source)),
+    }
 
 
 def _kind_of(name: str) -> str:
@@ -73,6 +134,11 @@ def _show_module(kind: str, name: str, console: Console) -> None:
     if not is_file(found.source) and lookup.origin(kind, name) != "overopt":
         console.print(f"package  {lookup.origin(kind, name)}", markup=False, highlight=False)
     console.print(f"file     {_file(found.source)}", markup=False, highlight=False, soft_wrap=True)
+    links = dict.fromkeys(paper.link for paper in papers_of(found.docstring) if paper.link)
+    for link in links:
+        console.print(f"paper    {link}", markup=False, highlight=False, soft_wrap=True)
+    if links:
+        console.print(f"cite     bench cite {name}", markup=False, highlight=False)
     if found.parameters:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in ("setting", "default", "allowed", "meaning"):

@@ -108,7 +108,8 @@ def optimize_online(
             if inputs.refit is not None:
                 inputs.refit(drawn.repeat(prompts), drawn.responses)
         rows.append(_row(step, drawn, learned))
-        text = f"{learner.name}: step {step}, KL {drawn.kl_nats:.3g} nats"
+        seen = rows[-1].reward_mean
+        text = f"step {step}, KL {drawn.kl_nats:.3g} nats, reward {seen:.2f}"
         inputs.progress(walk.fraction(step), text)
         if over:
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -97,3 +97,10 @@ class PairsRow(NamedTuple):
     chosen_log_ratio_nats: float
     rejected_log_ratio_nats: float
     accuracy: float
+
+
+def tell_step(rows: Sequence[PairsRow]) -> str:
+    """The last step in words, with the KL as it was last measured."""
+    kl_nats = next((row.kl_nats for row in reversed(rows) if row.kl_nats is not None), None)
+    told = "" if kl_nats is None else f", KL {kl_nats:.3g} nats"
+    return f"step {rows[-1].step}{told}, accuracy {rows[-1].accuracy:.2f}"

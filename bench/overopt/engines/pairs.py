@@ -17,6 +17,7 @@ from overopt.engines.pair_data import (
     lay_out,
     pair_batches,
     score_reference,
+    tell_step,
 )
 from overopt.engines.pair_readings import read_mismatched, read_revisions
 from overopt.engines.walk.kl_walk import KLWalk
@@ -84,7 +85,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
                 accuracy=(chosen_B > rejected_B).float().mean().item(),
             )
         )
-        inputs.progress(walk.fraction(step), f"{learner.name}: step {step}")
+        inputs.progress(walk.fraction(step), tell_step(rows))
         if walk.finished or step == settings.max_steps:
             break
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)

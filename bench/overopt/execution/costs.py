@@ -33,6 +33,8 @@ class Receipt:
         finished_unix_s: when it ended, seconds since 1970.
         versions: library -> version.
         kind: what else is expected to cost the same.
+        extra_code: modules and files that the stage loaded by name; None where an earlier version
+            did not record them.
     """
 
     stage: str
@@ -46,6 +48,7 @@ class Receipt:
     finished_unix_s: float
     versions: Mapping[str, str]
     kind: str = ""
+    extra_code: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

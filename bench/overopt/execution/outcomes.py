@@ -86,6 +86,7 @@ class Notice:
         text: the reason or the stage's own words.
         fraction: of a running stage, 0 to 1.
         wall_s: of a built stage.
+        left_s: work of the nodes that are known and not settled, seconds on one worker.
     """
 
     kind: NoticeKind
@@ -94,3 +95,4 @@ class Notice:
     text: str = ""
     fraction: float = 0.0
     wall_s: float = 0.0
+    left_s: float = 0.0

@@ -45,6 +45,7 @@ class Queue:
         self._estimate_s = estimate_s
         self._dependents: dict[str, set[str]] = {}
         self._remaining_s: dict[str, float] = {}
+        self._paid_s = self._foreseen_s = 0.0
         self._ready: list[tuple[float, int, str]] = []
         self._counts: dict[Count, int] = dict.fromkeys(
             ("cached", "built", "failed", "running", "waiting"), 0
@@ -123,6 +124,19 @@ class Queue:
             self._counts[before] -= 1
         if after is not None:
             self._counts[after] += 1
+
+    def learn(self, key: str, wall_s: float) -> None:
+        """Take in what a node has cost, against what was expected of it."""
+        self._paid_s += wall_s
+        self._foreseen_s += self.states[key].own_s
+
+    def left_s(self) -> float:
+        """Work of the nodes that are known and not settled, seconds on one worker.
+
+        Estimates are scaled by what the nodes built so far have cost against theirs.
+        """
+        pace = self._paid_s / self._foreseen_s if self._foreseen_s else 1.0
+        return pace * sum(one.own_s for one in self.states.values() if one.phase != "settled")
 
     def tally(self) -> Tally:
         """Counts of nodes by state."""

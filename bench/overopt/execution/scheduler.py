@@ -39,6 +39,7 @@ from overopt.execution.outcomes import (
     Outcome,
     Routine,
     RoutineResult,
+    Tally,
 )
 from overopt.execution.queue import Queue
 from overopt.execution.store import Store
@@ -77,21 +78,27 @@ def execute(
         KeyboardInterrupt: with a sentence to show; what was finished is kept.
     """
     store.prepare()
+    store.hold()
     run = _Run(routines, store, executor, on_notice or (lambda notice: None), estimate_s)
     try:
         return run.to_end()
     except KeyboardInterrupt:
         executor.stop()
-        built = run.queue.tally().built
-        raise KeyboardInterrupt(
-            f"Stopped; {built} finished stage{'s are' if built != 1 else ' is'} kept, "
-            "and the same command continues from there."
-        ) from None
+        raise KeyboardInterrupt(_tell_kept(run.queue.tally())) from None
     except BaseException:
         executor.stop()
         raise
     finally:
         store.close()
+
+
+def _tell_kept(tally: Tally) -> str:
+    done = tally.cached + tally.built
+    total = done + tally.failed + tally.running + tally.waiting
+    return (
+        f"Stopped: {done} of {total} stage{'s are' if total != 1 else ' is'} done and kept, and "
+        "the same command continues from there."
+    )
 
 
 class _Run(Generic[T]):
@@ -118,6 +125,7 @@ class _Run(Generic[T]):
         self.results: dict[int, RoutineResult[T]] = {}
         self.elsewhere: set[str] = set()
         self.fresh: deque[str] = deque()
+        self.left_s, self.left_until_s = 0.0, -1.0
 
     def to_end(self) -> list[RoutineResult[T]]:
         """Turn messages into progress until every routine has ended."""
@@ -317,6 +325,8 @@ class _Run(Generic[T]):
             self._retry(Lost(message.key, "died", "its artifact was damaged at once"))
             return
         self.queue.count("running", "cached" if message.reused else "built")
+        if not message.reused:
+            self.queue.learn(message.key, message.wall_s)
         self.states[message.key].cached = message.reused
         self._settle(message.key, Outcome(path, None))
         self._tell("cached" if message.reused else "built", message.key, wall_s=message.wall_s)
@@ -373,6 +383,10 @@ class _Run(Generic[T]):
         fraction: float = 0.0,
         wall_s: float = 0.0,
     ) -> None:
+        now_s = time.monotonic()
+        if now_s >= self.left_until_s:  # it takes a look at every node
+            self.left_s, self.left_until_s = self.queue.left_s(), now_s + _WAIT_S
+        tally = self.queue.tally()
         self.on_notice(
-            Notice(kind, self.states[key].node, self.queue.tally(), text, fraction, wall_s)
+            Notice(kind, self.states[key].node, tally, text, fraction, wall_s, self.left_s)
         )

@@ -279,6 +279,32 @@ class Store:
             folder.mkdir()
         return folder, lock
 
+    def hold(self) -> None:
+        """Be seen as a user of the store, until ``close``, by whoever wants it ``alone``."""
+        if self._own is None:
+            self._own = self._enroll()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every run out of the store inside the block.
+
+        Raises:
+            UserError: a run is at work in it.
+        """
+        (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / "tmp" / "sweep.lock", thread_local=False):
+            for path in (self.root / "tmp").glob("*-*.lock"):
+                try:
+                    with FileLock(path, blocking=False, thread_local=False):
+                        pass
+                except Timeout:
+                    pid = path.name.partition("-")[0]
+                    raise UserError(
+                        f"A run (process {pid}) is at work in the store {self.root}; nothing was "
+                        "removed. Repeat the command when it has ended."
+                    ) from None
+            yield
+
     def sweep(self) -> None:
         """Remove the folders in ``tmp/`` whose process has died; never a living one's."""
         with FileLock(self.root / "tmp" / "sweep.lock", thread_local=False):

@@ -170,6 +170,7 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Message:
             host=platform.node(),
             finished_unix_s=time.time(),
             versions=_versions(),
+            extra_code=task.node.extra_code,
         )
     except BaseException as error:
         # code of a user's own may raise anything; a worker is deaf to Ctrl-C itself

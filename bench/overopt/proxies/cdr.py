@@ -1,8 +1,9 @@
 """Density ratio: how much likelier a response is to a strong policy than to a weak one.
 
 Paper: Xu et al. 2024, "Dr. SoW: Density Ratio of Strong-over-weak LLMs for Reducing the Cost of
-Human Annotation in Preference Tuning" (at first "CDR: Customizable Density Ratios of
-Strong-over-weak LLMs for Preference Annotation"), equation (2), checked against its library:
+Human Annotation in Preference Tuning" (https://arxiv.org/abs/2411.02481) (at first "CDR:
+Customizable Density Ratios of Strong-over-weak LLMs for Preference Annotation"), equation (2),
+checked against its library:
     r(x, y) = log p_strong(y|x) - log p_weak(y|x), summed over the response's tokens
 No reward model is trained; the larger the gap in alignment of both policies, the better it works.
 Strong is a policy that DPO has trained. Weak is not the one that DPO started from, which would give

@@ -1,10 +1,10 @@
 """Composite reward: a weighted sum of reward models, each of which learns one attribute.
 
-Paper: Moskovitz et al. 2023, "Confronting Reward Model Overoptimization with Constrained RLHF",
-eq. 3.1: r = sum_i a_i r_i with fixed weights a_i over component reward models r_i; the weights are
-what its constrained methods replace by multipliers.
-Member m learns, by the Bradley-Terry loss, which side of each pair is better by the m-th term of
-the gold rule; pairs of equal sides teach it nothing. Its labels go through the run's noise.
+Paper: Moskovitz et al. 2023, "Confronting Reward Model Overoptimization with Constrained RLHF"
+(https://arxiv.org/abs/2310.04373), eq. 3.1: r = sum_i a_i r_i with fixed weights a_i over component
+reward models r_i; the weights are what its constrained methods replace by multipliers. Member m
+learns, by the Bradley-Terry loss, which side of each pair is better by the m-th term of the gold
+rule; pairs of equal sides teach it nothing. Its labels go through the run's noise.
 Deviations: the paper's components are metrics and classifiers that exist; here they are proxies
 like any other, of comparisons by one attribute, which gold alone can tell. With fewer members than
 the rule has terms the last terms have no part. Weights are relative, so that a reward stays in SDs.

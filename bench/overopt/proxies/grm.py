@@ -1,7 +1,8 @@
 """GRM: a reward model that goes on being a language model of the responses it prefers.
 
 Paper: Yang et al. 2024, "Regularizing Hidden States Enables Learning Generalizable Reward Model for
-LLMs", checked against the authors' released code. The language head is kept beside the reward's:
+LLMs" (https://arxiv.org/abs/2406.10216), checked against the authors' released code. The language
+head is kept beside the reward's:
     L = (1 - a) (-log sigmoid(r_w - r_l)) + a L_reg,   a = 0.01,   b = 0.1
     L_reg = -log sigmoid(b log pi(y_w|x))                                  "sft", the default
           = -log sigmoid(b (log pi(y_w|x) - log pi(y_l|x)))                "dpo-noref"

@@ -1,8 +1,9 @@
 """Hybrid labels: gold labels the pairs where, by trials on other pairs, it is worth most.
 
 Paper: Miranda et al. 2024, "Hybrid Preferences: Learning to Route Instances for Human vs. AI
-Feedback", checked against the authors' released code. A performance model, linear in how many of
-the gold-labeled pairs have each tag, is fitted to the scores of reward models trained on mixes:
+Feedback" (https://arxiv.org/abs/2410.19133), checked against the authors' released code. A
+performance model, linear in how many of the gold-labeled pairs have each tag, is fitted to the
+scores of reward models trained on mixes:
     score = w_0 + sum over tags of w_f count_f,   gain of a pair = sum of w_f over its tags
 and gold labels the pairs of the largest gains, up to the budget; the linear model's predicted score
 adds up, so that no other choice of as many pairs has a larger one.

@@ -1,12 +1,13 @@
 """The implicit reward: how much likelier DPO has made a response than it was.
 
 Paper: Rafailov et al. 2023, "Direct Preference Optimization: Your Language Model is Secretly a
-Reward Model", section 4 (the reward that a policy is optimal for, up to a term of the prompt):
+Reward Model" (https://arxiv.org/abs/2305.18290), section 4 (the reward that a policy is optimal
+for, up to a term of the prompt):
     r(x, y) = beta log(pi_dpo(y|x) / pi_ref(y|x)), summed over the response's tokens
 Lin et al. 2024, "On the Limited Generalization Capability of the Implicit Reward Model Induced by
-Direct Preference Optimization", compares it with reward models of the same size trained on the same
-pairs (abstract seen; its numbers were not verified); here these are ``single`` with --proxy-start
-policy. pi_ref is the initial policy.
+Direct Preference Optimization" (https://arxiv.org/abs/2409.03650), compares it with reward models
+of the same size trained on the same pairs (abstract seen; its numbers were not verified); here
+these are ``single`` with --proxy-start policy. pi_ref is the initial policy.
 Deviations: pi_dpo is the policy that DPO ends with at the task's settings for methods on pairs,
 which pass over the pairs more often than reward models do. Scores are brought to SD 1, so that beta
 acts through the training only.

@@ -1,7 +1,8 @@
 """Label smoothing: the reward model is told that a share of its labels may be wrong.
 
 Paper: Yang et al. 2024, "Regularizing Hidden States Enables Learning Generalizable Reward Model for
-LLMs" (GRM), whose released code has it as a baseline; no equation of its own was found:
+LLMs" (https://arxiv.org/abs/2406.10216) (GRM), whose released code has it as a baseline; no
+equation of its own was found:
     L = -(1 - e) log sigmoid(D) - e log sigmoid(-D),   D = r_w - r_l,   e = 0.1
 Its minimum over a comparison is at D = log((1 - e) / e), so that margins stay finite.
 Deviations: none known; the trunk is this project's, trained whole, not the paper's language model.

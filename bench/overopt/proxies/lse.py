@@ -1,7 +1,8 @@
 """Soft minimum: the entropic mean of the members, between their minimum and their mean.
 
-Paper: Hahami et al. 2026, "A Unifying Lens on Reward Uncertainty in RLHF", equations (8) and (14),
-and the Gaussian form (10) and (15), which the authors recommend for few members:
+Paper: Hahami et al. 2026, "A Unifying Lens on Reward Uncertainty in RLHF"
+(https://arxiv.org/abs/2606.09073), equations (8) and (14), and the Gaussian form (10) and (15),
+which the authors recommend for few members:
     R = -b log(1/M sum_i exp(-R_i / b));   Gaussian: R = mean - s^2 / (2 b), s^2 with M - 1
 b -> infinity gives the mean, b -> 0 the minimum. The Gaussian form can fall below the minimum.
 Deviations: the paper ties b to the KL coefficient of the policy's training; here b is a setting,

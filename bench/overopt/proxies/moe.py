@@ -1,7 +1,8 @@
 """DMoERM: a router reads the prompt, and the category's experts are mixed by their hidden states.
 
-Paper: Quan 2024, "DMoERM: Recipes of Mixture-of-Experts for Effective Reward Modeling", checked
-against the authors' released code. A router sends each prompt to its category, of which each has
+Paper: Quan 2024, "DMoERM: Recipes of Mixture-of-Experts for Effective Reward Modeling"
+(https://arxiv.org/abs/2403.01197), checked against the authors' released code. A router sends each
+prompt to its category, of which each has
     1. a base: r_0 = v . h, by the Bradley-Terry loss on the overall labels,
     2. an expert for each capability k: z_k = h + B_k A_k h, by Bradley-Terry on u_k . z_k and on
        labels of that capability, the base being frozen,

@@ -1,11 +1,12 @@
 """Online reward model: gold labels fresh samples while the policy learns, and proxies follow.
 
-Paper: Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences", its section on
-online data collection: new samples of the policy are labeled during RL and the reward model is
-trained again on all labels so far, so that it stays right where the policy is; the paper found it
-needed for summarization. Its schedule of labels was not verified.
-At every ``every``-th rollout ``pairs`` comparisons of neighboring samples are labeled by gold
-through the run's noise; members go on from their weights for ``epochs`` passes over all labels.
+Paper: Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences"
+(https://arxiv.org/abs/1909.08593), its section on online data collection: new samples of the policy
+are labeled during RL and the reward model is trained again on all labels so far, so that it stays
+right where the policy is; the paper found it needed for summarization. Its schedule of labels was
+not verified. At every ``every``-th rollout ``pairs`` comparisons of neighboring samples are labeled
+by gold through the run's noise; members go on from their weights for ``epochs`` passes over all
+labels.
 Deviations: the paper trains the model from its start each time, and its labels grow rarer along the
 run. Scores are recentered and scaled under the initial policy after every refit. The proxy that
 results are reported by, and that best-of-n selects by, is the one before the run, as for any

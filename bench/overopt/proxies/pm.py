@@ -1,13 +1,13 @@
 """A pairwise preference model: it reads two responses, and what it prefers need not be a ranking.
 
-Paper: Dong et al. 2024, "RLHF Workflow: From Reward Modeling to Online RLHF", the preference model
-of its section on reward modeling (section number not verified), checked against the authors'
-released code: a language model reads prompt and both responses and answers A or B; both orders are
-averaged, so that no place is favored:
+Paper: Dong et al. 2024, "RLHF Workflow: From Reward Modeling to Online RLHF"
+(https://arxiv.org/abs/2405.07863), the preference model of its section on reward modeling (section
+number not verified), checked against the authors' released code: a language model reads prompt and
+both responses and answers A or B; both orders are averaged, so that no place is favored:
     P(y > y'|x) = (p_A(y, y') + 1 - p_A(y', y)) / 2
 It is trained by cross-entropy on the preferred letter. As a reward (Munos et al. 2023, "Nash
-Learning from Human Feedback") a response scores the mean of P(y > y_j) over J frozen samples y_j of
-the initial policy.
+Learning from Human Feedback" (https://arxiv.org/abs/2312.00886)) a response scores the mean of P(y
+> y_j) over J frozen samples y_j of the initial policy.
 Deviations: each response goes through the trunk by itself, and a head of two layers compares the
 states at their ends; the paper's model reads both in one text. Scores are recentered and scaled
 like any proxy's, which changes no choice among responses to one prompt.

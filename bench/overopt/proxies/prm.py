@@ -1,7 +1,8 @@
 """Process reward model: says of every step whether it is right, and takes these for the reward.
 
-Paper: Lightman et al. 2023, "Let's Verify Step by Step"; a score is the probability that all steps
-are right, the product of the steps' (from notes on the paper, no equation of its own was seen):
+Paper: Lightman et al. 2023, "Let's Verify Step by Step" (https://arxiv.org/abs/2305.20050); a score
+is the probability that all steps are right, the product of the steps' (from notes on the paper, no
+equation of its own was seen):
     L = -1/S sum_t [c_t log p_t + (1 - c_t) log(1 - p_t)],   R = prod_t p_t
 where p_t is read at the end of step t of S, and c_t is its label. Other reductions are in use:
 min p_t; (prod p_t)^(1/S); mean p_t; p_S, which is an outcome reward; and sum p_t, under which

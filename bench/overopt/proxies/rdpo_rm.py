@@ -1,7 +1,8 @@
 """Unbiased correction: the loss whose expectation under flipped labels is the clean one's.
 
-Paper: Chowdhury et al. 2024, "Provably Robust DPO: Aligning Language Models with Noisy Feedback",
-whose loss for policies (equation number not verified) is applied to a reward model here:
+Paper: Chowdhury et al. 2024, "Provably Robust DPO: Aligning Language Models with Noisy Feedback"
+(https://arxiv.org/abs/2403.00409), whose loss for policies (equation number not verified) is
+applied to a reward model here:
     L = ((1 - e) l(D) - e l(-D)) / (1 - 2 e),   l(D) = -log sigmoid(D),   D = r_w - r_l
 If a share e of labels is flipped, E L = l(D) of the right label. It is unbounded below: as D grows
 it falls like -e D / (1 - 2 e), so that only early stopping keeps margins finite.

@@ -1,7 +1,8 @@
 """A single reward model as the reward: the proxy that overoptimization is first measured on.
 
-Paper: Gao, Schulman and Hilton 2022, "Scaling Laws for Reward Model Overoptimization", section 2:
-a Bradley-Terry reward model trained on gold-labeled pairs, recentered under the initial policy.
+Paper: Gao, Schulman and Hilton 2022, "Scaling Laws for Reward Model Overoptimization"
+(https://arxiv.org/abs/2210.10760), section 2: a Bradley-Terry reward model trained on gold-labeled
+pairs, recentered under the initial policy.
 Deviations: the score is also divided by its SD under the initial policy, as every member's is.
 """
 

@@ -1,7 +1,7 @@
 """Uncertainty-weighted optimization: the ensemble's mean, less a penalty where members disagree.
 
-Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", UWO of its
-method section (equation number not verified):
+Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization"
+(https://arxiv.org/abs/2310.02743), UWO of its method section (equation number not verified):
     R(x, y) = mean_i R_i(x, y) - lambda var_i R_i(x, y),   var = 1/M sum_i (R_i - mean)^2
 The paper uses M = 5, lambda = 0.5 under best-of-n and lambda = 0.1 under PPO.
 Deviations: members are brought to mean 0 and SD 1 under the initial policy first, so that lambda

@@ -1,6 +1,7 @@
 """Weight-averaged reward models: members from a shared start are averaged into one model.
 
-Paper: Ramé et al. 2024, "WARM: On the Benefits of Weight Averaged Reward Models", section 3:
+Paper: Ramé et al. 2024, "WARM: On the Benefits of Weight Averaged Reward Models"
+(https://arxiv.org/abs/2401.12187), section 3:
     phi_WARM = 1/M sum_i phi_i,   M = 6
 Every phi_i minimizes the Bradley-Terry loss (equation (1)) from the same weights: those after
 supervised fine-tuning, and one head, linearly probed. They differ by the order of the data, the

@@ -17,14 +17,15 @@ from overopt.report.across_worlds import across_worlds
 from overopt.report.fits import GroupFit
 from overopt.report.group import Group
 from overopt.report.stored.results import Results
+from overopt.report.stored.run import Run
 
 if TYPE_CHECKING:
     from overopt.report.figures.style import Drawing
 
 COMPARING = ("gold", "gap", "front", "sizes")
 """Figures in which methods meet: drawn unless others are asked for."""
-OF_METHODS = ("fits", "residuals", "estimators")
-"""Figures with panels for every method, which the page draws itself."""
+OF_METHODS = ("fits", "residuals", "estimators", "training")
+"""Figures with panels for every method; the page draws all of them itself but training."""
 KINDS = (*COMPARING, *OF_METHODS)
 
 
@@ -37,6 +38,7 @@ class Material:
         lines: curves, means over worlds where several were run.
         fits: forms fitted to the task's curves.
         points: labeled points.
+        runs: that hold rows of the task.
         oracles: oracle front by the seed of the world.
     """
 
@@ -44,6 +46,7 @@ class Material:
     lines: list[Group]
     fits: list[GroupFit]
     points: pd.DataFrame
+    runs: list[Run]
     oracles: Mapping[int, pd.DataFrame]
 
 
@@ -85,6 +88,7 @@ def plan_figures(
             across_worlds([group for group in groups if group.task == task]),
             [one for one in fits if one.group.task == task],
             results.points[results.points["task_label"] == task],
+            results.of_task(task),
             {world: results.front(task, world) for world in results.worlds(task)},
         )
         jobs += [Job(kind, material) for kind in kinds]
@@ -140,6 +144,7 @@ def draw(job: Job) -> list[Drawing]:
     from overopt.report.figures.estimators import draw_estimators
     from overopt.report.figures.fits import draw_fits, draw_residuals
     from overopt.report.figures.sizes import draw_sizes
+    from overopt.report.figures.training import draw_training
 
     material = job.material
     match job.kind:
@@ -157,6 +162,8 @@ def draw(job: Job) -> list[Drawing]:
             return draw_residuals(material.fits)
         case "estimators":
             return draw_estimators(material.points)
+        case "training":
+            return draw_training(material.runs)
         case _:
             raise ValueError(f"no figure is called {job.kind}")
 

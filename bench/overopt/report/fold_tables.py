@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from overopt.report.group import Group
+from overopt.report.stored.run import Run
 from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
 from overopt.report.tables.scores import show_fits, show_scores
 from overopt.report.tables.text import TextTable
+from overopt.report.tables.training import show_training
 
 FoldKey = tuple[str, str]
 """Task and method."""
@@ -24,11 +26,13 @@ class Tables:
         groups: curves of single worlds.
         scores: tidy scores, one row per group.
         fits: tidy fits, one row per group and form.
+        runs: by task and method.
     """
 
     groups: Sequence[Group]
     scores: pd.DataFrame
     fits: pd.DataFrame
+    runs: Mapping[FoldKey, Sequence[Run]]
 
     def shown(self) -> dict[str, TextTable]:
         """Finished tables by name."""
@@ -53,6 +57,7 @@ class Tables:
         )
         folds = {}
         for key, mine in groups.items():
-            tables = Tables(mine, scores[key], fits[key]).shown().values()
-            folds[key] = [table for table in tables if table.rows]
+            tables = Tables(mine, scores[key], fits[key], {}).shown().values()
+            training = show_training(self.runs.get(key, ()))
+            folds[key] = [table for table in (*tables, training) if table.rows]
         return folds

@@ -16,13 +16,14 @@ from overopt.report.comparison.sheet import comparison_sheet
 from overopt.report.drawing import COMPARING, Job, draw_all, plan_figures
 from overopt.report.families import name_families
 from overopt.report.fits import GroupFit, fit_group, fit_table
-from overopt.report.fold_tables import Tables
+from overopt.report.fold_tables import FoldKey, Tables
 from overopt.report.folder import PAGE, check_folder, report_folder
 from overopt.report.groups import curve_table, group_results
 from overopt.report.page import make_page
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
+from overopt.report.stored.run import Run
 from overopt.report.stored.selection import EVERYTHING, Selection
 from overopt.report.tables.text import TextTable, write_csv, write_latex
 
@@ -118,7 +119,7 @@ def compose_report(
         {place: Measure(one.oracle, one.kl_max_nats) for place, one in measures.items()},
     )
     tell("comparing methods", 1, 1)
-    tables = Tables(groups, scores, fitted)
+    tables = Tables(groups, scores, fitted, _runs_by_fold(results))
     shown = tables.shown()
     families = name_families(results)
     return Report(
@@ -137,3 +138,12 @@ def compose_report(
         frames={"curves": curve_table([*groups, *means]), "fits": fitted, "scores": scores},
         shown=shown,
     )
+
+
+def _runs_by_fold(results: Results) -> dict[FoldKey, list[Run]]:
+    runs: dict[FoldKey, list[Run]] = {}
+    for task in results.tasks:
+        for run in results.of_task(task):
+            for method in sorted(set(run.points["method"])):
+                runs.setdefault((task, method), []).append(run)
+    return runs

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from overopt import __version__
 from overopt.catalog.packages import registered
+from overopt.run.checkout import commit
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 
@@ -34,28 +33,5 @@ def circumstances(*specs: MethodSpec | ProxySystemSpec) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
         "threads_per_worker": 1,
-        **_commit(),
+        **commit(),
     }
-
-
-def _commit() -> dict[str, Any]:
-    """Commit of the checkout that the package lies in, if it lies in one."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(Path(__file__).parent), *words],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=20,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    commit = git("rev-parse", "HEAD")
-    if commit is None:
-        return {"commit": None, "dirty": None}
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": bool(changed)}

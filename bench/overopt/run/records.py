@@ -29,12 +29,14 @@ from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.prompt_files import prompt_table, same_prompts
 from overopt.run.seed_tables import SeedGroup
+from overopt.run.trajectories import TRAJECTORY, trajectory_rows
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
     FRONT_COLUMNS,
     POINT_COLUMNS,
     PROMPTS_FILE,
+    TRAJECTORY_COLUMNS,
     WORLD_COLUMNS,
 )
 from overopt.spec.method import MethodSpec
@@ -81,6 +83,7 @@ def write_runs(
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
         prompts = prompt_table([one.points.key if one.points else None for one in mine], store)
+        files |= _trajectory(asked, mine, store)
         if (folder / "run.json").is_file():
             _check_unchanged(folder, files, prompts)
             continue
@@ -106,6 +109,8 @@ def _digest(spec_sha256: str, files: Mapping[str, str]) -> str:
 
 def _check_unchanged(folder: Path, files: Mapping[str, str], prompts: bytes | None) -> None:
     for name in (*files, *([PROMPTS_FILE] if prompts else [])):
+        if name == TRAJECTORY and not (folder / name).exists():
+            continue  # of an earlier version, or of a store that had lost it
         try:
             if name == PROMPTS_FILE:
                 same = same_prompts(folder / name, prompts or b"")
@@ -163,6 +168,18 @@ def _files(
     if front:
         files["front.csv"] = to_csv(FRONT_COLUMNS, front)
     return files
+
+
+def _trajectory(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str]:
+    """Training step by step; no part of a run's identity, since a store may have lost it."""
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        if one.points is not None:
+            identity = _identity(run, one)
+            known = {name: identity[name] for name in TRAJECTORY_COLUMNS if name in identity}
+            method = one.cell.method
+            rows += trajectory_rows(known, one.points, method.name, method.knob.name, store)
+    return {TRAJECTORY: to_csv(TRAJECTORY_COLUMNS, rows)} if rows else {}
 
 
 def _front(world: int, made: Node, store: Store) -> list[dict[str, Any]]:

@@ -95,6 +95,26 @@ WORLD_COLUMNS: tuple[str, ...] = (
 bounds the verdicts read.
 """
 
+TRAJECTORY_QUANTITIES: tuple[str, ...] = (
+    "kl_nats", "loss", "gradient_norm", "reward_mean", "length_mean", "entropy_nats",
+    "chosen_log_ratio_nats", "rejected_log_ratio_nats", "accuracy",
+)  # fmt: skip
+"""What is seen of a training run at a step, as far as its family has it.
+
+KL is the cheap estimate that steers the run, in nats; the loss is in the method's own unit; the
+reward is the proxy's, in SDs of the initial policy; log-ratios are means over chosen and rejected
+responses.
+"""
+
+TRAJECTORY_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "member",
+    "knob_value", "step", *TRAJECTORY_QUANTITIES,
+)  # fmt: skip
+"""Columns of ``trajectory.csv``: one row per training run and step.
+
+``member`` numbers runs whose policies are merged; ``knob_value`` tells runs of a driven knob apart.
+"""
+
 CONTRAST_TEXT = frozenset(("proxy", "noise", "proxy_start", "quantity", "over"))
 """Columns of names in these tables."""
 

@@ -20,6 +20,7 @@ from overopt.engines.pair_data import (
     lay_out,
     pair_batches,
     score_reference,
+    tell_step,
 )
 from overopt.engines.trl.private_api import PairsTrainer, pairs_config
 from overopt.engines.trl.run import TrlRun
@@ -114,7 +115,7 @@ class PairsRun(TrlRun[PairsRow]):
         else:
             self.pass_by()
         self.rows.append(self._row._replace(kl_nats=kl_nats))
-        self.inputs.progress(self.walk.fraction(step), f"{self.name}: step {step}")
+        self.inputs.progress(self.walk.fraction(step), tell_step(self.rows))
         return self.walk.finished
 
     def _step(self, index_B: npt.NDArray[np.int64]) -> Step:

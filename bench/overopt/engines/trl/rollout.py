@@ -234,7 +234,7 @@ class RolloutRun(TrlRun[RolloutRow]):
             entropy_nats=entropy / rows,
         )
         self.rows.append(row)
-        text = f"{self.name}: step {self.step}, KL {kl / rows:.3g} nats"
+        text = f"step {self.step}, KL {kl / rows:.3g} nats, reward {row.reward_mean:.2f}"
         self.inputs.progress(self.walk.fraction(self.step), text)
         return self.walk.finished or self.step == self.settings.max_steps
 

@@ -183,16 +183,18 @@ def _with_parents(name: str, importer: str) -> Iterator[str]:
     """The module ``name`` and the packages around it, as far as their code counts.
 
     It counts in this package, and in the importer's own: what an installed module shares with
-    its neighbors moves its results too.
+    its neighbors moves its results too. The root of this package, a list of public names that no
+    stage calls, does not.
     """
     steps = name.split(".")
+    first = 1
     if steps[0] == PACKAGE:
-        find = _package_file
+        find, first = _package_file, 2
     elif importer and steps[0] == importer.partition(".")[0]:
         find = find_module
     else:
         return
-    for length in range(1, len(steps) + 1):
+    for length in range(first, len(steps) + 1):
         module = ".".join(steps[:length])
         if find(module) is not None:
             yield module

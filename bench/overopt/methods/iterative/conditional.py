@@ -1,10 +1,11 @@
 """Conditional training: learn all samples by likelihood, the poor ones after a control token.
 
-Paper: Korbak et al. 2023, "Pretraining Language Models with Human Preferences": every text gets the
-prefix <|aligned|> or <|misaligned|> by whether its score passes a threshold, all are learned by
-likelihood, prefixes included, and the model is sampled after <|aligned|>. Its optimum is the
-distribution of the data among the good, p(y)/p(good), at a KL of -log p(good) from the data.
-Checked against the authors' code, in which 1 % of the prefixes are dropped.
+Paper: Korbak et al. 2023, "Pretraining Language Models with Human Preferences"
+(https://arxiv.org/abs/2302.08582): every text gets the prefix <|aligned|> or <|misaligned|> by
+whether its score passes a threshold, all are learned by likelihood, prefixes included, and the
+model is sampled after <|aligned|>. Its optimum is the distribution of the data among the good,
+p(y)/p(good), at a KL of -log p(good) from the data. Checked against the authors' code, in which 1 %
+of the prefixes are dropped.
 Deviations: an online analogue. Each round labels the policy's fresh samples by the proxy, good
 being the best share of the round; so conditioning repeats, and KL grows round after round. The
 desired control is the prompt as it is, whose first token the other control takes the place of; so

@@ -1,8 +1,9 @@
 """CREAM: a policy that rewards itself, and doubts itself where its last version ranked otherwise.
 
-Paper: Wang et al. 2024, "CREAM: Consistency Regularized Self-Rewarding Language Models": rank a
-prompt's samples by the policy's own implicit reward log pi_t - log pi_ref, and by that of the last
-round's policy; C = (Kendall's tau of the two + 1)/2. On the first and last of the own ranking
+Paper: Wang et al. 2024, "CREAM: Consistency Regularized Self-Rewarding Language Models"
+(https://arxiv.org/abs/2410.12735): rank a prompt's samples by the policy's own implicit reward log
+pi_t - log pi_ref, and by that of the last round's policy; C = (Kendall's tau of the two + 1)/2. On
+the first and last of the own ranking
     L = -C log sigmoid(z) - (1 - C) log sigmoid(-z),   z = beta (h_w - h_l),  h = log(pi / pi_t)
 which is DPO with label smoothing 1 - C (equation number not verified). C = 1 is self-rewarding;
 with C = 1/2 nothing moves. No proxy is used; it is measured only.

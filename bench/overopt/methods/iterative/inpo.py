@@ -1,7 +1,8 @@
 """INPO: iterative Nash policy optimization, a squared loss anchored at two policies.
 
 Paper: Zhang et al. 2024, "Iterative Nash Policy Optimization: Aligning LLMs with General
-Preferences via No-Regret Learning": in each round, on pairs of fresh samples,
+Preferences via No-Regret Learning" (https://arxiv.org/abs/2407.00617): in each round, on pairs of
+fresh samples,
     L = ( h_w - h_l - 1/(2 eta) )^2
     h(y) = log pi(y) - (tau/eta) log pi_ref(y) - (1 - tau/eta) log pi_t(y)
 with pi_t the policy at the round's start (equation number not verified). The exact round is

@@ -1,7 +1,8 @@
 """Iterative DPO: rounds of DPO on the best and the worst of each prompt's fresh samples.
 
-Paper: Dong et al. 2024, "RLHF Workflow: From Reward Modeling to Online RLHF": in each round draw K
-responses of the current policy, take those of the highest and lowest reward as a pair, and descend
+Paper: Dong et al. 2024, "RLHF Workflow: From Reward Modeling to Online RLHF"
+(https://arxiv.org/abs/2405.07863): in each round draw K responses of the current policy, take those
+of the highest and lowest reward as a pair, and descend
     L = -log sigmoid( beta (h_w - h_l) ),   h = log pi(y|x) - log pi_0(y|x)
 for some epochs. pi_0 is the previous round's policy, as in the authors' released loop, which passes
 the last model as the reference; with ``reanchor`` off it is the initial policy, as in LMFlow's

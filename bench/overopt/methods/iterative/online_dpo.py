@@ -1,7 +1,8 @@
 """Online DPO: the DPO loss on pairs of the policy's own fresh samples, labeled by the proxy.
 
-Paper: Guo et al. 2024, "Direct Language Model Alignment from Online AI Feedback": draw two
-responses of the current policy for each prompt, let an annotator prefer one, take a step on
+Paper: Guo et al. 2024, "Direct Language Model Alignment from Online AI Feedback"
+(https://arxiv.org/abs/2402.04792): draw two responses of the current policy for each prompt, let an
+annotator prefer one, take a step on
     L = -log sigmoid( beta (r_w - r_l) ),   r = log pi(y|x) - log pi_ref(y|x)
 (Rafailov et al. 2023, eq. 7), and draw anew. pi_ref is the initial policy throughout.
 Deviations: the annotator is the proxy, which prefers the response of the higher reward; two equal

@@ -1,7 +1,8 @@
 """SuperHF: sample, keep what the proxy likes best, learn it by likelihood under a KL prior, repeat.
 
-Paper: Mukobi et al. 2023, "SuperHF: Supervised Iterative Learning from Human Feedback": of S
-samples for each prompt the K with the highest proxy score are kept, and
+Paper: Mukobi et al. 2023, "SuperHF: Supervised Iterative Learning from Human Feedback"
+(https://arxiv.org/abs/2310.16763): of S samples for each prompt the K with the highest proxy score
+are kept, and
     L = -log pi(y|x) + c KL(pi_0(.|x) || pi(.|x))
 is descended on them before new samples are drawn (equation number not verified).
 Checked against the authors' released code: cross-entropy on the kept completions plus c times the

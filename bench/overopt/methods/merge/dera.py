@@ -1,6 +1,7 @@
 """DeRa: decoding-time realignment, an aligned policy turned up or down at every token.
 
-Paper: Liu et al. 2024, "Decoding-time Realignment of Language Models":
+Paper: Liu et al. 2024, "Decoding-time Realignment of Language Models"
+(https://arxiv.org/abs/2402.02992):
     pi_lam(v | prefix) proportional to pi_ref(v | prefix)^(1 - lam) pi(v | prefix)^lam
 that is, logits h_ref + lam (h - h_ref) of a trained policy pi. Formula from third-party sources,
 re-derived; the equation's number was not verified. Where a response is one token, and pi is the

@@ -1,6 +1,7 @@
 """WARP: several RL runs under a moving anchor, merged on the sphere, then drawn back to the start.
 
-Paper: Ramé et al. 2024, "WARP: On the Benefits of Weight Averaged Rewarded Policies":
+Paper: Ramé et al. 2024, "WARP: On the Benefits of Weight Averaged Rewarded Policies"
+(https://arxiv.org/abs/2406.16768):
     1. each of M runs maximizes r - beta log(pi / pi_ema), ema <- (1 - mu) ema + mu theta
     2. their task vectors d_m = theta_m - theta_init are merged layer by layer by SLERP,
        d = sin((1 - l) W) / sin W d_1 + sin(l W) / sin W d_2,   W the angle between d_1 and d_2

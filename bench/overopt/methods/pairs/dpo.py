@@ -1,7 +1,7 @@
 """DPO: preference pairs as a classification problem whose logit is the policy's implicit reward.
 
 Paper: Rafailov et al. 2023, "Direct Preference Optimization: Your Language Model is Secretly a
-Reward Model", eq. 7:
+Reward Model" (https://arxiv.org/abs/2305.18290), eq. 7:
     L = -log sigmoid( beta (r_w - r_l) ),   r = log pi(y|x) - log pi_ref(y|x), summed over tokens
 Here pi_ref is the initial policy. The gradient on a pair fades once beta (r_w - r_l) >> 1, so a
 smaller beta lets the policy walk further in KL.

@@ -1,7 +1,7 @@
 """IPO: regress the log-ratio margin of a pair on a finite target instead of pushing it to infinity.
 
 Paper: Azar et al. 2023, "A General Theoretical Paradigm to Understand Learning from Human
-Preferences", eq. 17:
+Preferences" (https://arxiv.org/abs/2310.12036), eq. 17:
     L = ( h - 1 / (2 beta) )^2,   h = (r_w - r_l),   r = log pi(y|x) - log pi_ref(y|x)
 beta is the paper's tau. Log-probabilities are summed over the response, as the equation is written.
 Deviations: none from the equation. TRL divides each r by its response's length first, and its

@@ -1,6 +1,7 @@
 """KTO: each response is desirable or not, and its value is judged against what others get.
 
-Paper: Ethayarajh et al. 2024, "KTO: Model Alignment as Prospect Theoretic Optimization":
+Paper: Ethayarajh et al. 2024, "KTO: Model Alignment as Prospect Theoretic Optimization"
+(https://arxiv.org/abs/2402.01306):
     L = lambda_D (1 - sigmoid(beta (r - z0)))   for desirable responses,   r = log pi/pi_ref
     L = lambda_U (1 - sigmoid(beta (z0 - r)))   for undesirable ones
     z0 = max(0, mean of r over mismatched prompts and responses), without gradient

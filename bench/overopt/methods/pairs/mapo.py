@@ -1,7 +1,7 @@
 """MaPO: DPO whose tokens count by the reference model's own activations, with nothing to learn.
 
 Paper: Christopoulou et al. 2024, "SparsePO: Controlling Preference Alignment of LLMs via Sparse
-Token Masks", its variant with activation-based masks:
+Token Masks" (https://arxiv.org/abs/2410.05102), its variant with activation-based masks:
     L = -log sigmoid( u - d )
     u = beta [ sum_t m(w_t) log pi/pi_ref(w_t) - sum_t m(l_t) log pi/pi_ref(l_t) ]
     d = beta [ D(l) - D(w) ],   D(y) = sum_t m(y_t) KL( pi_ref(.|x, y_<t) || pi(.|x, y_<t) )

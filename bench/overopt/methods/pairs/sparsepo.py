@@ -1,7 +1,7 @@
 """SparsePO: DPO whose tokens count by learned sparse masks, one on rewards and one on the KL.
 
 Paper: Christopoulou et al. 2024, "SparsePO: Controlling Preference Alignment of LLMs via Sparse
-Token Masks":
+Token Masks" (https://arxiv.org/abs/2410.05102):
     L = -log sigmoid( u - d ) + L1
     u = beta [ sum_t m_u(w_t) log pi/pi_ref(w_t) - sum_t m_u(l_t) log pi/pi_ref(l_t) ]
     d = beta [ D(l) - D(w) ],   D(y) = sum_t m_d(y_t) KL( pi_ref(.|x, y_<t) || pi(.|x, y_<t) )

@@ -1,7 +1,8 @@
 """SRPO: a policy and its own reviser, learned together, whose optimum does not depend on the data.
 
-Paper: Choi et al. 2024, "Self-Improving Robust Preference Optimization": one network answers,
-pi(y|x), and revises an answer y, pi+(y'|y,x). With r = log pi/pi_ref and r+ = log pi+/pi_ref,
+Paper: Choi et al. 2024, "Self-Improving Robust Preference Optimization"
+(https://arxiv.org/abs/2406.01660): one network answers, pi(y|x), and revises an answer y,
+pi+(y'|y,x). With r = log pi/pi_ref and r+ = log pi+/pi_ref,
     L+ = (1/2 - beta (r+(w|l) - r+(l|l)))^2 + (1/2 - beta (r+(w|w) - r+(l|w)))^2
     L_gen = (beta (r+(w|l) + r(w) - r+(l|w) - r(l)) - 1)^2
     L = (1-alpha) L_gen + alpha L+

@@ -1,7 +1,7 @@
 """BOND: distill best-of-n into the policy, by both directions of the KL to it.
 
-Paper: Sessa et al. 2024, "BOND: Aligning LLMs with Best-of-N Distillation". Best-of-n is
-pi_n ~ pi_ref exp( (n-1) r_B ) with (its theorem 1)
+Paper: Sessa et al. 2024, "BOND: Aligning LLMs with Best-of-N Distillation"
+(https://arxiv.org/abs/2407.14622). Best-of-n is pi_n ~ pi_ref exp( (n-1) r_B ) with (its theorem 1)
     r_B(y) = log F(<=y) + 1/(n-1) log sum_{i=1..n} ( F(<y)/F(<=y) )^(i-1)
 for F the distribution of the reward of initial-policy samples. The policy descends the Jeffreys
 divergence (1-b) KL(pi_n || pi) + b KL(pi || pi_n): likelihood on best-of-n samples, and REINFORCE

@@ -1,8 +1,8 @@
 """chi^2-regularized RL: reward less the root of the chi^2 divergence to the initial policy.
 
 Paper: Laidlaw, Singhal and Dragan 2024, "Correlated Proxies: A New Definition and Improved
-Mitigation for Reward Hacking": maximize E_pi[r] - c sqrt(chi^2(pi || pi_ref)), with the augmented
-reward of its method ORPO,
+Mitigation for Reward Hacking" (https://arxiv.org/abs/2403.03185): maximize E_pi[r] - c
+sqrt(chi^2(pi || pi_ref)), with the augmented reward of its method ORPO,
     R' = r - c / sqrt(chi^2) rho,   rho = pi(y|x) / pi_ref(y|x),   chi^2 = E_pi[rho] - 1
 whose policy gradient is that of the objective. The paper's theory gives c = sigma sqrt(1 - k^2),
 sigma the proxy's SD under pi_ref (1 here) and k its correlation with gold. Equation numbers were

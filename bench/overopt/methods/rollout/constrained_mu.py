@@ -1,8 +1,9 @@
 """Constrained RL (mu-PPO): stay near the initial policy while every reward model is satisfied.
 
-Paper: Moskovitz et al. 2023, "Confronting Reward Model Overoptimization with Constrained RLHF": the
-objective is the KL reward -log(pi/pi_ref); each of the K component rewards has a threshold theta,
-and its multiplier lambda_k = sigmoid(u_k) pushes it up to there, and no further:
+Paper: Moskovitz et al. 2023, "Confronting Reward Model Overoptimization with Constrained RLHF"
+(https://arxiv.org/abs/2310.04373): the objective is the KL reward -log(pi/pi_ref); each of the K
+component rewards has a threshold theta, and its multiplier lambda_k = sigmoid(u_k) pushes it up to
+there, and no further:
     A = (K - sum_k lambda_k) A_KL + sum_k lambda_k A_k
     u descends sum_k lambda_k (J_k - theta)        J_k: mean component reward of the batch
 so that lambda_k falls while J_k is above its threshold (equation numbers not verified).

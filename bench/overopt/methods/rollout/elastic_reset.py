@@ -1,6 +1,7 @@
 """Elastic Reset: PPO whose policy is put back, now and then, to a lagging average of itself.
 
-Paper: Noukhovitch et al. 2023, "Language Model Alignment with Elastic Reset", algorithm 1:
+Paper: Noukhovitch et al. 2023, "Language Model Alignment with Elastic Reset"
+(https://arxiv.org/abs/2312.07551), algorithm 1:
     every step:    ema <- d ema + (1 - d) theta
     every T steps: theta <- ema, then ema <- theta_0;  the optimizer and the value head are kept
 Base: PPO as in Schulman et al. 2017 and Ziegler et al. 2019 (see the method ``ppo``): clipped

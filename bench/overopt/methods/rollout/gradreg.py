@@ -1,8 +1,9 @@
 """Gradient regularization: RL that descends its gradient's norm too, in place of a KL penalty.
 
 Paper: Ackermann, Noukhovitch et al. 2026, "Gradient Regularization Prevents Reward Hacking in
-Reinforcement Learning from Human Feedback and Verifiable Rewards": descend
-L + (lambda/2) |grad L|^2, whose gradient is taken by a finite difference,
+Reinforcement Learning from Human Feedback and Verifiable Rewards"
+(https://arxiv.org/abs/2602.18037): descend L + (lambda/2) |grad L|^2, whose gradient is taken by a
+finite difference,
     g1 + lambda |g1| ( g(theta + e g1/|g1|) - g1 )/e,
 to prefer flat regions, where the proxy is thought to be right. Checked against the abstract and the
 description of the authors' code (lambda .01, e .001); the text, with its equations, was not read.

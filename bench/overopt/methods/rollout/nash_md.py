@@ -1,7 +1,7 @@
 """Nash-MD: policy gradient on the chance to beat a mixture of the policy and the initial one.
 
-Paper: Munos et al. 2023, "Nash Learning from Human Feedback": y is drawn from the policy, y' from
-the mixture pi^m ~ pi^(1-m) pi_ref^m, and the policy ascends
+Paper: Munos et al. 2023, "Nash Learning from Human Feedback" (https://arxiv.org/abs/2312.00886): y
+is drawn from the policy, y' from the mixture pi^m ~ pi^(1-m) pi_ref^m, and the policy ascends
     grad log pi(y|x) ( P(y beats y') - 1/2 - tau log( pi(y|x)/pi_ref(y|x) ) )
 (its Nash-MD-PG; equation number not verified). It comes to rest at pi_ref exp( P pi^m / tau )/Z;
 for small m that is the Nash policy of the game under a KL penalty tau.

@@ -1,7 +1,8 @@
 """PPO: clipped policy gradient with a value head, generalized advantages and a per-token KL.
 
-Paper: Schulman et al. 2017, "Proximal Policy Optimization Algorithms", eqs. 7 and 9, as applied to
-language models by Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences":
+Paper: Schulman et al. 2017, "Proximal Policy Optimization Algorithms"
+(https://arxiv.org/abs/1707.06347), eqs. 7 and 9, as applied to language models by Ziegler et al.
+2019, "Fine-Tuning Language Models from Human Preferences" (https://arxiv.org/abs/1909.08593):
     r_t = -beta (log pi(y_t) - log pi_ref(y_t)) + [t is last] r(x, y)
     L = max(-A_t rho_t, -A_t clip(rho_t, 1 - e, 1 + e)) + c (V(s_t) - A_t - V_old(s_t))^2 / 2
 rho_t = pi(y_t) / pi_sampled(y_t); A_t is the generalized advantage estimate (gamma 1), brought to

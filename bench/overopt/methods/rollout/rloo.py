@@ -1,8 +1,8 @@
 """RLOO: REINFORCE on whole responses, each judged against the other samples of its prompt.
 
 Paper: Ahmadian et al. 2024, "Back to Basics: Revisiting REINFORCE Style Optimization for Learning
-from Human Feedback in LLMs", the RLOO estimator of its method section (equation number not
-verified):
+from Human Feedback in LLMs" (https://arxiv.org/abs/2402.14740), the RLOO estimator of its method
+section (equation number not verified):
     gradient of J = 1/N sum_i A_i grad log pi(y_i|x),   A_i = R_i - 1/(N-1) sum_{j != i} R_j
     R = r - beta log( pi(y|x) / pi_ref(y|x) )          (the k1 penalty, inside the reward)
 Deviations: beta is 0 by default, so that a run walks through KL and is read along its steps; the

@@ -1,6 +1,7 @@
 """SALSA: RL whose KL penalty is toward the average of two fine-tuned policies.
 
-Paper: Chegini et al. 2024, "SALSA: Soup-based Alignment Learning for Stronger Adaptation in RLHF":
+Paper: Chegini et al. 2024, "SALSA: Soup-based Alignment Learning for Stronger Adaptation in RLHF"
+(https://arxiv.org/abs/2411.01798):
     R = r - beta log( pi(y|x)/pi_soup(y|x) ),   theta_soup = (1-a) theta_1 + a theta_2
 for two independently fine-tuned policies, of which pi starts as the first; a = .5 was best. The
 optimum is pi_soup exp(r/beta)/Z, and a = 0 is RL with the usual penalty. Known from the abstract

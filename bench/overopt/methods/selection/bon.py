@@ -1,7 +1,9 @@
 """Best-of-n: draw n responses of the initial policy and keep the one that the proxy likes most.
 
-Paper: Nakano et al. 2021, "WebGPT", App. I (the estimator over a fixed pool); Gao, Schulman and
-Hilton 2022, "Scaling Laws for Reward Model Overoptimization", section 2 (its use against a proxy).
+Paper: Nakano et al. 2021, "WebGPT: Browser-assisted question-answering with human feedback"
+(https://arxiv.org/abs/2112.09332), App. I (the estimator over a fixed pool); Gao, Schulman and
+Hilton 2022, "Scaling Laws for Reward Model Overoptimization" (https://arxiv.org/abs/2210.10760),
+section 2 (its use against a proxy).
     weight of the sample of proxy rank i among N:  C(i - 1, n - 1) / C(N, n)
     probability of a response of proxy s:  (F(s)^n - F(s-)^n) shared among the responses of proxy s
     KL(best of n || initial) <= log n - (n - 1) / n   (Beirami et al. 2024, exact without ties)

@@ -1,7 +1,8 @@
 """Best-of-Poisson: best of n responses by the proxy, n drawn anew each time as 1 + Poisson(mu).
 
-Paper: Khalaf et al. 2025, "Inference-Time Reward Hacking in Large Language Models"; law from the
-authors' code. With u the quantile of the proxy under the initial policy, the picked quantile has
+Paper: Khalaf et al. 2025, "Inference-Time Reward Hacking in Large Language Models"
+(https://arxiv.org/abs/2506.19248); law from the authors' code. With u the quantile of the proxy
+under the initial policy, the picked quantile has
     P(U <= u) = u exp(mu (u - 1)),   density (mu u + 1) exp(mu (u - 1)),
 so that strength is a real number, and budgets below best-of-2 can be met. Its KL is within some
 1e-4 nats of that of an exponential tilt of u with the same mean, the least there can be.

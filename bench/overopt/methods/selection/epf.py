@@ -1,10 +1,10 @@
 """Entropic particle filtering: a particle filter that holds back early where few particles lead.
 
 Paper: Giannone et al. 2025, "Mitigating Premature Exploitation in Particle-based Monte Carlo for
-Inference-Time Scaling"; rule from the authors' code, equation numbers not verified. Particles are
-resampled by softmax(log w / temp), w as in pf (odds of the last score). Let p be the chances at
-temp = 1, e = 1 / (N sum p^2) the effective share of the particles, h = -sum p log p / log N, and u
-the fraction of the steps taken. Where e < 1/2 and u < 1/2,
+Inference-Time Scaling" (https://arxiv.org/abs/2510.05825); rule from the authors' code, equation
+numbers not verified. Particles are resampled by softmax(log w / temp), w as in pf (odds of the last
+score). Let p be the chances at temp = 1, e = 1 / (N sum p^2) the effective share of the particles,
+h = -sum p log p / log N, and u the fraction of the steps taken. Where e < 1/2 and u < 1/2,
     ess:      temp = max(1, (1 - u) / e)          the authors' default
     entropy:  temp = max(1, 1 / (h + (1 - h) u))
     base:     temp = max(1, 2 - u)

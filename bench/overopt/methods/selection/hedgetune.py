@@ -1,8 +1,9 @@
 """HedgeTune: a sampling rule taken as far as gold of other prompts still rises, and no further.
 
-Paper: Khalaf et al. 2025, "Inference-Time Reward Hacking in Large Language Models"; its laws and
-algorithm from the authors' code and site. With u the quantile of the proxy among responses of the
-initial policy, and p_s(u) the law of the quantile that a rule of strength s picks, s solves
+Paper: Khalaf et al. 2025, "Inference-Time Reward Hacking in Large Language Models"
+(https://arxiv.org/abs/2506.19248); its laws and algorithm from the authors' code and site. With u
+the quantile of the proxy among responses of the initial policy, and p_s(u) the law of the quantile
+that a rule of strength s picks, s solves
     R(s) = mean over prompts of E_{u ~ p_s}[gold d/ds log p_s(u)] = d/ds mean gold = 0,
 one s for all prompts, where R falls through 0. Rules, each the initial policy at s = 0:
     bon:      n = 1 + s,              P(U <= u) = u^n

@@ -1,8 +1,8 @@
 """Inference-time pessimism: reweight samples by how far their proxy score exceeds a threshold.
 
 Paper: Huang et al. 2025, "Is Best-of-N the Best of Them? Coverage, Scaling, and Optimality in
-Inference-Time Alignment", the algorithm InferenceTimePessimism: rejection sampling toward the
-chi^2-regularized optimum
+Inference-Time Alignment" (https://arxiv.org/abs/2503.21878), the algorithm InferenceTimePessimism:
+rejection sampling toward the chi^2-regularized optimum
     pi(y|x) = pi_ref(y|x) [ (r(x, y) - lambda(x)) / beta ]_+
 whose normalization constant lambda(x) is computed from N samples so that the N weights average 1.
 It maximizes E_pi[r] - beta/2 chi^2(pi || pi_ref), chi^2 = E_ref[(pi / pi_ref)^2] - 1, and does not

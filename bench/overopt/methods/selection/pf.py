@@ -1,8 +1,9 @@
 """Particle filtering: partial answers grow side by side, and multiply by the odds of their score.
 
 Paper: Puri et al. 2025, "A Probabilistic Inference Approach to Inference-Time Scaling of LLMs using
-Particle-Based Monte Carlo Methods"; rule from the authors' code, equation numbers not verified. N
-answers are extended by a step, scored q in (0, 1), and resampled at every step, multinomially, by
+Particle-Based Monte Carlo Methods" (https://arxiv.org/abs/2502.01618); rule from the authors' code,
+equation numbers not verified. N answers are extended by a step, scored q in (0, 1), and resampled
+at every step, multinomially, by
     softmax( logit(q) / T ),   logit(q) = log(q / (1 - q)): the odds of the last score only,
 neither the product of scores nor their ratio. Answers that have ended stay in the resampling.
 With one step it is soft best-of-n; with N -> infinity pi_ref exp(sum over steps of score / T) / Z.

@@ -1,7 +1,8 @@
 """Soft best-of-n: draw n responses and sample one of them by a softmax of their proxy scores.
 
-Paper: Verdun et al. 2025, "Soft Best-of-n Sampling for Model Alignment": of n samples of the
-initial policy, the i-th is returned with probability
+Paper: Verdun et al. 2025, "Soft Best-of-n Sampling for Model Alignment"
+(https://arxiv.org/abs/2505.03156): of n samples of the initial policy, the i-th is returned with
+probability
     exp(r_i / t) / sum_j exp(r_j / t)
 t -> 0 is best-of-n, t -> infinity the initial policy, and n -> infinity the tilted distribution
 pi_ref(y) exp(r(y) / t) / Z. Definition number not verified.

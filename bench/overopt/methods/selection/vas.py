@@ -1,8 +1,9 @@
 """Value-augmented sampling: values of prefixes under the initial policy, added to its logits.
 
-Paper: Han et al. 2024, "Value Augmented Sampling for Language Model Alignment and Personalization";
-formulas from the authors' code, equation numbers not verified. V learns, on samples of the frozen
-policy, the TD(lambda) return of each prefix, discount 1, reward at the last token only:
+Paper: Han et al. 2024, "Value Augmented Sampling for Language Model Alignment and Personalization"
+(https://arxiv.org/abs/2405.06639); formulas from the authors' code, equation numbers not verified.
+V learns, on samples of the frozen policy, the TD(lambda) return of each prefix, discount 1, reward
+at the last token only:
     L = 1/2 mean over tokens of (V_t - G_t)^2,   G_t = V_t + sum_l lambda^l delta_{t+l}
     logit'(v) = logit(v) + beta (V(prefix + v) - mean of V over the k likeliest tokens)
 for these k; other tokens keep their logits. beta multiplies: more of it means more KL.

@@ -61,6 +61,10 @@ class Results:
         ]
         return max(fronts, key=len, default=empty_table(FRONT_COLUMNS))
 
+    def of_task(self, task: str) -> list[Run]:
+        """The runs that hold rows of a task, by its label."""
+        return [run for run in self.runs if task in self._tasks_of(run)]
+
     def _tasks_of(self, run: Run) -> list[str]:
         """Labels of the tasks of a run."""
         named = run.points[list(TASK)].drop_duplicates().itertuples(index=False, name=None)

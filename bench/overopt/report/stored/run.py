@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from overopt.report.stored.files import empty_table
+from overopt.spec.columns import TRAJECTORY_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Run:
     worlds: peak and end over worlds, columns ``WORLD_COLUMNS``; empty where there is one world.
     front: oracle fronts, ``FRONT_COLUMNS``, gold in SDs of the initial policy; may be
         empty.
+    trajectory: training step by step, ``TRAJECTORY_COLUMNS``; empty when none was stored.
     """
 
     folder: Path
@@ -53,6 +57,7 @@ class Run:
     budgets: pd.DataFrame
     worlds: pd.DataFrame
     front: pd.DataFrame
+    trajectory: pd.DataFrame = field(default_factory=lambda: empty_table(TRAJECTORY_COLUMNS))
 
     @cached_property
     def world_rows(self) -> list[dict[Any, Any]]:

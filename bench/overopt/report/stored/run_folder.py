@@ -1,7 +1,7 @@
 """One stored run: what was stored is what is shown, or the user is told why not.
 
 A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
-``contrasts.csv``, ``budgets.csv``, ``worlds.csv`` and ``front.csv``.
+``contrasts.csv``, ``budgets.csv``, ``worlds.csv``, ``front.csv`` and ``trajectory.csv``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from overopt.report.stored.contrasts import read_budgets, read_contrasts, read_w
 from overopt.report.stored.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.stored.points import read_points
 from overopt.report.stored.run import Excerpt, Run
+from overopt.report.stored.trajectory import read_trajectory
 from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
 
 
@@ -71,6 +72,7 @@ def read_run(folder: Path) -> Run:
         budgets=read_budgets(folder / "budgets.csv", known),
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
+        trajectory=read_trajectory(folder / "trajectory.csv"),
     )
 
 

@@ -15,6 +15,7 @@ WHOLE = frozenset(
         "proxy_width",
         "comparisons",
         "step",
+        "member",
         "n_prompts",
         "n_samples",
         "gradient_steps",

@@ -1,0 +1,1 @@
+"""Commands beside the runs: citations, templates, the store, and what the TAB key completes."""

@@ -1,0 +1,91 @@
+"""``bench cite``: BibTeX of the papers that methods and proxies come from."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Sequence
+
+from overopt.catalog import lookup
+from overopt.catalog.declarations import unknown
+from overopt.catalog.papers import Paper, papers_of
+from overopt.commands.names import expand
+from overopt.errors import UserError
+from overopt.execution.code.modules import is_file
+
+_SPECIAL = re.compile(r"[\\{}&%$#_~^]")
+_ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"'}
+_SMALL = frozenset(("a", "an", "the", "on", "is"))
+
+
+def cite(names: Sequence[str]) -> int:
+    """Print each paper once, with the names that rest on it; returns the exit code."""
+    rows: dict[Paper, list[str]] = {}
+    for name in _asked(names):
+        kind = "methods" if is_file(name) or name in lookup.names("methods") else "proxies"
+        found = lookup.declaration(kind, name)
+        papers = papers_of(found.docstring)
+        if not papers:
+            raise UserError(
+                f"{name}: its docstring names no paper; write one as "
+                'Paper: Author et al. 2023, "Title" (https://arxiv.org/abs/NUMBER).'
+            )
+        for paper in papers:
+            rows.setdefault(paper, []).append(found.name)
+    sys.stdout.write("\n".join(to_bibtex(paper, used) for paper, used in rows.items()))
+    return 0
+
+
+def _asked(names: Sequence[str]) -> list[str]:
+    """Names of methods and proxies, each once; ``all`` are those of both kinds."""
+    found: dict[str, None] = {}
+    for kind in ("methods", "proxies"):
+        found.update(dict.fromkeys(expand(kind, [one for one in names if one.lower() == "all"])))
+    for name in expand("methods", [one for one in names if one.lower() != "all"]):
+        known = {*lookup.names("methods"), *lookup.names("proxies")}
+        if not is_file(name) and name not in known:
+            raise UserError(unknown("method or proxy", name, known))
+        found[name] = None
+    return list(found)
+
+
+def to_bibtex(paper: Paper, used_by: Sequence[str]) -> str:
+    """One entry; fields that the docstring does not tell are left out, never guessed."""
+    authors = " and ".join(map(_tex, paper.authors)) + (" and others" if paper.and_others else "")
+    lines = [
+        f"% {', '.join(used_by)}" + ("" if paper.link else "; its docstring gives no link"),
+        f"@misc{{{_key(paper)},",
+        f"  author = {{{authors}}},",
+        f"  title = {{{{{_tex(paper.title)}}}}},",
+        f"  year = {{{paper.year}}},",
+    ]
+    if paper.arxiv:
+        lines += [f"  eprint = {{{paper.arxiv}}},", "  archivePrefix = {arXiv},"]
+    if paper.link:
+        lines.append(f"  url = {{{paper.link}}},")
+    return "\n".join([*lines, "}", ""])
+
+
+def _key(paper: Paper) -> str:
+    """``rafailov2023direct``: first author, year, first word of the title that says something."""
+    words = [word for word in re.findall(r"\w+", _plain(paper.title)) if word not in _SMALL]
+    return f"{_plain(paper.authors[0])}{paper.year}{words[0] if words else ''}"
+
+
+def _plain(text: str) -> str:
+    """Lower-case letters without accents, digits and spaces."""
+    flat = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9 ]+", "" if " " not in flat else " ", flat)
+
+
+def _tex(text: str) -> str:
+    """Text for TeX: special characters escaped, accents as commands."""
+    escaped = _SPECIAL.sub(lambda found: rf"\{found[0]}", text)
+    written: list[str] = []
+    for letter in unicodedata.normalize("NFD", escaped):
+        if letter in _ACCENTS and written:
+            written[-1] = f"{{\\{_ACCENTS[letter]}{written[-1]}}}"
+        else:
+            written.append(letter)
+    return "".join(written)

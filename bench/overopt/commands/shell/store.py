@@ -1,0 +1,113 @@
+"""``bench store``: where finished stages lie, how large they are, and how they are removed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from overopt.errors import UserError
+from overopt.execution.disk_errors import disk_errors_explained
+from overopt.execution.housekeeping import Stored, artifacts, leftovers, named, outdated, remove
+from overopt.execution.store import Store
+from overopt.report.quantities import show_bytes
+
+_LEFT = {
+    "quarantine": "damaged artifacts, put aside",
+    "tmp": "drafts",
+    "kept": "unfinished work of killed runs",
+    "failures": "why stages failed",
+}
+
+
+def path(root: Path | None) -> int:
+    """Print where the store lies."""
+    sys.stdout.write(f"{Store(root).root}\n")
+    return 0
+
+
+def ls(root: Path | None) -> int:
+    """Print how many artifacts of each stage there are, and how large they are."""
+    store = Store(root)
+    by_stage: dict[str, list[Stored]] = {}
+    for one in artifacts(store):
+        by_stage.setdefault(one.stage, []).append(one)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("stage", "artifacts", "size"):
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
+    sizes = {stage: sum(one.size_bytes for one in found) for stage, found in by_stage.items()}
+    for stage in sorted(sizes, key=lambda stage: (-sizes[stage], stage)):
+        table.add_row(stage, str(len(by_stage[stage])), show_bytes(sizes[stage], 3))
+    total = sum(map(len, by_stage.values()))
+    table.add_row("all", str(total), show_bytes(sum(sizes.values()), 3))
+    console = Console(highlight=False)
+    console.print(table)
+    for place, size_bytes in leftovers(store).items():
+        if size_bytes:
+            console.print(f"{_LEFT[place]}: {show_bytes(size_bytes, 3)}")
+    console.print(f"store: {store.root}", markup=False, soft_wrap=True)
+    return 0
+
+
+def gc(root: Path | None, yes: bool) -> int:
+    """Remove what no run of the installed version can find, damaged artifacts and dead drafts."""
+    store = Store(root)
+    if not store.root.is_dir():
+        sys.stdout.write(f"There is no store {store.root}; nothing to remove.\n")
+        return 0
+    with disk_errors_explained(store.root), store.alone():
+        found = outdated(store)
+        rest = leftovers(store)
+        waste = sum(rest.get(place, 0) for place in ("quarantine", "tmp"))
+        for several, why in (
+            (found.unknown, "are of an earlier version that did not record their code"),
+            (found.absent, "were made by a file of your own that is no longer there"),
+        ):
+            if several:
+                sys.stdout.write(
+                    f"kept: {_described(several)} {why}; remove them with bench store rm.\n"
+                )
+        if not found.gone and not waste:
+            sys.stdout.write("Nothing to remove: a run can find everything in the store.\n")
+            return 0
+        what = f"{_described(found.gone)} made by code that has changed since"
+        if waste:
+            what += f", and {show_bytes(waste, 3)} of drafts and damaged artifacts"
+        _ask(what, yes)
+        remove(store, found.gone, drafts=True)
+    sys.stdout.write(f"removed: {what}\n")
+    return 0
+
+
+def rm(root: Path | None, words: Sequence[str], yes: bool) -> int:
+    """Remove artifacts by stage or key; the next run that needs them makes them again."""
+    store = Store(root)
+    if not store.root.is_dir():
+        raise UserError(f"There is no store {store.root}; give another with --store.")
+    with disk_errors_explained(store.root), store.alone():
+        chosen = {one.key: one for word in words for one in named(store, word)}
+        what = _described(list(chosen.values()))
+        _ask(what, yes)
+        remove(store, chosen.values())
+    sys.stdout.write(f"removed: {what}\n")
+    return 0
+
+
+def _described(chosen: Sequence[Stored]) -> str:
+    size = show_bytes(sum(one.size_bytes for one in chosen), 3)
+    return f"{len(chosen)} artifact{'' if len(chosen) == 1 else 's'} ({size})"
+
+
+def _ask(what: str, yes: bool) -> None:
+    """Go on only with leave: ``--yes``, or an answer at the terminal."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"This would remove {what}; say --yes. Nothing was removed.")
+    if not typer.confirm(f"Remove {what}?"):
+        raise UserError("Nothing was removed.")

@@ -1,0 +1,34 @@
+"""The table of training, step by step: numbers as float64, every row of a run and a step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from overopt.report.stored.files import numbers_of, read_optional_table, refuse
+from overopt.spec.columns import TRAJECTORY_COLUMNS
+
+_TEXT = ("proxy", "noise", "proxy_start")
+_REQUIRED = ("world", "seed", "step")
+
+RUN = ("world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "member",
+       "knob_value")  # fmt: skip
+"""What tells training runs apart."""
+
+
+def read_trajectory(path: Path) -> pd.DataFrame:
+    """Read ``trajectory.csv``; empty where there is none.
+
+    Raises:
+        UserError: a column is missing, a cell is no number, or a row names no run or step.
+    """
+    table = read_optional_table(path, TRAJECTORY_COLUMNS)
+    for name in TRAJECTORY_COLUMNS:
+        texts = [str(text) for text in table[name]]
+        table[name] = texts if name in _TEXT else numbers_of(texts, name, str(path))
+    for name in _REQUIRED:
+        for row in np.flatnonzero(table[name].isna().to_numpy()):
+            refuse(str(path), int(row), f"has no {name}", "every row names its run and step")
+    return table

@@ -6,24 +6,21 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
-import tempfile
-import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
-from overopt.commands.arguments import check_folder, count_workers, resolve, spread
+from overopt.commands.arguments import resolve, spread
+from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.request import Request, takes_request
 from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
-from overopt.errors import UserError, one_line
+from overopt.commands.shell.ending import about_defect, about_disk, end, print_any_letter
+from overopt.errors import UserError
 
 _MACHINE = "Where and how it runs"
 
@@ -375,10 +372,7 @@ def _offer(words: list[str]) -> NoReturn:
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     _words[:] = sys.argv[1:]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # a letter that the terminal's encoding lacks is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
+    print_any_letter()
     if _words[:1] == [ASK]:
         _offer(_words[1:])
     try:
@@ -386,48 +380,14 @@ def main() -> None:
         sys.stdout.flush()
     except (UserError, TyperException) as error:
         told = error.format_message() if isinstance(error, TyperException) else str(error)
-        _end(2, told)
+        end(2, told)
     except KeyboardInterrupt:
-        _end(130, "stopped")
+        end(130, "stopped")
     except OSError as error:
-        _end(2, _about_disk(error))
+        end(2, about_disk(error))
     except Exception as error:
-        _end(1, _about_defect(error))
+        end(1, about_defect(error))
     raise SystemExit(code)
-
-
-def _end(code: int, told: str) -> NoReturn:
-    """Leave with one line. What standard output still holds is dropped if nobody takes it."""
-    with suppress(OSError):
-        sys.stderr.write(f"error: {one_line(told)}\n")
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(code) from None
-
-
-def _about_disk(error: OSError) -> str:
-    """A file or a device that the system refuses, where no command knew better."""
-    where = f"{error.filename}: " if error.filename is not None else ""
-    reason = error.strerror or str(error)
-    return f"{where}{reason}; look at the path, its permissions and the space left, and try again."
-
-
-def _about_defect(error: Exception) -> str:
-    """What is left is a defect of this program; where its traceback was written."""
-    text = "".join(traceback.format_exception(error))
-    with suppress(OSError):
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="backslashreplace", prefix="overopt-", suffix=".txt",
-            delete=False,
-        ) as file:  # fmt: skip
-            file.write(text)
-        return (
-            f"bench itself failed ({type(error).__name__}: {error}); nothing that was finished is "
-            f"lost. Please report it with {file.name}, which says where."
-        )
-    return f"bench itself failed ({type(error).__name__}: {error}); please report it."
 
 
 if __name__ == "__main__":

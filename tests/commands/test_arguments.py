@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overopt.catalog import lookup, toml_files
-from overopt.commands.arguments import count_workers, resolve, spread
+from overopt.commands.arguments import resolve, spread
+from overopt.commands.machine import count_workers
 from overopt.commands.request import Request
 from overopt.errors import UserError
 from overopt.run.sources import sources

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from overopt.commands.trackers import Seen, check_trackers, report_runs, seen_in, send
+from overopt.commands.shell.trackers import Seen, check_trackers, report_runs, seen_in, send
 from overopt.errors import UserError
 from overopt.spec.columns import TRAJECTORY_COLUMNS
 from report.synthetic import write_runs

@@ -10,7 +10,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from overopt.commands.arguments import check_folder, count_workers, resolve
+from overopt.commands.arguments import resolve
+from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.request import Request
 
 Name = str | PathLike[str]
@@ -94,7 +95,7 @@ def run(
     spec, count, folder = resolve(request), count_workers(workers), Path(out)
     check_folder("out", folder)
     from overopt.commands.run import make_run
-    from overopt.commands.trackers import check_trackers, report_runs
+    from overopt.commands.shell.trackers import check_trackers, report_runs
 
     trackers = _texts(report_to)
     check_trackers(trackers)

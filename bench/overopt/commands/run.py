@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from overopt.commands.screen import Screen
-from overopt.commands.trackers import check_trackers, report_runs
+from overopt.commands.shell.trackers import check_trackers, report_runs
 from overopt.commands.trial import try_own
 from overopt.execution.store import Store
 from overopt.run.cells import tell_blind

@@ -109,7 +109,7 @@ def leftovers(store: Store) -> dict[str, int]:
 
 
 def named(store: Store, word: str) -> list[Stored]:
-    """Artifacts of a stage, such as ``proxy``, or whose key begins with at least eight digits.
+    """Artifacts of a stage, such as ``pool``, or whose key begins with at least eight digits.
 
     Raises:
         UserError: there are none.

@@ -14,7 +14,6 @@ from overopt.report.comparison.comparison import compare_within_reach
 from overopt.report.comparison.readings import Measure
 from overopt.report.comparison.sheet import comparison_sheet
 from overopt.report.drawing import COMPARING, Job, draw_all, plan_figures
-from overopt.report.families import name_families
 from overopt.report.fits import GroupFit, fit_group, fit_table
 from overopt.report.fold_tables import FoldKey, Tables
 from overopt.report.folder import PAGE, check_folder, report_folder
@@ -121,7 +120,7 @@ def compose_report(
     tell("comparing methods", 1, 1)
     tables = Tables(groups, scores, fitted, _runs_by_fold(results))
     shown = tables.shown()
-    families = name_families(results)
+    families = results.families
     return Report(
         page=make_page(
             results,

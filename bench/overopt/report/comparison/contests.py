@@ -12,7 +12,6 @@ import pandas as pd
 
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
-from overopt.report.families import name_families
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
 from overopt.report.stored.results import Results
@@ -176,7 +175,7 @@ def _common(one: Design, other: Design) -> Design:
 
 def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
     """Each method and proxy of a task and noise, with its worlds together."""
-    prompts, families = PromptGold(results), name_families(results)
+    prompts, families = PromptGold(results), results.families
     rows_of = {
         (str(first["task_label"]), int(first["world"]), str(first["method_label"]),
          str(first["proxy_label"]), str(first["noise"])): rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -135,7 +135,3 @@ def text_of(value: Any) -> str:
 
 def refuse(where: str, row: int, what: str, rule: str) -> NoReturn:
     raise UserError(f"{where}, data row {row + 1} {what}; {rule}.")
-
-
-def empty_table(columns: Iterable[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
-from overopt.report.stored.files import empty_table
+from overopt.report.stored.empty import empty_table
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import TASK
 from overopt.spec.columns import FRONT_COLUMNS
@@ -61,6 +62,19 @@ class Results:
         ]
         return max(fronts, key=len, default=empty_table(FRONT_COLUMNS))
 
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """The family of each method label; methods whose records do not say it are left out."""
+        of_method: dict[str, str] = {}
+        for run in self.runs:
+            of_method.update(_in_record(run.record))
+        labels = self.points[["method_label", "method"]].drop_duplicates()
+        return {
+            str(label): of_method[str(method)]
+            for label, method in labels.itertuples(index=False, name=None)
+            if str(method) in of_method
+        }
+
     def of_task(self, task: str) -> list[Run]:
         """The runs that hold rows of a task, by its label."""
         return [run for run in self.runs if task in self._tasks_of(run)]
@@ -76,3 +90,13 @@ class Results:
         columns = [*TASK, "task_label"]
         rows = self.points[columns].drop_duplicates().itertuples(index=False, name=None)
         return {row[:-1]: str(row[-1]) for row in rows}
+
+
+def _in_record(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    spec = record.get("spec")
+    methods = spec.get("methods") if isinstance(spec, dict) else None
+    for one in methods if isinstance(methods, list) else ():
+        if isinstance(one, dict):
+            name, family = one.get("name"), one.get("family")
+            if isinstance(name, str) and isinstance(family, str):
+                yield name, family

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from overopt.report.stored.files import empty_table
+from overopt.report.stored.empty import empty_table
 from overopt.spec.columns import TRAJECTORY_COLUMNS
 
 

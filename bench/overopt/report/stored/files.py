@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from overopt.errors import UserError
+from overopt.report.stored.empty import empty_table
 from overopt.report.stored.schema import WHOLE
 
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 from overopt.errors import UserError
 from overopt.execution.artifact import InputEntry, read_manifest
 from overopt.execution.costs import Receipt, free_bytes, read_receipts
-from overopt.execution.disk_errors import disk_is_full
+from overopt.execution.disk_errors import disk_is_full, explain_disk_error
 from overopt.execution.node import Node
 from overopt.execution.stage import node
 from overopt.execution.store import Store, default_root
@@ -323,7 +323,7 @@ def test_a_full_disk_is_told_in_one_sentence(store: Store, monkeypatch: pytest.M
 
     made = named(1)
     put(store, made)
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UserError, match=r"is full: free some space .* finished stages are kept\.$"):
         store.prepare()
     assert store.open(made.key) is not None
@@ -344,3 +344,54 @@ def test_failures_are_kept_until_success(store: Store) -> None:
     assert json.loads((store.root / "failures" / f"{made.key}.json").read_text())
     put(store, made)
     assert store.failure(made.key) is None
+
+
+@pytest.mark.parametrize("spoil", ["folder", "deep", "link"])
+def test_what_lies_in_place_of_a_manifest_is_damage(spoil: str, store: Store) -> None:
+    made = named(7)
+    folder = put(store, made)
+    path = folder / "manifest.json"
+    assert path.is_file()
+    path.unlink()
+    if spoil == "folder":
+        path.mkdir()
+    elif spoil == "deep":
+        path.write_text("[" * 100_000)
+    else:
+        path.symlink_to(folder / "nowhere")
+    again = Store(store.root)
+    assert again.manifest(made.key) is None
+    assert again.open(made.key) is None
+    assert not folder.exists()
+    put(again, made)
+    assert again.open(made.key) == folder
+
+
+def test_a_probe_of_the_store_does_not_follow_a_link(store: Store, tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    store.prepare()
+    (store.root / "tmp" / "probe").symlink_to(precious)
+    store.prepare()
+    assert precious.read_text() == "mine"
+
+
+def test_a_limit_of_the_size_of_files_is_a_full_disk() -> None:
+    assert disk_is_full(OSError(errno.EFBIG, os.strerror(errno.EFBIG)))
+
+
+def test_a_store_that_is_removed_in_use_is_told(store: Store) -> None:
+    store.prepare()
+    shutil.rmtree(store.root)
+    told = explain_disk_error(store.root, FileNotFoundError(errno.ENOENT, "gone", "x"))
+    assert told is not None and "was removed while it was in use; give the same command" in told
+    store.prepare()
+    assert explain_disk_error(store.root, FileNotFoundError(errno.ENOENT, "gone", "x")) is None
+
+
+@pytest.mark.parametrize("text", ["", "[", "[" * 100_000])
+def test_a_record_of_a_failure_that_cannot_be_read_is_none(text: str, store: Store) -> None:
+    store.prepare()
+    (store.root / "failures").mkdir(exist_ok=True)
+    (store.root / "failures" / "abc.json").write_text(text)
+    assert store.failure("abc") is None

@@ -7,6 +7,10 @@ import io
 import json
 import math
 import shutil
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.report.stored.prompts import read_prompts
 from overopt.report.stored.run_folder import read_run
+from overopt.run import records
 from overopt.run.cell import Found
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.graph import Graph
@@ -231,6 +236,55 @@ def test_leftovers_of_a_killed_writer_are_cleared(store: Store, tmp_path: Path) 
     folder.rename(folder.with_name(f".{folder.name}-0badcafe"))
     assert _write(run, found, store, tmp_path) == [folder]
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_commands_that_end_together_leave_one_folder_and_each_its_draft(
+    store: Store, tmp_path: Path
+) -> None:
+    """Twelve at once, again and again: none deletes another's draft, and all agree."""
+    run = run_spec()
+    found = _found(run, store)
+    for attempt in range(5):
+        out = tmp_path / str(attempt)
+        start = threading.Barrier(12)
+
+        def write(out: Path = out, start: threading.Barrier = start) -> list[Path]:
+            start.wait()
+            return _write(run, found, store, out)
+
+        with ThreadPoolExecutor(12) as pool:
+            folders = {tuple(one.result()) for one in [pool.submit(write) for _ in range(12)]}
+        ((folder,),) = folders
+        assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_drafts_of_the_living_and_of_other_machines_are_left(store: Store, tmp_path: Path) -> None:
+    run = run_spec()
+    found = _found(run, store)
+    (folder,) = _write(run, found, store, tmp_path)
+    shutil.rmtree(folder)
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                          capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
+    ours = records._writer().partition("-")[0]
+    living, gone, strange = (
+        folder.with_name(f".{folder.name}-{writer}-0badcafe")
+        for writer in (records._writer(), f"{ours}-{dead}", f"00000000-{dead}")
+    )
+    for draft in (living, gone, strange):
+        draft.mkdir()
+    assert _write(run, found, store, tmp_path) == [folder]
+    assert living.is_dir() and strange.is_dir() and not gone.exists()
+
+
+def test_a_probe_does_not_follow_a_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".probe").symlink_to(precious)
+    check_writable(out)
+    assert precious.read_text() == "mine"
+    assert list(out.iterdir()) == []
 
 
 def test_own_files_are_recorded_by_name_and_hash(store: Store, tmp_path: Path) -> None:

@@ -131,8 +131,10 @@ def read_manifest(folder: Path) -> Manifest:
         body["inputs"] = {role: InputEntry(**entry) for role, entry in body["inputs"].items()}
         body["files"] = {name: FileEntry(**entry) for name, entry in body["files"].items()}
         manifest = Manifest(**body)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Damage(f"the manifest cannot be read: {error}") from error
+    except IsADirectoryError as error:
+        raise Damage("the manifest is a folder") from error
     if manifest.digest != digest or manifest.key != folder.name:
         raise Damage("the manifest belongs to another artifact")
     return manifest
@@ -145,6 +147,23 @@ def write_synced(path: Path, value: Mapping[str, Any]) -> None:
         stream.write("\n")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def probe(path: Path) -> None:
+    """Write a file and remove it; a link that lies there is removed, and what it names is left.
+
+    One name: whoever comes next removes that of a killed process.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    path.unlink(missing_ok=True)
+    try:
+        with path.open("xb") as stream:
+            stream.write(b"this place must be writable")
+    except FileExistsError:
+        return  # another process is writing it at this moment, so that it can be written
+    path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

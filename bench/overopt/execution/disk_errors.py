@@ -11,7 +11,8 @@ from pathlib import Path
 from overopt.errors import UserError
 
 PLACE_VARIABLE = "OVEROPT_STORE"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""No space, none left of a quota, or a limit of the size of files."""
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -33,6 +34,11 @@ def explain_disk_error(root: Path, error: BaseException) -> str | None:
         return (
             f"The disk of the store {root} is full: free some space or set {PLACE_VARIABLE} to "
             "another folder, then give the same command again; finished stages are kept."
+        )
+    if isinstance(error, FileNotFoundError) and not root.is_dir():
+        return (
+            f"The store {root} was removed while it was in use; give the same command again, which "
+            "makes it anew."
         )
     if isinstance(error, FileExistsError | NotADirectoryError):
         return (

@@ -32,6 +32,7 @@ from overopt.execution.artifact import (
     Manifest,
     hash_file,
     list_files,
+    probe,
     read_manifest,
     sync_folder,
     sync_tree,
@@ -197,9 +198,7 @@ class Store:
         with disk_errors_explained(self.root):
             for place in _PLACES:
                 (self.root / place).mkdir(parents=True, exist_ok=True)
-            probe = self.root / "tmp" / "probe"  # one name: the next run removes a killed one's
-            probe.write_bytes(b"a store must be writable")
-            probe.unlink(missing_ok=True)
+            probe(self.root / "tmp" / "probe")
             self.sweep()
 
     @contextmanager
@@ -341,7 +340,7 @@ class Store:
             record: dict[str, Any] = json.loads(
                 (self.root / "failures" / f"{key}.json").read_bytes()
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
         return record
 

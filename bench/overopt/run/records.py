@@ -10,14 +10,18 @@ import hashlib
 import io
 import json
 import math
+import os
+import platform
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder, sync_tree
+from overopt.execution.artifact import probe, sync_folder, sync_tree
 from overopt.execution.canonical import canonical_json
 from overopt.execution.code.modules import is_file
 from overopt.execution.node import Node, ancestry
@@ -334,11 +338,9 @@ def check_writable(out: Path) -> None:
     Raises:
         UserError: it cannot be made or written.
     """
-    probe = out / ".probe"  # one name: the next run removes a killed one's
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"results must be writable")
-        probe.unlink(missing_ok=True)
+        probe(out / ".probe")
     except OSError as error:
         raise _refusal(out, error) from error
 
@@ -351,11 +353,16 @@ def _refusal(place: Path, error: OSError) -> UserError:
 
 
 def _write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write all files under a passing name, then rename; leftovers of killed writers go first."""
-    draft = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    """Write all files under a passing name, then rename; leftovers of killed writers go first.
+
+    Another command that writes the same folder at this moment keeps its draft, and whoever is
+    second leaves what the first has written.
+    """
+    draft = folder.with_name(f".{folder.name}-{_writer()}-{secrets.token_hex(4)}")
     try:
         for leftover in folder.parent.glob(f".{folder.name}-*"):
-            shutil.rmtree(leftover)
+            if not _is_written(leftover):
+                shutil.rmtree(leftover, ignore_errors=True)
         draft.mkdir(parents=True)
         for name, content in files.items():
             whole = content if isinstance(content, bytes) else content.encode()
@@ -365,4 +372,20 @@ def _write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
         sync_folder(folder.parent)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise _refusal(folder, error) from error
+        if not (folder / "run.json").is_file():
+            raise _refusal(folder, error) from error
+
+
+def _writer() -> str:
+    """This process among those of all machines that may share the folder."""
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return f"{host}-{os.getpid()}"
+
+
+def _is_written(draft: Path) -> bool:
+    """Whether the process that writes a draft may be alive; a stranger's machine is not asked."""
+    *_, host, pid, _ = ("", "", *draft.name.split("-"))
+    ours = _writer().partition("-")[0]
+    if len(host) != len(ours) or not pid.isdigit():
+        return False
+    return host != ours or psutil.pid_exists(int(pid))

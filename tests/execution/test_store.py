@@ -323,7 +323,7 @@ def test_a_full_disk_is_told_in_one_sentence(store: Store, monkeypatch: pytest.M
 
     made = named(1)
     put(store, made)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("overopt.execution.store.probe", refuse)
     with pytest.raises(UserError, match=r"is full: free some space .* finished stages are kept\.$"):
         store.prepare()
     assert store.open(made.key) is not None

@@ -24,6 +24,8 @@ def test_shipped_proxies_pass(name: str) -> None:
         ("score_MN", r"it must be \(7,\)"),
         ("score_MN[0] * float('nan')", "combine returns NaN"),
         ("score_MN[5]", "combine: IndexError"),
+        ("score_MN[0] + 1j", "combine: TypeError: mine: combine returns complex128, not real num"),
+        ("score_MN[0].astype(str)", "combine: TypeError: mine: combine returns .*, not real num"),
     ],
 )
 def test_a_wrong_proxy_is_told(answer: str, said: str, tmp_path: Path) -> None:
@@ -33,6 +35,14 @@ def test_a_wrong_proxy_is_told(answer: str, said: str, tmp_path: Path) -> None:
     path.write_text(f"{head}def combine(config, score_MN):\n    return {answer}\n")
     with pytest.raises(UserError, match=said):
         rehearse(systems.proxy(str(path)))
+
+
+def test_a_reversed_view_is_a_reward_as_any_other(tmp_path: Path) -> None:
+    text = lookup.files("proxies")["single"].read_text(encoding="utf-8")
+    head = text[: text.index("def combine(")]
+    path = tmp_path / "mine.py"
+    path.write_text(f"{head}def combine(config, score_MN):\n    return score_MN[0, ::-1]\n")
+    rehearse(systems.proxy(str(path)))
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import multiprocessing
 import os
 import re
 import shlex
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -147,11 +150,21 @@ MISTAKES = {
 }
 
 
-class InThisProcess(ThreadPoolExecutor):
-    """In place of a process of its own, whose start takes seconds."""
+class InThisProcess:
+    """Stands in for the process of a trial: what it should run is run when it is started."""
 
-    def __init__(self, workers: int, mp_context: object) -> None:
-        super().__init__(workers)
+    def __init__(self, target: Callable[..., None], args: tuple[object, ...], daemon: bool) -> None:
+        self._run: Callable[[], None] = partial(target, *args)
+
+    def start(self) -> None:
+        """Run it to its end."""
+        self._run()
+
+    def kill(self) -> None:
+        """It has ended."""
+
+    def join(self) -> None:
+        """It has ended."""
 
 
 def told_for(mistake: str) -> str:
@@ -171,7 +184,9 @@ def test_mistake_is_told_as_the_guide_says(
     assert MISTAKES[mistake] != SLIC
     (tmp_path / "my_slic.py").write_text(MISTAKES[mistake], encoding="utf-8")
     (tmp_path / "small.toml").write_text(FILES["small.toml"], encoding="utf-8")
-    monkeypatch.setattr(trial, "ProcessPoolExecutor", InThisProcess)
+    context = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=InThisProcess)
+    monkeypatch.setattr(trial, "spawning", lambda: context)
+    monkeypatch.setattr(trial, "enter_alone", lambda driver_pid: None)
     said = refused("--method ./my_slic.py --task ./small.toml", tmp_path, monkeypatch, capsys)
     assert told_for(mistake) in said
     assert "overopt_own" not in said

@@ -146,7 +146,7 @@ def read_declaration(path: Path, name: str, source: str) -> Declaration:
         raise UserError(f"{path}, line {error.lineno}: not valid Python: {error.msg}.") from error
     except (RecursionError, MemoryError) as error:
         raise UserError(f"{path} cannot be read: an expression is nested too deeply.") from error
-    docstring = ast.get_docstring(tree) or ""
+    docstring = "\n".join(map(one_line, (ast.get_docstring(tree) or "").splitlines()))
     constants: dict[str, Any] = {}
     parameters: list[Parameter] | None = None
     for statement in tree.body:
@@ -293,8 +293,8 @@ def _parameter(item: ast.AnnAssign, path: Path) -> Parameter:
         name=name,
         type=kind,
         default=default,
-        help=parts["help"],
-        unit=parts.get("unit", ""),
+        help=one_line(str(parts["help"])),
+        unit=one_line(str(parts.get("unit", ""))),
         above=parts.get("above"),
         at_least=parts.get("at_least"),
         at_most=parts.get("at_most"),

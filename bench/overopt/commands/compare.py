@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overopt.commands.printing import open_console
+
 if TYPE_CHECKING:
     from overopt.report.stored.selection import Selection
 
@@ -39,12 +41,11 @@ def compare(
     if as_json:
         sys.stdout.write(comparison_json(found))
         return 0
-    from rich.console import Console
 
     from overopt.report.comparison.screen import print_comparison
 
-    console = Console(highlight=False)
+    console = open_console()
     print_comparison(found, console)
     for path in written:
-        console.print(f"{path}", soft_wrap=True, markup=False)
+        console.print(f"{path}", soft_wrap=True)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from overopt.commands.printing import print_colored
 from overopt.report.quantities import show_bytes, show_duration
 from overopt.run.forecasts.machines import ASSUMPTION, Accelerator, Machine
 from overopt.run.forecasts.stages import Forecast, StageForecast
@@ -90,19 +91,22 @@ def _warn_of_memory(found: Forecast, accelerator: Accelerator, console: Console)
     }
     for stage, memory_bytes in large.items():
         if memory_bytes > room:
-            console.print(
-                f"[red]{stage}[/] needs about {_bytes(memory_bytes)}, and the GPU has "
-                f"{_bytes(room)}; lower its batch size"
-                + (", or set trl.micro_batch" if stage == "optimize" else ""),
-                soft_wrap=True,
+            print_colored(
+                console,
+                "red",
+                stage,
+                f" needs about {_bytes(memory_bytes)}, and the GPU has {_bytes(room)}; lower its "
+                f"batch size{', or set trl.micro_batch' if stage == 'optimize' else ''}",
             )
     at_once = found.accelerator_bytes
     largest = max(large.values(), default=0.0)
     if at_once is not None and largest <= room < at_once:
-        console.print(
-            f"[yellow]the stages of all workers at once[/] need about {_bytes(at_once)}, and the "
-            f"GPU has {_bytes(room)}; give --workers {int(room // largest)}",
-            soft_wrap=True,
+        print_colored(
+            console,
+            "yellow",
+            "the stages of all workers at once",
+            f" need about {_bytes(at_once)}, and the GPU has {_bytes(room)}; give --workers "
+            f"{int(room // largest)}",
         )
 
 

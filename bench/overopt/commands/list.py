@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
 from overopt.commands.descriptions import STEPS, describe_method, describe_proxy
-from overopt.commands.printing import print_json
+from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.errors import UserError
 from overopt.spec.declare import Family, GoldUse
 
@@ -125,17 +123,17 @@ def _print_table(
         for column in columns
         if column != "summary"
     }
-    console = Console()
+    console = open_console()
     room = max(console.width - sum(widths.values()) - 3 * len(columns), _LEAST)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in cells:
         row["summary"] = _cut(row["summary"], room)
-        table.add_row(*(escape(cell) for cell in row.values()))
+        table.add_row(*(cell for cell in row.values()))
     console.print(table)
     for told in broken:
-        console.print(f"[yellow]broken[/]: {escape(told)}.", highlight=False, soft_wrap=True)
+        print_colored(console, "yellow", "broken", f": {told}.")
     console.print(f"Use one with --{lookup.SINGULAR[kind]} NAME; see more with bench show NAME.")
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from overopt.commands.measure_options import Measure
+from overopt.commands.printing import open_console
 from overopt.errors import UserError
 from overopt.own_runs.logs import LogRequest, measure_logs
 from overopt.own_runs.measured import MeasuredRuns
@@ -73,7 +72,7 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
     )
     planned, kept = plan(wanted), Store(store)
     count = 1 if planned.runs_alone and not chosen else workers
-    screens = Screen(Console(stderr=True), False, count)
+    screens = Screen(open_console(stderr=True), False, count)
     with ProcessExecutor(kept, count) as executor, screens as screen:
         measured = measure_checkpoints(wanted, planned, kept, executor, screen)
     return show(measured, asked.out)
@@ -86,16 +85,16 @@ def show(measured: MeasuredRuns, out: Path | None) -> int:
         from overopt.own_runs.folder import write_folder
 
         written = write_folder(out, measured)
-    console = Console(highlight=False)
+    console = open_console()
     for index in range(len(measured.names)):
         console.print(curve_table(measured, index))
     if measured.measures:
         console.print(measures_table(measured))
     for line in describe(measured):
-        console.print(printable(line), markup=False, soft_wrap=True)
+        console.print(printable(line), soft_wrap=True)
     console.print()
     for note in measured.notes:
-        console.print(f"note: {printable(note)}", markup=False, soft_wrap=True)
+        console.print(f"note: {printable(note)}", soft_wrap=True)
     for path in written:
-        console.print(f"{path}", soft_wrap=True, markup=False)
+        console.print(f"{path}", soft_wrap=True)
     return 0

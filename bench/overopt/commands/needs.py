@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from overopt.commands.printing import print_colored
 from overopt.report.quantities import show_bytes
 from overopt.run.forecasts.source_need import SourceNeed, download_gb
 
@@ -29,9 +29,9 @@ def print_needs(needed: Sequence[SourceNeed], console: Console) -> None:
         unknown = "unknown" if one.is_model else ""
         table.add_row(
             one.role,
-            escape(one.name),
+            one.name,
             one.revision[:10],
-            escape(one.license),
+            one.license,
             one.state,
             "unknown" if one.size_gb is None else show_bytes(1e9 * one.size_gb, 3),
             unknown if one.parameters is None else f"{one.parameters / 1e6:,.4g} M",
@@ -39,11 +39,9 @@ def print_needs(needed: Sequence[SourceNeed], console: Console) -> None:
     console.print(table)
     for one in needed:
         if one.note:
-            console.print(f"[yellow]{one.role}[/]: {escape(one.note)}", soft_wrap=True)
+            print_colored(console, "yellow", one.role, f": {one.note}")
     absent = [one for one in needed if one.state != "here"]
     if absent:
         names = ", ".join(dict.fromkeys(one.name for one in absent))
         known = show_bytes(1e9 * download_gb(needed), 3)
-        console.print(
-            f"{absent[0].state}: {escape(names)}; known sizes add up to {known}", soft_wrap=True
-        )
+        console.print(f"{absent[0].state}: {names}; known sizes add up to {known}", soft_wrap=True)

@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-
 from overopt.commands.accelerator import find_accelerator
 from overopt.commands.forecasting import print_forecast
 from overopt.commands.needs import is_offline, print_needs
-from overopt.commands.printing import print_json
+from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
@@ -36,7 +33,7 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int, as_json: bool = F
     nodes = [made for cell in cells for made in foreseen(Graph(cell), spec)]
     nodes += [Graph(cell).front(spec.kl_grid_nats) for cell in first_of_worlds(cells)]
     store = Store(store_root)
-    console = Console()
+    console = open_console()
     needed: Sequence[SourceNeed] = ()
     machine = Machine(None, is_found=False)
     estimate: Callable[[Node], Estimate] = laptop
@@ -58,7 +55,7 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int, as_json: bool = F
         soft_wrap=True,
     )
     if notice := tell_blind(spec):
-        console.print(escape(notice), soft_wrap=True, highlight=False)
+        console.print(notice, soft_wrap=True)
     if _is_searched(spec):
         console.print(
             "the knob is driven to the budgets: runs after the first coarse grid depend on what "
@@ -66,7 +63,9 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int, as_json: bool = F
             soft_wrap=True,
         )
     if found.disk_bytes is not None and found.disk_bytes > found.free_bytes:
-        Console(stderr=True).print("[red]the store's disk is too small for this run[/]")
+        print_colored(
+            open_console(stderr=True), "red", "the store's disk is too small for this run", ""
+        )
     return 0
 
 

@@ -1,4 +1,8 @@
-"""What commands print for programs: one JSON object with fixed keys."""
+"""What commands print: for people, texts as they are; for programs, one JSON object.
+
+Names, messages and paths come from anywhere. Nothing that is printed is read as markup, in lines or
+in tables; what is to be colored says so beside its text.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,11 @@ import json
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from overopt.errors import one_line
 
 FORMAT = 1
 """Goes up when a key changes its meaning or goes; keys may be added."""
@@ -19,3 +28,13 @@ def print_json(kind: str, value: Mapping[str, Any]) -> None:
     """
     text = json.dumps({"format": FORMAT, "kind": kind, **value}, indent=1, allow_nan=False)
     sys.stdout.write(f"{text}\n")
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """The terminal, or what takes its place; brackets in a text are brackets."""
+    return Console(stderr=stderr, markup=False, highlight=False)
+
+
+def print_colored(console: Console, color: str, head: str, rest: str) -> None:
+    """One line whose beginning is colored; what is from outside stays on it."""
+    console.print(Text.assemble((one_line(head), color), one_line(rest)), soft_wrap=True)

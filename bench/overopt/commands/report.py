@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overopt.commands.printing import open_console
+
 if TYPE_CHECKING:
     from overopt.report.stored.selection import Selection
 
@@ -19,14 +21,13 @@ def report(
     Returns:
         The exit code; the last line printed says which page to open.
     """
-    from rich.console import Console
 
     from overopt.commands.steps import Steps
     from overopt.report.drawing import check_figures
     from overopt.report.writing import Request, write_report
 
     request = Request(selection, check_figures(figures), workers)
-    with Steps(Console(stderr=True)) as steps:
+    with Steps(open_console(stderr=True)) as steps:
         written = write_report(run_dirs, out, request, steps.tell)
     page, *others = written
     sys.stdout.write("".join(f"{path}\n" for path in others))

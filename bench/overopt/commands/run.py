@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
+from overopt.commands.printing import open_console, print_colored
 from overopt.commands.screen import Screen
 from overopt.commands.shell.trackers import check_trackers, report_runs
 from overopt.commands.trial import try_own
@@ -30,7 +30,7 @@ def run(
     """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
     check_trackers(trackers)
     outcome = make_run(spec, store_root, out, workers, quiet, arguments)
-    console = Console()
+    console = open_console()
     _print_results(outcome.folders, console)
     for folder in outcome.folders:
         console.print(f"results: {folder}", soft_wrap=True)
@@ -52,9 +52,9 @@ def make_run(
     arguments: Sequence[str],
 ) -> RunOutcome:
     """Run and write results; progress and what failed go to the standard error stream."""
-    errors = Console(stderr=True)
+    errors = open_console(stderr=True)
     if notice := tell_blind(spec):
-        errors.print(escape(notice), soft_wrap=True, highlight=False)
+        errors.print(notice, soft_wrap=True)
     try_own(spec)
     prepare(spec)
     store = Store(store_root)
@@ -66,8 +66,7 @@ def make_run(
         errors.print("This run is complete: all of it had been done before, and nothing ran.")
     for title, failure in outcome.failures:
         stage = "" if failure.title == title else f" {failure.title}:"
-        told = escape(f"{title}:{stage} {failure.message}")
-        errors.print(f"[red]failed[/] {told}", soft_wrap=True, highlight=False)
+        print_colored(errors, "red", "failed", f" {title}:{stage} {failure.message}")
     return outcome
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
+from overopt.commands.printing import open_console
 from overopt.own_scores.scores_file import read_scores
 from overopt.own_scores.text import curve_table, describe_fit, describe_rows, printable
 from overopt.stats.pools.listed import POOL_CAVEAT
@@ -32,14 +31,14 @@ def scores(
         from overopt.own_scores.folder import write_folder
 
         written = write_folder(out, reports)
-    console = Console(highlight=False)
+    console = open_console()
     for report in reports:
         console.print(curve_table(report, read.gold))
         for line in (*describe_fit(report), *describe_rows(report)):
-            console.print(line, markup=False)
+            console.print(line)
         console.print()
     for note in (*read.notes, POOL_CAVEAT):
-        console.print(f"note: {printable(note)}", markup=False)
+        console.print(f"note: {printable(note)}")
     for path in written:
-        console.print(f"{path}", soft_wrap=True, markup=False)
+        console.print(f"{path}", soft_wrap=True)
     return 0

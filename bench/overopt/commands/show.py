@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from overopt.catalog import lookup, systems, toml_files
@@ -16,8 +15,8 @@ from overopt.catalog.declarations import unknown
 from overopt.catalog.papers import papers_of
 from overopt.commands.descriptions import describe_method, describe_proxy
 from overopt.commands.names import same_name
-from overopt.commands.printing import print_json
-from overopt.errors import UserError
+from overopt.commands.printing import open_console, print_json
+from overopt.errors import UserError, one_line
 from overopt.execution.code.modules import find_module, is_file
 from overopt.spec.frozen import Spec
 
@@ -35,7 +34,7 @@ def show(name: str, as_json: bool = False) -> int:
     if as_json:
         print_json(lookup.SINGULAR[kind], _record(kind, name))
         return 0
-    console = Console()
+    console = open_console()
     if kind in ("methods", "proxies"):
         _show_module(kind, name, console)
     else:
@@ -114,13 +113,13 @@ def _kind_of(name: str) -> str:
 def _show_module(kind: str, name: str, console: Console) -> None:
     found = lookup.declaration(kind, name)
     for paragraph in paragraphs(found.docstring):
-        console.print(paragraph, markup=False, highlight=False)
+        console.print(paragraph)
     console.print()
     if kind == "methods":
         method = systems.method(name)
         knob = method.knob
         direction = "more" if knob.raises_kl else "less"
-        console.print(f"family   {method.family}; {_GOLD_USE[method.uses_gold]}", highlight=False)
+        console.print(f"family   {method.family}; {_GOLD_USE[method.uses_gold]}")
         console.print(
             f"knob     {knob.name}, searched from {knob.low:g} to {knob.high:g}; "
             f"larger means {direction} KL",
@@ -128,17 +127,17 @@ def _show_module(kind: str, name: str, console: Console) -> None:
         )
     elif systems.proxy(name).uses_gold != "none":
         use = _GOLD_USE[systems.proxy(name).uses_gold]
-        console.print(f"gold     {use}, beyond noisy comparisons", highlight=False)
+        console.print(f"gold     {use}, beyond noisy comparisons")
     elif systems.proxy(name).step_scores:
-        console.print("gold     its opinion of every step trains the members", highlight=False)
+        console.print("gold     its opinion of every step trains the members")
     if not is_file(found.source) and lookup.origin(kind, name) != "overopt":
-        console.print(f"package  {lookup.origin(kind, name)}", markup=False, highlight=False)
-    console.print(f"file     {_file(found.source)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"package  {lookup.origin(kind, name)}")
+    console.print(f"file     {_file(found.source)}", soft_wrap=True)
     links = dict.fromkeys(paper.link for paper in papers_of(found.docstring) if paper.link)
     for link in links:
-        console.print(f"paper    {link}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"paper    {link}", soft_wrap=True)
     if links:
-        console.print(f"cite     bench cite {name}", markup=False, highlight=False)
+        console.print(f"cite     bench cite {name}")
     if found.parameters:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in ("setting", "default", "allowed", "meaning"):
@@ -146,13 +145,11 @@ def _show_module(kind: str, name: str, console: Console) -> None:
         for one in found.parameters:
             default = "required" if one.default is None else str(one.default)
             cells = (one.name, default, one.allowed(), one.help)
-            table.add_row(*(escape(cell) for cell in cells))
+            table.add_row(*(cell for cell in cells))
         console.print(table)
         first = found.parameters[0]
-        console.print(
-            f"Change one with --set {found.name}.{first.name}=VALUE.", markup=False, highlight=False
-        )
-    console.print(f"Try: bench run {_try(kind, name)} --kl-grid", markup=False, highlight=False)
+        console.print(f"Change one with --set {found.name}.{first.name}=VALUE.")
+    console.print(f"Try: bench run {_try(kind, name)} --kl-grid")
 
 
 def _file(source: str) -> Path | None:
@@ -185,19 +182,19 @@ def paragraphs(docstring: str) -> Iterator[str]:
 def _show_declaration(kind: str, name: str, console: Console) -> None:
     spec: Spec = toml_files.load_task(name) if kind == "tasks" else toml_files.load_gold(name)
     values = dict(_flatten(spec.to_json()))
-    console.print(f"{values.pop('name')}: {values.pop('summary')}.", markup=False, highlight=False)
+    console.print(one_line(f"{values.pop('name')}: {values.pop('summary')}."))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("key", no_wrap=True)
     table.add_column("value")
     for key, value in values.items():
         if value is not None:
-            table.add_row(key, escape(value if isinstance(value, str) else json.dumps(value)))
+            table.add_row(key, one_line(value if isinstance(value, str) else json.dumps(value)))
     console.print(table)
     path, _ = toml_files.read_toml(kind, name)
-    console.print(f"file     {path}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"file     {path}", soft_wrap=True)
     if kind == "tasks":
-        console.print("Change a value with --set KEY=VALUE.", highlight=False)
-    console.print(f"Try: bench run {_try(kind, name)} --kl-grid", markup=False, highlight=False)
+        console.print("Change a value with --set KEY=VALUE.")
+    console.print(f"Try: bench run {_try(kind, name)} --kl-grid")
 
 
 def _flatten(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:

@@ -20,9 +20,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnContext
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 
 import psutil
@@ -54,6 +54,7 @@ OFFLINE = {
 }
 _PR_SET_PDEATHSIG = 1
 _DEAF = signal.SIG_IGN
+_SAFE_PATH = "PYTHONSAFEPATH"
 _to_driver: Connection | None = None
 """A worker's end of its pipe to the driver; a connection can travel only when a process starts."""
 
@@ -74,13 +75,32 @@ def order(made: Node, root: Path) -> Order:
     return Order(str(root), made.key, alone, {role: given.key for role, given in made.inputs})
 
 
+class _SafeProcess(SpawnProcess):
+    """A process that starts without the current folder on its import path."""
+
+    def start(self) -> None:
+        """Start it. The environment says so while it starts, and to none of its children."""
+        before = os.environ.get(_SAFE_PATH)
+        os.environ[_SAFE_PATH] = "1"
+        try:
+            super().start()
+        finally:
+            if before is None:
+                del os.environ[_SAFE_PATH]
+            else:
+                os.environ[_SAFE_PATH] = before
+
+
+class _SafeContext(SpawnContext):
+    Process = _SafeProcess
+
+
 def spawning() -> SpawnContext:
     """How worker processes start: afresh, and without the current folder on their import path.
 
     Else a file named ``pickle.py`` that happens to lie there would run in each of them.
     """
-    os.environ["PYTHONSAFEPATH"] = "1"
-    return get_context("spawn")
+    return _SafeContext()
 
 
 def enter_process(driver_pid: int, to_driver: Connection) -> None:
@@ -98,6 +118,7 @@ def enter_process(driver_pid: int, to_driver: Connection) -> None:
 
 def enter_alone(driver_pid: int) -> None:
     """Set up a process: one thread, offline, deaf to Ctrl-C, gone when the driver is gone."""
+    os.environ.pop(_SAFE_PATH, None)
     os.environ.update(SINGLE_THREAD)
     os.environ.update(OFFLINE)
     signal.signal(signal.SIGINT, _DEAF)

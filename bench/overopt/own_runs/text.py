@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from overopt.own_runs.advice import steps_to_score
@@ -36,7 +35,7 @@ def curve_table(measured: MeasuredRuns, index: int) -> Table:
     run = measured.report.runs[index]
     units = measured.report.units
     table = Table(
-        title=escape(printable(measured.names[index])),
+        title=printable(measured.names[index]),
         caption=f"KL: {measured.kl.shown}, {measured.kl.unit}; gains are over the first row, in "
         f"{_gain_unit(units.proxy_sd, 'the proxy')} and {_gain_unit(units.gold_sd, 'gold')}",
         title_justify="left",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from overopt.report.stored.schema import ESTIMATORS
@@ -25,7 +24,7 @@ def curve_table(report: ProxyReport, gold: str) -> Table:
     level = 100 * report.points[0].gold.level
     top = highest(report)
     table = Table(
-        title=f"best of n by {escape(printable(report.proxy))}",
+        title=f"best of n by {printable(report.proxy)}",
         caption=f"KL: {ESTIMATORS[KL_ESTIMATOR]}; bound: log n - (n - 1)/n; ess: effective samples "
         "of a prompt's pool; * gold is highest",
         title_justify="left",
@@ -37,7 +36,7 @@ def curve_table(report: ProxyReport, gold: str) -> Table:
         "n",
         "KL\n(nats)",
         "bound\n(nats)",
-        escape(printable(gold)),
+        printable(gold),
         f"{level:g} % interval",
         "proxy",
         "prompts",

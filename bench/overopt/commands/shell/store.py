@@ -8,9 +8,9 @@ from pathlib import Path
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from overopt.commands.printing import open_console
 from overopt.errors import UserError
 from overopt.execution.disk_errors import disk_errors_explained
 from overopt.execution.housekeeping import Stored, artifacts, leftovers, named, outdated, remove
@@ -45,12 +45,12 @@ def ls(root: Path | None) -> int:
         table.add_row(stage, str(len(by_stage[stage])), show_bytes(sizes[stage], 3))
     total = sum(map(len, by_stage.values()))
     table.add_row("all", str(total), show_bytes(sum(sizes.values()), 3))
-    console = Console(highlight=False)
+    console = open_console()
     console.print(table)
     for place, size_bytes in leftovers(store).items():
         if size_bytes:
             console.print(f"{_LEFT[place]}: {show_bytes(size_bytes, 3)}")
-    console.print(f"store: {store.root}", markup=False, soft_wrap=True)
+    console.print(f"store: {store.root}", soft_wrap=True)
     return 0
 
 

@@ -61,5 +61,7 @@ class OpenedProxy(Opened[ProxySystem]):
         """Whatever the system makes of the members' scores, their mean by default, as an array."""
         if self._combine is None:
             return np.asarray(score_MN.mean(axis=0), dtype=np.float64)
-        combined = self._combine(self._config, score_MN)
-        return np.asarray(combined, dtype=np.float64)
+        combined = np.asarray(self._combine(self._config, score_MN))
+        if combined.dtype.kind not in "fiub":
+            raise TypeError(f"{self.name}: combine returns {combined.dtype}, not real numbers")
+        return np.array(combined, dtype=np.float64, order="C")

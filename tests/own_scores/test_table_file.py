@@ -3,9 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from overopt.errors import UserError
+from overopt.own_scores.scores_file import read_scores
 from overopt.own_scores.table_file import holds_numbers, read_ids, read_numbers, read_table
 
 
@@ -109,3 +112,39 @@ def test_every_row_needs_an_id(missing: object) -> None:
     frame = pd.DataFrame({"id": pd.Series(["a", missing], dtype=object)})
     with pytest.raises(UserError, match="no id in data row 2"):
         read_ids(Path("t.csv"), frame, "id")
+
+
+def test_tables_beyond_all_bounds_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred thousand columns, a key of its own in every row, and sixty million rows in 1 MB."""
+    wide, keyed, tall = (tmp_path / name for name in ("wide.csv", "keyed.jsonl", "tall.parquet"))
+    wide.write_text(",".join(f"c{i}" for i in range(100_000)) + "\n")
+    keyed.write_text("".join(f'{{"k{i}": 1}}\n' for i in range(20_000)))
+    pq.write_table(pa.table({"gold": pa.array([], pa.float64())}), tall)
+    rows = pa.table({"gold": pa.array(np.zeros(1_000_000))})
+    with pq.ParquetWriter(tall, rows.schema, compression="zstd") as writer:
+        for _ in range(11):
+            writer.write_table(rows)
+    assert tall.stat().st_size < 1_000_000
+    for file in (wide, keyed, tall):
+        with pytest.raises(UserError, match="more than 10,000,000 rows or 1,000 columns"):
+            read_table(file)
+    small = tmp_path / "small.parquet"
+    pq.write_table(pa.table({"gold": ["x" * 1000] * 1000}), small)
+    assert len(read_table(small)) == 1000
+    monkeypatch.setattr("overopt.own_scores.table_file.MOST_BYTES", 500)
+    with pytest.raises(UserError, match="it expands to more than 0 GB"):
+        read_table(small)
+
+
+def test_more_proxies_than_a_figure_shows_are_refused(tmp_path: Path) -> None:
+    names = [f"proxy_{i}" for i in range(51)]
+    file = tmp_path / "many.csv"
+    rows = [["prompt_id", "gold", *names], *([str(i), *["0.5"] * 52] for i in range(2))]
+    file.write_text("".join(",".join(row) + "\n" for row in rows))
+    with pytest.raises(
+        UserError, match=r"51 proxies are more than one figure shows \(50\); choose"
+    ):
+        read_scores(file)
+    assert read_scores(file, proxies=names[:2]).proxies == ("proxy_0", "proxy_1")

@@ -24,6 +24,7 @@ from overopt.own_scores.table_file import (
 from overopt.stats.arrays import Floats
 from overopt.stats.scored_table import ScoredTable
 
+MOST_PROXIES = 50
 LENGTH_PROXIES = {"length": "characters", "length_words": "words"}
 
 
@@ -94,6 +95,11 @@ def read_scores(
     _refuse_duplicates(file, prompt_R, sample_R, prompt_column, sample_column)
     taken = {prompt_column, gold_column, sample_column}
     names = _choose_proxies(file, frame, proxies, taken, response, notes)
+    if len(names) > MOST_PROXIES:
+        raise UserError(
+            f"{file}: {len(names)} proxies are more than one figure shows ({MOST_PROXIES}); choose "
+            "some with --proxy"
+        )
     gold_R = read_numbers(file, frame, gold_column)
     _refuse_empty(file, gold_column, gold_R, "--gold")
     scores = {name: _proxy(file, frame, name, response) for name in names}

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow.lib import ArrowException
 
@@ -25,6 +26,11 @@ from overopt.own_scores.cells import is_number, parse_column
 from overopt.stats.arrays import Floats
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
+
+MOST_COLUMNS = 1_000
+MOST_ROWS = 10_000_000
+MOST_BYTES = 8 << 30
+"""Of a table when it is expanded; a compressed file may hold a thousand times its size."""
 
 Table = pd.DataFrame
 Column = NDArray[np.object_]
@@ -131,6 +137,11 @@ def read_ids(file: Path, frame: Table, column: str) -> Column:
 
 
 def _read_parquet(file: Path) -> Table:
+    stated = pq.ParquetFile(file).metadata
+    _check_size(stated.num_rows, stated.num_columns)
+    groups = (stated.row_group(number) for number in range(stated.num_row_groups))
+    if sum(max(group.total_byte_size, 0) for group in groups) > MOST_BYTES:
+        raise ValueError(f"it expands to more than {MOST_BYTES >> 30} GB")
     frame = pd.read_parquet(file, engine="pyarrow")
     named = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index(level=named) if named else frame
@@ -148,6 +159,7 @@ def _read_csv(file: Path) -> Table:
                 if not row:
                     continue
                 if not names:
+                    _check_size(0, len(row))
                     names = _distinct(row)
                 elif len(row) != len(names):
                     raise ValueError(
@@ -156,6 +168,7 @@ def _read_csv(file: Path) -> Table:
                     )
                 else:
                     rows.append(row)
+                    _check_size(len(rows), 0)
         except csv.Error as error:
             raise ValueError(f"line {reader.line_num}: {error}") from error
     cells = zip(*rows, strict=True) if rows else ([] for _ in names)
@@ -167,6 +180,7 @@ def _read_csv(file: Path) -> Table:
 
 def _read_jsonl(file: Path) -> Table:
     rows: list[dict[str, Any]] = []
+    found: dict[str, None] = {}
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -180,15 +194,25 @@ def _read_jsonl(file: Path) -> Table:
             if not isinstance(row, dict):
                 raise ValueError(f"line {number}: not an object")
             rows.append(row)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
+            found.update(dict.fromkeys(row))
+            _check_size(len(rows), len(found))
+    columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in found}
     return pd.DataFrame(columns)
 
 
+def _check_size(rows: int, columns: int) -> None:
+    if rows > MOST_ROWS or columns > MOST_COLUMNS:
+        raise ValueError(
+            f"it has more than {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns; keep the scores only"
+        )
+
+
 def _distinct(names: Sequence[str]) -> list[str]:
-    for position, name in enumerate(names):
-        if name in names[:position]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
             raise ValueError(f"the name {name!r} occurs twice")
+        seen.add(name)
     return list(names)
 
 

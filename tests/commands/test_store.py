@@ -8,9 +8,10 @@ import pytest
 
 from execution.inline import build
 from execution.toys import ladder
+from overopt.commands.shell import housekeeping
 from overopt.commands.shell import store as command
 from overopt.errors import UserError
-from overopt.execution import housekeeping, worker
+from overopt.execution import worker
 from overopt.execution.store import Store
 
 Screen = pytest.CaptureFixture[str]

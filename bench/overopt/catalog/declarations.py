@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +140,9 @@ def read_declaration(path: Path, name: str, source: str) -> Declaration:
             of this package that lead to gold.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes, which are told when it is imported
+            tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
     except SyntaxError as error:
@@ -285,6 +288,7 @@ def _parameter(item: ast.AnnAssign, path: Path) -> Parameter:
             f"unit, above, at_least or at_most where they apply"
             + (f", not {strange[0]}." if strange else "; help is one line that says what it does.")
         )
+    _check_parts(parts, f"{path}, line {item.lineno}: {name}")
     default = positional[0] if positional else parts.pop("default", None)
     kind = _TYPES[annotation]
     if kind is float and isinstance(default, int):
@@ -293,10 +297,24 @@ def _parameter(item: ast.AnnAssign, path: Path) -> Parameter:
         name=name,
         type=kind,
         default=default,
-        help=one_line(str(parts["help"])),
-        unit=one_line(str(parts.get("unit", ""))),
+        help=one_line(parts["help"]),
+        unit=one_line(parts.get("unit", "")),
         above=parts.get("above"),
         at_least=parts.get("at_least"),
         at_most=parts.get("at_most"),
         one_of=parts.get("one_of", ()),
     )
+
+
+def _check_parts(parts: Mapping[str, Any], where: str) -> None:
+    """Bounds are numbers, words are texts."""
+    for name in ("above", "at_least", "at_most"):
+        bound = parts.get(name)
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
+            raise UserError(f"{where}: {name} = {bound!r} is no number; write one, such as 0.0.")
+    for name in ("help", "unit"):
+        if not isinstance(parts.get(name, ""), str):
+            raise UserError(f"{where}: {name} = {parts[name]!r} is no text; put it in quotes.")
+    words = parts.get("one_of", ())
+    if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
+        raise UserError(f"{where}: one_of = {words!r} is no tuple of words.")

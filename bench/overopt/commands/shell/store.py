@@ -11,9 +11,16 @@ from rich import box
 from rich.table import Table
 
 from overopt.commands.printing import open_console
+from overopt.commands.shell.housekeeping import (
+    Stored,
+    artifacts,
+    leftovers,
+    named,
+    outdated,
+    remove,
+)
 from overopt.errors import UserError
 from overopt.execution.disk_errors import disk_errors_explained
-from overopt.execution.housekeeping import Stored, artifacts, leftovers, named, outdated, remove
 from overopt.execution.store import Store
 from overopt.report.quantities import show_bytes
 

@@ -65,6 +65,7 @@ def make_page(
     body = [
         f"<header><p class='kicker'>Reward-model overoptimization</p><h1>{escape(title)}</h1>",
         *_facts(results, [line for line in lines if not line.parts]),
+        _navigation(comparison),
         "</header>",
         "<section id='overview'><h2 class='hidden'>All methods</h2>",
         *render_filters(sheet),
@@ -108,7 +109,7 @@ def _without_script(data: Mapping[str, Any], sheet: Sheet, task: str) -> str:
 
 
 def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
-    """Counts that say how much to believe, warnings, and where to go from here."""
+    """Counts that say how much to believe, and warnings."""
     cells = sum(group.n_seeds for group in groups)
     failed = sum(len(group.failures) for group in groups)
     unreached = sum(one.n_seeds for group in groups for one in group.unreached)
@@ -141,14 +142,20 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
             "other versions and machines give them; each has curves of its own</summary>"
             f"<p>{escape(apart)}</p></details>"
         )
-    places = (
+
+
+def _navigation(comparison: Sheet | None) -> str:
+    """Where to go from here."""
+    places = [
         ("table", "Table"),
         ("methods", "Each method"),
         ("gaps", "What is missing"),
         ("reading", "How to read this"),
-    )
+    ]
+    if comparison is not None:
+        places.insert(0, ("comparison", "Comparison"))
     links = " ".join(f"<a href='#{anchor}'>{words}</a>" for anchor, words in places)
-    yield f"<nav aria-label='Sections'>{links}</nav>"
+    return f"<nav aria-label='Sections'>{links}</nav>"
 
 
 def _toggles() -> Iterator[str]:

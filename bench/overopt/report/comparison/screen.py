@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_WIDE = 96
+"""Characters of a terminal that shows all columns."""
+
+
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the answer, then what it rests on; nothing that a file says is taken for markup."""
     for said in comparison.verdicts:
@@ -20,7 +24,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     notes: dict[str, None] = {}
     for one in comparison.rankings:
         console.print()
-        console.print(_table(one))
+        console.print(_table(one, console.width))
         for note in notes_of(one):
             console.print(_printable(note), markup=False, highlight=False)
         if one.ranked:
@@ -30,29 +34,32 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(_printable(note), markup=False, highlight=False)
 
 
-def _table(ranking: Ranking) -> Table:
+def _table(ranking: Ranking, width: int) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
     from rich.text import Text
 
     shown = show_ranking(ranking)
+    left_out = {"paired by"} if width < _WIDE else set()  # the verdict says it, too
+    taken = [number for number, name in enumerate(shown.header) if name not in left_out]
     table = RichTable(box=SIMPLE_HEAD, title=Text(_printable(shown.title), style="bold"),
                       title_justify="left", padding=(0, 1, 0, 0), show_edge=False,
                       pad_edge=False)  # fmt: skip
-    for number, name in enumerate(shown.header):
+    for number in taken:
+        name = shown.header[number]
         words = name in ("method", "ties", "paired by")
         # letters of ties are broken first on a narrow screen, a name beyond 16, a number never
-        width = max(len(row[number]) for row in (shown.header, *shown.rows))
-        width = min(width, {"ties": 4, "method": 16, "paired by": 9}.get(name, width))
+        least = max(len(row[number]) for row in (shown.header, *shown.rows))
+        least = min(least, {"ties": 4, "method": 16, "paired by": 9}.get(name, least))
         table.add_column(
             Text(_printable(name)),
             justify="left" if words else "right",
             no_wrap=not words,
             overflow="fold",
-            min_width=width,
+            min_width=least,
         )
     for row in shown.rows:
-        table.add_row(*(Text(_printable(cell)) for cell in row))
+        table.add_row(*(Text(_printable(row[number])) for number in taken))
     return table
 
 

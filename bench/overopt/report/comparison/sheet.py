@@ -41,7 +41,7 @@ def comparison_sheet(
         Column("rank", "rank", help="ranks that the pairwise tests leave open"),
         Column("ties", "ties", help="methods that share a letter are not told apart"),
         Column("difference", "to the best", digits=digits),
-        Column("p", "p (Holm)", digits=3, help="after Holm's correction over all pairs"),
+        Column("p", "p (Holm)", digits=None, help="after Holm's correction over all pairs"),
         Column("sees", "sees", digits=digits, help="smallest difference seen with 80 % power"),
         Column("chance", "P(> best)", help="chance that one seed beats one of the best method"),
         Column("paired", "paired by"),

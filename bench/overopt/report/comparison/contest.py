@@ -206,6 +206,7 @@ class Standing:
         kl_nats: KL where it was read, nats.
         ranks: ranks that the decisions leave open; None where it is not ranked.
         ties: letters; two methods share one if and only if no difference between them is shown.
+            Where 26 letters are not enough, with how many others it ties.
         note: what a reader must know of it; why it is not ranked, where it is not.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from string import ascii_lowercase
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from overopt.report.comparison.contest import (
     Standing,
 )
 from overopt.report.comparison.question import Question
+from overopt.stats.arrays import Bools
 from overopt.stats.comparisons.differences import (
     difference,
     not_paired,
@@ -74,7 +76,7 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
     for pair in pairs:
         if pair.differs:
             better_MM[place[pair.first], place[pair.second]] = True
-    groups = tie_groups(better_MM | better_MM.T)
+    ties_M = name_ties(better_MM | better_MM.T)
     entrants = {one.method: one for one in contest.entrants}
     standings = [
         Standing(
@@ -87,9 +89,7 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
             ties,
             "; ".join(dict.fromkeys(filter(None, (one.note for one in scores[name].values())))),
         )
-        for name, ranks, ties in zip(
-            order, rank_ranges(better_MM), letters(groups, len(order)), strict=True
-        )
+        for name, ranks, ties in zip(order, rank_ranges(better_MM), ties_M, strict=True)
     ]
     standings += [
         Standing(name, entrants[name].family, entrants[name].sees_proxy, None, None, None, "",
@@ -97,6 +97,19 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
         for name, one in sorted(read.items()) if isinstance(one, NotRanked)
     ]  # fmt: skip
     return Ranking(contest, question, tuple(standings), pairs, scores)
+
+
+def name_ties(differs_MM: Bools) -> list[str]:
+    """Each method's letters, or where the alphabet ends, with how many others it ties.
+
+    Args:
+        differs_MM: whether two methods differ, as `tie_groups` takes it.
+    """
+    groups = tie_groups(differs_MM)
+    if len(groups) <= len(ascii_lowercase):
+        return letters(groups, len(differs_MM))
+    others_M = (~differs_MM).sum(axis=1) - 1
+    return [f"{count} others" if count != 1 else "1 other" for count in others_M.tolist()]
 
 
 def _sees(one: Difference, n_pairs: int) -> float | None:

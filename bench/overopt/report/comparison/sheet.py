@@ -39,7 +39,7 @@ def comparison_sheet(
         Column("worlds", "worlds", "one", help="seeds of the worlds; several: their means count"),
         Column("score", first.question.score, digits=digits),
         Column("rank", "rank", help="ranks that the pairwise tests leave open"),
-        Column("ties", "ties", help="methods that share a letter are not told apart"),
+        Column("ties", "ties", help="sharing a letter: not told apart; of many, how many"),
         Column("difference", "to the best", digits=digits),
         Column("p", "p (Holm)", digits=None, help="after Holm's correction over all pairs"),
         Column("sees", "sees", digits=digits, help="smallest difference seen with 80 % power"),

@@ -8,7 +8,7 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """A text from outside as one line of a terminal.
 
     Characters that do not print, such as those that move the cursor or turn the direction of
-    writing, are shown as escapes; line breaks become spaces. What is longer loses its middle.
+    writing, are escapes (`printable`); line breaks become spaces. What is longer loses its middle.
 
     Args:
         text: from a file, a name or an error of somebody else's code.
@@ -18,9 +18,14 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
         half = longest // 2
         text = f"{text[:half]} ... {text[-half:]}"
     spaced = " ".join(text.splitlines()) if len(text.splitlines()) > 1 else text.strip("\r\n")
+    return printable(spaced)
+
+
+def printable(text: str) -> str:
+    """A text in which characters that do not print, line breaks among them, are escapes."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in spaced
+        for letter in text
     )
 
 

@@ -61,6 +61,7 @@ def test_keywords_are_the_options(asked: list[Any], tmp_path: Path) -> None:
 
 
 def test_the_recorded_command_asks_for_the_same(asked: list[Any], tmp_path: Path) -> None:
+    from typer.core import TyperGroup
     from typer.main import get_command
 
     from overopt import __main__ as cli
@@ -70,7 +71,8 @@ def test_the_recorded_command_asks_for_the_same(asked: list[Any], tmp_path: Path
     line = "bench run --method bon dpo --task tabular --seeds 2 --noise 0.25"
     assert " ".join(words) == line
     known = get_command(cli.app)
-    context = known.commands["run"].make_context("run", spread(words[2:]))  # type: ignore[attr-defined]
+    assert isinstance(known, TyperGroup)
+    context = known.commands["run"].make_context("run", spread(words[2:]))
     shared = {name: context.params[name] for name in Request.__dataclass_fields__}
     assert resolve(Request(**shared)) == spec
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -33,9 +34,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def printed(root: Path, width: int = 100, **asked: object) -> list[str]:
+def printed(root: Path, width: int = 100, **asked: Any) -> list[str]:
     console = Console(width=width, record=True, file=io.StringIO())
-    print_comparison(compare(root, **asked), console)  # type: ignore[arg-type]
+    print_comparison(compare(root, **asked), console)
     return console.export_text().splitlines()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,10 +156,10 @@ def test_many_different_sets_of_seeds_meet_on_what_all_share(tmp_path: Path) -> 
     ],
 )
 def test_what_shares_too_little_is_refused(
-    tmp_path: Path, other: dict[str, object], words: str
+    tmp_path: Path, other: dict[str, Any], words: str
 ) -> None:
     write_run(tmp_path, "a", 0.3)
-    write_run(tmp_path, "b", 0.4, **other)  # type: ignore[arg-type]
+    write_run(tmp_path, "b", 0.4, **other)
     with pytest.raises(UserError, match=rf"nothing to compare.*{words}") as told:
         compare(tmp_path)
     assert "\n" not in str(told.value)

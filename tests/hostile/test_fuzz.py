@@ -13,6 +13,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_own_files(kind: str, tmp_path: Path) -> None:
         path = tmp_path / f"mine_{number}.py"
         spoiled = spoiling.spoil_code(rng.choice(texts), rng)
         path.write_text(spoiled, encoding="utf-8", errors="surrogatepass")
-        count += refused(lambda path=path: read(str(path)))  # type: ignore[misc]
+        count += refused(partial(read, str(path)))
         path.unlink()
     assert 40 * TIMES < count < 200 * TIMES
 

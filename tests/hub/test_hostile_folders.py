@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hostile.spoiling import spoil
 from overopt.errors import UserError
 from overopt.spec.hub import DataOrigin
 from overopt.spec.origins import ModelOrigin, ReaderOrigin
@@ -209,23 +210,7 @@ def test_tables_that_are_none(name: str, content: bytes, tmp_path: Path) -> None
         read_examples(DataOrigin(path=str(tmp_path / name), prompt="prompt"), "data")
 
 
-VALUES: tuple[object, ...] = (
-    None, True, -1, 0, 1e308, "", "x", "\ud800", [], {}, [None], {"a": {}}, "[/red]", 2**70,
-)  # fmt: skip
 DOCUMENTS = ("config", "tokenizer_config", "special_tokens_map", "tokenizer")
-
-
-def spoiled(document: Any, rng: random.Random) -> Any:
-    """A copy in which something, somewhere, is something else."""
-    if isinstance(document, dict) and document and rng.random() < 0.9:
-        key = rng.choice(sorted(document))
-        if rng.random() < 0.2:
-            return {name: value for name, value in document.items() if name != key}
-        return {**document, key: spoiled(document[key], rng)}
-    if isinstance(document, list) and document and rng.random() < 0.8:
-        at = rng.randrange(len(document))
-        return [*document[:at], spoiled(document[at], rng), *document[at + 1 :]]
-    return rng.choice(VALUES)
 
 
 def cases(count: int, seed: int, whole: Path, folder: Path) -> int:
@@ -237,7 +222,7 @@ def cases(count: int, seed: int, whole: Path, folder: Path) -> int:
         name = rng.choice([one for one in DOCUMENTS if (whole / f"{one}.json").is_file()])
         path = folder / f"{name}.json"
         good = path.read_text(encoding="utf-8")
-        path.write_text(json.dumps(spoiled(json.loads(good), rng)), encoding="utf-8")
+        path.write_text(json.dumps(spoil(json.loads(good), rng)), encoding="utf-8")
         try:
             opened(folder)
         except UserError as error:

@@ -97,7 +97,7 @@ def test_names_from_outside_steer_nothing(
     assert bench(monkeypatch, *words) == 0
     said = capsys.readouterr().out
     assert "\x1b" not in said
-    assert "[red]a.jsonl" in said and "[bold]p\ufffd[2J$x_1$" in said
+    assert "[red]a.jsonl" in said and "[bold]p\\x1b[2J$x_1$" in said
 
 
 def test_mistakes_are_one_line_and_exit_code_2(

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from overopt.commands.measure_options import Measure
 from overopt.commands.printing import open_console
-from overopt.errors import UserError
+from overopt.errors import UserError, printable
 from overopt.own_runs.logs import LogRequest, measure_logs
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.own_runs.run_log import Columns
 from overopt.own_runs.text import curve_table, describe, measures_table
-from overopt.own_scores.text import printable
 
 
 def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from overopt.commands.printing import open_console
+from overopt.errors import printable
 from overopt.own_scores.scores_file import read_scores
-from overopt.own_scores.text import curve_table, describe_fit, describe_rows, printable
+from overopt.own_scores.text import curve_table, describe_fit, describe_rows
 from overopt.stats.pools.listed import POOL_CAVEAT
 from overopt.stats.scored import analyze
 

@@ -19,7 +19,7 @@ from overopt.execution.store import Store
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.own_runs.names import KLColumn
-from overopt.own_runs.words import count
+from overopt.own_scores.words import count
 from overopt.stats.arrays import Floats
 from overopt.stats.rise_fall import PROMPTS_MIN
 from overopt.stats.runs.analysis import analyze_runs

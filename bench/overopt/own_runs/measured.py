@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from overopt.own_runs.names import KLColumn
-from overopt.own_runs.words import bounds, show, with_bounds
+from overopt.own_scores.words import bounds, show, with_bounds
 from overopt.stats.runs.report import RunsReport, Spot, Turn
 
 NO_GOLD = (

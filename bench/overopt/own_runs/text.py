@@ -8,10 +8,11 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from overopt.errors import printable
 from overopt.own_runs.advice import steps_to_score
 from overopt.own_runs.measured import MeasuredRuns
-from overopt.own_runs.words import count, show, with_bounds
-from overopt.own_scores.text import FORM_WORDS, printable
+from overopt.own_scores.text import FORM_WORDS
+from overopt.own_scores.words import count, show, with_bounds
 from overopt.stats.fits.seeds import SeedFits
 
 MEASURED = {

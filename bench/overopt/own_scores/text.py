@@ -5,10 +5,11 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from overopt.errors import printable
+from overopt.own_scores.words import bounds, count, show, with_bounds
 from overopt.report.stored.schema import ESTIMATORS
 from overopt.stats.fits.forms import Form
 from overopt.stats.fits.jackknife import PromptFit
-from overopt.stats.intervals import Interval
 from overopt.stats.scored import KL_ESTIMATOR, CurvePoint, FormReport, ProxyReport
 
 FORM_WORDS = {Form.BON: "best-of-n form d (a - b d)", Form.RL: "RL form d (a - b log d)"}
@@ -50,9 +51,9 @@ def curve_table(report: ProxyReport, gold: str) -> Table:
                 f"{point.n}",
                 f"{point.kl_nats:.3f}",
                 f"{point.kl_bound_nats:.3f}",
-                f"{'* ' if point is top else ''}{_show(point.gold.mean)}",
-                _show_bounds(point.gold),
-                _show(point.proxy.mean),
+                f"{'* ' if point is top else ''}{show(point.gold.mean)}",
+                bounds(point.gold),
+                show(point.proxy.mean),
                 f"{point.n_prompts}",
                 f"{point.ess:.1f}",
             )
@@ -69,7 +70,7 @@ def describe_fit(report: ProxyReport) -> list[str]:
         lines.append(f"measured: gold is highest at n = {top.n}, {where}.")
         lines.append(
             f"measured: from n = {change.n_from} to {change.n_to}, gold changes by "
-            f"{_with_bounds(change.gold)} in {_prompts(change.gold.n)}."
+            f"{with_bounds(change.gold)} in {count(change.gold.n, 'prompt')}."
         )
     within = report.ranking.within
     if within is not None:
@@ -88,15 +89,17 @@ def describe_rows(report: ProxyReport) -> list[str]:
     counts = report.counts
     lines = [f"rows: {counts.n_used} of {counts.n_rows} used, {counts.n_prompts} prompts."]
     if counts.n_missing_gold:
-        lines.append(f"dropped: {_rows(counts.n_missing_gold)} without gold.")
+        lines.append(f"dropped: {count(counts.n_missing_gold, 'row')} without gold.")
     if counts.n_missing_proxy:
-        lines.append(f"dropped: {_rows(counts.n_missing_proxy)} with gold but without the proxy.")
+        lines.append(
+            f"dropped: {count(counts.n_missing_proxy, 'row')} with gold but without the proxy."
+        )
     if counts.n_prompts_lost:
-        lines.append(f"dropped: {_prompts(counts.n_prompts_lost)} without any usable row.")
+        lines.append(f"dropped: {count(counts.n_prompts_lost, 'prompt')} without any usable row.")
     if counts.smallest_pool < counts.largest_pool:
         last = report.points[-1]
         left_out = (
-            f"; there {_prompts(last.n_prompts_dropped)} with fewer samples "
+            f"; there {count(last.n_prompts_dropped, 'prompt')} with fewer samples "
             f"{'is' if last.n_prompts_dropped == 1 else 'are'} left out"
         )
         lines.append(
@@ -106,19 +109,14 @@ def describe_rows(report: ProxyReport) -> list[str]:
     if counts.n_tied:
         share = 100 * counts.n_tied / counts.n_used
         lines.append(
-            f"ties: {_rows(counts.n_tied)} ({share:.1f} %) share their proxy with another sample "
-            "of the prompt; ties are averaged over, and the KL is below its bound there."
+            f"ties: {count(counts.n_tied, 'row')} ({share:.1f} %) share their proxy with another "
+            "sample of the prompt; ties are averaged over, and the KL is below its bound there."
         )
     if report.proxy_sd == 0.0:
         lines.append("the proxy does not vary, so it selects at random.")
     if report.points[0].gold.exploratory:
-        lines.append(f"exploratory: {_prompts(counts.n_prompts)} only.")
+        lines.append(f"exploratory: {count(counts.n_prompts, 'prompt')} only.")
     return lines
-
-
-def printable(text: str) -> str:
-    """A name from somebody's file without letters that would steer the terminal."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def highest(report: ProxyReport) -> CurvePoint:
@@ -132,8 +130,8 @@ def _describe_form(report: ProxyReport, one: FormReport) -> list[str]:
         return [f"{name}: no fit, {one.reason}."]
     fitted = one.fitted
     return [
-        f"{name}, gold in SDs at n = 1, residuals of {_show(fitted.fit.rmse)}:",
-        f"  a = {_with_bounds(fitted.a)}, b = {_with_bounds(fitted.b)};",
+        f"{name}, gold in SDs at n = 1, residuals of {show(fitted.fit.rmse)}:",
+        f"  a = {with_bounds(fitted.a)}, b = {with_bounds(fitted.b)};",
         *_describe_peak(report, fitted),
     ]
 
@@ -147,31 +145,7 @@ def _describe_peak(report: ProxyReport, fitted: PromptFit) -> list[str]:
     if position.low is None:
         unsure = "; without some of the prompts there is no peak"
     return [
-        f"  peak at d = {_with_bounds(position)}, KL {fit.peak.kl_nats:.2f} nats, "
+        f"  peak at d = {with_bounds(position)}, KL {fit.peak.kl_nats:.2f} nats, "
         f"n about {round(report.n_at(fit.peak.kl_nats))}{unsure};",
-        f"  its height {_with_bounds(height)}.",
+        f"  its height {with_bounds(height)}.",
     ]
-
-
-def _with_bounds(interval: Interval) -> str:
-    return f"{_show(interval.mean)} {_show_bounds(interval)}"
-
-
-def _show_bounds(interval: Interval) -> str:
-    if interval.low is None or interval.high is None:
-        return "(no interval)"
-    return f"[{_show(interval.low)}, {_show(interval.high)}]"
-
-
-def _show(value: float | None) -> str:
-    if value is None:
-        return "missing"
-    return f"{value:.3f}" if 1e-2 <= abs(value) < 1e3 or value == 0.0 else f"{value:.4g}"
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
-
-
-def _prompts(count: int) -> str:
-    return f"{count} prompt{'' if count == 1 else 's'}"

@@ -118,12 +118,12 @@ class StoredRows:
 
 
 def _by_key(
-    rows: Iterable[Mapping[Any, Any]], numbers: Sequence[str]
+    rows: Iterable[dict[Any, Any]], numbers: Sequence[str]
 ) -> dict[Key, list[dict[Any, Any]]]:
     found: dict[Key, list[dict[Any, Any]]] = {}
     for row in rows:
         # the very objects: one row of worlds.csv is known by its identity
-        found.setdefault(_key(row, numbers), []).append(row)  # type: ignore[arg-type]
+        found.setdefault(_key(row, numbers), []).append(row)
     return found
 
 

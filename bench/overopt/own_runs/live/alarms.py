@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overopt.own_runs.words import bounds, show
+from overopt.own_scores.words import bounds, show
 from overopt.stats.arrays import Floats
 from overopt.stats.intervals import t_interval
 from overopt.stats.rise_fall import PROMPTS_MIN

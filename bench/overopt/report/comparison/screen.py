@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overopt.errors import printable
 from overopt.report.comparison.comparison import Comparison
 from overopt.report.comparison.contest import Ranking
 from overopt.report.comparison.frames import notes_of, show_ranking
@@ -20,18 +21,18 @@ _WIDE = 96
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the answer, then what it rests on; nothing that a file says is taken for markup."""
     for said in comparison.verdicts:
-        console.print(_printable(said), markup=False, highlight=False)
+        console.print(printable(said))
     notes: dict[str, None] = {}
     for one in comparison.rankings:
         console.print()
         console.print(_table(one, console.width))
         for note in notes_of(one):
-            console.print(_printable(note), markup=False, highlight=False)
+            console.print(printable(note))
         if one.ranked:
             notes[show_ranking(one).note] = None
     console.print()
     for note in (*notes, *comparison.notes):
-        console.print(_printable(note), markup=False, highlight=False)
+        console.print(printable(note))
 
 
 def _table(ranking: Ranking, width: int) -> Table:
@@ -42,7 +43,7 @@ def _table(ranking: Ranking, width: int) -> Table:
     shown = show_ranking(ranking)
     left_out = {"paired by"} if width < _WIDE else set()  # the verdict says it, too
     taken = [number for number, name in enumerate(shown.header) if name not in left_out]
-    table = RichTable(box=SIMPLE_HEAD, title=Text(_printable(shown.title), style="bold"),
+    table = RichTable(box=SIMPLE_HEAD, title=Text(printable(shown.title), style="bold"),
                       title_justify="left", padding=(0, 1, 0, 0), show_edge=False,
                       pad_edge=False)  # fmt: skip
     for number in taken:
@@ -52,17 +53,12 @@ def _table(ranking: Ranking, width: int) -> Table:
         least = max(len(row[number]) for row in (shown.header, *shown.rows))
         least = min(least, {"ties": 4, "method": 16, "paired by": 9}.get(name, least))
         table.add_column(
-            Text(_printable(name)),
+            Text(printable(name)),
             justify="left" if words else "right",
             no_wrap=not words,
             overflow="fold",
             min_width=least,
         )
     for row in shown.rows:
-        table.add_row(*(Text(_printable(row[number])) for number in taken))
+        table.add_row(*(Text(printable(row[number])) for number in taken))
     return table
-
-
-def _printable(text: str) -> str:
-    """Text without control characters, which could move the cursor or color what follows."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,4 +1,4 @@
-"""Numbers and intervals of a measured run in words."""
+"""Numbers, intervals and counts in words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from overopt.stats.intervals import Interval
 
 
 def show(value: float | None) -> str:
-    """A number of three digits, or that it is missing."""
+    """A number with three decimals, or where it is small or large, of four digits."""
     if value is None:
         return "missing"
-    if value == 0.0 or 1e-2 <= abs(value) < 1e3:
-        return f"{value:.3f}"
-    return f"{value:.3g}"
+    return f"{value:.3f}" if 1e-2 <= abs(value) < 1e3 or value == 0.0 else f"{value:.4g}"
 
 
 def with_bounds(interval: Interval) -> str:

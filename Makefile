@@ -19,6 +19,7 @@ lint:
 	.venv/bin/lint-imports
 
 results:
+	.venv/bin/python -m overopt.report.cards results results/curves.csv
 	.venv/bin/bench report results --out report
 
 # Pins what the current environment holds; torch without its local label.

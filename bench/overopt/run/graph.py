@@ -19,7 +19,7 @@ from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
 from overopt.run.initial_nodes import InitialNodes
-from overopt.run.knob import setting, with_knob
+from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.own_files import file_name, without_place
 from overopt.run.proxy_nodes import ProxyNodes
@@ -164,9 +164,10 @@ class Graph:
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method.member or cell.method, knob_value)
         settings = task.pairs if method.trains == "pairs" else task.rollout
+        rate = settings.learning_rate * cell.method.rate_factor
         params = {
-            "method": without_place(method).to_json(),
-            "settings": settings.to_json(),
+            "method": at_tasks_rate(without_place(method)).to_json(),
+            "settings": settings.model_copy(update={"learning_rate": rate}).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
             "engine": cell.engine,
@@ -271,7 +272,7 @@ class Graph:
             for member in range(method.members):
                 inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
-            "method": without_place(method).to_json(),
+            "method": at_tasks_rate(without_place(method)).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }

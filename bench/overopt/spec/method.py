@@ -23,6 +23,7 @@ class MethodSpec(SourcedSpec):
     composes: whether its policy is put together at every token.
     filters: whether it resamples between tokens.
     values: whether values that it learns from the proxy are a part of that.
+    rate_factor: its learning rate over the task's; for the merge family, that of what is merged.
     """
 
     family: Family
@@ -35,6 +36,7 @@ class MethodSpec(SourcedSpec):
     composes: bool = Field(default=False, exclude_if=operator.not_)
     filters: bool = Field(default=False, exclude_if=operator.not_)
     values: bool = Field(default=False, exclude_if=operator.not_)
+    rate_factor: float = Field(default=1.0, gt=0, exclude_if=lambda factor: factor == 1.0)
 
     @property
     def families(self) -> tuple[Family, ...]:

@@ -35,7 +35,9 @@ def pair(
 
 def at_the_start(batch: PairBatch) -> PairBatch:
     """The same pairs under the reference itself."""
-    return PairBatch.of(side._replace(policy_logp=side.reference_logp) for side in batch[:2])
+    return PairBatch.of(
+        side._replace(policy_logp=side.reference_logp.clone()) for side in batch[:2]
+    )
 
 
 def flipped(batch: PairBatch) -> PairBatch:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from overopt.methods.contract.pairs import PairBatch
 from overopt.methods.contract.reading import Reading
+from tabular_optima import table
 
 LOG_REFERENCE_R = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64).log()
 REWARD_R = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
@@ -70,17 +71,10 @@ def expected_loss(loss: Loss, logits_R: Tensor, lengths: Sequence[int] = (1, 1, 
 
 def optimum(loss: Loss, lengths: Sequence[int] = (1, 1, 1)) -> list[float]:
     """Probabilities of the three responses at the minimum of ``expected_loss``."""
-
-    def value_and_gradient(logits: Sequence[float]) -> tuple[float, Sequence[float]]:
-        logits_R = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
-        value = expected_loss(loss, logits_R, lengths)
-        (gradient_R,) = torch.autograd.grad(value, logits_R)
-        return value.item(), gradient_R.numpy()
-
-    start = LOG_REFERENCE_R.numpy()
-    options = {"gtol": 1e-11}
-    found = optimize.minimize(value_and_gradient, start, jac=True, method="BFGS", options=options)
-    chances: list[float] = torch.softmax(torch.tensor(found.x), -1).tolist()
+    found_R = table.minimize(
+        lambda logits_R: expected_loss(loss, logits_R, lengths), LOG_REFERENCE_R
+    )
+    chances: list[float] = found_R.exp().tolist()
     return chances
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.training import given
 from overopt.methods.pairs import dpo, tdpo
 from tabular_optima import table
 
@@ -40,7 +41,7 @@ def test_without_alpha_it_is_dpo() -> None:
 @pytest.mark.parametrize(("form", "ratio"), [("tdpo1", -1.0), ("tdpo2", 0.0)])
 def test_only_the_first_form_learns_from_the_chosen_ones_kl(form: str, ratio: float) -> None:
     batch = with_kl()
-    kl_BT = [side.forward_kl for side in (batch.chosen, batch.rejected)]
+    kl_BT = [given(side.forward_kl, "forward_kl") for side in (batch.chosen, batch.rejected)]
     loss = tdpo.loss(tdpo.Config(beta=0.5, form=form), batch).sum()
     chosen_BT, rejected_BT = torch.autograd.grad(loss, kl_BT, materialize_grads=True)
     assert rejected_BT[0, 0] > 0.05

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from overopt.engines.contract import required
 from overopt.engines.learner import Learner
@@ -65,9 +66,13 @@ def revision_prompts(prompts: Tokens, answers: Tokens, separator: int) -> Tokens
 
 
 def _read(learner: Learner, prompts: Tokens, responses: Tokens) -> Reading:
-    """Responses as policy and reference read them; the reference's part carries no gradient."""
+    """Responses as policy, reference and anchor read them; the policy's part has a gradient."""
     batch = join(prompts, responses, learner.policy.device)
+    anchor_logp: Tensor | None = None
     with torch.no_grad():
         reference_logp = response_logps(learner.reference, batch)
+        if learner.anchor is not None:
+            anchor_logp = response_logps(learner.anchor, batch)
     policy_logp = response_logps(learner.policy, batch)
-    return Reading(policy_logp, reference_logp, batch.mask_BT.to(policy_logp))
+    mask_RT = batch.mask_BT.to(policy_logp)
+    return Reading(policy_logp, reference_logp, mask_RT, anchor_logp=anchor_logp)

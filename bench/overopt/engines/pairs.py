@@ -16,6 +16,7 @@ from overopt.engines.pair_data import (
     PairsRow,
     lay_out,
     pair_batches,
+    read_anchor,
     score_reference,
     tell_step,
 )
@@ -61,7 +62,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     compute = Compute(0, 0, 0)
     batches = pair_batches(pairs, settings.batch_size, inputs.randomness.numpy)
     for step, index_B in enumerate(batches, start=1):
-        laid_out = lay_out(pairs, reference_logps, index_B)
+        laid_out = read_anchor(lay_out(pairs, reference_logps, index_B), learner.anchor)
         batch = _read(learner, laid_out, inputs.separator)
         loss = method.loss(batch).mean()
         chosen_B, rejected_B = batch.chosen.log_ratio, batch.rejected.log_ratio

@@ -21,7 +21,7 @@ from overopt.methods.contract.composition import Composition
 from overopt.methods.contract.particles import Grown
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import Training
-from overopt.methods.contract.values import Valued
+from overopt.methods.contract.values import Critic, Valued
 from overopt.spec.method import MethodSpec
 
 POOL = 64
@@ -122,6 +122,9 @@ def _try_values(spec: MethodSpec) -> None:
     generator = torch.Generator().manual_seed(0)
     length_R1 = torch.arange(1, PROMPTS + 1)[:, None]
     mask_RT = (torch.arange(TOKENS) < length_R1).float()
+    if method.has_critic:
+        _try_critic(source, method, mask_RT, generator)
+        return
     value_RT = torch.randn(mask_RT.shape, generator=generator) * mask_RT
     with blamed(source, "value_targets"), torch.no_grad():
         reward_R = torch.randn(PROMPTS, generator=generator)
@@ -134,6 +137,31 @@ def _try_values(spec: MethodSpec) -> None:
     if not loss_RT.requires_grad:
         raise UserError(
             f"{source}: value_loss does not depend on the values, so that nothing is learned."
+        )
+
+
+def _try_critic(
+    source: str, method: OpenedValues, mask_RT: Tensor, generator: torch.Generator
+) -> None:
+    """A finite loss of each token that both heads have a part in, and a slow copy that moves."""
+    with blamed(source, "follow"):
+        method.follow()
+    q_RT, value_RT, slow_RT, next_RT = (
+        torch.randn(mask_RT.shape, generator=generator) * mask_RT for _ in range(4)
+    )
+    reward_R = torch.randn(PROMPTS, generator=generator)
+    q_RT.requires_grad_()
+    value_RT.requires_grad_()
+    critic = Critic(q_RT, q_RT + 1.0, value_RT, slow_RT, next_RT, mask_RT, reward_R)
+    with blamed(source, "critic_loss"):
+        loss_RT = method.critic_loss(critic)
+    _check_per_token(source, "critic_loss", loss_RT)
+    heads = {"Q": q_RT, "V": value_RT}
+    found = torch.autograd.grad(loss_RT.sum(), list(heads.values()), allow_unused=True)
+    still = [name for name, gradient in zip(heads, found, strict=True) if gradient is None]
+    if still:
+        raise UserError(
+            f"{source}: critic_loss does not depend on {' or '.join(still)}, which is not learned."
         )
 
 

@@ -28,6 +28,7 @@ selection:  compose(config, knob) -> Composition     a decoding rule (``contract
             kl_bound_nats(config, knob) -> float                        analytic upper bound
             and, with USES_GOLD = "selection",
             tune(config, pool: ScoredPool, gold_BN) -> knob             by gold of other prompts
+            INPUTS: what it asks for of responses beside their scores (see ``ScoredPool``)
 merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its functions too
             Config.members: how many they are
             or Config.member: name of a method that trains, whose own run is used

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,10 @@ def test_both_heads_are_read_where_their_token_is_predicted() -> None:
         for t, token in enumerate(answer):
             read = model(input_ids=torch.tensor([prompt + answer[:t]]), output_hidden_states=True)
             q_V, state_D = read.logits[0, -1], read.hidden_states[-1][0, -1]
-            near = {"rtol": 1e-4, "atol": 1e-5}
-            torch.testing.assert_close(found.q_BT[b, t], q_V[token], **near)
-            torch.testing.assert_close(found.log_sum_q_BT[b, t], q_V[kept].logsumexp(0), **near)
-            torch.testing.assert_close(found.value_BT[b, t], head(state_D)[0], **near)
+            near = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-5)
+            near(found.q_BT[b, t], q_V[token])
+            near(found.log_sum_q_BT[b, t], q_V[kept].logsumexp(0))
+            near(found.value_BT[b, t], head(state_D)[0])
         assert all(one[b, len(answer) :].abs().sum() == 0 for one in found)
 
 

@@ -1,7 +1,10 @@
 import math
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -29,23 +32,21 @@ def one_token(q_V: Tensor, slow_V: Tensor, value: Tensor) -> Critic:
 
 def learned(config: Config) -> tuple[Tensor, float]:
     """Q of each token and V where the mean loss over the reference is least."""
-    q_V = torch.zeros(3, dtype=torch.float64, requires_grad=True)
-    value = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    found: npt.NDArray[np.float64] = np.zeros(4)
     for _ in range(3):  # the copy stands still within a round, and goes all the way after it
-        slow_V = q_V.detach().clone()
-        optimizer = torch.optim.LBFGS(
-            [q_V, value], max_iter=300, tolerance_grad=1e-13, tolerance_change=0.0,
-            line_search_fn="strong_wolfe",
-        )  # fmt: skip
+        slow_V = torch.from_numpy(found[:3].copy())
 
-        def closure() -> float:
-            optimizer.zero_grad()
-            loss = (REFERENCE_V @ critic_loss(config, one_token(q_V, slow_V, value))).sum()
-            loss.backward()  # type: ignore[no-untyped-call]
-            return float(loss.detach())
+        def mean_loss(
+            point: npt.NDArray[np.float64], slow_V: Tensor = slow_V
+        ) -> tuple[float, npt.NDArray[np.float64]]:
+            both = torch.tensor(point, requires_grad=True)
+            critic = one_token(both[:3], slow_V, both[3])
+            loss = (REFERENCE_V @ critic_loss(config, critic)).sum()
+            (gradient,) = torch.autograd.grad(loss, both)
+            return loss.item(), gradient.numpy()
 
-        optimizer.step(closure)
-    return q_V.detach(), float(value.detach())
+        found = minimize(mean_loss, found, jac=True, method="BFGS", options={"gtol": 1e-11}).x
+    return torch.from_numpy(found[:3]), float(found[3])
 
 
 def decoded(q_V: Tensor, beta: float) -> Tensor:

@@ -104,6 +104,10 @@ def test_every_method_can_be_planned_on_every_task(method: str, task: str, along
         with pytest.raises(UserError, match="needs a second initial policy"):
             foreseen(Graph(cells[0]), run)
         return
+    if "answers" in systems.method(method).needs and not run.task.world.has_answers:
+        with pytest.raises(UserError, match="have none; use --task arithmetic"):
+            foreseen(Graph(cells[0]), run)
+        return
     # a method that does not see the proxy runs once, whatever proxies are asked for
     proxies = 1 if systems.method(method).trains == "pairs" else len(suited)
     assert len(cells) == 2 * proxies
@@ -268,6 +272,7 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("demonstrations",)\n',
             "the family rollout do not get; it is for iterative",
         ),
+        (OWN + '\nINPUTS = ("answers",)\n', "the family pairs do not get; it is for selection"),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
         (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),

@@ -43,6 +43,7 @@ _VALUES = {
     "value_loss": "config, value_RT, target_RT",
     **_COMPOSED,
 }
+_CRITIC = {"critic_loss": "config, critic", "follow": "config", **_COMPOSED}
 _MERGED = {"merge": "config, initial, trained, knob"}
 _POOL = {"samples_used": "config, pool_samples, knob"}
 _POLICY = {"weights": "config, pool, knob"}
@@ -67,6 +68,8 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "potential": {"potential": "config, grown, knob"},
     "value_targets": _VALUES,
     "value_loss": _VALUES,
+    "critic_loss": _CRITIC,
+    "follow": _CRITIC,
     "weights": _POLICY,
     "draw_size": _DRAWS,
     "draw_weights": _DRAWS,
@@ -132,10 +135,14 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         member=member,
         composes=composes,
         filters=constants["FAMILY"] == "selection" and "potential" in found.functions,
-        values=composes and "value_loss" in found.functions,
+        values=composes and not {"value_loss", "critic_loss"}.isdisjoint(found.functions),
     )
     for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")
+    if {"value_loss", "critic_loss"} <= set(found.functions):
+        raise UserError(
+            f"{found.source}: value_loss and critic_loss are two ways to learn values; define one."
+        )
     if "tune" in found.functions and spec.uses_gold != "selection":
         raise UserError(
             f"{found.source}: tune is handed gold, so that the file has to say so; declare "

@@ -21,6 +21,7 @@ from overopt.run.cell import Cell
 from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
+from overopt.run.needs import check_needs
 from overopt.run.own_files import file_name, without_place
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
@@ -147,6 +148,11 @@ class Graph:
         """One proxy's scores on the samples of the pool or of an evaluation."""
         return self._proxies.score(member, samples, role)
 
+    def features(self, samples: Node) -> Node:
+        """The initial policy's features of the responses of the pool, or of all that are listed."""
+        inputs = {"initial": self.initial, "samples": samples}
+        return self._node("features", {}, inputs, f"features of {samples.label}")
+
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
         inputs = {"pool": self.pool}
@@ -173,7 +179,7 @@ class Graph:
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
-        self._check_needs(method)
+        check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
             inputs["second"] = self._policies.second(method.name)
         room = "engines.trl" if cell.engine == "trl" else "engines"
@@ -208,24 +214,6 @@ class Graph:
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
         return self._node("optimize", params, inputs, label, code, resources)
-
-    def _check_needs(self, method: MethodSpec) -> None:
-        """Refuse a method that asks for what this task, or this proxy, has not.
-
-        Raises:
-            UserError: it does.
-        """
-        task, proxy = self.cell.task, self.cell.proxy
-        if "demonstrations" in method.needs and not task.world.has_references:
-            raise UserError(
-                f"{method.name} learns from reference texts, and the data of {task.name} has none; "
-                "name their column as world.hub.prompts.reference, or choose another --task."
-            )
-        if "step_rewards" in method.needs and not proxy.step_scores:
-            raise UserError(
-                f"{method.name} asks for the score of each step, and {proxy.name} scores whole "
-                "responses; choose a --proxy that scores steps."
-            )
 
     @cached_property
     def value(self) -> Node:
@@ -384,10 +372,15 @@ class Graph:
             "seed": cell.stream,
         }
         code = (cell.method.source, cell.proxy.source)
+        check_needs(cell.method, cell.task, cell.proxy)
         inputs = self._scored_pool()
         if cell.task.world.lists_responses:
             inputs["listing"] = self.listing
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
+        if "features" in cell.method.needs:
+            for role in ("pool", "listing"):
+                if role in inputs:
+                    inputs[f"features.{role}"] = self.features(inputs[role])
         return self._node("select", params, inputs, cell.title, code)

@@ -37,6 +37,9 @@ MethodInput = Literal[
     "step_rewards",
     "second_initial",
     "revisions",
+    "reference_logp",
+    "features",
+    "answers",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -50,6 +53,9 @@ as the policy reads them in a step, with gradient. demonstrations: a reference t
 each prompt. member_rewards: the scores of each of the proxy's members. step_rewards: the score of
 each step, of a proxy that scores steps. second_initial: a second initial policy, out of which
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
+Of a method that selects from a pool: reference_logp: log-probability of each response under the
+initial policy. features: numbers that describe each response. answers: the
+final answer of each.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -65,12 +71,22 @@ NEEDS: tuple[MethodInput, ...] = (
     "step_rewards",
     "second_initial",
     "revisions",
+    "reference_logp",
+    "features",
+    "answers",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
 
-ANY_ENGINE: tuple[MethodInput, ...] = ("policy_states", "reference_states", "forward_kl")
-"""Inputs that every engine serves; the others are the native engine's."""
+ANY_ENGINE: tuple[MethodInput, ...] = (
+    "policy_states",
+    "reference_states",
+    "forward_kl",
+    "reference_logp",
+    "features",
+    "answers",
+)
+"""Inputs that every engine serves, or that need none; the others are the native engine's."""
 
 NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")
 """Functions of methods that only the native engine calls."""
@@ -85,6 +101,9 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "member_rewards": ("rollout", "iterative"),
     "step_rewards": ("rollout", "iterative"),
     "second_initial": ("rollout", "iterative"),
+    "reference_logp": ("selection",),
+    "features": ("selection",),
+    "answers": ("selection",),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere. Of an

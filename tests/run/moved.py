@@ -104,6 +104,8 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     yield "reviews system:compared member", compared.proxy(0)
     yield "reviews system:compared score", compared.score(0, compared.pool, "the pool")
     yield "reviews system:compared opponents", dict(compared.proxy(0).inputs)["opponents"]
+    settled = _graph("reviews", "rule", "bon", proxy=str(path("settled")))
+    yield "reviews system:settled member", settled.proxy(0)
     yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
 
 

@@ -156,6 +156,7 @@ CASES = (
     Case("artifacts/pairwise_proxy.py", a_line, (
         "* system:compared member", "* system:compared score",
     )),
+    Case("artifacts/settling.py", a_line, ("* system:settled member",)),
     Case("artifacts/proxy_loss.py", a_line, ()),
     Case("artifacts/reward.py", a_line, READS_REWARD),
     Case("artifacts/step_member.py", a_line, ("* step_proxy", "* step_score")),
@@ -183,7 +184,7 @@ CASES = (
     Case("proxies/uwo.py", statement_in("combine"), ()),
     Case("models/rewards/probing.py", a_line, ("* system:* member", "* system:* choice")),
     Case("models/rewards/pairwise.py", a_line, (
-        "* system:compared member", "* system:compared score",
+        "* system:compared member", "* system:compared score", "* system:settled member",
     )),
     Case("models/rewards/ratio.py", a_line, ("* system:paired *",)),
     Case("proxies/contract/policies.py", a_line, ("* system:paired *",)),
@@ -211,7 +212,7 @@ CASES = (
     Case("models/starts/scratch.py", a_line, (
         "reviews initial", "tabular initial", "arithmetic initial", "reviews proxy",
         "tabular proxy", "* gold:transformer", "* system:labeled member",
-        "* system:compared member",
+        "* system:compared member", "* system:settled member",
     )),
     Case("models/starts/policy.py", a_line, (*FROM_POLICY, "* system:averaged member")),
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),

@@ -21,6 +21,7 @@ _PROXY = {
     "merge": "config, weights",
     "vary": "config, member",
     "make_head": "config, shape",
+    "settle": "config, head, trained",
     "route": "config, features, budget",
     "refit": "config",
     "score": "config, reading",
@@ -76,6 +77,7 @@ def resolve_proxy(
         varies="vary" in supplied,
         merges="merge" in supplied,
         own_head="make_head" in supplied,
+        settles="settle" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
@@ -146,10 +148,20 @@ def _names(found: Declaration, constant: str, known: Sequence[str]) -> Any:
 
 def _check_parts(spec: ProxySystemSpec) -> None:
     """Parts of a system that need each other, or cannot stand together."""
-    if spec.inputs and not (spec.own_head and spec.own_loss and spec.start == "policy"):
+    if spec.language and not (spec.own_head and spec.own_loss and spec.start == "policy"):
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
             'define loss and make_head, and declare START = "policy".'
+        )
+    if spec.inputs and not (spec.own_head and spec.own_loss):
+        raise UserError(
+            f"{spec.source}: INPUTS are for a loss of a model with a head of its own; define loss "
+            "and make_head."
+        )
+    if spec.settles and (spec.pairwise or not spec.own_head):
+        raise UserError(
+            f"{spec.source}: settle is for a head that scores single responses; define make_head, "
+            "and leave out PAIRWISE."
         )
     compares = spec.own_head and spec.own_loss and "opponents" in spec.config
     if spec.pairwise and (spec.inputs or not compares):

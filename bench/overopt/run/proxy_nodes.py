@@ -170,7 +170,7 @@ class ProxyNodes:
         if system.pairwise:
             inputs["opponents"] = self._opponents
         code: tuple[str, ...] = self._text_code
-        if not system.inputs:  # which need the policy whole, its language head too
+        if not system.language:  # which needs the policy whole, its language head too
             code += (module_in("models.starts", start),)
         if system.own_loss or system.own_training:
             params["system"] = self._described
@@ -178,6 +178,8 @@ class ProxyNodes:
             code += (system.source,)
         if system.pairwise:
             code += (module_in("artifacts", "pairwise_proxy"),)
+        if system.settles:
+            code += (module_in("artifacts", "settling"),)
         if system.own_training:
             return self._make("own.proxy", params, inputs, label, code)
         if system.own_loss:

@@ -16,9 +16,13 @@ MemberStart = Literal["policy", "probed"]
 """What the members of a system start from, whatever the task says of its proxies: the initial
 policy with a fresh head, or with one head that all share, fitted on the policy's frozen states."""
 
-ProxyInput = Literal["logps", "reference_logps"]
+ProxyInput = Literal["logps", "reference_logps", "states"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
-tokens by the language head that the model keeps, and by the initial policy."""
+tokens by the language head that the model keeps, and by the initial policy; hidden states of the
+responses' tokens."""
+
+LANGUAGE_INPUTS: frozenset[ProxyInput] = frozenset(("logps", "reference_logps"))
+"""Those for which a reward model keeps its language head."""
 
 LabelColumn = Literal["category", "strength", "terms"]
 """What a system may ask labels for beside the preference."""
@@ -40,6 +44,7 @@ class ProxySystemSpec(SourcedSpec):
     varies: whether each member departs from the task's training in its own way.
     merges: whether the weights of its members are merged into one reward model.
     own_head: whether it reads rewards off hidden states by a head of its own.
+    settles: whether that head holds more than it was trained to, set after training.
     inputs: what its loss asks for besides rewards.
     pairwise: whether its members compare two responses instead of scoring one.
     labels: what its loss asks labels for beside the preference.
@@ -57,6 +62,7 @@ class ProxySystemSpec(SourcedSpec):
     varies: bool = Field(default=False, exclude_if=operator.not_)
     merges: bool = Field(default=False, exclude_if=operator.not_)
     own_head: bool = Field(default=False, exclude_if=operator.not_)
+    settles: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
     pairwise: bool = Field(default=False, exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
@@ -81,6 +87,11 @@ class ProxySystemSpec(SourcedSpec):
     def own_training(self) -> bool:
         """Whether its members take more than another loss to train."""
         return self.varies or self.own_head or bool(self.labels) or self.start == "probed"
+
+    @property
+    def language(self) -> bool:
+        """Whether its members keep the language head of the initial policy."""
+        return not LANGUAGE_INPUTS.isdisjoint(self.inputs)
 
     @property
     def reader(

@@ -16,7 +16,13 @@ from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.policies import OpenedPolicies
 from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
-from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
+from overopt.proxies.contract.heads import (
+    HeadShape,
+    HeadStates,
+    ReadBatch,
+    Reading,
+    TrainedStates,
+)
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
 from overopt.proxies.contract.pairwise import PairStates
@@ -52,6 +58,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
     _try_combine(spec)
     if spec.own_head:
         _try_head(spec)
+    if spec.settles:
+        _try_settle(spec)
     if spec.own_loss:
         _try_loss(spec)
     if spec.varies:
@@ -135,6 +143,8 @@ def made_up_batch(
                 leaf if spec.own_head else None,
                 logp_PT.requires_grad_() if "logps" in spec.inputs else None,
                 reference_PT if "reference_logps" in spec.inputs else None,
+                _token_states(spec, mask_PT, generator) if "states" in spec.inputs else None,
+                mask_PT.sum(1).float(),
             )
         )
         leaves.append(leaf)
@@ -161,6 +171,12 @@ def _try_score(spec: ProxySystemSpec) -> None:
 def _mask() -> Tensor:
     """Responses of 1 to T tokens, bool (N, T)."""
     return torch.arange(TOKENS) < torch.arange(RESPONSES)[:, None] % TOKENS + 1
+
+
+def _token_states(spec: ProxySystemSpec, mask_PT: Tensor, generator: torch.Generator) -> Tensor:
+    """States of the responses' tokens, differentiable."""
+    state_PTD = torch.randn(*mask_PT.shape, _shape(spec).width, generator=generator)
+    return (state_PTD * mask_PT[:, :, None]).requires_grad_()
 
 
 def _states(spec: ProxySystemSpec, generator: torch.Generator) -> HeadStates | PairStates:
@@ -195,6 +211,21 @@ def _try_head(spec: ProxySystemSpec) -> None:
             f"{spec.source}: the module of make_head returns other outputs for the same states in "
             "evaluation mode; draw at random in training mode only."
         )
+
+
+def _try_settle(spec: ProxySystemSpec) -> None:
+    """Finite outputs after it as before."""
+    system, generator = _open(OpenedMembers, spec), torch.Generator().manual_seed(0)
+    head = system.make_head(_shape(spec), seed=0).eval()
+    sides = [_states(spec, generator) for _ in range(2)]
+    chosen, rejected = (side for side in sides if isinstance(side, HeadStates))
+    length_P = _mask().sum(1).float()
+    trained = TrainedStates(chosen, rejected, length_P, length_P.flip(0), _labels(spec, generator))
+    with blamed(spec.source, "settle"):
+        system.settle(head, trained)
+    with blamed(spec.source, "the module of make_head"), torch.no_grad():
+        output = head(chosen)
+    check_finite(spec.source, "the module of make_head after settle", output)
 
 
 def _try_vary(spec: ProxySystemSpec) -> None:

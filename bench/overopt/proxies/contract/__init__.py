@@ -15,6 +15,8 @@ and at least one of these functions:
         see ``overopt.proxies.contract.policies``.
     make_head(config, shape) -> module: a head of its own in place of the linear one; see
         ``overopt.proxies.contract.heads``.
+    settle(config, head, trained) -> None: what the head holds besides its trained weights, fitted
+        to the states that the comparisons have once training is over; needs ``make_head``.
 What its members start from is the task's matter, unless the file says it:
     START = "policy": the initial policy with a fresh head; "probed": the initial policy and one
         head for all members, fitted to the same comparisons on the policy's frozen hidden states.
@@ -22,6 +24,7 @@ What a loss costs extra to compute, it asks for:
     INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
         language head, which is then kept beside the reward's, and by the initial policy. They
         need ``make_head`` and START = "policy".
+    INPUTS = ("states",): hidden states of all tokens of both responses. They need ``make_head``.
     PAIRWISE = True: members compare two responses; see ``overopt.proxies.contract.pairwise``.
     LABELS = ("category", "strength", "terms"): what labels say beside the preference; see
         ``overopt.proxies.contract.labels``.

@@ -56,7 +56,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     system = ProxySystemSpec.model_validate(params["system"])
     opened = open_as(OpenedMembers, locate_own(system, inputs))
     seed, member = int(params["seed"]), int(params["member"])
-    language = bool(system.inputs)
+    language, tokens = system.language, "states" in system.inputs
     policy = inputs["initial"] / "model" if "initial" in inputs else out
     if language:
         trunk, tokenizer = load_policy(policy), lexicon(world)
@@ -88,6 +88,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             score_side, margins = comparer.against_initial, comparer.margins
 
     def judge() -> Floats:
+        if system.settles:
+            load("artifacts", "settling").settle(opened, model, labeled, columns)
         if margins is not None:
             judged: Floats = margins(unread_heldout)
             return judged
@@ -105,7 +107,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
     def read(batch: Batch) -> Outputs:
         if isinstance(model, HeadedReward):
-            return model.read(batch, language)
+            return model.read(batch, language, tokens)
         return Outputs(rewards(model, batch))
 
     own = opened.vary(member)

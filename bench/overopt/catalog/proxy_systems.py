@@ -106,6 +106,11 @@ def _policy_method(
             f"{found.source}: POLICY = {name!r} is a method of the family {made.family}; members "
             "that are policies are trained by a method of the family pairs."
         )
+    if made.sees_proxy:
+        raise UserError(
+            f"{found.source}: POLICY = {name!r} asks for what a proxy says, and its policies would "
+            "be the proxy; name a method that learns from the preference data alone."
+        )
     return made
 
 

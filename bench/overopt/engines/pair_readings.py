@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from overopt.engines.contract import required
 from overopt.engines.learner import Learner
 from overopt.engines.pair_data import LaidOutPairs
-from overopt.methods.contract.pairs import Revisions
+from overopt.engines.pair_inputs.proxy_view import Sampled
+from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.training import given
 from overopt.models.logprobs import response_logps
 from overopt.models.sequences import join
 from overopt.worlds.tokens import Tokens, concatenate
@@ -52,6 +57,26 @@ def read_revisions(learner: Learner, pairs: LaidOutPairs, separator: int | None)
     )
     reading = _read(learner, asked, pairs.responses.take(revision_R))
     return Revisions(*reading.group(count).unbind(0))
+
+
+def read_listed(learner: Learner, pairs: PairBatch, sampled: Sampled) -> Reading:
+    """Both responses of each pair, then the samples to its prompt, (B, 2 + N, T), with scores."""
+    sides = pairs.chosen, pairs.rejected
+    score_B2 = torch.stack([given(side.score, "listed") for side in sides], 1)
+    score_BN = sampled.score_BN.to(score_B2)
+    further = _read(learner, sampled.prompts, sampled.responses).group(score_BN.shape[1])
+    tokens = max(sides[0].mask.shape[-1], further.mask.shape[-1])
+
+    def together(of_sides: Sequence[Tensor], of_further: Tensor) -> Tensor:
+        parts = torch.stack(list(of_sides), 1), of_further
+        return torch.cat([pad(part, (0, tokens - part.shape[-1])) for part in parts], 1)
+
+    return Reading(
+        together([side.policy_logp for side in sides], further.policy_logp),
+        together([side.reference_logp for side in sides], further.reference_logp),
+        together([side.mask for side in sides], further.mask),
+        score=torch.cat([score_B2, score_BN], 1),
+    )
 
 
 def revision_prompts(prompts: Tokens, answers: Tokens, separator: int) -> Tokens:

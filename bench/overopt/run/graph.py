@@ -195,7 +195,7 @@ class Graph:
         if method.trains == "pairs":
             inputs["labels"] = self.labels
             code += (module_in("artifacts", "preferences"),)
-        else:
+        if method.learns_from_proxy:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             refitting = self._proxies.refitting

@@ -15,7 +15,8 @@ TRAINING_FAMILIES: tuple[Family, ...] = ("pairs", "rollout", "iterative")
 
 
 PROXY_BLIND: tuple[Family, ...] = ("pairs",)
-"""Families that learn from the preference data itself: their engine is handed no proxy."""
+"""Families that learn from the preference data itself: their engine is handed no proxy, but for
+methods that ask for what it says (``OF_PROXY``)."""
 
 
 GoldUse = Literal["none", "selection", "training"]
@@ -40,6 +41,9 @@ MethodInput = Literal[
     "reference_logp",
     "features",
     "answers",
+    "proxy_scores",
+    "reference_scores",
+    "listed",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -54,8 +58,10 @@ each prompt. member_rewards: the scores of each of the proxy's members. step_rew
 each step, of a proxy that scores steps. second_initial: a second initial policy, out of which
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
 Of a method that selects from a pool: reference_logp: log-probability of each response under the
-initial policy. features: numbers that describe each response. answers: the
-final answer of each.
+initial policy. features: numbers that describe each response. answers: the final answer of each.
+Of preference pairs: proxy_scores: the proxy's score of both responses. reference_scores: its scores
+of samples of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed:
+these samples and both responses as one list, read by the policy and scored by the proxy.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -74,6 +80,9 @@ NEEDS: tuple[MethodInput, ...] = (
     "reference_logp",
     "features",
     "answers",
+    "proxy_scores",
+    "reference_scores",
+    "listed",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
@@ -87,6 +96,12 @@ ANY_ENGINE: tuple[MethodInput, ...] = (
     "answers",
 )
 """Inputs that every engine serves, or that need none; the others are the native engine's."""
+
+OF_PROXY: tuple[MethodInput, ...] = ("proxy_scores", "reference_scores", "listed")
+"""Inputs for which the engine of a family that is blind to it is handed the proxy."""
+
+COUNTED: dict[MethodInput, str] = {"reference_scores": "samples", "listed": "samples"}
+"""Inputs of which a field of Config says how many there are; a whole number from 1."""
 
 NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")
 """Functions of methods that only the native engine calls."""
@@ -104,6 +119,7 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "reference_logp": ("selection",),
     "features": ("selection",),
     "answers": ("selection",),
+    **dict.fromkeys(OF_PROXY, ("pairs",)),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere. Of an

@@ -7,7 +7,15 @@ from typing import Self
 
 from pydantic import Field
 
-from overopt.spec.declare import PROXY_BLIND, TRAINING_FAMILIES, Family, GoldUse, Knob, MethodInput
+from overopt.spec.declare import (
+    OF_PROXY,
+    PROXY_BLIND,
+    TRAINING_FAMILIES,
+    Family,
+    GoldUse,
+    Knob,
+    MethodInput,
+)
 from overopt.spec.frozen import absent
 from overopt.spec.sourced import SourcedSpec
 
@@ -60,7 +68,15 @@ class MethodSpec(SourcedSpec):
     @property
     def sees_proxy(self) -> bool:
         """Whether a proxy has any part in its policies; where not, it only scores them."""
-        return self.values or self.trains not in PROXY_BLIND
+        return self.values or self.learns_from_proxy
+
+    @property
+    def learns_from_proxy(self) -> bool:
+        """Whether the engine that trains its policies is handed the proxy."""
+        if self.member is not None:
+            return self.member.learns_from_proxy
+        asks = not set(OF_PROXY).isdisjoint(self.needs)
+        return asks or self.trains not in PROXY_BLIND
 
     @property
     def members(self) -> int:

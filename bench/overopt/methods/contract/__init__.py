@@ -42,6 +42,9 @@ or Q and V by one loss of both:
     critic_loss(config, critic: Critic) -> loss_RT
     follow(config) -> float                             how fast a copy of the model follows it
 
+A method of the family pairs with INPUTS ``reference_scores`` or ``listed`` has a field
+Config.samples: how many samples of the initial policy it is given of each prompt.
+
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.
     training(config) -> Training                        inner epochs, minibatches, module's rate

@@ -17,7 +17,7 @@ from overopt.report.noise_labels import noise_order
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
-from overopt.spec.declare import PROXY_BLIND
+from overopt.spec.declare import OF_PROXY, PROXY_BLIND
 from overopt.stats.arrays import Floats
 
 Design = Mapping[int, frozenset[int]]
@@ -251,4 +251,5 @@ def sees_proxy(spec: Mapping[str, Any]) -> bool:
     while isinstance(trained.get("member"), Mapping):
         trained = trained["member"]
     trains = trained.get("member_family") or trained.get("family")
-    return bool(spec.get("values")) or trains not in PROXY_BLIND
+    asks = not set(OF_PROXY).isdisjoint(trained.get("needs", ()))
+    return bool(spec.get("values")) or asks or trains not in PROXY_BLIND

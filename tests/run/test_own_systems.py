@@ -34,7 +34,9 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired", "compared"])
+@pytest.mark.parametrize(
+    "name", ["averaged", "headed", "labeled", "routed", "paired", "compared", "repeated"]
+)
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
     assert ProxySystemSpec.model_validate(spec.to_json()) == spec

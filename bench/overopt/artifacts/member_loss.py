@@ -47,6 +47,7 @@ class MemberLoss:
         reference: of both sides, where the system asks for it.
         columns: what labels say beside the preference, a row for each comparison.
         member: which of the system's members it is.
+        previous_P: margin of each comparison by the model of the round before.
     """
 
     def __init__(
@@ -58,10 +59,11 @@ class MemberLoss:
         reference: ReferenceLogps | None = None,
         columns: LabelColumns = NO_COLUMNS,
         member: int = 0,
+        previous_P: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self._opened, self._read, self._model, self._member = opened, read, model, member
         self._preferences, self._reference = preferences, reference
-        self._columns = columns
+        self._columns, self._previous_P = columns, previous_P
 
     def __call__(self, index_B: Index) -> Tensor:
         """Over the comparisons of these rows."""
@@ -75,7 +77,10 @@ class MemberLoss:
             name: torch.from_numpy(value_P[index_B]).to(self._model.device)
             for name, value_P in self._columns.values.items()
         }
-        read = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, self._member)
+        previous_P = None
+        if self._previous_P is not None:
+            previous_P = torch.from_numpy(self._previous_P[index_B]).to(chosen_P)
+        read = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, self._member, previous_P)
         return self._opened.loss(read).mean()
 
     def _readings(self, outputs: Outputs, index_B: Index) -> tuple[Reading, Reading]:

@@ -79,6 +79,7 @@ def resolve_proxy(
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
+        rounds=found.constants.get("ROUNDS", ""),
         routes="route" in supplied,
         refits="refit" in supplied,
         uses_gold=gold_use(found, "none"),
@@ -160,6 +161,14 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if spec.rounds:
+        rounds = spec.config.get(spec.rounds)
+        if not spec.own_loss or type(rounds) is not int or rounds < 1:
+            raise UserError(
+                f"{spec.source}: ROUNDS names a field of Config that is a count from 1, how often "
+                "each member is trained, for a loss that reads what the round before says; define "
+                f"loss(config, batch), and add the field; {spec.rounds} is {rounds!r}."
+            )
     if spec.routes and not {"budget", "trials"} <= spec.config.keys():
         raise UserError(
             f"{spec.source}: route is for a Config with budget, the share of the pairs that gold "

@@ -46,6 +46,7 @@ class ProxySystemSpec(SourcedSpec):
     policy: where its members are policies, the method on pairs that trains them.
     reference: of such members, the field of ``Config`` that says how much of the initial policy's
         examples the reference has seen; empty: it is the initial policy.
+    rounds: the field of ``Config`` that says how often each member is trained; empty: once.
     routes: whether it chooses pairs that gold labels without noise.
     refits: whether its members are trained again while a policy is optimized against them.
     step_scores: whether its members score steps, and learn from labels of steps.
@@ -62,6 +63,7 @@ class ProxySystemSpec(SourcedSpec):
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
     policy: MethodSpec | None = Field(default=None, exclude_if=absent)
     reference: str = Field(default="", exclude_if=operator.not_)
+    rounds: str = Field(default="", exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
     refits: bool = Field(default=False, exclude_if=operator.not_)
@@ -80,7 +82,8 @@ class ProxySystemSpec(SourcedSpec):
     @property
     def own_training(self) -> bool:
         """Whether its members take more than another loss to train."""
-        return self.varies or self.own_head or bool(self.labels) or self.start == "probed"
+        parts = (self.varies, self.own_head, self.labels, self.rounds, self.start == "probed")
+        return any(parts)
 
     @property
     def reader(

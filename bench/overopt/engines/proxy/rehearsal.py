@@ -94,6 +94,8 @@ def _try_loss(spec: ProxySystemSpec) -> None:
             members = _open(OpenedMembers, spec)
             read, sides = made_up_batch(spec, members)
             loss_P = members.loss(read)
+            if spec.rounds:
+                check_finite(spec.source, "loss", members.loss(read._replace(previous_P=None)))
         else:
             low_2 = (-1.0, 0.5)
             chosen_P, rejected_P = (
@@ -141,7 +143,8 @@ def made_up_batch(
     chosen_P, rejected_P = (leaf[:, 0] if spec.own_head else leaf for leaf in leaves)
     chosen, rejected = readings
     labels = _labels(spec, generator)
-    batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels)
+    previous_P = torch.randn(RESPONSES, generator=generator) if spec.rounds else None
+    batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, 0, previous_P)
     return batch, (leaves[0], leaves[1])
 
 

@@ -161,6 +161,13 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if "clean" in spec.labels:
+        share = spec.config.get("clean_share")
+        if not isinstance(share, float) or not 0 <= share <= 1:
+            raise UserError(
+                f"{spec.source}: LABELS asks which labels are known to be right; add the field "
+                "clean_share to Config, the share of the pairs that gold checks, from 0 to 1."
+            )
     if spec.rounds:
         rounds = spec.config.get(spec.rounds)
         if not spec.own_loss or type(rounds) is not int or rounds < 1:

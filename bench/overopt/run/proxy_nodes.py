@@ -13,6 +13,12 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
 
+_OF_WORLD = {
+    "category": ("categories", "the categories of prompts"),
+    "outcomes": ("outcomes", "the outcomes of responses"),
+}
+"""Columns that only some kinds of worlds can fill, by a module of theirs."""
+
 
 class Around(Protocol):
     """The graph that proxies are a part of: what they are made from."""
@@ -198,7 +204,7 @@ class ProxyNodes:
         """What labels say beside the preference.
 
         Raises:
-            UserError: prompts of this kind of world have no category.
+            UserError: prompts of this kind of world have no category, or responses no outcome.
         """
         around, asked = self._around, self._system.labels
         params = {
@@ -206,15 +212,19 @@ class ProxyNodes:
             "noise": around.labels.params["noise"],
             "seed": self._stream.seed,
         }
+        if "clean" in asked:
+            params["clean_share"] = float(self._system.config["clean_share"])
         inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
-        if "category" in asked:
-            kind = str(around.labels.params["world"]["kind"])
-            module = module_in("worlds", f"{kind}.categories")
+        kind = str(around.labels.params["world"]["kind"])
+        for column, (room, what) in _OF_WORLD.items():
+            if column not in asked:
+                continue
+            module = module_in("worlds", f"{kind}.{room}")
             if find_module(module) is None:
                 raise UserError(
-                    f"{self._system.name} asks for the categories of prompts, but those of a "
-                    f"{kind} world have none; choose another --proxy or --task."
+                    f"{self._system.name} asks for {what}, but those of a {kind} world have none; "
+                    "choose another --proxy or --task."
                 )
             code += (module,)
         label = f"columns of labels, {self._stream.place}"

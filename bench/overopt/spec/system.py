@@ -20,10 +20,10 @@ ProxyInput = Literal["logps", "reference_logps"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
 tokens by the language head that the model keeps, and by the initial policy."""
 
-LabelColumn = Literal["category", "strength", "terms"]
+LabelColumn = Literal["category", "strength", "terms", "outcomes", "clean"]
 """What a system may ask labels for beside the preference."""
 
-GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms"))
+GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "outcomes", "clean"))
 """Those that tell more of gold than a comparison does."""
 
 

@@ -26,7 +26,13 @@ from overopt.spec.system import LabelColumn, ProxySystemSpec
 
 RESPONSES = 7
 _TAGS, _TRIALS = 4, 9
-_SIZES: dict[LabelColumn, int] = {"category": 3, "strength": 1, "terms": 2}
+_SIZES: dict[LabelColumn, int] = {
+    "category": 3,
+    "strength": 1,
+    "terms": 2,
+    "outcomes": 2,
+    "clean": 1,
+}
 
 
 def _shape(spec: ProxySystemSpec) -> HeadShape:
@@ -39,6 +45,8 @@ def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tens
         "category": torch.arange(RESPONSES) % _SIZES["category"],
         "strength": torch.rand(RESPONSES, generator=generator),
         "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
+        "outcomes": torch.randint(0, 2, (RESPONSES, 2), generator=generator).float(),
+        "clean": torch.arange(RESPONSES) % 2 == 0,
     }
     return {name: made[name] for name in spec.labels}
 

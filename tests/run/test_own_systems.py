@@ -35,7 +35,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
 
 
 @pytest.mark.parametrize(
-    "name", ["averaged", "headed", "labeled", "routed", "paired", "compared", "repeated"]
+    "name", ["averaged", "headed", "labeled", "routed", "paired", "compared", "repeated", "judged"]
 )
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))

@@ -93,6 +93,8 @@ class MemberLoss:
                 _wide(side_PT[index_B], width).to(outputs.logp_BT) for side_PT in self._reference
             )
             reference_2PT = (chosen_PT, rejected_PT)
+        elif outputs.reference_logp_BT is not None:
+            reference_2PT = _halves(outputs.reference_logp_BT)
         chosen, rejected = (
             Reading(*parts) for parts in zip(output_2PC, logp_2PT, reference_2PT, strict=True)
         )

@@ -65,13 +65,15 @@ def resolve_proxy(
     for name in supplied or ["combine"]:
         require_functions(found, {name: _PROXY[name]}, "a proxy system")
     policy = _policy_method(found, config, method)
+    own_policy = policy is None and {"score", "loss"} <= found.functions.keys()
     spec = ProxySystemSpec(
         name=found.name,
         source=found.source,
         config=config,
         own_loss="loss" in supplied,
-        start=_member_start(found) if policy is None else "policy",
+        start="policy" if policy is not None or own_policy else _member_start(found),
         policy=policy,
+        own_policy=own_policy,
         reference=found.constants.get("REFERENCE", ""),
         varies="vary" in supplied,
         merges="merge" in supplied,
@@ -110,11 +112,25 @@ def _policy_method(
 
 def _check_policies(spec: ProxySystemSpec, found: Declaration) -> None:
     """What goes with members that are policies."""
-    if ("score" in found.functions) != (spec.policy is not None):
+    if ("score" in found.functions) != (spec.policy is not None or spec.own_policy):
         raise UserError(
             f'{spec.source}: score(config, reading) and POLICY, such as POLICY = "dpo", go '
-            "together; declare both or neither."
+            "together; declare both or neither, or a loss that trains the policies."
         )
+    if "step_ends" in spec.inputs and "score" not in found.functions:
+        raise UserError(
+            f"{spec.source}: INPUTS asks where steps end, which is for a score of policies; define "
+            "score(config, reading), or leave it out."
+        )
+    if spec.own_policy:
+        others = spec.varies, spec.merges, spec.own_head, spec.pairwise, spec.refits, spec.rounds
+        if any(others) or {"START", "REFERENCE"} & found.constants.keys():
+            raise UserError(
+                f"{spec.source}: score and loss make members policies, which start from the "
+                "initial policy; leave out START, REFERENCE, PAIRWISE, ROUNDS, make_head, vary, "
+                "merge and refit, or score."
+            )
+        return
     if spec.policy is None and not spec.reference:
         return
     others = (spec.own_loss, spec.own_training, spec.merges, spec.routes)
@@ -147,7 +163,12 @@ def _names(found: Declaration, constant: str, known: Sequence[str]) -> Any:
 
 def _check_parts(spec: ProxySystemSpec) -> None:
     """Parts of a system that need each other, or cannot stand together."""
-    if spec.inputs and not (spec.own_head and spec.own_loss and spec.start == "policy"):
+    of_loss = {"logps", "reference_logps"}.intersection(spec.inputs)
+    if (
+        of_loss
+        and not spec.own_policy
+        and not (spec.own_head and spec.own_loss and spec.start == "policy")
+    ):
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
             'define loss and make_head, and declare START = "policy".'

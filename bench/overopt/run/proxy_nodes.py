@@ -178,6 +178,10 @@ class ProxyNodes:
         code: tuple[str, ...] = self._text_code
         if not system.inputs:  # which need the policy whole, its language head too
             code += (module_in("models.starts", start),)
+        if system.own_policy:
+            params["system"] = self._described
+            own = (system.source, *self.reading_code)
+            return self._make("own.trained_policy", params, inputs, f"{system.name} {label}", own)
         if system.own_loss or system.own_training:
             params["system"] = self._described
             label = f"{system.name} {label}"

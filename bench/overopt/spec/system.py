@@ -16,9 +16,10 @@ MemberStart = Literal["policy", "probed"]
 """What the members of a system start from, whatever the task says of its proxies: the initial
 policy with a fresh head, or with one head that all share, fitted on the policy's frozen states."""
 
-ProxyInput = Literal["logps", "reference_logps"]
+ProxyInput = Literal["logps", "reference_logps", "step_ends"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
-tokens by the language head that the model keeps, and by the initial policy."""
+tokens by the language head that the model keeps, and by the initial policy. A score of policies may
+ask where the responses' steps end."""
 
 LabelColumn = Literal["category", "strength", "terms", "outcomes", "clean"]
 """What a system may ask labels for beside the preference."""
@@ -44,8 +45,9 @@ class ProxySystemSpec(SourcedSpec):
     pairwise: whether its members compare two responses instead of scoring one.
     labels: what its loss asks labels for beside the preference.
     policy: where its members are policies, the method on pairs that trains them.
-    reference: of such members, the field of ``Config`` that says how much of the initial policy's
-        examples the reference has seen; empty: it is the initial policy.
+    own_policy: whether its members are policies that its own loss trains.
+    reference: of members that a method trains, the field of ``Config`` that says how much of the
+        initial policy's examples the reference has seen; empty: it is the initial policy.
     rounds: the field of ``Config`` that says how often each member is trained; empty: once.
     routes: whether it chooses pairs that gold labels without noise.
     refits: whether its members are trained again while a policy is optimized against them.
@@ -62,6 +64,7 @@ class ProxySystemSpec(SourcedSpec):
     pairwise: bool = Field(default=False, exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
     policy: MethodSpec | None = Field(default=None, exclude_if=absent)
+    own_policy: bool = Field(default=False, exclude_if=operator.not_)
     reference: str = Field(default="", exclude_if=operator.not_)
     rounds: str = Field(default="", exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
@@ -90,7 +93,7 @@ class ProxySystemSpec(SourcedSpec):
         self,
     ) -> Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy"] | None:
         """The module of ``artifacts`` for members that only the system's file can score by."""
-        if self.policy is not None:
+        if self.policy is not None or self.own_policy:
             return "policy_proxy"
         if self.step_scores:
             return "step_member"

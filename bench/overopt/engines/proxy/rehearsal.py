@@ -68,7 +68,7 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_merge(spec)
     if spec.routes:
         _try_route(spec)
-    if spec.policy is not None:
+    if spec.policy is not None or spec.own_policy:
         _try_score(spec)
     if spec.refits:
         with blamed(spec.source, "refit"):
@@ -126,29 +126,37 @@ def made_up_batch(
 ) -> tuple[ReadBatch, tuple[Tensor, Tensor]]:
     """A batch with all that a system asks for, and the leaf of each side that rewards come from.
 
-    The leaf is the head's outputs (P, C), or the rewards (P,) where the system has no head.
+    The leaf is the head's outputs (P, C); where the system has no head the rewards (P,), or the
+    log-probabilities (P, T) of members that are policies.
     """
     generator = torch.Generator().manual_seed(0)
-    mask_PT = _mask()
-    leaves, readings = [], []
+    mask_PT, told = _mask(), spec.own_policy
+    leaves, readings, rewards = [], [], []
     for _ in range(2):
         leaf = torch.randn(RESPONSES, generator=generator)
         if spec.own_head:
             leaf = system.make_head(_shape(spec), seed=0)(_states(spec, generator)).detach()
-        leaf.requires_grad_()
         logp_PT, reference_PT = (
             -(0.1 + 2.9 * torch.rand(mask_PT.shape, generator=generator)) * mask_PT
             for _ in range(2)
         )
+        if spec.own_policy:
+            leaf = logp_PT
+        leaf.requires_grad_()
         readings.append(
             Reading(
                 leaf if spec.own_head else None,
-                logp_PT.requires_grad_() if "logps" in spec.inputs else None,
-                reference_PT if "reference_logps" in spec.inputs else None,
+                logp_PT.requires_grad_() if told or "logps" in spec.inputs else None,
+                reference_PT if told or "reference_logps" in spec.inputs else None,
             )
         )
         leaves.append(leaf)
-    chosen_P, rejected_P = (leaf[:, 0] if spec.own_head else leaf for leaf in leaves)
+        reward_P = leaf[:, 0] if spec.own_head else leaf
+        if spec.own_policy:
+            reading = _policy_reading(spec, logp_PT, reference_PT, mask_PT)
+            reward_P = _open(OpenedPolicies, spec).score(reading)
+        rewards.append(reward_P)
+    chosen_P, rejected_P = rewards
     chosen, rejected = readings
     labels = _labels(spec, generator)
     previous_P = torch.randn(RESPONSES, generator=generator) if spec.rounds else None
@@ -165,8 +173,23 @@ def _try_score(spec: ProxySystemSpec) -> None:
         for _ in range(2)
     )
     with blamed(spec.source, "score"):
-        score_N = system.score(PolicyReading(policy_NT, reference_NT, mask_NT))
+        score_N = system.score(_policy_reading(spec, policy_NT, reference_NT, mask_NT))
     check_finite(spec.source, "score", score_N)
+
+
+def _policy_reading(
+    spec: ProxySystemSpec, policy_NT: Tensor, reference_NT: Tensor, mask_NT: Tensor
+) -> PolicyReading:
+    """What two policies say of responses whose steps end at their second and at their last token.
+
+    Those that ask for no steps find none.
+    """
+    if "step_ends" not in spec.inputs:
+        return PolicyReading(policy_NT, reference_NT, mask_NT)
+    place_T = torch.arange(mask_NT.shape[1])
+    last_N1 = mask_NT.sum(1, keepdim=True) - 1
+    end_NT = (place_T == last_N1) | ((place_T == 1) & mask_NT)
+    return PolicyReading(policy_NT, reference_NT, mask_NT, end_NT)
 
 
 def _mask() -> Tensor:

@@ -25,12 +25,14 @@ class Outputs(NamedTuple):
     """What a model says of B rows.
 
     reward_B: float32 (B,). output_BC: all outputs of the own head, None without one.
-    logp_BT: log-probabilities of the response's tokens, nats; None where not asked for.
+    logp_BT, reference_logp_BT: log-probabilities of the response's tokens by the model and by a
+        frozen one, nats; None where not asked for.
     """
 
     reward_B: Tensor
     output_BC: Tensor | None = None
     logp_BT: Tensor | None = None
+    reference_logp_BT: Tensor | None = None
 
 
 class HeadedReward(nn.Module):

@@ -11,8 +11,8 @@ and at least one of these functions:
     merge(config, weights) -> weights: the members' weights become those of one reward model, which
         alone scores; see ``overopt.proxies.contract.members``.
     vary(config, member) -> MemberTraining: learning rate and dropout of each member.
-    score(config, reading) -> score_N: the reward where members are policies, which POLICY says;
-        see ``overopt.proxies.contract.policies``.
+    score(config, reading) -> score_N: the reward where members are policies, which POLICY or a
+        loss beside it says; see ``overopt.proxies.contract.policies``.
     make_head(config, shape) -> module: a head of its own in place of the linear one; see
         ``overopt.proxies.contract.heads``.
 What its members start from is the task's matter, unless the file says it:

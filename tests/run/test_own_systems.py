@@ -21,6 +21,11 @@ from systems import path
 
 from .specs import run_spec
 
+OWN_KINDS = [
+    "anchored", "averaged", "compared", "headed", "judged", "labeled", "paired", "repeated",
+    "routed",
+]  # fmt: skip
+
 
 def _graph(proxy: str, method: str = "bon") -> Graph:
     (cell,) = cells_of(run_spec([method], [proxy]))
@@ -35,7 +40,18 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
 
 
 @pytest.mark.parametrize(
-    "name", ["averaged", "headed", "labeled", "routed", "paired", "compared", "repeated", "judged"]
+    "name",
+    [
+        "averaged",
+        "headed",
+        "labeled",
+        "routed",
+        "paired",
+        "compared",
+        "repeated",
+        "judged",
+        "anchored",
+    ],
 )
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
@@ -285,3 +301,12 @@ def test_an_unknown_start_is_told(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"Unknown start 'polcy'. Did you mean policy"):
         systems.proxy(str(path))
+
+
+def test_transformed_members_are_those_of_a_plain_system() -> None:
+    own, plain = _graph(str(path("anchored")), "rloo"), _graph("single", "rloo")
+    made = own.proxy(0)
+    roles = dict(made.inputs)
+    assert roles["member"].key == plain.proxy(0).key
+    assert roles["opponents"].params["per_prompt"] == 3
+    assert "overopt.artifacts.anchored_proxy" in own.optimize(None, (0.1,)).extra_code

@@ -24,6 +24,7 @@ _PROXY = {
     "route": "config, features, budget",
     "refit": "config",
     "score": "config, reading",
+    "transform": "config, score_N, reference_NJ",
 }
 """A proxy system supplies at least one of these."""
 
@@ -79,6 +80,7 @@ def resolve_proxy(
         merges="merge" in supplied,
         own_head="make_head" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
+        transforms="transform" in supplied,
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
         rounds=found.constants.get("ROUNDS", ""),
@@ -179,6 +181,14 @@ def _check_parts(spec: ProxySystemSpec) -> None:
             f"{spec.source}: PAIRWISE is for a head that compares and a loss of both orders, with "
             "a field opponents in Config, how many responses a response is compared with; define "
             "make_head and loss, and leave out INPUTS."
+        )
+    others = (spec.own_training, spec.merges, spec.policy, spec.own_policy, spec.refits)
+    if spec.transforms and (any(others) or "references" not in spec.config):
+        raise UserError(
+            f"{spec.source}: transform is for plain reward models, with a loss of their own at "
+            "most, and a field references in Config, how many frozen responses a response is "
+            "taken against; add the field, and leave out heads, starts, LABELS, ROUNDS, vary, "
+            "merge, refit and policies."
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")

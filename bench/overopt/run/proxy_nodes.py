@@ -135,6 +135,8 @@ class ProxyNodes:
     def _proxy(self, member: int) -> Node:
         if self._system.policy is not None:
             return self._policy(self._system.policy, member)
+        if self._system.transforms:
+            return self._anchored(member)
         return self._merged() if self._system.merges else self._member(member)
 
     def _policy(self, method: MethodSpec, member: int) -> Node:
@@ -152,6 +154,18 @@ class ProxyNodes:
         label = f"{system.name} proxy {member}, {self._stream.place}"
         code = (system.source, *self.reading_code)
         return self._make("own.policy_proxy", params, inputs, label, code)
+
+    def _anchored(self, member: int) -> Node:
+        """A plain member, whose scores are taken against those of frozen responses."""
+        system = self._system
+        inputs = {
+            "member": self._member(member),
+            "opponents": self._opponents("references"),
+            "labels": self._labels,
+        }
+        label = f"{system.name} {self._named(member)}, {self._stream.place}"
+        code = (system.source, *self.reading_code)
+        return self._make("own.anchored_proxy", {"system": self._described}, inputs, label, code)
 
     def _merged(self) -> Node:
         """The system's members merged into one proxy."""
@@ -174,7 +188,7 @@ class ProxyNodes:
         if system.labels:
             inputs["columns"] = self._columns()
         if system.pairwise:
-            inputs["opponents"] = self._opponents
+            inputs["opponents"] = self._opponents("opponents")
         code: tuple[str, ...] = self._text_code
         if not system.inputs:  # which need the policy whole, its language head too
             code += (module_in("models.starts", start),)
@@ -194,11 +208,10 @@ class ProxyNodes:
             code += (module_in("artifacts", "proxy_loss"),)
         return self._make("proxy", params, inputs, label, code)
 
-    @cached_property
-    def _opponents(self) -> Node:
-        """Frozen responses that members compare with."""
+    def _opponents(self, field: str) -> Node:
+        """Frozen responses that members compare with, as many as a field of Config says."""
         params = {
-            "per_prompt": int(self._system.config["opponents"]),
+            "per_prompt": int(self._system.config[field]),
             "seed": self._stream.seed,
         }
         label = f"responses to compare with, {self._stream.place}"

@@ -28,7 +28,7 @@ GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "outcomes
 """Those that tell more of gold than a comparison does."""
 
 
-Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy"]
+Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy", "anchored_proxy"]
 
 
 class ProxySystemSpec(SourcedSpec):
@@ -42,6 +42,7 @@ class ProxySystemSpec(SourcedSpec):
     merges: whether the weights of its members are merged into one reward model.
     own_head: whether it reads rewards off hidden states by a head of its own.
     inputs: what its loss asks for besides rewards.
+    transforms: whether it takes a member's scores against those of frozen responses.
     pairwise: whether its members compare two responses instead of scoring one.
     labels: what its loss asks labels for beside the preference.
     policy: where its members are policies, the method on pairs that trains them.
@@ -61,6 +62,7 @@ class ProxySystemSpec(SourcedSpec):
     merges: bool = Field(default=False, exclude_if=operator.not_)
     own_head: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
+    transforms: bool = Field(default=False, exclude_if=operator.not_)
     pairwise: bool = Field(default=False, exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
     policy: MethodSpec | None = Field(default=None, exclude_if=absent)
@@ -91,10 +93,12 @@ class ProxySystemSpec(SourcedSpec):
     @property
     def reader(
         self,
-    ) -> Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy"] | None:
+    ) -> Reader | None:
         """The module of ``artifacts`` for members that only the system's file can score by."""
         if self.policy is not None or self.own_policy:
             return "policy_proxy"
+        if self.transforms:
+            return "anchored_proxy"
         if self.step_scores:
             return "step_member"
         if self.pairwise:

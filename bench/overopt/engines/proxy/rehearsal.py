@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from overopt.engines.blame import blamed, check_finite, check_kind
 from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
+from overopt.engines.proxy.anchors import OpenedAnchors
 from overopt.engines.proxy.loss import OpenedLoss
 from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.policies import OpenedPolicies
@@ -70,6 +71,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_route(spec)
     if spec.policy is not None or spec.own_policy:
         _try_score(spec)
+    if spec.transforms:
+        _try_transform(spec)
     if spec.refits:
         with blamed(spec.source, "refit"):
             _open(OpenedProxy, spec).refit()
@@ -190,6 +193,15 @@ def _policy_reading(
     last_N1 = mask_NT.sum(1, keepdim=True) - 1
     end_NT = (place_T == last_N1) | ((place_T == 1) & mask_NT)
     return PolicyReading(policy_NT, reference_NT, mask_NT, end_NT)
+
+
+def _try_transform(spec: ProxySystemSpec) -> None:
+    """One finite number per response, against as many frozen ones as the system asks for."""
+    rng = np.random.default_rng(0)
+    references = rng.normal(size=(RESPONSES, int(spec.config["references"])))
+    system = _open(OpenedAnchors, spec)
+    with blamed(spec.source, "transform"):
+        system.transform(rng.normal(size=RESPONSES), references)
 
 
 def _mask() -> Tensor:

@@ -22,6 +22,8 @@ What a loss costs extra to compute, it asks for:
     INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
         language head, which is then kept beside the reward's, and by the initial policy. They
         need ``make_head`` and START = "policy".
+    transform(config, score_N, reference_NJ) -> reward_N: a member's scores against those of frozen
+        responses to the same prompt; see ``overopt.proxies.contract.anchors``.
     PAIRWISE = True: members compare two responses; see ``overopt.proxies.contract.pairwise``.
     LABELS = ("category", "strength", "terms", "outcomes", "clean"): what labels say beside the
         preference; see ``overopt.proxies.contract.labels``.

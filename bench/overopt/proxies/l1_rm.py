@@ -9,7 +9,7 @@ descent on an L1 loss then finds simple solutions first, as Ma and Fattahi 2022,
 of Sub-gradient Method for Robust Matrix Recovery" (https://arxiv.org/abs/2202.08788), show for
 matrices.
 An analogue of the second paper: its equation is for matrix recovery, and none for comparisons is
-known to us. Equation numbers of either were not verified.
+known to us. Both papers are cited from memory; what the first says of flips is proved by the tests.
 Deviations: the trunk is trained too, from where a task's proxies start; only the head starts small.
 """
 

@@ -1,8 +1,8 @@
 """Distillation from gold's log-odds: how much of the teacher's opinion is seen is a setting.
 
 Paper: Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network"
-(https://arxiv.org/abs/1503.02531), section 2 (soft targets at a temperature T, their gradient
-rescaled by T^2, beside the hard label), for comparisons:
+(https://arxiv.org/abs/1503.02531), section 2 (from memory: soft targets at a temperature T, their
+gradient rescaled by T^2, beside the hard label), for comparisons:
     L = s T^2 CE(q, sigmoid(D / T)) - (1 - s) log sigmoid(D),   q = sigmoid(d / T),   D = r_w - r_l
 d is by how much gold prefers the label's side, in SDs of the initial policy, taken for log-odds as
 the label noise of kind bt:1 has them. s = 0 is Bradley-Terry; at s = 1 the minimum is D = d at any

@@ -25,12 +25,12 @@ def test_words_are_the_likeliest_ones_where_it_scores_and_drawn_where_it_learns(
     with torch.no_grad():
         head.write.weight.zero_()
         head.write.bias.copy_(torch.tensor([0.0, math.log(2.0), 0.0]))
-        head.read[0].weight.zero_()
-        head.read[0].bias.zero_()
-        head.read[0].weight[:3, 6:] = torch.eye(3)
-        head.read[2].weight.zero_()
-        head.read[2].weight[0, :3] = torch.tensor([1.0, 10.0, 100.0])
-        head.read[2].bias.zero_()
+        head.read.weight.zero_()
+        head.read.bias.zero_()
+        head.read.weight[:3, 6:] = torch.eye(3)
+        head.judge.weight.zero_()
+        head.judge.weight[0, :3] = torch.tensor([1.0, 10.0, 100.0])
+        head.judge.bias.zero_()
     many = HeadStates(torch.randn(4000, 6), torch.randn(4000, 6))
     head.eval()
     assert head(many)[:, 0].tolist() == [10.0] * 4000
@@ -46,7 +46,7 @@ def test_no_gradient_goes_through_what_is_written() -> None:
     labels = {"terms": torch.tensor([[1.0, 0.0]] * 5)}
     torch.autograd.backward(loss(Config(word_weight=0.0), read(head, states(5, 6), labels)).sum())
     assert head.write.weight.grad is not None and not head.write.weight.grad.any()
-    assert head.read[0].weight.grad is not None and head.read[0].weight.grad[:, 6:].any()
+    assert head.read.weight.grad is not None and head.read.weight.grad[:, 6:].any()
     head.zero_grad()
     torch.autograd.backward(loss(Config(), read(head, states(5, 6), labels)).sum())
     assert head.write.weight.grad.any()
@@ -55,7 +55,7 @@ def test_no_gradient_goes_through_what_is_written() -> None:
 def test_a_critic_that_may_not_read_its_words_is_a_reward_model_of_two_layers() -> None:
     head = make_head(Config(), HeadShape(6, {"terms": 2}))
     with torch.no_grad():
-        head.read[0].weight[:, 6:] = 0.0
+        head.read.weight[:, 6:] = 0.0
     both = states(5, 6)
-    hidden_PC = torch.relu(both[0].last_BD @ head.read[0].weight[:, :6].T + head.read[0].bias)
-    torch.testing.assert_close(head(both[0])[:, :1], head.read[2](hidden_PC))
+    hidden_PC = torch.relu(both[0].last_BD @ head.read.weight[:, :6].T + head.read.bias)
+    torch.testing.assert_close(head(both[0])[:, :1], head.judge(hidden_PC))

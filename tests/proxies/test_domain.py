@@ -25,7 +25,7 @@ def test_the_head_learns_from_labels_and_the_features_from_terms() -> None:
     torch.autograd.backward(silent.sum())
     assert head.features.weight.grad is not None and not head.features.weight.grad.any()
     assert both[0].last_BD.grad is not None and not both[0].last_BD.grad.any()
-    assert all(value.grad is not None and value.grad.any() for value in (head.head[0].weight,))
+    assert head.first.weight.grad is not None and head.first.weight.grad.any()
     told = loss(Config(), read(head, both, {"terms": torch.ones(5, 2)}))
     torch.autograd.backward(told.sum())
     assert head.features.weight.grad.any() and both[0].last_BD.grad.any()
@@ -40,8 +40,8 @@ def test_dropped_terms_have_no_feature() -> None:
 def test_one_feature_under_a_monotone_head_ranks_by_that_feature() -> None:
     head = make_head(Config(dropped=2, hidden=1), HeadShape(6, {"terms": 3}))
     with torch.no_grad():
-        head.head[0].weight.fill_(0.7)
-        head.head[2].weight.fill_(1.3)
+        head.first.weight.fill_(0.7)
+        head.last.weight.fill_(1.3)
     both = states(40, 6)
     output_PC = head(both[0])
     assert torch.equal(output_PC[:, 0].argsort(), output_PC[:, 1].argsort())

@@ -172,7 +172,7 @@ def test_outcomes_are_those_of_either_side_as_the_label_turns_them(tmp_path: Pat
     both = Tokens.from_padded(np.array(rows, np.int32))
     right_N = judge(world, world.train_prompts.take(np.arange(8) % 4), both)
     assert right_N.tolist() == [True] * 4 + [False] * 4
-    pairs = {
+    pairs: dict[str, Column] = {
         "prompt_id": np.arange(4),
         "a": both.take(np.arange(4)),
         "b": both.take(np.arange(4, 8)),

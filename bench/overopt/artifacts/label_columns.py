@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ from overopt.artifacts.tables import Column, Table, read_json, write_json, write
 _TERM = "term:"
 
 
-Values = npt.NDArray[np.float32] | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+"""Whole numbers, single-precision ones or flags."""
 
 
 class LabelColumns(NamedTuple):

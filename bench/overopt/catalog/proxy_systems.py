@@ -125,8 +125,8 @@ def _check_policies(spec: ProxySystemSpec, found: Declaration) -> None:
             "score(config, reading), or leave it out."
         )
     if spec.own_policy:
-        others = spec.varies, spec.merges, spec.own_head, spec.pairwise, spec.refits, spec.rounds
-        if any(others) or {"START", "REFERENCE"} & found.constants.keys():
+        own = spec.varies or spec.merges or spec.own_head or spec.pairwise or spec.refits
+        if own or spec.rounds or {"START", "REFERENCE"} & found.constants.keys():
             raise UserError(
                 f"{spec.source}: score and loss make members policies, which start from the "
                 "initial policy; leave out START, REFERENCE, PAIRWISE, ROUNDS, make_head, vary, "
@@ -182,8 +182,8 @@ def _check_parts(spec: ProxySystemSpec) -> None:
             "a field opponents in Config, how many responses a response is compared with; define "
             "make_head and loss, and leave out INPUTS."
         )
-    others = (spec.own_training, spec.merges, spec.policy, spec.own_policy, spec.refits)
-    if spec.transforms and (any(others) or "references" not in spec.config):
+    own = spec.own_training or spec.own_policy or spec.policy is not None
+    if spec.transforms and (own or spec.merges or spec.refits or "references" not in spec.config):
         raise UserError(
             f"{spec.source}: transform is for plain reward models, with a loss of their own at "
             "most, and a field references in Config, how many frozen responses a response is "

@@ -8,8 +8,8 @@ critiques,
 and it writes greedily where it scores.
 Here a critique is one of three words, poor, fair or good, on each term of the gold rule. The words
 to learn come from labels of terms: what is better of the two by a term is good, what is worse poor,
-and where they are equal both are fair. r reads the state h at the response's last token and the words,
-by two layers; no gradient goes through what is written.
+and where they are equal both are fair. r reads the state h at the response's last token and the
+words, by two layers; no gradient goes through what is written.
 Labels of terms tell more of gold than a comparison does: this system uses gold in training.
 An analogue of the paper: its critiques are text, by the language head, of another model's making at
 first.
@@ -51,9 +51,8 @@ class Critic(nn.Module):
         super().__init__()
         self.terms = terms
         self.write = nn.Linear(width, terms * _WORDS)
-        self.read = nn.Sequential(
-            nn.Linear(width + terms * _WORDS, hidden), nn.ReLU(), nn.Linear(hidden, 1)
-        )
+        self.read = nn.Linear(width + terms * _WORDS, hidden)
+        self.judge = nn.Linear(hidden, 1)
 
     def forward(self, states: HeadStates) -> Tensor:
         """Reward and logits of the words (B, 1 + 3 K).
@@ -61,13 +60,13 @@ class Critic(nn.Module):
         Words are drawn in training, and the likeliest ones otherwise.
         """
         logits_BC = self.write(states.last_BD)
-        logits_BKW = logits_BC.detach().unflatten(1, (self.terms, _WORDS))
+        logits_BKW = logits_BC.detach().reshape(-1, self.terms, _WORDS)
         if self.training:
             noise_BKW = -torch.empty_like(logits_BKW).exponential_().log()
             logits_BKW = logits_BKW + noise_BKW
         written_BKW = one_hot(logits_BKW.argmax(-1), _WORDS).to(logits_BC)
-        reward_B1 = self.read(torch.cat([states.last_BD, written_BKW.flatten(1)], dim=1))
-        return torch.cat([reward_B1, logits_BC], dim=1)
+        read_BE = self.read(torch.cat([states.last_BD, written_BKW.flatten(1)], dim=1))
+        return torch.cat([self.judge(torch.relu(read_BE)), logits_BC], dim=1)
 
 
 def make_head(config: Config, shape: HeadShape) -> Critic:
@@ -102,5 +101,5 @@ def loss(config: Config, batch: ReadBatch) -> Tensor:
 
 def _words_loss(logits_PC: Tensor, word_PK: Tensor) -> Tensor:
     """Mean cross-entropy of a critique's words, (P,)."""
-    logits_PWK = logits_PC.unflatten(1, (-1, _WORDS)).transpose(1, 2)
+    logits_PWK = logits_PC.reshape(len(logits_PC), -1, _WORDS).transpose(1, 2)
     return cross_entropy(logits_PWK, word_PK, reduction="none").mean(1)

@@ -44,12 +44,13 @@ class OnFeatures(nn.Module):
     def __init__(self, width: int, features: int, hidden: int) -> None:
         super().__init__()
         self.features = nn.Linear(width, features, bias=False)
-        self.head = nn.Sequential(nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+        self.first, self.last = nn.Linear(features, hidden), nn.Linear(hidden, 1)
 
     def forward(self, states: HeadStates) -> Tensor:
         """Reward and features (B, 1 + K); the head does not move the features."""
         feature_BK = self.features(states.last_BD)
-        return torch.cat([self.head(feature_BK.detach()), feature_BK], dim=1)
+        reward_B1 = self.last(torch.tanh(self.first(feature_BK.detach())))
+        return torch.cat([reward_B1, feature_BK], dim=1)
 
 
 def make_head(config: Config, shape: HeadShape) -> OnFeatures:

@@ -232,6 +232,11 @@ def _check_parts(spec: ProxySystemSpec) -> None:
             f"{spec.source}: {' and '.join(sorted(GOLD_COLUMNS))} in LABELS tell more of gold than "
             'a comparison does; declare USES_GOLD = "training".'
         )
+    if spec.start == "policies" and (spec.merges or spec.inputs):
+        raise UserError(
+            f'{spec.source}: members with START = "policies" share no start, so that their weights '
+            "have no mean and no policy is the reference of all; leave out merge and INPUTS."
+        )
     if spec.own_head and (spec.merges or spec.start == "probed"):
         raise UserError(
             f"{spec.source}: a head of make_head is neither merged nor fitted beforehand; leave "

@@ -51,6 +51,10 @@ class Around(Protocol):
         """The initial policy after a share of its examples."""
         ...
 
+    def sibling(self, member: int) -> Node:
+        """The initial policy as another seed would train it."""
+        ...
+
     @property
     def gold_code(self) -> tuple[str, ...]:
         """What has to be loaded by name to read the gold."""
@@ -184,7 +188,8 @@ class ProxyNodes:
         label = f"{self._named(member)}, {self._stream.place}"
         inputs = {"labels": self._labels}
         if start == "policy":
-            inputs["initial"] = self._around.initial
+            several = system.start == "policies"
+            inputs["initial"] = self._around.sibling(member) if several else self._around.initial
         if system.labels:
             inputs["columns"] = self._columns()
         if system.pairwise:

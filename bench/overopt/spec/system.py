@@ -12,9 +12,10 @@ from overopt.spec.frozen import absent
 from overopt.spec.method import MethodSpec
 from overopt.spec.sourced import SourcedSpec
 
-MemberStart = Literal["policy", "probed"]
+MemberStart = Literal["policy", "probed", "policies"]
 """What the members of a system start from, whatever the task says of its proxies: the initial
-policy with a fresh head, or with one head that all share, fitted on the policy's frozen states."""
+policy with a fresh head, or with one head that all share, fitted on the policy's frozen states; or,
+each member, an initial policy of its own seed with a fresh head."""
 
 ProxyInput = Literal["logps", "reference_logps", "step_ends"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'

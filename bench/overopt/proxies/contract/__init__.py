@@ -17,7 +17,8 @@ and at least one of these functions:
         ``overopt.proxies.contract.heads``.
 What its members start from is the task's matter, unless the file says it:
     START = "policy": the initial policy with a fresh head; "probed": the initial policy and one
-        head for all members, fitted to the same comparisons on the policy's frozen hidden states.
+        head for all members, fitted to the same comparisons on the policy's frozen hidden states;
+        "policies": each member an initial policy trained from another seed, with a fresh head.
 What a loss costs extra to compute, it asks for:
     INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
         language head, which is then kept beside the reward's, and by the initial policy. They

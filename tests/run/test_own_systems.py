@@ -310,3 +310,21 @@ def test_transformed_members_are_those_of_a_plain_system() -> None:
     assert roles["member"].key == plain.proxy(0).key
     assert roles["opponents"].params["per_prompt"] == 3
     assert "overopt.artifacts.anchored_proxy" in own.optimize(None, (0.1,)).extra_code
+
+
+def test_members_of_other_pretraining_seeds_have_each_an_initial_policy_of_their_own() -> None:
+    graph, plain = _graph("pretrain-ensemble", "rloo"), _graph("single", "rloo")
+    starts = [dict(graph.proxy(member).inputs)["initial"] for member in range(3)]
+    assert starts[0].key == graph.initial.key == plain.initial.key
+    assert len({one.key for one in starts}) == 3
+    assert [one.params["policy"] for one in starts] == [starts[0].params["policy"]] * 3
+    assert dict(graph.proxy(1).inputs)["labels"].key == plain.labels.key
+    assert graph.optimize(None, (0.1,)).stage == plain.optimize(None, (0.1,)).stage
+
+
+def test_members_that_share_no_start_have_no_mean_of_weights(tmp_path: Path) -> None:
+    text = path("averaged").read_text(encoding="utf-8")
+    start = next(line for line in text.splitlines() if line.startswith("START"))
+    (tmp_path / "mine.py").write_text(text.replace(start, 'START = "policies"'), encoding="utf-8")
+    with pytest.raises(UserError, match="share no start"):
+        systems.proxy(str(tmp_path / "mine.py"))

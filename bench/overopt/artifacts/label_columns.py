@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,14 @@ from overopt.artifacts.tables import Column, Table, read_json, write_json, write
 _TERM = "term:"
 
 
+Values = npt.NDArray[Any]
+"""Whole numbers, single-precision ones or flags."""
+
+
 class LabelColumns(NamedTuple):
     """Columns of P pairs by name, as a loss sees them, and how many kinds or numbers each has."""
 
-    values: Mapping[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]
+    values: Mapping[str, Values]
     sizes: Mapping[str, int]
 
 
@@ -34,13 +38,19 @@ def load_columns(folder: Path, labels: Path) -> LabelColumns:
     """The columns of a folder, with terms turned to the side that the labels prefer."""
     table = Table(folder / "columns.parquet")
     sizes = read_json(folder / "columns.json")["sizes"]
-    values: dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]] = {}
+    values: dict[str, Values] = {}
     if "category" in sizes:
         values["category"] = table.integers("category")
     if "strength" in sizes:
         values["strength"] = table.floats("strength").astype(np.float32)
+    if "clean" in sizes:
+        values["clean"] = table.integers("clean").astype(bool)
+    first_P = Table(labels / "labels.parquet").integers("a_preferred").astype(bool)
+    if "outcomes" in sizes:
+        of_a_P, of_b_P = (table.integers(f"outcome:{side}").astype(np.float32) for side in "ab")
+        pair_P2 = np.stack([of_a_P, of_b_P], axis=1)
+        values["outcomes"] = np.where(first_P[:, None], pair_P2, pair_P2[:, ::-1])
     if "terms" in sizes:
-        first_P = Table(labels / "labels.parquet").integers("a_preferred").astype(bool)
         names = [name for name in table.columns if name.startswith(_TERM)]
         better_PK = np.stack([table.integers(name) for name in names], axis=1)
         values["terms"] = np.where(first_P[:, None], better_PK, -better_PK).astype(np.float32)

@@ -84,6 +84,10 @@ class Graph:
         """The initial policy as it would be after a share of its examples; see ``InitialNodes``."""
         return self._policies.earlier(share, self.cell.proxy.name)
 
+    def sibling(self, member: int) -> Node:
+        """The initial policy as the seed of a member would train it; see ``InitialNodes``."""
+        return self._policies.sibling(member, self.cell.proxy.name)
+
     def run_pairs(self, method: MethodSpec, member: int) -> Node:
         """A run of a method on this cell's preference data, to its last step."""
         return Graph(replace(self.cell, method=method, engine="native")).optimize(None, (), member)

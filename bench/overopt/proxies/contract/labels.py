@@ -7,7 +7,11 @@ A file asks for columns by LABELS; its loss finds them in ``ReadBatch.labels``:
     terms: (P, K) of each term of the gold rule, which side is better by it: 1 the preferred one,
         -1 the other, 0 where they are equal; through the same noise as the preference, drawn for
         each term on its own.
-strength and terms tell more of gold than a comparison does: a file that asks for them declares
+    outcomes: (P, 2), 1 where the preferred response and the other end right, else 0; through the
+        noise of labels, drawn for each on its own, right against wrong counting as one SD.
+    clean: (P,), True where the label is known to be right: gold has checked a share of the pairs,
+        the field ``clean_share`` of Config, and agrees.
+All but categories tell more of gold than a comparison does: a file that asks for them declares
 USES_GOLD = "training".
 """
 

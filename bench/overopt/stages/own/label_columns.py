@@ -11,7 +11,7 @@ from overopt.artifacts.gold import load_gold
 from overopt.artifacts.label_columns import write_columns
 from overopt.artifacts.labeling import prefer_a, score_pairs
 from overopt.artifacts.randomness import numpy_rng
-from overopt.artifacts.tables import Column, read_json
+from overopt.artifacts.tables import Column, Table, read_json
 from overopt.errors import UserError
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
@@ -22,7 +22,8 @@ from overopt.worlds.contract import world_of
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Write the columns that are asked for, a row for each pair of the ``labels`` input.
 
-    params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``.
+    params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``;
+    for the column ``clean`` also ``clean_share``.
 
     Raises:
         UserError: terms are asked for, and the gold is no rule that has any.
@@ -54,4 +55,20 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             said_P = np.where(prefer_a(difference_P, noise, rng), 1, -1)
             columns[f"term:{name}"] = np.where(difference_P == 0, 0, said_P).astype(np.int8)
         sizes["terms"] = len(of_a)
+    if "outcomes" in params["columns"]:
+        judge = load("worlds", f"{params['world']['kind']}.outcomes").judge
+        for name, side in (("a", pairs.a), ("b", pairs.b)):
+            sure_P = np.where(judge(world, prompts, side), 1.0, -1.0)
+            rng = numpy_rng(int(params["seed"]), "outcome labels", name)
+            columns[f"outcome:{name}"] = prefer_a(sure_P, noise, rng).astype(np.int8)
+        sizes["outcomes"] = 2
+    if "clean" in params["columns"]:
+        rng = numpy_rng(int(params["seed"]), "clean labels")
+        wrong_P = Table(inputs["labels"] / "labels.parquet").integers("flipped").astype(bool)
+        looked_P = np.zeros(len(wrong_P), dtype=np.bool_)
+        looked_P[rng.permutation(len(wrong_P))[: round(params["clean_share"] * len(wrong_P))]] = (
+            True
+        )
+        columns["clean"] = (looked_P & ~wrong_P).astype(np.int8)
+        sizes["clean"] = 1
     write_columns(out, columns, sizes)

@@ -20,7 +20,7 @@ ProxyInput = Literal["logps", "reference_logps"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
 tokens by the language head that the model keeps, and by the initial policy."""
 
-LabelColumn = Literal["category", "strength", "terms"]
+LabelColumn = Literal["category", "strength", "terms", "annotator", "clean"]
 """What a system may ask labels for beside the preference."""
 
 GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms"))

@@ -23,8 +23,8 @@ What a loss costs extra to compute, it asks for:
         language head, which is then kept beside the reward's, and by the initial policy. They
         need ``make_head`` and START = "policy".
     PAIRWISE = True: members compare two responses; see ``overopt.proxies.contract.pairwise``.
-    LABELS = ("category", "strength", "terms"): what labels say beside the preference; see
-        ``overopt.proxies.contract.labels``.
+    LABELS = ("category", "strength", "terms", "annotator", "clean"): what labels say beside the
+        preference; see ``overopt.proxies.contract.labels``.
     refit(config) -> Refit: members are trained again during a run on fresh samples that gold
         labels; see ``overopt.proxies.contract.refits``. Needs USES_GOLD.
     route(config, features, budget) -> mask: which pairs gold labels, without noise.

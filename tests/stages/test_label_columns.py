@@ -131,25 +131,6 @@ def test_reviews_are_told_apart_by_their_tone() -> None:
         assert set(words[world.train_prompts.ids_NT[kind_N == kind, 6]]) == {tone}
 
 
-def test_labels_that_gold_has_checked_are_right_and_others_are_not_known(
-    artifacts: dict[str, Path], tmp_path: Path
-) -> None:
-    """All labels are right here: half of 96 are known to be; then every third one is wrong."""
-    clean_P = columns(artifacts, tmp_path / "right", asked=["clean"]).values["clean"]
-    assert clean_P.dtype == np.bool_ and clean_P.sum() == 48
-    labels = tmp_path / "labels"
-    labels.mkdir()
-    table = Table(artifacts["labels"] / "labels.parquet")
-    wrong_P = np.arange(len(table)) % 3 == 0
-    told: dict[str, Column] = {
-        name: table.tokens(name) if name in "ab" else table.integers(name)
-        for name in ("prompt_id", "a", "b", "a_preferred")
-    }
-    write_table(labels / "labels.parquet", {**told, "flipped": wrong_P})
-    again_P = columns({**artifacts, "labels": labels}, tmp_path / "some", asked=["clean"])
-    assert np.array_equal(again_P.values["clean"], clean_P & ~wrong_P)
-
-
 def test_outcomes_are_those_of_either_side_as_the_label_turns_them(tmp_path: Path) -> None:
     """The first response of a pair says the right answer, the second one more."""
     spec = WorldSpec(kind="arithmetic", seed=0, train_prompts=64, heldout_prompts=8)

@@ -43,6 +43,8 @@ def load_columns(folder: Path, labels: Path) -> LabelColumns:
         values["category"] = table.integers("category")
     if "strength" in sizes:
         values["strength"] = table.floats("strength").astype(np.float32)
+    if "annotator" in sizes:
+        values["annotator"] = table.integers("annotator")
     if "clean" in sizes:
         values["clean"] = table.integers("clean").astype(bool)
     first_P = Table(labels / "labels.parquet").integers("a_preferred").astype(bool)

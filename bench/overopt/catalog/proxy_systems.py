@@ -208,13 +208,6 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
-    if "clean" in spec.labels:
-        share = spec.config.get("clean_share")
-        if not isinstance(share, float) or not 0 <= share <= 1:
-            raise UserError(
-                f"{spec.source}: LABELS asks which labels are known to be right; add the field "
-                "clean_share to Config, the share of the pairs that gold checks, from 0 to 1."
-            )
     if spec.rounds:
         rounds = spec.config.get(spec.rounds)
         if not spec.own_loss or type(rounds) is not int or rounds < 1:
@@ -223,6 +216,11 @@ def _check_parts(spec: ProxySystemSpec) -> None:
                 "each member is trained, for a loss that reads what the round before says; define "
                 f"loss(config, batch), and add the field; {spec.rounds} is {rounds!r}."
             )
+    if spec.routes and {"annotator", "clean"}.intersection(spec.labels):
+        raise UserError(
+            f"{spec.source}: pairs that route chooses are labeled anew, by gold; leave out "
+            "annotator and clean in LABELS, or route."
+        )
     if spec.routes and not {"budget", "trials"} <= spec.config.keys():
         raise UserError(
             f"{spec.source}: route is for a Config with budget, the share of the pairs that gold "

@@ -38,6 +38,7 @@ _SIZES: dict[LabelColumn, int] = {
     "strength": 1,
     "terms": 2,
     "outcomes": 2,
+    "annotator": 2,
     "clean": 1,
 }
 
@@ -51,9 +52,10 @@ def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tens
     made = {
         "category": torch.arange(RESPONSES) % _SIZES["category"],
         "strength": torch.rand(RESPONSES, generator=generator),
+        "annotator": torch.arange(RESPONSES) % _SIZES["annotator"],
+        "clean": torch.arange(RESPONSES) % 3 == 0,
         "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
         "outcomes": torch.randint(0, 2, (RESPONSES, 2), generator=generator).float(),
-        "clean": torch.arange(RESPONSES) % 2 == 0,
     }
     return {name: made[name] for name in spec.labels}
 

@@ -9,10 +9,12 @@ A file asks for columns by LABELS; its loss finds them in ``ReadBatch.labels``:
         each term on its own.
     outcomes: (P, 2), 1 where the preferred response and the other end right, else 0; through the
         noise of labels, drawn for each on its own, right against wrong counting as one SD.
-    clean: (P,), True where the label is known to be right: gold has checked a share of the pairs,
-        the field ``clean_share`` of Config, and agrees.
-All but categories tell more of gold than a comparison does: a file that asks for them declares
-USES_GOLD = "training".
+    annotator: (P,) which population of annotators labeled the pair, from 0; whole numbers. Labels
+        of a population are by its own weights of the gold rule's terms.
+    clean: (P,) True where the label passed no noise.
+annotator and clean are known where a task's ``[labels]`` has annotators, or a share of clean ones.
+strength, terms and outcomes tell more of gold than a comparison does: a file that asks for them
+declares USES_GOLD = "training".
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """Write the columns that are asked for, a row for each pair of the ``labels`` input.
 
     params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``;
-    for the column ``clean`` also ``clean_share``.
+    ``annotators``, how many populations there are, where it is asked which one labeled a pair.
 
     Raises:
         UserError: terms are asked for, and the gold is no rule that has any.
@@ -44,6 +44,14 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         kinds = load("worlds", f"{params['world']['kind']}.categories")
         columns["category"] = kinds.categorize(world, prompts)
         sizes["category"] = int(kinds.CATEGORIES)
+    if "annotator" in params["columns"]:
+        marks = Table(inputs["labels"] / "marks.parquet")
+        columns["annotator"] = marks.integers("annotator")
+        sizes["annotator"] = int(params["annotators"])
+    if "clean" in params["columns"]:
+        marks = Table(inputs["labels"] / "marks.parquet")
+        columns["clean"] = marks.integers("clean").astype(bool)
+        sizes["clean"] = 1
     if "strength" in params["columns"]:
         columns["strength"] = np.abs(pairs.gold_a_P - pairs.gold_b_P) / sd
         sizes["strength"] = 1
@@ -62,13 +70,4 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             rng = numpy_rng(int(params["seed"]), "outcome labels", name)
             columns[f"outcome:{name}"] = prefer_a(sure_P, noise, rng).astype(np.int8)
         sizes["outcomes"] = 2
-    if "clean" in params["columns"]:
-        rng = numpy_rng(int(params["seed"]), "clean labels")
-        wrong_P = Table(inputs["labels"] / "labels.parquet").integers("flipped").astype(bool)
-        looked_P = np.zeros(len(wrong_P), dtype=np.bool_)
-        looked_P[rng.permutation(len(wrong_P))[: round(params["clean_share"] * len(wrong_P))]] = (
-            True
-        )
-        columns["clean"] = (looked_P & ~wrong_P).astype(np.int8)
-        sizes["clean"] = 1
     write_columns(out, columns, sizes)

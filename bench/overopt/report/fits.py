@@ -19,7 +19,14 @@ from overopt.report.group import Group, SeedCurve
 from overopt.report.interval_columns import spread
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
-from overopt.stats.fits.holdout import SeedHoldouts, Split, hold_out_seeds, peak_of_others
+from overopt.stats.fits.holdout import (
+    Cuts,
+    SeedHoldouts,
+    Split,
+    cut_seeds,
+    hold_out_seeds,
+    peak_of_others,
+)
 from overopt.stats.fits.left_out import LeftOut
 from overopt.stats.fits.seeds import SeedFits, fit_seeds
 from overopt.stats.intervals import Interval, t_interval
@@ -70,7 +77,8 @@ def fit_group(group: Group, forms: Sequence[Form] = tuple(Form)) -> list[GroupFi
     """Fit each form to the gold of each seed of a group."""
     d_S, gold_S = [seed.d_K for seed in group.seeds], [seed.gold_K for seed in group.seeds]
     peak_S = peak_of_others(d_S, gold_S) if d_S else ()
-    return [_fit_form(group, form, d_S, gold_S, peak_S) for form in forms]
+    cuts = {split: cut_seeds(d_S, gold_S, peak_S, split) for split in Split}
+    return [_fit_form(group, form, d_S, gold_S, cuts) for form in forms]
 
 
 def fit_table(fits: Sequence[GroupFit]) -> pd.DataFrame:
@@ -92,7 +100,7 @@ def _fit_form(
     form: Form,
     d_S: Sequence[Floats],
     gold_S: Sequence[Floats],
-    peak_S: Sequence[float],
+    cuts: Mapping[Split, Cuts],
 ) -> GroupFit:
     fits = fit_seeds(d_S, gold_S, form)
     aiccs = [one.aicc for one in fits.fits_S if one.aicc is not None]
@@ -100,7 +108,7 @@ def _fit_form(
         group=group,
         form=form,
         fits=fits,
-        holdouts={split: hold_out_seeds(d_S, gold_S, peak_S, form, split) for split in Split},
+        holdouts={split: hold_out_seeds(cut, form) for split, cut in cuts.items()},
         aicc=float(np.mean(aiccs)) if aiccs and len(aiccs) == len(fits.fits_S) else None,
     )
 

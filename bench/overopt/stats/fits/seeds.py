@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from overopt.stats.fits.forms import NO_PEAK, Fit, Form, fit
-from overopt.stats.fits.left_out import LeftOut, each_seed
+from overopt.stats.fits.forms import NO_PEAK, Fit, Form
+from overopt.stats.fits.least_squares import check_curve, describe, solve
+from overopt.stats.fits.left_out import LeftOut, each_seed, split_refused
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.students_t import EXPLORATORY_BELOW
 
@@ -59,7 +60,10 @@ def fit_seeds(
     Raises:
         ValueError: if the numbers of seeds differ.
     """
-    found, left_out = each_seed(lambda d, r: fit(d, r, form), d_S, r_S)
+    curves, invalid = each_seed(check_curve, d_S, r_S)
+    solved, unsolved = split_refused(curves, solve(list(curves.values()), form))
+    found = {seed: describe(one) for seed, one in solved.items()}
+    left_out = tuple(sorted(invalid + unsolved))
     fits = tuple(found.values())
     peaks = [one.peak for one in fits if one.peak is not None]
     return SeedFits(

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from overopt.stats.fits import holdout
 from overopt.stats.fits.forms import Form
 from overopt.stats.fits.holdout import SeedHoldouts, Split
+from overopt.stats.fits.least_squares import solve
 
 D = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 
@@ -45,7 +46,8 @@ def test_errors_of_form_and_constant_on_literals() -> None:
     r = [2.0, 1.0, 2.0, 3.0, 3.0]
     cut = holdout.cut_curve([4.0, 1.0, 2.0, 3.0, 5.0], r, 3)
     too_short = holdout.cut_curve([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 2)
-    error, refused = holdout.holdout_errors([cut, too_short], Form.BON)
+    solved = solve([cut.near, too_short.near], Form.BON)
+    error, refused = holdout.holdout_errors([cut, too_short], solved)
     assert isinstance(error, holdout.HoldoutError)
     assert error.rmse == pytest.approx(2.0)  # 4 - 2 and 5 - 3
     assert error.constant_rmse == pytest.approx(np.sqrt(0.5))  # 3 - 2 and 3 - 3

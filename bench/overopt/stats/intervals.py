@@ -84,7 +84,7 @@ def t_interval(values_S: ArrayLike, level: float = 0.95) -> Interval:
     if n == 1:
         return Interval(mean, None, None, None, 1, level, exploratory)
     off = values - mean
-    se = math.sqrt(float(off @ off) / (n - 1) / n)
+    se = math.sqrt(float(off @ off) / (n - 1)) / math.sqrt(n)
     half = t_half_width(se, n - 1, level)
     return Interval(mean, mean - half, mean + half, se, n, level, exploratory)
 

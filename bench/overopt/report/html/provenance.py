@@ -55,7 +55,7 @@ def render_run(run: Run, version: str) -> Iterator[str]:
     if len(whole) > LONGEST_RECORD:
         whole = f"{whole[:LONGEST_RECORD]}… (the rest is in the file)"
     yield "</dl><details><summary>run.json, without its artifacts</summary>"
-    yield f"<pre>{escape(whole)}</pre></details></details>"
+    yield f"<pre>{escape(whole, quote=False)}</pre></details></details>"
 
 
 def _command(arguments: Any) -> str:

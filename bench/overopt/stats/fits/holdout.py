@@ -5,6 +5,7 @@ lies decides what is asked: with the peak among the fitted points a form has see
 say how fast gold falls; without it, it must foresee the turn.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -124,13 +125,18 @@ def cut_curve(d: ArrayLike, r: ArrayLike, n_fitted: int) -> Cut:
     return Cut(near, far)
 
 
-def holdout_errors(cuts: Sequence[Cut], form: Form) -> list[HoldoutError | ValueError]:
-    """Fit the near points of each curve and measure the error on the others.
+def holdout_errors(
+    cuts: Sequence[Cut], solved: Sequence[Solution | ValueError]
+) -> list[HoldoutError | ValueError]:
+    """The errors of forms fitted to the near points on the others.
+
+    Args:
+        cuts: the curves.
+        solved: what `solve` found for their near points.
 
     Returns:
         The errors, or why a curve has none: its near points do not determine the form.
     """
-    solved = solve([cut.near for cut in cuts], form)
     return [
         one if isinstance(one, ValueError) else _error(cut, one)
         for cut, one in zip(cuts, solved, strict=True)
@@ -185,7 +191,14 @@ def hold_out_seeds(cuts: Cuts, form: Form, level: float = 0.95) -> SeedHoldouts:
         form: the form.
         level: coverage.
     """
-    errors = holdout_errors(list(cuts.cut_S.values()), form)
+    return gather_holdouts(cuts, solve([cut.near for cut in cuts.cut_S.values()], form), level)
+
+
+def gather_holdouts(
+    cuts: Cuts, solved: Sequence[Solution | ValueError], level: float = 0.95
+) -> SeedHoldouts:
+    """`hold_out_seeds` of cuts whose near points are solved already, in their order."""
+    errors = holdout_errors(list(cuts.cut_S.values()), solved)
     found, unsolved = split_refused(cuts.cut_S, errors)
     rmse = np.array([error.rmse for error in found.values()])
     constant = np.array([error.constant_rmse for error in found.values()])
@@ -239,4 +252,4 @@ def peak_of_others(d_S: Sequence[ArrayLike], r_S: Sequence[ArrayLike]) -> tuple[
 
 
 def _rms(residual: Floats) -> float:
-    return float(np.sqrt(np.mean(residual**2)))
+    return math.sqrt(float(residual @ residual) / residual.size)

@@ -28,7 +28,7 @@ GAMMA_GRID = np.round(np.linspace(0.05, 3.0, 60), 2)  # profile grid of the powe
 
 
 class Curve(NamedTuple):
-    """Points of one curve: d in sqrt(nats), scores, and weights of mean 1; checked."""
+    """Checked points of one curve: d in sqrt(nats), scores, and positive weights."""
 
     d_K: Floats
     r_K: Floats
@@ -83,16 +83,19 @@ def solve(
     singular values, and so its solution and rank, as they are.
     """
     needed = n_coefficients(form) + 1
-    found: list[Solution | ValueError] = [
-        ValueError(f"form {form.value} needs {needed} points with d > 0, got {count}")
-        for count in (int(np.count_nonzero(curve.d_K)) for curve in curves)
-    ]
+    found: dict[int, Solution | ValueError] = {}
+    for j, curve in enumerate(curves):
+        count = int(np.count_nonzero(curve.d_K))
+        if count < needed:
+            found[j] = ValueError(
+                f"form {form.value} needs {needed} points with d > 0, got {count}"
+            )
     gammas = np.sort(np.ravel(np.asarray(gamma_grid, np.float64)))
     if form is Form.POWER and not gammas.size:
         raise ValueError("the power form needs at least one gamma")
-    able = [j for j, curve in enumerate(curves) if np.count_nonzero(curve.d_K) >= needed]
+    able = [j for j in range(len(curves)) if j not in found]
     if not able:
-        return found
+        return [found[j] for j in range(len(curves))]
     d_JK, r_JK, weight_JK = _pad([curves[j] for j in able])
     gamma_J = _best_gammas(d_JK, r_JK, weight_JK, gammas) if form is Form.POWER else None
     rise_JK, fall_JK = columns(form, d_JK, None if gamma_J is None else gamma_J[:, None])
@@ -109,18 +112,20 @@ def solve(
             if determined_J[place]
             else ValueError(f"the points do not determine the coefficients of {form.value}")
         )
-    return found
+    return [found[j] for j in range(len(curves))]
 
 
 def _pad(curves: Sequence[Curve]) -> tuple[Floats, Floats, Floats]:
     """d, scores and weights, shape (J, K); points at d = 0 and padding have weight 0."""
-    padded = np.zeros((3, len(curves), max(curve.d_K.size for curve in curves)))
-    for j, curve in enumerate(curves):
-        used = curve.d_K > 0
-        count = int(used.sum())
-        weight_K = curve.weight_K[used]
-        padded[:, j, :count] = curve.d_K[used], curve.r_K[used], weight_K / weight_K.mean()
-    return padded[0], padded[1], padded[2]
+    count_J = np.array([curve.d_K.size for curve in curves])
+    there_JK = np.arange(count_J.max()) < count_J[:, None]
+    d_JK, r_JK, weight_JK = (np.zeros(there_JK.shape) for _ in range(3))
+    d_JK[there_JK] = np.concatenate([curve.d_K for curve in curves])
+    r_JK[there_JK] = np.concatenate([curve.r_K for curve in curves])
+    weight_JK[there_JK] = np.concatenate([curve.weight_K for curve in curves])
+    weight_JK[d_JK == 0.0] = 0.0
+    used_J = np.count_nonzero(weight_JK, axis=1)
+    return d_JK, r_JK, weight_JK * (used_J / weight_JK.sum(axis=1))[:, None]
 
 
 def _least_squares(design_JKC: Floats, r_JK: Floats) -> tuple[Floats, Bools]:
@@ -179,8 +184,8 @@ def describe(solved: Solution, gamma_grid: ArrayLike = GAMMA_GRID) -> Fit:
     form, gamma, rss = solved.form, solved.gamma, solved.rss
     used = solved.curve.d_K > 0
     r_K, weight_K = solved.curve.r_K[used], solved.curve.weight_K[used]
-    weight_K = weight_K / weight_K.mean()
     n_points = r_K.size
+    weight_K = weight_K * (n_points / weight_K.sum())
     a, b, intercept = (*solved.coefficients.tolist(), 0.0)[:3]
     total = float(weight_K @ (r_K - (weight_K @ r_K) / weight_K.sum()) ** 2)
     d_low, d_high = float(solved.curve.d_K.min()), float(solved.curve.d_K.max())

@@ -3,15 +3,14 @@
 Peaks are derived by setting the derivative to 0. `overopt.stats.fits.least_squares` fits the forms.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from overopt.stats.arrays import Floats, check_finite
+Floats = NDArray[np.float64]
 
 NO_PEAK = "no peak in range"
 FARTHEST_D = 1e6  # a peak or zero beyond this d (KL of 1e12 nats) is nowhere
@@ -48,72 +47,6 @@ class Peak(NamedTuple):
     d: float
     kl_nats: float
     height: float
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A form with its coefficients and how well it does.
-
-    Attributes:
-        form: the form.
-        a: coefficient of the rise.
-        b: coefficient of the fall.
-        gamma: exponent of the power form, else None.
-        intercept: constant of the quadratic in d; 0 in all others, which start at the origin.
-        n_points: points with d > 0, which are the ones fitted.
-        rmse: root mean square residual (weighted if weights were given), unit of the scores.
-        aicc: small-sample Akaike criterion, or None when there are too few points for it or the
-            residuals are 0.
-        r2: 1 - residual / total variation, or None when the scores do not vary.
-        d_low: lower end of the range of d, sqrt(nats); 0 when the initial policy is a point.
-        d_high: upper end of the range of d, sqrt(nats).
-        peak: the peak if b > 0 and it lies within the range, else None.
-        peak_reason: why there is no peak, or None when there is one.
-        zero_crossing: largest d > 0 at which the form returns to 0, or None.
-        gamma_at_edge: the profile over gamma ended at an end of its grid.
-    """
-
-    form: Form
-    a: float
-    b: float
-    gamma: float | None
-    intercept: float
-    n_points: int
-    rmse: float
-    aicc: float | None
-    r2: float | None
-    d_low: float
-    d_high: float
-    peak: Peak | None
-    peak_reason: str | None
-    zero_crossing: float | None
-    gamma_at_edge: bool
-
-    def predict(self, d: ArrayLike) -> Floats:
-        """Score of the form at d (sqrt(nats), at least 0), in the unit of the fitted scores."""
-        distance = check_distance(d)
-        rise, fall = columns(self.form, distance, self.gamma)
-        return np.asarray(self.intercept + self.a * rise - self.b * fall, np.float64)
-
-
-def distance_from_kl(kl_nats: ArrayLike) -> Floats:
-    """d = sqrt(KL), in sqrt(nats).
-
-    Raises:
-        ValueError: if a KL is negative, which an unbiased estimator such as k1 can produce.
-    """
-    kl = check_finite(kl_nats, "KL")
-    if np.any(kl < 0):
-        raise ValueError(f"KL is negative ({kl.min():.3g} nats): d = sqrt(KL) does not exist")
-    return np.sqrt(kl)
-
-
-def check_distance(d: ArrayLike) -> Floats:
-    """Return d as float64, refusing negative, NaN and infinite values."""
-    distance = check_finite(d, "d")
-    if np.any(distance < 0):
-        raise ValueError("d = sqrt(KL) must be at least 0")
-    return distance
 
 
 def n_coefficients(form: Form) -> int:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Floats, check_finite, check_same_shape
-from overopt.stats.fits.forms import Form, check_distance
+from overopt.stats.arrays import Floats, check_distance, check_finite, check_same_shape
+from overopt.stats.fits.forms import Form
 from overopt.stats.fits.least_squares import Curve, Solution, check_curve, solve
 from overopt.stats.fits.left_out import LeftOut, each_seed, split_refused
 from overopt.stats.intervals import Interval, t_interval

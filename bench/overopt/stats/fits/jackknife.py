@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
-from overopt.stats.fits.forms import Fit, Form, distance_from_kl, peak_of
-from overopt.stats.fits.least_squares import check_curve, fit, solve
+from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape, distance_from_kl
+from overopt.stats.fits.forms import Form, peak_of
+from overopt.stats.fits.least_squares import Fit, check_curve, fit, solve
 from overopt.stats.intervals import Interval
 from overopt.stats.students_t import EXPLORATORY_BELOW, t_half_width
 

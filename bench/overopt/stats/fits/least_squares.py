@@ -5,17 +5,17 @@ two people get the same numbers.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
+from overopt.stats.arrays import Bools, Floats, check_distance, check_finite, check_same_shape
 from overopt.stats.fits.forms import (
     NO_PEAK,
-    Fit,
     Form,
-    check_distance,
+    Peak,
     columns,
     evaluate,
     n_coefficients,
@@ -25,6 +25,52 @@ from overopt.stats.fits.forms import (
 
 RANK_TOLERANCE = 1e-10  # singular values below this share of the largest count as 0
 GAMMA_GRID = np.round(np.linspace(0.05, 3.0, 60), 2)  # profile grid of the power form
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A form with its coefficients and how well it does.
+
+    Attributes:
+        form: the form.
+        a: coefficient of the rise.
+        b: coefficient of the fall.
+        gamma: exponent of the power form, else None.
+        intercept: constant of the quadratic in d; 0 in all others, which start at the origin.
+        n_points: points with d > 0, which are the ones fitted.
+        rmse: root mean square residual (weighted if weights were given), unit of the scores.
+        aicc: small-sample Akaike criterion, or None when there are too few points for it or the
+            residuals are 0.
+        r2: 1 - residual / total variation, or None when the scores do not vary.
+        d_low: lower end of the range of d, sqrt(nats); 0 when the initial policy is a point.
+        d_high: upper end of the range of d, sqrt(nats).
+        peak: the peak if b > 0 and it lies within the range, else None.
+        peak_reason: why there is no peak, or None when there is one.
+        zero_crossing: largest d > 0 at which the form returns to 0, or None.
+        gamma_at_edge: the profile over gamma ended at an end of its grid.
+    """
+
+    form: Form
+    a: float
+    b: float
+    gamma: float | None
+    intercept: float
+    n_points: int
+    rmse: float
+    aicc: float | None
+    r2: float | None
+    d_low: float
+    d_high: float
+    peak: Peak | None
+    peak_reason: str | None
+    zero_crossing: float | None
+    gamma_at_edge: bool
+
+    def predict(self, d: ArrayLike) -> Floats:
+        """Score of the form at d (sqrt(nats), at least 0), in the unit of the fitted scores."""
+        distance = check_distance(d)
+        rise, fall = columns(self.form, distance, self.gamma)
+        return np.asarray(self.intercept + self.a * rise - self.b * fall, np.float64)
 
 
 class Curve(NamedTuple):

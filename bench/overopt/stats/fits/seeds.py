@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from overopt.stats.fits.forms import NO_PEAK, Fit, Form
-from overopt.stats.fits.least_squares import Solution, check_curve, describe, solve
+from overopt.stats.fits.forms import NO_PEAK, Form
+from overopt.stats.fits.least_squares import Fit, Solution, check_curve, describe, solve
 from overopt.stats.fits.left_out import LeftOut, each_seed, split_refused
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.students_t import EXPLORATORY_BELOW

@@ -26,7 +26,10 @@ VOID = {"meta", "br", "img", "link", "input"}
 
 
 class Checker(HTMLParser):
-    """Collects tags, attributes and text, and checks that elements nest."""
+    """Collects tags, attributes and text, and checks that elements nest.
+
+    A cell ends where the next one begins, or its row ends.
+    """
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -38,6 +41,8 @@ class Checker(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
+        if tag == "td" and self.open[-1] == "td":
+            self.open.pop()
         if tag not in VOID:
             self.open.append(tag)
 
@@ -46,6 +51,8 @@ class Checker(HTMLParser):
         self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "tr" and self.open[-1] == "td":
+            self.open.pop()
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from overopt.stats.runs.report import Spot, Turn
 
 CURVE_NAME = "curve.csv"
 FITS_NAME = "fits.json"
-POINTS_NAME = "points.csv"
+CHECKPOINTS_NAME = "checkpoints.csv"
 CURVE_HEADER = (
     *("run", "step", "kl", "kl_unit", "kl_estimator"),
     *("proxy", "gold", "proxy_gain", "gold_gain"),
@@ -74,8 +75,8 @@ def fits_text(measured: MeasuredRuns) -> str:
     return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def points_text(measured: MeasuredRuns) -> str:
-    """points.csv: all that was measured on each checkpoint; what does not exist is empty."""
+def checkpoints_text(measured: MeasuredRuns) -> str:
+    """checkpoints.csv: all that was measured on each checkpoint; what does not exist is empty."""
     names = sorted({name for one in measured.measures for name in one}, key=_step_first)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -87,16 +88,19 @@ def points_text(measured: MeasuredRuns) -> str:
 
 
 def _step_first(name: str) -> tuple[bool, str]:
-    return name != "step", name
+    return name not in ("run", "step"), name
 
 
-def write_text(folder: Path, measured: MeasuredRuns) -> list[Path]:
-    """Write the tables and the fits."""
-    texts = {CURVE_NAME: curve_text(measured), FITS_NAME: fits_text(measured)}
+def write_text(
+    folder: Path, measured: MeasuredRuns, run_files: Mapping[str, str | bytes]
+) -> list[Path]:
+    """Write the tables, the fits and the files of a run folder."""
+    texts: dict[str, str | bytes] = {**run_files}
+    texts |= {CURVE_NAME: curve_text(measured), FITS_NAME: fits_text(measured)}
     if measured.measures:
-        texts[POINTS_NAME] = points_text(measured)
+        texts[CHECKPOINTS_NAME] = checkpoints_text(measured)
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return [folder / name for name in texts]
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 
+from overopt.report.stored.empty import empty_table
 from overopt.report.stored.files import numbers_of, read_optional_table, refuse
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
@@ -34,10 +36,15 @@ def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
         UserError: a column is missing, a cell has no sense, or a verdict contradicts its interval.
     """
     table = _typed(path, CONTRAST_COLUMNS, known)
-    for index, row in enumerate(table.to_dict("records")):
-        for flag, told in (("rises", row["peak_gold_low"] > 0), ("falls", row["fall_high"] < 0)):
-            if row[flag] != told:
-                refuse(str(path), index, f"has {flag} = {row[flag]}", "its interval says otherwise")
+    for flag, told in (("rises", table["peak_gold_low"] > 0), ("falls", table["fall_high"] < 0)):
+        stored = table[flag].to_numpy(np.bool_)
+        for index in np.flatnonzero(stored != told.to_numpy(np.bool_)):
+            refuse(
+                str(path),
+                int(index),
+                f"has {flag} = {stored[index]}",
+                "its interval says otherwise",
+            )
     return table
 
 
@@ -79,6 +86,8 @@ def _typed(
     known: Mapping[str, str],
     over: Sequence[str] = get_args(Over),
 ) -> pd.DataFrame:
+    if not path.is_file():
+        return empty_table(tuple(columns))
     table = read_optional_table(path, tuple(columns), known)
     typed: dict[str, Any] = {}
     for name in columns:

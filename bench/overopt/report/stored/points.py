@@ -12,6 +12,7 @@ import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.stored.files import numbers_of, read_table, refuse, text_of
+from overopt.report.stored.records import records_of
 from overopt.report.stored.schema import (
     CURVE,
     FORMER_ALONG,
@@ -139,7 +140,7 @@ def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]
             if rows.groupby(known, dropna=False)[extra].nunique(dropna=True).max() > 1:
                 varying[str(task)].append(extra)
     labels = []
-    for row in points[["task_label", name, *extras]].to_dict("records"):
+    for row in records_of(points[["task_label", name, *extras]]):
         parts = [str(row[name])]
         for extra in varying[str(row["task_label"])]:
             value = row[extra]

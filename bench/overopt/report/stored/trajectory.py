@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from overopt.report.stored.empty import empty_table
 from overopt.report.stored.files import numbers_of, read_optional_table, refuse
 from overopt.spec.columns import TRAJECTORY_COLUMNS
 
@@ -24,6 +25,8 @@ def read_trajectory(path: Path) -> pd.DataFrame:
     Raises:
         UserError: a column is missing, a cell is no number, or a row names no run or step.
     """
+    if not path.is_file():
+        return empty_table(TRAJECTORY_COLUMNS)
     table = read_optional_table(path, TRAJECTORY_COLUMNS)
     for name in TRAJECTORY_COLUMNS:
         texts = [str(text) for text in table[name]]

@@ -167,6 +167,21 @@ def test_everything_from_results_is_escaped(tmp_path: Path) -> None:
     assert "</script><i>d&po" in text
 
 
+def test_no_character_of_the_page_steers_who_reads_it(tmp_path: Path) -> None:
+    (run,) = write_runs(
+        tmp_path / "in", methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1)
+    )
+    hostile = "\x1b[2J\x00\x07\x9b\u202e\u2028"
+    for name in ("excerpts.json", "run.json"):
+        text = (run / name).read_text()
+        text = text.replace("the room", f"the {json.dumps(hostile)[1:-1]} room")
+        (run / name).write_text(text.replace('"bench"', json.dumps(hostile)))
+    write_report([run], tmp_path / "out", Request(figures=()))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("\ufffd[2J") >= 2
+    assert all(letter.isprintable() or letter == "\n" for letter in page)
+
+
 def test_formulas_are_text_in_every_file(tmp_path: Path) -> None:
     (run,) = write_runs(
         tmp_path / "in", methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1)

@@ -181,7 +181,7 @@ def _check_parts(spec: ProxySystemSpec) -> None:
             f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
             'define loss and make_head, and declare START = "policy".'
         )
-    if spec.inputs and not (spec.own_head and spec.own_loss):
+    if spec.inputs and not spec.own_policy and not (spec.own_head and spec.own_loss):
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model with a head of its own; define loss "
             "and make_head."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from overopt.execution.stage import node
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
 from overopt.own_runs.log_rows import STATE_NAME
 from overopt.run.sources import Source, download, refuse_unpinned
+from overopt.spec.documents import parse_json
 from overopt.spec.origins import ModelOrigin, ReaderOrigin, check_format
 from overopt.worlds.hub.folders import MODEL_FILES, Head, digest, find, open_model
 
@@ -230,7 +230,7 @@ def _step_of(folder: Path) -> int:
     if number.isdecimal() and int(number) > 0:
         return int(number)
     try:
-        state = json.loads((folder / STATE_NAME).read_text(encoding="utf-8"))
+        state = parse_json((folder / STATE_NAME).read_bytes())
         step = state["global_step"]
     except (OSError, ValueError, KeyError, TypeError):
         return 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from overopt.own_runs.measured import MeasuredRuns
+from overopt.report.tables.text import quote_formula
 from overopt.stats.fits.seeds import SeedFits
 from overopt.stats.intervals import Interval
 from overopt.stats.runs.report import Spot, Turn
@@ -29,14 +30,20 @@ def curve_text(measured: MeasuredRuns) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CURVE_HEADER)
-    kl_words = (measured.kl.unit, measured.kl.estimator or "unknown")
+    kl_words = (measured.kl.unit, quote_formula(measured.kl.estimator or "unknown"))
     for index, run in enumerate(measured.report.runs):
         for row, step in enumerate(run.step_K.tolist()):
             rewards = (measured.proxy_rows[index][row], measured.gold_rows[index][row])
             gains = (float(run.proxy_K[row]), float(run.gold_K[row]))
             cells = ["" if math.isnan(one) else repr(one) for one in (*rewards, *gains)]
             writer.writerow(
-                [measured.names[index], step, repr(float(run.kl_K[row])), *kl_words, *cells]
+                [
+                    quote_formula(measured.names[index]),
+                    step,
+                    repr(float(run.kl_K[row])),
+                    *kl_words,
+                    *cells,
+                ]
             )
     return text.getvalue()
 
@@ -80,7 +87,7 @@ def checkpoints_text(measured: MeasuredRuns) -> str:
     names = sorted({name for one in measured.measures for name in one}, key=_step_first)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(map(quote_formula, names))
     for one in measured.measures:
         cells = [one.get(name) for name in names]
         writer.writerow([repr(cell) if isinstance(cell, float) else cell for cell in cells])

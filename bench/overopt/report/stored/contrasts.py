@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from overopt.report.stored.empty import empty_table
-from overopt.report.stored.files import numbers_of, read_optional_table, refuse
+from overopt.report.stored.files import names_of, numbers_of, read_optional_table, refuse
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
@@ -93,7 +93,7 @@ def _typed(
     for name in columns:
         texts = [str(text) for text in table[name]]
         if name in CONTRAST_TEXT:
-            typed[name] = texts
+            typed[name] = names_of(texts, name, str(path))
         elif name in CONTRAST_FLAGS:
             _check(texts, ("True", "False"), name, path)
             typed[name] = [text == "True" for text in texts]
@@ -106,4 +106,6 @@ def _typed(
 def _check(texts: Sequence[str], allowed: Sequence[str], name: str, path: Path) -> None:
     for row, text in enumerate(texts):
         if text not in allowed:
-            refuse(str(path), row, f"has {name} = {text!r}", f"allowed are {', '.join(allowed)}")
+            refuse(
+                str(path), row, f"has {name} = {text[:40]!r}", f"allowed are {', '.join(allowed)}"
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -19,10 +18,7 @@ from overopt.spec.columns import (
     CONTRAST_TEXT,
     WORLD_COLUMNS,
 )
-from overopt.stats.crossed import Crossed, Over
-
-LEVEL = 0.95
-"""Coverage of all stored intervals."""
+from overopt.stats.crossed import Over
 
 
 def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
@@ -64,20 +60,6 @@ def read_worlds(path: Path) -> pd.DataFrame:
         UserError: a column is missing, or a cell has no sense.
     """
     return _typed(path, WORLD_COLUMNS, {}, ("worlds", "these worlds"))
-
-
-def interval_of(row: dict[Any, Any], name: str) -> Crossed | None:
-    """An interval that a row stores in five columns; None where there is no mean."""
-    if math.isnan(row[name]):
-        return None
-    se, df, low, high = (
-        None if math.isnan(value) else float(value)
-        for value in (row[f"{name}_{part}"] for part in ("se", "df", "low", "high"))
-    )
-    if se == 0.0 and df is None:
-        df = math.inf
-    shape = int(row["seeds"]), int(row["prompts"])
-    return Crossed(float(row[name]), low, high, se, df, *shape, LEVEL, row["over"])
 
 
 def _typed(

@@ -143,6 +143,7 @@ def resolve(request: Request) -> RunSpec:
             and gold.name == task.gold
             and request.rates is None
             and request.task in lookup.shipped("tasks"),
+            tuned=request.rates is not None,
         )
     except ValidationError as error:
         raise UserError(explain(error, "command line", RunSpec)) from error

@@ -12,6 +12,7 @@ import pandas as pd
 
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
+from overopt.report.comparison.tuned import rate_note
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
 from overopt.report.stored.results import Results
@@ -104,6 +105,8 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
             f"Not compared, since no other method of these runs shares task, gold, proxy, noise, "
             f"comparisons, initial policy, worlds and seeds: {named}."
         )
+    if said := rate_note(run.record for run in results.runs):
+        notes.append(said)
     return sorted(contests, key=_order), list(dict.fromkeys(notes))
 
 

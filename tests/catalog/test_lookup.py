@@ -83,13 +83,16 @@ def test_gold_loads_and_is_larger_than_the_proxies_of_every_task(gold: str) -> N
 
 
 def _suits(system: ProxySystemSpec, name: str) -> bool:
-    """Whether a task has the steps, categories, or examples that a system asks for."""
+    """Whether a task has the steps, categories, labels or examples that a system asks for."""
     task = toml_files.load_task(name)
     categories = find_module(module_in("worlds", f"{task.world.kind}.categories"))
     return (
         (task.world.has_steps or not system.step_scores)
         and (categories is not None or "category" not in system.labels)
         and (task.policy.examples > 0 or not system.reference)
+        and not (task.labels is not None and system.refits)
+        and ("annotator" not in system.labels or bool(task.labels and task.labels.annotators))
+        and ("clean" not in system.labels or bool(task.labels and task.labels.clean))
     )
 
 

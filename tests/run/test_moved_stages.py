@@ -37,6 +37,11 @@ SAMPLES = (
 TRAINS = (
     "* initial", "* proxy", "* system:* member", "* step_proxy", "* gold:transformer",
 )  # fmt: skip
+PAIRS, PLAIN_LABELS = (
+    tuple(f"{kind} {stage}" for kind in ("reviews", "tabular", "arithmetic", "hub"))
+    for stage in ("pairs", "labels")
+)
+"""Those of the stage itself, not of people who differ."""
 OF_STEPS = ("step_labels", "step_proxy", "step_score")
 """Made in a world of steps only, for systems that score them."""
 FROM_POLICY = ("arithmetic proxy", "arithmetic step_proxy")
@@ -61,8 +66,8 @@ CASES = (
     Case("stages/imitation.py", statement_in("imitate"), ("* initial",)),
     Case("stages/gold.py", statement_in("run"), ("* gold:*",)),
     Case("stages/golds/model.py", statement_in("make"), ("* gold:transformer",)),
-    Case("stages/pairs.py", statement_in("run"), ("* pairs",)),
-    Case("stages/labels.py", statement_in("run"), ("* labels",)),
+    Case("stages/pairs.py", statement_in("run"), PAIRS),
+    Case("stages/labels.py", statement_in("run"), PLAIN_LABELS),
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
     Case("stages/own/opponents.py", statement_in("run"), ("* system:compared opponents",)),
@@ -71,8 +76,16 @@ CASES = (
     Case("stages/own/label_columns.py", statement_in("run"), ("* system:labeled columns",)),
     Case("stages/own/routed_labels.py", statement_in("run"), ("* system:routed choice",)),
     Case("worlds/reviews/categories.py", a_line, (
-        "* system:labeled columns", "* system:routed choice",
+        "* system:labeled columns", "* system:routed choice", "* people:coverage pairs",
     )),
+    Case("stages/people/labels.py", statement_in("run"), ("* people:* labels",)),
+    Case("stages/people/pairs.py", statement_in("run"), ("* people:coverage pairs",)),
+    Case("artifacts/people.py", a_line, ("* people:* labels",)),
+    Case("artifacts/flaws.py", a_line, ("* people:* labels",)),
+    Case("spec/labeling.py", field_of("LabelingSpec"), ("* people:* labels",)),
+    Case("spec/flaw.py", field_of("FlawSpec"), ("* people:*",)),
+    Case("worlds/reviews/topics.py", a_line, ("* people:topics labels",)),
+    Case("worlds/reviews/flaws.py", a_line, ("* people:praise labels",)),
     Case("artifacts/label_columns.py", a_line, ("* system:* member", "* system:labeled columns")),
     Case("artifacts/labeling.py", a_line, ("* labels", "* system:* columns", "* system:* choice")),
     Case("stages/own/merged_proxy.py", statement_in("run"), ("* system:averaged merged",)),

@@ -14,10 +14,13 @@ from overopt.artifacts.tables import Column, Table, read_json, write_json, write
 _TERM = "term:"
 
 
+Values = npt.NDArray[np.float32] | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+
+
 class LabelColumns(NamedTuple):
     """Columns of P pairs by name, as a loss sees them, and how many kinds or numbers each has."""
 
-    values: Mapping[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]
+    values: Mapping[str, Values]
     sizes: Mapping[str, int]
 
 
@@ -34,11 +37,15 @@ def load_columns(folder: Path, labels: Path) -> LabelColumns:
     """The columns of a folder, with terms turned to the side that the labels prefer."""
     table = Table(folder / "columns.parquet")
     sizes = read_json(folder / "columns.json")["sizes"]
-    values: dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]] = {}
+    values: dict[str, Values] = {}
     if "category" in sizes:
         values["category"] = table.integers("category")
     if "strength" in sizes:
         values["strength"] = table.floats("strength").astype(np.float32)
+    if "annotator" in sizes:
+        values["annotator"] = table.integers("annotator")
+    if "clean" in sizes:
+        values["clean"] = table.integers("clean").astype(bool)
     if "terms" in sizes:
         first_P = Table(labels / "labels.parquet").integers("a_preferred").astype(bool)
         names = [name for name in table.columns if name.startswith(_TERM)]

@@ -172,6 +172,11 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if spec.routes and {"annotator", "clean"}.intersection(spec.labels):
+        raise UserError(
+            f"{spec.source}: pairs that route chooses are labeled anew, by gold; leave out "
+            "annotator and clean in LABELS, or route."
+        )
     if spec.routes and not {"budget", "trials"} <= spec.config.keys():
         raise UserError(
             f"{spec.source}: route is for a Config with budget, the share of the pairs that gold "

@@ -22,6 +22,7 @@ from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.own_files import file_name, without_place
+from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
@@ -36,7 +37,8 @@ class Graph:
 
     Raises:
         UserError: the method and the proxy system are different files of the same name; the system
-            scores steps, and the world has none or the noise is none of steps.
+            scores steps, and the world has none or the noise is none of steps; the task's people
+            or a flaw do not go with the rest (``run.preferences``).
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -45,6 +47,7 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self._node)
+        self._labels = LabelNodes(cell, self._node, self)
         described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
         self._proxies: ProxyNodes | StepNodes = (
             StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self._node, self)
@@ -115,29 +118,15 @@ class Graph:
         label = f"every response, world {self.cell.world}"
         return self._node("listing", {}, inputs, label, self.gold_code)
 
-    @cached_property
+    @property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
-        proxy, hub = self.cell.task.proxy, self.cell.task.world.hub
-        params = {
-            "comparisons": proxy.comparisons,
-            "calibration_samples": proxy.calibration_samples,
-            "responses": "policy" if hub is None else hub.pairs,
-            "seed": self.cell.stream,
-        }
-        code = (module_in("worlds", "hub.pairs"),) if params["responses"] == "data" else ()
-        label = f"pairs, world {self.cell.world} seed {self.cell.seed}"
-        return self._node("pairs", params, {"initial": self.initial}, label, code)
+        return self._labels.pairs
 
-    @cached_property
+    @property
     def labels(self) -> Node:
-        """Preference data of this seed and noise."""
-        inputs = {"pairs": self.pairs, "gold": self.gold, "pool": self.pool}
-        noise, hub = self.cell.noise, self.cell.task.world.hub
-        preference = "gold" if hub is None else hub.labels
-        params = {"noise": noise.to_json(), "preference": preference, "seed": self.cell.stream}
-        label = f"labels, {self.cell.place}"
-        return self._node("labels", params, inputs, label, self.gold_code)
+        """Preference data of this seed, noise and flaw."""
+        return self._labels.labels
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""

@@ -200,7 +200,8 @@ class ProxyNodes:
         """What labels say beside the preference.
 
         Raises:
-            UserError: prompts of this kind of world have no category.
+            UserError: prompts of this kind of world have no category, or labels of this task say
+                not what is asked for.
         """
         around, asked = self._around, self._system.labels
         params = {
@@ -208,6 +209,18 @@ class ProxyNodes:
             "noise": around.labels.params["noise"],
             "seed": self._stream.seed,
         }
+        labeling = around.labels.params.get("labeling", {})
+        for mark, key, words in (
+            ("annotator", "annotators", "which annotators labeled a pair"),
+            ("clean", "clean", "which labels passed no noise"),
+        ):
+            if mark in asked and key not in labeling:
+                raise UserError(
+                    f"{self._system.name} asks {words}, and labels of this task do not say; "
+                    f"choose a --task with labels.{key}, such as reviews-{key}."
+                )
+        if "annotator" in asked:
+            params["annotators"] = len(labeling["annotators"])
         inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
         if "category" in asked:

@@ -24,7 +24,7 @@ responses' tokens."""
 LANGUAGE_INPUTS: frozenset[ProxyInput] = frozenset(("logps", "reference_logps"))
 """Those for which a reward model keeps its language head."""
 
-LabelColumn = Literal["category", "strength", "terms"]
+LabelColumn = Literal["category", "strength", "terms", "annotator", "clean"]
 """What a system may ask labels for beside the preference."""
 
 GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms"))

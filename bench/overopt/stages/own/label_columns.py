@@ -11,7 +11,7 @@ from overopt.artifacts.gold import load_gold
 from overopt.artifacts.label_columns import write_columns
 from overopt.artifacts.labeling import prefer_a, score_pairs
 from overopt.artifacts.randomness import numpy_rng
-from overopt.artifacts.tables import Column, read_json
+from overopt.artifacts.tables import Column, Table, read_json
 from overopt.errors import UserError
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
@@ -22,7 +22,8 @@ from overopt.worlds.contract import world_of
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Write the columns that are asked for, a row for each pair of the ``labels`` input.
 
-    params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``.
+    params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``;
+    ``annotators``, how many populations there are, where it is asked which one labeled a pair.
 
     Raises:
         UserError: terms are asked for, and the gold is no rule that has any.
@@ -43,6 +44,14 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         kinds = load("worlds", f"{params['world']['kind']}.categories")
         columns["category"] = kinds.categorize(world, prompts)
         sizes["category"] = int(kinds.CATEGORIES)
+    if "annotator" in params["columns"]:
+        marks = Table(inputs["labels"] / "marks.parquet")
+        columns["annotator"] = marks.integers("annotator")
+        sizes["annotator"] = int(params["annotators"])
+    if "clean" in params["columns"]:
+        marks = Table(inputs["labels"] / "marks.parquet")
+        columns["clean"] = marks.integers("clean").astype(bool)
+        sizes["clean"] = 1
     if "strength" in params["columns"]:
         columns["strength"] = np.abs(pairs.gold_a_P - pairs.gold_b_P) / sd
         sizes["strength"] = 1

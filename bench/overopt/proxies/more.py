@@ -75,7 +75,7 @@ def loss(config: Config, batch: ReadBatch) -> Tensor:
         On Diversified Preferences, https://arxiv.org/abs/2312.07401
     """
     margin_P = batch.chosen_P - batch.rejected_P
-    people_A, who_P = batch.labels["annotator"].unique(return_inverse=True)
+    people_A, who_P = torch.unique(batch.labels["annotator"], return_inverse=True)
     if config.equal:
         weight_A = torch.full(people_A.shape, 1 / len(people_A)).to(margin_P)
     else:

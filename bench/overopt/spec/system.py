@@ -24,10 +24,10 @@ responses' tokens."""
 LANGUAGE_INPUTS: frozenset[ProxyInput] = frozenset(("logps", "reference_logps"))
 """Those for which a reward model keeps its language head."""
 
-LabelColumn = Literal["category", "strength", "terms", "annotator", "clean"]
+LabelColumn = Literal["category", "strength", "terms", "ratings", "annotator", "clean"]
 """What a system may ask labels for beside the preference."""
 
-GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms"))
+GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "ratings"))
 """Those that tell more of gold than a comparison does."""
 
 

@@ -33,7 +33,7 @@ from overopt.spec.system import LabelColumn, ProxySystemSpec
 RESPONSES = 7
 _TAGS, _TRIALS = 4, 9
 _SIZES: dict[LabelColumn, int] = {
-    "category": 3, "strength": 1, "terms": 2, "annotator": 2, "clean": 1,
+    "category": 3, "strength": 1, "terms": 2, "ratings": 2, "annotator": 2, "clean": 1,
 }  # fmt: skip
 
 
@@ -48,6 +48,7 @@ def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tens
         "strength": torch.rand(RESPONSES, generator=generator),
         "annotator": torch.arange(RESPONSES) % _SIZES["annotator"],
         "clean": torch.arange(RESPONSES) % 3 == 0,
+        "ratings": torch.randn(RESPONSES, 2, _SIZES["ratings"], generator=generator),
         "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
     }
     return {name: made[name] for name in spec.labels}

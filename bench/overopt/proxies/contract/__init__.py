@@ -26,8 +26,8 @@ What a loss costs extra to compute, it asks for:
         need ``make_head`` and START = "policy".
     INPUTS = ("states",): hidden states of all tokens of both responses. They need ``make_head``.
     PAIRWISE = True: members compare two responses; see ``overopt.proxies.contract.pairwise``.
-    LABELS = ("category", "strength", "terms", "annotator", "clean"): what labels say beside the
-        preference; see ``overopt.proxies.contract.labels``.
+    LABELS = ("category", "strength", "terms", "ratings", "annotator", "clean"): what labels say
+        beside the preference; see ``overopt.proxies.contract.labels``.
     refit(config) -> Refit: members are trained again during a run on fresh samples that gold
         labels; see ``overopt.proxies.contract.refits``. Needs USES_GOLD.
     route(config, features, budget) -> mask: which pairs gold labels, without noise.

@@ -13,9 +13,9 @@ itself it is 0, so that it has no part in R. As T grows the gate is uniform.
 Deviations: the released script trains the gate on r, not on r', though the published model scores
 by r'; here the gate is trained on what it scores. Verbosity in the paper is a rating of its own.
 The gate is 64 wide, not 1,024, has three hidden layers as there, and takes 200 steps at rate 0.01
-on all comparisons at once, not 2,000 at 0.001 on parts. The ridge is chosen by the last fifth of the comparisons,
-and l_i from a grid of hundredths of the ratio of SDs, by which ratings of any scale are served; the
-paper's grid was not seen.
+on all comparisons at once, not 2,000 at 0.001 on parts. The ridge is chosen by the last fifth of
+the comparisons, and l_i from a grid of hundredths of the ratio of SDs, by which ratings of any
+scale are served; the paper's grid was not seen.
 """
 
 from __future__ import annotations

@@ -65,8 +65,10 @@ def test_score_by_hand() -> None:
     with torch.no_grad():
         made.weight_KD.zero_()
         made.bias_K.copy_(torch.tensor([0.74, 0.35]))
-        made.layers[-1].weight.zero_()
-        made.layers[-1].bias.copy_(10.0 * torch.tensor([0.5, 0.3]).log())
+        last = made.layers[-1]
+        assert isinstance(last, torch.nn.Linear)
+        last.weight.zero_()
+        last.bias.copy_(10.0 * torch.tensor([0.5, 0.3]).log())
         made.scale.fill_(0.8)
         made.settled.fill_(1.0)
     states = HeadStates(torch.randn(3, WIDTH), torch.randn(3, WIDTH))
@@ -84,8 +86,10 @@ def test_score_by_hand() -> None:
 def test_gate_by_hand(temperature: float, expected: list[float]) -> None:
     made = head(3, Config(temperature=temperature))
     with torch.no_grad():
-        made.layers[-1].weight.zero_()
-        made.layers[-1].bias.copy_(torch.tensor([1.0, 0.0, -1.0]))
+        last = made.layers[-1]
+        assert isinstance(last, torch.nn.Linear)
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([1.0, 0.0, -1.0]))
     assert made.gate(torch.randn(1, WIDTH))[0].tolist() == pytest.approx(expected, abs=1e-6)
 
 

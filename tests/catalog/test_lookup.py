@@ -107,8 +107,12 @@ def test_every_method_can_be_planned_on_every_task(method: str, task: str, along
         with pytest.raises(UserError, match="needs a second initial policy"):
             foreseen(Graph(cells[0]), run)
         return
+    if "answers" in systems.method(method).needs and not run.task.world.has_answers:
+        with pytest.raises(UserError, match="have none; use --task arithmetic"):
+            foreseen(Graph(cells[0]), run)
+        return
     # a method that does not see the proxy runs once, whatever proxies are asked for
-    proxies = 1 if systems.method(method).trains == "pairs" else len(suited)
+    proxies = len(suited) if systems.method(method).sees_proxy else 1
     assert len(cells) == 2 * proxies
     seeds_of_key: dict[str, set[int]] = {}
     for cell in cells:
@@ -271,6 +275,12 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("demonstrations",)\n',
             "the family rollout do not get; it is for iterative",
         ),
+        (OWN + '\nINPUTS = ("answers",)\n', "the family pairs do not get; it is for selection"),
+        (
+            OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("listed",)\n',
+            "the family rollout do not get; it is for pairs",
+        ),
+        (OWN + '\nINPUTS = ("listed",)\n', "a whole number from 1 as the field samples"),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
         (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),

@@ -84,11 +84,11 @@ def test_lists_as_json_have_fixed_keys(line: str, bench: Any) -> None:
 SHOWN = {
     "dpo": {
         *("format", "kind", "name", "family", "knob", "uses_gold", "needs", "summary"),
-        *("docstring", "papers", "settings", "from", "file"),
+        *("docstring", "reads", "checked", "papers", "settings", "from", "file"),
     },
     "UWO": {
         *("format", "kind", "name", "members", "uses_gold", "needs", "summary"),
-        *("docstring", "papers", "settings", "from", "file"),
+        *("docstring", "reads", "checked", "papers", "settings", "from", "file"),
     },
     "tabular": {"format", "kind", "name", "summary", "values", "file"},
     "rule": {"format", "kind", "name", "summary", "values", "file"},

@@ -20,6 +20,7 @@ TOGETHER: tuple[type, ...] = (
     composition.ComposedMethod,
     particles.ParticleMethod,
     values.ValueMethod,
+    values.CriticMethod,
     merge.WeightMerge,
     selection.PoolSelection,
     selection.KnownPolicy,

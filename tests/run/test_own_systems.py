@@ -21,6 +21,11 @@ from systems import path
 
 from .specs import run_spec
 
+OWN_KINDS = [
+    "anchored", "averaged", "compared", "headed", "judged", "labeled", "paired", "repeated",
+    "routed",
+]  # fmt: skip
+
 
 def _graph(proxy: str, method: str = "bon") -> Graph:
     (cell,) = cells_of(run_spec([method], [proxy]))
@@ -35,7 +40,19 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
 
 
 @pytest.mark.parametrize(
-    "name", ["averaged", "headed", "labeled", "routed", "paired", "compared", "settled"]
+    "name",
+    [
+        "averaged",
+        "headed",
+        "labeled",
+        "routed",
+        "paired",
+        "compared",
+        "repeated",
+        "judged",
+        "anchored",
+        "settled",
+    ],
 )
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
     spec = systems.proxy(str(path(name)))
@@ -292,3 +309,30 @@ def test_an_unknown_start_is_told(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"Unknown start 'polcy'. Did you mean policy"):
         systems.proxy(str(path))
+
+
+def test_transformed_members_are_those_of_a_plain_system() -> None:
+    own, plain = _graph(str(path("anchored")), "rloo"), _graph("single", "rloo")
+    made = own.proxy(0)
+    roles = dict(made.inputs)
+    assert roles["member"].key == plain.proxy(0).key
+    assert roles["opponents"].params["per_prompt"] == 3
+    assert "overopt.artifacts.anchored_proxy" in own.optimize(None, (0.1,)).extra_code
+
+
+def test_members_of_other_pretraining_seeds_have_each_an_initial_policy_of_their_own() -> None:
+    graph, plain = _graph("pretrain-ensemble", "rloo"), _graph("single", "rloo")
+    starts = [dict(graph.proxy(member).inputs)["initial"] for member in range(3)]
+    assert starts[0].key == graph.initial.key == plain.initial.key
+    assert len({one.key for one in starts}) == 3
+    assert [one.params["policy"] for one in starts] == [starts[0].params["policy"]] * 3
+    assert dict(graph.proxy(1).inputs)["labels"].key == plain.labels.key
+    assert graph.optimize(None, (0.1,)).stage == plain.optimize(None, (0.1,)).stage
+
+
+def test_members_that_share_no_start_have_no_mean_of_weights(tmp_path: Path) -> None:
+    text = path("averaged").read_text(encoding="utf-8")
+    start = next(line for line in text.splitlines() if line.startswith("START"))
+    (tmp_path / "mine.py").write_text(text.replace(start, 'START = "policies"'), encoding="utf-8")
+    with pytest.raises(UserError, match="share no start"):
+        systems.proxy(str(tmp_path / "mine.py"))

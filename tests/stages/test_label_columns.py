@@ -9,7 +9,7 @@ import pytest
 
 from overopt.artifacts.label_columns import LabelColumns, load_columns
 from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.tables import Table, read_json, write_json
+from overopt.artifacts.tables import Column, Table, read_json, write_json, write_table
 from overopt.catalog import systems
 from overopt.errors import UserError
 from overopt.execution.contract import silent
@@ -19,9 +19,11 @@ from overopt.spec.world import WorldSpec
 from overopt.stages import proxy
 from overopt.stages.own import label_columns
 from overopt.stages.own import proxy as own_proxy
-from overopt.worlds.contract import build
+from overopt.worlds.arithmetic.outcomes import judge
+from overopt.worlds.contract import build, render
 from overopt.worlds.reviews.categories import categorize as of_reviews
 from overopt.worlds.tabular.categories import categorize as of_tabular
+from overopt.worlds.tokens import Tokens
 from systems import path
 
 from .conftest import PROXY, WORLD
@@ -37,6 +39,7 @@ def columns(
     params = {
         "world": WORLD.to_json(),
         "columns": asked,
+        "clean_share": 0.5,
         "noise": NoiseSpec.parse(noise).to_json(),
         "seed": 0,
     }
@@ -149,3 +152,53 @@ def test_reviews_are_told_apart_by_their_tone() -> None:
     words = np.array(world.vocabulary)
     for kind, tone in enumerate(("scathing", "critical", "balanced", "friendly", "glowing")):
         assert set(words[world.train_prompts.ids_NT[kind_N == kind, 6]]) == {tone}
+
+
+def test_outcomes_are_those_of_either_side_as_the_label_turns_them(tmp_path: Path) -> None:
+    """The first response of a pair says the right answer, the second one more."""
+    spec = WorldSpec(kind="arithmetic", seed=0, train_prompts=64, heldout_prompts=8)
+    world = build(spec)
+    texts = render(world, world.train_prompts)
+    ids = {word: token for token, word in enumerate(world.vocabulary)}
+    problems = [text.removeprefix("<bos>").removesuffix("<sep>").split() for text in texts[:4]]
+    sums = [
+        sum(
+            -int(number) if sign == "-" else int(number)
+            for sign, number in zip(["+", *problem[1::2]], problem[::2], strict=True)
+        )
+        for problem in problems
+    ]
+    rows = [
+        [ids["answer"], ids[str((total + wrong) % 10)], ids["<eos>"]]
+        for wrong in (0, 1)
+        for total in sums
+    ]
+    both = Tokens.from_padded(np.array(rows, np.int32))
+    right_N = judge(world, world.train_prompts.take(np.arange(8) % 4), both)
+    assert right_N.tolist() == [True] * 4 + [False] * 4
+    pairs: dict[str, Column] = {
+        "prompt_id": np.arange(4),
+        "a": both.take(np.arange(4)),
+        "b": both.take(np.arange(4, 8)),
+        "a_preferred": np.array([1, 0, 1, 0]),
+        "flipped": np.zeros(4, np.int8),
+    }
+    for name in ("labels", "gold", "pool"):
+        (tmp_path / name).mkdir()
+    write_table(tmp_path / "labels" / "labels.parquet", pairs)
+    write_json(tmp_path / "gold" / "gold.json", {"kind": "rule", "name": "rule"})
+    write_json(tmp_path / "pool" / "summary.json", {"gold_sd": 1.0})
+    found = {}
+    for noise in ("0", "1"):
+        (tmp_path / noise).mkdir()
+        params = {
+            "world": spec.to_json(),
+            "columns": ["outcomes"],
+            "noise": NoiseSpec.parse(noise).to_json(),
+            "seed": 0,
+        }
+        inputs = {name: tmp_path / name for name in ("labels", "gold", "pool")}
+        label_columns.run(params, inputs, tmp_path / noise, silent)
+        found[noise] = load_columns(tmp_path / noise, tmp_path / "labels").values["outcomes"]
+    assert found["0"].tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
+    assert np.array_equal(found["1"], 1 - found["0"])

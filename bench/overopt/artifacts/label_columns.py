@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ from overopt.artifacts.tables import Column, Table, read_json, write_json, write
 _TERM, _RATING = "term:", ("rating_a:", "rating_b:")
 
 
-Values = npt.NDArray[np.float32] | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+"""Whole numbers, single-precision ones or flags."""
 
 
 class LabelColumns(NamedTuple):
@@ -49,9 +50,7 @@ def load_columns(folder: Path, labels: Path) -> LabelColumns:
         values["annotator"] = table.integers("annotator")
     if "clean" in sizes:
         values["clean"] = table.integers("clean").astype(bool)
-    first_P = np.zeros(0, np.bool_)
-    if {"terms", "ratings"} & sizes.keys():
-        first_P = Table(labels / "labels.parquet").integers("a_preferred").astype(bool)
+    first_P = Table(labels / "labels.parquet").integers("a_preferred").astype(bool)
     if "ratings" in sizes:
         sides = [
             [table.floats(name) for name in table.columns if name.startswith(mark)]
@@ -60,6 +59,10 @@ def load_columns(folder: Path, labels: Path) -> LabelColumns:
         rating_P2K = np.array(sides).transpose(2, 0, 1)
         turned_P2K = np.where(first_P[:, None, None], rating_P2K, rating_P2K[:, ::-1])
         values["ratings"] = turned_P2K.astype(np.float32)
+    if "outcomes" in sizes:
+        of_a_P, of_b_P = (table.integers(f"outcome:{side}").astype(np.float32) for side in "ab")
+        pair_P2 = np.stack([of_a_P, of_b_P], axis=1)
+        values["outcomes"] = np.where(first_P[:, None], pair_P2, pair_P2[:, ::-1])
     if "terms" in sizes:
         names = [name for name in table.columns if name.startswith(_TERM)]
         better_PK = np.stack([table.integers(name) for name in names], axis=1)

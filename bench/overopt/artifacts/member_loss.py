@@ -47,6 +47,7 @@ class MemberLoss:
         reference: of both sides, where the system asks for it.
         columns: what labels say beside the preference, a row for each comparison.
         member: which of the system's members it is.
+        previous_P: margin of each comparison by the model of the round before.
     """
 
     def __init__(
@@ -58,10 +59,11 @@ class MemberLoss:
         reference: ReferenceLogps | None = None,
         columns: LabelColumns = NO_COLUMNS,
         member: int = 0,
+        previous_P: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self._opened, self._read, self._model, self._member = opened, read, model, member
         self._preferences, self._reference = preferences, reference
-        self._columns = columns
+        self._columns, self._previous_P = columns, previous_P
 
     def __call__(self, index_B: Index) -> Tensor:
         """Over the comparisons of these rows."""
@@ -75,7 +77,10 @@ class MemberLoss:
             name: torch.from_numpy(value_P[index_B]).to(self._model.device)
             for name, value_P in self._columns.values.items()
         }
-        read = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, self._member)
+        previous_P = None
+        if self._previous_P is not None:
+            previous_P = torch.from_numpy(self._previous_P[index_B]).to(chosen_P)
+        read = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, self._member, previous_P)
         return self._opened.loss(read).mean()
 
     def _readings(
@@ -90,6 +95,8 @@ class MemberLoss:
                 _wide(side_PT[index_B], width).to(outputs.logp_BT) for side_PT in self._reference
             )
             reference_2PT = (chosen_PT, rejected_PT)
+        elif outputs.reference_logp_BT is not None:
+            reference_2PT = _halves(outputs.reference_logp_BT)
         state_2PTD, length_2P = _halves(outputs.state_BTD), _halves(length_B)
         sides = zip(output_2PC, logp_2PT, reference_2PT, state_2PTD, length_2P, strict=True)
         chosen, rejected = (Reading(*parts) for parts in sides)

@@ -14,6 +14,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.spec.declare import (
     ANY_ENGINE,
+    COUNTED,
     INPUT_FAMILIES,
     NATIVE_FUNCTIONS,
     NEEDS,
@@ -43,6 +44,7 @@ _VALUES = {
     "value_loss": "config, value_RT, target_RT",
     **_COMPOSED,
 }
+_CRITIC = {"critic_loss": "config, critic", "follow": "config", **_COMPOSED}
 _MERGED = {"merge": "config, initial, trained, knob"}
 _POOL = {"samples_used": "config, pool_samples, knob"}
 _POLICY = {"weights": "config, pool, knob"}
@@ -67,6 +69,8 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "potential": {"potential": "config, grown, knob"},
     "value_targets": _VALUES,
     "value_loss": _VALUES,
+    "critic_loss": _CRITIC,
+    "follow": _CRITIC,
     "weights": _POLICY,
     "draw_size": _DRAWS,
     "draw_weights": _DRAWS,
@@ -112,6 +116,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     _check_hooks(constants["FAMILY"], found.functions, found.source)
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
+    _check_counts(constants.get("INPUTS", ()), config, found.source)
     member = _member(constants, config, found.source)
     composes = constants["FAMILY"] in ("selection", "merge") and "compose" in found.functions
     if constants["FAMILY"] in TRAINING_FAMILIES and knob.name not in config:
@@ -132,10 +137,14 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         member=member,
         composes=composes,
         filters=constants["FAMILY"] == "selection" and "potential" in found.functions,
-        values=composes and "value_loss" in found.functions,
+        values=composes and not {"value_loss", "critic_loss"}.isdisjoint(found.functions),
     )
     for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")
+    if {"value_loss", "critic_loss"} <= set(found.functions):
+        raise UserError(
+            f"{found.source}: value_loss and critic_loss are two ways to learn values; define one."
+        )
     if "tune" in found.functions and spec.uses_gold != "selection":
         raise UserError(
             f"{found.source}: tune is handed gold, so that the file has to say so; declare "
@@ -182,12 +191,26 @@ def _require_the_plain(found: Declaration, family: Family) -> None:
 def _check_particles(config: Mapping[str, Any], source: str) -> None:
     """A method that resamples between tokens says how many particles it has, in how many steps."""
     for name in ("particles", "steps"):
-        value = config.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not _is_count(config.get(name)):
             raise UserError(
                 f"{source}: a method that defines potential has a whole number from 1 as the field "
                 f"{name} of its Config, `{name}: int = param(4, help=..., at_least=1)`."
             )
+
+
+def _check_counts(asked: tuple[MethodInput, ...], config: Mapping[str, Any], source: str) -> None:
+    """A method says how many it wants of what can be any number."""
+    for name in asked:
+        field = COUNTED.get(name)
+        if field is not None and not _is_count(config.get(field)):
+            raise UserError(
+                f"{source}: a method with {name} in INPUTS has a whole number from 1 as the field "
+                f"{field} of its Config, `{field}: int = param(4, help=..., at_least=1)`."
+            )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _member(

@@ -25,6 +25,7 @@ _PROXY = {
     "route": "config, features, budget",
     "refit": "config",
     "score": "config, reading",
+    "transform": "config, score_N, reference_NJ",
 }
 """A proxy system supplies at least one of these."""
 
@@ -66,21 +67,25 @@ def resolve_proxy(
     for name in supplied or ["combine"]:
         require_functions(found, {name: _PROXY[name]}, "a proxy system")
     policy = _policy_method(found, config, method)
+    own_policy = policy is None and {"score", "loss"} <= found.functions.keys()
     spec = ProxySystemSpec(
         name=found.name,
         source=found.source,
         config=config,
         own_loss="loss" in supplied,
-        start=_member_start(found) if policy is None else "policy",
+        start="policy" if policy is not None or own_policy else _member_start(found),
         policy=policy,
+        own_policy=own_policy,
         reference=found.constants.get("REFERENCE", ""),
         varies="vary" in supplied,
         merges="merge" in supplied,
         own_head="make_head" in supplied,
         settles="settle" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
+        transforms="transform" in supplied,
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
+        rounds=found.constants.get("ROUNDS", ""),
         routes="route" in supplied,
         refits="refit" in supplied,
         uses_gold=gold_use(found, "none"),
@@ -106,16 +111,35 @@ def _policy_method(
             f"{found.source}: POLICY = {name!r} is a method of the family {made.family}; members "
             "that are policies are trained by a method of the family pairs."
         )
+    if made.sees_proxy:
+        raise UserError(
+            f"{found.source}: POLICY = {name!r} asks for what a proxy says, and its policies would "
+            "be the proxy; name a method that learns from the preference data alone."
+        )
     return made
 
 
 def _check_policies(spec: ProxySystemSpec, found: Declaration) -> None:
     """What goes with members that are policies."""
-    if ("score" in found.functions) != (spec.policy is not None):
+    if ("score" in found.functions) != (spec.policy is not None or spec.own_policy):
         raise UserError(
             f'{spec.source}: score(config, reading) and POLICY, such as POLICY = "dpo", go '
-            "together; declare both or neither."
+            "together; declare both or neither, or a loss that trains the policies."
         )
+    if "step_ends" in spec.inputs and "score" not in found.functions:
+        raise UserError(
+            f"{spec.source}: INPUTS asks where steps end, which is for a score of policies; define "
+            "score(config, reading), or leave it out."
+        )
+    if spec.own_policy:
+        own = spec.varies or spec.merges or spec.own_head or spec.pairwise or spec.refits
+        if own or spec.rounds or {"START", "REFERENCE"} & found.constants.keys():
+            raise UserError(
+                f"{spec.source}: score and loss make members policies, which start from the "
+                "initial policy; leave out START, REFERENCE, PAIRWISE, ROUNDS, make_head, vary, "
+                "merge and refit, or score."
+            )
+        return
     if spec.policy is None and not spec.reference:
         return
     others = (spec.own_loss, spec.own_training, spec.merges, spec.routes)
@@ -148,12 +172,16 @@ def _names(found: Declaration, constant: str, known: Sequence[str]) -> Any:
 
 def _check_parts(spec: ProxySystemSpec) -> None:
     """Parts of a system that need each other, or cannot stand together."""
-    if spec.language and not (spec.own_head and spec.own_loss and spec.start == "policy"):
+    if (
+        spec.language
+        and not spec.own_policy
+        and not (spec.own_head and spec.own_loss and spec.start == "policy")
+    ):
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
             'define loss and make_head, and declare START = "policy".'
         )
-    if spec.inputs and not (spec.own_head and spec.own_loss):
+    if spec.inputs and not spec.own_policy and not (spec.own_head and spec.own_loss):
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model with a head of its own; define loss "
             "and make_head."
@@ -170,8 +198,24 @@ def _check_parts(spec: ProxySystemSpec) -> None:
             "a field opponents in Config, how many responses a response is compared with; define "
             "make_head and loss, and leave out INPUTS."
         )
+    own = spec.own_training or spec.own_policy or spec.policy is not None
+    if spec.transforms and (own or spec.merges or spec.refits or "references" not in spec.config):
+        raise UserError(
+            f"{spec.source}: transform is for plain reward models, with a loss of their own at "
+            "most, and a field references in Config, how many frozen responses a response is "
+            "taken against; add the field, and leave out heads, starts, LABELS, ROUNDS, vary, "
+            "merge, refit and policies."
+        )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if spec.rounds:
+        rounds = spec.config.get(spec.rounds)
+        if not spec.own_loss or type(rounds) is not int or rounds < 1:
+            raise UserError(
+                f"{spec.source}: ROUNDS names a field of Config that is a count from 1, how often "
+                "each member is trained, for a loss that reads what the round before says; define "
+                f"loss(config, batch), and add the field; {spec.rounds} is {rounds!r}."
+            )
     if spec.routes and {"annotator", "clean"}.intersection(spec.labels):
         raise UserError(
             f"{spec.source}: pairs that route chooses are labeled anew, by gold; leave out "
@@ -201,6 +245,11 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         raise UserError(
             f"{spec.source}: {' and '.join(sorted(GOLD_COLUMNS))} in LABELS tell more of gold than "
             'a comparison does; declare USES_GOLD = "training".'
+        )
+    if spec.start == "policies" and (spec.merges or spec.inputs):
+        raise UserError(
+            f'{spec.source}: members with START = "policies" share no start, so that their weights '
+            "have no mean and no policy is the reference of all; leave out merge and INPUTS."
         )
     if spec.own_head and (spec.merges or spec.start == "probed"):
         raise UserError(

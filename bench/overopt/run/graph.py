@@ -19,8 +19,9 @@ from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
 from overopt.run.initial_nodes import InitialNodes
-from overopt.run.knob import setting, with_knob
+from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
+from overopt.run.needs import check_needs
 from overopt.run.own_files import file_name, without_place
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.proxy_nodes import ProxyNodes
@@ -86,6 +87,10 @@ class Graph:
         """The initial policy as it would be after a share of its examples; see ``InitialNodes``."""
         return self._policies.earlier(share, self.cell.proxy.name)
 
+    def sibling(self, member: int) -> Node:
+        """The initial policy as the seed of a member would train it; see ``InitialNodes``."""
+        return self._policies.sibling(member, self.cell.proxy.name)
+
     def run_pairs(self, method: MethodSpec, member: int) -> Node:
         """A run of a method on this cell's preference data, to its last step."""
         return Graph(replace(self.cell, method=method, engine="native")).optimize(None, (), member)
@@ -136,6 +141,11 @@ class Graph:
         """One proxy's scores on the samples of the pool or of an evaluation."""
         return self._proxies.score(member, samples, role)
 
+    def features(self, samples: Node) -> Node:
+        """The initial policy's features of the responses of the pool, or of all that are listed."""
+        inputs = {"initial": self.initial, "samples": samples}
+        return self._node("features", {}, inputs, f"features of {samples.label}")
+
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
         inputs = {"pool": self.pool}
@@ -153,15 +163,16 @@ class Graph:
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method.member or cell.method, knob_value)
         settings = task.pairs if method.trains == "pairs" else task.rollout
+        rate = settings.learning_rate * cell.method.rate_factor
         params = {
-            "method": without_place(method).to_json(),
-            "settings": settings.to_json(),
+            "method": at_tasks_rate(without_place(method)).to_json(),
+            "settings": settings.model_copy(update={"learning_rate": rate}).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
-        self._check_needs(method)
+        check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
             inputs["second"] = self._policies.second(method.name)
         room = "engines.trl" if cell.engine == "trl" else "engines"
@@ -177,7 +188,7 @@ class Graph:
         if method.trains == "pairs":
             inputs["labels"] = self.labels
             code += (module_in("artifacts", "preferences"),)
-        else:
+        if method.learns_from_proxy:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             refitting = self._proxies.refitting
@@ -196,24 +207,6 @@ class Graph:
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
         return self._node("optimize", params, inputs, label, code, resources)
-
-    def _check_needs(self, method: MethodSpec) -> None:
-        """Refuse a method that asks for what this task, or this proxy, has not.
-
-        Raises:
-            UserError: it does.
-        """
-        task, proxy = self.cell.task, self.cell.proxy
-        if "demonstrations" in method.needs and not task.world.has_references:
-            raise UserError(
-                f"{method.name} learns from reference texts, and the data of {task.name} has none; "
-                "name their column as world.hub.prompts.reference, or choose another --task."
-            )
-        if "step_rewards" in method.needs and not proxy.step_scores:
-            raise UserError(
-                f"{method.name} asks for the score of each step, and {proxy.name} scores whole "
-                "responses; choose a --proxy that scores steps."
-            )
 
     @cached_property
     def value(self) -> Node:
@@ -260,7 +253,7 @@ class Graph:
             for member in range(method.members):
                 inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
-            "method": without_place(method).to_json(),
+            "method": at_tasks_rate(without_place(method)).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -372,10 +365,15 @@ class Graph:
             "seed": cell.stream,
         }
         code = (cell.method.source, cell.proxy.source)
+        check_needs(cell.method, cell.task, cell.proxy)
         inputs = self._scored_pool()
         if cell.task.world.lists_responses:
             inputs["listing"] = self.listing
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
+        if "features" in cell.method.needs:
+            for role in ("pool", "listing"):
+                if role in inputs:
+                    inputs[f"features.{role}"] = self.features(inputs[role])
         return self._node("select", params, inputs, cell.title, code)

@@ -11,6 +11,9 @@ from overopt.run.making import Make
 from overopt.spec.policy import PolicySpec
 from overopt.spec.task import TaskSpec
 
+_SIBLING = 1_000_003
+"""From one member's seed to the next: more than the worlds of a run, so that none meet."""
+
 
 class InitialNodes:
     """The initial policy of a task's world, and its relatives.
@@ -43,6 +46,18 @@ class InitialNodes:
         fewer = policy.model_copy(update={"examples": examples})
         return self._trained(fewer, f"initial policy after {examples} examples")
 
+    def sibling(self, member: int, asking: str) -> Node:
+        """The initial policy as another seed would train it, from its weights on; 0 is the first.
+
+        Raises:
+            UserError: the task takes a model as it is.
+        """
+        if member == 0:
+            return self.initial
+        self._check_examples(f"{asking} needs initial policies of other seeds")
+        seed = self._task.world.seed + member * _SIBLING
+        return self._trained(self._task.policy, f"initial policy of member {member}", seed)
+
     def second(self, asking: str) -> Node:
         """Another initial policy, a neighbor of the first.
 
@@ -54,8 +69,9 @@ class InitialNodes:
         label = f"second initial policy, {self._world}"
         return self._make("second_initial", params, {"initial": self.initial}, label)
 
-    def _trained(self, policy: PolicySpec, name: str) -> Node:
-        params = {"policy": policy.to_json(), "seed": self._task.world.seed}
+    def _trained(self, policy: PolicySpec, name: str, seed: int | None = None) -> Node:
+        own = self._task.world.seed if seed is None else seed
+        params = {"policy": policy.to_json(), "seed": own}
         code = (module_in("models.starts", policy.start),)
         return self._make("initial", params, {}, f"{name}, {self._world}", code)
 

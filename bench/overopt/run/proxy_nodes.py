@@ -13,6 +13,12 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
 
+_OF_WORLD = {
+    "category": ("categories", "the categories of prompts"),
+    "outcomes": ("outcomes", "the outcomes of responses"),
+}
+"""Columns that only some kinds of worlds can fill, by a module of theirs."""
+
 
 class Around(Protocol):
     """The graph that proxies are a part of: what they are made from."""
@@ -43,6 +49,10 @@ class Around(Protocol):
 
     def earlier(self, share: float) -> Node:
         """The initial policy after a share of its examples."""
+        ...
+
+    def sibling(self, member: int) -> Node:
+        """The initial policy as another seed would train it."""
         ...
 
     @property
@@ -129,6 +139,8 @@ class ProxyNodes:
     def _proxy(self, member: int) -> Node:
         if self._system.policy is not None:
             return self._policy(self._system.policy, member)
+        if self._system.transforms:
+            return self._anchored(member)
         return self._merged() if self._system.merges else self._member(member)
 
     def _policy(self, method: MethodSpec, member: int) -> Node:
@@ -147,6 +159,18 @@ class ProxyNodes:
         code = (system.source, *self.reading_code)
         return self._make("own.policy_proxy", params, inputs, label, code)
 
+    def _anchored(self, member: int) -> Node:
+        """A plain member, whose scores are taken against those of frozen responses."""
+        system = self._system
+        inputs = {
+            "member": self._member(member),
+            "opponents": self._opponents("references"),
+            "labels": self._labels,
+        }
+        label = f"{system.name} {self._named(member)}, {self._stream.place}"
+        code = (system.source, *self.reading_code)
+        return self._make("own.anchored_proxy", {"system": self._described}, inputs, label, code)
+
     def _merged(self) -> Node:
         """The system's members merged into one proxy."""
         params = {"proxy": self._spec.to_json(), "system": self._described}
@@ -164,14 +188,19 @@ class ProxyNodes:
         label = f"{self._named(member)}, {self._stream.place}"
         inputs = {"labels": self._labels}
         if start == "policy":
-            inputs["initial"] = self._around.initial
+            several = system.start == "policies"
+            inputs["initial"] = self._around.sibling(member) if several else self._around.initial
         if system.labels:
             inputs["columns"] = self._columns()
         if system.pairwise:
-            inputs["opponents"] = self._opponents
+            inputs["opponents"] = self._opponents("opponents")
         code: tuple[str, ...] = self._text_code
         if not system.language:  # which needs the policy whole, its language head too
             code += (module_in("models.starts", start),)
+        if system.own_policy:
+            params["system"] = self._described
+            own = (system.source, *self.reading_code)
+            return self._make("own.trained_policy", params, inputs, f"{system.name} {label}", own)
         if system.own_loss or system.own_training:
             params["system"] = self._described
             label = f"{system.name} {label}"
@@ -186,11 +215,10 @@ class ProxyNodes:
             code += (module_in("artifacts", "proxy_loss"),)
         return self._make("proxy", params, inputs, label, code)
 
-    @cached_property
-    def _opponents(self) -> Node:
-        """Frozen responses that members compare with."""
+    def _opponents(self, field: str) -> Node:
+        """Frozen responses that members compare with, as many as a field of Config says."""
         params = {
-            "per_prompt": int(self._system.config["opponents"]),
+            "per_prompt": int(self._system.config[field]),
             "seed": self._stream.seed,
         }
         label = f"responses to compare with, {self._stream.place}"
@@ -200,8 +228,8 @@ class ProxyNodes:
         """What labels say beside the preference.
 
         Raises:
-            UserError: prompts of this kind of world have no category, or labels of this task say
-                not what is asked for.
+            UserError: prompts of this kind of world have no category, or responses no outcome, or
+                labels of this task say not what is asked for.
         """
         around, asked = self._around, self._system.labels
         params = {
@@ -223,13 +251,15 @@ class ProxyNodes:
             params["annotators"] = len(labeling["annotators"])
         inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
-        if "category" in asked:
-            kind = str(around.labels.params["world"]["kind"])
-            module = module_in("worlds", f"{kind}.categories")
+        kind = str(around.labels.params["world"]["kind"])
+        for column, (room, what) in _OF_WORLD.items():
+            if column not in asked:
+                continue
+            module = module_in("worlds", f"{kind}.{room}")
             if find_module(module) is None:
                 raise UserError(
-                    f"{self._system.name} asks for the categories of prompts, but those of a "
-                    f"{kind} world have none; choose another --proxy or --task."
+                    f"{self._system.name} asks for {what}, but those of a {kind} world have none; "
+                    "choose another --proxy or --task."
                 )
             code += (module,)
         label = f"columns of labels, {self._stream.place}"

@@ -15,7 +15,8 @@ TRAINING_FAMILIES: tuple[Family, ...] = ("pairs", "rollout", "iterative")
 
 
 PROXY_BLIND: tuple[Family, ...] = ("pairs",)
-"""Families that learn from the preference data itself: their engine is handed no proxy."""
+"""Families that learn from the preference data itself: their engine is handed no proxy, but for
+methods that ask for what it says (``OF_PROXY``)."""
 
 
 GoldUse = Literal["none", "selection", "training"]
@@ -37,6 +38,12 @@ MethodInput = Literal[
     "step_rewards",
     "second_initial",
     "revisions",
+    "reference_logp",
+    "features",
+    "answers",
+    "proxy_scores",
+    "reference_scores",
+    "listed",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -50,6 +57,11 @@ as the policy reads them in a step, with gradient. demonstrations: a reference t
 each prompt. member_rewards: the scores of each of the proxy's members. step_rewards: the score of
 each step, of a proxy that scores steps. second_initial: a second initial policy, out of which
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
+Of a method that selects from a pool: reference_logp: log-probability of each response under the
+initial policy. features: numbers that describe each response. answers: the final answer of each.
+Of preference pairs: proxy_scores: the proxy's score of both responses. reference_scores: its scores
+of samples of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed:
+these samples and both responses as one list, read by the policy and scored by the proxy.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -65,12 +77,31 @@ NEEDS: tuple[MethodInput, ...] = (
     "step_rewards",
     "second_initial",
     "revisions",
+    "reference_logp",
+    "features",
+    "answers",
+    "proxy_scores",
+    "reference_scores",
+    "listed",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
 
-ANY_ENGINE: tuple[MethodInput, ...] = ("policy_states", "reference_states", "forward_kl")
-"""Inputs that every engine serves; the others are the native engine's."""
+ANY_ENGINE: tuple[MethodInput, ...] = (
+    "policy_states",
+    "reference_states",
+    "forward_kl",
+    "reference_logp",
+    "features",
+    "answers",
+)
+"""Inputs that every engine serves, or that need none; the others are the native engine's."""
+
+OF_PROXY: tuple[MethodInput, ...] = ("proxy_scores", "reference_scores", "listed")
+"""Inputs for which the engine of a family that is blind to it is handed the proxy."""
+
+COUNTED: dict[MethodInput, str] = {"reference_scores": "samples", "listed": "samples"}
+"""Inputs of which a field of Config says how many there are; a whole number from 1."""
 
 NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")
 """Functions of methods that only the native engine calls."""
@@ -85,6 +116,10 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "member_rewards": ("rollout", "iterative"),
     "step_rewards": ("rollout", "iterative"),
     "second_initial": ("rollout", "iterative"),
+    "reference_logp": ("selection",),
+    "features": ("selection",),
+    "answers": ("selection",),
+    **dict.fromkeys(OF_PROXY, ("pairs",)),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere. Of an

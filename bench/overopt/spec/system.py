@@ -12,26 +12,27 @@ from overopt.spec.frozen import absent
 from overopt.spec.method import MethodSpec
 from overopt.spec.sourced import SourcedSpec
 
-MemberStart = Literal["policy", "probed"]
+MemberStart = Literal["policy", "probed", "policies"]
 """What the members of a system start from, whatever the task says of its proxies: the initial
-policy with a fresh head, or with one head that all share, fitted on the policy's frozen states."""
+policy with a fresh head, or with one head that all share, fitted on the policy's frozen states; or,
+each member, an initial policy of its own seed with a fresh head."""
 
-ProxyInput = Literal["logps", "reference_logps", "states"]
+ProxyInput = Literal["logps", "reference_logps", "states", "step_ends"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
 tokens by the language head that the model keeps, and by the initial policy; hidden states of the
-responses' tokens."""
+responses' tokens. A score of policies may ask where the responses' steps end."""
 
 LANGUAGE_INPUTS: frozenset[ProxyInput] = frozenset(("logps", "reference_logps"))
 """Those for which a reward model keeps its language head."""
 
-LabelColumn = Literal["category", "strength", "terms", "ratings", "annotator", "clean"]
+LabelColumn = Literal["category", "strength", "terms", "ratings", "outcomes", "annotator", "clean"]
 """What a system may ask labels for beside the preference."""
 
-GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "ratings"))
+GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "ratings", "outcomes"))
 """Those that tell more of gold than a comparison does."""
 
 
-Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy"]
+Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy", "anchored_proxy"]
 
 
 class ProxySystemSpec(SourcedSpec):
@@ -46,11 +47,14 @@ class ProxySystemSpec(SourcedSpec):
     own_head: whether it reads rewards off hidden states by a head of its own.
     settles: whether that head holds more than it was trained to, set after training.
     inputs: what its loss asks for besides rewards.
+    transforms: whether it takes a member's scores against those of frozen responses.
     pairwise: whether its members compare two responses instead of scoring one.
     labels: what its loss asks labels for beside the preference.
     policy: where its members are policies, the method on pairs that trains them.
-    reference: of such members, the field of ``Config`` that says how much of the initial policy's
-        examples the reference has seen; empty: it is the initial policy.
+    own_policy: whether its members are policies that its own loss trains.
+    reference: of members that a method trains, the field of ``Config`` that says how much of the
+        initial policy's examples the reference has seen; empty: it is the initial policy.
+    rounds: the field of ``Config`` that says how often each member is trained; empty: once.
     routes: whether it chooses pairs that gold labels without noise.
     refits: whether its members are trained again while a policy is optimized against them.
     step_scores: whether its members score steps, and learn from labels of steps.
@@ -64,10 +68,13 @@ class ProxySystemSpec(SourcedSpec):
     own_head: bool = Field(default=False, exclude_if=operator.not_)
     settles: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
+    transforms: bool = Field(default=False, exclude_if=operator.not_)
     pairwise: bool = Field(default=False, exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
     policy: MethodSpec | None = Field(default=None, exclude_if=absent)
+    own_policy: bool = Field(default=False, exclude_if=operator.not_)
     reference: str = Field(default="", exclude_if=operator.not_)
+    rounds: str = Field(default="", exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
     refits: bool = Field(default=False, exclude_if=operator.not_)
@@ -86,7 +93,8 @@ class ProxySystemSpec(SourcedSpec):
     @property
     def own_training(self) -> bool:
         """Whether its members take more than another loss to train."""
-        return self.varies or self.own_head or bool(self.labels) or self.start == "probed"
+        parts = (self.varies, self.own_head, self.labels, self.rounds, self.start == "probed")
+        return any(parts)
 
     @property
     def language(self) -> bool:
@@ -96,10 +104,12 @@ class ProxySystemSpec(SourcedSpec):
     @property
     def reader(
         self,
-    ) -> Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy"] | None:
+    ) -> Reader | None:
         """The module of ``artifacts`` for members that only the system's file can score by."""
-        if self.policy is not None:
+        if self.policy is not None or self.own_policy:
             return "policy_proxy"
+        if self.transforms:
+            return "anchored_proxy"
         if self.step_scores:
             return "step_member"
         if self.pairwise:

@@ -10,7 +10,7 @@ from torch import nn
 from overopt.engines.method.opened import Functions_co, Named, Opened
 from overopt.errors import UserError
 from overopt.methods.contract.training import AfterStep, StateShape, Training, Weights
-from overopt.spec.declare import NATIVE_FUNCTIONS, MethodInput
+from overopt.spec.declare import COUNTED, NATIVE_FUNCTIONS, MethodInput
 
 _STATES: frozenset[MethodInput] = frozenset({"policy_states", "reference_states"})
 
@@ -52,6 +52,10 @@ class OpenedTraining(Opened[Functions_co]):
                 f"{self.name}: make_module and INPUTS with policy_states or reference_states go "
                 "together; declare both or neither."
             )
+
+    def count(self, asked: MethodInput) -> int:
+        """How many there are of an input that Config counts; 0 of one that is not asked for."""
+        return int(getattr(self._config, COUNTED[asked])) if asked in self.inputs else 0
 
     def make_module(self, shape: StateShape) -> nn.Module | None:
         """The method's own module for a policy of this shape; None if it has none."""

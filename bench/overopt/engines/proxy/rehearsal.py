@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from overopt.engines.blame import blamed, check_finite, check_kind
 from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
+from overopt.engines.proxy.anchors import OpenedAnchors
 from overopt.engines.proxy.loss import OpenedLoss
 from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.policies import OpenedPolicies
@@ -33,8 +34,14 @@ from overopt.spec.system import LabelColumn, ProxySystemSpec
 RESPONSES = 7
 _TAGS, _TRIALS = 4, 9
 _SIZES: dict[LabelColumn, int] = {
-    "category": 3, "strength": 1, "terms": 2, "ratings": 2, "annotator": 2, "clean": 1,
-}  # fmt: skip
+    "category": 3,
+    "strength": 1,
+    "terms": 2,
+    "ratings": 2,
+    "outcomes": 2,
+    "annotator": 2,
+    "clean": 1,
+}
 
 
 def _shape(spec: ProxySystemSpec) -> HeadShape:
@@ -50,6 +57,7 @@ def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tens
         "clean": torch.arange(RESPONSES) % 3 == 0,
         "ratings": torch.randn(RESPONSES, 2, _SIZES["ratings"], generator=generator),
         "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
+        "outcomes": torch.randint(0, 2, (RESPONSES, 2), generator=generator).float(),
     }
     return {name: made[name] for name in spec.labels}
 
@@ -73,8 +81,10 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_merge(spec)
     if spec.routes:
         _try_route(spec)
-    if spec.policy is not None:
+    if spec.policy is not None or spec.own_policy:
         _try_score(spec)
+    if spec.transforms:
+        _try_transform(spec)
     if spec.refits:
         with blamed(spec.source, "refit"):
             _open(OpenedProxy, spec).refit()
@@ -107,6 +117,8 @@ def _try_loss(spec: ProxySystemSpec) -> None:
             members = _open(OpenedMembers, spec)
             read, sides = made_up_batch(spec, members)
             loss_P = members.loss(read)
+            if spec.rounds:
+                check_finite(spec.source, "loss", members.loss(read._replace(previous_P=None)))
         else:
             low_2 = (-1.0, 0.5)
             chosen_P, rejected_P = (
@@ -129,34 +141,43 @@ def made_up_batch(
 ) -> tuple[ReadBatch, tuple[Tensor, Tensor]]:
     """A batch with all that a system asks for, and the leaf of each side that rewards come from.
 
-    The leaf is the head's outputs (P, C), or the rewards (P,) where the system has no head.
+    The leaf is the head's outputs (P, C); where the system has no head the rewards (P,), or the
+    log-probabilities (P, T) of members that are policies.
     """
     generator = torch.Generator().manual_seed(0)
-    mask_PT = _mask()
-    leaves, readings = [], []
+    mask_PT, told = _mask(), spec.own_policy
+    leaves, readings, rewards = [], [], []
     for _ in range(2):
         leaf = torch.randn(RESPONSES, generator=generator)
         if spec.own_head:
             leaf = system.make_head(_shape(spec), seed=0)(_states(spec, generator)).detach()
-        leaf.requires_grad_()
         logp_PT, reference_PT = (
             -(0.1 + 2.9 * torch.rand(mask_PT.shape, generator=generator)) * mask_PT
             for _ in range(2)
         )
+        if spec.own_policy:
+            leaf = logp_PT
+        leaf.requires_grad_()
         readings.append(
             Reading(
                 leaf if spec.own_head else None,
-                logp_PT.requires_grad_() if "logps" in spec.inputs else None,
-                reference_PT if "reference_logps" in spec.inputs else None,
+                logp_PT.requires_grad_() if told or "logps" in spec.inputs else None,
+                reference_PT if told or "reference_logps" in spec.inputs else None,
                 _token_states(spec, mask_PT, generator) if "states" in spec.inputs else None,
                 mask_PT.sum(1).float(),
             )
         )
         leaves.append(leaf)
-    chosen_P, rejected_P = (leaf[:, 0] if spec.own_head else leaf for leaf in leaves)
+        reward_P = leaf[:, 0] if spec.own_head else leaf
+        if spec.own_policy:
+            reading = _policy_reading(spec, logp_PT, reference_PT, mask_PT)
+            reward_P = _open(OpenedPolicies, spec).score(reading)
+        rewards.append(reward_P)
+    chosen_P, rejected_P = rewards
     chosen, rejected = readings
     labels = _labels(spec, generator)
-    batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels)
+    previous_P = torch.randn(RESPONSES, generator=generator) if spec.rounds else None
+    batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, 0, previous_P)
     return batch, (leaves[0], leaves[1])
 
 
@@ -169,8 +190,32 @@ def _try_score(spec: ProxySystemSpec) -> None:
         for _ in range(2)
     )
     with blamed(spec.source, "score"):
-        score_N = system.score(PolicyReading(policy_NT, reference_NT, mask_NT))
+        score_N = system.score(_policy_reading(spec, policy_NT, reference_NT, mask_NT))
     check_finite(spec.source, "score", score_N)
+
+
+def _policy_reading(
+    spec: ProxySystemSpec, policy_NT: Tensor, reference_NT: Tensor, mask_NT: Tensor
+) -> PolicyReading:
+    """What two policies say of responses whose steps end at their second and at their last token.
+
+    Those that ask for no steps find none.
+    """
+    if "step_ends" not in spec.inputs:
+        return PolicyReading(policy_NT, reference_NT, mask_NT)
+    place_T = torch.arange(mask_NT.shape[1])
+    last_N1 = mask_NT.sum(1, keepdim=True) - 1
+    end_NT = (place_T == last_N1) | ((place_T == 1) & mask_NT)
+    return PolicyReading(policy_NT, reference_NT, mask_NT, end_NT)
+
+
+def _try_transform(spec: ProxySystemSpec) -> None:
+    """One finite number per response, against as many frozen ones as the system asks for."""
+    rng = np.random.default_rng(0)
+    references = rng.normal(size=(RESPONSES, int(spec.config["references"])))
+    system = _open(OpenedAnchors, spec)
+    with blamed(spec.source, "transform"):
+        system.transform(rng.normal(size=RESPONSES), references)
 
 
 def _mask() -> Tensor:

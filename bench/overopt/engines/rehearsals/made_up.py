@@ -63,6 +63,17 @@ class MadeUpNumbers:
         if "revisions" in self._inputs:
             readings = [self.reading(PROMPTS) for _ in Revisions._fields]
             batch = batch._replace(revisions=Revisions(*readings))
+        if not self._inputs.isdisjoint({"proxy_scores", "listed"}):
+            chosen, rejected = (
+                side._replace(score=self._scores(PROMPTS))
+                for side in (batch.chosen, batch.rejected)
+            )
+            batch = batch._replace(chosen=chosen, rejected=rejected)
+        if "reference_scores" in self._inputs:
+            batch = batch._replace(reference_score=self._scores(PROMPTS, SAMPLES))
+        if "listed" in self._inputs:
+            listed = self.reading(PROMPTS, 2 + SAMPLES)
+            batch = batch._replace(listed=listed._replace(score=self._scores(PROMPTS, 2 + SAMPLES)))
         return batch
 
     def rollout(self) -> Rollout:
@@ -103,6 +114,10 @@ class MadeUpNumbers:
         end = (mask > 0) & ((number % 2 == 0) | last)
         score = torch.randn(mask.shape, generator=self._generator) * end
         return rollout._replace(step_reward=score, step_end=end)
+
+    def _scores(self, *rows: int) -> Tensor:
+        """Scores of a proxy, SDs."""
+        return torch.randn(rows, generator=self._generator)
 
     def _logp(self, mask: Tensor) -> Tensor:
         """Log-probabilities between -3 and -0.1 nats, 0 where the mask is 0."""

@@ -21,7 +21,8 @@ from overopt.methods.contract.composition import Composition
 from overopt.methods.contract.particles import Grown
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import Training
-from overopt.methods.contract.values import Valued
+from overopt.methods.contract.values import Critic, Valued
+from overopt.spec.declare import MethodInput
 from overopt.spec.method import MethodSpec
 
 POOL = 64
@@ -33,7 +34,7 @@ def try_selection(spec: MethodSpec) -> None:
     knob = math.sqrt(spec.knob.low * spec.knob.high)
     if spec.knob.whole:
         knob = float(math.ceil(spec.knob.low))
-    pool = samples_of_reference(np.random.default_rng(0).normal(size=(PROMPTS, POOL)))
+    pool = _made_up(PROMPTS, POOL, method.inputs)
     if method.knows_policy:
         _try_probabilities(source, "weights", method.weights, pool, knob)
     if method.is_unbiased:
@@ -45,7 +46,7 @@ def try_selection(spec: MethodSpec) -> None:
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
         raise UserError(f"{source}: draw_size returns {size!r}, not a count from 0.")
     if size:
-        draws = samples_of_reference(np.random.default_rng(0).normal(size=(POOL, int(size))))
+        draws = _made_up(POOL, int(size), method.inputs)
         _try_probabilities(source, "draw_weights", method.draw_weights, draws, knob)
     elif not method.knows_policy:
         raise UserError(
@@ -60,6 +61,20 @@ def try_selection(spec: MethodSpec) -> None:
         used = method.samples_used(POOL, knob)
     if isinstance(used, bool) or not isinstance(used, int | np.integer) or used < 1:
         raise UserError(f"{source}: samples_used returns {used!r}, not a count from 1.")
+
+
+def _made_up(rows: int, samples: int, inputs: frozenset[MethodInput]) -> ScoredPool:
+    """Scores, and of what may be asked for beside them that which is asked for."""
+    generator = np.random.default_rng(0)
+    pool = samples_of_reference(generator.normal(size=(rows, samples)))
+    shape = pool.proxy_BN.shape
+    if "reference_logp" in inputs:
+        pool = pool._replace(reference_logp_BN=-generator.exponential(9.0, shape))
+    if "features" in inputs:
+        pool = pool._replace(feature_BNF=generator.normal(size=(*shape, TOKENS)))
+    if "answers" in inputs:
+        pool = pool._replace(answer_BN=generator.integers(-1, 4, shape))
+    return pool
 
 
 def _try_tuning(source: str, method: OpenedSelection, pool: ScoredPool) -> None:
@@ -122,6 +137,9 @@ def _try_values(spec: MethodSpec) -> None:
     generator = torch.Generator().manual_seed(0)
     length_R1 = torch.arange(1, PROMPTS + 1)[:, None]
     mask_RT = (torch.arange(TOKENS) < length_R1).float()
+    if method.has_critic:
+        _try_critic(source, method, mask_RT, generator)
+        return
     value_RT = torch.randn(mask_RT.shape, generator=generator) * mask_RT
     with blamed(source, "value_targets"), torch.no_grad():
         reward_R = torch.randn(PROMPTS, generator=generator)
@@ -134,6 +152,31 @@ def _try_values(spec: MethodSpec) -> None:
     if not loss_RT.requires_grad:
         raise UserError(
             f"{source}: value_loss does not depend on the values, so that nothing is learned."
+        )
+
+
+def _try_critic(
+    source: str, method: OpenedValues, mask_RT: Tensor, generator: torch.Generator
+) -> None:
+    """A finite loss of each token that both heads have a part in, and a slow copy that moves."""
+    with blamed(source, "follow"):
+        method.follow()
+    q_RT, value_RT, slow_RT, next_RT = (
+        torch.randn(mask_RT.shape, generator=generator) * mask_RT for _ in range(4)
+    )
+    reward_R = torch.randn(PROMPTS, generator=generator)
+    q_RT.requires_grad_()
+    value_RT.requires_grad_()
+    critic = Critic(q_RT, q_RT + 1.0, value_RT, slow_RT, next_RT, mask_RT, reward_R)
+    with blamed(source, "critic_loss"):
+        loss_RT = method.critic_loss(critic)
+    _check_per_token(source, "critic_loss", loss_RT)
+    heads = {"Q": q_RT, "V": value_RT}
+    found = torch.autograd.grad(loss_RT.sum(), list(heads.values()), allow_unused=True)
+    still = [name for name, gradient in zip(heads, found, strict=True) if gradient is None]
+    if still:
+        raise UserError(
+            f"{source}: critic_loss does not depend on {' or '.join(still)}, which is not learned."
         )
 
 

@@ -28,6 +28,7 @@ selection:  compose(config, knob) -> Composition     a decoding rule (``contract
             kl_bound_nats(config, knob) -> float                        analytic upper bound
             and, with USES_GOLD = "selection",
             tune(config, pool: ScoredPool, gold_BN) -> knob             by gold of other prompts
+            INPUTS: what it asks for of responses beside their scores (see ``ScoredPool``)
 merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its functions too
             Config.members: how many they are
             or Config.member: name of a method that trains, whose own run is used
@@ -37,6 +38,12 @@ merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its fun
 A method that composes may add values of prefixes, learned from the proxy (``contract.values``):
     value_targets(config, valued: Valued) -> target_RT
     value_loss(config, value_RT, target_RT) -> loss_RT
+or Q and V by one loss of both:
+    critic_loss(config, critic: Critic) -> loss_RT
+    follow(config) -> float                             how fast a copy of the model follows it
+
+A method of the family pairs with INPUTS ``reference_scores`` or ``listed`` has a field
+Config.samples: how many samples of the initial policy it is given of each prompt.
 
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.

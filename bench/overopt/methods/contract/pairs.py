@@ -28,12 +28,18 @@ class PairBatch(NamedTuple):
     mismatched: (2 B, T), without gradient: the chosen responses, then the rejected ones, each read
         after the prompt of the pair before it (``mismatched``); None unless asked for.
     revisions: with gradient (``revisions``); None unless asked for.
+    reference_score: (B, N), the proxy's score, in SDs of the initial policy, of as many of its
+        samples to each pair's prompt, which stay the same (``reference_scores``).
+    listed: (B, 2 + N, T), the chosen response, the rejected one, and N samples of the initial
+        policy to the same prompt, which stay the same, with gradient and ``score`` (``listed``).
     """
 
     chosen: Reading
     rejected: Reading
     mismatched: Reading | None = None
     revisions: Revisions | None = None
+    reference_score: Tensor | None = None
+    listed: Reading | None = None
 
     @classmethod
     def of(cls, sides: Iterable[Reading]) -> PairBatch:

@@ -33,6 +33,8 @@ class Reading(NamedTuple):
     sampled_logp: under the policy that drew the response (``sampled_logp``), at the temperature at
         which it did; of a demonstration, under the policy before it learned from the rollout.
     weight, label: number of each response, (...), that the method's ``build`` gave to it.
+    score: the proxy's score of each response, (...), in SDs of the initial policy, if INPUTS of a
+        method of the family pairs names ``proxy_scores`` or ``listed``.
     """
 
     policy_logp: Tensor
@@ -44,11 +46,18 @@ class Reading(NamedTuple):
     sampled_logp: Tensor | None = None
     weight: Tensor | None = None
     label: Tensor | None = None
+    score: Tensor | None = None
 
     @property
     def log_ratio(self) -> Tensor:
         """log(pi / pi_ref) of each response, summed over its tokens, nats, shape (...)."""
         return ((self.policy_logp - self.reference_logp) * self.mask).sum(-1)
+
+    @property
+    def mean_logp(self) -> Tensor:
+        """log pi of each response, a mean over its tokens, nats, shape (...)."""
+        tokens = self.mask.sum(-1).clamp(min=1)
+        return (self.policy_logp * self.mask).sum(-1) / tokens
 
     @property
     def anchor_log_ratio(self) -> Tensor:

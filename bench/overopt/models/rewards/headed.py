@@ -25,13 +25,15 @@ class Outputs(NamedTuple):
     """What a model says of B rows.
 
     reward_B: float32 (B,). output_BC: all outputs of the own head, None without one.
-    logp_BT: log-probabilities of the response's tokens, nats; None where not asked for.
+    logp_BT, reference_logp_BT: log-probabilities of the response's tokens by the model and by a
+        frozen one, nats; None where not asked for.
     state_BTD: float32, states at the response's tokens, 0 on padding; None where not asked for.
     """
 
     reward_B: Tensor
     output_BC: Tensor | None = None
     logp_BT: Tensor | None = None
+    reference_logp_BT: Tensor | None = None
     state_BTD: Tensor | None = None
 
 
@@ -100,7 +102,7 @@ class HeadedReward(nn.Module):
         state_BTD = None
         if tokens:
             state_BTD = align(hidden_BKD[:, batch.prompt_length_min - first :], batch).float()
-        return Outputs(output_BC[:, 0], output_BC, logp_BT, state_BTD)
+        return Outputs(output_BC[:, 0], output_BC, logp_BT, state_BTD=state_BTD)
 
 
 def _pick(hidden_BLD: Tensor, batch: Batch, first: int) -> TrunkStates:

@@ -96,6 +96,8 @@ class ReadBatch(NamedTuple):
     chosen, rejected: the rest of what it says of either side.
     labels: the columns that LABELS names, see ``overopt.proxies.contract.labels``.
     member: which of the system's members is in training, counted from 0.
+    previous_P: chosen less rejected reward by the model that the round before has made, without
+        gradient; None in the first round, and of a system without ROUNDS.
     """
 
     chosen_P: Tensor
@@ -104,6 +106,7 @@ class ReadBatch(NamedTuple):
     rejected: Reading
     labels: Mapping[str, Tensor] = MappingProxyType({})
     member: int = 0
+    previous_P: Tensor | None = None
 
 
 def given(value: Tensor | None, name: str) -> Tensor:

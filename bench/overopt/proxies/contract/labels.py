@@ -9,12 +9,14 @@ A file asks for columns by LABELS; its loss finds them in ``ReadBatch.labels``:
         each term on its own.
     ratings: (P, 2, K) the terms themselves, of the preferred side and of the other, in SDs of the
         initial policy; changed over where noise has turned what ``terms`` says of the pair.
+    outcomes: (P, 2), 1 where the preferred response and the other end right, else 0; through the
+        noise of labels, drawn for each on its own, right against wrong counting as one SD.
     annotator: (P,) which population of annotators labeled the pair, from 0; whole numbers. Labels
         of a population are by its own weights of the gold rule's terms.
     clean: (P,) True where the label passed no noise.
 annotator and clean are known where a task's ``[labels]`` has annotators, or a share of clean ones.
-strength, terms and ratings tell more of gold than a comparison does: a file that asks for them
-declares USES_GOLD = "training".
+strength, terms, ratings and outcomes tell more of gold than a comparison does: a file that asks for
+them declares USES_GOLD = "training".
 """
 
 from __future__ import annotations

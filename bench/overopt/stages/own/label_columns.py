@@ -71,4 +71,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
                 columns[f"rating_a:{name}"] = np.where(kept_P, value_P, of_b[name]) / sd
                 columns[f"rating_b:{name}"] = np.where(kept_P, of_b[name], value_P) / sd
         sizes.update(dict.fromkeys(sorted(of_terms, reverse=True), len(of_a)))
+    if "outcomes" in params["columns"]:
+        judge = load("worlds", f"{params['world']['kind']}.outcomes").judge
+        for name, side in (("a", pairs.a), ("b", pairs.b)):
+            sure_P = np.where(judge(world, prompts, side), 1.0, -1.0)
+            rng = numpy_rng(int(params["seed"]), "outcome labels", name)
+            columns[f"outcome:{name}"] = prefer_a(sure_P, noise, rng).astype(np.int8)
+        sizes["outcomes"] = 2
     write_columns(out, columns, sizes)

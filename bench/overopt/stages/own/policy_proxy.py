@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from overopt.artifacts.normalization import write_normalization
-from overopt.artifacts.policy_proxy import open_system, score_raw
+from overopt.artifacts.policy_proxy import PolicyScorer
 from overopt.artifacts.preferences import load_preferences
 from overopt.artifacts.tables import read_json, write_json
 from overopt.execution.contract import Progress
@@ -30,12 +30,12 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     reference = load_policy(inputs["reference"] / "model")
     save_model(policy, out / "model", lexicon(world))
     save_model(reference, out / "reference", lexicon(world))
-    opened, models = open_system(params["system"], inputs), PolicyPair(policy, reference)
+    models = PolicyPair(policy, reference)
     heldout = load_preferences(inputs["labels"], world, "heldout").preferences
     progress(0.5, "scores of the initial policy's responses")
+    scorer = PolicyScorer(params["system"], inputs, world)
     score_2P = [
-        score_raw(opened, models, heldout.prompts, side)
-        for side in (heldout.chosen, heldout.rejected)
+        scorer.score(models, heldout.prompts, side) for side in (heldout.chosen, heldout.rejected)
     ]
     write_normalization(out, np.concatenate(score_2P))
     margin_P = score_2P[0] - score_2P[1]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
-from overopt.artifacts.label_columns import NO_COLUMNS, load_columns
+from overopt.artifacts.label_columns import NO_COLUMNS, LabelColumns, load_columns
 from overopt.artifacts.member_loss import MemberLoss, ReferenceLogps
 from overopt.artifacts.normalization import write_normalization
 from overopt.artifacts.opponents import copy_opponents
@@ -32,13 +33,14 @@ from overopt.models.policy import load_policy
 from overopt.models.rewards.headed import HeadedReward, Outputs, headed_rewards
 from overopt.models.rewards.probing import probe_head
 from overopt.models.rewards.reward import rewards, score
-from overopt.models.rewards.reward_fitting import fit_comparisons
+from overopt.models.rewards.reward_fitting import RewardTraining, fit_comparisons
 from overopt.models.sequences import Batch
 from overopt.proxies.contract.heads import HeadShape
 from overopt.spec.origins import ModelOrigin
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
-from overopt.worlds.contract import lexicon, world_of
+from overopt.worlds.contract import World, lexicon, world_of
+from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
 
 Floats = npt.NDArray[np.float64]
@@ -54,10 +56,86 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     world = world_of(params)
     spec = ProxySpec.model_validate(params["proxy"])
     system = ProxySystemSpec.model_validate(params["system"])
-    opened = open_as(OpenedMembers, locate_own(system, inputs))
-    seed, member = int(params["seed"]), int(params["member"])
-    language, tokens = system.language, "states" in system.inputs
-    policy = inputs["initial"] / "model" if "initial" in inputs else out
+    if spec.base is not None:
+        write_json(out / "reader.json", spec.base.model_dump(mode="json"))
+    columns = NO_COLUMNS
+    if system.labels:
+        columns = load_columns(inputs["columns"], inputs["labels"])
+    making = _Making(
+        world=world,
+        spec=spec,
+        system=system,
+        opened=open_as(OpenedMembers, locate_own(system, inputs)),
+        seed=int(params["seed"]),
+        member=int(params["member"]),
+        inputs=inputs,
+        policy=inputs["initial"] / "model" if "initial" in inputs else out,
+        reading=open_own_reader(out, world),
+        columns=columns,
+    )
+    rounds = int(system.config[system.rounds]) if system.rounds else 1
+    labeled = load_preferences(inputs["labels"], world).preferences
+    previous_P: Floats | None = None
+    for turn in range(rounds):
+        told = part(progress, 0.9 * turn / rounds, 0.9 * (turn + 1) / rounds)
+        trained = _train(making, previous_P, told)
+        if turn + 1 < rounds:
+            previous_P = trained.margins(labeled)
+    save_model(trained.trunk, out / "model", trained.tokenizer)
+    if isinstance(trained.model, HeadedReward):
+        write_head(out, trained.model, trained.shape, making.language)
+    if system.pairwise:
+        copy_opponents(inputs["opponents"], out)
+    heldout = load_preferences(inputs["labels"], world, "heldout").preferences
+    sides = (heldout.chosen, heldout.rejected)
+    score_2P = [trained.score_side(heldout.prompts, side) for side in sides]
+    write_normalization(out, np.concatenate(score_2P))
+    write_json(out / "training.json", trained.training.summary())
+
+
+class _Making(NamedTuple):
+    """What every round of a member's training is made from."""
+
+    world: World
+    spec: ProxySpec
+    system: ProxySystemSpec
+    opened: OpenedMembers
+    seed: int
+    member: int
+    inputs: dict[str, Path]
+    policy: Path
+    reading: Retokenizer
+    columns: LabelColumns
+
+    @property
+    def language(self) -> bool:
+        """Whether the language head is kept."""
+        return self.system.language
+
+
+class _Trained(NamedTuple):
+    """A member after a round.
+
+    score_side: raw scores (N,) of responses to prompts.
+    margins: by how much it prefers the preferred response of each comparison, as a logit, (P,).
+    """
+
+    trunk: PreTrainedModel
+    tokenizer: Any
+    model: PreTrainedModel | HeadedReward
+    shape: HeadShape
+    score_side: Callable[[Tokens, Tokens], Floats]
+    margins: Callable[[Preferences], Floats]
+    training: RewardTraining
+
+
+def _train(making: _Making, previous_P: Floats | None, progress: Progress) -> _Trained:
+    """One round, from the member's start; ``previous_P``: what the round before says of the pairs.
+
+    The start is drawn from the same seed in every round.
+    """
+    world, spec, system, opened, seed, member, inputs, policy, reading, columns = making
+    language, tokens = making.language, "states" in system.inputs
     if language:
         trunk, tokenizer = load_policy(policy), lexicon(world)
     else:
@@ -65,19 +143,13 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         trunk, tokenizer = load("models.starts", spec.start).start_reward(
             origin, world, derived_seed(seed, "proxy", member, "weights")
         )
-    if spec.base is not None:
-        write_json(out / "reader.json", spec.base.model_dump(mode="json"))
-    reading = open_own_reader(out, world)
-    unread = load_preferences(inputs["labels"], world).preferences
-    unread_heldout = load_preferences(inputs["labels"], world, "heldout").preferences
-    labeled = read_pairs(unread, reading)
+    labeled = read_pairs(load_preferences(inputs["labels"], world).preferences, reading)
+    heldout = load_preferences(inputs["labels"], world, "heldout").preferences
     if system.start == "probed":
         probe_head(trunk, labeled)
-    columns = NO_COLUMNS
-    if system.labels:
-        columns = load_columns(inputs["columns"], inputs["labels"])
     shape = HeadShape(int(trunk.config.hidden_size), columns.sizes)
-    model, score_side, margins = trunk, partial(_score_side, trunk, rewards, reading), None
+    model, score_side = trunk, partial(_score_side, trunk, rewards, reading)
+    margins = None
     if system.own_head:
         head = opened.make_head(shape, derived_seed(seed, "proxy", member, "head"))
         model = HeadedReward(trunk, head)
@@ -86,17 +158,12 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             start = load("artifacts", "pairwise_proxy").start
             model, comparer = start(trunk, head, inputs["opponents"], reading)
             score_side, margins = comparer.against_initial, comparer.margins
+    margins = margins or partial(_margins, score_side)
 
     def judge() -> Floats:
         if system.settles:
             load("artifacts", "settling").settle(opened, model, labeled, columns)
-        if margins is not None:
-            judged: Floats = margins(unread_heldout)
-            return judged
-        prompts = unread_heldout.prompts
-        return score_side(prompts, unread_heldout.chosen) - score_side(
-            prompts, unread_heldout.rejected
-        )
+        return margins(heldout)
 
     reference: ReferenceLogps | None = None
     if "reference_logps" in system.inputs:  # the trunk is still the initial policy
@@ -117,22 +184,19 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         torch.manual_seed(derived_seed(seed, "proxy", member, "dropout"))
         training = fit_comparisons(
             model,
-            MemberLoss(opened, read, labeled, trunk, reference, columns, member),
+            MemberLoss(opened, read, labeled, trunk, reference, columns, member, previous_P),
             judge,
             labeled,
             spec.training.model_copy(update={"learning_rate": rate}),
             numpy_rng(seed, "proxy", member, "batches"),
-            part(progress, 0, 0.9),
+            progress,
         )
-    save_model(trunk, out / "model", tokenizer)
-    if isinstance(model, HeadedReward):
-        write_head(out, model, shape, language)
-    if system.pairwise:
-        copy_opponents(inputs["opponents"], out)
-    sides = (unread_heldout.chosen, unread_heldout.rejected)
-    score_2P = [score_side(unread_heldout.prompts, side) for side in sides]
-    write_normalization(out, np.concatenate(score_2P))
-    write_json(out / "training.json", training.summary())
+    return _Trained(trunk, tokenizer, model, shape, score_side, margins, training)
+
+
+def _margins(score_side: Callable[[Tokens, Tokens], Floats], pairs: Preferences) -> Floats:
+    """Score of the preferred response less that of the other, (P,)."""
+    return score_side(pairs.prompts, pairs.chosen) - score_side(pairs.prompts, pairs.rejected)
 
 
 def _score_side(

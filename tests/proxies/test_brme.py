@@ -56,7 +56,7 @@ def test_only_the_base_moves_the_trunk_and_heads_follow_it() -> None:
     plain_P = bradley_terry_loss(outputs[0][:, 1], outputs[1][:, 1])
     (expected,) = torch.autograd.grad(plain_P.sum(), state_2PD, retain_graph=True)
     assert_close(slope, expected)
-    loss(config, batch).sum().backward()
+    torch.autograd.backward(loss(config, batch).sum())
     for name, value in made.named_parameters():
         assert value.grad is not None and value.grad.abs().sum() > 0, name
 
@@ -70,7 +70,7 @@ def test_heads_learn_the_base_where_it_was_seen_and_are_unsure_of_what_they_miss
     steps = torch.optim.Adam(made.heads.parameters(), lr=0.02)
     for _ in range(200):
         steps.zero_grad()
-        fit(made(HeadStates(state_BD, state_BD)), 2).mean().backward()
+        torch.autograd.backward(fit(made(HeadStates(state_BD, state_BD)), 2).mean())
         steps.step()
     output_BC = made(HeadStates(state_BD, state_BD)).detach()
     miss_BK = (output_BC[:, 2:4] - output_BC[:, 1:2]).abs()

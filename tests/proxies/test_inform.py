@@ -110,7 +110,7 @@ def test_a_dear_bottleneck_makes_the_reward_constant() -> None:
             readings = [Reading(output_PC) for output_PC in outputs]
             batch = ReadBatch(outputs[0][:, 0], outputs[1][:, 0], readings[0], readings[1])
             steps.zero_grad()
-            loss(config, batch).mean().backward()
+            torch.autograd.backward(loss(config, batch).mean())
             steps.step()
         reward_2P = [made.eval()(states(side_PD))[:, 0] for side_PD in state_2PD]
         spread[weight] = (reward_2P[0] - reward_2P[1]).mean().item()

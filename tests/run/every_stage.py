@@ -36,7 +36,7 @@ BASE = '[proxy.base]\npath = "base"\nformat = "{prompt}\\n{response}"\n'
 JUDGE = '[classifier]\npath = "gold"\nformat = "{prompt}\\n{response}"\n'
 
 GRID = (0.02, 0.05)
-OWN = ("averaged", "headed", "labeled", "routed", "paired", "compared")
+OWN = ("averaged", "headed", "labeled", "routed", "paired", "compared", "settled")
 """Systems with stages of their own."""
 
 

@@ -71,13 +71,36 @@ def test_terms_go_through_the_noise_each_on_its_own_and_ties_stay_ties(
     clean = columns(artifacts, tmp_path / "clean", asked=["terms"]).values["terms"]
     noisy = columns(artifacts, tmp_path / "noisy", "0.25", asked=["terms"]).values["terms"]
     turned = columns(artifacts, tmp_path / "turned", "1", asked=["terms"]).values["terms"]
-    assert np.array_equal(turned, -clean)
+    assert np.array_equal(turned, np.negative(clean))
     assert ((noisy == 0) == (clean == 0)).all()
-    flipped_PK = (noisy == -clean) & (clean != 0)
+    flipped_PK = (noisy == np.negative(clean)) & (clean != 0)
     for flips, told in zip(flipped_PK.sum(0), (clean != 0).sum(0), strict=True):
         assert flips <= 24  # a quarter of 96 pairs, of which some are tied
         assert flips >= 24 - (96 - told)
     assert not np.array_equal(flipped_PK[:, 0], flipped_PK[:, 1])
+
+
+def test_ratings_are_the_terms_of_both_sides_and_change_over_where_noise_turns_them(
+    artifacts: dict[str, Path], tmp_path: Path
+) -> None:
+    asked = ["ratings", "terms"]
+    found = columns(artifacts, tmp_path / "clean", asked=asked)
+    world = build(WORLD)
+    pairs = load_preferences(artifacts["labels"], world).preferences
+    sd = read_json(artifacts["pool"] / "summary.json")["gold_sd"]
+    rated = [world.gold_terms(pairs.prompts, side) for side in (pairs.chosen, pairs.rejected)]
+    expected_P2K = np.stack([np.stack([of[name] for name in TERMS], 1) for of in rated], 1) / sd
+    assert found.values["ratings"] == pytest.approx(expected_P2K, abs=1e-5)
+    assert found.sizes == {"terms": 5, "ratings": 5}
+    noisy = columns(artifacts, tmp_path / "noisy", "0.25", asked=asked)
+    clean_PK = np.asarray(found.values["terms"], np.float32)
+    turned_PK = (noisy.values["terms"] == -clean_PK) & (clean_PK != 0)
+    assert turned_PK.any() and not turned_PK.all()
+    swapped_P2K = np.where(turned_PK[:, None], expected_P2K[:, ::-1], expected_P2K)
+    assert noisy.values["ratings"] == pytest.approx(swapped_P2K, abs=1e-5)
+    alone = columns(artifacts, tmp_path / "alone", "0.25", asked=["ratings"])
+    assert np.array_equal(alone.values["ratings"], noisy.values["ratings"])
+    assert alone.sizes == {"ratings": 5} and "terms" not in alone.values
 
 
 def test_only_what_is_asked_for_is_written(artifacts: dict[str, Path], tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ def loss(config: Config, batch: ReadBatch) -> Tensor:
 
 def log_win(mean_P: Tensor, variance_P: Tensor) -> Tensor:
     """log E[sigmoid(d)] of normal d of these means and variances, (P,)."""
-    point_Q, weight_Q = np.polynomial.hermite.hermgauss(_POINTS)
+    points, weights = np.polynomial.hermite.hermgauss(_POINTS)
     point_Q, log_weight_Q = (
-        torch.from_numpy(part).to(mean_P) for part in (point_Q, np.log(weight_Q / np.sqrt(np.pi)))
+        torch.from_numpy(part).to(mean_P) for part in (points, np.log(weights / np.sqrt(np.pi)))
     )
     draw_PQ = mean_P[:, None] + (2 * variance_P).sqrt()[:, None] * point_Q
     return torch.logsumexp(log_weight_Q + logsigmoid(draw_PQ), dim=1)

@@ -25,10 +25,10 @@ responses' tokens. A score of policies may ask where the responses' steps end.""
 LANGUAGE_INPUTS: frozenset[ProxyInput] = frozenset(("logps", "reference_logps"))
 """Those for which a reward model keeps its language head."""
 
-LabelColumn = Literal["category", "strength", "terms", "outcomes", "annotator", "clean"]
+LabelColumn = Literal["category", "strength", "terms", "ratings", "outcomes", "annotator", "clean"]
 """What a system may ask labels for beside the preference."""
 
-GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "outcomes"))
+GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "ratings", "outcomes"))
 """Those that tell more of gold than a comparison does."""
 
 

@@ -37,6 +37,7 @@ _SIZES: dict[LabelColumn, int] = {
     "category": 3,
     "strength": 1,
     "terms": 2,
+    "ratings": 2,
     "outcomes": 2,
     "annotator": 2,
     "clean": 1,
@@ -54,6 +55,7 @@ def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tens
         "strength": torch.rand(RESPONSES, generator=generator),
         "annotator": torch.arange(RESPONSES) % _SIZES["annotator"],
         "clean": torch.arange(RESPONSES) % 3 == 0,
+        "ratings": torch.randn(RESPONSES, 2, _SIZES["ratings"], generator=generator),
         "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
         "outcomes": torch.randint(0, 2, (RESPONSES, 2), generator=generator).float(),
     }

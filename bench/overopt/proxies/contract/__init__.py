@@ -29,8 +29,8 @@ What a loss costs extra to compute, it asks for:
     transform(config, score_N, reference_NJ) -> reward_N: a member's scores against those of frozen
         responses to the same prompt; see ``overopt.proxies.contract.anchors``.
     PAIRWISE = True: members compare two responses; see ``overopt.proxies.contract.pairwise``.
-    LABELS = ("category", "strength", "terms", "outcomes", "annotator", "clean"): what labels say
-        beside the preference; see ``overopt.proxies.contract.labels``.
+    LABELS = ("category", "strength", "terms", "ratings", "outcomes", "annotator", "clean"): what
+        labels say beside the preference; see ``overopt.proxies.contract.labels``.
     ROUNDS = "rounds": the field of Config that says how often each member is trained, every time
         from its start; its loss then finds in ``ReadBatch.previous_P`` what the round before says.
     refit(config) -> Refit: members are trained again during a run on fresh samples that gold

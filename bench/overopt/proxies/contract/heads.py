@@ -65,7 +65,7 @@ class Settles(ProxySystem, Protocol):
     def settle(self, config: Any, head: Any, trained: TrainedStates, /) -> None:
         """Set buffers or parameters of the head, in evaluation mode; they are saved with it.
 
-        In a generator of its own, if it draws at all. Scores come after it.
+        What it draws from torch's global generator is the member's own. Scores come after it.
         """
         ...
 

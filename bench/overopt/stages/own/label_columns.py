@@ -29,7 +29,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         UserError: terms are asked for, and the gold is no rule that has any.
     """
     kind = read_json(inputs["gold"] / "gold.json")["kind"]
-    if "terms" in params["columns"] and kind != "rule":
+    of_terms = {"terms", "ratings"}.intersection(params["columns"])
+    if of_terms and kind != "rule":
         raise UserError("labels of terms are for a gold that is a rule; use --gold rule.")
     world = world_of(params)
     noise = NoiseSpec.model_validate(params["noise"])
@@ -55,14 +56,21 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     if "strength" in params["columns"]:
         columns["strength"] = np.abs(pairs.gold_a_P - pairs.gold_b_P) / sd
         sizes["strength"] = 1
-    if "terms" in params["columns"]:
+    if of_terms:
         of_a, of_b = (world.gold_terms(prompts, side) for side in (pairs.a, pairs.b))
         for name, value_P in of_a.items():
             difference_P = (value_P - of_b[name]) / sd
             rng = numpy_rng(int(params["seed"]), "term labels", name)
-            said_P = np.where(prefer_a(difference_P, noise, rng), 1, -1)
-            columns[f"term:{name}"] = np.where(difference_P == 0, 0, said_P).astype(np.int8)
-        sizes["terms"] = len(of_a)
+            first_P = prefer_a(difference_P, noise, rng)
+            equal_P = difference_P == 0
+            if "terms" in of_terms:
+                said_P = np.where(first_P, 1, -1)
+                columns[f"term:{name}"] = np.where(equal_P, 0, said_P).astype(np.int8)
+            if "ratings" in of_terms:
+                kept_P = equal_P | (first_P == (difference_P > 0))
+                columns[f"rating_a:{name}"] = np.where(kept_P, value_P, of_b[name]) / sd
+                columns[f"rating_b:{name}"] = np.where(kept_P, of_b[name], value_P) / sd
+        sizes.update(dict.fromkeys(sorted(of_terms, reverse=True), len(of_a)))
     if "outcomes" in params["columns"]:
         judge = load("worlds", f"{params['world']['kind']}.outcomes").judge
         for name, side in (("a", pairs.a), ("b", pairs.b)):

@@ -298,8 +298,8 @@ def test_a_stored_run_takes_no_other_options(bench: Any) -> None:
 OFFERED = {
     ("sho",): ["show"],
     ("store", ""): ["gc", "ls", "path", "rm"],
-    ("run", "--method", "bon", "dp"): ["dpo"],
-    ("run", "--method", "bon,dp"): ["bon,dpo"],
+    ("run", "--method", "bon", "mapo"): ["mapo"],
+    ("run", "--method", "bon,dpo-s"): ["bon,dpo-sft"],
     ("run", "-m", "family:m"): ["family:merge"],
     ("run", "--proxy", "uw"): ["uwo"],
     ("run", "--task", "tab"): ["tabular"],

@@ -8,8 +8,8 @@ policy near the initial one: runs are read along their steps. With alpha = 0 and
 responses the optimum is exp(r / beta), whatever wrote the pairs.
 Checked against TRL's cpo_loss, beside which TRL has a likelihood over all response tokens of a
 batch.
-Deviations: the likelihood is each response's mean over its own tokens. The knob beta moves KL after
-a set number of steps, since the optimum does not lie near the initial policy at any beta.
+Deviations: the likelihood is each response's mean over its own tokens. The knob is its weight
+alpha, which moves KL after a set number of steps; at no setting is the initial policy optimal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from overopt.methods.math.responses import log_likelihood, mean_log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "pairs"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("alpha", low=0.01, high=100.0, raises_kl=False)
 USES_GOLD = "none"
 
 

@@ -8,7 +8,8 @@ some five times smaller. alpha = 0 is DPO; as it grows, policies go to the law o
 Checked against TRL's "sigmoid" with "sft" on chosen responses of one length, since TRL averages
 over the tokens of a batch; equation number not verified.
 Deviations: one round on given pairs instead of rounds on fresh ones. The weight is on the
-likelihood; alpha 1 is the same either way.
+likelihood; alpha 1 is the same either way. The knob begins at beta .1, below which the likelihood
+outweighs all else and KL falls with beta.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from overopt.methods.math.responses import mean_log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "pairs"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("beta", low=0.1, high=10.0, raises_kl=False)
 USES_GOLD = "none"
 
 

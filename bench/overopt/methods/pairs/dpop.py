@@ -7,7 +7,8 @@ summed over tokens. A chosen response below pi_ref costs lambda + 1 times what a
 it gains; above pi_ref, and with lambda = 0, it is DPO. lambda is 50 in the paper.
 Checked against the formula in public trainers by others; the authors published no trainer, and the
 equation's number was not verified.
-Deviations: beta is 0.1 by default, as for dpo, so that the penalty is what differs.
+Deviations: beta is 0.1 by default, as for dpo, so that the penalty is what differs; and the penalty
+is the knob, since under a large one KL no longer falls as beta rises.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from overopt.methods.contract.pairs import PairBatch
 from overopt.spec.declare import knob, param
 
 FAMILY = "pairs"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("penalty", low=0.05, high=500.0, raises_kl=False)
 USES_GOLD = "none"
 
 

@@ -2,8 +2,8 @@
 
 Paper: Omura et al. 2024, "Entropy Controllable Direct Preference Optimization"
 (https://arxiv.org/abs/2411.07595):
-    L = -log sigmoid( alpha beta (log pi(w|x) - log pi(l|x)) - beta (log pi_ref(w|x) - ...(l|x)) )
-log-probabilities are summed over tokens. With KL(pi || pi_ref) = -H(pi) - E[log pi_ref], the
+    L = -log sigmoid( beta (alpha log pi(w)/pi(l) - log pi_ref(w)/pi_ref(l)) )
+given x, log-probabilities summed over tokens. With KL(pi || pi_ref) = -H(pi) - E[log pi_ref], the
 entropy is scaled by alpha: max E[r] + alpha beta H(pi) + beta E[log pi_ref], whose optimum is
 pi_ref^(1/alpha) exp(r / (alpha beta)). alpha < 1 sharpens, alpha = 1 is DPO. At beta -> inf it is
 pi_ref^(1/alpha) and not pi_ref: for alpha other than 1, KL 0 is not on the curve over beta, and the

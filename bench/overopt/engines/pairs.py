@@ -21,6 +21,7 @@ from overopt.engines.pair_data import (
     tell_step,
 )
 from overopt.engines.pair_inputs.proxy_view import ProxyView, Sampled
+from overopt.engines.pair_inputs.steps import pair_steps
 from overopt.engines.pair_readings import read_listed, read_mismatched, read_revisions
 from overopt.engines.walk.kl_walk import KLWalk
 from overopt.engines.walk.trajectory import Compute, Trajectory
@@ -54,6 +55,11 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
         FloatingPointError: if a loss, a gradient or a KL estimate is not finite.
     """
     pairs = required(inputs.preferences, "preference data")
+    drawn = read_tokens = 0
+    if "step_pairs" in method.inputs:
+        pairs, drawn, read_tokens = pair_steps(
+            pairs, method.count("step_pairs"), inputs, method.name
+        )
     policy, reference = inputs.policy, inputs.reference
     reference_logps = score_reference(reference, pairs)
     learner = Learner(method, settings, policy, reference)
@@ -61,7 +67,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     between = inputs.kl_probe.of_weights(reference)
     walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[PairsRow] = []
-    compute, read_tokens = Compute(0, 0, 0), 0
+    compute = Compute(0, drawn, read_tokens)
     batches = pair_batches(pairs, settings.batch_size, inputs.randomness.numpy)
     for step, index_B in enumerate(batches, start=1):
         data = PairData(
@@ -74,7 +80,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
             loss, partial(_mean_loss, method, learner, data, inputs.separator)
         )
         read_tokens += data.tokens(learner)
-        compute = Compute(step, view.drawn, read_tokens + view.tokens)
+        compute = Compute(step, drawn + view.drawn, read_tokens + view.tokens)
         kl_nats = inputs.kl_probe(policy, reference) if walk.due(step) else None
         if kl_nats is None:
             walk.pass_by(step, compute, policy)

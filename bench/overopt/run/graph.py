@@ -21,6 +21,7 @@ from overopt.run.cell import Cell
 from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import setting, with_knob
 from overopt.run.making import Stream
+from overopt.run.method_needs import check_needs
 from overopt.run.own_files import file_name, without_place
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
@@ -172,7 +173,7 @@ class Graph:
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
-        self._check_needs(method)
+        check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
             inputs["second"] = self._policies.second(method.name)
         room = "engines.trl" if cell.engine == "trl" else "engines"
@@ -207,24 +208,6 @@ class Graph:
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
         return self._node("optimize", params, inputs, label, code, resources)
-
-    def _check_needs(self, method: MethodSpec) -> None:
-        """Refuse a method that asks for what this task, or this proxy, has not.
-
-        Raises:
-            UserError: it does.
-        """
-        task, proxy = self.cell.task, self.cell.proxy
-        if "demonstrations" in method.needs and not task.world.has_references:
-            raise UserError(
-                f"{method.name} learns from reference texts, and the data of {task.name} has none; "
-                "name their column as world.hub.prompts.reference, or choose another --task."
-            )
-        if "step_rewards" in method.needs and not proxy.step_scores:
-            raise UserError(
-                f"{method.name} asks for the score of each step, and {proxy.name} scores whole "
-                "responses; choose a --proxy that scores steps."
-            )
 
     @cached_property
     def value(self) -> Node:

@@ -41,6 +41,7 @@ MethodInput = Literal[
     "proxy_scores",
     "reference_scores",
     "listed",
+    "step_pairs",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -56,7 +57,9 @@ each step, of a proxy that scores steps. second_initial: a second initial policy
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
 proxy_scores: the proxy's score of both responses of a pair. reference_scores: its scores of samples
 of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed: these
-samples and both responses as one list, read by the policy and scored by the proxy.
+samples and both responses as one list, read by the policy and scored by the proxy. step_pairs: the
+pairs are of steps after what precedes them, a better one and the worst of the rejected response, by
+Monte-Carlo values of the proxy; ``Config.samples`` says of how many continuations.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -75,14 +78,19 @@ NEEDS: tuple[MethodInput, ...] = (
     "proxy_scores",
     "reference_scores",
     "listed",
+    "step_pairs",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
 
-OF_PROXY: tuple[MethodInput, ...] = ("proxy_scores", "reference_scores", "listed")
+OF_PROXY: tuple[MethodInput, ...] = ("proxy_scores", "reference_scores", "listed", "step_pairs")
 """Inputs for which the engine of a family that is blind to it is handed the proxy."""
 
-COUNTED: dict[MethodInput, str] = {"reference_scores": "samples", "listed": "samples"}
+COUNTED: dict[MethodInput, str] = {
+    "reference_scores": "samples",
+    "listed": "samples",
+    "step_pairs": "samples",
+}
 """Inputs of which a field of Config says how many there are; a whole number from 1."""
 
 ANY_ENGINE: tuple[MethodInput, ...] = ("policy_states", "reference_states", "forward_kl")

@@ -38,8 +38,8 @@ A method that composes may add values of prefixes, learned from the proxy (``con
     value_targets(config, valued: Valued) -> target_RT
     value_loss(config, value_RT, target_RT) -> loss_RT
 
-A method of the family pairs with INPUTS ``reference_scores`` or ``listed`` has a field
-Config.samples: how many samples of the initial policy it is given of each prompt.
+A method of the family pairs with INPUTS ``reference_scores``, ``listed`` or ``step_pairs`` has a
+field Config.samples: how many samples of the initial policy it is given of each prompt or prefix.
 
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.

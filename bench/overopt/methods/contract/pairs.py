@@ -25,6 +25,8 @@ class Revisions(NamedTuple):
 class PairBatch(NamedTuple):
     """B preference pairs: the responses that were preferred, (B, T), and those that were not.
 
+    With ``step_pairs`` they are steps of responses, each after a prompt and the steps before it.
+
     mismatched: (2 B, T), without gradient: the chosen responses, then the rejected ones, each read
         after the prompt of the pair before it (``mismatched``); None unless asked for.
     revisions: with gradient (``revisions``); None unless asked for.

@@ -26,6 +26,7 @@ MethodInput = Literal[
     "policy_states",
     "reference_states",
     "forward_kl",
+    "collision_logp",
     "sampled_logp",
     "mismatched",
     "reference_samples",
@@ -47,6 +48,7 @@ MethodInput = Literal[
 
 policy_states, reference_states: hidden states of the policy or the reference, for the method's own
 module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
+collision_logp: log of the chance that two draws of the next token are the same, at every position.
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
 as many samples of each prompt from another policy (one of the three); greedy_samples: instead of
@@ -93,7 +95,12 @@ COUNTED: dict[MethodInput, str] = {
 }
 """Inputs of which a field of Config says how many there are; a whole number from 1."""
 
-ANY_ENGINE: tuple[MethodInput, ...] = ("policy_states", "reference_states", "forward_kl")
+ANY_ENGINE: tuple[MethodInput, ...] = (
+    "policy_states",
+    "reference_states",
+    "forward_kl",
+    "collision_logp",
+)
 """Inputs that every engine serves; the others are the native engine's."""
 
 NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")

@@ -52,6 +52,7 @@ class MadeUpNumbers:
             mask,
             forward_kl,
             self._output(rows),
+            collision_logp=self._logp(mask) if "collision_logp" in self._inputs else None,
             sampled_logp=self._logp(mask) if "sampled_logp" in self._inputs else None,
         )
 

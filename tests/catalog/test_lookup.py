@@ -265,6 +265,11 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             "draws no samples",
         ),
         (
+            OWN.replace('"pairs"', '"rollout"') + "\n\ndef begin(config, initial):\n    return 0\n"
+            "\n\ndef observe_pairs(config, memory, batch):\n    return 0\n",
+            "observe_pairs would never be called; use observe",
+        ),
+        (
             OWN + "\n\ndef temperature(config, memory):\n    return 2.0\n",
             "observe and temperature would never be called",
         ),

@@ -123,3 +123,19 @@ def test_a_score_that_is_not_finite_names_the_method() -> None:
     inputs = tiny.run_inputs(tiny.twin(reference), reference, taste=broken)
     with pytest.raises(FloatingPointError, match=r"^watched: a score of the proxy is not finite"):
         watch(1, inputs, INPUTS=("proxy_scores",))
+
+
+def test_a_method_remembers_the_batches_that_it_has_seen() -> None:
+    """Each loss is told of its own batch too, and no gradient is kept."""
+
+    def begin(config: Any, initial: Any) -> list[float]:
+        return []
+
+    def observe_pairs(config: Any, memory: list[float], batch: PairBatch) -> list[float]:
+        total = batch.chosen.policy_logp.sum()
+        assert not total.requires_grad
+        return [*memory, total.item()]
+
+    seen, _, _ = watch(3, begin=begin, observe_pairs=observe_pairs)
+    sums = [batch.chosen.policy_logp.sum().item() for batch in seen]
+    assert [batch.memory for batch in seen] == [sums[:1], sums[:2], sums]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -74,10 +74,11 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
             lay_out(pairs, reference_logps, index_B), view.scores(index_B), view.sampled(index_B)
         )
         batch = _read(learner, data, inputs.separator)
+        batch = batch._replace(memory=learner.observe_pairs(batch))
         loss = method.loss(batch).mean()
         chosen_B, rejected_B = batch.chosen.log_ratio, batch.rejected.log_ratio
         gradient_norm = learner.step(
-            loss, partial(_mean_loss, method, learner, data, inputs.separator)
+            loss, partial(_mean_loss, method, learner, data, inputs.separator, batch.memory)
         )
         read_tokens += data.tokens(learner)
         compute = Compute(step, drawn + view.drawn, read_tokens + view.tokens)
@@ -120,9 +121,9 @@ class PairData(NamedTuple):
 
 
 def _mean_loss(
-    method: OpenedPairs, learner: Learner, data: PairData, separator: int | None
+    method: OpenedPairs, learner: Learner, data: PairData, separator: int | None, memory: Any
 ) -> Tensor:
-    return method.loss(_read(learner, data, separator)).mean()
+    return method.loss(_read(learner, data, separator)._replace(memory=memory)).mean()
 
 
 def _read(learner: Learner, data: PairData, separator: int | None) -> PairBatch:

@@ -103,7 +103,14 @@ ANY_ENGINE: tuple[MethodInput, ...] = (
 )
 """Inputs that every engine serves; the others are the native engine's."""
 
-NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")
+NATIVE_FUNCTIONS = (
+    "after_round",
+    "observe",
+    "observe_pairs",
+    "perturb",
+    "mixture",
+    "temperature",
+)
 """Functions of methods that only the native engine calls."""
 
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {

@@ -34,6 +34,7 @@ class PairBatch(NamedTuple):
         samples to each pair's prompt, which stay the same (``reference_scores``).
     listed: (B, 2 + N, T), the chosen response, the rejected one, and N samples of the initial
         policy to the same prompt, which stay the same, with gradient and ``score`` (``listed``).
+    memory: what the method remembers, of a method with ``observe_pairs``.
     """
 
     chosen: Reading
@@ -42,6 +43,7 @@ class PairBatch(NamedTuple):
     revisions: Revisions | None = None
     reference_score: Tensor | None = None
     listed: Reading | None = None
+    memory: Any = None
 
     @classmethod
     def of(cls, sides: Iterable[Reading]) -> PairBatch:

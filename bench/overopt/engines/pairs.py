@@ -20,6 +20,7 @@ from overopt.engines.pair_data import (
     score_reference,
     tell_step,
 )
+from overopt.engines.pair_inputs.degraded import Degraded, degrade, read_degraded
 from overopt.engines.pair_inputs.proxy_view import ProxyView, Sampled
 from overopt.engines.pair_inputs.steps import pair_steps
 from overopt.engines.pair_readings import read_listed, read_mismatched, read_revisions
@@ -73,6 +74,10 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
         data = PairData(
             lay_out(pairs, reference_logps, index_B), view.scores(index_B), view.sampled(index_B)
         )
+        if "degraded" in method.inputs:
+            degrees = method.count("degraded")
+            left = degrade(data.pairs, degrees, inputs.randomness.torch)
+            data = data._replace(degraded=left)
         batch = _read(learner, data, inputs.separator)
         batch = batch._replace(memory=learner.observe_pairs(batch))
         loss = method.loss(batch).mean()
@@ -113,11 +118,16 @@ class PairData(NamedTuple):
     pairs: LaidOutPairs
     score_2B: Tensor | None
     sampled: Sampled | None
+    degraded: Degraded | None = None
 
     def tokens(self, learner: Learner) -> int:
         """Prompt and response tokens that the policy reads."""
-        listed = self.sampled if "listed" in learner.inputs else None
-        return self.pairs.tokens + (0 if listed is None else listed.tokens)
+        tokens = self.pairs.tokens
+        if self.sampled is not None and "listed" in learner.inputs:
+            tokens += self.sampled.tokens
+        if self.degraded is not None:
+            tokens += 2 * int(self.pairs.prompts.length_N.sum()) + self.degraded.tokens
+        return tokens
 
 
 def _mean_loss(
@@ -149,4 +159,6 @@ def _read(learner: Learner, data: PairData, separator: int | None) -> PairBatch:
     if "listed" in learner.inputs:
         sampled = required(data.sampled, "samples of the initial policy")
         read = read._replace(listed=read_listed(learner, read, sampled))
+    if data.degraded is not None:
+        read = read._replace(degraded=read_degraded(learner, pairs, data.degraded))
     return read

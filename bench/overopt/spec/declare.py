@@ -43,6 +43,7 @@ MethodInput = Literal[
     "reference_scores",
     "listed",
     "step_pairs",
+    "degraded",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -61,7 +62,8 @@ proxy_scores: the proxy's score of both responses of a pair. reference_scores: i
 of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed: these
 samples and both responses as one list, read by the policy and scored by the proxy. step_pairs: the
 pairs are of steps after what precedes them, a better one and the worst of the rejected response, by
-Monte-Carlo values of the proxy; ``Config.samples`` says of how many continuations.
+Monte-Carlo values of the proxy; ``Config.samples`` says of how many continuations. degraded: both
+responses with a share of their least expected tokens left out, in ``Config.degrees`` degrees.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -92,6 +94,7 @@ COUNTED: dict[MethodInput, str] = {
     "reference_scores": "samples",
     "listed": "samples",
     "step_pairs": "samples",
+    "degraded": "degrees",
 }
 """Inputs of which a field of Config says how many there are; a whole number from 1."""
 
@@ -117,6 +120,7 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
     "mismatched": ("pairs",),
     "revisions": ("pairs",),
+    "degraded": ("pairs",),
     **dict.fromkeys(OPPONENTS, ("rollout", "iterative")),
     "opponents_now": ("rollout",),
     "demonstrations": ("iterative",),

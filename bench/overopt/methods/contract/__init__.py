@@ -39,7 +39,8 @@ A method that composes may add values of prefixes, learned from the proxy (``con
     value_loss(config, value_RT, target_RT) -> loss_RT
 
 A method of the family pairs with INPUTS ``reference_scores``, ``listed`` or ``step_pairs`` has a
-field Config.samples: how many samples of the initial policy it is given of each prompt or prefix.
+field Config.samples: how many samples of the initial policy it is given of each prompt or prefix;
+with ``degraded``, a field Config.degrees.
 
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.

@@ -34,6 +34,9 @@ class PairBatch(NamedTuple):
         samples to each pair's prompt, which stay the same (``reference_scores``).
     listed: (B, 2 + N, T), the chosen response, the rejected one, and N samples of the initial
         policy to the same prompt, which stay the same, with gradient and ``score`` (``listed``).
+    degraded: (2 B, T), the chosen responses, then the rejected ones, each without some of its least
+        expected tokens, with gradient; ``label`` is the degree, from 0 (all are there) to one less
+        than ``Config.degrees`` (``degraded``).
     memory: what the method remembers, of a method with ``observe_pairs``.
     """
 
@@ -43,6 +46,7 @@ class PairBatch(NamedTuple):
     revisions: Revisions | None = None
     reference_score: Tensor | None = None
     listed: Reading | None = None
+    degraded: Reading | None = None
     memory: Any = None
 
     @classmethod

@@ -127,6 +127,10 @@ def _plan(method: str, suited: list[str], task: str, along: str) -> None:
         with pytest.raises(UserError, match="have none; use --task arithmetic"):
             foreseen(Graph(cells[0]), run)
         return
+    if "step_pairs" in systems.method(method).needs and not run.task.world.has_steps:
+        with pytest.raises(UserError, match="learns from steps"):
+            foreseen(Graph(cells[0]), run)
+        return
     # a method that does not see the proxy runs once, whatever proxies are asked for
     proxies = len(suited) if systems.method(method).sees_proxy else 1
     assert len(cells) == 2 * proxies
@@ -282,6 +286,11 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             OWN + "\n\ndef begin(config, initial):\n    return 0\n"
             "\n\ndef observe(config, memory, rollout):\n    return 0\n",
             "draws no samples",
+        ),
+        (
+            OWN.replace('"pairs"', '"rollout"') + "\n\ndef begin(config, initial):\n    return 0\n"
+            "\n\ndef observe_pairs(config, memory, batch):\n    return 0\n",
+            "observe_pairs would never be called; use observe",
         ),
         (
             OWN + "\n\ndef temperature(config, memory):\n    return 2.0\n",

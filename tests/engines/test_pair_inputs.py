@@ -13,10 +13,12 @@ import torch
 
 from overopt.engines.contract import RunInputs
 from overopt.engines.method.pairs import OpenedPairs
-from overopt.engines.pair_data import pair_batches
+from overopt.engines.pair_data import LaidOutPairs, pair_batches
+from overopt.engines.pair_inputs.degraded import degrade
 from overopt.engines.pairs import optimize_pairs
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.pairs import PairBatch
+from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.training import given
 from overopt.methods.pairs import dpo
 from overopt.models.logprobs import score_logps
@@ -41,7 +43,7 @@ def watch(
     reference = tiny.policy()
     inputs = inputs or tiny.run_inputs(tiny.twin(reference), reference)
     method: Any = types.SimpleNamespace(__name__="watched", loss=loss, **parts)
-    opened = OpenedPairs(method, types.SimpleNamespace(samples=3))
+    opened = OpenedPairs(method, types.SimpleNamespace(samples=3, degrees=3))
     settings = STILL.model_copy(update={"max_steps": steps})
     return seen, optimize_pairs(opened, settings, inputs), inputs
 
@@ -123,3 +125,50 @@ def test_a_score_that_is_not_finite_names_the_method() -> None:
     inputs = tiny.run_inputs(tiny.twin(reference), reference, taste=broken)
     with pytest.raises(FloatingPointError, match=r"^watched: a score of the proxy is not finite"):
         watch(1, inputs, INPUTS=("proxy_scores",))
+
+
+def test_a_method_remembers_the_batches_that_it_has_seen() -> None:
+    """Each loss is told of its own batch too, and no gradient is kept."""
+
+    def begin(config: Any, initial: Any) -> list[float]:
+        return []
+
+    def observe_pairs(config: Any, memory: list[float], batch: PairBatch) -> list[float]:
+        total = batch.chosen.policy_logp.sum()
+        assert not total.requires_grad
+        return [*memory, total.item()]
+
+    seen, _, _ = watch(3, begin=begin, observe_pairs=observe_pairs)
+    sums = [batch.chosen.policy_logp.sum().item() for batch in seen]
+    assert [batch.memory for batch in seen] == [sums[:1], sums[:2], sums]
+
+
+def test_degraded_responses_lack_what_was_expected_least() -> None:
+    """Three degrees of responses of five tokens and of one; the last token always stays."""
+    ids = np.array([[4, 5, 6, 7, 3], [8, 0, 0, 0, 0]], np.int32)
+    responses = Tokens(np.repeat(ids, 30, 0), np.repeat([5, 1], 30).astype(np.int32))
+    prompts = tiny.prompts(30)
+    logp_T = torch.tensor([-1.0, -3.0, -0.5, -2.0, -9.0])
+    logp_2BT = logp_T.expand(2, 30, 5)
+    mask_2BT = torch.from_numpy(responses.mask_NT).float().view(2, 30, 5)
+    laid_out = LaidOutPairs(prompts, responses, Reading(logp_2BT, logp_2BT, mask_2BT), 0)
+    found = degrade(laid_out, 3, torch.Generator().manual_seed(0))
+    assert set(found.degree_R.tolist()) == {0, 1, 2}
+    left = {0: [4, 5, 6, 7, 3], 1: [4, 6, 3], 2: [6, 3]}  # 4/3 and 8/3 of four, rounded up
+    for row in range(60):
+        kept = found.responses.ids_NT[row, : found.responses.length_N[row]].tolist()
+        assert kept == (left[int(found.degree_R[row])] if row < 30 else [8])
+
+
+def test_degraded_responses_are_read_with_gradient_and_their_degree() -> None:
+    seen, trajectory, _ = watch(2, INPUTS=("degraded",))
+    plain = watch(2)[1].compute.tokens_processed
+    for batch in seen:
+        left = given(batch.degraded, "degraded")
+        assert left.policy_logp.requires_grad and len(left.mask) == 32
+        assert torch.allclose(left.policy_logp, left.reference_logp, atol=1e-5)
+        whole_R = torch.cat([side.mask.sum(-1) for side in batch[:2]])
+        degree_R = given(left.label, "degraded")
+        expected_R = whole_R - torch.ceil((whole_R - 1) * degree_R / 3)
+        assert torch.equal(left.mask.sum(-1), expected_R)
+    assert trajectory.compute.tokens_processed > plain

@@ -35,6 +35,7 @@ TOGETHER: tuple[type, ...] = (
     training.StepHook,
     training.RoundHook,
     training.Observer,
+    training.PairsObserver,
 )
 """Protocols whose functions a method supplies all of, or none."""
 MAY_IMPORT = re.compile(

@@ -57,6 +57,7 @@ _HOOKS = {
     "after_step": "config, memory, weights, step",
     "after_round": "config, memory, weights, number",
     "observe": "config, memory, rollout",
+    "observe_pairs": "config, memory, batch",
 }
 """What needs a memory, with which ``begin`` has to come."""
 
@@ -297,8 +298,13 @@ def _check_hooks(family: str, functions: Collection[str], source: str) -> None:
             "leave it out."
         )
     unheard = [name for name in (*hooks, "temperature") if name in functions]
-    if family == "pairs" and set(unheard) - {"after_step"}:
+    if family == "pairs" and set(unheard) - {"after_step", "observe_pairs"}:
         raise UserError(
             f"{source}: a method of the family pairs draws no samples, so that after_round, "
-            "observe and temperature would never be called; use after_step."
+            "observe and temperature would never be called; use after_step or observe_pairs."
+        )
+    if family != "pairs" and "observe_pairs" in functions:
+        raise UserError(
+            f"{source}: a method of the family {family} is given no pairs of the preference data, "
+            "so that observe_pairs would never be called; use observe."
         )

@@ -18,7 +18,7 @@ from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.training import given
 from overopt.models.logprobs import response_logps
 from overopt.models.sequences import join
-from overopt.worlds.tokens import Tokens, concatenate
+from overopt.worlds.tokens import Tokens, end_to_end
 
 
 def read_mismatched(learner: Learner, pairs: LaidOutPairs) -> Reading:
@@ -83,11 +83,7 @@ def revision_prompts(prompts: Tokens, answers: Tokens, separator: int) -> Tokens
     """Prompts ``prompt | answer | separator`` that ask for a revision of the answer."""
     count = prompts.rows()
     ends = Tokens(np.full((count, 1), separator, np.int32), np.ones(count, np.int32))
-    parts = concatenate([prompts, answers, ends])
-    order_R = np.arange(3 * count).reshape(3, count).T.ravel()  # the parts of a row one by one
-    ordered = parts.take(order_R)
-    length_B = prompts.length_N + answers.length_N + ends.length_N
-    return Tokens.from_flat(ordered.flat(), length_B)
+    return end_to_end([prompts, answers, ends])
 
 
 def _read(learner: Learner, prompts: Tokens, responses: Tokens) -> Reading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -21,7 +21,9 @@ from overopt.engines.pair_data import (
     score_reference,
     tell_step,
 )
+from overopt.engines.pair_inputs.degraded import Degraded, degrade, read_degraded
 from overopt.engines.pair_inputs.proxy_view import ProxyView, Sampled
+from overopt.engines.pair_inputs.steps import pair_steps
 from overopt.engines.pair_readings import read_listed, read_mismatched, read_revisions
 from overopt.engines.walk.kl_walk import KLWalk
 from overopt.engines.walk.trajectory import Compute, Trajectory
@@ -55,6 +57,11 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
         FloatingPointError: if a loss, a gradient or a KL estimate is not finite.
     """
     pairs = required(inputs.preferences, "preference data")
+    drawn = read_tokens = 0
+    if "step_pairs" in method.inputs:
+        pairs, drawn, read_tokens = pair_steps(
+            pairs, method.count("step_pairs"), inputs, method.name
+        )
     policy, reference = inputs.policy, inputs.reference
     reference_logps = score_reference(reference, pairs)
     learner = Learner(method, settings, policy, reference)
@@ -62,7 +69,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     between = inputs.kl_probe.of_weights(reference)
     walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[PairsRow] = []
-    compute, read_tokens = Compute(0, 0, 0), 0
+    compute = Compute(0, drawn, read_tokens)
     batches = pair_batches(pairs, settings.batch_size, inputs.randomness.numpy)
     for step, index_B in enumerate(batches, start=1):
         data = PairData(
@@ -70,14 +77,19 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
             view.scores(index_B),
             view.sampled(index_B),
         )
+        if "degraded" in method.inputs:
+            degrees = method.count("degraded")
+            left = degrade(data.pairs, degrees, inputs.randomness.torch)
+            data = data._replace(degraded=left)
         batch = _read(learner, data, inputs.separator)
+        batch = batch._replace(memory=learner.observe_pairs(batch))
         loss = method.loss(batch).mean()
         chosen_B, rejected_B = batch.chosen.log_ratio, batch.rejected.log_ratio
         gradient_norm = learner.step(
-            loss, partial(_mean_loss, method, learner, data, inputs.separator)
+            loss, partial(_mean_loss, method, learner, data, inputs.separator, batch.memory)
         )
         read_tokens += data.tokens(learner)
-        compute = Compute(step, view.drawn, read_tokens + view.tokens)
+        compute = Compute(step, drawn + view.drawn, read_tokens + view.tokens)
         kl_nats = inputs.kl_probe(policy, reference) if walk.due(step) else None
         if kl_nats is None:
             walk.pass_by(step, compute, policy)
@@ -109,17 +121,22 @@ class PairData(NamedTuple):
     pairs: LaidOutPairs
     score_2B: Tensor | None
     sampled: Sampled | None
+    degraded: Degraded | None = None
 
     def tokens(self, learner: Learner) -> int:
         """Prompt and response tokens that the policy reads."""
-        listed = self.sampled if "listed" in learner.inputs else None
-        return self.pairs.tokens + (0 if listed is None else listed.tokens)
+        tokens = self.pairs.tokens
+        if self.sampled is not None and "listed" in learner.inputs:
+            tokens += self.sampled.tokens
+        if self.degraded is not None:
+            tokens += 2 * int(self.pairs.prompts.length_N.sum()) + self.degraded.tokens
+        return tokens
 
 
 def _mean_loss(
-    method: OpenedPairs, learner: Learner, data: PairData, separator: int | None
+    method: OpenedPairs, learner: Learner, data: PairData, separator: int | None, memory: Any
 ) -> Tensor:
-    return method.loss(_read(learner, data, separator)).mean()
+    return method.loss(_read(learner, data, separator)._replace(memory=memory)).mean()
 
 
 def _read(learner: Learner, data: PairData, separator: int | None) -> PairBatch:
@@ -145,4 +162,6 @@ def _read(learner: Learner, data: PairData, separator: int | None) -> PairBatch:
     if "listed" in learner.inputs:
         sampled = required(data.sampled, "samples of the initial policy")
         read = read._replace(listed=read_listed(learner, read, sampled))
+    if data.degraded is not None:
+        read = read._replace(degraded=read_degraded(learner, pairs, data.degraded))
     return read

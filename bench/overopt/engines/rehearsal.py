@@ -59,6 +59,10 @@ def _try_pairs(spec: MethodSpec) -> None:
     method = open_blamed(OpenedPairs, spec)
     numbers = _try_training(spec.source, method)
     batch = numbers.pairs()
+    with blamed(spec.source, "begin"):
+        memory = method.begin(weights(0))
+    with torch.no_grad(), blamed(spec.source, "observe_pairs"):
+        batch = batch._replace(memory=method.observe_pairs(memory, batch))
     _try_loss(spec.source, method.loss, batch, (PROMPTS,), "pair")
 
 

@@ -19,6 +19,11 @@ def check_needs(method: MethodSpec, task: TaskSpec, proxy: ProxySystemSpec) -> N
             f"{method.name} learns from reference texts, and the data of {task.name} has none; "
             "name their column as world.hub.prompts.reference, or choose another --task."
         )
+    if "step_pairs" in method.needs and not task.world.has_steps:
+        raise UserError(
+            f"{method.name} learns from steps, but responses of {task.name} have none; "
+            "use --task arithmetic."
+        )
     if "step_rewards" in method.needs and not proxy.step_scores:
         raise UserError(
             f"{method.name} asks for the score of each step, and {proxy.name} scores whole "

@@ -26,6 +26,7 @@ MethodInput = Literal[
     "policy_states",
     "reference_states",
     "forward_kl",
+    "collision_logp",
     "sampled_logp",
     "mismatched",
     "reference_samples",
@@ -44,11 +45,14 @@ MethodInput = Literal[
     "proxy_scores",
     "reference_scores",
     "listed",
+    "step_pairs",
+    "degraded",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
 policy_states, reference_states: hidden states of the policy or the reference, for the method's own
 module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
+collision_logp: log of the chance that two draws of the next token are the same, at every position.
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
 as many samples of each prompt from another policy (one of the three); greedy_samples: instead of
@@ -62,6 +66,10 @@ initial policy. features: numbers that describe each response. answers: the fina
 Of preference pairs: proxy_scores: the proxy's score of both responses. reference_scores: its scores
 of samples of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed:
 these samples and both responses as one list, read by the policy and scored by the proxy.
+step_pairs: the pairs are of steps after what precedes them, a better one and the worst of the
+rejected response, by Monte-Carlo values of the proxy; ``Config.samples`` says of how many
+continuations. degraded: both responses with a share of their least expected tokens left out, in
+``Config.degrees`` degrees.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -83,6 +91,7 @@ NEEDS: tuple[MethodInput, ...] = (
     "proxy_scores",
     "reference_scores",
     "listed",
+    "step_pairs",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
@@ -91,25 +100,39 @@ ANY_ENGINE: tuple[MethodInput, ...] = (
     "policy_states",
     "reference_states",
     "forward_kl",
+    "collision_logp",
     "reference_logp",
     "features",
     "answers",
 )
 """Inputs that every engine serves, or that need none; the others are the native engine's."""
 
-OF_PROXY: tuple[MethodInput, ...] = ("proxy_scores", "reference_scores", "listed")
+OF_PROXY: tuple[MethodInput, ...] = ("proxy_scores", "reference_scores", "listed", "step_pairs")
 """Inputs for which the engine of a family that is blind to it is handed the proxy."""
 
-COUNTED: dict[MethodInput, str] = {"reference_scores": "samples", "listed": "samples"}
+COUNTED: dict[MethodInput, str] = {
+    "reference_scores": "samples",
+    "listed": "samples",
+    "step_pairs": "samples",
+    "degraded": "degrees",
+}
 """Inputs of which a field of Config says how many there are; a whole number from 1."""
 
-NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")
+NATIVE_FUNCTIONS = (
+    "after_round",
+    "observe",
+    "observe_pairs",
+    "perturb",
+    "mixture",
+    "temperature",
+)
 """Functions of methods that only the native engine calls."""
 
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
     "mismatched": ("pairs",),
     "revisions": ("pairs",),
+    "degraded": ("pairs",),
     **dict.fromkeys(OPPONENTS, ("rollout", "iterative")),
     "opponents_now": ("rollout",),
     "demonstrations": ("iterative",),

@@ -36,6 +36,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_step = self._optional("after_step")
         self._after_round = self._optional("after_round")
         self._observe = self._optional("observe")
+        self._observe_pairs = self._optional("observe_pairs")
         self._mixture = self._optional("mixture")
         self._temperature = self._optional("temperature")
         self._first_anchor = self._optional("first_anchor")
@@ -85,6 +86,12 @@ class OpenedTraining(Opened[Functions_co]):
     def observe(self, memory: Any, rollout: object) -> Any:
         """What the method remembers once it has seen a ``Rollout``."""
         return memory if self._observe is None else self._observe(self._config, memory, rollout)
+
+    def observe_pairs(self, memory: Any, batch: object) -> Any:
+        """What the method remembers once it has seen a ``PairBatch``."""
+        if self._observe_pairs is None:
+            return memory
+        return self._observe_pairs(self._config, memory, batch)
 
     def mixture(self) -> float:
         """Weight of the initial policy in the mixture that opponents are drawn from."""

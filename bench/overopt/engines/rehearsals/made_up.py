@@ -34,6 +34,7 @@ class MadeUpNumbers:
 
     def __init__(self, source: str, method: TrainedMethod) -> None:
         self._source, self._inputs = source, method.inputs
+        self._degrees = method.count("degraded")
         self._generator = torch.Generator().manual_seed(0)
         with blamed(source, "make_module"):
             self._module = method.make_module(_STATES)
@@ -52,6 +53,7 @@ class MadeUpNumbers:
             mask,
             forward_kl,
             self._output(rows),
+            collision_logp=self._logp(mask) if "collision_logp" in self._inputs else None,
             sampled_logp=self._logp(mask) if "sampled_logp" in self._inputs else None,
         )
 
@@ -74,6 +76,9 @@ class MadeUpNumbers:
         if "listed" in self._inputs:
             listed = self.reading(PROMPTS, 2 + SAMPLES)
             batch = batch._replace(listed=listed._replace(score=self._scores(PROMPTS, 2 + SAMPLES)))
+        if self._degrees:
+            degree = torch.randint(self._degrees, (2 * PROMPTS,), generator=self._generator)
+            batch = batch._replace(degraded=self.reading(2 * PROMPTS)._replace(label=degree * 1.0))
         return batch
 
     def rollout(self) -> Rollout:

@@ -42,8 +42,9 @@ or Q and V by one loss of both:
     critic_loss(config, critic: Critic) -> loss_RT
     follow(config) -> float                             how fast a copy of the model follows it
 
-A method of the family pairs with INPUTS ``reference_scores`` or ``listed`` has a field
-Config.samples: how many samples of the initial policy it is given of each prompt.
+A method of the family pairs with INPUTS ``reference_scores``, ``listed`` or ``step_pairs`` has a
+field Config.samples: how many samples of the initial policy it is given of each prompt or prefix;
+with ``degraded``, a field Config.degrees.
 
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.
@@ -57,4 +58,5 @@ Any family that trains may add, and the engine then supplies what they need:
     after_step(config, memory, weights: Weights, step) -> AfterStep
     after_round(config, memory, weights: Weights, number) -> AfterStep   after each rollout's steps
     observe(config, memory, rollout: Rollout) -> memory                  before each rollout's
+    observe_pairs(config, memory, batch: PairBatch) -> memory            the same of each batch
 """

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from overopt.methods.contract.training import given
 
-_OF_POLICY = ("policy_logp", "forward_kl", "output")
+_OF_POLICY = ("policy_logp", "forward_kl", "output", "collision_logp")
 """Parts that change as the policy does, and carry its gradient where there is one."""
 
 
@@ -35,6 +35,8 @@ class Reading(NamedTuple):
     weight, label: number of each response, (...), that the method's ``build`` gave to it.
     score: the proxy's score of each response, (...), in SDs of the initial policy, if INPUTS of a
         method of the family pairs names ``proxy_scores`` or ``listed``.
+    collision_logp: log sum_v pi(v)^2 of the next token at each position, nats, without gradient:
+        of the chance that two draws are the same (``collision_logp``).
     """
 
     policy_logp: Tensor
@@ -47,6 +49,7 @@ class Reading(NamedTuple):
     weight: Tensor | None = None
     label: Tensor | None = None
     score: Tensor | None = None
+    collision_logp: Tensor | None = None
 
     @property
     def log_ratio(self) -> Tensor:

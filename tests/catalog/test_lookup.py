@@ -273,6 +273,10 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             "the family rollout do not get; it is for iterative",
         ),
         (OWN + '\nINPUTS = ("answers",)\n', "the family pairs do not get; it is for selection"),
+        (
+            OWN.replace('"pairs"', '"selection"') + '\nINPUTS = ("novelty",)\n',
+            "novelty in INPUTS and the function make_predictor.config, shape. go together",
+        ),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
         (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),

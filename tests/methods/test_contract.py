@@ -11,7 +11,15 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.execution.code.modules import load_module
-from overopt.methods.contract import composition, merge, particles, selection, training, values
+from overopt.methods.contract import (
+    composition,
+    merge,
+    novelty,
+    particles,
+    selection,
+    training,
+    values,
+)
 
 from .protocols import family_protocol, functions
 
@@ -22,6 +30,7 @@ TOGETHER: tuple[type, ...] = (
     values.ValueMethod,
     values.CriticMethod,
     merge.WeightMerge,
+    novelty.NoveltyMethod,
     selection.PoolSelection,
     selection.KnownPolicy,
     selection.DrawingMethod,

@@ -66,8 +66,8 @@ def _wanted(place: Path) -> Iterator[Node]:
         assert composed is not None
         yield composed
     yield dpo.anneal(max(GRID))
-    (resembling,) = _graphs(TASK, ["mbr_bon"])
-    yield resembling.select(GRID)
+    for asking in _graphs(TASK, ["mbr_bon", "caution"]):
+        yield asking.select(GRID)
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)
     yield own_loss.select(GRID)

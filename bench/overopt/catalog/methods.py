@@ -51,6 +51,12 @@ _DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
 """A method that reweights a pool supplies one of these two, or both."""
 
 
+_NOVELTY = {
+    "make_predictor": "config, shape",
+    "prediction_error": "config, predicted_RD, target_RD",
+}
+
+
 _BEGIN = {"begin": "config, initial"}
 _HOOKS = {
     "after_step": "config, memory, weights, step",
@@ -75,6 +81,7 @@ OPTIONAL: dict[str, dict[str, str]] = {
     "draw_weights": _DRAWS,
     "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
     "tune": {"tune": "config, pool, gold_BN", **_POLICY},
+    **dict.fromkeys(_NOVELTY, _NOVELTY),
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
     "mixture": {"mixture": "config"},
     "temperature": {"temperature": "config, memory"},
@@ -113,6 +120,11 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     _check_opponents(constants.get("INPUTS", ()), found.functions, found.source)
     _check_second(constants.get("INPUTS", ()), found.functions, found.source)
     _check_hooks(constants["FAMILY"], found.functions, found.source)
+    if ("novelty" in constants.get("INPUTS", ())) != ("make_predictor" in found.functions):
+        raise UserError(
+            f"{found.source}: novelty in INPUTS and the function make_predictor(config, shape) go "
+            "together."
+        )
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
     member = _member(constants, config, found.source)

@@ -29,6 +29,7 @@ from overopt.run.step_nodes import StepNodes
 from overopt.spec.method import MethodSpec
 
 _TRL_STAGE = f"{STAGES}.optimize_trl"
+_NOTHING: Mapping[str, Node] = {}
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 
 
@@ -221,6 +222,13 @@ class Graph:
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
 
+    def novelty(self, listed: dict[str, Node]) -> Node:
+        """How novel the responses of the pool are, and all that are listed, by their roles."""
+        cell = self.cell
+        label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
+        params = {"settings": cell.task.rollout.to_json()}
+        return self._against_proxy("novelty", params, label, listed)
+
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """Answers of a method that resamples between tokens."""
         cell = self.cell
@@ -231,7 +239,9 @@ class Graph:
         label = f"{cell.method.name} by {cell.proxy.name}, {cell.place}"
         return self._against_proxy("particles", params, label)
 
-    def _against_proxy(self, stage: str, params: dict[str, Any], label: str) -> Node:
+    def _against_proxy(
+        self, stage: str, params: dict[str, Any], label: str, beside: Mapping[str, Node] = _NOTHING
+    ) -> Node:
         """What a method of the family selection makes of the initial policy and the proxies."""
         cell = self.cell
         known = {
@@ -239,7 +249,7 @@ class Graph:
             "system": without_place(cell.proxy).to_json(),
             "seed": cell.stream,
         }
-        inputs = {"initial": self.initial}
+        inputs = {"initial": self.initial, **beside}
         for index in range(cell.proxy.members):
             inputs[f"proxy.{index}"] = self.proxy(index)
         code = (cell.method.source, cell.proxy.source, *self._proxies.reading_code)
@@ -378,8 +388,9 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
+        listed = {role: inputs[role] for role in ("pool", "listing") if role in inputs}
         if "features" in cell.method.needs:
-            for role in ("pool", "listing"):
-                if role in inputs:
-                    inputs[f"features.{role}"] = self.features(inputs[role])
+            inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
+        if "novelty" in cell.method.needs:
+            inputs["novelty"] = self.novelty(listed)
         return self._node("select", params, inputs, cell.title, code)

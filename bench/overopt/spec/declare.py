@@ -40,6 +40,7 @@ MethodInput = Literal[
     "reference_logp",
     "features",
     "answers",
+    "novelty",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -55,7 +56,7 @@ each step, of a proxy that scores steps. second_initial: a second initial policy
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
 Of a method that selects from a pool: reference_logp: log-probability of each response under the
 initial policy. features: numbers that describe each response. answers: the
-final answer of each.
+final answer of each. novelty: how badly a predictor of the method's own foretells each.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -74,6 +75,7 @@ NEEDS: tuple[MethodInput, ...] = (
     "reference_logp",
     "features",
     "answers",
+    "novelty",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
@@ -85,6 +87,7 @@ ANY_ENGINE: tuple[MethodInput, ...] = (
     "reference_logp",
     "features",
     "answers",
+    "novelty",
 )
 """Inputs that every engine serves, or that need none; the others are the native engine's."""
 
@@ -104,6 +107,7 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "reference_logp": ("selection",),
     "features": ("selection",),
     "answers": ("selection",),
+    "novelty": ("selection",),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere. Of an

@@ -29,6 +29,9 @@ selection:  compose(config, knob) -> Composition     a decoding rule (``contract
             and, with USES_GOLD = "selection",
             tune(config, pool: ScoredPool, gold_BN) -> knob             by gold of other prompts
             INPUTS: what it asks for of responses beside their scores (see ``ScoredPool``)
+            and, with INPUTS novelty (``contract.novelty``),
+            make_predictor(config, shape: PredictorShape) -> Module
+            prediction_error(config, predicted_RD, target_RD) -> error_R
 merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its functions too
             Config.members: how many they are
             or Config.member: name of a method that trains, whose own run is used

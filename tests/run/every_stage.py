@@ -66,6 +66,10 @@ def _wanted(place: Path) -> Iterator[Node]:
         assert composed is not None
         yield composed
     yield dpo.anneal(max(GRID))
+    (searching,) = _graphs(TASK, ["mcts"])
+    searched = searching.points("step", GRID)
+    assert searched is not None
+    yield searched
     for asking in _graphs(TASK, ["mbr_bon", "caution"]):
         yield asking.select(GRID)
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}

@@ -13,8 +13,8 @@ from overopt.artifacts.proxy import Member
 from overopt.artifacts.scored_pools import read_scored
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog import systems
+from overopt.engines.learned.novelty import Trunk, learn_novelty, novelty
 from overopt.engines.method.novelty import OpenedNovelty
-from overopt.engines.novelty import Trunk, learn_novelty, novelty
 from overopt.engines.rehearsal import rehearse
 from overopt.errors import UserError
 from overopt.execution.contract import silent

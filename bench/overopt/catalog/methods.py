@@ -51,6 +51,7 @@ _DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
 """A method that reweights a pool supplies one of these two, or both."""
 
 
+_SEARCH = {"priority": "config, children", "preference": "config, value_RL, knob"}
 _NOVELTY = {
     "make_predictor": "config, shape",
     "prediction_error": "config, predicted_RD, target_RD",
@@ -72,6 +73,7 @@ _GRADIENTS = {"perturb": "config, gradient", "correct": "config, first, second"}
 OPTIONAL: dict[str, dict[str, str]] = {
     "compose": _COMPOSED,
     "potential": {"potential": "config, grown, knob"},
+    **dict.fromkeys(_SEARCH, _SEARCH),
     "value_targets": _VALUES,
     "value_loss": _VALUES,
     "critic_loss": _CRITIC,
@@ -129,6 +131,8 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     config = found.resolve(given or {})
     member = _member(constants, config, found.source)
     composes = constants["FAMILY"] in ("selection", "merge") and "compose" in found.functions
+    searches = constants["FAMILY"] == "selection" and "priority" in found.functions
+    learns = not {"value_loss", "critic_loss"}.isdisjoint(found.functions)
     if constants["FAMILY"] in TRAINING_FAMILIES and knob.name not in config:
         raise UserError(f"{found.source}: {unknown('knob', knob.name, config)}")
     spec = MethodSpec(
@@ -147,7 +151,8 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         member=member,
         composes=composes,
         filters=constants["FAMILY"] == "selection" and "potential" in found.functions,
-        values=composes and not {"value_loss", "critic_loss"}.isdisjoint(found.functions),
+        searches=searches,
+        values=(composes or searches) and learns,
     )
     for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")
@@ -161,11 +166,20 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
             'USES_GOLD = "selection", or rename the function.'
         )
     if spec.filters:
-        _check_particles(config, found.source)
-    if not (spec.composes or spec.filters):
+        _check_counts(config, found.source, "potential", ("particles", "steps"))
+    if spec.searches:
+        _check_counts(config, found.source, "priority", ("rollouts", "branch", "steps"))
+        if "critic_loss" in found.functions:
+            raise UserError(
+                f"{found.source}: a search reads values of prefixes; define value_targets and "
+                "value_loss instead of critic_loss."
+            )
+    if not (spec.composes or spec.filters or spec.searches):
         _require_the_plain(found, spec.family)
     for name, complete in OPTIONAL.items():
         if name in found.functions:
+            if spec.searches:  # its values are read as it grows
+                complete = {each: complete[each] for each in complete if each != "compose"}
             require_functions(found, complete, f"a method that defines {name}")
     return spec
 
@@ -198,14 +212,16 @@ def _require_the_plain(found: Declaration, family: Family) -> None:
             require_functions(found, _POLICY, "a selection method without draw_weights")
 
 
-def _check_particles(config: Mapping[str, Any], source: str) -> None:
-    """A method that resamples between tokens says how many particles it has, in how many steps."""
-    for name in ("particles", "steps"):
+def _check_counts(
+    config: Mapping[str, Any], source: str, function: str, names: tuple[str, ...]
+) -> None:
+    """What grows answers says how many, in how many steps."""
+    for name in names:
         value = config.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UserError(
-                f"{source}: a method that defines potential has a whole number from 1 as the field "
-                f"{name} of its Config, `{name}: int = param(4, help=..., at_least=1)`."
+                f"{source}: a method that defines {function} has a whole number from 1 as the "
+                f"field {name} of its Config, `{name}: int = param(4, help=..., at_least=1)`."
             )
 
 

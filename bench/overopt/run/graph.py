@@ -29,7 +29,6 @@ from overopt.run.step_nodes import StepNodes
 from overopt.spec.method import MethodSpec
 
 _TRL_STAGE = f"{STAGES}.optimize_trl"
-_NOTHING: Mapping[str, Node] = {}
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 
 
@@ -222,25 +221,27 @@ class Graph:
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
 
-    def novelty(self, listed: dict[str, Node]) -> Node:
+    def novelty(self, listed: Mapping[str, Node]) -> Node:
         """How novel the responses of the pool are, and all that are listed, by their roles."""
         cell = self.cell
         label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         params = {"settings": cell.task.rollout.to_json()}
-        return self._against_proxy("novelty", params, label, listed)
+        return self._against_proxy("novelty", params, label, **listed)
 
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """Answers of a method that resamples between tokens."""
+        """Answers of a method that resamples between tokens, or searches a tree."""
         cell = self.cell
         params = {
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
         }
         label = f"{cell.method.name} by {cell.proxy.name}, {cell.place}"
-        return self._against_proxy("particles", params, label)
+        beside = {"value": self.value} if cell.method.values else {}
+        stage = "search" if cell.method.searches else "particles"
+        return self._against_proxy(stage, params, label, **beside)
 
     def _against_proxy(
-        self, stage: str, params: dict[str, Any], label: str, beside: Mapping[str, Node] = _NOTHING
+        self, stage: str, params: dict[str, Any], label: str, **beside: Node
     ) -> Node:
         """What a method of the family selection makes of the initial policy and the proxies."""
         cell = self.cell
@@ -252,7 +253,9 @@ class Graph:
         inputs = {"initial": self.initial, **beside}
         for index in range(cell.proxy.members):
             inputs[f"proxy.{index}"] = self.proxy(index)
-        code = (cell.method.source, cell.proxy.source, *self._proxies.reading_code)
+        # states of members are read one by one, whatever the system makes of their scores
+        combining = () if stage == "novelty" else (cell.proxy.source,)
+        code = (cell.method.source, *combining, *self._proxies.reading_code)
         return self._node(stage, {**known, **params}, inputs, label, code)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
@@ -282,7 +285,7 @@ class Graph:
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task
-        if optimized.name == "particles":
+        if optimized.name in ("particles", "search"):
             judged = {"optimize": optimized, "gold": self.gold}
             return self._node("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
         params = {
@@ -299,7 +302,7 @@ class Graph:
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
         method = self.cell.method
-        if method.filters:
+        if method.filters or method.searches:
             return self.measure([(self.evaluate(self.particles(kl_grid_nats)), {})], [])
         if method.family == "selection" and not method.composes:
             return self.select(kl_grid_nats)
@@ -388,7 +391,8 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
-        listed = {role: inputs[role] for role in ("pool", "listing") if role in inputs}
+        roles = [role for role in inputs if role in ("pool", "listing")]
+        listed = {role: inputs[role] for role in roles}
         if "features" in cell.method.needs:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:

@@ -10,9 +10,9 @@ from overopt.artifacts.proxy import Member
 from overopt.artifacts.randomness import torch_rng
 from overopt.artifacts.scores import identifiers
 from overopt.artifacts.tables import Table, write_json, write_table
+from overopt.engines.learned.novelty import Trunk, learn_novelty, novelty
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.novelty import OpenedNovelty
-from overopt.engines.novelty import Trunk, learn_novelty, novelty
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.spec.method import MethodSpec

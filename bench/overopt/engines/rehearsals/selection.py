@@ -14,6 +14,7 @@ from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
 from overopt.engines.method.composed import OpenedComposed
 from overopt.engines.method.novelty import OpenedNovelty
 from overopt.engines.method.particles import OpenedParticles
+from overopt.engines.method.search import OpenedSearch
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS
@@ -21,6 +22,7 @@ from overopt.errors import UserError
 from overopt.methods.contract.composition import Composition
 from overopt.methods.contract.novelty import PredictorShape
 from overopt.methods.contract.particles import Grown
+from overopt.methods.contract.search import Children
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import Training
 from overopt.methods.contract.values import Critic, Valued
@@ -247,3 +249,32 @@ def try_particles(spec: MethodSpec) -> None:
                 f"{source}: potential depends on the order of the particles; the KL of the policy "
                 "is known only where it does not."
             )
+
+
+def try_search(spec: MethodSpec) -> None:
+    """A finite priority of each child, whatever their order, and a finite weight of each leaf."""
+    source, method = spec.source, open_blamed(OpenedSearch, spec)
+    knob = math.sqrt(spec.knob.low * spec.knob.high)
+    generator = np.random.default_rng(0)
+    value_RC = generator.normal(size=(PROMPTS, method.branch + 1))
+    visits_RC = generator.integers(0, 4, value_RC.shape)
+    children = Children(value_RC, visits_RC, visits_RC.sum(axis=1) + 1)
+    turned = Children(value_RC[:, ::-1].copy(), visits_RC[:, ::-1].copy(), children.parent_R)
+    with blamed(source, "priority"):
+        found_RC, turned_RC = (method.priority(each) for each in (children, turned))
+    with blamed(source, "preference"):
+        weight_RL = method.preference(value_RC, knob)
+    for name, found in (("priority", found_RC), ("preference", weight_RL)):
+        if found.shape != value_RC.shape:
+            raise UserError(
+                f"{source}: {name} returns shape {found.shape} for values {value_RC.shape}; it is "
+                "one number for each."
+            )
+        check_finite(source, name, torch.from_numpy(found))
+    if not np.allclose(found_RC, turned_RC[:, ::-1]):
+        raise UserError(
+            f"{source}: priority depends on the order of the children; the KL of the policy is "
+            "known only where it does not."
+        )
+    if spec.values:
+        _try_values(spec)

@@ -5,8 +5,8 @@ Language Model Alignment" (https://arxiv.org/abs/2404.01054); rule from the auth
 numbers not verified. Of n samples of the initial policy,
     argmax_i r(x, y_i) + a 1/n sum_j u(y_i, y_j)
 is returned, j = i included. a = 0 is best-of-n, and a -> infinity minimum Bayes risk decoding,
-which keeps the response that the others resemble most. KL is not monotone in a, since that is far
-from the initial policy too; so n is the knob.
+which keeps the response that the others resemble most. KL does not vanish as a grows, since that
+is far from the initial policy too; so n is the knob.
 Deviations: u is the cosine of features, the authors' that of sentence embeddings: features are the
 mean over the response's tokens of the initial policy's last states, centered on their mean over the
 pool, because in generated worlds there is no encoder of sentences. r is in SDs of the initial

@@ -44,11 +44,10 @@ class Config:
 
 def similarity(feature_DnF: Floats) -> Floats:
     """Mean cosine of each response with all n of its draw, itself included, (D, n)."""
-    length_Dn1 = np.linalg.norm(feature_DnF, axis=-1, keepdims=True)
-    unit_DnF = np.divide(
-        feature_DnF, length_Dn1, out=np.zeros_like(feature_DnF), where=length_Dn1 > 0
-    )
-    found_Dn: Floats = np.einsum("dnf,df->dn", unit_DnF, unit_DnF.mean(axis=1))
+    length_Dn = np.sqrt(np.einsum("dnf,dnf->dn", feature_DnF, feature_DnF))
+    scale_Dn = np.divide(1.0, length_Dn, out=np.zeros_like(length_Dn), where=length_Dn > 0)
+    mean_DF = (scale_Dn[:, None, :] @ feature_DnF)[:, 0] / feature_DnF.shape[1]
+    found_Dn: Floats = (feature_DnF @ mean_DF[:, :, None])[:, :, 0] * scale_Dn
     return found_Dn
 
 

@@ -306,6 +306,10 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             "the family rollout do not get; it is for pairs",
         ),
         (OWN + '\nINPUTS = ("listed",)\n', "a whole number from 1 as the field samples"),
+        (
+            OWN.replace('"pairs"', '"selection"') + '\nINPUTS = ("novelty",)\n',
+            "novelty in INPUTS and the function make_predictor.config, shape. go together",
+        ),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
         (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),

@@ -12,7 +12,7 @@ import torch
 
 from models import tiny
 from overopt.catalog import systems
-from overopt.engines.critic import TwoHeads
+from overopt.engines.learned.critic import TwoHeads
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.rehearsal import rehearse
 from overopt.engines.values import learn_values

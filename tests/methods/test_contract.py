@@ -11,7 +11,16 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.execution.code.modules import load_module
-from overopt.methods.contract import composition, merge, particles, selection, training, values
+from overopt.methods.contract import (
+    composition,
+    merge,
+    novelty,
+    particles,
+    search,
+    selection,
+    training,
+    values,
+)
 
 from .protocols import family_protocol, functions
 
@@ -22,6 +31,8 @@ TOGETHER: tuple[type, ...] = (
     values.ValueMethod,
     values.CriticMethod,
     merge.WeightMerge,
+    search.SearchMethod,
+    novelty.NoveltyMethod,
     selection.PoolSelection,
     selection.KnownPolicy,
     selection.DrawingMethod,

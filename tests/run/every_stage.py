@@ -69,8 +69,12 @@ def _wanted(place: Path) -> Iterator[Node]:
         assert composed is not None
         yield composed
     yield dpo.anneal(max(GRID))
-    (resembling,) = _graphs(TASK, ["mbr_bon"])
-    yield resembling.select(GRID)
+    (searching,) = _graphs(TASK, ["mcts"])
+    searched = searching.points("step", GRID)
+    assert searched is not None
+    yield searched
+    for asking in _graphs(TASK, ["mbr_bon", "caution"]):
+        yield asking.select(GRID)
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)
     yield own_loss.select(GRID)

@@ -102,7 +102,7 @@ CASES = (
     Case("methods/contract/particles.py", a_line, ("* particles:*",)),
     Case("stages/value.py", statement_in("run"), ("* value:*",)),
     Case("engines/values.py", a_line, ("* value:*",)),
-    Case("engines/critic.py", a_line, ("* value:*",)),
+    Case("engines/learned/critic.py", a_line, ("* value:*",)),
     Case("models/values.py", a_line, ("* value:*",)),
     Case("methods/contract/values.py", field_of("Valued"), ("* value:*", "* compose:valued")),
     Case("stages/merge.py", statement_in("run"), ("* merge:*",)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from overopt.artifacts.listing import Listing
 from overopt.artifacts.points import Floats, Pool
-from overopt.artifacts.scores import aligned_features
+from overopt.artifacts.scores import aligned_features, aligned_novelty
 from overopt.artifacts.tables import Table
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.spec.declare import MethodInput
@@ -25,7 +25,8 @@ def read_scored(
     """The pool and the listing with what the method's INPUTS name beside.
 
     Args:
-        inputs: of the stage; ``features.pool`` and ``features.listing`` where features are needed.
+        inputs: of the stage; ``features.pool`` and ``features.listing`` where features are needed,
+            ``novelty`` where it is.
         needs: what of it comes from elsewhere.
         world: reads answers.
         pool, listing: with their scores.
@@ -36,6 +37,7 @@ def read_scored(
     sampled = samples_of_reference(pool.proxy_BN)
     listed = None if listing is None else ScoredPool(listing.proxy_BR, listing.reference_BR)
     center_F: Floats | None = None
+    scale: tuple[float, float] | None = None
     read: list[ScoredPool | None] = []
     for role, one in (("pool", sampled), ("listing", listed)):
         if one is None:
@@ -53,6 +55,11 @@ def read_scored(
         if "answers" in needs:
             answer_N = answering(world).answers(table.tokens("response"))
             one = one._replace(answer_BN=answer_N.reshape(shape))
+        if "novelty" in needs:
+            novelty_N = aligned_novelty(inputs["novelty"], role, table)
+            scale = (float(novelty_N.mean()), float(novelty_N.std())) if scale is None else scale
+            standard_N = (novelty_N - scale[0]) / scale[1]
+            one = one._replace(novelty_BN=standard_N.reshape(shape))
         read.append(one)
     assert read[0] is not None
     return read[0], read[1]

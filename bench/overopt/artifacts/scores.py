@@ -60,6 +60,21 @@ def aligned_features(folder: Path, samples: Table) -> npt.NDArray[np.float64]:
     return feature_NF
 
 
+def aligned_novelty(folder: Path, role: str, samples: Table) -> npt.NDArray[np.float64]:
+    """The novelty (N,) of the samples of a role, pool or listing, aligned as scores are.
+
+    Raises:
+        ValueError: it is not that of the samples.
+    """
+    table = Table(folder / f"{role}.parquet")
+    theirs_order, ours_order = _orders(
+        table, samples, f"{folder.name}: novelty of {role}: the rows"
+    )
+    novelty_N = np.empty(len(samples), dtype=np.float64)
+    novelty_N[ours_order] = table.floats("novelty")[theirs_order]
+    return novelty_N
+
+
 def identifiers(samples: Table) -> dict[str, npt.NDArray[np.int64]]:
     """What rows of samples are aligned by: their identifiers, and their responses' fingerprints."""
     named = {key: samples.integers(key) for key in _ROW_KEYS if key in samples.columns}

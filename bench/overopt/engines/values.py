@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from overopt.engines.contract import Reward
-from overopt.engines.critic import TwoHeads
+from overopt.engines.learned.critic import TwoHeads
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.sample_data import deal, prompt_batches
 from overopt.engines.walk.trajectory import Compute

@@ -10,11 +10,17 @@ import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from overopt.models.sequences import Batch, align
+from overopt.models.sequences import Batch, align, bucket_rows, join
+from overopt.models.weights import evaluating
+from overopt.worlds.tokens import Tokens
+
+BATCH_TOKENS = 2048
 
 
 def start_values(policy: PreTrainedModel) -> PreTrainedModel:
@@ -65,6 +71,20 @@ def response_values(model: PreTrainedModel, batch: Batch) -> Tensor:
     """
     value_BKV, _ = _read(model, batch, states=False)
     return align(_chosen(value_BKV, batch), batch)
+
+
+def prefix_values(
+    model: PreTrainedModel, prompts: Tokens, partial: Tokens
+) -> npt.NDArray[np.float64]:
+    """V of each prompt with the tokens of a partial answer, at least one, (N,)."""
+    found_N = np.empty(prompts.rows())
+    with evaluating(model):
+        for index_B in bucket_rows(prompts.length_N + partial.length_N, BATCH_TOKENS):
+            batch = join(prompts.take(index_B), partial.take(index_B), model.device)
+            value_BT = response_values(model, batch)
+            last_B1 = batch.mask_BT.sum(1, keepdim=True) - 1
+            found_N[index_B] = value_BT.gather(1, last_B1).squeeze(1).double().cpu().numpy()
+    return found_N
 
 
 def critic_values(

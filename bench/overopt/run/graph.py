@@ -215,17 +215,28 @@ class Graph:
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
 
+    def novelty(self, listed: Mapping[str, Node]) -> Node:
+        """How novel the responses of the pool are, and all that are listed, by their roles."""
+        cell = self.cell
+        label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
+        params = {"settings": cell.task.rollout.to_json()}
+        return self._against_proxy("novelty", params, label, **listed)
+
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """Answers of a method that resamples between tokens."""
+        """Answers of a method that resamples between tokens, or searches a tree."""
         cell = self.cell
         params = {
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
         }
         label = f"{cell.method.name} by {cell.proxy.name}, {cell.place}"
-        return self._against_proxy("particles", params, label)
+        beside = {"value": self.value} if cell.method.values else {}
+        stage = "search" if cell.method.searches else "particles"
+        return self._against_proxy(stage, params, label, **beside)
 
-    def _against_proxy(self, stage: str, params: dict[str, Any], label: str) -> Node:
+    def _against_proxy(
+        self, stage: str, params: dict[str, Any], label: str, **beside: Node
+    ) -> Node:
         """What a method of the family selection makes of the initial policy and the proxies."""
         cell = self.cell
         known = {
@@ -233,10 +244,12 @@ class Graph:
             "system": without_place(cell.proxy).to_json(),
             "seed": cell.stream,
         }
-        inputs = {"initial": self.initial}
+        inputs = {"initial": self.initial, **beside}
         for index in range(cell.proxy.members):
             inputs[f"proxy.{index}"] = self.proxy(index)
-        code = (cell.method.source, cell.proxy.source, *self._proxies.reading_code)
+        # states of members are read one by one, whatever the system makes of their scores
+        combining = () if stage == "novelty" else (cell.proxy.source,)
+        code = (cell.method.source, *combining, *self._proxies.reading_code)
         return self._node(stage, {**known, **params}, inputs, label, code)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
@@ -266,7 +279,7 @@ class Graph:
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task
-        if optimized.name == "particles":
+        if optimized.name in ("particles", "search"):
             judged = {"optimize": optimized, "gold": self.gold}
             return self._node("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
         params = {
@@ -283,7 +296,7 @@ class Graph:
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
         method = self.cell.method
-        if method.filters:
+        if method.filters or method.searches:
             return self.measure([(self.evaluate(self.particles(kl_grid_nats)), {})], [])
         if method.family == "selection" and not method.composes:
             return self.select(kl_grid_nats)
@@ -372,8 +385,10 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
+        roles = [role for role in inputs if role in ("pool", "listing")]
+        listed = {role: inputs[role] for role in roles}
         if "features" in cell.method.needs:
-            for role in ("pool", "listing"):
-                if role in inputs:
-                    inputs[f"features.{role}"] = self.features(inputs[role])
+            inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
+        if "novelty" in cell.method.needs:
+            inputs["novelty"] = self.novelty(listed)
         return self._node("select", params, inputs, cell.title, code)

@@ -34,3 +34,8 @@ def check_needs(method: MethodSpec, task: TaskSpec, proxy: ProxySystemSpec) -> N
             f"{method.name} asks for the answer of each response, and responses of {task.name} "
             "have none; use --task arithmetic."
         )
+    if "novelty" in method.needs and proxy.reader is not None:
+        raise UserError(
+            f"{method.name} foretells the states of reward models, and {proxy.name} scores "
+            "otherwise; choose another --proxy, such as single."
+        )

@@ -47,6 +47,7 @@ MethodInput = Literal[
     "listed",
     "step_pairs",
     "degraded",
+    "novelty",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
@@ -63,6 +64,7 @@ each step, of a proxy that scores steps. second_initial: a second initial policy
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
 Of a method that selects from a pool: reference_logp: log-probability of each response under the
 initial policy. features: numbers that describe each response. answers: the final answer of each.
+novelty: how badly a predictor of the method's own foretells each.
 Of preference pairs: proxy_scores: the proxy's score of both responses. reference_scores: its scores
 of samples of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed:
 these samples and both responses as one list, read by the policy and scored by the proxy.
@@ -92,6 +94,7 @@ NEEDS: tuple[MethodInput, ...] = (
     "reference_scores",
     "listed",
     "step_pairs",
+    "novelty",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
@@ -104,6 +107,7 @@ ANY_ENGINE: tuple[MethodInput, ...] = (
     "reference_logp",
     "features",
     "answers",
+    "novelty",
 )
 """Inputs that every engine serves, or that need none; the others are the native engine's."""
 
@@ -143,6 +147,7 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "features": ("selection",),
     "answers": ("selection",),
     **dict.fromkeys(OF_PROXY, ("pairs",)),
+    "novelty": ("selection",),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere. Of an

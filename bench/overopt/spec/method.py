@@ -30,6 +30,7 @@ class MethodSpec(SourcedSpec):
     member: of the merge family, the method whose run is used, where it is another one.
     composes: whether its policy is put together at every token.
     filters: whether it resamples between tokens.
+    searches: whether it searches a tree of partial answers.
     values: whether values that it learns from the proxy are a part of that.
     rate_factor: its learning rate over the task's; for the merge family, that of what is merged.
     """
@@ -43,6 +44,7 @@ class MethodSpec(SourcedSpec):
     member: Self | None = Field(default=None, exclude_if=absent)
     composes: bool = Field(default=False, exclude_if=operator.not_)
     filters: bool = Field(default=False, exclude_if=operator.not_)
+    searches: bool = Field(default=False, exclude_if=operator.not_)
     values: bool = Field(default=False, exclude_if=operator.not_)
     rate_factor: float = Field(default=1.0, gt=0, exclude_if=lambda factor: factor == 1.0)
 

@@ -8,17 +8,21 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
 from overopt.engines.method.composed import OpenedComposed
+from overopt.engines.method.novelty import OpenedNovelty
 from overopt.engines.method.particles import OpenedParticles
+from overopt.engines.method.search import OpenedSearch
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS
 from overopt.errors import UserError
 from overopt.methods.contract.composition import Composition
+from overopt.methods.contract.novelty import PredictorShape
 from overopt.methods.contract.particles import Grown
+from overopt.methods.contract.search import Children
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import Training
 from overopt.methods.contract.values import Critic, Valued
@@ -35,6 +39,8 @@ def try_selection(spec: MethodSpec) -> None:
     if spec.knob.whole:
         knob = float(math.ceil(spec.knob.low))
     pool = _made_up(PROMPTS, POOL, method.inputs)
+    if "novelty" in method.inputs:
+        _try_novelty(spec)
     if method.knows_policy:
         _try_probabilities(source, "weights", method.weights, pool, knob)
     if method.is_unbiased:
@@ -63,6 +69,35 @@ def try_selection(spec: MethodSpec) -> None:
         raise UserError(f"{source}: samples_used returns {used!r}, not a count from 1.")
 
 
+def _try_novelty(spec: MethodSpec) -> None:
+    """A module that foretells each row, and a finite error of it with a gradient."""
+    source, method = spec.source, open_blamed(OpenedNovelty, spec)
+    check_kind(source, "training", method.training, Training)
+    shape = PredictorShape(embedded=TOKENS + 1, target=TOKENS + 2)
+    generator = torch.Generator().manual_seed(0)
+    with blamed(source, "make_predictor"):
+        predictor = method.make_predictor(shape)
+        check_kind(source, "make_predictor", predictor, nn.Module)
+        embedded_RLE = torch.randn(PROMPTS, TOKENS, shape.embedded, generator=generator)
+        predicted_RD = predictor(embedded_RLE, torch.arange(1, PROMPTS + 1))
+    target_RD = torch.randn(PROMPTS, shape.target, generator=generator)
+    for name, found in (("make_predictor", predicted_RD), ("prediction_error", None)):
+        wanted: tuple[int, ...] = (PROMPTS, shape.target)
+        if found is None:
+            with blamed(source, name):
+                found = method.prediction_error(predicted_RD, target_RD)
+            wanted = (PROMPTS,)
+        check_kind(source, name, found, Tensor)
+        if tuple(found.shape) != wanted:
+            raise UserError(
+                f"{source}: {name} gives shape {tuple(found.shape)} for {PROMPTS} responses; it "
+                f"must be {wanted}."
+            )
+        check_finite(source, name, found)
+        if not found.requires_grad:
+            raise UserError(f"{source}: {name} has no gradient, so that nothing is learned.")
+
+
 def _made_up(rows: int, samples: int, inputs: frozenset[MethodInput]) -> ScoredPool:
     """Scores, and of what may be asked for beside them that which is asked for."""
     generator = np.random.default_rng(0)
@@ -74,6 +109,8 @@ def _made_up(rows: int, samples: int, inputs: frozenset[MethodInput]) -> ScoredP
         pool = pool._replace(feature_BNF=generator.normal(size=(*shape, TOKENS)))
     if "answers" in inputs:
         pool = pool._replace(answer_BN=generator.integers(-1, 4, shape))
+    if "novelty" in inputs:
+        pool = pool._replace(novelty_BN=generator.normal(size=shape))
     return pool
 
 
@@ -212,3 +249,32 @@ def try_particles(spec: MethodSpec) -> None:
                 f"{source}: potential depends on the order of the particles; the KL of the policy "
                 "is known only where it does not."
             )
+
+
+def try_search(spec: MethodSpec) -> None:
+    """A finite priority of each child, whatever their order, and a finite weight of each leaf."""
+    source, method = spec.source, open_blamed(OpenedSearch, spec)
+    knob = math.sqrt(spec.knob.low * spec.knob.high)
+    generator = np.random.default_rng(0)
+    value_RC = generator.normal(size=(PROMPTS, method.branch + 1))
+    visits_RC = generator.integers(0, 4, value_RC.shape)
+    children = Children(value_RC, visits_RC, visits_RC.sum(axis=1) + 1)
+    turned = Children(value_RC[:, ::-1].copy(), visits_RC[:, ::-1].copy(), children.parent_R)
+    with blamed(source, "priority"):
+        found_RC, turned_RC = (method.priority(each) for each in (children, turned))
+    with blamed(source, "preference"):
+        weight_RL = method.preference(value_RC, knob)
+    for name, found in (("priority", found_RC), ("preference", weight_RL)):
+        if found.shape != value_RC.shape:
+            raise UserError(
+                f"{source}: {name} returns shape {found.shape} for values {value_RC.shape}; it is "
+                "one number for each."
+            )
+        check_finite(source, name, torch.from_numpy(found))
+    if not np.allclose(found_RC, turned_RC[:, ::-1]):
+        raise UserError(
+            f"{source}: priority depends on the order of the children; the KL of the policy is "
+            "known only where it does not."
+        )
+    if spec.values:
+        _try_values(spec)

@@ -40,6 +40,8 @@ class ScoredPool(NamedTuple):
         names ``features``.
     answer_BN: a number for each final answer, the same for equal answers; -1 where there is none.
         If INPUTS names ``answers``.
+    novelty_BN: how badly the method's own predictor foretells what the proxy makes of the response
+        (``contract.novelty``), in SDs of the initial policy, if INPUTS names ``novelty``.
     """
 
     proxy_BN: Floats
@@ -47,6 +49,7 @@ class ScoredPool(NamedTuple):
     reference_logp_BN: Floats | None = None
     feature_BNF: Floats | None = None
     answer_BN: Ints | None = None
+    novelty_BN: Floats | None = None
 
     def take(self, rows: Ints | Bools) -> ScoredPool:
         """Some of the prompts."""

@@ -5,8 +5,8 @@ Language Model Alignment" (https://arxiv.org/abs/2404.01054); rule from the auth
 numbers not verified. Of n samples of the initial policy,
     argmax_i r(x, y_i) + a 1/n sum_j u(y_i, y_j)
 is returned, j = i included. a = 0 is best-of-n, and a -> infinity minimum Bayes risk decoding,
-which keeps the response that the others resemble most. KL is not monotone in a, since that is far
-from the initial policy too; so n is the knob.
+which keeps the response that the others resemble most. KL does not vanish as a grows, since that
+is far from the initial policy too; so n is the knob.
 Deviations: u is the cosine of features, the authors' that of sentence embeddings: features are the
 mean over the response's tokens of the initial policy's last states, centered on their mean over the
 pool, because in generated worlds there is no encoder of sentences. r is in SDs of the initial
@@ -44,11 +44,10 @@ class Config:
 
 def similarity(feature_DnF: Floats) -> Floats:
     """Mean cosine of each response with all n of its draw, itself included, (D, n)."""
-    length_Dn1 = np.linalg.norm(feature_DnF, axis=-1, keepdims=True)
-    unit_DnF = np.divide(
-        feature_DnF, length_Dn1, out=np.zeros_like(feature_DnF), where=length_Dn1 > 0
-    )
-    found_Dn: Floats = np.einsum("dnf,df->dn", unit_DnF, unit_DnF.mean(axis=1))
+    length_Dn = np.sqrt(np.einsum("dnf,dnf->dn", feature_DnF, feature_DnF))
+    scale_Dn = np.divide(1.0, length_Dn, out=np.zeros_like(length_Dn), where=length_Dn > 0)
+    mean_DF = (scale_Dn[:, None, :] @ feature_DnF)[:, 0] / feature_DnF.shape[1]
+    found_Dn: Floats = (feature_DnF @ mean_DF[:, :, None])[:, :, 0] * scale_Dn
     return found_Dn
 
 

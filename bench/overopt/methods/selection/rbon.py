@@ -6,8 +6,9 @@ Language Model Alignment" (https://arxiv.org/abs/2404.01054), the KL-regularized
 over n samples of the initial policy; equation number not verified. The regularizer is that of a
 policy with all mass on y: KL(1_y || pi_ref) = -log pi_ref(y|x). The policy is best-of-n by the sum,
 so that its law, weights and bound are best-of-n's.
-KL is not monotone in a: a = 0 is best-of-n by the proxy and a -> infinity best-of-n by likelihood,
-which is as far from the initial policy (log n - (n - 1) / n without ties). So n is the knob.
+KL does not vanish as a grows: a = 0 is best-of-n by the proxy and a -> infinity best-of-n by
+likelihood, which is as far from the initial policy (log n - (n - 1) / n without ties). So n is the
+knob.
 Deviations: r is in SDs of the initial policy and log pi_ref in nats, summed over the response, so
 that long responses lose; the authors try a from 1e-4 to 1 with rewards in their own units.
 """

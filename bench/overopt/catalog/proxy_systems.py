@@ -25,6 +25,7 @@ _PROXY = {
     "refit": "config",
     "score": "config, reading",
     "transform": "config, score_N, reference_NJ",
+    "prepare": "config, known",
 }
 """A proxy system supplies at least one of these."""
 
@@ -84,6 +85,8 @@ def resolve_proxy(
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
         rounds=found.constants.get("ROUNDS", ""),
+        prepares="prepare" in supplied,
+        optimized=_optimized(found, config, method),
         routes="route" in supplied,
         refits="refit" in supplied,
         uses_gold=gold_use(found, "none"),
@@ -91,6 +94,32 @@ def resolve_proxy(
     _check_parts(spec)
     _check_policies(spec, found)
     return spec
+
+
+def _sharing(
+    name: str, config: Mapping[str, Any], method: Callable[[str, Settings], MethodSpec]
+) -> MethodSpec:
+    """A method with the settings that it shares with a system."""
+    known = {one.name for one in declaration("methods", name).parameters}
+    return method(name, {key: value for key, value in config.items() if key in known})
+
+
+def _optimized(
+    found: Declaration,
+    config: Mapping[str, Any],
+    method: Callable[[str, Settings], MethodSpec],
+) -> MethodSpec | None:
+    """OPTIMIZED, the method whose policy ``prepare`` is shown, with the settings it shares."""
+    name = found.constants.get("OPTIMIZED")
+    if name is None:
+        return None
+    made = _sharing(str(name), config, method)
+    if made.family not in ("pairs", "rollout") or "prepare" not in found.functions:
+        raise UserError(
+            f"{found.source}: OPTIMIZED names a method of the family pairs or rollout, whose "
+            f"policy prepare(config, known) is shown; {name} is of the family {made.family}."
+        )
+    return made
 
 
 def _policy_method(
@@ -102,8 +131,7 @@ def _policy_method(
     name = found.constants.get("POLICY")
     if name is None:
         return None
-    known = {one.name for one in declaration("methods", str(name)).parameters}
-    made = method(str(name), {key: value for key, value in config.items() if key in known})
+    made = _sharing(str(name), config, method)
     if made.family != "pairs":
         raise UserError(
             f"{found.source}: POLICY = {name!r} is a method of the family {made.family}; members "
@@ -192,6 +220,11 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if spec.prepares and (not spec.own_loss or spec.own_policy):
+        raise UserError(
+            f"{spec.source}: prepare makes columns that a loss of reward models reads; define "
+            "loss(config, batch), and leave out score."
+        )
     if "clean" in spec.labels:
         share = spec.config.get("clean_share")
         if not isinstance(share, float) or not 0 <= share <= 1:

@@ -51,6 +51,10 @@ class Around(Protocol):
         """The initial policy after a share of its examples."""
         ...
 
+    def run_optimized(self, method: MethodSpec) -> Node:
+        """A run of a method, on the pairs or against plain reward models, to its last step."""
+        ...
+
     def sibling(self, member: int) -> Node:
         """The initial policy as another seed would train it."""
         ...
@@ -190,6 +194,10 @@ class ProxyNodes:
         if start == "policy":
             several = system.start == "policies"
             inputs["initial"] = self._around.sibling(member) if several else self._around.initial
+        if system.prepares:
+            inputs["initial"] = inputs.get("initial", self._around.initial)
+        if system.optimized is not None:
+            inputs["optimized"] = self._around.run_optimized(system.optimized)
         if system.labels:
             inputs["columns"] = self._columns()
         if system.pairwise:
@@ -207,6 +215,8 @@ class ProxyNodes:
             code += (system.source,)
         if system.pairwise:
             code += (module_in("artifacts", "pairwise_proxy"),)
+        if system.prepares:
+            code += (module_in("artifacts", "known_pairs"),)
         if system.own_training:
             return self._make("own.proxy", params, inputs, label, code)
         if system.own_loss:

@@ -18,6 +18,7 @@ from overopt.engines.proxy.policies import OpenedPolicies
 from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
+from overopt.proxies.contract.known import KnownPairs
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
 from overopt.proxies.contract.pairwise import PairStates
@@ -162,9 +163,29 @@ def made_up_batch(
     chosen_P, rejected_P = rewards
     chosen, rejected = readings
     labels = _labels(spec, generator)
+    if spec.prepares:
+        labels |= _prepared(spec, system, labels)
     previous_P = torch.randn(RESPONSES, generator=generator) if spec.rounds else None
     batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, 0, previous_P)
     return batch, (leaves[0], leaves[1])
+
+
+def _prepared(
+    spec: ProxySystemSpec, system: OpenedMembers, labels: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """What a system makes of pairs of which one response's first number is larger."""
+    rng = np.random.default_rng(0)
+    chosen, rejected, optimized = (rng.normal(size=(RESPONSES, 6)) for _ in range(3))
+    chosen[:, 0] += 3.0
+    values = {name: value.numpy() for name, value in labels.items()}
+    known = KnownPairs(chosen, rejected, values)
+    if spec.optimized is not None:
+        known = known._replace(
+            chosen_ratio_P=rng.normal(size=RESPONSES),
+            rejected_ratio_P=rng.normal(size=RESPONSES),
+            optimized_PD=optimized,
+        )
+    return {name: torch.from_numpy(value) for name, value in system.prepare(known).items()}
 
 
 def _try_score(spec: ProxySystemSpec) -> None:

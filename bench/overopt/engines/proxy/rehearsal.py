@@ -115,6 +115,10 @@ def _try_loss(spec: ProxySystemSpec) -> None:
             )
             sides = chosen_P, rejected_P
             loss_P = _open(OpenedLoss, spec).loss(RewardBatch(chosen_P, rejected_P))
+            if spec.refits:
+                fresh_P = torch.arange(RESPONSES) % 2 == 0
+                fresh = RewardBatch(chosen_P, rejected_P, fresh_P)
+                check_finite(spec.source, "loss", _open(OpenedLoss, spec).loss(fresh))
         check_finite(spec.source, "loss", loss_P)
         chosen, rejected = torch.autograd.grad(loss_P.mean(), sides, allow_unused=True)
     if chosen is None or rejected is None:

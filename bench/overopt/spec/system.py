@@ -32,6 +32,10 @@ GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "outcomes
 Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy", "anchored_proxy"]
 
 
+_ATTACKED = 2
+"""Plain reward models that an adversary plays against each other."""
+
+
 class ProxySystemSpec(SourcedSpec):
     """A reward-side system resolved: how many members it has is a field of its ``Config``.
 
@@ -53,6 +57,8 @@ class ProxySystemSpec(SourcedSpec):
     rounds: the field of ``Config`` that says how often each member is trained; empty: once.
     prepares: whether it makes columns of all pairs before its members are trained.
     optimized: the method whose last policy it is shown for that; None: none.
+    attacker: the method that trains an adversary of it; None: it has none.
+    attacking: whether this is the system as its adversary sees it.
     routes: whether it chooses pairs that gold labels without noise.
     refits: whether its members are trained again while a policy is optimized against them.
     step_scores: whether its members score steps, and learn from labels of steps.
@@ -74,6 +80,8 @@ class ProxySystemSpec(SourcedSpec):
     rounds: str = Field(default="", exclude_if=operator.not_)
     prepares: bool = Field(default=False, exclude_if=operator.not_)
     optimized: MethodSpec | None = Field(default=None, exclude_if=absent)
+    attacker: MethodSpec | None = Field(default=None, exclude_if=absent)
+    attacking: bool = Field(default=False, exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
     refits: bool = Field(default=False, exclude_if=operator.not_)
@@ -99,6 +107,12 @@ class ProxySystemSpec(SourcedSpec):
     def plain(self) -> Self:
         """The same file over members that are trained as those of a system without own names."""
         return type(self)(name=self.name, source=self.source, config=self.config)
+
+    @property
+    def attacked(self) -> Self:
+        """The same file as its adversary sees it: two plain members, combined by ``attack``."""
+        config = {**self.config, "members": _ATTACKED}
+        return self.plain.model_copy(update={"config": config, "attacking": True})
 
     @property
     def reader(

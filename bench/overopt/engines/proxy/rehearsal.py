@@ -12,6 +12,7 @@ from overopt.engines.blame import blamed, check_finite, check_kind
 from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy.anchors import OpenedAnchors
+from overopt.engines.proxy.attacks import OpenedAttack
 from overopt.engines.proxy.loss import OpenedLoss
 from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.policies import OpenedPolicies
@@ -74,6 +75,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_score(spec)
     if spec.transforms:
         _try_transform(spec)
+    if spec.attacker is not None:
+        _try_attack(spec.attacked)
     if spec.refits:
         with blamed(spec.source, "refit"):
             _open(OpenedProxy, spec).refit()
@@ -218,6 +221,17 @@ def _policy_reading(
     last_N1 = mask_NT.sum(1, keepdim=True) - 1
     end_NT = (place_T == last_N1) | ((place_T == 1) & mask_NT)
     return PolicyReading(policy_NT, reference_NT, mask_NT, end_NT)
+
+
+def _try_attack(spec: ProxySystemSpec) -> None:
+    """One finite number per response for the adversary, and a mask of its responses."""
+    rng = np.random.default_rng(0)
+    attack_MN, initial_MN = (rng.normal(size=(spec.members, RESPONSES)) for _ in range(2))
+    system = _open(OpenedAttack, spec)
+    with blamed(spec.source, "attack"):
+        system.combine(attack_MN)
+    with blamed(spec.source, "pick"):
+        system.pick(attack_MN, initial_MN)
 
 
 def _try_transform(spec: ProxySystemSpec) -> None:

@@ -32,6 +32,8 @@ What a loss costs extra to compute, it asks for:
         from its start; its loss then finds in ``ReadBatch.previous_P`` what the round before says.
     prepare(config, known) -> columns: what is made of all pairs before training, such as weights;
         OPTIMIZED, the method whose policy is known too: see ``overopt.proxies.contract.known``.
+    attack(config, score_MN), pick(config, attack_MN, initial_MN), and ATTACKER, a method: members
+        learn from what fools plain ones, too; see ``overopt.proxies.contract.attacks``.
     refit(config) -> Refit: members are trained again during a run on fresh samples that gold
         labels; see ``overopt.proxies.contract.refits``. Needs USES_GOLD.
     route(config, features, budget) -> mask: which pairs gold labels, without noise.

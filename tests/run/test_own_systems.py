@@ -22,8 +22,8 @@ from systems import path
 from .specs import run_spec
 
 OWN_KINDS = [
-    "anchored", "averaged", "compared", "headed", "judged", "labeled", "paired", "repeated",
-    "routed", "weighed",
+    "anchored", "averaged", "compared", "fooled", "headed", "judged", "labeled", "paired",
+    "repeated", "routed", "weighed",
 ]  # fmt: skip
 
 
@@ -341,3 +341,18 @@ def test_a_policy_that_pairs_are_weighed_by_is_optimized_against_plain_members()
     assert own.optimize(None, (0.1,)).key == plain.optimize(None, (0.1,)).key
     weighed = dict(_graph(str(path("weighed"))).proxy(1).inputs)
     assert weighed["optimized"].params["method"]["config"]["beta"] == 0.3
+
+
+def test_members_learn_from_what_an_adversary_of_plain_ones_has_found() -> None:
+    own, plain = _graph("adv-rm", "rloo"), _graph("single", "rloo")
+    labels = dict(dict(own.proxy(0).inputs)["labels"].inputs)
+    assert set(labels) == {"labels", "gold", "initial", "optimized", "proxy.0", "proxy.1"}
+    assert labels["labels"].key == plain.labels.key
+    assert labels["proxy.0"].key == plain.proxy(0).key != labels["proxy.1"].key
+    adversary = labels["optimized"]
+    assert dict(adversary.inputs)["proxy.1"].key == labels["proxy.1"].key
+    assert adversary.params["system"]["attacking"] is True
+    assert "overopt.engines.proxy.attacks" in adversary.extra_code
+    found = own.optimize(None, (0.1,))
+    assert "attacking" not in found.params["system"]
+    assert "overopt.engines.proxy.attacks" not in found.extra_code

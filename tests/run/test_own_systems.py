@@ -22,8 +22,8 @@ from systems import path
 from .specs import run_spec
 
 OWN_KINDS = [
-    "anchored", "averaged", "compared", "headed", "judged", "labeled", "paired", "repeated",
-    "routed",
+    "anchored", "averaged", "compared", "fooled", "headed", "judged", "labeled", "paired",
+    "repeated", "routed", "weighed",
 ]  # fmt: skip
 
 
@@ -46,6 +46,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
         "headed",
         "labeled",
         "routed",
+        "weighed",
         "paired",
         "compared",
         "repeated",
@@ -336,3 +337,30 @@ def test_members_that_share_no_start_have_no_mean_of_weights(tmp_path: Path) -> 
     (tmp_path / "mine.py").write_text(text.replace(start, 'START = "policies"'), encoding="utf-8")
     with pytest.raises(UserError, match="share no start"):
         systems.proxy(str(tmp_path / "mine.py"))
+
+
+def test_a_policy_that_pairs_are_weighed_by_is_optimized_against_plain_members() -> None:
+    own, plain = _graph("ocrm", "dpo"), _graph("single", "dpo")
+    roles = dict(own.proxy(0).inputs)
+    assert set(roles) == {"labels", "initial", "optimized"}
+    run = dict(roles["optimized"].inputs)
+    assert run["proxy.0"].key == plain.proxy(0).key
+    assert roles["optimized"].params["method"]["name"] == "rloo"
+    assert own.optimize(None, (0.1,)).key == plain.optimize(None, (0.1,)).key
+    weighed = dict(_graph(str(path("weighed"))).proxy(1).inputs)
+    assert weighed["optimized"].params["method"]["config"]["beta"] == 0.3
+
+
+def test_members_learn_from_what_an_adversary_of_plain_ones_has_found() -> None:
+    own, plain = _graph("adv-rm", "rloo"), _graph("single", "rloo")
+    labels = dict(dict(own.proxy(0).inputs)["labels"].inputs)
+    assert set(labels) == {"labels", "gold", "initial", "optimized", "proxy.0", "proxy.1"}
+    assert labels["labels"].key == plain.labels.key
+    assert labels["proxy.0"].key == plain.proxy(0).key != labels["proxy.1"].key
+    adversary = labels["optimized"]
+    assert dict(adversary.inputs)["proxy.1"].key == labels["proxy.1"].key
+    assert adversary.params["system"]["attacking"] is True
+    assert "overopt.engines.proxy.attacks" in adversary.extra_code
+    found = own.optimize(None, (0.1,))
+    assert "attacking" not in found.params["system"]
+    assert "overopt.engines.proxy.attacks" not in found.extra_code

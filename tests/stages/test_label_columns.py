@@ -39,7 +39,6 @@ def columns(
     params = {
         "world": WORLD.to_json(),
         "columns": asked,
-        "clean_share": 0.5,
         "noise": NoiseSpec.parse(noise).to_json(),
         "seed": 0,
     }

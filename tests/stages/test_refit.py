@@ -17,6 +17,7 @@ from overopt.errors import UserError
 from overopt.run.cell import Cell
 from overopt.run.graph import Graph
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import world_of
 from overopt.worlds.tokens import Tokens
 
@@ -25,12 +26,14 @@ from .conftest import PROXY, WORLD
 SYSTEM = systems.proxy("online_rm", {"every": 2, "pairs": 8, "epochs": 30})
 
 
-def _opened(artifacts: dict[str, Path], noise: str = "0") -> RefitReward:
+def _opened(
+    artifacts: dict[str, Path], noise: str = "0", system: ProxySystemSpec = SYSTEM
+) -> RefitReward:
     inputs = {"proxy.0": artifacts["proxy"]}
     inputs |= {f"refit.{role}": artifacts[role] for role in ("labels", "gold", "pool")}
     params = {"proxy": PROXY.to_json(), "noise": NoiseSpec.parse(noise).to_json(), "seed": 0}
     world = world_of({"world": WORLD.to_json()})
-    return open_refit(inputs, params, SYSTEM.to_json(), world)
+    return open_refit(inputs, params, system.to_json(), world)
 
 
 def _rollout(seed: int) -> tuple[Tokens, Tokens]:
@@ -113,6 +116,21 @@ def test_the_same_run_gives_the_same_rewards(artifacts: dict[str, Path]) -> None
     found = []
     for noise in ("0", "0", "0.5"):
         reward = _opened(artifacts, noise)
+        for _ in range(2):
+            reward.observe(prompts, responses)
+        found.append(reward(prompts, responses))
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_a_loss_of_its_own_is_told_which_comparisons_are_fresh(artifacts: dict[str, Path]) -> None:
+    """Without its further term parl is online-rm; with it, fresh comparisons pull otherwise."""
+    prompts, responses = _rollout(2)
+    found = []
+    for name, weight in (("online_rm", None), ("parl", 0.0), ("parl", 1.0)):
+        config: dict[str, object] = {"every": 2, "pairs": 8, "epochs": 3}
+        config |= {} if weight is None else {"weight": weight}
+        reward = _opened(artifacts, system=systems.proxy(name, config))
         for _ in range(2):
             reward.observe(prompts, responses)
         found.append(reward(prompts, responses))

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from torch import Tensor
 
 from overopt.artifacts.own_file import locate_own
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.loss import OpenedLoss
-from overopt.models.rewards.reward_fitting import RewardLoss
 from overopt.proxies.contract.training import RewardBatch
 from overopt.spec.system import ProxySystemSpec
 
 
-def open_loss(inputs: Mapping[str, Path], system: Mapping[str, object]) -> RewardLoss:
+class FreshLoss(Protocol):
+    """A loss that may be told which comparisons are of the policy in training."""
+
+    def __call__(
+        self, chosen_P: Tensor, rejected_P: Tensor, fresh_P: Tensor | None = None, /
+    ) -> Tensor:
+        """Loss (P,) of each comparison."""
+        ...
+
+
+def open_loss(inputs: Mapping[str, Path], system: Mapping[str, object]) -> FreshLoss:
     """The loss of a system, by the JSON of its specification."""
     opened = open_as(OpenedLoss, locate_own(ProxySystemSpec.model_validate(system), inputs))
 
-    def loss(chosen_P: Tensor, rejected_P: Tensor) -> Tensor:
-        return opened.loss(RewardBatch(chosen_P, rejected_P))
+    def loss(chosen_P: Tensor, rejected_P: Tensor, fresh_P: Tensor | None = None, /) -> Tensor:
+        return opened.loss(RewardBatch(chosen_P, rejected_P, fresh_P))
 
     return loss

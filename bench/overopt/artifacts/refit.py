@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from overopt.artifacts.gold import load_gold
 from overopt.artifacts.labeling import prefer_a
 from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.proxy import read_pairs
-from overopt.artifacts.proxy_loss import open_loss
+from overopt.artifacts.proxy import Member, read_pairs
+from overopt.artifacts.proxy_loss import FreshLoss, open_loss
 from overopt.artifacts.randomness import numpy_rng
 from overopt.artifacts.reward import SystemReward
 from overopt.artifacts.tables import read_json
-from overopt.models.rewards.reward import score
-from overopt.models.rewards.reward_fitting import bradley_terry_loss, train_reward
+from overopt.models.rewards.reward import rewards, score
+from overopt.models.rewards.reward_fitting import fit_comparisons, train_reward
+from overopt.models.sequences import Index, join
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
@@ -57,7 +61,8 @@ class RefitReward(SystemReward):
         proxy = ProxySpec.model_validate(params["proxy"])
         self._training = proxy.training.model_copy(update={"epochs": self._refit.epochs})
         self._noise, self._seed = NoiseSpec.model_validate(params["noise"]), int(params["seed"])
-        self._loss = open_loss(inputs, spec.to_json()) if spec.own_loss else bradley_terry_loss
+        self._loss = open_loss(inputs, spec.to_json()) if spec.own_loss else None
+        self._old = self._data.rows()
         self._rollouts = 0
         self.labels_asked = 0
 
@@ -74,10 +79,37 @@ class RefitReward(SystemReward):
         for member in self._members:
             data = read_pairs(self._data, member.reading)
             heldout = read_pairs(self._heldout, member.reading)
-            train_reward(member.model, data, heldout, self._training, rng, loss=self._loss)
+            if self._loss is None:
+                train_reward(member.model, data, heldout, self._training, rng)
+            else:
+                self._fit(member, data, heldout, self._loss, rng)
             sides = (heldout.chosen, heldout.rejected)
             score_N = np.concatenate([score(member.model, heldout.prompts, side) for side in sides])
             member.mean, member.sd = float(score_N.mean()), float(score_N.std(ddof=1))
+
+    def _fit(
+        self,
+        member: Member,
+        data: Preferences,
+        heldout: Preferences,
+        loss: FreshLoss,
+        rng: np.random.Generator,
+    ) -> None:
+        """Train by the system's own loss, which is told which comparisons are fresh."""
+        model = member.model
+
+        def mean_loss(index_B: Index) -> Tensor:
+            part = data.take(index_B)
+            both = concatenate([part.chosen, part.rejected])
+            batch = join(concatenate([part.prompts, part.prompts]), both, model.device)
+            fresh_B = torch.from_numpy(index_B >= self._old).to(model.device)
+            return loss(*rewards(model, batch).chunk(2), fresh_B).mean()
+
+        def margins() -> npt.NDArray[np.float64]:
+            chosen_P = score(model, heldout.prompts, heldout.chosen)
+            return chosen_P - score(model, heldout.prompts, heldout.rejected)
+
+        fit_comparisons(model, mean_loss, margins, data, self._training, rng)
 
     def _label(self, prompts: Tokens, responses: Tokens, rng: np.random.Generator) -> Preferences:
         """Some of the rollout's pairs of neighbors, labeled."""

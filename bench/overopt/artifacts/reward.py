@@ -29,7 +29,8 @@ class SystemReward:
     """Reward of a response to its prompt: the system's combination of its members' scores."""
 
     def __init__(self, inputs: dict[str, Path], spec: ProxySystemSpec, world: World) -> None:
-        self._system = open_as(OpenedProxy, locate_own(spec, inputs))
+        kind = load("engines", "proxy.attacks").OpenedAttack if spec.attacking else OpenedProxy
+        self._system: OpenedProxy = open_as(kind, locate_own(spec, inputs))
         folders = [inputs[f"proxy.{member}"] for member in range(spec.scored)]
         if spec.reader is not None:
             open_member = load("artifacts", spec.reader).open_member

@@ -26,6 +26,8 @@ _PROXY = {
     "refit": "config",
     "score": "config, reading",
     "transform": "config, score_N, reference_NJ",
+    "prepare": "config, known",
+    "attack": "config, score_MN",
 }
 """A proxy system supplies at least one of these."""
 
@@ -86,6 +88,9 @@ def resolve_proxy(
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
         rounds=found.constants.get("ROUNDS", ""),
+        prepares="prepare" in supplied,
+        optimized=_optimized(found, config, method),
+        attacker=_attacker(found, config, method),
         routes="route" in supplied,
         refits="refit" in supplied,
         uses_gold=gold_use(found, "none"),
@@ -93,6 +98,56 @@ def resolve_proxy(
     _check_parts(spec)
     _check_policies(spec, found)
     return spec
+
+
+def _sharing(
+    name: str, config: Mapping[str, Any], method: Callable[[str, Settings], MethodSpec]
+) -> MethodSpec:
+    """A method with the settings that it shares with a system."""
+    known = {one.name for one in declaration("methods", name).parameters}
+    return method(name, {key: value for key, value in config.items() if key in known})
+
+
+def _optimized(
+    found: Declaration,
+    config: Mapping[str, Any],
+    method: Callable[[str, Settings], MethodSpec],
+) -> MethodSpec | None:
+    """OPTIMIZED, the method whose policy ``prepare`` is shown, with the settings it shares."""
+    name = found.constants.get("OPTIMIZED")
+    if name is None:
+        return None
+    made = _sharing(str(name), config, method)
+    if made.family not in ("pairs", "rollout") or "prepare" not in found.functions:
+        raise UserError(
+            f"{found.source}: OPTIMIZED names a method of the family pairs or rollout, whose "
+            f"policy prepare(config, known) is shown; {name} is of the family {made.family}."
+        )
+    return made
+
+
+def _attacker(
+    found: Declaration,
+    config: Mapping[str, Any],
+    method: Callable[[str, Settings], MethodSpec],
+) -> MethodSpec | None:
+    """ATTACKER, the method that trains an adversary, with the settings it shares."""
+    name = found.constants.get("ATTACKER")
+    if (name is None) != ("attack" not in found.functions):
+        raise UserError(
+            f"{found.source}: attack(config, score_MN), pick(config, attack_MN, initial_MN) and "
+            'ATTACKER, such as ATTACKER = "rloo", go together; declare all or none.'
+        )
+    if name is None:
+        return None
+    require_functions(found, {"pick": "config, attack_MN, initial_MN"}, "a system with ATTACKER")
+    made = _sharing(str(name), config, method)
+    if made.family != "rollout":
+        raise UserError(
+            f"{found.source}: ATTACKER = {name!r} is a method of the family {made.family}; an "
+            "adversary is trained by a method of the family rollout."
+        )
+    return made
 
 
 def _policy_method(
@@ -104,8 +159,7 @@ def _policy_method(
     name = found.constants.get("POLICY")
     if name is None:
         return None
-    known = {one.name for one in declaration("methods", str(name)).parameters}
-    made = method(str(name), {key: value for key, value in config.items() if key in known})
+    made = _sharing(str(name), config, method)
     if made.family != "pairs":
         raise UserError(
             f"{found.source}: POLICY = {name!r} is a method of the family {made.family}; members "
@@ -208,6 +262,16 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         )
     if spec.labels and not spec.own_loss:
         raise UserError(f"{spec.source}: LABELS are for a loss; define loss(config, batch).")
+    if spec.attacker is not None and (spec.labels or spec.routes or spec.policy is not None):
+        raise UserError(
+            f"{spec.source}: no labels say more than the preference of what an adversary writes, "
+            "and no method on pairs learns from it; leave out LABELS, route and POLICY."
+        )
+    if spec.prepares and (not spec.own_loss or spec.own_policy):
+        raise UserError(
+            f"{spec.source}: prepare makes columns that a loss of reward models reads; define "
+            "loss(config, batch), and leave out score."
+        )
     if spec.rounds:
         rounds = spec.config.get(spec.rounds)
         if not spec.own_loss or type(rounds) is not int or rounds < 1:

@@ -87,6 +87,20 @@ class Graph:
         """The initial policy as it would be after a share of its examples; see ``InitialNodes``."""
         return self._policies.earlier(share, self.cell.proxy.name)
 
+    def run_optimized(self, method: MethodSpec) -> Node:
+        """A run of a method to its last step: on the pairs, or against plain reward models."""
+        if method.family == "pairs":
+            return self.run_pairs(method, 0)
+        plain = replace(self.cell, method=method, proxy=self.cell.proxy.plain, engine="native")
+        return Graph(plain).optimize(None, ())
+
+    def attack(self, method: MethodSpec) -> dict[str, Node]:
+        """An adversary's run against two plain reward models, and these, by role."""
+        attacked = self.cell.proxy.attacked
+        graph = Graph(replace(self.cell, method=method, proxy=attacked, engine="native"))
+        proxies = {f"proxy.{index}": graph.proxy(index) for index in range(attacked.members)}
+        return {"optimized": graph.optimize(None, ()), **proxies}
+
     def sibling(self, member: int) -> Node:
         """The initial policy as the seed of a member would train it; see ``InitialNodes``."""
         return self._policies.sibling(member, self.cell.proxy.name)

@@ -51,6 +51,14 @@ class Around(Protocol):
         """The initial policy after a share of its examples."""
         ...
 
+    def run_optimized(self, method: MethodSpec) -> Node:
+        """A run of a method, on the pairs or against plain reward models, to its last step."""
+        ...
+
+    def attack(self, method: MethodSpec) -> dict[str, Node]:
+        """An adversary's run against plain reward models, and these, by role."""
+        ...
+
     def sibling(self, member: int) -> Node:
         """The initial policy as another seed would train it."""
         ...
@@ -88,6 +96,8 @@ class ProxyNodes:
         self._stream, self._make, self._around = stream, make, around
         self._text_code = () if spec.base is None else (module_in("models", "reading"),)
         own = () if system.reader is None else (module_in("artifacts", system.reader),)
+        if system.attacking:
+            own = (*own, module_in("engines", "proxy.attacks"))
         self.reading_code: tuple[str, ...] = (*self._text_code, *own)
         self._made: dict[int, Node] = {}
 
@@ -109,6 +119,8 @@ class ProxyNodes:
     def _labels(self) -> Node:
         """The preference data that members learn from."""
         around, system = self._around, self._system
+        if system.attacker is not None:
+            return self._attacked(system.attacker)
         if not system.routes:
             return around.labels
         noise, kind = around.labels.params["noise"], str(around.labels.params["world"]["kind"])
@@ -129,6 +141,20 @@ class ProxyNodes:
         code = (system.source, *around.gold_code, *((module,) if known else ()))
         label = f"labels routed by {system.name}, {self._stream.place}"
         return self._make("own.routed_labels", params, inputs, label, code)
+
+    def _attacked(self, method: MethodSpec) -> Node:
+        """The preference data with what an adversary has found."""
+        around, system = self._around, self._system
+        inputs = {
+            "labels": around.labels,
+            "gold": around.gold,
+            "initial": around.initial,
+            **around.attack(method),
+        }
+        params = {"system": self._described, "seed": self._stream.seed}
+        label = f"labels attacked for {system.name}, {self._stream.place}"
+        code = (system.source, *around.gold_code, *self._text_code)
+        return self._make("own.attacked_labels", params, inputs, label, code)
 
     def proxy(self, member: int) -> Node:
         """One of the proxies that score: a member, or what members are merged into."""
@@ -190,6 +216,10 @@ class ProxyNodes:
         if start == "policy":
             several = system.start == "policies"
             inputs["initial"] = self._around.sibling(member) if several else self._around.initial
+        if system.prepares:
+            inputs["initial"] = inputs.get("initial", self._around.initial)
+        if system.optimized is not None:
+            inputs["optimized"] = self._around.run_optimized(system.optimized)
         if system.labels:
             inputs["columns"] = self._columns()
         if system.pairwise:
@@ -209,6 +239,8 @@ class ProxyNodes:
             code += (module_in("artifacts", "pairwise_proxy"),)
         if system.settles:
             code += (module_in("artifacts", "settling"),)
+        if system.prepares:
+            code += (module_in("artifacts", "known_pairs"),)
         if system.own_training:
             return self._make("own.proxy", params, inputs, label, code)
         if system.own_loss:

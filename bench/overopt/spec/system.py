@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -35,6 +35,10 @@ GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "ratings"
 Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy", "anchored_proxy"]
 
 
+_ATTACKED = 2
+"""Plain reward models that an adversary plays against each other."""
+
+
 class ProxySystemSpec(SourcedSpec):
     """A reward-side system resolved: how many members it has is a field of its ``Config``.
 
@@ -55,6 +59,10 @@ class ProxySystemSpec(SourcedSpec):
     reference: of members that a method trains, the field of ``Config`` that says how much of the
         initial policy's examples the reference has seen; empty: it is the initial policy.
     rounds: the field of ``Config`` that says how often each member is trained; empty: once.
+    prepares: whether it makes columns of all pairs before its members are trained.
+    optimized: the method whose last policy it is shown for that; None: none.
+    attacker: the method that trains an adversary of it; None: it has none.
+    attacking: whether this is the system as its adversary sees it.
     routes: whether it chooses pairs that gold labels without noise.
     refits: whether its members are trained again while a policy is optimized against them.
     step_scores: whether its members score steps, and learn from labels of steps.
@@ -75,6 +83,10 @@ class ProxySystemSpec(SourcedSpec):
     own_policy: bool = Field(default=False, exclude_if=operator.not_)
     reference: str = Field(default="", exclude_if=operator.not_)
     rounds: str = Field(default="", exclude_if=operator.not_)
+    prepares: bool = Field(default=False, exclude_if=operator.not_)
+    optimized: MethodSpec | None = Field(default=None, exclude_if=absent)
+    attacker: MethodSpec | None = Field(default=None, exclude_if=absent)
+    attacking: bool = Field(default=False, exclude_if=operator.not_)
     routes: bool = Field(default=False, exclude_if=operator.not_)
     uses_gold: GoldUse = Field(default="none", exclude_if=lambda use: use == "none")
     refits: bool = Field(default=False, exclude_if=operator.not_)
@@ -93,8 +105,19 @@ class ProxySystemSpec(SourcedSpec):
     @property
     def own_training(self) -> bool:
         """Whether its members take more than another loss to train."""
-        parts = (self.varies, self.own_head, self.labels, self.rounds, self.start == "probed")
-        return any(parts)
+        parts = (self.varies, self.own_head, self.labels, self.rounds, self.prepares)
+        return any(parts) or self.start == "probed"
+
+    @property
+    def plain(self) -> Self:
+        """The same file over members that are trained as those of a system without own names."""
+        return type(self)(name=self.name, source=self.source, config=self.config)
+
+    @property
+    def attacked(self) -> Self:
+        """The same file as its adversary sees it: two plain members, combined by ``attack``."""
+        config = {**self.config, "members": _ATTACKED}
+        return self.plain.model_copy(update={"config": config, "attacking": True})
 
     @property
     def language(self) -> bool:

@@ -16,6 +16,7 @@ from overopt.engines.proxy.loss import check_loss
 from overopt.errors import UserError
 from overopt.proxies.contract import ProxySystem
 from overopt.proxies.contract.heads import HeadShape, ReadBatch, TrainedStates
+from overopt.proxies.contract.known import KnownPairs
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining, Weights
 
@@ -31,6 +32,7 @@ class OpenedMembers(Opened[ProxySystem]):
         self._settle = self._optional("settle")
         self._loss = self._optional("loss")
         self._route = self._optional("route")
+        self._prepare = self._optional("prepare")
 
     def vary(self, member: int) -> MemberTraining:
         """The training of a member; the task's where nothing is said.
@@ -75,6 +77,27 @@ class OpenedMembers(Opened[ProxySystem]):
         if self._loss is None:
             return -logsigmoid(batch.chosen_P - batch.rejected_P)
         return check_loss(self.name, self._loss(self._config, batch), len(batch.chosen_P))
+
+    def prepare(self, known: KnownPairs) -> dict[str, npt.NDArray[np.float32]]:
+        """Further columns of the pairs; only where the system makes some.
+
+        Raises:
+            UserError: one has another name or shape than it may have, or is not finite.
+        """
+        assert self._prepare is not None
+        made = {}
+        for name, value in self._prepare(self._config, known).items():
+            column = np.asarray(value, np.float32)
+            if name in known.labels or column.shape[:1] != known.chosen_PD.shape[:1]:
+                raise UserError(
+                    f"{self.name}: prepare returns the column {name!r} of shape {column.shape} for "
+                    f"{len(known.chosen_PD)} pairs; it must have a row for each, and a name that "
+                    "no column of LABELS has."
+                )
+            if not np.isfinite(column).all():
+                raise UserError(f"{self.name}: prepare returns NaN or infinity in {name!r}.")
+            made[name] = column
+        return made
 
     def route(self, features: PairTags, budget: int) -> npt.NDArray[np.bool_]:
         """Which of P pairs gold labels, (P,).

@@ -12,6 +12,7 @@ from overopt.engines.blame import blamed, check_finite, check_kind
 from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy.anchors import OpenedAnchors
+from overopt.engines.proxy.attacks import OpenedAttack
 from overopt.engines.proxy.loss import OpenedLoss
 from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.policies import OpenedPolicies
@@ -24,6 +25,7 @@ from overopt.proxies.contract.heads import (
     Reading,
     TrainedStates,
 )
+from overopt.proxies.contract.known import KnownPairs
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
 from overopt.proxies.contract.pairwise import PairStates
@@ -85,6 +87,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_score(spec)
     if spec.transforms:
         _try_transform(spec)
+    if spec.attacker is not None:
+        _try_attack(spec.attacked)
     if spec.refits:
         with blamed(spec.source, "refit"):
             _open(OpenedProxy, spec).refit()
@@ -126,6 +130,10 @@ def _try_loss(spec: ProxySystemSpec) -> None:
             )
             sides = chosen_P, rejected_P
             loss_P = _open(OpenedLoss, spec).loss(RewardBatch(chosen_P, rejected_P))
+            if spec.refits:
+                fresh_P = torch.arange(RESPONSES) % 2 == 0
+                fresh = RewardBatch(chosen_P, rejected_P, fresh_P)
+                check_finite(spec.source, "loss", _open(OpenedLoss, spec).loss(fresh))
         check_finite(spec.source, "loss", loss_P)
         chosen, rejected = torch.autograd.grad(loss_P.mean(), sides, allow_unused=True)
     if chosen is None or rejected is None:
@@ -176,9 +184,29 @@ def made_up_batch(
     chosen_P, rejected_P = rewards
     chosen, rejected = readings
     labels = _labels(spec, generator)
+    if spec.prepares:
+        labels |= _prepared(spec, system, labels)
     previous_P = torch.randn(RESPONSES, generator=generator) if spec.rounds else None
     batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, 0, previous_P)
     return batch, (leaves[0], leaves[1])
+
+
+def _prepared(
+    spec: ProxySystemSpec, system: OpenedMembers, labels: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """What a system makes of pairs of which one response's first number is larger."""
+    rng = np.random.default_rng(0)
+    chosen, rejected, optimized = (rng.normal(size=(RESPONSES, 6)) for _ in range(3))
+    chosen[:, 0] += 3.0
+    values = {name: value.numpy() for name, value in labels.items()}
+    known = KnownPairs(chosen, rejected, values)
+    if spec.optimized is not None:
+        known = known._replace(
+            chosen_ratio_P=rng.normal(size=RESPONSES),
+            rejected_ratio_P=rng.normal(size=RESPONSES),
+            optimized_PD=optimized,
+        )
+    return {name: torch.from_numpy(value) for name, value in system.prepare(known).items()}
 
 
 def _try_score(spec: ProxySystemSpec) -> None:
@@ -207,6 +235,17 @@ def _policy_reading(
     last_N1 = mask_NT.sum(1, keepdim=True) - 1
     end_NT = (place_T == last_N1) | ((place_T == 1) & mask_NT)
     return PolicyReading(policy_NT, reference_NT, mask_NT, end_NT)
+
+
+def _try_attack(spec: ProxySystemSpec) -> None:
+    """One finite number per response for the adversary, and a mask of its responses."""
+    rng = np.random.default_rng(0)
+    attack_MN, initial_MN = (rng.normal(size=(spec.members, RESPONSES)) for _ in range(2))
+    system = _open(OpenedAttack, spec)
+    with blamed(spec.source, "attack"):
+        system.combine(attack_MN)
+    with blamed(spec.source, "pick"):
+        system.pick(attack_MN, initial_MN)
 
 
 def _try_transform(spec: ProxySystemSpec) -> None:

@@ -33,13 +33,17 @@ What a loss costs extra to compute, it asks for:
         labels say beside the preference; see ``overopt.proxies.contract.labels``.
     ROUNDS = "rounds": the field of Config that says how often each member is trained, every time
         from its start; its loss then finds in ``ReadBatch.previous_P`` what the round before says.
+    prepare(config, known) -> columns: what is made of all pairs before training, such as weights;
+        OPTIMIZED, the method whose policy is known too: see ``overopt.proxies.contract.known``.
+    attack(config, score_MN), pick(config, attack_MN, initial_MN), and ATTACKER, a method: members
+        learn from what fools plain ones, too; see ``overopt.proxies.contract.attacks``.
     refit(config) -> Refit: members are trained again during a run on fresh samples that gold
         labels; see ``overopt.proxies.contract.refits``. Needs USES_GOLD.
     route(config, features, budget) -> mask: which pairs gold labels, without noise.
     USES_GOLD = "training": has to stand where the labels asked for tell more of gold than a noisy
         comparison does.
-The loss of a system with ``make_head``, ``vary``, LABELS, ROUNDS or START = "probed" is handed a
-``heads.ReadBatch``, which is a ``RewardBatch`` with more in it.
+The loss of a system with ``make_head``, ``vary``, ``prepare``, LABELS, ROUNDS or START = "probed"
+is handed a ``heads.ReadBatch``, which is a ``RewardBatch`` with more in it.
 A system whose members score steps supplies ``reduce``: see ``overopt.proxies.contract.steps``.
 """
 

@@ -25,5 +25,8 @@ class Refits(ProxySystem, Protocol):
     """A module whose members follow the policy."""
 
     def refit(self, config: Any, /) -> Refit:
-        """When and how. Gold is asked during the run, which USES_GOLD has to say."""
+        """When and how. Gold is asked during the run, which USES_GOLD has to say.
+
+        A loss beside it finds in ``RewardBatch.fresh_P`` which comparisons are fresh.
+        """
         ...

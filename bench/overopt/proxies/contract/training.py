@@ -13,10 +13,13 @@ class RewardBatch(NamedTuple):
     """Raw rewards of P comparisons as the model in training gives them, differentiable.
 
     chosen_P, rejected_P: float32 (P,), in the model's own units; only differences mean anything.
+    fresh_P: bool (P,), True where both responses are of the policy that is being optimized, of a
+        system with ``refit`` in training during a run; None before it.
     """
 
     chosen_P: Tensor
     rejected_P: Tensor
+    fresh_P: Tensor | None = None
 
 
 class HasLoss(ProxySystem, Protocol):

@@ -61,11 +61,15 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     columns = NO_COLUMNS
     if system.labels:
         columns = load_columns(inputs["columns"], inputs["labels"])
+    opened = open_as(OpenedMembers, locate_own(system, inputs))
+    if system.prepares:
+        make = load("artifacts", "known_pairs").prepare
+        columns = make(opened, columns, inputs, world, int(params["seed"]))
     making = _Making(
         world=world,
         spec=spec,
         system=system,
-        opened=open_as(OpenedMembers, locate_own(system, inputs)),
+        opened=opened,
         seed=int(params["seed"]),
         member=int(params["member"]),
         inputs=inputs,

@@ -68,9 +68,9 @@ def test_terms_go_through_the_noise_each_on_its_own_and_ties_stay_ties(
     clean = columns(artifacts, tmp_path / "clean", asked=["terms"]).values["terms"]
     noisy = columns(artifacts, tmp_path / "noisy", "0.25", asked=["terms"]).values["terms"]
     turned = columns(artifacts, tmp_path / "turned", "1", asked=["terms"]).values["terms"]
-    assert np.array_equal(turned, -clean)
+    assert np.array_equal(turned, np.negative(clean))
     assert ((noisy == 0) == (clean == 0)).all()
-    flipped_PK = (noisy == -clean) & (clean != 0)
+    flipped_PK = (noisy == np.negative(clean)) & (clean != 0)
     for flips, told in zip(flipped_PK.sum(0), (clean != 0).sum(0), strict=True):
         assert flips <= 24  # a quarter of 96 pairs, of which some are tied
         assert flips >= 24 - (96 - told)

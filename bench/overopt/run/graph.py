@@ -23,6 +23,7 @@ from overopt.run.knob import setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.own_files import file_name, without_place
 from overopt.run.preferences.label_nodes import LabelNodes
+from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
@@ -97,7 +98,8 @@ class Graph:
         params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
         code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
         label = f"gold {gold.name}, world {self.cell.world}"
-        return self._node("gold", params, {"initial": self.initial}, label, code)
+        inputs = {} if self.cell.task.world.pool is not None else {"initial": self.initial}
+        return self._node("gold", params, inputs, label, code)
 
     @cached_property
     def pool(self) -> Node:
@@ -107,16 +109,17 @@ class Graph:
             "samples_per_prompt": task.evaluation.pool_samples_per_prompt,
             "seed": task.world.seed,
         }
-        inputs = {"initial": self.initial, "gold": self.gold}
+        stage, inputs = made_by(task, "pool", {"initial": self.initial, "gold": self.gold})
         label = f"pool of the initial policy, world {self.cell.world}"
-        return self._node("pool", params, inputs, label, self.gold_code)
+        return self._node(stage, params, inputs, label, self.gold_code)
 
     @cached_property
     def listing(self) -> Node:
         """Every response to the held-out prompts, where the world lists them."""
-        inputs = {"initial": self.initial, "gold": self.gold}
+        task = self.cell.task
+        stage, inputs = made_by(task, "listing", {"initial": self.initial, "gold": self.gold})
         label = f"every response, world {self.cell.world}"
-        return self._node("listing", {}, inputs, label, self.gold_code)
+        return self._node(stage, {}, inputs, label, self.gold_code)
 
     @property
     def pairs(self) -> Node:
@@ -290,6 +293,7 @@ class Graph:
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
         method = self.cell.method
+        refuse_new_responses(self.cell.task, method)
         if method.filters:
             return self.measure([(self.evaluate(self.particles(kl_grid_nats)), {})], [])
         if method.family == "selection" and not method.composes:

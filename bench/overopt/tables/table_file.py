@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from pyarrow.lib import ArrowException
 
 from overopt.errors import UserError
-from overopt.own_scores.cells import is_number, parse_column
 from overopt.stats.arrays import Floats
+from overopt.tables.cells import is_number, parse_column
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 

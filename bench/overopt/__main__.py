@@ -260,6 +260,9 @@ def compare_command(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write CSV, JSON and a LaTeX table here."),
     ] = None,
+    transfer: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Rank proxies here and there instead.")
+    ] = None,
 ) -> None:
     """Say which method is best, by how much, and whether the difference is significant.
 
@@ -274,7 +277,8 @@ def compare_command(
     from overopt.report.stored.selection import Selection
 
     selection = Selection(tuple(method or ()), tuple(proxy or ()), tuple(noise or ()))
-    raise typer.Exit(compare(runs, at_kl, baseline, metric, selection, as_json, out))
+    asked = baseline, metric, selection, as_json, out, transfer
+    raise typer.Exit(compare(runs, at_kl, *asked))
 
 
 @app.command("measure")

@@ -31,6 +31,8 @@ from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.graph import Graph
 from overopt.run.prompt_tables import seed_groups
 from overopt.run.records import check_writable, to_csv, write_runs
+from overopt.spec.columns import POINT_COLUMNS
+from overopt.spec.flaw import FlawSpec
 from overopt.spec.run import Along, RunSpec
 
 from .finished import fail, finish, put
@@ -344,3 +346,28 @@ def test_gold_by_prompt_has_no_part_in_the_name_of_a_run(store: Store, tmp_path:
         _write(run, found, store, tmp_path / "out")
     (again,) = _write(run, found, store, tmp_path / "other")
     assert again.name == folder.name and (again / "prompts.parquet").read_bytes() == table
+
+
+def test_flawed_cells_have_columns_of_their_own_and_others_keep_theirs(
+    store: Store, tmp_path: Path
+) -> None:
+    plain = run_spec(methods=["bon"])
+    flaws = (FlawSpec.parse("length:0.5"), FlawSpec.parse("placebo:1"))
+    flawed = plain.model_copy(update={"flaws": flaws})
+    assert "flaws" not in plain.to_json()
+    folders = []
+    for run in (plain, flawed):
+        (folder,) = _write(run, _found(run, store), store, tmp_path / str(len(run.flaws)))
+        folders.append(folder)
+    with (folders[0] / "points.csv").open() as stream:
+        assert tuple(next(csv.reader(stream))) == POINT_COLUMNS
+    with (folders[1] / "points.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    told = {(row["noise"], row["flaw"], row["dose"]) for row in rows}
+    assert told == {
+        ("0", "", ""), ("0 length:0.5", "length", "0.5"), ("0 placebo:1", "placebo", "1.0"),
+    }  # fmt: skip
+    assert set(read_run(folders[1]).points["noise"]) == {"0", "0 length:0.5", "0 placebo:1"}
+    spec = json.loads((folders[1] / "run.json").read_text())["spec"]
+    assert spec["flaws"] == [flaw.to_json() for flaw in flaws]
+    assert RunSpec.model_validate_json(json.dumps(spec)).flaws == flaws

@@ -11,8 +11,8 @@ from overopt.worlds.contract import World, build, list_kinds, render, sum_terms
 from overopt.worlds.steps import Stepwise
 from overopt.worlds.tokens import BOS, SEP, SPECIALS, Tokens
 
-# A hub world is made of folders; its own tests hold it to the same contract.
-KINDS = [kind for kind in list_kinds() if kind != "hub"]
+# Hub and pool worlds are made of files; their own tests hold them to the same contract.
+KINDS = [kind for kind in list_kinds() if kind not in ("hub", "pool")]
 
 
 def make(kind: str, seed: int = 0, train: int = 40, heldout: int = 12) -> World:

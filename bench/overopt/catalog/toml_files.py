@@ -48,11 +48,11 @@ def read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
 
 
 def _anchor_paths(table: dict[str, Any], folder: Path) -> None:
-    """Make every ``path`` of a declaration absolute: it is written relative to its file."""
+    """Make every ``path`` and ``file`` of a declaration absolute; they are relative to its own."""
     for key, value in table.items():
         if isinstance(value, dict):
             _anchor_paths(value, folder)
-        elif key == "path" and isinstance(value, str):
+        elif key in ("path", "file") and isinstance(value, str):
             table[key] = str((folder / Path(value).expanduser()).resolve())
 
 

@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar, get_args
+from typing import get_args
 
 from pydantic import ValidationError
 
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
+from overopt.catalog.label_words import distinct, flaws_of, noises_of
 from overopt.commands.engine import choose_engine
 from overopt.commands.names import expand, same_name
 from overopt.commands.options.settings import read_settings
@@ -23,7 +24,6 @@ from overopt.run.cells import in_world
 from overopt.run.sources import pin
 from overopt.spec.explanations import explain
 from overopt.spec.gold import GoldSpec
-from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import Along, RunSpec
 from overopt.spec.task import TaskSpec
@@ -37,6 +37,7 @@ _SEVERAL = (
     "-m",
     "--proxy",
     "--noise",
+    "--flaw",
     "--kl-grid",
     "--seed",
     "--world",
@@ -56,8 +57,6 @@ MOST_SEEDS = 1000
 """Seeds, or worlds, of one run."""
 MOST_CELLS = 20_000
 """Combinations of method, proxy, noise, seed, world and sizes in one run."""
-
-T = TypeVar("T")
 
 _NUMBER = re.compile(r"^-[0-9.]")
 
@@ -129,7 +128,8 @@ def resolve(request: Request) -> RunSpec:
             gold=gold,
             methods=methods,
             proxies=proxies,
-            noises=_noises(request.noise or ["0"]),
+            noises=noises_of(request.noise or ["0"]),
+            flaws=flaws_of(request.flaw),
             proxy_starts=starts,
             proxy_widths=_positive("--proxy-width", request.proxy_width) or (task.proxy.width,),
             comparisons=_positive("--comparisons", request.comparisons)
@@ -154,6 +154,7 @@ def resolve(request: Request) -> RunSpec:
 def _check_size(run: RunSpec) -> None:
     axes = (run.methods, run.proxies, run.noises, run.proxy_starts, run.proxy_widths)
     cells = math.prod(map(len, (*axes, run.comparisons, run.seeds, run.worlds)))
+    cells *= 1 + len(run.flaws)
     if cells > MOST_CELLS:
         raise UserError(
             f"{cells:,} cells are more than one run holds ({MOST_CELLS:,}); ask for fewer methods, "
@@ -186,6 +187,10 @@ def _gold(name: str, task: TaskSpec) -> GoldSpec:
             f"--gold {gold.name}: gold models are trained on the rule of a generated world; on "
             "hub worlds take classifier or rule."
         )
+    if task.world.pool is not None and gold.kind != "rule":
+        raise UserError(
+            f"--gold {gold.name}: responses of a pool are scored in its table; take rule."
+        )
     if gold.kind == "classifier" and gold.classifier is None:
         if task.classifier is None:
             raise UserError(
@@ -213,23 +218,6 @@ def _kl_grid(words: Sequence[str], task: TaskSpec) -> tuple[tuple[float, ...], b
             )
         values.append(value)
     return tuple(sorted(set(values))), True
-
-
-def _noises(words: Sequence[str]) -> tuple[NoiseSpec, ...]:
-    """Label noises, told apart by the label that results carry."""
-    noises = tuple(_noise(text) for text in words)
-    _distinct("noise", tuple(noise.label for noise in noises))
-    return noises
-
-
-def _noise(text: str) -> NoiseSpec:
-    try:
-        return NoiseSpec.parse(text)
-    except ValueError as error:
-        reason = (
-            explain(error, "", NoiseSpec) if isinstance(error, ValidationError) else f"{error}."
-        )
-        raise UserError(f"--noise: {reason.removeprefix(': ')}") from error
 
 
 def _seeds(request: Request) -> tuple[int, ...]:
@@ -264,14 +252,14 @@ def _numbers(option: str, seeds: Sequence[int]) -> tuple[int, ...]:
         raise UserError(
             f"--{option} {wrong}: a seed is a whole number from 0 to 2^32 - 1; give another."
         )
-    return _distinct(option, tuple(seeds))
+    return distinct(option, tuple(seeds))
 
 
 def _positive(option: str, values: Sequence[int]) -> tuple[int, ...]:
     for value in values:
         if value < 1:
             raise UserError(f"{option} {value}: it must be at least 1; give a larger number.")
-    return _distinct(option.removeprefix("--"), tuple(values))
+    return distinct(option.removeprefix("--"), tuple(values))
 
 
 def _along(text: str) -> Along:
@@ -283,14 +271,6 @@ def _along(text: str) -> Along:
         f"--along {text}: choose step (one run, kept as it crosses each budget) or knob (the "
         "method's knob, such as beta, driven to each budget)."
     )
-
-
-def _distinct(kind: str, values: tuple[T, ...]) -> tuple[T, ...]:
-    for position, value in enumerate(values):
-        if value in values[:position]:
-            name = getattr(value, "name", None) or getattr(value, "label", value)
-            raise UserError(f"--{kind} {name} is given twice; give it once.")
-    return values
 
 
 def _starts(task: TaskSpec, words: Sequence[str]) -> tuple[ProxyStart, ...]:
@@ -306,7 +286,7 @@ def _starts(task: TaskSpec, words: Sequence[str]) -> tuple[ProxyStart, ...]:
                 "to the task, or choose policy."
             )
     asked = tuple(start for word in words for start in known if start == word)
-    return _distinct("proxy-start", asked) or (task.proxy.start,)
+    return distinct("proxy-start", asked) or (task.proxy.start,)
 
 
 def _check_widths(

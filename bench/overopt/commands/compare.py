@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overopt.commands.printing import open_console
+from overopt.commands.printing import open_console, print_json
+from overopt.errors import UserError, printable
 
 if TYPE_CHECKING:
     from overopt.report.stored.selection import Selection
@@ -20,11 +21,19 @@ def compare(
     selection: Selection,
     as_json: bool,
     out: Path | None,
+    transfer: Path | None = None,
 ) -> int:
-    """Compare, write where a folder is given, and print.
+    """Compare, write where a folder is given, and print; with ``transfer``, rank proxies.
 
     What is written comes first, so that a folder that cannot be written is all one hears of.
     """
+    if transfer is not None:
+        if out is not None or baseline is not None or metric != "gold-at-kl":
+            raise UserError(
+                "--transfer ranks proxies by gold at --at-kl in two folders; it takes no --out, "
+                "--baseline or --metric."
+            )
+        return _show_transfer(runs, transfer, at_kl, selection, as_json)
     from overopt.report.comparison.files import comparison_json, write_comparison
     from overopt.report.comparison.runs import compare as compare_runs
 
@@ -48,4 +57,26 @@ def compare(
     print_comparison(found, console)
     for path in written:
         console.print(f"{path}", soft_wrap=True)
+    return 0
+
+
+def _show_transfer(
+    runs: list[Path], other: Path, at_kl: float, selection: Selection, as_json: bool
+) -> int:
+    from overopt.report.comparison.transfer import compare_transfer
+    from overopt.report.comparison.transfer_screen import (
+        tell_transfer,
+        transfer_json,
+        transfer_table,
+    )
+
+    found = compare_transfer(list(runs), other, at_kl, selection)
+    if as_json:
+        print_json("transfer", transfer_json(found))
+        return 0
+    console = open_console()
+    for one in found:
+        console.print(transfer_table(one))
+        for line in tell_transfer(one):
+            console.print(printable(line), soft_wrap=True)
     return 0

@@ -54,6 +54,9 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int, as_json: bool = F
         f"{len(cells)} cells in {worlds}; KL budgets {budgets} nats; store {store.root}",
         soft_wrap=True,
     )
+    if spec.flaws:
+        flaws = ", ".join(flaw.label for flaw in spec.flaws)
+        console.print(f"flaws of the labels, each beside none: {flaws}", soft_wrap=True)
     if notice := tell_blind(spec):
         console.print(notice, soft_wrap=True)
     if _is_searched(spec):

@@ -128,6 +128,17 @@ class Request:
             _DATA,
         ),
     ] = field(default_factory=list)
+    flaw: Annotated[
+        list[str],
+        _several(
+            "--flaw",
+            "NAME:DOSE",
+            "Flaws of the labels that proxies learn from, at a dose from 0 to 1, each beside the "
+            "run without it: [bold]length:0.5[/], [bold]lexical[/], [bold]praise[/], "
+            "[bold]blind-spot[/], [bold]coverage[/], or [bold]placebo[/], which does nothing.",
+            _DATA,
+        ),
+    ] = field(default_factory=list)
     comparisons: Annotated[
         list[int],
         _several("--comparisons", "P", "Number of preference pairs; by default the task's.", _DATA),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from overopt.spec.origins import ReaderOrigin
 from overopt.worlds.contract import World
 from overopt.worlds.hub.conversations import Turn, flat_text
 from overopt.worlds.hub.folders import open_model
 from overopt.worlds.hub.text import FolderTokenizer
-from overopt.worlds.hub.world import HubWorld, tokens_of
+from overopt.worlds.hub.world import tokens_of
 from overopt.worlds.tokens import Tokens
 
 
@@ -24,10 +24,11 @@ def open_reading(record: object, world: World) -> Callable[[Tokens, Tokens], tup
     Returns:
         Prompts and responses in the world's tokens -> the same in the proxy's.
     """
-    assert isinstance(world, HubWorld)
+    assert isinstance(world, Texts)
     return open_reader(world, ReaderOrigin.model_validate(record), "proxy base").read
 
 
+@runtime_checkable
 class Texts(Protocol):
     """What a reader needs of prompts and responses: what they say."""
 

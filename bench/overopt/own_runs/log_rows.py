@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from overopt.errors import UserError
-from overopt.own_scores.table_file import read_table
 from overopt.spec.documents import parse_json
+from overopt.tables.table_file import read_table
 
 STATE_NAME = "trainer_state.json"
 LARGEST_BYTES = 64 << 20

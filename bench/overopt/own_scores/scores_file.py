@@ -12,7 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from overopt.errors import UserError
-from overopt.own_scores.table_file import (
+from overopt.stats.arrays import Floats
+from overopt.stats.scored_table import ScoredTable
+from overopt.tables.table_file import (
     Column,
     Table,
     holds_numbers,
@@ -21,8 +23,6 @@ from overopt.own_scores.table_file import (
     read_table,
     require_column,
 )
-from overopt.stats.arrays import Floats
-from overopt.stats.scored_table import ScoredTable
 
 MOST_PROXIES = 50
 LENGTH_PROXIES = {"length": "characters", "length_words": "words"}

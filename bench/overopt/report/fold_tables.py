@@ -9,6 +9,7 @@ import pandas as pd
 
 from overopt.report.group import Group
 from overopt.report.stored.run import Run
+from overopt.report.tables.flaws import show_flaws
 from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
 from overopt.report.tables.scores import show_fits, show_scores
 from overopt.report.tables.text import TextTable
@@ -42,6 +43,7 @@ class Tables:
             show_scores(self.scores),
             show_fits(self.fits),
             show_gaps(self.groups),
+            show_flaws(self.groups),
         )
         return {table.name: table for table in tables}
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 from overopt.report.names import plain
 
 
+def split_flaw(label: str) -> tuple[str, str]:
+    """Noise, and the flaw of the labels that stands behind it, such as ``length:0.5``, or none."""
+    noise, _, flaw = label.partition(" ")
+    return noise, flaw
+
+
 def name_noise(label: str) -> str:
     """A noise label in words."""
+    noise, flaw = split_flaw(label)
+    if flaw:
+        name, _, dose = flaw.partition(":")
+        return f"{name_noise(noise)}, flaw {plain(name, 16)} at dose {plain(dose, 8)}"
     kind, _, amount = label.rpartition(":")
     if kind == "" and label == "0":
         return "no label noise"
@@ -24,8 +34,8 @@ def name_noise(label: str) -> str:
 
 
 def noise_order(label: str) -> tuple[str, float, str]:
-    """Sort key of a noise label: flips first, then by kind, then by amount."""
-    kind, _, amount = label.rpartition(":")
+    """Sort key of a noise label: flips first, then by kind, then by amount; flaws come after."""
+    kind, _, amount = split_flaw(label)[0].rpartition(":")
     try:
         return kind, float(amount), label
     except ValueError:

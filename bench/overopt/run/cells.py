@@ -13,7 +13,7 @@ _FROM_POLICY: tuple[ProxyStart, ...] = ("policy",)
 
 
 def cells_of(run: RunSpec) -> list[Cell]:
-    """Every cell of a run: worlds x methods x proxies x starts and sizes x noises x seeds.
+    """Every cell of a run: worlds x methods x proxies x starts and sizes x noises x flaws x seeds.
 
     A method that does not see the proxy has the cells of one proxy (``RunSpec.of``).
     """
@@ -38,6 +38,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
             noise,
             seed,
             run.engine,
+            flaw,
         )
         for method in run.methods
         for proxy in run.proxies
@@ -45,6 +46,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
         for width in (run.proxy_widths if start == "scratch" else (None,))
         for comparisons in run.comparisons
         for noise in run.noises
+        for flaw in (None, *run.flaws)
         for seed in run.seeds
     ]
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
-from overopt.execution.code.version import library_version
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
@@ -24,13 +23,12 @@ from overopt.run.making import Stream
 from overopt.run.needs import check_needs
 from overopt.run.own_files import file_name, without_place
 from overopt.run.preferences.label_nodes import LabelNodes
+from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
+from overopt.run.training_parts import training_parts
 from overopt.spec.method import MethodSpec
-
-_TRL_STAGE = f"{STAGES}.optimize_trl"
-_TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 
 
 class Graph:
@@ -116,7 +114,8 @@ class Graph:
         params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
         code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
         label = f"gold {gold.name}, world {self.cell.world}"
-        return self._node("gold", params, {"initial": self.initial}, label, code)
+        inputs = {} if self.cell.task.world.pool is not None else {"initial": self.initial}
+        return self._node("gold", params, inputs, label, code)
 
     @cached_property
     def pool(self) -> Node:
@@ -126,16 +125,17 @@ class Graph:
             "samples_per_prompt": task.evaluation.pool_samples_per_prompt,
             "seed": task.world.seed,
         }
-        inputs = {"initial": self.initial, "gold": self.gold}
+        stage, inputs = made_by(task, "pool", {"initial": self.initial, "gold": self.gold})
         label = f"pool of the initial policy, world {self.cell.world}"
-        return self._node("pool", params, inputs, label, self.gold_code)
+        return self._node(stage, params, inputs, label, self.gold_code)
 
     @cached_property
     def listing(self) -> Node:
         """Every response to the held-out prompts, where the world lists them."""
-        inputs = {"initial": self.initial, "gold": self.gold}
+        task = self.cell.task
+        stage, inputs = made_by(task, "listing", {"initial": self.initial, "gold": self.gold})
         label = f"every response, world {self.cell.world}"
-        return self._node("listing", {}, inputs, label, self.gold_code)
+        return self._node(stage, {}, inputs, label, self.gold_code)
 
     @property
     def pairs(self) -> Node:
@@ -176,28 +176,12 @@ class Graph:
         """
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method.member or cell.method, knob_value)
-        settings = task.pairs if method.trains == "pairs" else task.rollout
-        rate = settings.learning_rate * cell.method.rate_factor
-        params = {
-            "method": at_tasks_rate(without_place(method)).to_json(),
-            "settings": settings.model_copy(update={"learning_rate": rate}).to_json(),
-            "kl_grid_nats": list(kl_grid_nats),
-            "seed": cell.stream,
-            "engine": cell.engine,
-        }
+        params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)
+        params |= {"kl_grid_nats": list(kl_grid_nats), "seed": cell.stream}
         inputs = {"initial": self.initial}
         check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
             inputs["second"] = self._policies.second(method.name)
-        room = "engines.trl" if cell.engine == "trl" else "engines"
-        code: tuple[str, ...] = (method.source, module_in(room, method.trains))
-        for need, module in (("mixture_samples", "composed"), ("revisions", "context")):
-            if need in method.needs:
-                code += (module_in("models", module),)
-        if cell.engine == "trl":
-            params["trl"] = task.trl.to_json()
-            params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}
-            code += (_TRL_STAGE,)
         label = f"{method.name}, {cell.place}"
         if method.trains == "pairs":
             inputs["labels"] = self.labels
@@ -310,6 +294,7 @@ class Graph:
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
         method = self.cell.method
+        refuse_new_responses(self.cell.task, method)
         if method.filters or method.searches:
             return self.measure([(self.evaluate(self.particles(kl_grid_nats)), {})], [])
         if method.family == "selection" and not method.composes:

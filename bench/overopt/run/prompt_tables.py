@@ -22,7 +22,7 @@ def seed_groups(found: Sequence[Found], store: Store) -> list[SeedGroup]:
         identity = {
             "world": one.cell.world,
             "proxy": one.cell.proxy.name,
-            "noise": one.cell.noise.label,
+            "noise": one.cell.noise_label,
             "proxy_start": one.cell.task.proxy.start,
             "proxy_width": one.cell.task.proxy_width,
             "comparisons": one.cell.task.proxy.comparisons,

@@ -254,7 +254,11 @@ class ProxyNodes:
             "seed": self._stream.seed,
         }
         label = f"responses to compare with, {self._stream.place}"
-        return self._make("own.opponents", params, {"initial": self._around.initial}, label)
+        around = self._around
+        stage, inputs = "own.opponents", {"initial": around.initial}
+        if around.gold.params["world"].get("pool") is not None:
+            stage, inputs = "pooled.opponents", {}
+        return self._make(stage, params, inputs, label)
 
     def _columns(self) -> Node:
         """What labels say beside the preference.

@@ -37,6 +37,7 @@ from overopt.run.trajectories import TRAJECTORY, trajectory_rows
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
+    FLAW_COLUMNS,
     FRONT_COLUMNS,
     POINT_COLUMNS,
     PROMPTS_FILE,
@@ -154,7 +155,7 @@ def _files(
             shown = json.loads((folder / "excerpts.json").read_text())
             excerpts += [{**excerpt, **known} for excerpt in shown]
     files = {
-        "points.csv": to_csv(POINT_COLUMNS, points),
+        "points.csv": to_csv((*POINT_COLUMNS, *(FLAW_COLUMNS if run.flaws else ())), points),
         "excerpts.json": json.dumps(excerpts, indent=1, sort_keys=True, allow_nan=False) + "\n",
     }
     for name, columns, rows in (
@@ -197,13 +198,15 @@ def _front(world: int, made: Node, store: Store) -> list[dict[str, Any]]:
 
 def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
     cell = one.cell
-    return {
+    flaw = cell.flaw
+    known = {} if flaw is None else dict(zip(FLAW_COLUMNS, (flaw.name, flaw.dose), strict=True))
+    return known | {
         "task": run.task.name,
         "world": cell.world,
         "gold": cell.gold.name,
         "method": cell.method.name,
         "proxy": cell.proxy.name,
-        "noise": cell.noise.label,
+        "noise": cell.noise_label,
         "seed": cell.seed,
         "engine": run.engine,
         "along": _along(run, cell.method),
@@ -306,7 +309,7 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         task = one.cell.task
         known = {
             "world": one.cell.world,
-            "noise": one.cell.noise.label,
+            "noise": one.cell.noise_label,
             "seed": one.cell.seed,
             "proxy_start": task.proxy.start,
             "proxy_width": task.proxy_width,

@@ -7,6 +7,7 @@ first stages of the run.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from overopt.errors import UserError
@@ -36,7 +37,9 @@ def sources(run: RunSpec) -> list[Source]:
     task, gold = run.task, run.gold
     hub = task.world.hub
     if hub is None:
-        return []
+        base = task.proxy.base
+        asked = base is not None and "base" in run.proxy_starts
+        return [Source("proxy base", base, "any")] if base is not None and asked else []
     found = [
         Source("policy", hub.policy, "causal"),
         Source("world.hub.prompts", hub.prompts, None),
@@ -56,7 +59,16 @@ def pin(task: TaskSpec, gold: GoldSpec) -> tuple[TaskSpec, GoldSpec]:
     Raises:
         UserError: a local path does not exist.
     """
-    hub = task.world.hub
+    hub, pool, base = task.world.hub, task.world.pool, task.proxy.base
+    if pool is not None:
+        if not Path(pool.file).is_file():
+            raise UserError(
+                f"world.pool.file: there is no file {pool.file}; give a table of responses."
+            )
+        pool = pool.model_copy(update={"digest": digest(Path(pool.file))})
+        proxy = task.proxy.model_copy(update={"base": base and _digested(base, "proxy base")})
+        world = task.world.model_copy(update={"pool": pool})
+        return task.model_copy(update={"world": world, "proxy": proxy}), gold
     if hub is None:
         return task, gold
     hub = hub.model_copy(
@@ -66,7 +78,6 @@ def pin(task: TaskSpec, gold: GoldSpec) -> tuple[TaskSpec, GoldSpec]:
             "heldout": hub.heldout and _digested(hub.heldout, "world.hub.heldout"),
         }
     )
-    base = task.proxy.base
     task = task.model_copy(
         update={
             "world": task.world.model_copy(update={"hub": hub}),

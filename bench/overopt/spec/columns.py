@@ -21,6 +21,13 @@ POINT_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """Every column, in order; ``world`` is the world's seed."""
 
+FLAW_COLUMNS = ("flaw", "dose")
+"""Further columns of ``points.csv`` of runs with flaws of the labels; empty without a flaw.
+
+``noise`` names the flaw too, behind the noise, so that whatever is grouped by noise keeps flawed
+and unflawed runs apart.
+"""
+
 FRONT_COLUMNS: tuple[str, ...] = ("world", "kl_nats", "gold", "gold_se", "estimator", "ess")
 """Columns of ``front.csv``: the best gold at each KL in each world, and where it comes from.
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from overopt.spec.frozen import absent
 from overopt.spec.origins import ModelOrigin, Origin, check_format
+from overopt.spec.pool import PoolSpec
 from overopt.spec.world import WorldSpec
 
 
@@ -75,9 +76,16 @@ class TaskWorldSpec(WorldSpec):
     """The world of a task, of whatever kind.
 
     hub: of a world of real language, its model and data; the seed then shuffles the prompts.
+    pool: of a world of responses that somebody scored, their table; the seed shuffles the prompts.
     """
 
     hub: HubSpec | None = Field(default=None, exclude_if=absent)
+    pool: PoolSpec | None = Field(default=None, exclude_if=absent)
+
+    @property
+    def lists_responses(self) -> bool:
+        """Whether all responses are listed: those of a pool are, and those of small worlds."""
+        return self.pool is not None or super().lists_responses
 
     @property
     def has_references(self) -> bool:
@@ -88,4 +96,6 @@ class TaskWorldSpec(WorldSpec):
     def _hub_has_its_table(self) -> Self:
         if (self.kind == "hub") != (self.hub is not None):
             raise ValueError("a world of kind 'hub', and no other, has a table [world.hub]")
+        if (self.kind == "pool") != (self.pool is not None):
+            raise ValueError("a world of kind 'pool', and no other, has a table [world.pool]")
         return self

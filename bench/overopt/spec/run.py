@@ -9,6 +9,7 @@ from pydantic import Field
 
 from overopt.spec.declare import GoldUse
 from overopt.spec.engine import Engine
+from overopt.spec.flaw import FlawSpec
 from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec
@@ -25,6 +26,7 @@ class RunSpec(Spec):
     """One ``bench run``: the resolved task, what is varied in it, and the KL axis.
 
     worlds: seeds of the worlds; ``task`` is that of the first.
+    flaws: of the preference data, each run beside the data without any.
     proxy_widths: of proxies from scratch; None for the task's own.
     tuned: whether methods train at learning rates that ``bench tune`` has chosen.
     """
@@ -35,6 +37,7 @@ class RunSpec(Spec):
     methods: tuple[MethodSpec, ...]
     proxies: tuple[ProxySystemSpec, ...]
     noises: tuple[NoiseSpec, ...]
+    flaws: tuple[FlawSpec, ...] = Field(default=(), exclude_if=operator.not_)
     proxy_starts: tuple[ProxyStart, ...]
     proxy_widths: tuple[int | None, ...]
     comparisons: tuple[int, ...]

@@ -66,8 +66,10 @@ class TaskSpec(Spec):
             return self
         if self.policy.architecture is None or self.policy.training is None:
             raise ValueError("policy.architecture and policy.training are missing; add them")
-        if self.proxy.base is not None or self.classifier is not None:
-            raise ValueError("proxy.base and [classifier] belong to hub worlds")
+        if self.classifier is not None:
+            raise ValueError("[classifier] belongs to hub worlds")
+        if self.proxy.base is not None and self.world.pool is None:
+            raise ValueError("proxy.base belongs to worlds of real text, hub and pool")
         return self
 
     @property

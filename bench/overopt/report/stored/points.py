@@ -21,7 +21,7 @@ from overopt.report.stored.schema import (
     REQUIRED_SEEDS,
     REQUIRED_TEXT,
 )
-from overopt.spec.columns import POINT_COLUMNS, STATUSES, TEXT
+from overopt.spec.columns import FLAW_COLUMNS, POINT_COLUMNS, STATUSES, TEXT
 
 
 def read_points(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
         UserError: for a missing or unknown column, a bad number, or a row that breaks its status.
     """
     missing = [name for name in POINT_COLUMNS if name not in raw.columns]
-    known = {*POINT_COLUMNS, *LABELS}
+    known = {*POINT_COLUMNS, *FLAW_COLUMNS, *LABELS}
     unknown = [str(name) for name in raw.columns if name not in known]
     if missing or unknown:
         parts = [f"lacks {', '.join(missing)}"] if missing else []

@@ -9,6 +9,7 @@ from overopt.report.across_worlds import across_worlds
 from overopt.report.group import Group, Places
 from overopt.report.groups import group_results
 from overopt.report.stored.results import Results
+from overopt.report.tables.flaws import NO_ONSET, show_flaws
 from overopt.report.tables.peaks import summarize
 from overopt.report.tables.text import MISSING, show_number
 
@@ -41,6 +42,7 @@ def run_table(results: Results) -> Table:
         if (told := tell_places(group.places))
     ]
     notes += _gather_notes([row[-1] for row in shown.rows], names, groups)
+    notes += tell_flaws(groups)
     table = RichTable(box=SIMPLE_HEAD, title=title, caption=Text("\n".join(notes)),
                       title_justify="left", caption_justify="left", title_style="bold",
                       padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)  # fmt: skip
@@ -56,6 +58,18 @@ def run_table(results: Results) -> Table:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def tell_flaws(groups: Sequence[Group]) -> list[str]:
+    """From which KL on each flaw of the labels costs gold, a line for each."""
+    found = show_flaws(groups)
+    onset, lost = found.header.index("onset at KL"), found.header.index("gold lost at the end")
+    return [
+        f"flaw {row[3]}:{row[4]}, {row[0]} {row[1]} noise {row[2]}: "
+        f"{'no onset shown' if row[onset] == NO_ONSET else f'onset at KL {row[onset]}'}, gold at "
+        f"the end {row[lost]} SD beside the run without it"
+        for row in found.rows
+    ]
 
 
 def tell_places(places: Places) -> str:

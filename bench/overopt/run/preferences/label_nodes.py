@@ -121,6 +121,9 @@ class LabelNodes:
             "seed": cell.stream,
         }
         label = f"pairs, world {cell.world} seed {cell.seed}"
+        if cell.task.world.pool is not None:
+            del params["responses"]
+            return self._make("pooled.pairs", params, {}, label)
         inputs = {"initial": self._around.initial}
         if cell.flaw is not None and cell.flaw.name == "coverage":
             del params["responses"]

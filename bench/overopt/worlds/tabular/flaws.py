@@ -15,4 +15,5 @@ BLIND_SPOT = "repetition"
 def praise(world: World, responses: Tokens) -> npt.NDArray[np.float64]:
     """How often each response says the first word of the language, its word of praise, (N,)."""
     said_NT = (responses.ids_NT == FIRST_WORD) & responses.mask_NT
-    return said_NT.sum(axis=1).astype(np.float64)
+    said_N: npt.NDArray[np.float64] = said_NT.sum(axis=1).astype(np.float64)
+    return said_N

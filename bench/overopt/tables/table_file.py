@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from pyarrow.lib import ArrowException
 
 from overopt.errors import UserError
-from overopt.own_scores.cells import is_number, parse_column
 from overopt.spec.documents import LARGEST_NUMBER, parse_json
 from overopt.stats.arrays import Floats
+from overopt.tables.cells import is_number, parse_column
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 

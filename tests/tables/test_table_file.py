@@ -9,7 +9,7 @@ import pytest
 
 from overopt.errors import UserError
 from overopt.own_scores.scores_file import read_scores
-from overopt.own_scores.table_file import holds_numbers, read_ids, read_numbers, read_table
+from overopt.tables.table_file import holds_numbers, read_ids, read_numbers, read_table
 
 
 def fail(path: Path) -> str:
@@ -133,7 +133,7 @@ def test_tables_beyond_all_bounds_are_refused_at_once(
     small = tmp_path / "small.parquet"
     pq.write_table(pa.table({"gold": ["x" * 1000] * 1000}), small)
     assert len(read_table(small)) == 1000
-    monkeypatch.setattr("overopt.own_scores.table_file.MOST_BYTES", 500)
+    monkeypatch.setattr("overopt.tables.table_file.MOST_BYTES", 500)
     with pytest.raises(UserError, match="it expands to more than 0 GB"):
         read_table(small)
 

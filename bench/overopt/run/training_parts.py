@@ -1,0 +1,50 @@
+"""What the training of a method depends on besides artifacts: settings, engine, code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from overopt.execution.code.modules import module_in
+from overopt.execution.code.version import library_version
+from overopt.run.knob import at_tasks_rate
+from overopt.run.own_files import without_place
+from overopt.run.stage_names import STAGES
+from overopt.spec.engine import Engine
+from overopt.spec.method import MethodSpec
+from overopt.spec.task import TaskSpec
+
+_TRL_STAGE = f"{STAGES}.optimize_trl"
+_TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
+_OF_NEEDS = (("mixture_samples", "composed"), ("revisions", "context"))
+"""Modules of ``models`` that are loaded for what a method asks for."""
+
+
+def training_parts(
+    method: MethodSpec, task: TaskSpec, engine: Engine, rate_factor: float
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Parameters and code of a training run.
+
+    The learning rate stands in the settings, whoever chose it, and not in the method, so that the
+    same rate is the same training.
+
+    Args:
+        method: what trains, with its knob set; the cell's own or the one that it merges.
+        task: whose settings they are.
+        engine: native or trl.
+        rate_factor: of the task's learning rate.
+    """
+    settings = task.pairs if method.trains == "pairs" else task.rollout
+    rate = settings.learning_rate * rate_factor
+    params: dict[str, Any] = {
+        "method": at_tasks_rate(without_place(method)).to_json(),
+        "settings": settings.model_copy(update={"learning_rate": rate}).to_json(),
+        "engine": engine,
+    }
+    room = "engines.trl" if engine == "trl" else "engines"
+    code: tuple[str, ...] = (method.source, module_in(room, method.trains))
+    code += tuple(module_in("models", module) for need, module in _OF_NEEDS if need in method.needs)
+    if engine == "trl":
+        params["trl"] = task.trl.to_json()
+        params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}
+        code += (_TRL_STAGE,)
+    return params, code

@@ -1,0 +1,1 @@
+"""Tables of strangers, read strictly and within bounds."""

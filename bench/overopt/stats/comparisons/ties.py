@@ -51,7 +51,7 @@ def tie_groups(differs_MM: ArrayLike) -> list[tuple[int, ...]]:
             if len(start) == 2 and covered[start]:
                 continue
             group = list(start)
-            ties = ~differs[:, group].any(axis=1)  # with everyone in the group
+            ties: Bools = ~np.any(differs[:, group], axis=1)  # with everyone in the group
             ties[group] = False
             while ties.any():
                 added = int(ties.argmax())

@@ -279,7 +279,7 @@ def _best_gammas(d_JK: Floats, r_JK: Floats, weight_JK: Floats, gamma_G: Floats)
     left_JK = score_JK - (score_JK * rise_JK).sum(axis=1, keepdims=True) * rise_JK
     residual_JGK = left_JK[:, None] - (apart_JGK @ left_JK[:, :, None]) * apart_JGK
     error_JG = np.where(undetermined_JG, -1.0, np.square(residual_JGK).sum(axis=2))
-    return gamma_G[error_JG.argmin(axis=1)]
+    return np.asarray(gamma_G[error_JG.argmin(axis=1)], np.float64)
 
 
 def _aicc(rss: float, n_points: int, k: int) -> float | None:

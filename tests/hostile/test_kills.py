@@ -1,8 +1,8 @@
 """Killed (SIGKILL) in each kind of stage and at any moment of a command, it goes on where it was.
 
 A forked process runs the command, and its stages with it. It says when a stage begins; how long
-after that it is killed is drawn. One kill of every fourth stage is done, and 2 of whole
-commands; with ``FUZZ_TIMES`` above 1 there are 20 of each stage and 50. Another test kills worker processes.
+after that it is killed is drawn. One kill of every fourth stage is done, and 2 of whole commands;
+with ``FUZZ_TIMES`` above 1 there are 20 of each stage and 50. Another test kills worker processes.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import psutil
 
-from overopt.errors import UserError, one_line
+from overopt.errors import UserError, one_line, words_of
 from overopt.execution.artifact import Damage, InputEntry, tree_bytes
 from overopt.execution.code.modules import is_file, only
 from overopt.execution.code.version import LIBRARIES, code_version, library_version
@@ -224,15 +224,7 @@ def _raised(key: str, error: BaseException) -> Raised:
     text = "".join(traceback.format_exception(error, limit=_FRAMES))
     if len(text) > _LONGEST_TRACE:
         text = f"{text[: _LONGEST_TRACE // 2]}\n...\n{text[-_LONGEST_TRACE // 2 :]}"
-    return Raised(key, f"{type(error).__name__}: {_words(error)}", text)
-
-
-def _words(error: BaseException) -> str:
-    """What an error says, in one line of bounded length; code of a user's own may say anything."""
-    try:
-        return one_line(str(error))
-    except Exception:
-        return "it cannot be put in words"
+    return Raised(key, f"{type(error).__name__}: {one_line(words_of(error))}", text)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 
 from overopt.report.stored.files import names_of, numbers_of, read_optional_table, refuse
@@ -91,6 +92,9 @@ def _typed(
         else:
             typed[name] = numbers_of(texts, name, str(path))
     _check(typed["over"], over, "over", path)
+    for name in sorted({"seeds", "prompts"} & set(columns)):
+        for row in np.flatnonzero(np.isnan(typed[name])):
+            refuse(str(path), int(row), f"has no {name}", "every mean says how many it is of")
     return pd.DataFrame(typed, columns=list(columns))
 
 

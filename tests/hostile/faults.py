@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -68,13 +69,11 @@ def _opens_file(file: Any, mode: str = "r", *rest: Any, **options: Any) -> bool:
 
 
 def _place(name: str) -> str | None:
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename.startswith(_PACKAGE):
             module = Path(frame.f_code.co_filename).relative_to(_PACKAGE).as_posix()
             return f"{module}: {frame.f_code.co_name}: {name}"
-        if frame.f_back is None:
-            return None
         frame = frame.f_back
     return None
 

@@ -45,6 +45,14 @@ def harmless(text: str) -> str:
     return _STEERING.sub("\ufffd", text)
 
 
+def words_of(error: BaseException) -> str:
+    """What an error says; code of a user's own may raise what cannot say anything."""
+    try:
+        return str(error)
+    except Exception:
+        return "it cannot be put in words"
+
+
 class UserError(Exception):
     """A user's mistake: one sentence saying what is wrong, where, what is allowed and what to do.
 

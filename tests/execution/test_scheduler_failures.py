@@ -172,3 +172,16 @@ def test_code_that_a_node_does_not_name_is_not_loaded(store: Store, toy_log: Log
     assert refused.failure is not None and built.failure is None
     assert "overopt.errors is loaded by name" in refused.failure.message
     load_module("overopt.errors")  # nothing is being built
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [("shout", r"RuntimeError: \x1b[2J x"), ("mumble", "Wordless: it cannot be put in words")],
+)
+def test_what_a_stage_says_has_bounds(store: Store, stage: str, told: str) -> None:
+    [outcome] = build(store, toy(stage))
+    assert outcome.failure is not None
+    assert outcome.failure.message.startswith(told) and outcome.failure.message.isprintable()
+    assert len(outcome.failure.message) < 2_100
+    assert len(outcome.failure.traceback) < 51_000
+    assert (store.root / "failures" / f"{outcome.failure.key}.json").stat().st_size < 60_000

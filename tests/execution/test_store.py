@@ -270,6 +270,15 @@ def test_sweep_spares_the_living(store: Store) -> None:
     assert not living.exists()
 
 
+def test_sweep_removes_a_folder_that_has_lost_its_lock(store: Store) -> None:
+    store.prepare()
+    orphan = store.root / "tmp" / "123-0123456789abcdef"
+    (orphan / "draft").mkdir(parents=True)
+    mine = store.draft("a" * 64)
+    store.prepare()
+    assert not orphan.exists() and mine.is_dir()
+
+
 def test_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OVEROPT_STORE", str(tmp_path / "here"))
     assert default_root() == tmp_path / "here"

@@ -53,6 +53,21 @@ def fail(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: P
     raise ZeroDivisionError("a toy divided by zero")
 
 
+def shout(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """An error that says more than anybody reads, in letters that steer a terminal."""
+    raise RuntimeError("\x1b[2J\n" + "x" * 1_000_000)
+
+
+def mumble(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """An error that cannot be put in words."""
+
+    class Wordless(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    raise Wordless
+
+
 def die(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Killed the first ``times`` times, as by a want of memory."""
     log("die")

@@ -146,3 +146,31 @@ def test_more_proxies_than_a_figure_shows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"51 proxies are more than one figure shows \(50\)"):
         read_scores(file)
     assert read_scores(file, proxies=names[:2]).proxies == ("proxy_0", "proxy_1")
+
+
+@pytest.mark.parametrize("value", ["1e31", "-1.7e308", "1e999"])
+def test_scores_beyond_all_measure_are_refused(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"prompt_id,gold,proxy\na,1,2\na,{value},1\n")
+    with pytest.raises(UserError, match=r"in data row 2, allowed are finite numbers up to 1e\+30"):
+        read_scores(path)
+
+
+def test_ids_of_half_a_letter_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"prompt_id": "\\ud800", "gold": 1, "proxy": 2}\n')
+    assert "line 1: it holds '\\ud800', which is half a letter" in fail(path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ["[]", '{"index_columns": 3}', '{"index_columns": [{"kind": "range"}], "columns": []}', "["],
+)
+def test_metadata_without_sense_is_refused_or_without_effect(tmp_path: Path, metadata: str) -> None:
+    path = tmp_path / "t.parquet"
+    table = pa.table({"gold": [1.0, 2.0]}).replace_schema_metadata({"pandas": metadata})
+    pq.write_table(table, path)
+    try:
+        assert read_table(path)["gold"].tolist() == [1.0, 2.0]
+    except UserError as error:
+        assert str(error).startswith(f"{path}: not a readable .parquet table")

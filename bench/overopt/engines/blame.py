@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from overopt.engines.method.loading import AnyOpened, Source, open_as
-from overopt.errors import UserError
+from overopt.errors import UserError, words_of
 from overopt.execution.code.modules import find_module, is_file
 
 
@@ -31,7 +31,7 @@ def blamed(source: str, what: str) -> Iterator[None]:
             if path is not None and Path(frame.filename) == path
         ]
         line = f", line {lines[-1]}" if lines else ""
-        first = str(error).strip().partition("\n")[0]
+        first = words_of(error).strip().partition("\n")[0]
         raise UserError(f"{source}{line}: {what}: {type(error).__name__}: {first}") from error
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from overopt.errors import UserError
+from overopt.errors import UserError, words_of
 
 PLACE_VARIABLE = "OVEROPT_STORE"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -62,7 +62,7 @@ def disk_is_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
-        if words in str(error):
+        if words in words_of(error):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -314,6 +314,10 @@ class Store:
                 with suppress(Timeout), lock:
                     shutil.rmtree(path.with_suffix(""), ignore_errors=True)
                     path.unlink(missing_ok=True)
+            for path in (self.root / "tmp").glob("*-*"):
+                # a lock is made before its folder; a disk may have failed to remove the folder
+                if path.is_dir() and not path.with_suffix(".lock").exists():
+                    shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         """Give up this process's folder in ``tmp/``; the store stays usable."""
@@ -322,7 +326,8 @@ class Store:
             self._own = None
             shutil.rmtree(folder, ignore_errors=True)
             lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
+            with suppress(OSError):  # what stays is removed by the next command's sweep
+                Path(lock.lock_file).unlink(missing_ok=True)
 
     # Records --------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import psutil
 
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line, words_of
 from overopt.execution.artifact import Damage, InputEntry, tree_bytes
 from overopt.execution.code.modules import is_file, only
 from overopt.execution.code.version import LIBRARIES, code_version, library_version
@@ -55,6 +55,9 @@ OFFLINE = {
 _PR_SET_PDEATHSIG = 1
 _DEAF = signal.SIG_IGN
 _SAFE_PATH = "PYTHONSAFEPATH"
+_LONGEST_TRACE = 50_000
+"""Characters of a traceback that are kept with a failure."""
+_FRAMES = 100
 _to_driver: Connection | None = None
 """A worker's end of its pipe to the driver; a connection can travel only when a process starts."""
 
@@ -218,8 +221,10 @@ def _keeps(stage: Callable[..., None]) -> bool:
 def _raised(key: str, error: BaseException) -> Raised:
     if isinstance(error, UserError):
         return Raised(key, str(error), "")
-    text = "".join(traceback.format_exception(error))
-    return Raised(key, f"{type(error).__name__}: {error}", text)
+    text = "".join(traceback.format_exception(error, limit=_FRAMES))
+    if len(text) > _LONGEST_TRACE:
+        text = f"{text[: _LONGEST_TRACE // 2]}\n...\n{text[-_LONGEST_TRACE // 2 :]}"
+    return Raised(key, f"{type(error).__name__}: {one_line(words_of(error))}", text)
 
 
 @cache

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from overopt.errors import one_line
+from overopt.errors import one_line, words_of
 
 
 def print_any_letter() -> None:
@@ -41,7 +41,7 @@ def about_disk(error: OSError) -> str:
 
 def about_defect(error: Exception) -> str:
     """What is left is a defect of this program; says where its traceback was written."""
-    told = f"bench itself failed ({type(error).__name__}: {error})"
+    told = f"bench itself failed ({type(error).__name__}: {words_of(error)})"
     text = "".join(traceback.format_exception(error))
     with suppress(OSError):
         place, path = tempfile.mkstemp(".txt", "overopt-")

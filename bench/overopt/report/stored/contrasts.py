@@ -82,6 +82,9 @@ def _typed(
         else:
             typed[name] = numbers_of(texts, name, str(path))
     _check(typed["over"], over, "over", path)
+    for name in sorted({"seeds", "prompts"} & set(columns)):
+        for row in np.flatnonzero(np.isnan(typed[name])):
+            refuse(str(path), int(row), f"has no {name}", "every mean says how many it is of")
     return pd.DataFrame(typed, columns=list(columns))
 
 

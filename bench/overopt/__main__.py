@@ -57,6 +57,13 @@ Workers = Annotated[
 ]
 
 
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=_MACHINE)]
+OnlyMethods = Annotated[
+    list[str] | None, typer.Option("--method", metavar="NAME...", help="Only these methods.")
+]
+OnlyNoises = Annotated[
+    list[str] | None, typer.Option("--noise", metavar="LEVEL...", help="Only these noise levels.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 
 
@@ -94,9 +101,7 @@ def run_command(
     ] = Path("results"),
     store: StorePlace = None,
     workers: Workers = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=_MACHINE)
-    ] = False,
+    quiet: Quiet = False,
     report_to: Annotated[
         list[str] | None,
         typer.Option(
@@ -158,7 +163,7 @@ def tune_command(
     ] = Path("rates.json"),
     store: StorePlace = None,
     workers: Workers = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Choose every method's learning rate by the same small budget, for [bold]--rates[/].
 
@@ -194,15 +199,11 @@ def report_command(
             help="Where the report goes: new, empty, or a report, which is replaced.",
         ),
     ] = Path("report"),
-    method: Annotated[
-        list[str] | None, typer.Option(metavar="NAME...", help="Only these methods.")
-    ] = None,
+    method: OnlyMethods = None,
     proxy: Annotated[
         list[str] | None, typer.Option(metavar="NAME...", help="Only these proxies.")
     ] = None,
-    noise: Annotated[
-        list[str] | None, typer.Option(metavar="LEVEL...", help="Only these noise levels.")
-    ] = None,
+    noise: OnlyNoises = None,
     figures: Annotated[
         list[str] | None,
         typer.Option(
@@ -241,18 +242,14 @@ def compare_command(
         str,
         typer.Option(metavar="NAME", help="gold-at-kl, peak, end or hypervolume."),
     ] = "gold-at-kl",
-    method: Annotated[
-        list[str] | None, typer.Option(metavar="NAME...", help="Only these methods.")
-    ] = None,
+    method: OnlyMethods = None,
     proxy: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME...", help="Only against these proxies; methods that see none stay."
         ),
     ] = None,
-    noise: Annotated[
-        list[str] | None, typer.Option(metavar="LEVEL...", help="Only these noise levels.")
-    ] = None,
+    noise: OnlyNoises = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all numbers as JSON and nothing else.")
     ] = False,

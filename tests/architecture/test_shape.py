@@ -14,6 +14,8 @@ from .checkout import PACKAGE, python_files
 LONGEST_CHAIN = 9
 """Modules on the longest path of imports, from ``__main__`` on."""
 LINES_PER_ROOM, LINES_PER_FILE = 2500, 400
+CATALOG = {PACKAGE / "proxies", *(PACKAGE / "methods").iterdir()}
+"""Rooms of files that know nothing of each other: one is read, not all."""
 ROOMS = sorted({path.parent for path in python_files("bench/overopt")})
 
 
@@ -48,5 +50,5 @@ def test_a_room_is_read_in_an_afternoon(room: Path) -> None:
         for path in python_files("bench/overopt")
         if path.parent == room
     }
-    assert sum(lines.values()) <= LINES_PER_ROOM
+    assert sum(lines.values()) <= LINES_PER_ROOM or room in CATALOG
     assert not [name for name, count in lines.items() if count > LINES_PER_FILE]

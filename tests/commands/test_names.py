@@ -6,7 +6,7 @@ import pytest
 
 from overopt.catalog import lookup
 from overopt.commands.arguments import resolve
-from overopt.commands.names import expand, same_name
+from overopt.commands.options.names import expand, same_name
 from overopt.commands.request import Request
 from overopt.errors import UserError
 

@@ -12,7 +12,7 @@ from overopt.execution.store import Store
 from overopt.run.cell import Found
 from overopt.run.cells import cells_of
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
-from overopt.run.prompt_tables import seed_groups
+from overopt.run.written.prompt_tables import seed_groups
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, WORLD_COLUMNS
 from overopt.stats.crossed import crossed_interval
 from overopt.stats.rise_fall import Budgets, peak_and_end

@@ -29,8 +29,8 @@ from overopt.run import records
 from overopt.run.cell import Found
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.graph import Graph
-from overopt.run.prompt_tables import seed_groups
 from overopt.run.records import check_writable, to_csv, write_runs
+from overopt.run.written.prompt_tables import seed_groups
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.run import Along, RunSpec

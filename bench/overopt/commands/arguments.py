@@ -14,7 +14,7 @@ from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
 from overopt.catalog.label_words import distinct, flaws_of, noises_of
 from overopt.commands.engine import choose_engine
-from overopt.commands.names import expand, same_name
+from overopt.commands.options.names import expand, same_name
 from overopt.commands.options.settings import read_settings
 from overopt.commands.request import Request
 from overopt.commands.stored_run import stored_run

@@ -17,7 +17,7 @@ from overopt.commands.cards.curves import cost_of, curve_of, read_curves
 from overopt.commands.cards.facts import checked, method_reads, proxy_reads
 from overopt.commands.cards.plot import plot_lines
 from overopt.commands.descriptions import describe_method, describe_proxy
-from overopt.commands.names import same_name
+from overopt.commands.options.names import same_name
 from overopt.commands.printing import open_console, print_json
 from overopt.errors import UserError, one_line
 from overopt.execution.code.modules import find_module, is_file

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from overopt.run.seed_tables import SeedGroup, SeedTable
+from overopt.run.written.seed_tables import SeedGroup, SeedTable
 from overopt.stats.crossed import Crossed, crossed_interval
 from overopt.stats.equal_kl import CommonKL, read_together
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakAndEnd, fixed_split, peak_and_end

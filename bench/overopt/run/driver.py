@@ -16,9 +16,9 @@ from overopt.run.cell import Cell, Found
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.forecasts.stages import expected_costs
 from overopt.run.graph import Graph
-from overopt.run.prompt_tables import seed_groups
 from overopt.run.pursuit import Pursuit, pursue
 from overopt.run.records import check_writable, write_runs
+from overopt.run.written.prompt_tables import seed_groups
 from overopt.spec.run import RunSpec
 
 

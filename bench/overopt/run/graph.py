@@ -158,7 +158,7 @@ class Graph:
     def features(self, samples: Node) -> Node:
         """The initial policy's features of the responses of the pool, or of all that are listed."""
         inputs = {"initial": self.initial, "samples": samples}
-        return self._node("features", {}, inputs, f"features of {samples.label}")
+        return self._node("described.features", {}, inputs, f"features of {samples.label}")
 
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
@@ -177,7 +177,11 @@ class Graph:
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method.member or cell.method, knob_value)
         params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)
-        params |= {"kl_grid_nats": list(kl_grid_nats), "seed": cell.stream}
+        params |= {
+            "method": at_tasks_rate(without_place(method)).to_json(),
+            "kl_grid_nats": list(kl_grid_nats),
+            "seed": cell.stream,
+        }
         inputs = {"initial": self.initial}
         check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
@@ -218,7 +222,7 @@ class Graph:
         cell = self.cell
         label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         params = {"settings": cell.task.rollout.to_json()}
-        return self._against_proxy("novelty", params, label, **listed)
+        return self._against_proxy("described.novelty", params, label, **listed)
 
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """Answers of a method that resamples between tokens, or searches a tree."""

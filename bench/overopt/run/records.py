@@ -28,12 +28,12 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.run.cell import Found
-from overopt.run.circumstances import circumstances
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.prompt_files import prompt_table, same_prompts
-from overopt.run.seed_tables import SeedGroup
-from overopt.run.trajectories import TRAJECTORY, trajectory_rows
+from overopt.run.written.circumstances import circumstances
+from overopt.run.written.seed_tables import SeedGroup
+from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,

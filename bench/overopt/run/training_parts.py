@@ -6,8 +6,6 @@ from typing import Any
 
 from overopt.execution.code.modules import module_in
 from overopt.execution.code.version import library_version
-from overopt.run.knob import at_tasks_rate
-from overopt.run.own_files import without_place
 from overopt.run.stage_names import STAGES
 from overopt.spec.engine import Engine
 from overopt.spec.method import MethodSpec
@@ -24,8 +22,8 @@ def training_parts(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Parameters and code of a training run.
 
-    The learning rate stands in the settings, whoever chose it, and not in the method, so that the
-    same rate is the same training.
+    The learning rate stands in the settings, whoever chose it, so that the same rate is the same
+    training.
 
     Args:
         method: what trains, with its knob set; the cell's own or the one that it merges.
@@ -36,7 +34,6 @@ def training_parts(
     settings = task.pairs if method.trains == "pairs" else task.rollout
     rate = settings.learning_rate * rate_factor
     params: dict[str, Any] = {
-        "method": at_tasks_rate(without_place(method)).to_json(),
         "settings": settings.model_copy(update={"learning_rate": rate}).to_json(),
         "engine": engine,
     }

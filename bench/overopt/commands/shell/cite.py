@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from overopt.catalog import lookup
 from overopt.catalog.declarations import unknown
 from overopt.catalog.papers import Paper, papers_of
-from overopt.commands.names import expand
+from overopt.commands.options.names import expand
 from overopt.commands.printing import print_text
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from overopt.catalog import lookup, toml_files
 from overopt.catalog.declarations import unknown
-from overopt.commands.names import same_name
+from overopt.commands.options.names import same_name
 from overopt.commands.printing import print_text
 from overopt.errors import UserError
 

@@ -9,40 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.errors import UserError
+from overopt.report.comparison.transferred import System, Transfer
 from overopt.report.group import Group, SeedCurve
 from overopt.report.groups import group_results
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.selection import EVERYTHING, Selection
 from overopt.stats.arrays import Floats
-from overopt.stats.comparisons.rank_transfer import FEWEST_ROWS, RankCorrelation, rank_correlation
+from overopt.stats.comparisons.rank_transfer import FEWEST_ROWS, rank_correlation
 
 _SEED = 0
-
-
-class System(NamedTuple):
-    """A reward-side system in both places: gold at the KL that is read, each seed's."""
-
-    proxy: str
-    here_S: Floats
-    there_T: Floats
-
-
-class Transfer(NamedTuple):
-    """The systems of one method and noise in two tasks.
-
-    here, there: names of the tasks. kl_here_nats, kl_there_nats: where gold is read.
-    left_out: systems that only one of the folders has.
-    """
-
-    method: str
-    noise: str
-    here: str
-    there: str
-    kl_here_nats: float
-    kl_there_nats: float
-    systems: tuple[System, ...]
-    left_out: tuple[str, ...]
-    correlation: RankCorrelation
 
 
 def compare_transfer(

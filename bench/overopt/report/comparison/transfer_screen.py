@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from overopt.errors import printable
+from overopt.report.comparison.transferred import Transfer
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from overopt.report.comparison.transfer import Transfer
 
 
 def transfer_table(found: Transfer) -> Table:

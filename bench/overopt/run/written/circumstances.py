@@ -10,7 +10,7 @@ from typing import Any
 
 from overopt import __version__
 from overopt.catalog.packages import registered
-from overopt.run.checkout import commit
+from overopt.run.written.checkout import commit
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from overopt.execution.store import Store
 from overopt.run.cell import Found
-from overopt.run.seed_tables import Floats, SeedGroup, SeedTable
+from overopt.run.written.seed_tables import Floats, SeedGroup, SeedTable
 from overopt.stats.equal_kl import SeedPoints
 
 

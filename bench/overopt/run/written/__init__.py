@@ -1,0 +1,1 @@
+"""What a run leaves besides its points: tables by prompt and seed, training, circumstances."""

@@ -1,0 +1,1 @@
+"""What is said of listed responses besides their scores."""

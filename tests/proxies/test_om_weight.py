@@ -1,5 +1,7 @@
 import math
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ REJECTED_PD = np.array([[0.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
 OPTIMIZED_PD = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 3.0]])
 
 
-def weights(**config: float) -> list[float]:
+def weights(**config: Any) -> list[float]:
     known = KnownPairs(CHOSEN_PD, REJECTED_PD, optimized_PD=OPTIMIZED_PD)
     return list(prepare(Config(**config), known)["weight"])
 

@@ -51,4 +51,5 @@ def prepare(
 
 def _log_probability(model: PreTrainedModel, prompts: Tokens, responses: Tokens) -> Floats:
     """Of each response, nats, (N,)."""
-    return score_logps(model, prompts, responses).sum(axis=1, dtype=np.float64)
+    logp_NT = score_logps(model, prompts, responses)
+    return np.asarray(logp_NT.sum(axis=1, dtype=np.float64), np.float64)

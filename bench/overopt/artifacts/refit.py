@@ -103,7 +103,8 @@ class RefitReward(SystemReward):
             both = concatenate([part.chosen, part.rejected])
             batch = join(concatenate([part.prompts, part.prompts]), both, model.device)
             fresh_B = torch.from_numpy(index_B >= self._old).to(model.device)
-            return loss(*rewards(model, batch).chunk(2), fresh_B).mean()
+            chosen_B, rejected_B = rewards(model, batch).chunk(2)
+            return loss(chosen_B, rejected_B, fresh_B).mean()
 
         def margins() -> npt.NDArray[np.float64]:
             chosen_P = score(model, heldout.prompts, heldout.chosen)

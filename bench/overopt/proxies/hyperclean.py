@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,7 @@ def solve(config: Config, d_ND: Floats, weight_N: Floats, start_D: Floats) -> Fl
         wrong_N = weight_N * expit(-d_ND @ w_D)
         return -d_ND.T @ wrong_N / len(d_ND) + config.ridge * w_D
 
-    found: Any = minimize(
+    found = cast(Any, minimize)(
         value,
         start_D,
         jac=slope,

@@ -21,6 +21,7 @@ from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
 from overopt.commands.shell.ending import about_defect, about_disk, end, print_any_letter
 from overopt.errors import UserError
+from overopt.spec.run import RunSpec
 
 _MACHINE = "Where and how it runs"
 
@@ -139,6 +140,45 @@ def plan_command(
     raise typer.Exit(plan(spec, store, count, as_json))
 
 
+@app.command("tune")
+def tune_command(
+    method: Annotated[
+        list[str], typer.Option("--method", "-m", metavar="NAME...", help="Methods that train.")
+    ],
+    task: Annotated[str, typer.Option(metavar="NAME", help="One of bench list tasks.")] = "reviews",
+    factors: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="F...", help="Multiples of the task's learning rate; by default 0.5 1 2."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="N", help="Seeds of each trial.")] = 2,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the chosen rates go; new ones are added.")
+    ] = Path("rates.json"),
+    store: StorePlace = None,
+    workers: Workers = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Choose every method's learning rate by the same small budget, for [bold]--rates[/].
+
+    Trials are in a world and with seeds of their own. The rate at which every seed reaches more
+    budgets wins, then the one with more proxy reward there; gold is looked at only for methods
+    that may see it.
+
+    [bold]bench tune --method dpo ipo rloo --out rates.json[/]
+    """
+    from overopt.commands.run import make_run
+    from overopt.commands.tuning.tune import tune
+
+    def run(spec: RunSpec, folder: Path) -> list[Path]:
+        return make_run(spec, store, folder, count, quiet, typed()).folders
+
+    count = count_workers(workers)
+    check_folder("--out", out.parent)
+    raise typer.Exit(tune(method, task, factors or (0.5, 1, 2), seeds, out, resolve, run))
+
+
 @app.command("report")
 def report_command(
     runs: Annotated[
@@ -235,42 +275,6 @@ def compare_command(
 
     selection = Selection(tuple(method or ()), tuple(proxy or ()), tuple(noise or ()))
     raise typer.Exit(compare(runs, at_kl, baseline, metric, selection, as_json, out))
-
-
-@app.command("scores")
-def scores_command(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Scored samples: .parquet, .csv or .jsonl.")
-    ],
-    gold: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Gold score; by default gold.")
-    ] = None,
-    proxy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN...",
-            help="Proxy scores, one or more; or length and length_words, counted from the "
-            "response.",
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Prompt id; by default prompt_id.")
-    ] = None,
-    sample: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Sample id; by default sample_id.")
-    ] = None,
-    response: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Response text; by default response.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write curve.csv, fits.json and the figure here."),
-    ] = None,
-) -> None:
-    """Draw best-of-n curves from samples that you scored; no model needed."""
-    from overopt.commands.scores import scores
-
-    raise typer.Exit(scores(file, gold, proxy or [], prompt, sample, response, out))
 
 
 @app.command("measure")

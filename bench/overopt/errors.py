@@ -1,5 +1,7 @@
 """What a user can get wrong, told apart from what the program got wrong; and texts from outside."""
 
+import re
+
 LONGEST_LINE = 2000
 """Characters of a message that are shown; those of a stranger's file have no end of their own."""
 
@@ -27,6 +29,20 @@ def printable(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
+
+
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def harmless(text: str) -> str:
+    """A text of any number of lines in which nothing steers a terminal or the way it is read.
+
+    Such characters, and halves of letters, are replaced by the sign for one that is unknown;
+    spaces of every kind stay, which ``printable`` turns into escapes.
+    """
+    return _STEERING.sub("\ufffd", text)
 
 
 class UserError(Exception):

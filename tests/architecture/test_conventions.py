@@ -92,7 +92,8 @@ def test_top_level_has_its_fixed_names() -> None:
         "pyproject.toml",
         "README.md",
     }
-    also = {"LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", "requirements.lock"}
+    locks = {"requirements.lock", "requirements-cuda.lock"}
+    also = {"LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", *locks}
     unasked = {"report", "build", "dist", "store", "shared"}  # made by commands, never committed
     names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert fixed - {"results", "notebooks"} <= names

@@ -9,7 +9,15 @@ import pytest
 
 from methods.protocols import family_protocol, functions
 from overopt.catalog import systems
-from overopt.methods.contract import composition, particles, selection, training, values
+from overopt.methods.contract import (
+    composition,
+    novelty,
+    particles,
+    search,
+    selection,
+    training,
+    values,
+)
 from overopt.spec.declare import Family
 
 from .checkout import PACKAGE, ROOT
@@ -25,7 +33,7 @@ def test_catalog_asks_for_what_the_contract_states(family: Family) -> None:
 def test_catalog_asks_for_optional_functions_as_the_contract_states_them() -> None:
     stated = {
         function: arguments
-        for module in (composition, particles, selection, training, values)
+        for module in (composition, novelty, particles, search, selection, training, values)
         for protocol in vars(module).values()
         if isinstance(protocol, type) and issubclass(protocol, Protocol)
         for function, arguments in functions(protocol).items()

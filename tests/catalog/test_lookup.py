@@ -83,13 +83,20 @@ def test_gold_loads_and_is_larger_than_the_proxies_of_every_task(gold: str) -> N
 
 
 def _suits(system: ProxySystemSpec, name: str) -> bool:
-    """Whether a task has the steps, categories, or examples that a system asks for."""
+    """Whether a task has the steps, categories, labels or examples that a system asks for."""
     task = toml_files.load_task(name)
-    categories = find_module(module_in("worlds", f"{task.world.kind}.categories"))
+    categories, outcomes = (
+        find_module(module_in("worlds", f"{task.world.kind}.{room}"))
+        for room in ("categories", "outcomes")
+    )
     return (
         (task.world.has_steps or not system.step_scores)
         and (categories is not None or "category" not in system.labels)
-        and (task.policy.examples > 0 or not system.reference)
+        and (outcomes is not None or "outcomes" not in system.labels)
+        and (task.policy.examples > 0 or not (system.reference or system.start == "policies"))
+        and not (task.labels is not None and system.refits)
+        and ("annotator" not in system.labels or bool(task.labels and task.labels.annotators))
+        and ("clean" not in system.labels or bool(task.labels and task.labels.clean))
     )
 
 
@@ -97,15 +104,35 @@ def _suits(system: ProxySystemSpec, name: str) -> bool:
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_be_planned_on_every_task(method: str, task: str, along: str) -> None:
+    _plan(method, ["single", "uwo", "warm"], task, along)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("method", ["bon", "rloo"])
+def test_every_proxy_can_be_planned_on_every_task(method: str, task: str) -> None:
     suited = [name for name in PROXIES if _suits(systems.proxy(name), task)]
+    assert len(suited) > 10
+    _plan(method, suited, task, "step")
+
+
+def _plan(method: str, suited: list[str], task: str, along: str) -> None:
+    """Plan two seeds: cells that differ share no result, and what blind methods do is done once."""
     run = resolve(Request(method=[method], proxy=suited, task=task, along=along, seeds=2))
     cells = cells_of(run)
     if "second_initial" in systems.method(method).needs and not run.task.policy.examples:
         with pytest.raises(UserError, match="needs a second initial policy"):
             foreseen(Graph(cells[0]), run)
         return
+    if "answers" in systems.method(method).needs and not run.task.world.has_answers:
+        with pytest.raises(UserError, match="have none; use --task arithmetic"):
+            foreseen(Graph(cells[0]), run)
+        return
+    if "step_pairs" in systems.method(method).needs and not run.task.world.has_steps:
+        with pytest.raises(UserError, match="learns from steps"):
+            foreseen(Graph(cells[0]), run)
+        return
     # a method that does not see the proxy runs once, whatever proxies are asked for
-    proxies = 1 if systems.method(method).trains == "pairs" else len(suited)
+    proxies = len(suited) if systems.method(method).sees_proxy else 1
     assert len(cells) == 2 * proxies
     seeds_of_key: dict[str, set[int]] = {}
     for cell in cells:
@@ -261,12 +288,27 @@ MERGE = OWN.replace('"pairs"', '"merge"')
             "draws no samples",
         ),
         (
+            OWN.replace('"pairs"', '"rollout"') + "\n\ndef begin(config, initial):\n    return 0\n"
+            "\n\ndef observe_pairs(config, memory, batch):\n    return 0\n",
+            "observe_pairs would never be called; use observe",
+        ),
+        (
             OWN + "\n\ndef temperature(config, memory):\n    return 2.0\n",
             "observe and temperature would never be called",
         ),
         (
             OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("demonstrations",)\n',
             "the family rollout do not get; it is for iterative",
+        ),
+        (OWN + '\nINPUTS = ("answers",)\n', "the family pairs do not get; it is for selection"),
+        (
+            OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("listed",)\n',
+            "the family rollout do not get; it is for pairs",
+        ),
+        (OWN + '\nINPUTS = ("listed",)\n', "a whole number from 1 as the field samples"),
+        (
+            OWN.replace('"pairs"', '"selection"') + '\nINPUTS = ("novelty",)\n',
+            "novelty in INPUTS and the function make_predictor.config, shape. go together",
         ),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),

@@ -229,7 +229,10 @@ def test_arguments_of_trl_itself_are_settings_too() -> None:
     assert run.task.trl.arguments == {"vllm_mode": "colocate", "tf32": False}
 
 
-@pytest.mark.parametrize(("method", "needs"), [("kto", "mismatched"), ("cream", "sampled_logp")])
+@pytest.mark.parametrize(
+    ("method", "needs"),
+    [("kto", "mismatched"), ("cream", "sampled_logp"), ("mm-dpo", "proxy_scores")],
+)
 def test_what_only_the_native_engine_serves_is_told_before_anything_runs(
     method: str, needs: str
 ) -> None:

@@ -16,6 +16,10 @@ Screen = pytest.CaptureFixture[str]
 ROWS = [(kind, name) for kind in ("methods", "proxies") for name in lookup.shipped(kind)]
 
 
+ELSEWHERE = ("https://ericmitchell.ai/cdpo.pdf",)
+"""Notes of which nothing was put on arXiv."""
+
+
 @pytest.mark.parametrize(("kind", "name"), ROWS)
 def test_every_shipped_row_names_its_papers_in_full(kind: str, name: str) -> None:
     found = lookup.declaration(kind, name)
@@ -25,6 +29,8 @@ def test_every_shipped_row_names_its_papers_in_full(kind: str, name: str) -> Non
     for paper in papers:
         assert paper.authors and len(paper.title) > 8
         assert 2015 < paper.year < 2030
+        if paper.link in ELSEWHERE:
+            continue
         assert re.fullmatch(r"\d{4}\.\d{5}", paper.arxiv), f"{paper.title}: no number on arXiv"
         # numbers of arXiv begin with year and month; a paper may be revised, not antedated
         assert paper.year == 2000 + int(paper.arxiv[:2])

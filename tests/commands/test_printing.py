@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from rich.table import Table
+from rich.text import Text
 
 from architecture.checkout import PACKAGE, python_files
-from overopt.commands.printing import open_console, print_colored
+from overopt.commands.printing import open_console, print_colored, print_text
+from overopt.errors import harmless
 
 Screen = pytest.CaptureFixture[str]
 HOSTILE = "[red]no color[/red] [/b] [link=x]y[/link] \\[z]"
@@ -37,7 +40,7 @@ def test_every_terminal_is_opened_in_one_place() -> None:
     found = {
         path.relative_to(PACKAGE).as_posix()
         for path in files
-        if "Console(" in (text := path.read_text(encoding="utf-8")) or "rich.markup" in text
+        if re.search(r"Console\(|\(Console\)|rich\.markup", path.read_text(encoding="utf-8"))
     }
     assert found == {"commands/printing.py"}
 
@@ -51,3 +54,24 @@ def test_a_file_of_a_stranger_moves_no_cursor(tmp_path: Path) -> None:
     found = lookup.declaration("methods", str(path))
     assert r"Paper \x1b[2J\x07:" in found.docstring
     assert all(line.isprintable() for line in found.docstring.splitlines())
+
+
+def test_nothing_from_outside_steers_the_terminal(capsys: Screen) -> None:
+    """Colors of its own are printed; escapes in texts, titles, cells and links are not."""
+    hostile = "a\x1b[2J\x1b]0;title\x07\x9b31m\u202eb\ud800"
+    console = open_console()
+    table = Table(title=hostile, caption=hostile)
+    table.add_column(hostile)
+    table.add_row(hostile)
+    console.print(table)
+    console.print(hostile, style="red")
+    console.print(Text(hostile, style="bold"))
+    print_text(f"{hostile}\n{hostile}")
+    printed = capsys.readouterr().out
+    assert all(letter.isprintable() or letter == "\n" for letter in printed)
+    assert printed.count("a\ufffd[2J") >= 6
+
+
+def test_spaces_tabs_and_letters_of_any_script_stay() -> None:
+    text = "\u00a0\u2009\tπ ع e\u0301 👩\u200d🔬\n"
+    assert harmless(text) == text

@@ -84,11 +84,11 @@ def test_lists_as_json_have_fixed_keys(line: str, bench: Any) -> None:
 SHOWN = {
     "dpo": {
         *("format", "kind", "name", "family", "knob", "uses_gold", "needs", "summary"),
-        *("docstring", "papers", "settings", "from", "file"),
+        *("docstring", "reads", "checked", "papers", "settings", "from", "file"),
     },
     "UWO": {
         *("format", "kind", "name", "members", "uses_gold", "needs", "summary"),
-        *("docstring", "papers", "settings", "from", "file"),
+        *("docstring", "reads", "checked", "papers", "settings", "from", "file"),
     },
     "tabular": {"format", "kind", "name", "summary", "values", "file"},
     "rule": {"format", "kind", "name", "summary", "values", "file"},
@@ -298,8 +298,8 @@ def test_a_stored_run_takes_no_other_options(bench: Any) -> None:
 OFFERED = {
     ("sho",): ["show"],
     ("store", ""): ["gc", "ls", "path", "rm"],
-    ("run", "--method", "bon", "dp"): ["dpo"],
-    ("run", "--method", "bon,dp"): ["bon,dpo"],
+    ("run", "--method", "bon", "mapo"): ["mapo"],
+    ("run", "--method", "bon,dpo-s"): ["bon,dpo-sft"],
     ("run", "-m", "family:m"): ["family:merge"],
     ("run", "--proxy", "uw"): ["uwo"],
     ("run", "--task", "tab"): ["tabular"],

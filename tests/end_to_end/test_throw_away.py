@@ -35,7 +35,10 @@ METHODS = {
 SYSTEMS = {
     "my_loss": lookup.files("proxies")["labelsmooth"],
     "my_combination": lookup.files("proxies")["uwo"],
-    **{f"my_{name}": systems.path(name) for name in ("averaged", "headed", "paired", "compared")},
+    **{
+        f"my_{name}": systems.path(name)
+        for name in ("averaged", "headed", "paired", "compared", "settled")
+    },
     "my_route": systems.path("routed"),
 }
 

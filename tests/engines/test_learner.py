@@ -17,7 +17,7 @@ from overopt.methods.contract.training import AfterStep, HiddenStates, StateShap
 from overopt.methods.pairs import dpo
 from overopt.models.logprobs import predict_logps, response_logps
 from overopt.models.sampling import sample
-from overopt.models.sequences import Batch, join
+from overopt.models.sequences import Batch, align, join
 from overopt.models.weights import weights_of
 
 from . import tiny
@@ -70,6 +70,17 @@ def test_a_plain_method_costs_nothing_more() -> None:
     assert torch.equal(reading.policy_logp, response_logps(plain.policy, batch))
     assert not reading.reference_logp.any()  # what does not depend on the policy stays
     assert plain.training == Training()
+
+
+def test_collision_logp_is_the_chance_of_drawing_the_same_token_twice() -> None:
+    asking, batch = learner(INPUTS=("collision_logp",)), joined()
+    reading, prediction = run(asking, batch)
+    assert not asking.reads_reference
+    found_RT = reading.collision_logp
+    assert found_RT is not None and not found_RT.requires_grad
+    chance_RK = prediction.logp_BKV.detach().double().exp().square().sum(-1)
+    assert torch.allclose(found_RT.double(), align(chance_RK.log(), batch), atol=1e-6)
+    assert not found_RT[batch.mask_BT == 0].any()
 
 
 def test_forward_kl_is_summed_over_the_vocabulary_token_by_token() -> None:

@@ -16,9 +16,11 @@ from overopt.engines.pairs import optimize_pairs
 from overopt.engines.walk.kl_probe import KLProbe
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.pairs import PairBatch, PairsMethod
+from overopt.methods.contract.training import AfterStep, Weights
 from overopt.methods.pairs import dpo, ipo
 from overopt.models import context
 from overopt.models.logprobs import score_logps
+from overopt.models.weights import set_weights
 from overopt.spec.pairs import PairsSpec
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import SEP, Tokens
@@ -217,6 +219,52 @@ def test_mismatched_rows_are_responses_after_the_prompt_before_theirs() -> None:
     alone = settings.model_copy(update={"batch_size": 1})
     with pytest.raises(ValueError, match="2 pairs or more"):
         optimize_pairs(OpenedPairs(Watched(), None), alone, inputs)
+
+
+def test_an_anchor_that_a_hook_has_set_reads_the_next_pairs() -> None:
+    """From step 3 on it is the policy as it was after step 2; the others read the reference."""
+    seen: list[PairBatch] = []
+    kept: list[dict[str, torch.Tensor]] = []
+
+    class Anchored:
+        __name__ = "anchored"
+        Config = dpo.Config
+        INPUTS = ("mismatched",)
+
+        def loss(self, config: Any, batch: PairBatch, /) -> torch.Tensor:
+            seen.append(batch)
+            return dpo.loss(dpo.Config(), batch)
+
+        def begin(self, config: Any, initial: Weights, /) -> None:
+            return None
+
+        def after_step(self, config: Any, memory: Any, weights: Weights, step: int, /) -> AfterStep:
+            if step != 2:
+                return AfterStep(memory)
+            kept.append({name: value.clone() for name, value in weights.items()})
+            return AfterStep(memory, anchor=kept[0])
+
+    reference = tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+    settings = tiny.PAIRS.model_copy(update={"max_steps": 4, "batch_size": 4})
+    optimize_pairs(OpenedPairs(Anchored(), None), settings, inputs)
+    before, after = seen[:2], seen[2:]
+    for batch in before:
+        for side in batch[:3]:
+            assert side is not None and side.anchor_logp is None
+            assert torch.equal(side.anchor_log_ratio, side.log_ratio)
+    anchor = tiny.twin(reference)
+    set_weights(anchor, kept[0])
+    assert inputs.preferences is not None
+    batches = pair_batches(inputs.preferences, 4, np.random.default_rng(0))
+    taken = [inputs.preferences.take(next(batches)) for _ in range(4)]
+    for batch, pairs in zip(after, taken[2:], strict=True):
+        for side, responses in ((batch.chosen, pairs.chosen), (batch.rejected, pairs.rejected)):
+            assert side.anchor_logp is not None and not side.anchor_logp.requires_grad
+            expected_B = sums(anchor, pairs.prompts, responses)
+            assert np.allclose(side.anchor_logp.sum(1), expected_B, atol=1e-4)
+            assert not torch.allclose(side.anchor_logp, side.reference_logp, atol=1e-2)
+        assert batch.mismatched is not None and batch.mismatched.anchor_logp is not None
 
 
 def test_revisions_are_read_after_the_prompt_an_answer_and_a_separator() -> None:

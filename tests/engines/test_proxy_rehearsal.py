@@ -98,7 +98,25 @@ def test_a_wrong_route_is_told(new: str, said: str, tmp_path: Path) -> None:
         rehearse(systems.proxy(str(tmp_path / "mine.py")))
 
 
-@pytest.mark.parametrize("name", ["averaged", "headed", "labeled", "routed", "paired", "compared"])
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("copy_(both_BD)", "settle: RuntimeError"),
+        ("copy_(both_BD.mean(0) / 0)", "module of make_head after settle returns NaN"),
+    ],
+)
+def test_a_wrong_settle_is_told(new: str, said: str, tmp_path: Path) -> None:
+    text = systems_of_tests.path("settled").read_text(encoding="utf-8")
+    old = "copy_(both_BD.mean(0))"
+    assert old in text
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.proxy(str(tmp_path / "mine.py")))
+
+
+@pytest.mark.parametrize(
+    "name", ["averaged", "headed", "labeled", "routed", "paired", "compared", "settled"]
+)
 def test_the_systems_of_the_tests_pass(name: str) -> None:
     rehearse(systems.proxy(str(systems_of_tests.path(name))))
 

@@ -87,13 +87,13 @@ def test_no_prompts_policy_goes_beyond_its_limit() -> None:
             )
             np.testing.assert_array_equal(found_BN[rows], expected_BN)
         kl_B = kl_listed(found_BN, POOL.reference_BN)
-        assert selection.kl(PROXY_BN, temperature) == pytest.approx(kl_B)
+        assert selection.kl(POOL, temperature) == pytest.approx(kl_B)
 
 
 def test_budgets_beyond_are_out_of_reach_and_the_end_has_a_place() -> None:
     selection = limited(opened(lambda *_: 1.0), COLD, GOLD_BN)
-    end_nats = float(selection.kl(PROXY_BN, 1.0).mean())
-    places = find_places(selection, COLD, [0.1, 0.3, 1.0], PROXY_BN, None)
+    end_nats = float(selection.kl(POOL, 1.0).mean())
+    places = find_places(selection, COLD, [0.1, 0.3, 1.0], POOL, None)
     assert 0.3 < end_nats < 1.0
     assert places[-2:] == [Place(1.0, None), Place(None, 1.0)]
     for place, kl_nats in zip(places[:3:2], (0.1, 0.3), strict=True):
@@ -105,13 +105,11 @@ def test_a_whole_knob_stops_at_a_whole_number() -> None:
     assert selection.limits is not None and selection.limits.furthest == 5.0
     best = OpenedSelection(bon, bon.Config())
     np.testing.assert_array_equal(selection.policy(POOL, 9.0), best.weights(POOL, 5.0))
-    np.testing.assert_array_equal(
-        selection.weights(PROXY_BN, 9.0), best.unbiased_weights(POOL, 5.0)
-    )
-    places = find_places(selection, bon.KNOB, [0.2, 3.0], PROXY_BN, None)
+    np.testing.assert_array_equal(selection.weights(POOL, 9.0), best.unbiased_weights(POOL, 5.0))
+    places = find_places(selection, bon.KNOB, [0.2, 3.0], POOL, None)
     assert places[-1] == Place(None, 5.0) and places[0].knob_value == 2.0
-    assert selection.samples_drawn(PROXY_BN, 9.0) == 8 * 5
-    assert selection.samples_drawn(PROXY_BN, 3.0) == 8 * 3
+    assert selection.samples_drawn(POOL, 9.0) == 8 * 5
+    assert selection.samples_drawn(POOL, 3.0) == 8 * 3
 
 
 TUNED = "def tune(config: Config, pool: ScoredPool, gold_BN: object) -> float:\n    return 2.0\n"

@@ -24,7 +24,7 @@ from overopt.engines.walk.trajectory import Trajectory
 from overopt.execution.contract import Progress, silent
 from overopt.methods.contract.training import AfterStep, Weights
 from overopt.methods.merge import warp
-from overopt.methods.pairs import dpo, sparsepo
+from overopt.methods.pairs import dpo, sparsepo, tr_dpo
 from overopt.methods.rollout import elastic_reset, ppo, rloo
 
 from . import runs
@@ -121,12 +121,13 @@ def belongings(name: str) -> Run:
         "resets": (elastic_reset, elastic_reset.Config(reset_steps=3, decay=0.7, epochs=2)),
         "anchor": (warp, warp.Config(mu=0.2)),
         "masks": (sparsepo, sparsepo.Config()),
+        "anchor of pairs": (tr_dpo, tr_dpo.Config(sync_steps=2)),
     }
     method, config = supplied[name]
 
     def run(folder: Path, progress: Progress) -> Trajectory:
         where = runs.setup(folder, checkpoint_steps=3)
-        if name == "masks":
+        if name in ("masks", "anchor of pairs"):
             pairs = tiny.PAIRS.model_copy(update={"max_steps": 11})
             return runs.pairs_in_trl(method, config, BUDGETS, pairs, where, progress)
         return runs.rollouts_in_trl(method, config, BUDGETS, rollout, where, progress)
@@ -135,7 +136,8 @@ def belongings(name: str) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("name", "paused"), [("minibatches", 8), ("resets", 6), ("anchor", 6), ("masks", 6)]
+    ("name", "paused"),
+    [("minibatches", 8), ("resets", 6), ("anchor", 6), ("masks", 6), ("anchor of pairs", 6)],
 )
 def test_module_memory_and_anchor_go_through_checkpoints(
     name: str, paused: int, tmp_path: Path

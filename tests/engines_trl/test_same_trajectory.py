@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from engines import tiny
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.merge import warp
-from overopt.methods.pairs import dpo, ipo, mapo, sparsepo
+from overopt.methods.pairs import dpo, dr_dpo, ipo, mapo, sparsepo, tr_dpo
 from overopt.methods.rollout import chi2_rl, elastic_reset, ppo, rloo
 from overopt.worlds.tokens import BOS, EOS, PAD
 
@@ -88,6 +88,18 @@ def test_pairs_with_masks_and_forward_kl(
     inside = runs.pairs_in_trl(method, method.Config(), (0.02, 50.0), SHORT_PAIRS, where)
     assert_same(native, inside)
     assert inside.compute.gradient_steps == 12
+
+
+@pytest.mark.parametrize(
+    ("method", "config"), [(tr_dpo, tr_dpo.Config(sync_steps=3)), (dr_dpo, dr_dpo.Config(beta=1.0))]
+)
+def test_pairs_with_an_anchor_or_a_loss_of_the_whole_batch(
+    method: ModuleType, config: Any, tmp_path: Path
+) -> None:
+    native = runs.pairs_natively(method, config, (0.02, 50.0), SHORT_PAIRS)
+    where = runs.setup(tmp_path, micro_batch=6)
+    inside = runs.pairs_in_trl(method, config, (0.02, 50.0), SHORT_PAIRS, where)
+    assert_same(native, inside)
 
 
 @pytest.mark.parametrize(

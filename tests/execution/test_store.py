@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -18,7 +19,8 @@ from filelock import FileLock
 
 from overopt.errors import UserError
 from overopt.execution.artifact import InputEntry, read_manifest
-from overopt.execution.costs import Receipt, free_bytes, read_receipts
+from overopt.execution.canonical import canonical_json
+from overopt.execution.costs import Cost, Costs, Receipt, free_bytes, read_receipts
 from overopt.execution.disk_errors import disk_is_full, explain_disk_error
 from overopt.execution.node import Node
 from overopt.execution.stage import node
@@ -395,3 +397,35 @@ def test_a_record_of_a_failure_that_cannot_be_read_is_none(text: str, store: Sto
     (store.root / "failures").mkdir(exist_ok=True)
     (store.root / "failures" / "abc.json").write_text(text)
     assert store.failure("abc") is None
+
+
+def test_a_manifest_of_another_format_is_refused_and_left_alone(store: Store) -> None:
+    """A newer version shares the store: what it has made is no damage."""
+    made = named(7)
+    folder = put(store, made)
+    body = json.loads((folder / "manifest.json").read_text())
+    del body["checksum"]
+    body["format"] = 99
+    body["checksum"] = hashlib.sha256(canonical_json(body).encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(body))
+    fresh = Store(store.root)
+    for look in (fresh.open, fresh.manifest, fresh.consistent):
+        with pytest.raises(UserError, match=r"format = 99, .* reads format 1\. Use the version"):
+            look(made.key)
+    assert folder.is_dir()
+    with pytest.raises(UserError, match="format = 99"):
+        Store(store.root).open(made.key)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [{"wall_s": "1"}, {"wall_s": 10**400}, {"stage": []}, {"size_bytes": -1}, {"kind": None}],
+)
+def test_receipts_without_sense_cost_nothing(spoil: dict[str, object], store: Store) -> None:
+    made = named(7)
+    put(store, made)
+    path = store.root / "costs.jsonl"
+    line = json.loads(path.read_text())
+    path.write_text(json.dumps({**line, **spoil}) + "\n" + "[" * 100_000 + "\n[]\n")
+    assert read_receipts(store.root) == []
+    Costs(store.root, {}, Cost(1.0, 1, 1))

@@ -351,3 +351,17 @@ def test_what_a_plan_assumes_is_what_the_engines_do() -> None:
     assert particles.LINEAGES == hub_work.LINEAGES
     assert hub_work.ANNEALING_SWEEPS % anneal.SWEEPS == 0
     assert Machine(None, is_found=False).cache_bytes(0.0) == sampling._CACHE_BYTES
+
+
+def test_what_pairs_methods_ask_of_the_proxy_is_counted(tmp_path: Path) -> None:
+    """Pairs that the proxy reads cost more than none, lists that the policy learns much more."""
+
+    def seconds(method: str) -> float:
+        run = resolve(Request(method=[method], task="tldr", seeds=1, engine="native"))
+        stages = planned(run, tmp_path).stages
+        (found,) = (one.wall_s for one in stages if one.stage == "optimize")
+        assert found is not None
+        return found
+
+    plain, scored, listed = (seconds(method) for method in ("dpo", "mm-dpo", "rrhf"))
+    assert plain < scored < 2 * plain < listed

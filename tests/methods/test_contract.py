@@ -11,7 +11,16 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.execution.code.modules import load_module
-from overopt.methods.contract import composition, merge, particles, selection, training, values
+from overopt.methods.contract import (
+    composition,
+    merge,
+    novelty,
+    particles,
+    search,
+    selection,
+    training,
+    values,
+)
 
 from .protocols import family_protocol, functions
 
@@ -20,7 +29,10 @@ TOGETHER: tuple[type, ...] = (
     composition.ComposedMethod,
     particles.ParticleMethod,
     values.ValueMethod,
+    values.CriticMethod,
     merge.WeightMerge,
+    search.SearchMethod,
+    novelty.NoveltyMethod,
     selection.PoolSelection,
     selection.KnownPolicy,
     selection.DrawingMethod,
@@ -34,6 +46,7 @@ TOGETHER: tuple[type, ...] = (
     training.StepHook,
     training.RoundHook,
     training.Observer,
+    training.PairsObserver,
 )
 """Protocols whose functions a method supplies all of, or none."""
 MAY_IMPORT = re.compile(

@@ -18,6 +18,8 @@ FULL = PLAIN._replace(
     sampled_logp=torch.tensor([[-1.25, -2.0], [-3.5, 8.0]]),
     weight=torch.tensor([0.5, 2.0]),
     label=torch.tensor([1.0, 0.0]),
+    score=torch.tensor([0.25, -1.0]),
+    collision_logp=torch.tensor([[-0.5, -1.0], [-1.5, 0.0]]),
 )
 
 
@@ -27,6 +29,7 @@ def test_log_ratios_by_hand() -> None:
     assert FULL.anchor_log_ratio.tolist() == [0.5, 0.0]
     assert PLAIN.anchor_log_ratio.tolist() == [1.5, -2.0]  # without one, it is the reference
     assert FULL.sampled_log_ratio.tolist() == [0.25, 0.5]
+    assert PLAIN.mean_logp.tolist() == [-1.5, -3.0]
     with pytest.raises(ValueError, match="sampled_logp was not computed"):
         _ = PLAIN.sampled_log_ratio
 
@@ -46,7 +49,7 @@ def test_only_what_the_policy_says_is_changed() -> None:
     assert not moved.policy_logp.any() and not moved.forward_kl.any() and not moved.output.any()
     assert moved.reference_logp is FULL.reference_logp and moved.mask is FULL.mask
     assert moved.anchor_logp is FULL.anchor_logp
-    assert set(FULL.policy_parts()) == {"policy_logp", "forward_kl", "output"}
+    assert set(FULL.policy_parts()) == {"policy_logp", "forward_kl", "output", "collision_logp"}
     assert set(PLAIN.policy_parts()) == {"policy_logp"}
 
 

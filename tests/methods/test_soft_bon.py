@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,29 @@ def test_a_response_costs_n_samples_or_the_pool() -> None:
     assert soft_bon.samples_used(soft_bon.Config(n=16), 1024, 0.5) == 16
     assert soft_bon.draw_size(soft_bon.Config(n=16), 0.5) == 16
     assert soft_bon.draw_size(soft_bon.Config(), 0.5) == 0
+
+
+@pytest.mark.parametrize(
+    ("n", "law", "kl"),
+    [
+        (2, [0.3545, 0.3416, 0.3039], 0.0496),
+        (4, [0.2616, 0.3379, 0.4006], 0.1489),
+        (8, [0.2160, 0.3194, 0.4646], 0.2303),
+    ],
+)
+def test_the_policy_of_n_is_its_mean_over_every_draw(n: int, law: list[float], kl: float) -> None:
+    """Three responses, temperature 1: all 3^n draws, each with its chance, written out."""
+    reference_V, reward_V = np.array([0.5, 0.3, 0.2]), np.array([0.0, 1.0, 2.0])
+    draw_Dn = np.array(list(product(range(3), repeat=n)))
+    chance_D = reference_V[draw_Dn].prod(axis=1)
+    within = soft_bon.draw_weights(
+        soft_bon.Config(n=n), samples_of_reference(reward_V[draw_Dn]), 1.0
+    )
+    every_V = np.bincount(draw_Dn.ravel(), weights=(chance_D[:, None] * within).ravel())
+    listed = ScoredPool(reward_V[None], reference_V[None])
+    policy_BN = soft_bon.weights(soft_bon.Config(n=n), listed, 1.0)
+    assert policy_BN[0] == pytest.approx(every_V, abs=1e-10)
+    assert policy_BN[0] == pytest.approx(np.array(law), abs=6e-5)
+    assert kl_listed(policy_BN, listed.reference_BN)[0] == pytest.approx(kl, abs=6e-5)
+    best = bon.weights(bon.Config(), listed, n)
+    assert kl < kl_listed(best, listed.reference_BN)[0]

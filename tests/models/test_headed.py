@@ -71,6 +71,25 @@ def test_one_pass_gives_the_same_rewards_and_the_policys_log_probabilities() -> 
     torch.testing.assert_close(full.logp_BT, response_logps(model.trunk, batch))
 
 
+@pytest.mark.parametrize("language", [False, True])
+def test_states_of_tokens_are_those_that_have_read_them(language: bool) -> None:
+    model, batch = headed(), join(tiny.prompts(), RESPONSES)
+    read = model.read(batch, language, tokens=True)
+    state_BTD = read.state_BTD
+    assert state_BTD is not None and state_BTD.shape[:2] == batch.mask_BT.shape
+    assert not state_BTD[~batch.mask_BT].any()
+    states = model.states(batch)
+    last_B = batch.mask_BT.sum(1) - 1
+    torch.testing.assert_close(state_BTD[torch.arange(4), last_B], states.last_BD)
+    for row in range(4):
+        asked, answered = tiny.prompts().take(np.array([row])), RESPONSES.take(np.array([row]))
+        ids = torch.as_tensor(np.concatenate([asked.ids_NT, answered.ids_NT], 1)).long()
+        hidden_LD = model.trunk.base_model(input_ids=ids).last_hidden_state[0]
+        first = int(asked.length_N[0])
+        torch.testing.assert_close(state_BTD[row, 0], hidden_LD[first])
+    assert model.read(batch, language).state_BTD is None
+
+
 def test_a_head_is_written_and_read(tmp_path: Path) -> None:
     (tmp_path / "config.json").touch()
     model, other = headed(), headed(seed=1)

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from overopt.own_runs.checkpoint_request import CheckpointRequest
 from overopt.own_runs.checkpoints import measure_checkpoints
 from overopt.own_runs.folder import write_folder
 from overopt.own_runs.measured import MeasuredRuns
+from overopt.report.groups import group_results
+from overopt.report.stored.prompts import read_prompts
+from overopt.report.stored.reading import read_results
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.worlds.contract import build
@@ -54,7 +58,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def request(place: Path, **more: Any) -> CheckpointRequest:
     given = {
-        "policy": str(place / "run"),
+        "policies": (str(place / "run"),),
         "reference": str(place / "policy"),
         "proxy": str(place / "proxy"),
         "gold": str(place / "gold.py"),
@@ -62,6 +66,8 @@ def request(place: Path, **more: Any) -> CheckpointRequest:
         "samples": 2,
         "max_new_tokens": 6,
     }
+    if "policy" in more:
+        more["policies"] = (more.pop("policy"),)
     return CheckpointRequest(**{**given, **more})
 
 
@@ -81,7 +87,7 @@ def test_dpo_checkpoints_say_what_the_callback_saw(place: Path, tmp_path: Path) 
     assert measured.measures[1]["kl_nats"] > 0.01
     assert measured.report.turn is not None and measured.report.turn.over == "prompts"
     assert measured.report.units.gold_sd == seen[0]["gold_sd"]
-    with (out / "points.csv").open(newline="") as stream:
+    with (out / "checkpoints.csv").open(newline="") as stream:
         assert [row["step"] for row in csv.DictReader(stream)] == ["0", "2", "4"]
     assert {path.name for path in written} >= {"curve.csv", "fits.json", "measured.pdf"}
 
@@ -186,7 +192,7 @@ def test_snapshots_of_our_own_run_are_measured_as_it_measured_them(tmp_path: Pat
     (tmp_path / "prompts.txt").write_text("\n".join(texts))
     (tmp_path / "gold.py").write_text("def gold(p, r):\n    return [float(len(x)) for x in r]\n")
     asked = CheckpointRequest(
-        policy=str(tmp_path / "run"),
+        policies=(str(tmp_path / "run"),),
         reference=str(initial / "model"),
         proxy=str(tmp_path / "gold.py"),
         gold=None,
@@ -277,3 +283,89 @@ def test_the_command(
         assert stopped.value.code == 2
         assert says in capsys.readouterr().err
     assert Table(next((tmp_path / "store").rglob("samples.parquet"))).columns[0] == "prompt_id"
+
+
+def test_measured_seeds_are_a_run_that_can_be_reported_and_compared(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (0, 1):
+        shutil.copytree(place / "run", tmp_path / f"run{number}")
+    monkeypatch.chdir(place)
+    both = f"--policy {tmp_path / 'run0'} --policy {tmp_path / 'run1'}"
+    rest = "--reference policy --proxy proxy --gold gold.py --prompts prompts.jsonl --samples 2"
+    rest += f" --max-new-tokens 6 --store {tmp_path / 'store'} --workers 1"
+
+    def bench(words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["bench", *words.split()])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        assert not stopped.value.code, captured.err
+        return captured.out
+
+    out = tmp_path / "measured" / "both"
+    said = bench(f"measure {both} {rest} --out {out}")
+    assert "4 checkpoints of 2 runs" in said
+    assert said.splitlines()[-1] == f"bench report {out}"
+    record = json.loads((out / "run.json").read_text())
+    measured = record["spec"]["measured"]
+    assert measured["made_here"] is False
+    assert [list(one["steps"]) for one in measured["checkpoints"]] == [["2", "4"]] * 2
+    assert measured["checkpoints"][0]["steps"]["2"]["digest"]
+    assert len(measured["gold"]["sha256"]) == len(measured["prompts"]["sha256"]) == 64
+    (run,) = read_results([out]).runs
+    points = run.points
+    assert set(points["method"]) == {"run"} and set(points["engine"]) == {"measured"}
+    assert points["seed"].tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    with (out / "checkpoints.csv").open(newline="") as stream:
+        raw = list(csv.DictReader(stream))
+    sd = measured["units"]["gold_sd"]
+    for point, one in zip(points.to_dict("records"), raw, strict=True):
+        assert point["gold_raw_mean"] == float(one["gold"])
+        assert point["gold_mean"] == pytest.approx(
+            (float(one["gold"]) - float(raw[0]["gold"])) / sd
+        )
+        assert point["kl_nats"] == pytest.approx(float(one["kl_nats"]), abs=1e-12)
+    # seeds share the initial policy's samples, and have samples of their own beyond it
+    assert raw[0]["gold"] == raw[3]["gold"] and raw[1]["kl_k1_nats"] != raw[4]["kl_k1_nats"]
+    by_step = points.groupby("step")["kl_nats"].mean()
+    assert points["kl_target_nats"].dropna().tolist() == pytest.approx(by_step[[2, 4, 2, 4]])
+    prompts = read_prompts(out, points)
+    assert prompts is not None and prompts[1].mean() == pytest.approx(
+        points["gold_mean"][1], abs=1e-6
+    )
+    (group,) = group_results(read_results([out]))
+    assert group.places.end is not None and group.places.end.gold.n_seeds == 2
+    page = bench(f"report {out} --out {tmp_path / 'report'} --figures none --workers 1")
+    assert page.endswith(f"Open {tmp_path / 'report' / 'report.html'}\n")
+    text = (tmp_path / "report" / "report.html").read_text()
+    assert "measured here, made elsewhere" in text
+    # another training from the same reference, judged by the same gold on the same prompts
+    other = tmp_path / "measured" / "other"
+    shutil.copytree(place / "run", tmp_path / "other")
+    (tmp_path / "other" / "checkpoint-2" / "generation_config.json").write_text('{"top_k": 50}')
+    more = f"--policy {tmp_path / 'other'} --policy {tmp_path / 'run0'} {rest} --out {other}"
+    bench(f"measure {more}")
+    told = bench(f"compare {out} {other} --metric end")
+    assert "run" in told and "other" in told
+
+
+def test_the_same_checkpoints_twice_are_no_two_seeds(place: Path) -> None:
+    run = str(place / "run")
+    with pytest.raises(UserError, match="is given twice"):
+        plan(replace(request(place), policies=(run, f"{run}/")))
+
+
+def test_without_gold_there_is_no_run_to_report(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    out = tmp_path / "out"
+    words = "--policy run --reference policy --proxy proxy --prompts prompts.jsonl --samples 2"
+    words += f" --max-new-tokens 6 --store {tmp_path / 'store'} --workers 1 --out {out}"
+    monkeypatch.setattr(sys, "argv", ["bench", "measure", *words.split()])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert not stopped.value.code
+    assert capsys.readouterr().out.splitlines()[-1] == f"Open {out / 'measured.png'}"
+    assert not (out / "run.json").exists() and (out / "checkpoints.csv").is_file()

@@ -49,7 +49,9 @@ def test_five_seeds_rise_and_fall(
 ) -> None:
     out = tmp_path / "deep" / "out"
     assert bench(monkeypatch, *write_seeds(tmp_path, 5), "--out", out) == 0
-    said = re.sub(r"\s+", " ", capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == f"Open {out / 'measured.png'}"
+    said = re.sub(r"\s+", " ", printed)
     assert re.search(r"Gold rises to 1\.\d+ \[.*\] at step 1[24]0 .* this run overoptimizes", said)
     assert "KL: Rao-Blackwellized, nats per response" in said
     assert "exploratory" not in said

@@ -108,7 +108,7 @@ class TableReader(HTMLParser):
             self.tables[-1][-1].append("")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
+        if tag in ("tr", "th"):  # cells of the body are ended by the next one, or by their row
             self._in_cell = False
 
     def handle_data(self, data: str) -> None:

@@ -26,7 +26,10 @@ VOID = {"meta", "br", "img", "link", "input"}
 
 
 class Checker(HTMLParser):
-    """Collects tags, attributes and text, and checks that elements nest."""
+    """Collects tags, attributes and text, and checks that elements nest.
+
+    A cell ends where the next one begins, or its row ends.
+    """
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -38,6 +41,8 @@ class Checker(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
+        if tag == "td" and self.open[-1] == "td":
+            self.open.pop()
         if tag not in VOID:
             self.open.append(tag)
 
@@ -46,6 +51,8 @@ class Checker(HTMLParser):
         self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "tr" and self.open[-1] == "td":
+            self.open.pop()
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
@@ -158,6 +165,21 @@ def test_everything_from_results_is_escaped(tmp_path: Path) -> None:
     text = " ".join(checker.text)
     assert text.count(EVIL) >= 5
     assert "</script><i>d&po" in text
+
+
+def test_no_character_of_the_page_steers_who_reads_it(tmp_path: Path) -> None:
+    (run,) = write_runs(
+        tmp_path / "in", methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1)
+    )
+    hostile = "\x1b[2J\x00\x07\x9b\u202e\u2028"
+    for name in ("excerpts.json", "run.json"):
+        text = (run / name).read_text()
+        text = text.replace("the room", f"the {json.dumps(hostile)[1:-1]} room")
+        (run / name).write_text(text.replace('"bench"', json.dumps(hostile)))
+    write_report([run], tmp_path / "out", Request(figures=()))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("\ufffd[2J") >= 2
+    assert all(letter.isprintable() or letter == "\n" for letter in page)
 
 
 def test_formulas_are_text_in_every_file(tmp_path: Path) -> None:

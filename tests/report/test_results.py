@@ -374,3 +374,55 @@ def test_an_old_result_without_a_width_does_not_say_which_model_it_started_from(
 def test_an_empty_table_is_refused() -> None:
     with pytest.raises(UserError, match="holds no points"):
         check_points(pd.DataFrame(columns=list(POINT_COLUMNS)), "the points")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("kl_nats", "1e300", r"has kl_nats = 1e300; it must lie within 1e\+30"),
+        ("gold_mean", "-1.7e308", r"has gold_mean = -1.7e308; it must lie within"),
+        ("seed", "1" + "0" * 400, "has seed = 10+; it must be a finite number"),
+        ("seed", "9007199254740993", "it must lie within"),
+        ("method", "\x1b[2J", r"has method = .*x1b\[2J.*; a name has at most 1000 characters"),
+        ("proxy", "a\u202eb", "all of which print"),
+        ("gold", "x" * 1001, "a name has at most 1000"),
+    ],
+)
+def test_numbers_and_names_have_bounds(run: Path, column: str, value: str, said: str) -> None:
+    edit_points(run, column, 2, value)
+    with pytest.raises(UserError, match=said) as told:
+        read_results([run])
+    assert str(told.value).isprintable() and len(str(told.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("format", 99, "format = 99, which this version does not read"),
+        ("wall_s", 10**400, "a number of 401 digits"),
+        ("status", "\ud800", "half a letter"),
+    ],
+)
+def test_a_record_that_no_run_writes_is_refused(
+    run: Path, key: str, value: object, said: str
+) -> None:
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {key: value}))
+    with pytest.raises(UserError, match=rf"run\.json.* {said}"):
+        read_results([run])
+
+
+def test_a_document_nested_without_end_is_refused(run: Path) -> None:
+    text = (run / "run.json").read_text()
+    for depth in (400, 100_000):
+        deep = "[" * depth + "]" * depth
+        (run / "run.json").write_text(f'{{"deep": {deep}, {text[1:]}')
+        with pytest.raises(UserError, match="nested more than 100 deep"):
+            read_results([run])
+
+
+def test_an_excerpt_beyond_all_numbers_is_refused(run: Path) -> None:
+    path = run / "excerpts.json"
+    path.write_text(path.read_text().replace("0.21", "1.7e308"))
+    with pytest.raises(UserError, match="excerpt 1 has gold_initial beyond 1e"):
+        read_results([run])

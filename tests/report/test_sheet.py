@@ -27,7 +27,7 @@ class Cells(HTMLParser):
             self._into.append((dict(attrs), ""))
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "option"):
+        if tag in ("tr", "option"):  # cells are ended by the next one, or by their row
             self._into = None
 
     def handle_data(self, data: str) -> None:

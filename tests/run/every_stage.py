@@ -9,6 +9,7 @@ import importlib
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hub import folders
@@ -22,7 +23,9 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
+from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
+from overopt.spec.labeling import LabelingSpec, PopulationSpec, UnevenNoiseSpec
 from own import MIXTURE, SIFTED, VALUED
 from stages import step_system
 from systems import path
@@ -33,7 +36,7 @@ BASE = '[proxy.base]\npath = "base"\nformat = "{prompt}\\n{response}"\n'
 JUDGE = '[classifier]\npath = "gold"\nformat = "{prompt}\\n{response}"\n'
 
 GRID = (0.02, 0.05)
-OWN = ("averaged", "headed", "labeled", "routed", "paired", "compared")
+OWN = ("averaged", "headed", "labeled", "routed", "paired", "compared", "settled")
 """Systems with stages of their own."""
 
 
@@ -66,6 +69,12 @@ def _wanted(place: Path) -> Iterator[Node]:
         assert composed is not None
         yield composed
     yield dpo.anneal(max(GRID))
+    (searching,) = _graphs(TASK, ["mcts"])
+    searched = searching.points("step", GRID)
+    assert searched is not None
+    yield searched
+    for asking in _graphs(TASK, ["mbr_bon", "caution"]):
+        yield asking.select(GRID)
     smooth = {"proxies": (systems.proxy("labelsmooth"),)}
     (own_loss,) = _graphs(TASK, ["bon"], "native", **smooth)
     yield own_loss.select(GRID)
@@ -76,6 +85,7 @@ def _wanted(place: Path) -> Iterator[Node]:
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
     for asking in _graphs(TASK, ["nash_md", "salsa", "srpo"]):
         yield asking.optimize(None, GRID)
+    yield from _of_people(dpo)
     followed = {"proxies": (systems.proxy("online_rm"), systems.proxy("pm"))}
     for against in _graphs(TASK, ["nash_md"], "native", **followed):
         yield against.optimize(None, GRID)
@@ -100,6 +110,19 @@ def _wanted(place: Path) -> Iterator[Node]:
     (of_data,) = _graphs(compared, ["dpo"])
     yield from (of_data.along_step(GRID), of_data.front(GRID))
     yield from _of_steps(place)
+
+
+def _of_people(plain: Graph) -> Iterator[Node]:
+    """Labels of people who differ, with every flaw that loads a module by name."""
+    people = LabelingSpec(
+        annotators=(PopulationSpec(name="all", share=1.0, weights={}),),
+        clean=0.25,
+        noise=UnevenNoiseSpec(by="categories", factors=(1.0,) * 5),
+    )
+    task = plain.cell.task.model_copy(update={"labels": people})
+    yield Graph(replace(plain.cell, task=task)).labels
+    for flaw in ("praise:1", "blind-spot:1", "coverage:0.5"):
+        yield Graph(replace(plain.cell, flaw=FlawSpec.parse(flaw))).labels
 
 
 def _of_steps(place: Path) -> Iterator[Node]:

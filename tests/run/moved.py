@@ -17,6 +17,7 @@ from overopt.run.cell import Cell
 from overopt.run.cells import resize
 from overopt.run.graph import Graph
 from overopt.spec.engine import Engine
+from overopt.spec.flaw import FlawName, FlawSpec
 from overopt.spec.noise import NoiseSpec
 from own import MIXTURE, SIFTED, VALUED
 from systems import path
@@ -104,7 +105,21 @@ def _of_systems() -> Iterator[tuple[str, Node]]:
     yield "reviews system:compared member", compared.proxy(0)
     yield "reviews system:compared score", compared.score(0, compared.pool, "the pool")
     yield "reviews system:compared opponents", dict(compared.proxy(0).inputs)["opponents"]
+    settled = _graph("reviews", "rule", "bon", proxy=str(path("settled")))
+    yield "reviews system:settled member", settled.proxy(0)
     yield "reviews system:headed score", headed.score(0, headed.pool, "the pool")
+
+
+def _of_people() -> Iterator[tuple[str, Node]]:
+    """Stages of tasks with people who differ, and of flawed runs."""
+    yield "reviews people:annotators labels", _graph("reviews-annotators", "rule", "dpo").labels
+    yield "reviews people:topics labels", _graph("reviews-topic-noise", "rule", "dpo").labels
+    plain = _graph("reviews", "rule", "dpo").cell
+    names: tuple[FlawName, ...] = ("praise", "coverage")
+    for name in names:
+        flawed = Graph(replace(plain, flaw=FlawSpec(name=name, dose=0.5)))
+        yield f"reviews people:{name} labels", flawed.labels
+    yield "reviews people:coverage pairs", flawed.pairs
 
 
 def _of_steps(graph: Graph) -> Iterator[tuple[str, Node]]:
@@ -126,6 +141,7 @@ def stages() -> dict[str, tuple[str, ...]]:
     found["reviews gold:transformer"] = trained.gold
     found["reviews pool:transformer"] = trained.pool
     found.update(_of_systems())
+    found.update(_of_people())
     return {name: (stage_module(made.stage), *made.extra_code) for name, made in found.items()}
 
 

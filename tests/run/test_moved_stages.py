@@ -37,6 +37,11 @@ SAMPLES = (
 TRAINS = (
     "* initial", "* proxy", "* system:* member", "* step_proxy", "* gold:transformer",
 )  # fmt: skip
+PAIRS, PLAIN_LABELS = (
+    tuple(f"{kind} {stage}" for kind in ("reviews", "tabular", "arithmetic", "hub"))
+    for stage in ("pairs", "labels")
+)
+"""Those of the stage itself, not of people who differ."""
 OF_STEPS = ("step_labels", "step_proxy", "step_score")
 """Made in a world of steps only, for systems that score them."""
 FROM_POLICY = ("arithmetic proxy", "arithmetic step_proxy")
@@ -61,8 +66,8 @@ CASES = (
     Case("stages/imitation.py", statement_in("imitate"), ("* initial",)),
     Case("stages/gold.py", statement_in("run"), ("* gold:*",)),
     Case("stages/golds/model.py", statement_in("make"), ("* gold:transformer",)),
-    Case("stages/pairs.py", statement_in("run"), ("* pairs",)),
-    Case("stages/labels.py", statement_in("run"), ("* labels",)),
+    Case("stages/pairs.py", statement_in("run"), PAIRS),
+    Case("stages/labels.py", statement_in("run"), PLAIN_LABELS),
     Case("stages/proxy.py", statement_in("run"), ("* proxy",)),
     Case("stages/score.py", statement_in("run"), ("* score",)),
     Case("stages/own/opponents.py", statement_in("run"), ("* system:compared opponents",)),
@@ -71,8 +76,16 @@ CASES = (
     Case("stages/own/label_columns.py", statement_in("run"), ("* system:labeled columns",)),
     Case("stages/own/routed_labels.py", statement_in("run"), ("* system:routed choice",)),
     Case("worlds/reviews/categories.py", a_line, (
-        "* system:labeled columns", "* system:routed choice",
+        "* system:labeled columns", "* system:routed choice", "* people:coverage pairs",
     )),
+    Case("stages/people/labels.py", statement_in("run"), ("* people:* labels",)),
+    Case("stages/people/pairs.py", statement_in("run"), ("* people:coverage pairs",)),
+    Case("artifacts/people.py", a_line, ("* people:* labels",)),
+    Case("artifacts/flaws.py", a_line, ("* people:* labels",)),
+    Case("spec/labeling.py", field_of("LabelingSpec"), ("* people:* labels",)),
+    Case("spec/flaw.py", field_of("FlawSpec"), ("* people:*",)),
+    Case("worlds/reviews/topics.py", a_line, ("* people:topics labels",)),
+    Case("worlds/reviews/flaws.py", a_line, ("* people:praise labels",)),
     Case("artifacts/label_columns.py", a_line, ("* system:* member", "* system:labeled columns")),
     Case("artifacts/labeling.py", a_line, ("* labels", "* system:* columns", "* system:* choice")),
     Case("stages/own/merged_proxy.py", statement_in("run"), ("* system:averaged merged",)),
@@ -89,6 +102,7 @@ CASES = (
     Case("methods/contract/particles.py", a_line, ("* particles:*",)),
     Case("stages/value.py", statement_in("run"), ("* value:*",)),
     Case("engines/values.py", a_line, ("* value:*",)),
+    Case("engines/learned/critic.py", a_line, ("* value:*",)),
     Case("models/values.py", a_line, ("* value:*",)),
     Case("methods/contract/values.py", field_of("Valued"), ("* value:*", "* compose:valued")),
     Case("stages/merge.py", statement_in("run"), ("* merge:*",)),
@@ -155,6 +169,7 @@ CASES = (
     Case("artifacts/pairwise_proxy.py", a_line, (
         "* system:compared member", "* system:compared score",
     )),
+    Case("artifacts/settling.py", a_line, ("* system:settled member",)),
     Case("artifacts/proxy_loss.py", a_line, ()),
     Case("artifacts/reward.py", a_line, READS_REWARD),
     Case("artifacts/step_member.py", a_line, ("* step_proxy", "* step_score")),
@@ -182,7 +197,7 @@ CASES = (
     Case("proxies/uwo.py", statement_in("combine"), ()),
     Case("models/rewards/probing.py", a_line, ("* system:* member", "* system:* choice")),
     Case("models/rewards/pairwise.py", a_line, (
-        "* system:compared member", "* system:compared score",
+        "* system:compared member", "* system:compared score", "* system:settled member",
     )),
     Case("models/rewards/ratio.py", a_line, ("* system:paired *",)),
     Case("proxies/contract/policies.py", a_line, ("* system:paired *",)),
@@ -210,7 +225,7 @@ CASES = (
     Case("models/starts/scratch.py", a_line, (
         "reviews initial", "tabular initial", "arithmetic initial", "reviews proxy",
         "tabular proxy", "* gold:transformer", "* system:labeled member",
-        "* system:compared member",
+        "* system:compared member", "* system:settled member",
     )),
     Case("models/starts/policy.py", a_line, (*FROM_POLICY, "* system:averaged member")),
     Case("models/starts/base.py", a_line, ("hub initial", "hub proxy")),

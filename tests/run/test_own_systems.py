@@ -52,6 +52,7 @@ def test_a_system_without_own_names_is_described_as_before_there_were_any(name: 
         "repeated",
         "judged",
         "anchored",
+        "settled",
     ],
 )
 def test_a_system_is_read_back_from_its_json(name: str) -> None:
@@ -96,6 +97,13 @@ def test_a_head_goes_where_its_scores_are_read_and_nowhere_else() -> None:
         for made in (score, optimized):
             assert (code in made.extra_code) == (graph is own)
         assert ("system" in score.params) == (graph is own)
+
+
+def test_only_a_member_that_settles_names_what_sets_it() -> None:
+    code = "overopt.artifacts.settling"
+    assert code in _graph(str(path("settled"))).proxy(0).extra_code
+    assert code not in _graph(str(path("labeled"))).proxy(0).extra_code
+    assert "initial" not in dict(_graph(str(path("settled"))).proxy(0).inputs)
 
 
 def test_gold_goes_to_columns_of_labels_only_and_no_method_on_pairs_is_moved() -> None:

@@ -39,7 +39,6 @@ def columns(
     params = {
         "world": WORLD.to_json(),
         "columns": asked,
-        "clean_share": 0.5,
         "noise": NoiseSpec.parse(noise).to_json(),
         "seed": 0,
     }
@@ -71,13 +70,36 @@ def test_terms_go_through_the_noise_each_on_its_own_and_ties_stay_ties(
     clean = columns(artifacts, tmp_path / "clean", asked=["terms"]).values["terms"]
     noisy = columns(artifacts, tmp_path / "noisy", "0.25", asked=["terms"]).values["terms"]
     turned = columns(artifacts, tmp_path / "turned", "1", asked=["terms"]).values["terms"]
-    assert np.array_equal(turned, -clean)
+    assert np.array_equal(turned, np.negative(clean))
     assert ((noisy == 0) == (clean == 0)).all()
-    flipped_PK = (noisy == -clean) & (clean != 0)
+    flipped_PK = (noisy == np.negative(clean)) & (clean != 0)
     for flips, told in zip(flipped_PK.sum(0), (clean != 0).sum(0), strict=True):
         assert flips <= 24  # a quarter of 96 pairs, of which some are tied
         assert flips >= 24 - (96 - told)
     assert not np.array_equal(flipped_PK[:, 0], flipped_PK[:, 1])
+
+
+def test_ratings_are_the_terms_of_both_sides_and_change_over_where_noise_turns_them(
+    artifacts: dict[str, Path], tmp_path: Path
+) -> None:
+    asked = ["ratings", "terms"]
+    found = columns(artifacts, tmp_path / "clean", asked=asked)
+    world = build(WORLD)
+    pairs = load_preferences(artifacts["labels"], world).preferences
+    sd = read_json(artifacts["pool"] / "summary.json")["gold_sd"]
+    rated = [world.gold_terms(pairs.prompts, side) for side in (pairs.chosen, pairs.rejected)]
+    expected_P2K = np.stack([np.stack([of[name] for name in TERMS], 1) for of in rated], 1) / sd
+    assert found.values["ratings"] == pytest.approx(expected_P2K, abs=1e-5)
+    assert found.sizes == {"terms": 5, "ratings": 5}
+    noisy = columns(artifacts, tmp_path / "noisy", "0.25", asked=asked)
+    clean_PK = np.asarray(found.values["terms"], np.float32)
+    turned_PK = (noisy.values["terms"] == -clean_PK) & (clean_PK != 0)
+    assert turned_PK.any() and not turned_PK.all()
+    swapped_P2K = np.where(turned_PK[:, None], expected_P2K[:, ::-1], expected_P2K)
+    assert noisy.values["ratings"] == pytest.approx(swapped_P2K, abs=1e-5)
+    alone = columns(artifacts, tmp_path / "alone", "0.25", asked=["ratings"])
+    assert np.array_equal(alone.values["ratings"], noisy.values["ratings"])
+    assert alone.sizes == {"ratings": 5} and "terms" not in alone.values
 
 
 def test_only_what_is_asked_for_is_written(artifacts: dict[str, Path], tmp_path: Path) -> None:
@@ -129,25 +151,6 @@ def test_reviews_are_told_apart_by_their_tone() -> None:
     words = np.array(world.vocabulary)
     for kind, tone in enumerate(("scathing", "critical", "balanced", "friendly", "glowing")):
         assert set(words[world.train_prompts.ids_NT[kind_N == kind, 6]]) == {tone}
-
-
-def test_labels_that_gold_has_checked_are_right_and_others_are_not_known(
-    artifacts: dict[str, Path], tmp_path: Path
-) -> None:
-    """All labels are right here: half of 96 are known to be; then every third one is wrong."""
-    clean_P = columns(artifacts, tmp_path / "right", asked=["clean"]).values["clean"]
-    assert clean_P.dtype == np.bool_ and clean_P.sum() == 48
-    labels = tmp_path / "labels"
-    labels.mkdir()
-    table = Table(artifacts["labels"] / "labels.parquet")
-    wrong_P = np.arange(len(table)) % 3 == 0
-    told: dict[str, Column] = {
-        name: table.tokens(name) if name in "ab" else table.integers(name)
-        for name in ("prompt_id", "a", "b", "a_preferred")
-    }
-    write_table(labels / "labels.parquet", {**told, "flipped": wrong_P})
-    again_P = columns({**artifacts, "labels": labels}, tmp_path / "some", asked=["clean"])
-    assert np.array_equal(again_P.values["clean"], clean_P & ~wrong_P)
 
 
 def test_outcomes_are_those_of_either_side_as_the_label_turns_them(tmp_path: Path) -> None:

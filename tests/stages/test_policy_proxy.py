@@ -13,6 +13,7 @@ from overopt.artifacts.reward import open_reward
 from overopt.artifacts.scores import aligned_scores
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog import systems
+from overopt.errors import UserError
 from overopt.execution.contract import silent
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
@@ -110,3 +111,11 @@ def test_every_reader_scores_alike(
     assert score_N == pytest.approx(member.score(prompts, responses), abs=1e-6)
     reward = open_reward({"proxy.0": folder, "proxy.1": folder, **OWN}, system, world)
     assert np.array_equal(reward(prompts, responses), member.score(prompts, responses))
+
+
+def test_a_policy_that_learns_from_the_proxy_is_no_proxy(tmp_path: Path) -> None:
+    own = tmp_path / "circle.py"
+    text = path("paired").read_text(encoding="utf-8")
+    own.write_text(text.replace('POLICY = "dpo"', 'POLICY = "mm-dpo"'), encoding="utf-8")
+    with pytest.raises(UserError, match="asks for what a proxy says"):
+        systems.proxy(str(own))

@@ -20,6 +20,7 @@ from overopt.engines import selection as engine
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.selection import Selection
 from overopt.execution.contract import silent
+from overopt.methods.contract.selection import samples_of_reference
 from overopt.methods.selection import bon
 from overopt.run.records import to_csv
 from overopt.spec.columns import POINT_COLUMNS
@@ -32,6 +33,7 @@ BEST = Selection(OpenedSelection(bon, bon.Config()), lambda: np.random.default_r
 SAMPLES = 6
 GOLD_BN = np.array([[0.0, 1.0, 1.0, -2.0, 3.0, 0.5], [2.0, -1.0, 0.0, 0.0, 1.0, 4.0]])
 PROXY_BN = np.array([[1.0, 2.0, 2.0, 0.0, -1.0, 5.0], [3.0, 3.0, 3.0, 1.0, 0.0, 2.0]])
+SAMPLED = samples_of_reference(PROXY_BN)
 LOGP_BN = -np.arange(1.0, 13.0).reshape(2, 6)
 WORDS = [[4] * (i % 4) for i in range(12)]
 POOL = Pool(GOLD_BN, PROXY_BN, LOGP_BN, texts(WORDS), 0.0, 1.0, 0.0)
@@ -50,9 +52,9 @@ def _brute_force(values_BN: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.f
 
 
 def _point(n: int) -> dict[str, Any]:
-    weight_BN = BEST.weights(PROXY_BN, float(n))
+    weight_BN = BEST.weights(SAMPLED, float(n))
     drawn = draw(weight_BN, 4, np.random.default_rng(0))
-    return selection_point(POOL, weight_BN, BEST.kl(PROXY_BN, float(n)), drawn)
+    return selection_point(POOL, weight_BN, BEST.kl(SAMPLED, float(n)), drawn)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 6])

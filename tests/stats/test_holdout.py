@@ -1,11 +1,25 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from overopt.stats.fits import holdout
 from overopt.stats.fits.forms import Form
-from overopt.stats.fits.holdout import Split
+from overopt.stats.fits.holdout import SeedHoldouts, Split
+from overopt.stats.fits.least_squares import solve
 
 D = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+def held_out(
+    d_S: Sequence[ArrayLike],
+    r_S: Sequence[ArrayLike],
+    peak_S: Sequence[float],
+    form: Form,
+    split: Split,
+) -> SeedHoldouts:
+    return holdout.hold_out_seeds(holdout.cut_seeds(d_S, r_S, peak_S, split), form)
 
 
 def test_the_cut_lies_behind_or_before_the_peak() -> None:
@@ -30,21 +44,24 @@ def test_a_peak_at_either_end_cannot_be_split() -> None:
 def test_errors_of_form_and_constant_on_literals() -> None:
     # fitted: the line r = d on 1, 2, 3; it predicts 4 and 5 where 2 and 3 are, the constant 3
     r = [2.0, 1.0, 2.0, 3.0, 3.0]
-    error = holdout.holdout_error([4.0, 1.0, 2.0, 3.0, 5.0], r, Form.BON, 3)
+    cut = holdout.cut_curve([4.0, 1.0, 2.0, 3.0, 5.0], r, 3)
+    too_short = holdout.cut_curve([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 2)
+    solved = solve([cut.near, too_short.near], Form.BON)
+    error, refused = holdout.holdout_errors([cut, too_short], solved)
+    assert isinstance(error, holdout.HoldoutError)
     assert error.rmse == pytest.approx(2.0)  # 4 - 2 and 5 - 3
     assert error.constant_rmse == pytest.approx(np.sqrt(0.5))  # 3 - 2 and 3 - 3
     assert (error.n_fitted, error.n_held_out, error.d_split) == (3, 2, 3.0)
     with pytest.raises(ValueError, match="others held out"):
-        holdout.holdout_error([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], Form.BON, 3)
-    with pytest.raises(ValueError, match="needs 3 points"):
-        holdout.holdout_error([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], Form.BON, 2)
+        holdout.cut_curve([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 3)
+    assert str(refused) == "form bon needs 3 points with d > 0, got 2"
 
 
 def test_no_seed_is_dropped_without_a_word() -> None:
     d = np.array([0.0, *D])
     seeds = [d * (2.0 - 0.4 * d), d * (2.0 - 0.4 * d), d]
     peaks = [2.5, 6.0, 1.0]
-    both = holdout.hold_out_seeds([d] * 3, seeds, peaks, Form.BON, Split.WITH_PEAK)
+    both = held_out([d] * 3, seeds, peaks, Form.BON, Split.WITH_PEAK)
     assert both.split_S == (0, 2)
     assert both.left_out == ((1, "no points beyond the peak"),)
     assert both.rmse.mean == pytest.approx(0.0, abs=1e-9)
@@ -53,12 +70,12 @@ def test_no_seed_is_dropped_without_a_word() -> None:
     expected = (np.sqrt((1.6**2 + 4.0**2) / 2) + np.sqrt((1.0 + 4.0) / 2)) / 2
     assert both.constant_rmse.mean == pytest.approx(expected)
     assert both.gain.mean == pytest.approx(expected)
-    before = holdout.hold_out_seeds([d] * 3, seeds, peaks, Form.BON, Split.BEFORE_PEAK)
+    before = held_out([d] * 3, seeds, peaks, Form.BON, Split.BEFORE_PEAK)
     assert [(one.seed, one.reason) for one in before.left_out] == [
         (0, "form bon needs 3 points with d > 0, got 1"),
         (2, "the peak is the first point"),
     ]
-    nothing = holdout.hold_out_seeds([], [], [], Form.BON, Split.WITH_PEAK)
+    nothing = held_out([], [], [], Form.BON, Split.WITH_PEAK)
     assert nothing.rmse.mean is None
 
 
@@ -68,9 +85,7 @@ def test_the_turn_is_foreseen_by_the_right_form_only() -> None:
     true = d * (0.9 - 0.35 * np.log(d))  # peak at exp(0.9 / 0.35 - 1) = 4.8
     seeds = [true + 0.02 * generator.normal(size=d.size) for _ in range(5)]
     errors = {
-        form: {
-            split: holdout.hold_out_seeds([d] * 5, seeds, [4.8] * 5, form, split) for split in Split
-        }
+        form: {split: held_out([d] * 5, seeds, [4.8] * 5, form, split) for split in Split}
         for form in (Form.RL, Form.BON)
     }
     for split in Split:
@@ -86,13 +101,13 @@ def test_forms_are_compared_on_the_same_seeds() -> None:
     d = np.array(D)
     seeds = [d * (2.0 - 0.4 * d), d * (1.0 - 0.3 * np.log(d))]
     found = {
-        form: holdout.hold_out_seeds([d] * 2, seeds, [2.5, 2.5], form, Split.WITH_PEAK)
+        form: held_out([d] * 2, seeds, [2.5, 2.5], form, Split.WITH_PEAK)
         for form in (Form.BON, Form.RL)
     }
-    only_last = holdout.hold_out_seeds([d] * 2, seeds, [6.0, 2.5], Form.BON, Split.WITH_PEAK)
+    only_last = held_out([d] * 2, seeds, [6.0, 2.5], Form.BON, Split.WITH_PEAK)
     assert only_last.split_S == (1,)
     assert holdout.choose_form({**found, Form.BON: only_last}) is Form.RL
-    never = holdout.hold_out_seeds([d] * 2, seeds, [6.0, 6.0], Form.BON, Split.WITH_PEAK)
+    never = held_out([d] * 2, seeds, [6.0, 6.0], Form.BON, Split.WITH_PEAK)
     assert holdout.choose_form({**found, Form.BON: never}) is None
 
 

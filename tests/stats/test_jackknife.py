@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from overopt.stats.fits.forms import Form, fit
+from overopt.stats.fits.forms import Form
 from overopt.stats.fits.jackknife import fit_prompts, jackknife_interval
+from overopt.stats.fits.least_squares import fit
 from overopt.stats.intervals import t_interval
 
 D = np.array([0.0, 0.44, 0.8, 1.1, 1.35, 1.6, 1.8])

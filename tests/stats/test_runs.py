@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from overopt.stats.fits.forms import Form, fit
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.least_squares import fit
 from overopt.stats.intervals import t_interval
 from overopt.stats.rise_fall import Budgets, peak_and_end
 from overopt.stats.runs.analysis import NOT_COMPARABLE, analyze_runs

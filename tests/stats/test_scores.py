@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from overopt.stats import scores
-from overopt.stats.fits.forms import Form, fit
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.least_squares import fit
 from overopt.stats.pools.fronts import Front
 
 D = np.linspace(0.5, 4.0, 12)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from overopt.artifacts.tables import Column, Table, read_json, write_json, write_table
 
-_TERM = "term:"
+_TERM, _RATING = "term:", ("rating_a:", "rating_b:")
 
 
 Values = npt.NDArray[Any]
@@ -29,13 +29,16 @@ NO_COLUMNS = LabelColumns({}, {})
 
 
 def write_columns(out: Path, columns: Mapping[str, Column], sizes: Mapping[str, int]) -> None:
-    """Write columns of the pairs as they lie; terms say whether the first response is better."""
+    """Write columns of the pairs as they lie; terms say whether the first response is better.
+
+    ``term:<name>`` is 1, 0 or -1, ``rating_a:<name>`` and ``rating_b:<name>`` are the sides'.
+    """
     write_table(out / "columns.parquet", columns)
     write_json(out / "columns.json", {"sizes": dict(sizes)})
 
 
 def load_columns(folder: Path, labels: Path) -> LabelColumns:
-    """The columns of a folder, with terms turned to the side that the labels prefer."""
+    """The columns of a folder, with terms and ratings turned to the side that labels prefer."""
     table = Table(folder / "columns.parquet")
     sizes = read_json(folder / "columns.json")["sizes"]
     values: dict[str, Values] = {}
@@ -43,9 +46,19 @@ def load_columns(folder: Path, labels: Path) -> LabelColumns:
         values["category"] = table.integers("category")
     if "strength" in sizes:
         values["strength"] = table.floats("strength").astype(np.float32)
+    if "annotator" in sizes:
+        values["annotator"] = table.integers("annotator")
     if "clean" in sizes:
         values["clean"] = table.integers("clean").astype(bool)
     first_P = Table(labels / "labels.parquet").integers("a_preferred").astype(bool)
+    if "ratings" in sizes:
+        sides = [
+            [table.floats(name) for name in table.columns if name.startswith(mark)]
+            for mark in _RATING
+        ]
+        rating_P2K = np.array(sides).transpose(2, 0, 1)
+        turned_P2K = np.where(first_P[:, None, None], rating_P2K, rating_P2K[:, ::-1])
+        values["ratings"] = turned_P2K.astype(np.float32)
     if "outcomes" in sizes:
         of_a_P, of_b_P = (table.integers(f"outcome:{side}").astype(np.float32) for side in "ab")
         pair_P2 = np.stack([of_a_P, of_b_P], axis=1)

@@ -72,7 +72,7 @@ class MemberLoss:
         batch = join(concatenate([part.prompts, part.prompts]), both, self._model.device)
         outputs = self._read(batch)
         chosen_P, rejected_P = outputs.reward_B.chunk(2)
-        chosen, rejected = self._readings(outputs, index_B)
+        chosen, rejected = self._readings(outputs, index_B, batch.mask_BT.sum(1).float())
         labels = {
             name: torch.from_numpy(value_P[index_B]).to(self._model.device)
             for name, value_P in self._columns.values.items()
@@ -83,7 +83,9 @@ class MemberLoss:
         read = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, self._member, previous_P)
         return self._opened.loss(read).mean()
 
-    def _readings(self, outputs: Outputs, index_B: Index) -> tuple[Reading, Reading]:
+    def _readings(
+        self, outputs: Outputs, index_B: Index, length_B: Tensor
+    ) -> tuple[Reading, Reading]:
         output_2PC = _halves(outputs.output_BC)
         logp_2PT = _halves(outputs.logp_BT)
         reference_2PT: tuple[Tensor | None, Tensor | None] = (None, None)
@@ -95,9 +97,9 @@ class MemberLoss:
             reference_2PT = (chosen_PT, rejected_PT)
         elif outputs.reference_logp_BT is not None:
             reference_2PT = _halves(outputs.reference_logp_BT)
-        chosen, rejected = (
-            Reading(*parts) for parts in zip(output_2PC, logp_2PT, reference_2PT, strict=True)
-        )
+        state_2PTD, length_2P = _halves(outputs.state_BTD), _halves(length_B)
+        sides = zip(output_2PC, logp_2PT, reference_2PT, state_2PTD, length_2P, strict=True)
+        chosen, rejected = (Reading(*parts) for parts in sides)
         return chosen, rejected
 
 

@@ -14,6 +14,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.spec.declare import (
     ANY_ENGINE,
+    COUNTED,
     INPUT_FAMILIES,
     NATIVE_FUNCTIONS,
     NEEDS,
@@ -43,6 +44,7 @@ _VALUES = {
     "value_loss": "config, value_RT, target_RT",
     **_COMPOSED,
 }
+_CRITIC = {"critic_loss": "config, critic", "follow": "config", **_COMPOSED}
 _MERGED = {"merge": "config, initial, trained, knob"}
 _POOL = {"samples_used": "config, pool_samples, knob"}
 _POLICY = {"weights": "config, pool, knob"}
@@ -50,11 +52,19 @@ _DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
 """A method that reweights a pool supplies one of these two, or both."""
 
 
+_SEARCH = {"priority": "config, children", "preference": "config, value_RL, knob"}
+_NOVELTY = {
+    "make_predictor": "config, shape",
+    "prediction_error": "config, predicted_RD, target_RD",
+}
+
+
 _BEGIN = {"begin": "config, initial"}
 _HOOKS = {
     "after_step": "config, memory, weights, step",
     "after_round": "config, memory, weights, number",
     "observe": "config, memory, rollout",
+    "observe_pairs": "config, memory, batch",
 }
 """What needs a memory, with which ``begin`` has to come."""
 
@@ -65,13 +75,17 @@ _GRADIENTS = {"perturb": "config, gradient", "correct": "config, first, second"}
 OPTIONAL: dict[str, dict[str, str]] = {
     "compose": _COMPOSED,
     "potential": {"potential": "config, grown, knob"},
+    **dict.fromkeys(_SEARCH, _SEARCH),
     "value_targets": _VALUES,
     "value_loss": _VALUES,
+    "critic_loss": _CRITIC,
+    "follow": _CRITIC,
     "weights": _POLICY,
     "draw_size": _DRAWS,
     "draw_weights": _DRAWS,
     "unbiased_weights": {"unbiased_weights": "config, pool, knob", **_POLICY},
     "tune": {"tune": "config, pool, gold_BN", **_POLICY},
+    **dict.fromkeys(_NOVELTY, _NOVELTY),
     "kl_bound_nats": {"kl_bound_nats": "config, knob"},
     "mixture": {"mixture": "config"},
     "temperature": {"temperature": "config, memory"},
@@ -110,10 +124,18 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     _check_opponents(constants.get("INPUTS", ()), found.functions, found.source)
     _check_second(constants.get("INPUTS", ()), found.functions, found.source)
     _check_hooks(constants["FAMILY"], found.functions, found.source)
+    if ("novelty" in constants.get("INPUTS", ())) != ("make_predictor" in found.functions):
+        raise UserError(
+            f"{found.source}: novelty in INPUTS and the function make_predictor(config, shape) go "
+            "together."
+        )
     knob = _knob(constants["KNOB"], found.source)
     config = found.resolve(given or {})
+    _check_counts(constants.get("INPUTS", ()), config, found.source)
     member = _member(constants, config, found.source)
     composes = constants["FAMILY"] in ("selection", "merge") and "compose" in found.functions
+    searches = constants["FAMILY"] == "selection" and "priority" in found.functions
+    learns = not {"value_loss", "critic_loss"}.isdisjoint(found.functions)
     if constants["FAMILY"] in TRAINING_FAMILIES and knob.name not in config:
         raise UserError(f"{found.source}: {unknown('knob', knob.name, config)}")
     spec = MethodSpec(
@@ -132,21 +154,35 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         member=member,
         composes=composes,
         filters=constants["FAMILY"] == "selection" and "potential" in found.functions,
-        values=composes and "value_loss" in found.functions,
+        searches=searches,
+        values=(composes or searches) and learns,
     )
     for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")
+    if {"value_loss", "critic_loss"} <= set(found.functions):
+        raise UserError(
+            f"{found.source}: value_loss and critic_loss are two ways to learn values; define one."
+        )
     if "tune" in found.functions and spec.uses_gold != "selection":
         raise UserError(
             f"{found.source}: tune is handed gold, so that the file has to say so; declare "
             'USES_GOLD = "selection", or rename the function.'
         )
     if spec.filters:
-        _check_particles(config, found.source)
-    if not (spec.composes or spec.filters):
+        _check_growth(config, found.source, "potential", ("particles", "steps"))
+    if spec.searches:
+        _check_growth(config, found.source, "priority", ("rollouts", "branch", "steps"))
+        if "critic_loss" in found.functions:
+            raise UserError(
+                f"{found.source}: a search reads values of prefixes; define value_targets and "
+                "value_loss instead of critic_loss."
+            )
+    if not (spec.composes or spec.filters or spec.searches):
         _require_the_plain(found, spec.family)
     for name, complete in OPTIONAL.items():
         if name in found.functions:
+            if spec.searches:  # its values are read as it grows
+                complete = {each: complete[each] for each in complete if each != "compose"}
             require_functions(found, complete, f"a method that defines {name}")
     return spec
 
@@ -179,15 +215,31 @@ def _require_the_plain(found: Declaration, family: Family) -> None:
             require_functions(found, _POLICY, "a selection method without draw_weights")
 
 
-def _check_particles(config: Mapping[str, Any], source: str) -> None:
-    """A method that resamples between tokens says how many particles it has, in how many steps."""
-    for name in ("particles", "steps"):
-        value = config.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def _check_growth(
+    config: Mapping[str, Any], source: str, function: str, names: tuple[str, ...]
+) -> None:
+    """What grows answers says how many, in how many steps."""
+    for name in names:
+        if not _is_count(config.get(name)):
             raise UserError(
-                f"{source}: a method that defines potential has a whole number from 1 as the field "
-                f"{name} of its Config, `{name}: int = param(4, help=..., at_least=1)`."
+                f"{source}: a method that defines {function} has a whole number from 1 as the "
+                f"field {name} of its Config, `{name}: int = param(4, help=..., at_least=1)`."
             )
+
+
+def _check_counts(asked: tuple[MethodInput, ...], config: Mapping[str, Any], source: str) -> None:
+    """A method says how many it wants of what can be any number."""
+    for name in asked:
+        field = COUNTED.get(name)
+        if field is not None and not _is_count(config.get(field)):
+            raise UserError(
+                f"{source}: a method with {name} in INPUTS has a whole number from 1 as the field "
+                f"{field} of its Config, `{field}: int = param(4, help=..., at_least=1)`."
+            )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _member(
@@ -274,8 +326,13 @@ def _check_hooks(family: str, functions: Collection[str], source: str) -> None:
             "leave it out."
         )
     unheard = [name for name in (*hooks, "temperature") if name in functions]
-    if family == "pairs" and set(unheard) - {"after_step"}:
+    if family == "pairs" and set(unheard) - {"after_step", "observe_pairs"}:
         raise UserError(
             f"{source}: a method of the family pairs draws no samples, so that after_round, "
-            "observe and temperature would never be called; use after_step."
+            "observe and temperature would never be called; use after_step or observe_pairs."
+        )
+    if family != "pairs" and "observe_pairs" in functions:
+        raise UserError(
+            f"{source}: a method of the family {family} is given no pairs of the preference data, "
+            "so that observe_pairs would never be called; use observe."
         )

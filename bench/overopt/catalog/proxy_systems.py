@@ -21,6 +21,7 @@ _PROXY = {
     "merge": "config, weights",
     "vary": "config, member",
     "make_head": "config, shape",
+    "settle": "config, head, trained",
     "route": "config, features, budget",
     "refit": "config",
     "score": "config, reading",
@@ -81,6 +82,7 @@ def resolve_proxy(
         varies="vary" in supplied,
         merges="merge" in supplied,
         own_head="make_head" in supplied,
+        settles="settle" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
         transforms="transform" in supplied,
         pairwise=found.constants.get("PAIRWISE", False),
@@ -163,6 +165,11 @@ def _policy_method(
             f"{found.source}: POLICY = {name!r} is a method of the family {made.family}; members "
             "that are policies are trained by a method of the family pairs."
         )
+    if made.sees_proxy:
+        raise UserError(
+            f"{found.source}: POLICY = {name!r} asks for what a proxy says, and its policies would "
+            "be the proxy; name a method that learns from the preference data alone."
+        )
     return made
 
 
@@ -219,15 +226,24 @@ def _names(found: Declaration, constant: str, known: Sequence[str]) -> Any:
 
 def _check_parts(spec: ProxySystemSpec) -> None:
     """Parts of a system that need each other, or cannot stand together."""
-    of_loss = {"logps", "reference_logps"}.intersection(spec.inputs)
     if (
-        of_loss
+        spec.language
         and not spec.own_policy
         and not (spec.own_head and spec.own_loss and spec.start == "policy")
     ):
         raise UserError(
             f"{spec.source}: INPUTS are for a loss of a model that keeps its language head; "
             'define loss and make_head, and declare START = "policy".'
+        )
+    if spec.inputs and not spec.own_policy and not (spec.own_head and spec.own_loss):
+        raise UserError(
+            f"{spec.source}: INPUTS are for a loss of a model with a head of its own; define loss "
+            "and make_head."
+        )
+    if spec.settles and (spec.pairwise or not spec.own_head):
+        raise UserError(
+            f"{spec.source}: settle is for a head that scores single responses; define make_head, "
+            "and leave out PAIRWISE."
         )
     compares = spec.own_head and spec.own_loss and "opponents" in spec.config
     if spec.pairwise and (spec.inputs or not compares):
@@ -256,13 +272,6 @@ def _check_parts(spec: ProxySystemSpec) -> None:
             f"{spec.source}: prepare makes columns that a loss of reward models reads; define "
             "loss(config, batch), and leave out score."
         )
-    if "clean" in spec.labels:
-        share = spec.config.get("clean_share")
-        if not isinstance(share, float) or not 0 <= share <= 1:
-            raise UserError(
-                f"{spec.source}: LABELS asks which labels are known to be right; add the field "
-                "clean_share to Config, the share of the pairs that gold checks, from 0 to 1."
-            )
     if spec.rounds:
         rounds = spec.config.get(spec.rounds)
         if not spec.own_loss or type(rounds) is not int or rounds < 1:
@@ -271,6 +280,11 @@ def _check_parts(spec: ProxySystemSpec) -> None:
                 "each member is trained, for a loss that reads what the round before says; define "
                 f"loss(config, batch), and add the field; {spec.rounds} is {rounds!r}."
             )
+    if spec.routes and {"annotator", "clean"}.intersection(spec.labels):
+        raise UserError(
+            f"{spec.source}: pairs that route chooses are labeled anew, by gold; leave out "
+            "annotator and clean in LABELS, or route."
+        )
     if spec.routes and not {"budget", "trials"} <= spec.config.keys():
         raise UserError(
             f"{spec.source}: route is for a Config with budget, the share of the pairs that gold "

@@ -56,8 +56,41 @@ def _anchor_paths(table: dict[str, Any], folder: Path) -> None:
             table[key] = str((folder / Path(value).expanduser()).resolve())
 
 
+def _extended(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A task with all that it does not say itself from the task that it extends.
+
+    Raises:
+        UserError: that one is unknown, or extends another one.
+    """
+    if "extends" not in data:
+        return data
+    parent = data.pop("extends")
+    if not isinstance(parent, str):
+        raise UserError(f"{path}: extends = {parent!r} is no name of a task; give it as text.")
+    theirs, found = read_toml("tasks", parent)
+    if "extends" in found:
+        raise UserError(
+            f"{path}: extends = '{parent}', which extends another task itself; name that one."
+        )
+    _anchor_paths(found, theirs.parent)
+    return _merged(found, data)
+
+
+def _merged(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Two tables, the second one's values in place of the first one's; tables key by key."""
+    both = dict(table)
+    for key, value in over.items():
+        known = both.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            value = _merged(known, value)
+        both[key] = value
+    return both
+
+
 def load_task(name: str, overrides: Mapping[str, object] | None = None) -> TaskSpec:
     """The task by name or path of a TOML file, with dotted overrides applied.
+
+    What a file with ``extends`` does not say is that of the task which it names.
 
     Args:
         name: name of a shipped task, or a path ending in ``.toml``.
@@ -70,6 +103,7 @@ def load_task(name: str, overrides: Mapping[str, object] | None = None) -> TaskS
     by_file = name.endswith(".toml") or name in shipped("tasks")
     data.setdefault("name", path.stem if by_file else canonical(name))
     _anchor_paths(data, path.parent)
+    data = _extended(data, path)
     for dotted, value in (overrides or {}).items():
         *parents, leaf = dotted.split(".")
         holder: Any = data

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar, get_args
 
 from pydantic import ValidationError
@@ -17,10 +14,11 @@ from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
 from overopt.commands.engine import choose_engine
 from overopt.commands.names import expand, same_name
+from overopt.commands.options.settings import read_settings
 from overopt.commands.request import Request
 from overopt.commands.stored_run import stored_run
+from overopt.commands.tuning.rates import read_rates, with_rates
 from overopt.errors import UserError
-from overopt.execution.code.modules import is_file
 from overopt.run.cells import in_world
 from overopt.run.sources import pin
 from overopt.spec.explanations import explain
@@ -49,6 +47,7 @@ _SEVERAL = (
     "--set",
     "--needs",
     "--report-to",
+    "--factors",
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""
@@ -102,7 +101,7 @@ def resolve(request: Request) -> RunSpec:
     if not request.method:
         known = ", ".join(lookup.names("methods"))
         raise UserError(f"Which method? Give --method with one or more of: {known}.")
-    overrides, of_method = _settings(request)
+    overrides, of_method = read_settings(request)
     task = toml_files.load_task(request.task, overrides)
     lookup.check_name("tasks", request.task, task.name)
     if task.world.kind not in list_kinds():
@@ -112,6 +111,8 @@ def resolve(request: Request) -> RunSpec:
     grid, own_grid = _kl_grid(request.kl_grid, task)
     gold = _gold(request.gold or task.gold, task)
     methods = tuple(systems.method(name, of_method.get(name, {})) for name in request.method)
+    if request.rates is not None:
+        methods = with_rates(methods, read_rates(request.rates, task.name), request.rates)
     proxies = tuple(
         systems.proxy(name, of_method.get(name, {})) for name in request.proxy or ["single"]
     )
@@ -140,7 +141,9 @@ def resolve(request: Request) -> RunSpec:
             standard=not (own_grid or overrides.keys() - _AXES or of_method or request.comparisons)
             and not (request.proxy_start or request.proxy_width)
             and gold.name == task.gold
+            and request.rates is None
             and request.task in lookup.shipped("tasks"),
+            tuned=request.rates is not None,
         )
     except ValidationError as error:
         raise UserError(explain(error, "command line", RunSpec)) from error
@@ -191,66 +194,6 @@ def _gold(name: str, task: TaskSpec) -> GoldSpec:
             )
         gold = gold.model_copy(update={"classifier": task.classifier})
     return gold
-
-
-def _settings(
-    request: Request,
-) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
-    """``--set`` values: of the task (dotted keys) and of methods and proxies (``dpo.beta=0.2``)."""
-    own = {
-        lookup.canonical(Path(name).stem if is_file(name) else name): name
-        for name in [*request.method, *request.proxy]
-    }
-    of_task: dict[str, object] = {}
-    of_method: dict[str, dict[str, object]] = {}
-    for text in request.settings:
-        key, equals, written = (part.strip() for part in text.partition("="))
-        if not equals or not key:
-            raise UserError(f"--set {text}: write it as KEY=VALUE, such as dpo.beta=0.2.")
-        try:
-            value = tomllib.loads(f"value = {written}")["value"]
-        except (ValueError, RecursionError):  # a word, or what no number or list of ours is
-            value = written
-        head, dot, rest = key.partition(".")
-        named = lookup.canonical(head)
-        if key == "name":
-            raise UserError(
-                f"--set {text}: a task's name is what its results are known by; copy the task's "
-                "file under another name and give it with --task."
-            )
-        if dot and named in own:
-            of_method.setdefault(own[named], {})[rest] = value
-        elif head in TaskSpec.model_fields:
-            of_task[key] = value
-        else:
-            raise UserError(_unknown_setting(text, own))
-    return of_task, of_method
-
-
-def _unknown_setting(text: str, own: Mapping[str, str]) -> str:
-    """The sentence for a ``--set`` whose key belongs to no part of the run."""
-    key = text.partition("=")[0].strip()
-    head, dot, rest = key.partition(".")
-    fields = {
-        f"{stem}.{parameter.name}"
-        for stem, name in own.items()
-        for kind in ("methods", "proxies")
-        if name in lookup.names(kind) or is_file(name)
-        for parameter in lookup.declaration(kind, name).parameters
-    }
-    matching = sorted(field for field in fields if field.endswith(f".{key}"))
-    if matching:
-        return (
-            f"--set {text}: which method or proxy does {key} belong to? "
-            f"Write it as {' or '.join(matching)}."
-        )
-    if dot and any(head in lookup.names(kind) for kind in ("methods", "proxies")):
-        return f"--set {text}: this run has no {head}; name it with --method or --proxy as well."
-    tables = {f"{name}.{rest}" if dot else name for name in TaskSpec.model_fields}
-    near = difflib.get_close_matches(key, [*fields, *tables], n=1, cutoff=0.7)
-    hint = f"Did you mean {near[0]}? " if near else ""
-    known = ", ".join(sorted({*own, *TaskSpec.model_fields}))
-    return f"--set {text}: there is no {head}. {hint}A key begins with one of: {known}."
 
 
 def _kl_grid(words: Sequence[str], task: TaskSpec) -> tuple[tuple[float, ...], bool]:

@@ -36,6 +36,7 @@ def run(
     kl_grid: float | Sequence[float] = (),
     along: str = "step",
     engine: str | None = None,
+    rates: Name | None = None,
     out: Name = "results",
     store: Name | None = None,
     workers: int | None = None,
@@ -60,6 +61,7 @@ def run(
         kl_grid: KL budgets in nats per response; by default the task's.
         along: ``step`` or ``knob``.
         engine: ``native`` or ``trl``; by default what fits the task.
+        rates: a file of ``bench tune``; by default every method trains at the task's rate.
         out: results go to ``out/task/method/run``.
         store: keeps finished stages; by default ``$OVEROPT_STORE``, else the user's cache.
         workers: processes; by default one per core.
@@ -90,6 +92,7 @@ def run(
         "kl_grid": _texts(kl_grid),
         "along": along,
         "engine": engine,
+        "rates": None if rates is None else Path(rates),
     }
     request = Request(**given)
     spec, count, folder = resolve(request), count_workers(workers), Path(out)

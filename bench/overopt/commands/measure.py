@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from overopt.commands.measure_options import Measure
@@ -23,7 +26,7 @@ def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> i
         chosen: whether the user gave their number.
     """
     logs = asked.logs or []
-    if asked.policy is not None:
+    if asked.policy:
         return _measure_checkpoints(asked, store, workers, chosen)
     if not logs:
         raise UserError(
@@ -57,7 +60,7 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
     from overopt.own_runs.checkpoints import measure_checkpoints
 
     wanted = CheckpointRequest(
-        policy=asked.policy,
+        policies=tuple(asked.policy),
         reference=asked.reference,
         proxy=asked.proxy,
         gold=asked.gold,
@@ -74,16 +77,23 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
     screens = Screen(open_console(stderr=True), False, count)
     with ProcessExecutor(kept, count) as executor, screens as screen:
         measured = measure_checkpoints(wanted, planned, kept, executor, screen)
-    return show(measured, asked.out)
+    from overopt.own_runs.run_folder import run_files
+
+    return show(measured, asked.out, run_files(measured, wanted, planned, sys.argv))
 
 
-def show(measured: MeasuredRuns, out: Path | None) -> int:
-    """Write where a folder is given, then print, so that a failure to write is all one hears of."""
+def show(
+    measured: MeasuredRuns, out: Path | None, run_files: Mapping[str, str | bytes] | None = None
+) -> int:
+    """Write where a folder is given, then print, so that a failure to write is all one hears of.
+
+    The last line says what to open, or which command goes on from the folder.
+    """
     written: tuple[Path, ...] = ()
     if out is not None:
         from overopt.own_runs.folder import write_folder
 
-        written = write_folder(out, measured)
+        written = write_folder(out, measured, run_files)
     console = open_console()
     for index in range(len(measured.names)):
         console.print(curve_table(measured, index))
@@ -96,4 +106,11 @@ def show(measured: MeasuredRuns, out: Path | None) -> int:
         console.print(f"note: {printable(note)}", soft_wrap=True)
     for path in written:
         console.print(f"{path}", soft_wrap=True)
+    if out is None:
+        return 0
+    if run_files:
+        console.print(f"bench report {shlex.quote(str(out))}", soft_wrap=True)
+    else:
+        figure = next(path for path in written if path.suffix == ".png")
+        console.print(f"Open {figure}", soft_wrap=True)
     return 0

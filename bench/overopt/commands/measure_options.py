@@ -76,13 +76,14 @@ class Measure:
         _option("SD", "Standard deviation of gold under the initial policy; for gamma.", _LOG),
     ] = None
     policy: Annotated[
-        str | None,
+        list[str] | None,
         _option(
             "DIR",
-            "A folder of checkpoint-* folders, one checkpoint, or NAME@REVISION of a hub.",
+            "A folder of checkpoint-* folders, one checkpoint, or NAME@REVISION of a hub. Given "
+            "several times: seeds of the same training.",
             _CHECKPOINTS,
         ),
-    ] = None
+    ] = field(default_factory=list)
     reference: Annotated[
         str | None,
         _option(
@@ -125,7 +126,11 @@ class Measure:
     ] = "float32"
     out: Annotated[
         Path | None,
-        _option("FOLDER", "Write curve.csv, fits.json and the figure here."),
+        _option(
+            "FOLDER",
+            "Write curve.csv, fits.json and the figure here; of checkpoints with gold also a run "
+            "folder, which bench report and bench compare read.",
+        ),
     ] = None
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overopt.commands.printing import open_console
+from overopt.commands.printing import open_console, print_text
 
 if TYPE_CHECKING:
     from overopt.report.stored.selection import Selection
@@ -30,6 +29,7 @@ def report(
     with Steps(open_console(stderr=True)) as steps:
         written = write_report(run_dirs, out, request, steps.tell)
     page, *others = written
-    sys.stdout.write("".join(f"{path}\n" for path in others))
-    sys.stdout.write(f"Open {page}\n")
+    for path in others:
+        print_text(str(path))
+    print_text(f"Open {page}")
     return 0

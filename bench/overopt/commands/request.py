@@ -84,6 +84,15 @@ class Request:
             _WHAT,
         ),
     ] = field(default_factory=list)
+    rates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RATES.JSON",
+            help="Train each method at the learning rate that [bold]bench tune[/] has chosen; by "
+            "default all at the task's, which ranks nobody.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None
     seeds: Annotated[
         int,
         typer.Option(

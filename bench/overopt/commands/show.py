@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from overopt.catalog import lookup, systems, toml_files
-from overopt.catalog.declarations import unknown
+from overopt.catalog.declarations import Declaration, unknown
 from overopt.catalog.papers import papers_of
+from overopt.commands.cards.curves import cost_of, curve_of, read_curves
+from overopt.commands.cards.facts import checked, method_reads, proxy_reads
+from overopt.commands.cards.plot import plot_lines
 from overopt.commands.descriptions import describe_method, describe_proxy
 from overopt.commands.names import same_name
 from overopt.commands.printing import open_console, print_json
@@ -88,6 +91,8 @@ def _record(kind: str, name: str) -> dict[str, object]:
     return {
         **described,
         "docstring": found.docstring,
+        "reads": _reads(kind, name, found),
+        "checked": checked(found.docstring),
         "papers": papers,
         "settings": settings,
         "from": from_package,
@@ -112,32 +117,15 @@ def _kind_of(name: str) -> str:
 
 def _show_module(kind: str, name: str, console: Console) -> None:
     found = lookup.declaration(kind, name)
-    for paragraph in paragraphs(found.docstring):
-        console.print(paragraph)
+    head, *rest = paragraphs(found.docstring)
+    console.print(head)
     console.print()
-    if kind == "methods":
-        method = systems.method(name)
-        knob = method.knob
-        direction = "more" if knob.raises_kl else "less"
-        console.print(f"family   {method.family}; {_GOLD_USE[method.uses_gold]}")
-        console.print(
-            f"knob     {knob.name}, searched from {knob.low:g} to {knob.high:g}; "
-            f"larger means {direction} KL",
-            highlight=False,
-        )
-    elif systems.proxy(name).uses_gold != "none":
-        use = _GOLD_USE[systems.proxy(name).uses_gold]
-        console.print(f"gold     {use}, beyond noisy comparisons")
-    elif systems.proxy(name).step_scores:
-        console.print("gold     its opinion of every step trains the members")
-    if not is_file(found.source) and lookup.origin(kind, name) != "overopt":
-        console.print(f"package  {lookup.origin(kind, name)}")
-    console.print(f"file     {_file(found.source)}", soft_wrap=True)
-    links = dict.fromkeys(paper.link for paper in papers_of(found.docstring) if paper.link)
-    for link in links:
-        console.print(f"paper    {link}", soft_wrap=True)
-    if links:
-        console.print(f"cite     bench cite {name}")
+    for label, value in _facts(kind, name, found):
+        console.print(f"{label:<8} {value}", soft_wrap=True)
+    _show_curve(kind, name, console)
+    console.print()
+    for paragraph in rest:
+        console.print(paragraph, soft_wrap=paragraph.startswith(" "))
     if found.parameters:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in ("setting", "default", "allowed", "meaning"):
@@ -150,6 +138,60 @@ def _show_module(kind: str, name: str, console: Console) -> None:
         first = found.parameters[0]
         console.print(f"Change one with --set {found.name}.{first.name}=VALUE.")
     console.print(f"Try: bench run {_try(kind, name)} --kl-grid")
+
+
+def _facts(kind: str, name: str, found: Declaration) -> Iterator[tuple[str, str]]:
+    """What a card tells in a line each: its name and its value."""
+    if kind == "methods":
+        method = systems.method(name)
+        knob = method.knob
+        direction = "more" if knob.raises_kl else "less"
+        yield "family", f"{method.family}; {_GOLD_USE[method.uses_gold]}"
+        yield (
+            "knob",
+            f"{knob.name}, searched from {knob.low:g} to {knob.high:g}; "
+            f"larger means {direction} KL",
+        )
+    else:
+        proxy = systems.proxy(name)
+        if proxy.uses_gold != "none":
+            yield "gold", f"{_GOLD_USE[proxy.uses_gold]}, beyond noisy comparisons"
+        elif proxy.step_scores:
+            yield "gold", "its opinion of every step trains the members"
+        yield "members", str(proxy.members)
+    yield "reads", _reads(kind, name, found)
+    yield "checked", checked(found.docstring)
+    if not is_file(found.source) and lookup.origin(kind, name) != "overopt":
+        yield "package", lookup.origin(kind, name)
+    yield "file", str(_file(found.source))
+    links = dict.fromkeys(paper.link for paper in papers_of(found.docstring) if paper.link)
+    yield from (("paper", link) for link in links)
+    if links:
+        yield "cite", f"bench cite {name}"
+
+
+def _reads(kind: str, name: str, found: Declaration) -> str:
+    inputs = tuple(str(one) for one in found.constants.get("INPUTS", ()))
+    if kind == "methods":
+        return method_reads(systems.method(name), inputs)
+    return proxy_reads(systems.proxy(name), inputs)
+
+
+def _show_curve(kind: str, name: str, console: Console) -> None:
+    """The committed curve and its cost, or that there is none."""
+    curves = read_curves()
+    curve = curve_of(curves, "methods" if kind == "methods" else "proxies", name)
+    if curve is None:
+        console.print("curve    none is committed with this version")
+        return
+    if kind == "methods":
+        selects = systems.method(name).family == "selection"
+        if cost := cost_of(curves, curve, selects):
+            console.print(f"cost     {cost}")
+    by = f"{curve.method}, " if kind == "proxies" else ""
+    console.print(f"curve    gold, SDs, against KL: {by}{curve.where}")
+    for line in plot_lines(curve.budgets):
+        console.print(line, soft_wrap=True)
 
 
 def _file(source: str) -> Path | None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from overopt.commands.request import Request
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
+from overopt.spec.documents import check_format, parse_json
 from overopt.spec.explanations import explain
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
@@ -58,16 +59,17 @@ def stored_run(request: Request) -> RunSpec:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_bytes())
     except OSError as error:
         raise UserError(
             f"--from {path}: it cannot be read ({error.strerror}); give the run.json of a run "
             "folder, or the folder."
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"--from {path}: it is not JSON: {error}.") from error
     if not isinstance(record, dict) or not isinstance(record.get("spec"), dict):
         raise UserError(f"--from {path}: it is no record of a run; give the run.json of a run.")
+    check_format(record, path)
     return record
 
 

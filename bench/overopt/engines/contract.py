@@ -62,6 +62,14 @@ class StepRewards(Protocol):
         ...
 
 
+class StepEnds(Protocol):
+    """A world whose responses are made of steps, as an engine sees it."""
+
+    def __call__(self, responses: Tokens, /) -> npt.NDArray[np.bool_]:
+        """True at the last token of each step, (N, T), from the tokens alone."""
+        ...
+
+
 class Refitter(Protocol):
     """A proxy that follows the policy, as an engine sees it."""
 
@@ -109,6 +117,7 @@ class RunInputs:
     second: a second initial policy; None where the method does not ask for one.
     refit: of a proxy that is trained again during the run; None of one that stays.
     preference: of a proxy that compares responses; None where it scores each on its own.
+    step_ends: of a world of steps; None where nothing is to ask for them.
     separator: the token that ends a prompt; None where texts are tokenized by the policy's own.
     """
 
@@ -129,6 +138,7 @@ class RunInputs:
     separator: int | None = None
     preference: Preference | None = None
     refit: Refitter | None = None
+    step_ends: StepEnds | None = None
 
 
 Given = TypeVar("Given")

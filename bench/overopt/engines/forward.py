@@ -46,7 +46,7 @@ class ForwardPass:
     @property
     def reads_tokens_only(self) -> bool:
         """Whether the log-probabilities of the responses' tokens are all that is asked for."""
-        return self.module is None and "forward_kl" not in self._inputs
+        return self.module is None and self._inputs.isdisjoint({"forward_kl", "collision_logp"})
 
     def run_reference(self, reference: PreTrainedModel, batch: Batch) -> Prediction:
         """The reference's pass over these rows, without gradient."""
@@ -72,11 +72,15 @@ class ForwardPass:
         """
         prediction = predict(policy, batch, "policy_states" in self._inputs, self._together)
         forward_kl_RT: Tensor | None = None
+        collision_logp_RT: Tensor | None = None
         output_RTC: Tensor | None = None
         if "forward_kl" in self._inputs:
             assert reference is not None
             kl_RK = rao_blackwell_kl(reference.logp_BKV, prediction.logp_BKV)
             forward_kl_RT = align(kl_RK, batch)
+        if "collision_logp" in self._inputs:
+            logp_BKV = prediction.logp_BKV.detach()
+            collision_logp_RT = align(torch.logsumexp(2 * logp_BKV, -1), batch)
         if self.module is not None:
             source = reference if "reference_states" in self._inputs else prediction
             assert source is not None
@@ -86,6 +90,7 @@ class ForwardPass:
             policy_logp=choose_logps(prediction.logp_BKV, batch),
             forward_kl=forward_kl_RT,
             output=output_RTC,
+            collision_logp=collision_logp_RT,
         )
         return Forward(reading, prediction)
 

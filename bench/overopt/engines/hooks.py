@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from transformers import PreTrainedModel
 
 from overopt.engines.method.training import TrainedMethod
@@ -45,6 +46,12 @@ class Hooks:
     def observe(self, rollout: object) -> Any:
         """Let the method see a ``Rollout``; what it remembers then."""
         self.memory = self._method.observe(self.memory, rollout)
+        return self.memory
+
+    def observe_pairs(self, batch: object) -> Any:
+        """Let the method see a ``PairBatch``; what it remembers then."""
+        with torch.no_grad():
+            self.memory = self._method.observe_pairs(self.memory, batch)
         return self.memory
 
     def _act(self, policy: PreTrainedModel, done: AfterStep) -> Weights | None:

@@ -89,6 +89,10 @@ class Learner:
         """Let the method see a ``Rollout`` before anything is learned; what it remembers then."""
         return self._hooks.observe(rollout)
 
+    def observe_pairs(self, batch: object) -> Any:
+        """Let the method see a ``PairBatch`` before it is learned; what it remembers then."""
+        return self._hooks.observe_pairs(batch)
+
     def end_round(self) -> None:
         """The method's hooks after all gradient steps on a rollout."""
         self._move_anchor(self._hooks.after_round(self.policy))

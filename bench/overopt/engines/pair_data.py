@@ -61,6 +61,16 @@ def lay_out(
     return LaidOutPairs(taken.prompts, responses, Reading(logp_2BT, logp_2BT, mask_2BT), tokens)
 
 
+def read_anchor(pairs: LaidOutPairs, anchor: PreTrainedModel | None) -> LaidOutPairs:
+    """The same with what an anchor that a hook has set says of every response, if there is one."""
+    if anchor is None:
+        return pairs
+    prompts = concatenate([pairs.prompts, pairs.prompts])
+    logp_RT = torch.from_numpy(score_logps(anchor, prompts, pairs.responses))
+    anchor_logp_2BT = logp_RT.view_as(pairs.before.reference_logp)
+    return pairs._replace(before=pairs.before._replace(anchor_logp=anchor_logp_2BT))
+
+
 def pad_rows(
     logp_PT: npt.NDArray[np.float32], index_B: npt.NDArray[np.integer], width: int
 ) -> Tensor:

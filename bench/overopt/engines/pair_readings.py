@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import pad
 
 from overopt.engines.contract import required
 from overopt.engines.learner import Learner
 from overopt.engines.pair_data import LaidOutPairs
-from overopt.methods.contract.pairs import Revisions
+from overopt.engines.pair_inputs.proxy_view import Sampled
+from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.training import given
 from overopt.models.logprobs import response_logps
 from overopt.models.sequences import join
-from overopt.worlds.tokens import Tokens, concatenate
+from overopt.worlds.tokens import Tokens, end_to_end
 
 
 def read_mismatched(learner: Learner, pairs: LaidOutPairs) -> Reading:
@@ -53,21 +59,41 @@ def read_revisions(learner: Learner, pairs: LaidOutPairs, separator: int | None)
     return Revisions(*reading.group(count).unbind(0))
 
 
+def read_listed(learner: Learner, pairs: PairBatch, sampled: Sampled) -> Reading:
+    """Both responses of each pair, then the samples to its prompt, (B, 2 + N, T), with scores."""
+    sides = pairs.chosen, pairs.rejected
+    score_B2 = torch.stack([given(side.score, "listed") for side in sides], 1)
+    score_BN = sampled.score_BN.to(score_B2)
+    further = _read(learner, sampled.prompts, sampled.responses).group(score_BN.shape[1])
+    tokens = max(sides[0].mask.shape[-1], further.mask.shape[-1])
+
+    def together(of_sides: Sequence[Tensor], of_further: Tensor) -> Tensor:
+        parts = torch.stack(list(of_sides), 1), of_further
+        return torch.cat([pad(part, (0, tokens - part.shape[-1])) for part in parts], 1)
+
+    return Reading(
+        together([side.policy_logp for side in sides], further.policy_logp),
+        together([side.reference_logp for side in sides], further.reference_logp),
+        together([side.mask for side in sides], further.mask),
+        score=torch.cat([score_B2, score_BN], 1),
+    )
+
+
 def revision_prompts(prompts: Tokens, answers: Tokens, separator: int) -> Tokens:
     """Prompts ``prompt | answer | separator`` that ask for a revision of the answer."""
     count = prompts.rows()
     ends = Tokens(np.full((count, 1), separator, np.int32), np.ones(count, np.int32))
-    parts = concatenate([prompts, answers, ends])
-    order_R = np.arange(3 * count).reshape(3, count).T.ravel()  # the parts of a row one by one
-    ordered = parts.take(order_R)
-    length_B = prompts.length_N + answers.length_N + ends.length_N
-    return Tokens.from_flat(ordered.flat(), length_B)
+    return end_to_end([prompts, answers, ends])
 
 
 def _read(learner: Learner, prompts: Tokens, responses: Tokens) -> Reading:
-    """Responses as policy and reference read them; the reference's part carries no gradient."""
+    """Responses as policy, reference and anchor read them; the policy's part has a gradient."""
     batch = join(prompts, responses, learner.policy.device)
+    anchor_logp: Tensor | None = None
     with torch.no_grad():
         reference_logp = response_logps(learner.reference, batch)
+        if learner.anchor is not None:
+            anchor_logp = response_logps(learner.anchor, batch)
     policy_logp = response_logps(learner.policy, batch)
-    return Reading(policy_logp, reference_logp, batch.mask_BT.to(policy_logp))
+    mask_RT = batch.mask_BT.to(policy_logp)
+    return Reading(policy_logp, reference_logp, mask_RT, anchor_logp=anchor_logp)

@@ -22,7 +22,12 @@ from overopt.engines.method.training import TrainedMethod
 from overopt.engines.proxy.rehearsal import try_proxy
 from overopt.engines.proxy.step_rehearsal import try_reduce
 from overopt.engines.rehearsals.made_up import MadeUpNumbers
-from overopt.engines.rehearsals.selection import try_composition, try_particles, try_selection
+from overopt.engines.rehearsals.selection import (
+    try_composition,
+    try_particles,
+    try_search,
+    try_selection,
+)
 from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS, weights
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
@@ -48,8 +53,10 @@ def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
             try_reduce(spec)
         return
     for family in spec.families:
-        if family == spec.family and (spec.composes or spec.filters):
-            (try_composition if spec.composes else try_particles)(spec)
+        if family == spec.family and spec.composes:
+            try_composition(spec)
+        elif family == spec.family and (spec.filters or spec.searches):
+            (try_particles if spec.filters else try_search)(spec)
         else:
             _TRIALS[family](spec)
 
@@ -59,6 +66,10 @@ def _try_pairs(spec: MethodSpec) -> None:
     method = open_blamed(OpenedPairs, spec)
     numbers = _try_training(spec.source, method)
     batch = numbers.pairs()
+    with blamed(spec.source, "begin"):
+        memory = method.begin(weights(0))
+    with torch.no_grad(), blamed(spec.source, "observe_pairs"):
+        batch = batch._replace(memory=method.observe_pairs(memory, batch))
     _try_loss(spec.source, method.loss, batch, (PROMPTS,), "pair")
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.walk.placing import Place, midpoints, place, place_whole
-from overopt.methods.contract.selection import ScoredPool, samples_of_reference
+from overopt.methods.contract.selection import ScoredPool
 from overopt.spec.declare import Knob
 from overopt.stats.arrays import Ints
 from overopt.stats.pools.draws import Choose, marginal_kl, mean_choice
@@ -52,7 +52,7 @@ class Limits(NamedTuple):
         found_BN = np.empty_like(scored.proxy_BN)
         for value in np.unique(used_B):
             rows = used_B == value
-            part = ScoredPool(scored.proxy_BN[rows], scored.reference_BN[rows])
+            part = scored.take(rows)
             found_BN[rows] = function(part, float(value))
         return found_BN
 
@@ -78,7 +78,7 @@ def tuned(method: OpenedSelection, knob: Knob, scored: ScoredPool, gold_BN: Floa
     odd_B = np.arange(prompts) % 2 == 1
     knob_B = np.empty(prompts)
     for rows in (odd_B, ~odd_B):
-        others = ScoredPool(scored.proxy_BN[~rows], scored.reference_BN[~rows])
+        others = scored.take(~rows)
         found = method.tune(others, gold_BN[~rows])
         if not np.isfinite(found):
             raise ValueError(f"{method.name} tunes itself to {found}")
@@ -123,51 +123,50 @@ class Selection:
             return self.method.weights(listed, knob)
         return self.limits.apply(self.method.weights, listed, knob)
 
-    def weights(self, proxy_BN: Floats, knob: float) -> Floats:
+    def weights(self, pool: ScoredPool, knob: float) -> Floats:
         """Weights over a pool of samples, (B, N), for the mean of anything.
 
         Unbiased where the method has a formula for that, or draws n of the pool; else the policy
         that takes the pool for the initial policy, self-normalized.
         """
-        pool = samples_of_reference(proxy_BN)
         if self.method.is_unbiased:
             if self.limits is None:
                 return self.method.unbiased_weights(pool, knob)
             return self.limits.apply(self.method.unbiased_weights, pool, knob)
         size = self.method.draw_size(knob)
         if size:
-            choose, (prompts, samples) = self._choice(proxy_BN, knob), proxy_BN.shape
+            choose, (prompts, samples) = self._choice(pool, knob), pool.proxy_BN.shape
             return mean_choice(choose, prompts, samples, size, self._generator())
         return self.policy(pool, knob)
 
-    def kl(self, proxy_BN: Floats, knob: float) -> Floats:
+    def kl(self, pool: ScoredPool, knob: float) -> Floats:
         """KL (B,) of the policy from the initial policy, in nats, the pool standing for it."""
         if self.knows_policy:
-            pool = samples_of_reference(proxy_BN)
             return kl_listed(self.policy(pool, knob), pool.reference_BN)
-        choose, (prompts, samples) = self._choice(proxy_BN, knob), proxy_BN.shape
+        choose, (prompts, samples) = self._choice(pool, knob), pool.proxy_BN.shape
         size = self.method.draw_size(knob)
         return marginal_kl(choose, prompts, samples, size, self._generator()).kl_B
 
-    def trusts(self, proxy_BN: Floats, knob: float) -> bool:
+    def trusts(self, pool: ScoredPool, knob: float) -> bool:
         """Whether the pool can say what the method does at this knob.
 
         It has to hold all samples of a response. Self-normalized weights are biased as well, and
         are trusted while they rest on ``SMALLEST_ESS`` samples.
         """
-        if self.samples_used(proxy_BN.shape[1], knob) > proxy_BN.shape[1]:
+        samples = pool.proxy_BN.shape[1]
+        if self.samples_used(samples, knob) > samples:
             return False
         if self.method.is_unbiased or self.method.draw_size(knob):
             return True
-        return effective_samples(self.weights(proxy_BN, knob)) >= SMALLEST_ESS
+        return effective_samples(self.weights(pool, knob)) >= SMALLEST_ESS
 
     def samples_used(self, pool_samples: int, knob: float) -> int:
         """Samples that one response costs, at most."""
         return int(self.method.samples_used(pool_samples, knob))
 
-    def samples_drawn(self, proxy_BN: Floats, knob: float) -> int:
+    def samples_drawn(self, pool: ScoredPool, knob: float) -> int:
         """Samples that one response to every prompt costs."""
-        prompts, samples = proxy_BN.shape
+        prompts, samples = pool.proxy_BN.shape
         used_B = np.full(prompts, knob) if self.limits is None else self.limits.used(knob)
         value_U, count_U = np.unique(used_B, return_counts=True)
         return sum(
@@ -179,12 +178,11 @@ class Selection:
         """Analytic upper bound of the KL, nats; None where there is none."""
         return self.method.kl_bound_nats(knob)
 
-    def _choice(self, proxy_BN: Floats, knob: float) -> Choose:
+    def _choice(self, pool: ScoredPool, knob: float) -> Choose:
         """What the method does inside a draw, from rows of the flat pool."""
-        proxy_R = proxy_BN.ravel()
 
         def choose(drawn_Dn: Ints) -> Floats:
-            return self.method.draw_weights(samples_of_reference(proxy_R[drawn_Dn]), knob)
+            return self.method.draw_weights(pool.draws(drawn_Dn), knob)
 
         return choose
 
@@ -193,7 +191,7 @@ def find_places(
     selection: Selection,
     knob: Knob,
     kl_grid_nats: list[float],
-    proxy_BN: Floats,
+    pool: ScoredPool,
     listed: ScoredPool | None,
 ) -> list[Place]:
     """Places that meet the budgets, and finer ones between them, by the KL of the policy.
@@ -202,7 +200,7 @@ def find_places(
         selection: the method.
         knob: its knob.
         kl_grid_nats: the budgets.
-        proxy_BN: the pool's scores.
+        pool: samples of the initial policy.
         listed: every response where the world lists them: the KL is then exact, and out of the
             pool's reach is nothing but what needs more samples than it holds.
 
@@ -215,13 +213,13 @@ def find_places(
 
     def kl_of(value: float) -> float:
         if exact is None:
-            return float(selection.kl(proxy_BN, value).mean())
+            return float(selection.kl(pool, value).mean())
         return float(kl_listed(selection.policy(exact, value), exact.reference_BN).mean())
 
     def trusted(value: float) -> bool:
         if exact is None:
-            return selection.trusts(proxy_BN, value)
-        pool_samples = int(proxy_BN.shape[1])
+            return selection.trusts(pool, value)
+        pool_samples = int(pool.proxy_BN.shape[1])
         return selection.samples_used(pool_samples, value) <= pool_samples
 
     finer = midpoints(kl_grid_nats)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from overopt.engines.contract import Reward
+from overopt.engines.learned.critic import TwoHeads
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.sample_data import deal, prompt_batches
 from overopt.engines.walk.trajectory import Compute
@@ -16,7 +18,7 @@ from overopt.execution.contract import Progress
 from overopt.methods.contract.values import Valued
 from overopt.models.optimizer import Stepper, build_optimizer
 from overopt.models.sampling import sample
-from overopt.models.sequences import join, take_rows
+from overopt.models.sequences import Batch, join, take_rows
 from overopt.models.values import response_values
 from overopt.models.weights import evaluating
 from overopt.spec.rollout import RolloutSpec
@@ -47,6 +49,53 @@ class Learned(NamedTuple):
     rows: tuple[ValueRow, ...]
 
 
+class Fit(Protocol):
+    """How values are learned from one batch of fresh responses after another."""
+
+    @property
+    def beside(self) -> nn.Module | None:
+        """A module that is trained with the model, and is not kept."""
+        ...
+
+    def see(self, batch: Batch, reward_R: Tensor) -> Tensor:
+        """Take up a batch; its values as they are, (R, T), without gradient."""
+        ...
+
+    def loss(self, row_K: Tensor) -> Tensor:
+        """Loss of each token of some of its rows, (K, T)."""
+        ...
+
+    def after_step(self) -> None:
+        """What follows a gradient step."""
+        ...
+
+
+class _OneHead:
+    """Values that become what the method makes of them once a batch."""
+
+    beside: nn.Module | None = None
+
+    def __init__(self, method: OpenedValues, model: PreTrainedModel) -> None:
+        self._method, self._model = method, model
+
+    def see(self, batch: Batch, reward_R: Tensor) -> Tensor:
+        """The batch's values, and targets out of them."""
+        self._batch = batch
+        with evaluating(self._model):
+            value_RT = response_values(self._model, batch)
+        valued = Valued(value_RT, batch.mask_BT.float(), reward_R)
+        self._target_RT = self._method.value_targets(valued)
+        return value_RT
+
+    def loss(self, row_K: Tensor) -> Tensor:
+        """Distance of the values from their targets."""
+        now_KT = response_values(self._model, take_rows(self._batch, row_K))
+        return self._method.value_loss(now_KT, self._target_RT[row_K])
+
+    def after_step(self) -> None:
+        """Nothing."""
+
+
 def learn_values(
     method: OpenedValues,
     model: PreTrainedModel,
@@ -75,11 +124,17 @@ def learn_values(
     Raises:
         FloatingPointError: if a loss or gradient is not finite.
     """
+    fit: Fit = TwoHeads(method, model) if method.has_critic else _OneHead(method, model)
+    rate = settings.learning_rate * method.training.module_rate
+    optimizer = build_optimizer(model, rate)
+    if fit.beside is not None:
+        optimizer.add_param_group({"params": list(fit.beside.parameters()), "lr": rate})
     stepper = Stepper(
         model,
-        build_optimizer(model, settings.learning_rate * method.training.module_rate),
+        optimizer,
         settings.max_gradient_norm,
         lambda step: min(1.0, (step + 1) / max(1, settings.warmup_steps)),
+        fit.beside,
     )
     rows: list[ValueRow] = []
     samples_drawn = tokens = 0
@@ -94,15 +149,13 @@ def learn_values(
         reward_R = torch.from_numpy(reward(asked, drawn)).float().to(policy.device)
         batch = join(asked, drawn, policy.device)
         mask_RT = batch.mask_BT.float()
-        with evaluating(model):
-            value_RT = response_values(model, batch)
-        target_RT = method.value_targets(Valued(value_RT, mask_RT, reward_R))
+        value_RT = fit.see(batch, reward_R)
         length_R = batch.attention_BL.sum(1)
         for row_K in deal(len(reward_R), method.training, generator):
             row_K = row_K.to(policy.device)
-            now_KT = response_values(model, take_rows(batch, row_K))
-            loss_KT = method.value_loss(now_KT, target_RT[row_K])
+            loss_KT = fit.loss(row_K)
             stepper.step((loss_KT * mask_RT[row_K]).sum() / mask_RT[row_K].sum())
+            fit.after_step()
             tokens += int(length_R[row_K].sum())
             if stepper.steps_taken == settings.max_steps:
                 break

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from overopt.errors import UserError
 from overopt.execution.canonical import canonical_json
 
 MANIFEST = "manifest.json"
@@ -121,12 +122,14 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         FileNotFoundError: there is no manifest.
         Damage: it cannot be read, or its checksum or key does not fit.
+        UserError: it is whole, and another version wrote it in another form.
     """
     try:
         body = json.loads((folder / MANIFEST).read_bytes())
         stated = body.pop("checksum")
-        if stated != _checksum(body) or body.pop("format") != FORMAT:
+        if stated != _checksum(body):
             raise Damage("the manifest's checksum does not fit")
+        _check_format(body.pop("format"), folder)
         digest = body.pop("digest")
         body["inputs"] = {role: InputEntry(**entry) for role, entry in body["inputs"].items()}
         body["files"] = {name: FileEntry(**entry) for name, entry in body["files"].items()}
@@ -138,6 +141,14 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.digest != digest or manifest.key != folder.name:
         raise Damage("the manifest belongs to another artifact")
     return manifest
+
+
+def _check_format(stated: object, folder: Path) -> None:
+    if stated != FORMAT:
+        raise UserError(
+            f"{folder / MANIFEST}: format = {str(stated)[:40]}, which this version does not read; "
+            f"it reads format {FORMAT}. Use the version of overopt that wrote it, or another store."
+        )
 
 
 def write_synced(path: Path, value: Mapping[str, Any]) -> None:

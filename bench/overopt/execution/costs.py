@@ -15,8 +15,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 _FILE = "costs.jsonl"
+_MOST = 1e18
+"""Seconds or bytes of one stage."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,22 @@ def read_receipts(root: Path) -> list[Receipt]:
         return []
     receipts: list[Receipt] = []
     for line in lines:
-        with suppress(ValueError, TypeError, KeyError):
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
             record = json.loads(line)
             del record["key"]
-            receipts.append(Receipt(**record))
+            receipt = Receipt(**record)
+            if _is_sound(receipt):
+                receipts.append(receipt)
     return receipts
+
+
+def _is_sound(receipt: Receipt) -> bool:
+    """Whether a receipt's names are texts and its costs are numbers that a plan can add up."""
+    names: tuple[Any, ...] = (receipt.stage, receipt.kind)
+    spent: tuple[Any, ...] = (receipt.wall_s, receipt.size_bytes, receipt.peak_memory_bytes)
+    return all(isinstance(one, str) for one in names) and all(
+        isinstance(one, int | float) and 0 <= one < _MOST for one in spent
+    )
 
 
 def free_bytes(root: Path) -> int:

@@ -100,7 +100,7 @@ class Store:
         """What the artifact cost, or None where that is not known."""
         try:
             return Receipt(**json.loads((self.folder(key) / RECEIPT).read_bytes()))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     def open(self, key: str) -> Path | None:
@@ -340,7 +340,7 @@ class Store:
             record: dict[str, Any] = json.loads(
                 (self.root / "failures" / f"{key}.json").read_bytes()
             )
-        except (FileNotFoundError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError):
             return None
         return record
 

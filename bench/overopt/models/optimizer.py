@@ -8,11 +8,10 @@ from collections.abc import Callable
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 
 def build_optimizer(
-    model: PreTrainedModel, learning_rate: float, weight_decay: float = 0.0
+    model: nn.Module, learning_rate: float, weight_decay: float = 0.0
 ) -> torch.optim.AdamW:
     """AdamW that decays matrices and embeddings, and neither biases nor norms.
 
@@ -47,7 +46,7 @@ class Stepper:
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        model: nn.Module,
         optimizer: torch.optim.Optimizer,
         max_gradient_norm: float,
         rate_at: Callable[[int], float] = lambda _step: 1.0,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file, load, module_in
-from overopt.execution.node import Resources
+from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
 from overopt.own_runs.log_rows import STATE_NAME
 from overopt.run.sources import Source, download, refuse_unpinned
+from overopt.spec.documents import parse_json
 from overopt.spec.origins import ModelOrigin, ReaderOrigin, check_format
 from overopt.worlds.hub.folders import MODEL_FILES, Head, digest, find, open_model
 
@@ -48,9 +49,11 @@ def plan(asked: CheckpointRequest) -> Plan:
         raise UserError(f"--dtype {asked.dtype}: give float32, bfloat16 or float16")
     reference = origin_of(asked.reference, "--reference", asked.dtype)
     largest = check_model(reference, "--reference", "causal")
-    found = find_checkpoints(asked.policy, asked.dtype)
-    for one in found:
-        check_model(one.origin, f"checkpoint {one.step}:", "causal")
+    _check_distinct(asked.policies)
+    found = [find_checkpoints(policy, asked.dtype) for policy in asked.policies]
+    for run in found:
+        for one in run:
+            check_model(one.origin, f"checkpoint {one.step}:", "causal")
     load("worlds.hub", "prompt_file").PromptFile(  # by name, as worlds are
         reference, str(asked.prompts), asked.template, asked.max_new_tokens
     )
@@ -73,24 +76,42 @@ def plan(asked: CheckpointRequest) -> Plan:
         "template": asked.template,
         "max_new_tokens": asked.max_new_tokens,
         "samples": asked.samples,
-        "seed": asked.seed,
         "proxy": proxy,
         "gold": gold,
     }
-    wanted: list[tuple[int, ModelOrigin | None]] = [(0, None)]
-    wanted += [(one.step, one.origin) for one in found if one.step > 0]
-    nodes = [
-        node(
+
+    def stage(step: int, origin: ModelOrigin | None, seed: int, label: str) -> Node:
+        policy = origin and origin.model_dump(mode="json")
+        return node(
             STAGE,
-            {**shared, "step": step, "policy": origin and origin.model_dump(mode="json")},
-            label=f"checkpoint {step}" if origin is not None else "reference",
+            {**shared, "step": step, "policy": policy, "seed": seed},
+            label=label,
             extra_code=files,
             resources=Resources(timeout_s=None),
             kind="checkpoint",
         )
-        for step, origin in wanted
-    ]
-    return Plan(nodes, len(nodes) - 1, largest)
+
+    initial = stage(0, None, asked.seed, "reference")
+    runs = []
+    for number, (policy, run) in enumerate(zip(asked.policies, found, strict=True)):
+        of = f" of {Path(policy).name}" if len(found) > 1 else ""
+        made = [
+            stage(one.step, one.origin, asked.seed + number, f"checkpoint {one.step}{of}")
+            for one in run
+            if one.step > 0
+        ]
+        runs.append((initial, *made))  # samples of its own for each run, as for each seed
+    return Plan(tuple(runs), largest)
+
+
+def _check_distinct(policies: Sequence[str]) -> None:
+    places = [str(Path(one).expanduser().resolve()) for one in policies]
+    for number, place in enumerate(places):
+        if place in places[:number]:
+            raise UserError(
+                f"--policy {policies[number]} is given twice; give each seed of the training its "
+                "own checkpoints"
+            )
 
 
 def _reward(given: str, role: str, asked: CheckpointRequest) -> dict[str, Any]:
@@ -209,7 +230,7 @@ def _step_of(folder: Path) -> int:
     if number.isdecimal() and int(number) > 0:
         return int(number)
     try:
-        state = json.loads((folder / STATE_NAME).read_text(encoding="utf-8"))
+        state = parse_json((folder / STATE_NAME).read_bytes())
         step = state["global_step"]
     except (OSError, ValueError, KeyError, TypeError):
         return 1

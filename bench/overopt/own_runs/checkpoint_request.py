@@ -15,7 +15,8 @@ class CheckpointRequest:
     """What is measured, as typed.
 
     Attributes:
-        policy: a folder of checkpoints, one checkpoint, or NAME@REVISION.
+        policies: folders of checkpoints, single checkpoints, or NAME@REVISION; several are seeds of
+            the same training.
         reference: the policy that training started from, likewise.
         proxy, gold: a classifier, likewise, or a .py file; gold may be missing.
         prompts: the file of prompts.
@@ -26,7 +27,7 @@ class CheckpointRequest:
         dtype: precision of all models.
     """
 
-    policy: str
+    policies: tuple[str, ...]
     reference: str
     proxy: str
     gold: str | None
@@ -43,14 +44,22 @@ class Plan(NamedTuple):
     """What would be measured.
 
     Attributes:
-        nodes: the stages, the initial policy first.
-        checkpoints: how many there are.
+        runs: the stages of each policy, the initial policy, which all share, first.
         largest: parameters of the largest model; 0 where they are not known.
     """
 
-    nodes: list[Node]
-    checkpoints: int
+    runs: tuple[tuple[Node, ...], ...]
     largest: int
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All stages, each once."""
+        return list({made.key: made for run in self.runs for made in run}.values())
+
+    @property
+    def checkpoints(self) -> int:
+        """How many checkpoints there are."""
+        return len(self.nodes) - 1
 
     @property
     def runs_alone(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
-from overopt.own_runs.measured import MeasuredRuns
+from overopt.own_runs.measured import Checkpoints, MeasuredRuns
 from overopt.own_runs.names import KLColumn
 from overopt.own_scores.words import count
 from overopt.stats.arrays import Floats
@@ -54,7 +53,9 @@ def measure_checkpoints(
     if result.error is not None:
         raise UserError(result.error)
     assert result.value is not None, "a routine without an error returns a value"
-    return _read(result.value, asked, planned)
+    of_key = dict(zip((made.key for made in planned.nodes), result.value, strict=True))
+    read = [_read([of_key[made.key] for made in run]) for run in planned.runs]
+    return _analyze(read, asked, planned)
 
 
 def _all(nodes: Sequence[Node]) -> Generator[Sequence[Node], Mapping[str, Outcome], list[Path]]:
@@ -74,54 +75,68 @@ def _all(nodes: Sequence[Node]) -> Generator[Sequence[Node], Mapping[str, Outcom
     return paths
 
 
-def _read(paths: Sequence[Path], asked: CheckpointRequest, planned: Plan) -> MeasuredRuns:
-    """What the artifacts say."""
-    points: list[dict[str, Any]] = [read_json(path / "point.json") for path in paths]
-    has_gold = asked.gold is not None
-    gold_K = [float(one["gold"]) if has_gold else math.nan for one in points]
-    run = RunPoints(
-        np.array([one["step"] for one in points], np.int64),
-        np.array([max(float(one["kl_nats"]), 0.0) for one in points]),
-        np.array([float(one["proxy"]) for one in points]),
-        np.array(gold_K),
-    )
-    if not run.kl_K.max() > 0.0:
-        raise UserError(
-            f"--policy {asked.policy}: every checkpoint is the reference itself (KL 0); give the "
-            "model that training started from as --reference"
+def _read(paths: Sequence[Path]) -> Checkpoints:
+    """What the artifacts of one run say."""
+    points = tuple(read_json(path / "point.json") for path in paths)
+    prompts = int(points[0]["n_prompts"])
+
+    def stacked(name: str) -> Floats:
+        return np.stack(
+            [
+                Table(path / "samples.parquet").floats(name).reshape(prompts, -1).mean(1)
+                for path in paths
+            ]
         )
-    units = Units(points[0].get("proxy_sd"), points[0].get("gold_sd"))
-    report = analyze_runs([run], units, _turn(paths, points, units) if has_gold else None)
+
+    return Checkpoints(
+        points, stacked("proxy"), stacked("gold") if points[0].get("gold") is not None else None
+    )
+
+
+def _analyze(read: Sequence[Checkpoints], asked: CheckpointRequest, planned: Plan) -> MeasuredRuns:
+    """Curves and verdict of all runs."""
+    runs = []
+    for policy, one in zip(asked.policies, read, strict=True):
+        gold_K = [math.nan if one.gold_KB is None else float(point["gold"]) for point in one.points]
+        run = RunPoints(
+            np.array([point["step"] for point in one.points], np.int64),
+            np.array([max(float(point["kl_nats"]), 0.0) for point in one.points]),
+            np.array([float(point["proxy"]) for point in one.points]),
+            np.array(gold_K),
+        )
+        if not run.kl_K.max() > 0.0:
+            raise UserError(
+                f"--policy {policy}: every checkpoint is the reference itself (KL 0); give the "
+                "model that training started from as --reference"
+            )
+        runs.append(run)
+    first = read[0].points[0]
+    units = Units(first.get("proxy_sd"), first.get("gold_sd"))
+    turn = _turn(read[0], units) if len(read) == 1 else None  # of several, over the runs
+    many = f" of {len(read)} runs" if len(read) > 1 else ""
     notes = [
-        f"{count(planned.checkpoints, 'checkpoint')}, {points[0]['n_prompts']} prompts, "
+        f"{count(planned.checkpoints, 'checkpoint')}{many}, {first['n_prompts']} prompts, "
         f"{asked.samples} samples each, temperature 1",
     ]
     return MeasuredRuns(
-        report=report,
+        report=analyze_runs(runs, units, turn),
         kl=RB,
-        names=(asked.policy,),
+        names=asked.policies,
         proxy=asked.proxy,
         gold=asked.gold,
         notes=tuple(notes),
         advised_steps=(),
         candidates=(),
-        proxy_rows=(tuple(run.proxy_K.tolist()),),
-        gold_rows=(tuple(gold_K),),
-        measures=tuple(points),
+        proxy_rows=tuple(tuple(run.proxy_K.tolist()) for run in runs),
+        gold_rows=tuple(tuple(run.gold_K.tolist()) for run in runs),
+        checkpoints=tuple(read),
     )
 
 
-def _turn(paths: Sequence[Path], points: Sequence[dict[str, Any]], units: Units) -> Turn | None:
+def _turn(one: Checkpoints, units: Units) -> Turn | None:
     """Peak and end over prompts, paired with the initial policy's own samples."""
-    prompts = int(points[0]["n_prompts"])
-    if prompts < PROMPTS_MIN:
+    if one.gold_KB is None or one.gold_KB.shape[1] < PROMPTS_MIN:
         return None
-    gold_KB: Floats = np.stack(
-        [
-            Table(path / "samples.parquet").floats("gold").reshape(prompts, -1).mean(1)
-            for path in paths
-        ]
-    )
-    gain_KB = (gold_KB[1:] - gold_KB[:1]) / (units.gold_sd or 1.0)
-    kl_K = np.array([float(one["kl_nats"]) for one in points[1:]])
-    return turn_over_prompts([int(one["step"]) for one in points[1:]], kl_K, gain_KB)
+    gain_KB = (one.gold_KB[1:] - one.gold_KB[:1]) / (units.gold_sd or 1.0)
+    kl_K = np.array([float(point["kl_nats"]) for point in one.points[1:]])
+    return turn_over_prompts([int(point["step"]) for point in one.points[1:]], kl_K, gain_KB)

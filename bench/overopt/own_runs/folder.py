@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from overopt.own_runs.figure import draw_runs
@@ -11,13 +12,17 @@ from overopt.own_scores.staging import staging_folder
 from overopt.report.figures.style import save_figure
 
 
-def write_folder(out: Path, measured: MeasuredRuns) -> tuple[Path, ...]:
-    """Write curve.csv, fits.json and the figure; returns their paths.
+def write_folder(
+    out: Path, measured: MeasuredRuns, run_files: Mapping[str, str | bytes] | None = None
+) -> tuple[Path, ...]:
+    """Write curve.csv, fits.json, the figure and the files of a run folder; returns their paths.
 
     Raises:
         UserError: if the folder cannot be written.
     """
     with staging_folder(out) as staged:
         drawing = draw_runs(measured)
-        files = write_text(staged, measured) + save_figure(drawing.figure, staged / drawing.name)
+        files = write_text(staged, measured, run_files or {}) + save_figure(
+            drawing.figure, staged / drawing.name
+        )
     return tuple(out / file.name for file in files)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from overopt.errors import UserError
 from overopt.own_scores.table_file import read_table
+from overopt.spec.documents import parse_json
 
 STATE_NAME = "trainer_state.json"
 LARGEST_BYTES = 64 << 20
@@ -148,21 +149,12 @@ def _saved_every(state: dict[str, Any]) -> int | None:
 
 def _parse(file: Path, text: bytes, where: str) -> Any:
     try:
-        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_distinct)
+        return parse_json(text.decode("utf-8-sig"), any_number=True)
     except json.JSONDecodeError as error:
         raise UserError(f"{file}: {where}no readable JSON ({error.msg}); write it again") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         reason = str(error).splitlines()[0] if str(error) else "unreadable"
         raise UserError(f"{file}: {where}no readable JSON ({reason}); write it again") from error
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = dict(pairs)
-    if len(keys) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice[:60]!r} occurs twice")
-    return keys
 
 
 def _check_count(file: Path, rows: int) -> None:

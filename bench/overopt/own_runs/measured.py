@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from overopt.own_runs.names import KLColumn
 from overopt.own_scores.words import bounds, show, with_bounds
+from overopt.stats.arrays import Floats
 from overopt.stats.runs.report import RunsReport, Spot, Turn
 
 NO_GOLD = (
     "There is no gold in this log. Overoptimization cannot be judged from the proxy alone: a proxy "
     "that climbs looks the same whether gold follows or falls."
 )
+
+
+class Checkpoints(NamedTuple):
+    """The policies of one run, the initial one first.
+
+    Attributes:
+        points: all that was measured on each.
+        proxy_KB, gold_KB: rewards as they were, means over the samples of each prompt; gold may be
+            missing.
+    """
+
+    points: tuple[Mapping[str, Any], ...]
+    proxy_KB: Floats
+    gold_KB: Floats | None
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,7 @@ class MeasuredRuns:
         advised_steps: checkpoints to score with gold where there is none.
         candidates: columns of mean rewards that may be gold.
         proxy_rows, gold_rows: per run, the rewards as they were, NaN where missing.
-        measures: of checkpoints, all that was measured on each; empty for logs.
+        checkpoints: what was measured on checkpoints, run by run; empty for logs.
         written: files that were written.
     """
 
@@ -45,8 +60,18 @@ class MeasuredRuns:
     candidates: tuple[str, ...]
     proxy_rows: tuple[tuple[float, ...], ...]
     gold_rows: tuple[tuple[float, ...], ...]
-    measures: tuple[Mapping[str, Any], ...] = ()
+    checkpoints: tuple[Checkpoints, ...] = ()
     written: tuple[Path, ...] = ()
+
+    @property
+    def measures(self) -> tuple[Mapping[str, Any], ...]:
+        """All that was measured on each checkpoint, with its run where there are several."""
+        several = len(self.checkpoints) > 1
+        return tuple(
+            {"run": name, **point} if several else point
+            for name, one in zip(self.names, self.checkpoints, strict=False)
+            for point in one.points
+        )
 
     @property
     def verdict(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from overopt.errors import UserError
 from overopt.own_runs.log_rows import Row
+from overopt.spec.documents import LARGEST_NUMBER
 from overopt.stats.arrays import Floats
 
 LARGEST_STEP = 2**53
@@ -46,6 +47,8 @@ class Number(NamedTuple):
             raise self._refuse(value, "is no number")
         if not math.isfinite(number):
             raise self._refuse(value, "is not finite, which a diverged run logs")
+        if abs(number) > LARGEST_NUMBER:
+            raise self._refuse(value, f"is beyond {LARGEST_NUMBER:g}, which a diverged run logs")
         return number
 
     def _refuse(self, value: object, fault: str) -> UserError:

@@ -6,17 +6,19 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from overopt.own_runs.measured import MeasuredRuns
+from overopt.report.tables.text import quote_formula
 from overopt.stats.fits.seeds import SeedFits
 from overopt.stats.intervals import Interval
 from overopt.stats.runs.report import Spot, Turn
 
 CURVE_NAME = "curve.csv"
 FITS_NAME = "fits.json"
-POINTS_NAME = "points.csv"
+CHECKPOINTS_NAME = "checkpoints.csv"
 CURVE_HEADER = (
     *("run", "step", "kl", "kl_unit", "kl_estimator"),
     *("proxy", "gold", "proxy_gain", "gold_gain"),
@@ -28,14 +30,20 @@ def curve_text(measured: MeasuredRuns) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CURVE_HEADER)
-    kl_words = (measured.kl.unit, measured.kl.estimator or "unknown")
+    kl_words = (measured.kl.unit, quote_formula(measured.kl.estimator or "unknown"))
     for index, run in enumerate(measured.report.runs):
         for row, step in enumerate(run.step_K.tolist()):
             rewards = (measured.proxy_rows[index][row], measured.gold_rows[index][row])
             gains = (float(run.proxy_K[row]), float(run.gold_K[row]))
             cells = ["" if math.isnan(one) else repr(one) for one in (*rewards, *gains)]
             writer.writerow(
-                [measured.names[index], step, repr(float(run.kl_K[row])), *kl_words, *cells]
+                [
+                    quote_formula(measured.names[index]),
+                    step,
+                    repr(float(run.kl_K[row])),
+                    *kl_words,
+                    *cells,
+                ]
             )
     return text.getvalue()
 
@@ -74,12 +82,12 @@ def fits_text(measured: MeasuredRuns) -> str:
     return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def points_text(measured: MeasuredRuns) -> str:
-    """points.csv: all that was measured on each checkpoint; what does not exist is empty."""
+def checkpoints_text(measured: MeasuredRuns) -> str:
+    """checkpoints.csv: all that was measured on each checkpoint; what does not exist is empty."""
     names = sorted({name for one in measured.measures for name in one}, key=_step_first)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(map(quote_formula, names))
     for one in measured.measures:
         cells = [one.get(name) for name in names]
         writer.writerow([repr(cell) if isinstance(cell, float) else cell for cell in cells])
@@ -87,16 +95,19 @@ def points_text(measured: MeasuredRuns) -> str:
 
 
 def _step_first(name: str) -> tuple[bool, str]:
-    return name != "step", name
+    return name not in ("run", "step"), name
 
 
-def write_text(folder: Path, measured: MeasuredRuns) -> list[Path]:
-    """Write the tables and the fits."""
-    texts = {CURVE_NAME: curve_text(measured), FITS_NAME: fits_text(measured)}
+def write_text(
+    folder: Path, measured: MeasuredRuns, run_files: Mapping[str, str | bytes]
+) -> list[Path]:
+    """Write the tables, the fits and the files of a run folder."""
+    texts: dict[str, str | bytes] = {**run_files}
+    texts |= {CURVE_NAME: curve_text(measured), FITS_NAME: fits_text(measured)}
     if measured.measures:
-        texts[POINTS_NAME] = points_text(measured)
+        texts[CHECKPOINTS_NAME] = checkpoints_text(measured)
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return [folder / name for name in texts]
 
 

@@ -70,7 +70,7 @@ def measures_table(measured: MeasuredRuns) -> Table:
     table = Table(
         title="KL by each estimator, and diagnostics",
         caption="KL and entropy in nats per response; tokens per response; share of distinct word "
-        "pairs; points.csv has all",
+        "pairs; checkpoints.csv has all",
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,
@@ -80,7 +80,7 @@ def measures_table(measured: MeasuredRuns) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for one in measured.measures:
         cells = [_figure(one.get(name), digits) for name, (_, digits) in MEASURED.items()]
-        table.add_row(str(one["step"]), *cells)
+        table.add_row(" ".join(filter(None, (one.get("run"), str(one["step"])))), *cells)
     return table
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from overopt.own_scores.staging import staging_folder
 from overopt.report.stored.schema import ESTIMATORS
+from overopt.report.tables.text import quote_formula
 from overopt.stats.intervals import Interval
 from overopt.stats.pools.listed import POOL_CAVEAT
 from overopt.stats.scored import KL_ESTIMATOR, FormReport, LastDoubling, ProxyReport
@@ -70,7 +71,7 @@ def _curve_text(reports: Sequence[ProxyReport]) -> str:
             kl = (point.kl_nats, point.kl_bound_nats)
             numbers = (*kl, gold.mean, gold.se, proxy.mean, proxy.se)
             cells = ["" if number is None else repr(float(number)) for number in numbers]
-            row = [report.proxy, point.n, *cells, point.n_prompts, repr(point.ess)]
+            row = [quote_formula(report.proxy), point.n, *cells, point.n_prompts, repr(point.ess)]
             writer.writerow(row)
     return text.getvalue()
 

@@ -23,6 +23,7 @@ from pyarrow.lib import ArrowException
 
 from overopt.errors import UserError
 from overopt.own_scores.cells import is_number, parse_column
+from overopt.spec.documents import LARGEST_NUMBER, parse_json
 from overopt.stats.arrays import Floats
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
@@ -101,11 +102,13 @@ def read_numbers(file: Path, frame: Table, column: str) -> Floats:
             f"{file}: column {column!r} holds {_shorten(values[row])} in data row {row + 1},"
             " allowed are finite numbers or nothing for a missing score; correct that row"
         ) from None
-    if np.any(np.isinf(numbers)):
-        row = int(np.argmax(np.isinf(numbers)))
+    beyond = np.abs(numbers) > LARGEST_NUMBER
+    if np.any(beyond):
+        row = int(np.argmax(beyond))
+        found = "infinite" if np.isinf(numbers[row]) else f"{numbers[row]:g}"
         raise UserError(
-            f"{file}: column {column!r} is infinite in data row {row + 1}, allowed are finite"
-            " numbers or nothing for a missing score; correct or empty it"
+            f"{file}: column {column!r} is {found} in data row {row + 1}, allowed are finite"
+            f" numbers up to {LARGEST_NUMBER:g} or nothing for a missing score; correct or empty it"
         )
     return numbers
 
@@ -142,7 +145,10 @@ def _read_parquet(file: Path) -> Table:
     groups = (stated.row_group(number) for number in range(stated.num_row_groups))
     if sum(max(group.total_byte_size, 0) for group in groups) > MOST_BYTES:
         raise ValueError(f"it expands to more than {MOST_BYTES >> 30} GB")
-    frame = pd.read_parquet(file, engine="pyarrow")
+    try:
+        frame = pd.read_parquet(file, engine="pyarrow")
+    except (LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise ValueError(f"pandas cannot make out its metadata: {error}") from error
     named = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index(level=named) if named else frame
     return frame.reset_index(drop=True).rename(columns=str)
@@ -186,10 +192,10 @@ def _read_jsonl(file: Path) -> Table:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_distinct_keys)
+                row = parse_json(line.decode("utf-8-sig"), any_number=True)
             except json.JSONDecodeError as error:
                 raise ValueError(f"line {number}: {error.msg}") from error
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise ValueError(f"line {number}: {_reason(error)}") from error
             if not isinstance(row, dict):
                 raise ValueError(f"line {number}: not an object")
@@ -214,13 +220,6 @@ def _distinct(names: Sequence[str]) -> list[str]:
             raise ValueError(f"the name {name!r} occurs twice")
         seen.add(name)
     return list(names)
-
-
-def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = dict(pairs)
-    if len(keys) < len(pairs):
-        _distinct([name for name, _ in pairs])
-    return keys
 
 
 @contextmanager

@@ -12,7 +12,8 @@ solution, and the outer gradient is exact, by the implicit function theorem:
 with d_i the states of the preferred response less those of the other, H the inner Hessian and g the
 outer gradient in w. Members then learn all pairs by weighted Bradley-Terry losses; clean ones weigh
 as sigmoid(l) = 1, and the mean weight is 1.
-That a label is right tells more of gold than a noisy comparison: this system uses gold in training.
+Which labels are known to be right is the task's: a share of them that passes no noise
+(``labels.clean``), such as an expert's.
 Deviations: the weights are found on frozen states and stay, where later work goes on with them
 while a whole model is trained; all start alike at l = 0 and move a fixed number of steps.
 """
@@ -35,7 +36,6 @@ from overopt.proxies.contract.known import KnownPairs
 from overopt.spec.declare import param
 
 LABELS = ("clean",)
-USES_GOLD = "training"
 Floats = npt.NDArray[np.float64]
 
 
@@ -44,9 +44,6 @@ class Config:
     """Settings of hyper-cleaning."""
 
     members: int = param(1, help="reward models, same pairs, different seeds", at_least=1)
-    clean_share: float = param(
-        0.1, help="share of the pairs that gold checks", at_least=0.0, at_most=1.0
-    )
     steps: int = param(50, help="of the weights", at_least=0)
     rate: float = param(2.0, help="of the weights' steps, times the number of pairs", above=0.0)
     ridge: float = param(0.01, help="of the inner problem", above=0.0)

@@ -22,7 +22,7 @@ from overopt.report.group import (
     Unreached,
 )
 from overopt.report.noise_labels import noise_order
-from overopt.report.stored.contrasts import LEVEL
+from overopt.report.stored.intervals import LEVEL
 from overopt.stats.crossed import Crossed, Place
 from overopt.stats.world_means import OverWorlds, over_worlds
 

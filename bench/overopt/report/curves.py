@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overopt.report.group import BudgetMean, Quantity, SeedCurve, over_readings, read_seed
-from overopt.report.stored.contrasts import interval_of
+from overopt.report.stored.intervals import interval_of
 from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed, around
 from overopt.stats.equal_kl import read_together

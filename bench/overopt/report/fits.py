@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,16 @@ from overopt.report.group import Group, SeedCurve
 from overopt.report.interval_columns import spread
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
-from overopt.stats.fits.holdout import SeedHoldouts, Split, hold_out_seeds, peak_of_others
-from overopt.stats.fits.left_out import LeftOut
-from overopt.stats.fits.seeds import SeedFits, fit_seeds
+from overopt.stats.fits.holdout import (
+    SeedHoldouts,
+    Split,
+    cut_seeds,
+    gather_holdouts,
+    peak_of_others,
+)
+from overopt.stats.fits.least_squares import check_curve, solve
+from overopt.stats.fits.left_out import LeftOut, each_seed
+from overopt.stats.fits.seeds import SeedFits, gather_fits
 from overopt.stats.intervals import Interval, t_interval
 
 FORMULAS = {
@@ -70,7 +78,23 @@ def fit_group(group: Group, forms: Sequence[Form] = tuple(Form)) -> list[GroupFi
     """Fit each form to the gold of each seed of a group."""
     d_S, gold_S = [seed.d_K for seed in group.seeds], [seed.gold_K for seed in group.seeds]
     peak_S = peak_of_others(d_S, gold_S) if d_S else ()
-    return [_fit_form(group, form, d_S, gold_S, peak_S) for form in forms]
+    cuts = {split: cut_seeds(d_S, gold_S, peak_S, split) for split in Split}
+    curves, invalid = each_seed(check_curve, d_S, gold_S)
+    together = [*curves.values()]
+    for one in cuts.values():
+        together += [cut.near for cut in one.cut_S.values()]
+    fitted = []
+    for form in forms:
+        solved = iter(solve(together, form))  # all at once, which takes a third of the time
+        fits = gather_fits(form, curves, invalid, list(islice(solved, len(curves))))
+        holdouts = {
+            split: gather_holdouts(one, list(islice(solved, len(one.cut_S))))
+            for split, one in cuts.items()
+        }
+        aiccs = [one.aicc for one in fits.fits_S if one.aicc is not None]
+        aicc = float(np.mean(aiccs)) if aiccs and len(aiccs) == len(fits.fits_S) else None
+        fitted.append(GroupFit(group, form, fits, holdouts, aicc))
+    return fitted
 
 
 def fit_table(fits: Sequence[GroupFit]) -> pd.DataFrame:
@@ -85,24 +109,6 @@ def fit_table(fits: Sequence[GroupFit]) -> pd.DataFrame:
             key = (id(one.group), one.fits.fitted_S)
             lowest[key] = min(one.aicc, lowest.get(key, one.aicc))
     return pd.DataFrame([_fit_row(one, lowest) for one in fits])
-
-
-def _fit_form(
-    group: Group,
-    form: Form,
-    d_S: Sequence[Floats],
-    gold_S: Sequence[Floats],
-    peak_S: Sequence[float],
-) -> GroupFit:
-    fits = fit_seeds(d_S, gold_S, form)
-    aiccs = [one.aicc for one in fits.fits_S if one.aicc is not None]
-    return GroupFit(
-        group=group,
-        form=form,
-        fits=fits,
-        holdouts={split: hold_out_seeds(d_S, gold_S, peak_S, form, split) for split in Split},
-        aicc=float(np.mean(aiccs)) if aiccs and len(aiccs) == len(fits.fits_S) else None,
-    )
 
 
 def _fit_row(one: GroupFit, lowest: Mapping[tuple[int, tuple[int, ...]], float]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ and no others, and a folder with files that no report wrote is refused.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -16,10 +17,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from overopt.errors import UserError
+from overopt.execution.artifact import sync_folder, sync_tree
+from overopt.execution.exchange import exchange
 
 PAGE, MANIFEST = "report.html", "report.json"
 _KIND = "overopt report"
 _DRAFT = ".writing-report-"
+_DRAWN = re.compile(r"[a-z0-9_]{8}")
+"""What tells drafts of one report apart (`tempfile.mkdtemp`)."""
 _ENDINGS = frozenset((".html", ".png", ".pdf", ".csv", ".tex"))
 _FORMER = re.compile(
     r"(?:curves|fits|scores)\.(?:csv|tex)|report\.html"
@@ -32,9 +37,11 @@ _FORMER = re.compile(
 def report_folder(out: Path) -> Iterator[Path]:
     """A temporary folder whose files replace those of the former report when the block ends.
 
-    Every file is synced and then renamed, the page last, so that a crash leaves files that are
-    whole; what it left behind is taken away by the next report. After an error in the block, the
-    former report stands as it was.
+    The two folders change places, so that at any moment the former report or the new one is there
+    as a whole. Where the system cannot do that, or the folder holds files of somebody else or is
+    the one that the command stands in, files are renamed one by one, the page last. What a crash
+    left behind is taken away by the next report. After an error in the block, the former report
+    stands as it was.
 
     Raises:
         UserError: the folder holds files that no report wrote, or cannot be written.
@@ -42,14 +49,14 @@ def report_folder(out: Path) -> Iterator[Path]:
     former = _former_files(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for left in out.glob(f"{_DRAFT}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        staged = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=out))
+        whole = out.resolve()
+        staged = _stage(whole)
     except OSError as error:
         raise _cannot_write(out, error) from error
     try:
         yield staged
-        _replace(out, staged, former)
+        if not _swap(whole, staged, former):
+            _replace(out, staged, former)
     except OSError as error:
         raise _cannot_write(out, error) from error
     finally:
@@ -59,6 +66,39 @@ def report_folder(out: Path) -> Iterator[Path]:
 def check_folder(out: Path) -> None:
     """Refuse a folder that a report may not replace, before any work is done for it."""
     _former_files(out)
+
+
+def _stage(whole: Path) -> Path:
+    """A folder beside the report, or in it where nothing can be made beside it."""
+    beside = f"{_DRAFT}{whole.name}-"
+    leftovers = [*whole.glob(f"{_DRAFT}*")]
+    leftovers += [
+        path
+        for path in whole.parent.glob(f"{glob.escape(beside)}*")
+        if _DRAWN.fullmatch(path.name.removeprefix(beside))
+    ]
+    for left in leftovers:
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        return Path(tempfile.mkdtemp(prefix=beside, dir=whole.parent))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix=_DRAFT, dir=whole))
+
+
+def _swap(whole: Path, staged: Path, former: set[str]) -> bool:
+    """Put the new folder in the place of the former one, at once; False where that cannot be."""
+    there = {path.relative_to(whole).as_posix() for path in whole.rglob("*") if not path.is_dir()}
+    if staged.parent != whole.parent or there - former - {MANIFEST} or whole == Path.cwd():
+        return False
+    names = {path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file()}
+    (staged / MANIFEST).write_text(_list(names), encoding="utf-8")
+    sync_tree(staged)
+    staged.chmod(whole.stat().st_mode)
+    if not exchange(staged, whole):
+        (staged / MANIFEST).unlink()
+        return False
+    sync_folder(whole.parent)
+    return True
 
 
 def _replace(out: Path, staged: Path, former: set[str]) -> None:
@@ -80,11 +120,14 @@ def _replace(out: Path, staged: Path, former: set[str]) -> None:
 
 
 def _list_files(staged: Path, out: Path, names: set[str]) -> None:
-    text = json.dumps({"kind": _KIND, "files": sorted(names)}, indent=1) + "\n"
     draft = staged / MANIFEST
-    draft.write_text(text, encoding="utf-8")
+    draft.write_text(_list(names), encoding="utf-8")
     _sync(draft)
     draft.replace(out / MANIFEST)
+
+
+def _list(names: set[str]) -> str:
+    return json.dumps({"kind": _KIND, "files": sorted(names)}, indent=1) + "\n"
 
 
 def _sync(path: Path) -> None:
@@ -122,7 +165,7 @@ def _listed(manifest: Path) -> list[str] | None:
     """Names in a report's list; None where the file is no such list."""
     try:
         listed = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(listed, dict) or listed.get("kind") != _KIND:
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -42,7 +44,7 @@ class SeedCurve:
     proxy_K: Floats
     n_prompts: int
 
-    @property
+    @cached_property
     def d_K(self) -> Floats:
         """sqrt(KL), sqrt(nats)."""
         return np.asarray(np.sqrt(self.kl_nats_K), np.float64)
@@ -106,12 +108,14 @@ class BudgetMean(NamedTuple):
 
 def read_seed(curve: SeedCurve, weight_K: Floats, quantity: Quantity) -> Reading:
     """A seed read where its points have these weights."""
-    used = weight_K > 0.0
-    se_K = curve.gold_se_K if quantity == "gold" else np.full(used.shape, np.nan)
+    se = math.nan
+    if quantity == "gold":
+        used = weight_K > 0.0
+        se = float(weight_K[used] @ curve.gold_se_K[used])  # the points of a seed may err together
     return Reading(
         float(weight_K @ curve.d_K) ** 2,
         float(weight_K @ curve.score(quantity)),
-        float(weight_K[used] @ se_K[used]),  # the points of a seed may err together
+        se,
         curve.n_prompts,
     )
 
@@ -121,7 +125,7 @@ def over_readings(readings: Sequence[Reading]) -> Crossed:
     means = [one.mean for one in readings]
     errors = [one.se for one in readings]
     n_prompts = min(one.n_prompts for one in readings)
-    if n_prompts > 1 and not np.isnan(errors).any():
+    if n_prompts > 1 and not any(map(math.isnan, errors)):
         return widest_interval(means, errors, n_prompts)
     mean, n_seeds = float(np.mean(means)), len(means)
     if n_seeds == 1:

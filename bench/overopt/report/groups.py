@@ -21,6 +21,7 @@ from overopt.report.group import (
 )
 from overopt.report.noise_labels import noise_order
 from overopt.report.places import find_places
+from overopt.report.stored.records import records_of
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
@@ -112,8 +113,8 @@ class StoredRows:
     """The tests and means that a run stored, found by what a group's rows have in common."""
 
     def __init__(self, run: Run) -> None:
-        self.contrasts = _by_key(run.contrasts.to_dict("records"), _SIZES)
-        self.budgets = _by_key(run.budgets.to_dict("records"), _SIZES)
+        self.contrasts = _by_key(records_of(run.contrasts), _SIZES)
+        self.budgets = _by_key(records_of(run.budgets), _SIZES)
         self.worlds = _by_key(run.world_rows, _SIZES[1:])
 
 

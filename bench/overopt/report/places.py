@@ -14,7 +14,7 @@ import numpy as np
 
 from overopt.errors import UserError
 from overopt.report.group import Places, Reading, SeedCurve, over_readings, read_seed
-from overopt.report.stored.contrasts import interval_of
+from overopt.report.stored.intervals import interval_of
 from overopt.stats.crossed import Place
 from overopt.stats.equal_kl import read_together
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from overopt.errors import harmless
 from overopt.report.across_worlds import across_worlds
 from overopt.report.comparison.comparison import compare_within_reach
 from overopt.report.comparison.readings import Measure
@@ -86,7 +87,7 @@ def write_report(
     results = read_results(run_dirs, request.selection, lambda i, n: tell("reading runs", i, n))
     report = compose_report(results, request.figures, tell)
     with report_folder(out) as staged:
-        (staged / PAGE).write_bytes(report.page.encode())
+        (staged / PAGE).write_bytes(harmless(report.page).encode())
         names = [PAGE]
         names += draw_all(
             report.jobs, staged, request.workers, lambda i, n: tell("drawing figures", i, n)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure
 from overopt.spec.engine import Engine
+from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
@@ -25,6 +26,7 @@ class Cell:
     noise: NoiseSpec
     seed: int
     engine: Engine = "native"
+    flaw: FlawSpec | None = None
 
     @property
     def world(self) -> int:
@@ -48,7 +50,12 @@ class Cell:
     @property
     def place(self) -> str:
         """What tells the cell from others of its method and proxy system."""
-        return f"noise {self.noise.label} world {self.world} seed {self.seed}"
+        return f"noise {self.noise_label} world {self.world} seed {self.seed}"
+
+    @property
+    def noise_label(self) -> str:
+        """All that stands between gold and labels: noise, and a flaw where there is one."""
+        return self.noise.label if self.flaw is None else f"{self.noise.label} {self.flaw.label}"
 
 
 @dataclass(frozen=True)

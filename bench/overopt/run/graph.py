@@ -19,9 +19,11 @@ from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
 from overopt.run.initial_nodes import InitialNodes
-from overopt.run.knob import setting, with_knob
+from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
+from overopt.run.needs import check_needs
 from overopt.run.own_files import file_name, without_place
+from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
@@ -36,7 +38,8 @@ class Graph:
 
     Raises:
         UserError: the method and the proxy system are different files of the same name; the system
-            scores steps, and the world has none or the noise is none of steps.
+            scores steps, and the world has none or the noise is none of steps; the task's people
+            or a flaw do not go with the rest (``run.preferences``).
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -45,6 +48,7 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self._node)
+        self._labels = LabelNodes(cell, self._node, self)
         described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
         self._proxies: ProxyNodes | StepNodes = (
             StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self._node, self)
@@ -133,29 +137,15 @@ class Graph:
         label = f"every response, world {self.cell.world}"
         return self._node("listing", {}, inputs, label, self.gold_code)
 
-    @cached_property
+    @property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
-        proxy, hub = self.cell.task.proxy, self.cell.task.world.hub
-        params = {
-            "comparisons": proxy.comparisons,
-            "calibration_samples": proxy.calibration_samples,
-            "responses": "policy" if hub is None else hub.pairs,
-            "seed": self.cell.stream,
-        }
-        code = (module_in("worlds", "hub.pairs"),) if params["responses"] == "data" else ()
-        label = f"pairs, world {self.cell.world} seed {self.cell.seed}"
-        return self._node("pairs", params, {"initial": self.initial}, label, code)
+        return self._labels.pairs
 
-    @cached_property
+    @property
     def labels(self) -> Node:
-        """Preference data of this seed and noise."""
-        inputs = {"pairs": self.pairs, "gold": self.gold, "pool": self.pool}
-        noise, hub = self.cell.noise, self.cell.task.world.hub
-        preference = "gold" if hub is None else hub.labels
-        params = {"noise": noise.to_json(), "preference": preference, "seed": self.cell.stream}
-        label = f"labels, {self.cell.place}"
-        return self._node("labels", params, inputs, label, self.gold_code)
+        """Preference data of this seed, noise and flaw."""
+        return self._labels.labels
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
@@ -164,6 +154,11 @@ class Graph:
     def score(self, member: int, samples: Node, role: str) -> Node:
         """One proxy's scores on the samples of the pool or of an evaluation."""
         return self._proxies.score(member, samples, role)
+
+    def features(self, samples: Node) -> Node:
+        """The initial policy's features of the responses of the pool, or of all that are listed."""
+        inputs = {"initial": self.initial, "samples": samples}
+        return self._node("features", {}, inputs, f"features of {samples.label}")
 
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
@@ -182,15 +177,16 @@ class Graph:
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method.member or cell.method, knob_value)
         settings = task.pairs if method.trains == "pairs" else task.rollout
+        rate = settings.learning_rate * cell.method.rate_factor
         params = {
-            "method": without_place(method).to_json(),
-            "settings": settings.to_json(),
+            "method": at_tasks_rate(without_place(method)).to_json(),
+            "settings": settings.model_copy(update={"learning_rate": rate}).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
             "engine": cell.engine,
         }
         inputs = {"initial": self.initial}
-        self._check_needs(method)
+        check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
             inputs["second"] = self._policies.second(method.name)
         room = "engines.trl" if cell.engine == "trl" else "engines"
@@ -206,7 +202,7 @@ class Graph:
         if method.trains == "pairs":
             inputs["labels"] = self.labels
             code += (module_in("artifacts", "preferences"),)
-        else:
+        if method.learns_from_proxy:
             params["system"] = without_place(cell.proxy).to_json()
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             refitting = self._proxies.refitting
@@ -226,24 +222,6 @@ class Graph:
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
         return self._node("optimize", params, inputs, label, code, resources)
 
-    def _check_needs(self, method: MethodSpec) -> None:
-        """Refuse a method that asks for what this task, or this proxy, has not.
-
-        Raises:
-            UserError: it does.
-        """
-        task, proxy = self.cell.task, self.cell.proxy
-        if "demonstrations" in method.needs and not task.world.has_references:
-            raise UserError(
-                f"{method.name} learns from reference texts, and the data of {task.name} has none; "
-                "name their column as world.hub.prompts.reference, or choose another --task."
-            )
-        if "step_rewards" in method.needs and not proxy.step_scores:
-            raise UserError(
-                f"{method.name} asks for the score of each step, and {proxy.name} scores whole "
-                "responses; choose a --proxy that scores steps."
-            )
-
     @cached_property
     def value(self) -> Node:
         """The values of prefixes that a method learns from the proxy."""
@@ -251,17 +229,28 @@ class Graph:
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
 
+    def novelty(self, listed: Mapping[str, Node]) -> Node:
+        """How novel the responses of the pool are, and all that are listed, by their roles."""
+        cell = self.cell
+        label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
+        params = {"settings": cell.task.rollout.to_json()}
+        return self._against_proxy("novelty", params, label, **listed)
+
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """Answers of a method that resamples between tokens."""
+        """Answers of a method that resamples between tokens, or searches a tree."""
         cell = self.cell
         params = {
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
         }
         label = f"{cell.method.name} by {cell.proxy.name}, {cell.place}"
-        return self._against_proxy("particles", params, label)
+        beside = {"value": self.value} if cell.method.values else {}
+        stage = "search" if cell.method.searches else "particles"
+        return self._against_proxy(stage, params, label, **beside)
 
-    def _against_proxy(self, stage: str, params: dict[str, Any], label: str) -> Node:
+    def _against_proxy(
+        self, stage: str, params: dict[str, Any], label: str, **beside: Node
+    ) -> Node:
         """What a method of the family selection makes of the initial policy and the proxies."""
         cell = self.cell
         known = {
@@ -269,10 +258,12 @@ class Graph:
             "system": without_place(cell.proxy).to_json(),
             "seed": cell.stream,
         }
-        inputs = {"initial": self.initial}
+        inputs = {"initial": self.initial, **beside}
         for index in range(cell.proxy.members):
             inputs[f"proxy.{index}"] = self.proxy(index)
-        code = (cell.method.source, cell.proxy.source, *self._proxies.reading_code)
+        # states of members are read one by one, whatever the system makes of their scores
+        combining = () if stage == "novelty" else (cell.proxy.source,)
+        code = (cell.method.source, *combining, *self._proxies.reading_code)
         return self._node(stage, {**known, **params}, inputs, label, code)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
@@ -289,7 +280,7 @@ class Graph:
             for member in range(method.members):
                 inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
-            "method": without_place(method).to_json(),
+            "method": at_tasks_rate(without_place(method)).to_json(),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -302,7 +293,7 @@ class Graph:
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task
-        if optimized.name == "particles":
+        if optimized.name in ("particles", "search"):
             judged = {"optimize": optimized, "gold": self.gold}
             return self._node("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
         params = {
@@ -319,7 +310,7 @@ class Graph:
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
         method = self.cell.method
-        if method.filters:
+        if method.filters or method.searches:
             return self.measure([(self.evaluate(self.particles(kl_grid_nats)), {})], [])
         if method.family == "selection" and not method.composes:
             return self.select(kl_grid_nats)
@@ -401,10 +392,17 @@ class Graph:
             "seed": cell.stream,
         }
         code = (cell.method.source, cell.proxy.source)
+        check_needs(cell.method, cell.task, cell.proxy)
         inputs = self._scored_pool()
         if cell.task.world.lists_responses:
             inputs["listing"] = self.listing
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
+        roles = [role for role in inputs if role in ("pool", "listing")]
+        listed = {role: inputs[role] for role in roles}
+        if "features" in cell.method.needs:
+            inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
+        if "novelty" in cell.method.needs:
+            inputs["novelty"] = self.novelty(listed)
         return self._node("select", params, inputs, cell.title, code)

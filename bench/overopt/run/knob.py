@@ -16,3 +16,8 @@ def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:
 def setting(method: MethodSpec, value: float) -> float:
     """A value of the knob as the method takes it: rounded where its setting is a whole number."""
     return round(value) if isinstance(method.config[method.knob.name], int) else value
+
+
+def at_tasks_rate(method: MethodSpec) -> MethodSpec:
+    """The method without its own factor on the learning rate, which stands in the settings."""
+    return method.model_copy(update={"rate_factor": 1.0})

@@ -11,8 +11,10 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -41,6 +43,13 @@ def prompt_table(keys: Sequence[str | None], store: Store) -> bytes | None:
     if not parts:
         return None
     row_N, prompt_N, gold_N = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return prompt_bytes(row_N, prompt_N, gold_N)
+
+
+def prompt_bytes(
+    row_N: npt.NDArray[Any], prompt_N: npt.NDArray[Any], gold_N: npt.NDArray[Any]
+) -> bytes:
+    """The file's bytes, of its columns (`overopt.spec.columns.PROMPT_COLUMNS`)."""
     arrays = [pa.array(row_N.astype(np.int32)), pa.array(prompt_N.astype(np.int32)),
               pa.array(gold_N.astype(np.float32))]  # fmt: skip
     stream = io.BytesIO()

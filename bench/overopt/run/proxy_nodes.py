@@ -225,7 +225,7 @@ class ProxyNodes:
         if system.pairwise:
             inputs["opponents"] = self._opponents("opponents")
         code: tuple[str, ...] = self._text_code
-        if not system.inputs:  # which need the policy whole, its language head too
+        if not system.language:  # which needs the policy whole, its language head too
             code += (module_in("models.starts", start),)
         if system.own_policy:
             params["system"] = self._described
@@ -237,6 +237,8 @@ class ProxyNodes:
             code += (system.source,)
         if system.pairwise:
             code += (module_in("artifacts", "pairwise_proxy"),)
+        if system.settles:
+            code += (module_in("artifacts", "settling"),)
         if system.prepares:
             code += (module_in("artifacts", "known_pairs"),)
         if system.own_training:
@@ -258,7 +260,8 @@ class ProxyNodes:
         """What labels say beside the preference.
 
         Raises:
-            UserError: prompts of this kind of world have no category, or responses no outcome.
+            UserError: prompts of this kind of world have no category, or responses no outcome, or
+                labels of this task say not what is asked for.
         """
         around, asked = self._around, self._system.labels
         params = {
@@ -266,8 +269,18 @@ class ProxyNodes:
             "noise": around.labels.params["noise"],
             "seed": self._stream.seed,
         }
-        if "clean" in asked:
-            params["clean_share"] = float(self._system.config["clean_share"])
+        labeling = around.labels.params.get("labeling", {})
+        for mark, key, words in (
+            ("annotator", "annotators", "which annotators labeled a pair"),
+            ("clean", "clean", "which labels passed no noise"),
+        ):
+            if mark in asked and key not in labeling:
+                raise UserError(
+                    f"{self._system.name} asks {words}, and labels of this task do not say; "
+                    f"choose a --task with labels.{key}, such as reviews-{key}."
+                )
+        if "annotator" in asked:
+            params["annotators"] = len(labeling["annotators"])
         inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
         kind = str(around.labels.params["world"]["kind"])

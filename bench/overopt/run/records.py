@@ -43,6 +43,7 @@ from overopt.spec.columns import (
     TRAJECTORY_COLUMNS,
     WORLD_COLUMNS,
 )
+from overopt.spec.documents import RECORD_FORMAT
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
@@ -267,7 +268,7 @@ def _record(
     ]
     failures += [{"cell": None, "stage": one.title, "message": one.message} for one in others]
     return {
-        "format": 1,
+        "format": RECORD_FORMAT,
         "status": "ok" if not failures else "partly failed",
         "spec": spec,
         "spec_sha256": hashlib.sha256(canonical_json(spec).encode()).hexdigest(),

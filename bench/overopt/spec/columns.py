@@ -31,6 +31,12 @@ Carlo standard error of gold.
 FRONT_ESTIMATORS = ("exact", "pool", "annealed")
 """Where a point of an oracle front may come from."""
 
+CARD_COLUMNS: tuple[str, ...] = (
+    "task", "world", "method", "proxy", "noise", "kl_target_nats",
+    "kl_nats", "gold", "gold_low", "gold_high", "seeds", "seeds_run", "samples", "tokens",
+)  # fmt: skip
+"""Columns of the committed curves that ``bench show`` draws; gold in SDs of the initial policy."""
+
 TEXT = frozenset(
     (
         "task",

@@ -15,7 +15,8 @@ TRAINING_FAMILIES: tuple[Family, ...] = ("pairs", "rollout", "iterative")
 
 
 PROXY_BLIND: tuple[Family, ...] = ("pairs",)
-"""Families that learn from the preference data itself: their engine is handed no proxy."""
+"""Families that learn from the preference data itself: their engine is handed no proxy, but for
+methods that ask for what it says (``OF_PROXY``)."""
 
 
 GoldUse = Literal["none", "selection", "training"]
@@ -25,6 +26,7 @@ MethodInput = Literal[
     "policy_states",
     "reference_states",
     "forward_kl",
+    "collision_logp",
     "sampled_logp",
     "mismatched",
     "reference_samples",
@@ -37,11 +39,21 @@ MethodInput = Literal[
     "step_rewards",
     "second_initial",
     "revisions",
+    "reference_logp",
+    "features",
+    "answers",
+    "proxy_scores",
+    "reference_scores",
+    "listed",
+    "step_pairs",
+    "degraded",
+    "novelty",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
 
 policy_states, reference_states: hidden states of the policy or the reference, for the method's own
 module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
+collision_logp: log of the chance that two draws of the next token are the same, at every position.
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
 as many samples of each prompt from another policy (one of the three); greedy_samples: instead of
@@ -50,6 +62,16 @@ as the policy reads them in a step, with gradient. demonstrations: a reference t
 each prompt. member_rewards: the scores of each of the proxy's members. step_rewards: the score of
 each step, of a proxy that scores steps. second_initial: a second initial policy, out of which
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
+Of a method that selects from a pool: reference_logp: log-probability of each response under the
+initial policy. features: numbers that describe each response. answers: the final answer of each.
+novelty: how badly a predictor of the method's own foretells each.
+Of preference pairs: proxy_scores: the proxy's score of both responses. reference_scores: its scores
+of samples of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed:
+these samples and both responses as one list, read by the policy and scored by the proxy.
+step_pairs: the pairs are of steps after what precedes them, a better one and the worst of the
+rejected response, by Monte-Carlo values of the proxy; ``Config.samples`` says of how many
+continuations. degraded: both responses with a share of their least expected tokens left out, in
+``Config.degrees`` degrees.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -65,26 +87,67 @@ NEEDS: tuple[MethodInput, ...] = (
     "step_rewards",
     "second_initial",
     "revisions",
+    "reference_logp",
+    "features",
+    "answers",
+    "proxy_scores",
+    "reference_scores",
+    "listed",
+    "step_pairs",
+    "novelty",
 )
 """Inputs that come from further artifacts, by code that is loaded for them alone, or from tasks and
 proxies of some kinds only."""
 
-ANY_ENGINE: tuple[MethodInput, ...] = ("policy_states", "reference_states", "forward_kl")
-"""Inputs that every engine serves; the others are the native engine's."""
+ANY_ENGINE: tuple[MethodInput, ...] = (
+    "policy_states",
+    "reference_states",
+    "forward_kl",
+    "collision_logp",
+    "reference_logp",
+    "features",
+    "answers",
+    "novelty",
+)
+"""Inputs that every engine serves, or that need none; the others are the native engine's."""
 
-NATIVE_FUNCTIONS = ("after_round", "observe", "perturb", "mixture", "temperature")
+OF_PROXY: tuple[MethodInput, ...] = ("proxy_scores", "reference_scores", "listed", "step_pairs")
+"""Inputs for which the engine of a family that is blind to it is handed the proxy."""
+
+COUNTED: dict[MethodInput, str] = {
+    "reference_scores": "samples",
+    "listed": "samples",
+    "step_pairs": "samples",
+    "degraded": "degrees",
+}
+"""Inputs of which a field of Config says how many there are; a whole number from 1."""
+
+NATIVE_FUNCTIONS = (
+    "after_round",
+    "observe",
+    "observe_pairs",
+    "perturb",
+    "mixture",
+    "temperature",
+)
 """Functions of methods that only the native engine calls."""
 
 INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "sampled_logp": ("iterative",),
     "mismatched": ("pairs",),
     "revisions": ("pairs",),
+    "degraded": ("pairs",),
     **dict.fromkeys(OPPONENTS, ("rollout", "iterative")),
     "opponents_now": ("rollout",),
     "demonstrations": ("iterative",),
     "member_rewards": ("rollout", "iterative"),
     "step_rewards": ("rollout", "iterative"),
     "second_initial": ("rollout", "iterative"),
+    "reference_logp": ("selection",),
+    "features": ("selection",),
+    "answers": ("selection",),
+    **dict.fromkeys(OF_PROXY, ("pairs",)),
+    "novelty": ("selection",),
 }
 """Families that serve an input, where not all that train do. A rollout method has
 ``sampled_logp`` as ``step.rollout.sampled.policy_logp``; preference pairs are from elsewhere. Of an

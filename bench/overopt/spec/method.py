@@ -7,7 +7,15 @@ from typing import Self
 
 from pydantic import Field
 
-from overopt.spec.declare import PROXY_BLIND, TRAINING_FAMILIES, Family, GoldUse, Knob, MethodInput
+from overopt.spec.declare import (
+    OF_PROXY,
+    PROXY_BLIND,
+    TRAINING_FAMILIES,
+    Family,
+    GoldUse,
+    Knob,
+    MethodInput,
+)
 from overopt.spec.frozen import absent
 from overopt.spec.sourced import SourcedSpec
 
@@ -22,7 +30,9 @@ class MethodSpec(SourcedSpec):
     member: of the merge family, the method whose run is used, where it is another one.
     composes: whether its policy is put together at every token.
     filters: whether it resamples between tokens.
+    searches: whether it searches a tree of partial answers.
     values: whether values that it learns from the proxy are a part of that.
+    rate_factor: its learning rate over the task's; for the merge family, that of what is merged.
     """
 
     family: Family
@@ -34,7 +44,9 @@ class MethodSpec(SourcedSpec):
     member: Self | None = Field(default=None, exclude_if=absent)
     composes: bool = Field(default=False, exclude_if=operator.not_)
     filters: bool = Field(default=False, exclude_if=operator.not_)
+    searches: bool = Field(default=False, exclude_if=operator.not_)
     values: bool = Field(default=False, exclude_if=operator.not_)
+    rate_factor: float = Field(default=1.0, gt=0, exclude_if=lambda factor: factor == 1.0)
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -58,7 +70,15 @@ class MethodSpec(SourcedSpec):
     @property
     def sees_proxy(self) -> bool:
         """Whether a proxy has any part in its policies; where not, it only scores them."""
-        return self.values or self.trains not in PROXY_BLIND
+        return self.values or self.learns_from_proxy
+
+    @property
+    def learns_from_proxy(self) -> bool:
+        """Whether the engine that trains its policies is handed the proxy."""
+        if self.member is not None:
+            return self.member.learns_from_proxy
+        asks = not set(OF_PROXY).isdisjoint(self.needs)
+        return asks or self.trains not in PROXY_BLIND
 
     @property
     def members(self) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal, Self
+
+from pydantic import Field
 
 from overopt.spec.declare import GoldUse
 from overopt.spec.engine import Engine
@@ -23,6 +26,7 @@ class RunSpec(Spec):
 
     worlds: seeds of the worlds; ``task`` is that of the first.
     proxy_widths: of proxies from scratch; None for the task's own.
+    tuned: whether methods train at learning rates that ``bench tune`` has chosen.
     """
 
     task: TaskSpec
@@ -39,6 +43,7 @@ class RunSpec(Spec):
     engine: Engine = "native"
     kl_grid_nats: tuple[float, ...]
     standard: bool
+    tuned: bool = Field(default=False, exclude_if=operator.not_)
 
     def of(self, method: MethodSpec) -> Self:
         """The run of one of its methods.

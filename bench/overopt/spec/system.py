@@ -17,15 +17,18 @@ MemberStart = Literal["policy", "probed", "policies"]
 policy with a fresh head, or with one head that all share, fitted on the policy's frozen states; or,
 each member, an initial policy of its own seed with a fresh head."""
 
-ProxyInput = Literal["logps", "reference_logps", "step_ends"]
+ProxyInput = Literal["logps", "reference_logps", "states", "step_ends"]
 """What a loss of a reward model may ask for besides rewards: log-probabilities of the responses'
-tokens by the language head that the model keeps, and by the initial policy. A score of policies may
-ask where the responses' steps end."""
+tokens by the language head that the model keeps, and by the initial policy; hidden states of the
+responses' tokens. A score of policies may ask where the responses' steps end."""
 
-LabelColumn = Literal["category", "strength", "terms", "outcomes", "clean"]
+LANGUAGE_INPUTS: frozenset[ProxyInput] = frozenset(("logps", "reference_logps"))
+"""Those for which a reward model keeps its language head."""
+
+LabelColumn = Literal["category", "strength", "terms", "ratings", "outcomes", "annotator", "clean"]
 """What a system may ask labels for beside the preference."""
 
-GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "outcomes", "clean"))
+GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "ratings", "outcomes"))
 """Those that tell more of gold than a comparison does."""
 
 
@@ -46,6 +49,7 @@ class ProxySystemSpec(SourcedSpec):
     varies: whether each member departs from the task's training in its own way.
     merges: whether the weights of its members are merged into one reward model.
     own_head: whether it reads rewards off hidden states by a head of its own.
+    settles: whether that head holds more than it was trained to, set after training.
     inputs: what its loss asks for besides rewards.
     transforms: whether it takes a member's scores against those of frozen responses.
     pairwise: whether its members compare two responses instead of scoring one.
@@ -70,6 +74,7 @@ class ProxySystemSpec(SourcedSpec):
     varies: bool = Field(default=False, exclude_if=operator.not_)
     merges: bool = Field(default=False, exclude_if=operator.not_)
     own_head: bool = Field(default=False, exclude_if=operator.not_)
+    settles: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
     transforms: bool = Field(default=False, exclude_if=operator.not_)
     pairwise: bool = Field(default=False, exclude_if=operator.not_)
@@ -113,6 +118,11 @@ class ProxySystemSpec(SourcedSpec):
         """The same file as its adversary sees it: two plain members, combined by ``attack``."""
         config = {**self.config, "members": _ATTACKED}
         return self.plain.model_copy(update={"config": config, "attacking": True})
+
+    @property
+    def language(self) -> bool:
+        """Whether its members keep the language head of the initial policy."""
+        return not LANGUAGE_INPUTS.isdisjoint(self.inputs)
 
     @property
     def reader(

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from overopt.spec.frozen import Spec, absent
 from overopt.spec.hub import TaskWorldSpec
+from overopt.spec.labeling import LabelingSpec
 from overopt.spec.origins import ReaderOrigin
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.policy import PolicySpec
@@ -33,6 +34,7 @@ class TaskSpec(Spec):
     """What methods have in common: world, initial policy, gold, data sizes, KL budgets.
 
     classifier: the gold of a hub task, where ``gold`` is ``classifier``.
+    labels: who labels the pairs, where that is not gold alone through a run's noise.
     """
 
     name: str
@@ -41,6 +43,7 @@ class TaskSpec(Spec):
     policy: PolicySpec
     gold: str
     classifier: ReaderOrigin | None = Field(default=None, exclude_if=absent)
+    labels: LabelingSpec | None = Field(default=None, exclude_if=absent)
     proxy: ProxySpec
     pairs: PairsSpec
     rollout: RolloutSpec

@@ -26,6 +26,11 @@ class WorldSpec(Spec):
         return self.kind == "arithmetic"
 
     @property
+    def has_answers(self) -> bool:
+        """Whether responses of a world of this kind end with an answer that can be compared."""
+        return self.kind == "arithmetic"
+
+    @property
     def has_references(self) -> bool:
         """Whether there is a reference text for every prompt."""
         return True

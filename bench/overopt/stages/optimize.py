@@ -24,6 +24,7 @@ from overopt.spec.method import MethodSpec
 from overopt.stages.trajectory import build_probe, write_trajectory
 from overopt.worlds.contract import Tokenized, World, context_tokens, world_of
 from overopt.worlds.preferences import Preferences
+from overopt.worlds.steps import stepwise
 from overopt.worlds.tokens import SEP, Tokens
 
 
@@ -108,6 +109,7 @@ def run_inputs(
         step_rewards=steps,
         demonstrations=_references(world, params) if "demonstrations" in method.needs else None,
         refit=refit,
+        step_ends=stepwise(world).step_ends if "step_pairs" in method.needs else None,
         separator=None if isinstance(world, Tokenized) else SEP,
         second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import PreTrainedModel
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import numpy_rng, torch_rng
@@ -18,7 +19,7 @@ from overopt.artifacts.tables import Column, write_json, write_table
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.particles.filter import Answers, ParticleFilter
-from overopt.engines.particles.likelihood import ratios, upper_bounds
+from overopt.engines.particles.likelihood import Runner, ratios, upper_bounds
 from overopt.engines.walk.placing import or_furthest, place
 from overopt.execution.contract import Progress
 from overopt.models.logprobs import score_logps
@@ -40,17 +41,17 @@ _LOG_KNOB_TOLERANCE = 0.03
 
 
 class Places:
-    """The filter on the held-out prompts: its KL at a knob, and its answers there.
+    """A filter or search on the held-out prompts: its KL at a knob, and its answers there.
 
     Every estimate of KL starts from the same random numbers, so that it is a function of the knob.
 
     Args:
-        runner: the filter.
+        runner: the filter or search.
         prompts: held out.
         use: seed and labels of its random numbers.
     """
 
-    def __init__(self, runner: ParticleFilter, prompts: Tokens, use: tuple[int, str, str]) -> None:
+    def __init__(self, runner: Runner, prompts: Tokens, use: tuple[int, str, str]) -> None:
         self._runner, self._prompts, self._use = runner, prompts, use
         self._each = max(1, KL_ANSWERS // prompts.rows())
 
@@ -93,7 +94,6 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     world = world_of(params)
     policy = load_policy(inputs["initial"] / "model")
-    prompts, each = world.heldout_prompts, int(params["samples_per_prompt"])
     runner = ParticleFilter(
         open_as(OpenedParticles, method),
         policy,
@@ -101,6 +101,29 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         world.response_tokens_max,
         stop_ids(world),
     )
+    place_answers(params, method, runner, policy, out, progress)
+
+
+def place_answers(
+    params: dict[str, Any],
+    method: MethodSpec,
+    runner: Runner,
+    policy: PreTrainedModel,
+    out: Path,
+    progress: Progress,
+) -> None:
+    """Answers at the places where the method meets the budgets, with the KL of each.
+
+    Args:
+        params: of the stage.
+        method: its knob and name.
+        runner: draws answers.
+        policy: the initial policy.
+        out: the artifact.
+        progress: told the fraction done.
+    """
+    world = world_of(params)
+    prompts, each = world.heldout_prompts, int(params["samples_per_prompt"])
     at = Places(runner, prompts, (int(params["seed"]), "particles", method.name))
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
 

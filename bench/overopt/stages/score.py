@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from overopt.artifacts.proxy import Member
-from overopt.artifacts.scores import _ROW_KEYS, fingerprint
+from overopt.artifacts.scores import identifiers
 from overopt.artifacts.tables import Table, write_table
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
@@ -30,6 +30,4 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     else:
         member = Member(inputs["proxy"], world)
     score_N = member.score(prompts, responses)
-    identifiers = {key: table.integers(key) for key in _ROW_KEYS if key in table.columns}
-    identifiers["fingerprint"] = fingerprint(responses)
-    write_table(out / "scores.parquet", {**identifiers, "score": score_N})
+    write_table(out / "scores.parquet", {**identifiers(table), "score": score_N})

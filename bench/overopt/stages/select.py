@@ -27,13 +27,13 @@ from overopt.artifacts.points import (
     write_points,
 )
 from overopt.artifacts.randomness import numpy_rng
+from overopt.artifacts.scored_pools import read_scored
 from overopt.artifacts.tables import write_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.selection import Selection, find_places, tuned
 from overopt.execution.contract import Progress
-from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.stages.excerpts import excerpts
@@ -142,9 +142,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     world = world_of(params)
     pool = read_pool(inputs, system)
     listing = read_listing(inputs, system, pool)
-    listed = None if listing is None else ScoredPool(listing.proxy_BR, listing.reference_BR)
+    sampled, listed = read_scored(inputs, method.needs, world, pool, listing)
     if opened.tunes:
-        scored = samples_of_reference(pool.proxy_BN) if listed is None else listed
+        scored = sampled if listed is None else listed
         gold_BN = pool.gold_BN if listing is None else listing.gold_BR
         limits = tuned(opened, method.knob, scored, gold_BN)
         selection = selection.limited(limits)
@@ -153,15 +153,15 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     rng = numpy_rng(seed, "select", method.name)
     furthest: tuple[float, npt.NDArray[np.int64]] | None = None
-    places = find_places(selection, method.knob, params["kl_grid_nats"], pool.proxy_BN, listed)
+    places = find_places(selection, method.knob, params["kl_grid_nats"], sampled, listed)
     for done, (kl_nats, knob_value) in enumerate(places):
         progress(done / len(places), "reweighting the pool")
         if knob_value is None:
             points.append({"kl_target_nats": kl_nats, "status": "unreached"})
             continue
-        weight_BN = selection.weights(pool.proxy_BN, knob_value)
+        weight_BN = selection.weights(sampled, knob_value)
         drawn = draw(weight_BN, int(params["samples_per_prompt"]), rng)
-        point = selection_point(pool, weight_BN, selection.kl(pool.proxy_BN, knob_value), drawn)
+        point = selection_point(pool, weight_BN, selection.kl(sampled, knob_value), drawn)
         bound_nats = selection.kl_bound_nats(knob_value)
         if bound_nats is not None:
             point["kl_bound_nats"] = bound_nats
@@ -173,7 +173,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         furthest = float(point["kl_nats"] or 0), drawn
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
         point.update(gradient_steps=0, tokens_processed=0)
-        point["samples_drawn"] = selection.samples_drawn(pool.proxy_BN, knob_value)
+        point["samples_drawn"] = selection.samples_drawn(sampled, knob_value)
         points.append(point)
         gold_B = (weight_BN * pool.gold_BN).sum(1) if exact is None else exact.gold_B
         gold_KB.append(gold_B)

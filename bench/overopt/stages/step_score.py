@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from overopt.artifacts.scores import _ROW_KEYS, fingerprint
+from overopt.artifacts.scores import identifiers
 from overopt.artifacts.step_member import StepMember
 from overopt.artifacts.tables import Table, write_table
 from overopt.execution.contract import Progress
@@ -19,7 +19,5 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     prompts = world.heldout_prompts.take(table.integers("prompt_id"))
     responses = table.tokens("response")
     member = StepMember(inputs["proxy"], world, params["system"], inputs)
-    identifiers = {key: table.integers(key) for key in _ROW_KEYS if key in table.columns}
-    identifiers["fingerprint"] = fingerprint(responses)
-    columns = {**identifiers, "score": member.score(prompts, responses)}
+    columns = {**identifiers(table), "score": member.score(prompts, responses)}
     write_table(out / "scores.parquet", columns)

@@ -49,6 +49,26 @@ def check_same_shape(first: NDArray[np.generic], second: NDArray[np.generic], na
         raise ValueError(f"{names} differ in shape: {first.shape} and {second.shape}")
 
 
+def distance_from_kl(kl_nats: ArrayLike) -> Floats:
+    """d = sqrt(KL), in sqrt(nats).
+
+    Raises:
+        ValueError: if a KL is negative, which an unbiased estimator such as k1 can produce.
+    """
+    kl = check_finite(kl_nats, "KL")
+    if np.any(kl < 0):
+        raise ValueError(f"KL is negative ({kl.min():.3g} nats): d = sqrt(KL) does not exist")
+    return np.sqrt(kl)
+
+
+def check_distance(d: ArrayLike) -> Floats:
+    """Return d as float64, refusing negative, NaN and infinite values."""
+    distance = check_finite(d, "d")
+    if np.any(distance < 0):
+        raise ValueError("d = sqrt(KL) must be at least 0")
+    return distance
+
+
 def group_rows(prompt_R: ArrayLike) -> Groups:
     """Group rows by prompt id; the result does not depend on the order of prompts.
 

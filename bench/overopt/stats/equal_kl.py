@@ -6,6 +6,7 @@ itself, each seed between two of its own points, linearly in d = sqrt(KL), never
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -58,17 +59,30 @@ def weights_at(kl_K: ArrayLike, kl_nats: float) -> Floats | None:
     Raises:
         ValueError: if there is no point, or a KL is negative, NaN or infinite.
     """
+    return weights_at_each(kl_K, [kl_nats])[0]
+
+
+def weights_at_each(kl_K: ArrayLike, place_T: Sequence[float]) -> list[Floats | None]:
+    """`weights_at` several places, nats."""
     kl = check_finite(kl_K, "KL")
-    if np.any(kl < 0.0):
+    if kl.min() < 0.0:
         raise ValueError("KL must be at least 0")
-    if not kl.min() <= kl_nats <= kl.max():
-        return None
-    below, above = kl[kl <= kl_nats].max(), kl[kl >= kl_nats].min()
-    lower, upper = (kl == below).astype(np.float64), (kl == above).astype(np.float64)
-    share = 0.0
-    if above > below:
-        share = (np.sqrt(kl_nats) - np.sqrt(below)) / (np.sqrt(above) - np.sqrt(below))
-    return np.asarray((1.0 - share) * lower / lower.sum() + share * upper / upper.sum())
+    own_U, which_K, count_U = np.unique(kl, return_inverse=True, return_counts=True)
+    place = np.asarray(place_T, np.float64)
+    inside_T = (own_U[0] <= place) & (place <= own_U[-1])
+    below_T = np.where(inside_T, np.searchsorted(own_U, place, "right") - 1, 0)
+    above_T = np.where(inside_T, np.searchsorted(own_U, place, "left"), 0)
+    d_U = np.sqrt(own_U)
+    width_T = d_U[above_T] - d_U[below_T]
+    share_T = np.where(
+        width_T > 0.0, (np.sqrt(place) - d_U[below_T]) / np.where(width_T > 0.0, width_T, 1.0), 0.0
+    )
+    rows = np.arange(place.size)
+    weight_TU = np.zeros((place.size, own_U.size))
+    weight_TU[rows, below_T] = 1.0 - share_T
+    weight_TU[rows, above_T] += share_T
+    weight_TK = (weight_TU / count_U)[:, which_K]
+    return [weight_TK[t] if inside else None for t, inside in enumerate(inside_T.tolist())]
 
 
 def end_of(seeds: Sequence[SeedPoints]) -> float | None:
@@ -98,23 +112,29 @@ def read_together(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
     targets = {target for one in seeds for target in one.target_K.tolist() if not np.isnan(target)}
     if not targets:
         return _without_budgets(seeds)
-    end = end_of(seeds)
-    return [_at_budget(seeds, target, target == end) for target in sorted(targets)]
+    end, places = end_of(seeds), sorted(targets)
+    weight_ST = [weights_at_each(one.kl_K, places) for one in seeds]
+    return [
+        _at_budget(seeds, target, [None if target == end else mine[place] for mine in weight_ST])
+        for place, target in enumerate(places)
+    ]
 
 
-def _at_budget(seeds: Sequence[SeedPoints], target_nats: float, is_end: bool) -> CommonKL:
+def _at_budget(
+    seeds: Sequence[SeedPoints], target_nats: float, weight_SK: Sequence[Floats | None]
+) -> CommonKL:
+    """A budget, given how each seed is read between its points there."""
     weights: list[Floats | None] = []
     read: list[float] = []
-    for one in seeds:
+    for one, weight_K in zip(seeds, weight_SK, strict=True):
         own_K = one.target_K == target_nats
-        weight_K = None if is_end else weights_at(one.kl_K, target_nats)
         if weight_K is not None:
             read.append(target_nats)
         elif own_K.any():
             weight_K = own_K / own_K.sum()
             read.append(float(weight_K @ one.kl_K))
         weights.append(weight_K)
-    return CommonKL(target_nats, float(np.mean(read)), tuple(weights))
+    return CommonKL(target_nats, math.fsum(read) / len(read), tuple(weights))
 
 
 def _without_budgets(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
@@ -125,7 +145,8 @@ def _without_budgets(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
     count = max(kl_K.size for kl_K in moved)
     grid = np.quantile(np.concatenate(moved), np.linspace(0.0, 1.0, count))
     grid = np.unique(np.append(grid, min(kl_K.max() for kl_K in moved)))
+    weight_ST = [weights_at_each(one.kl_K, grid.tolist()) for one in seeds]
     return [
-        CommonKL(None, float(kl), tuple(weights_at(one.kl_K, float(kl)) for one in seeds))
-        for kl in grid
+        CommonKL(None, float(kl), tuple(mine[place] for mine in weight_ST))
+        for place, kl in enumerate(grid)
     ]

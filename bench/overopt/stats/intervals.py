@@ -4,6 +4,7 @@ The t interval is used everywhere because with 3, 5 or 10 seeds a percentile boo
 less than it promises. Means over seeds and prompts at once have `overopt.stats.crossed`.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -79,10 +80,11 @@ def t_interval(values_S: ArrayLike, level: float = 0.95) -> Interval:
     if n == 0:
         return Interval(None, None, None, None, 0, level, exploratory)
     check_finite(values, "values")
-    mean = float(values.mean())
+    mean = float(values.sum()) / n
     if n == 1:
         return Interval(mean, None, None, None, 1, level, exploratory)
-    se = float(values.std(ddof=1) / np.sqrt(n))
+    off = values - mean
+    se = math.sqrt(float(off @ off) / (n - 1)) / math.sqrt(n)
     half = t_half_width(se, n - 1, level)
     return Interval(mean, mean - half, mean + half, se, n, level, exploratory)
 

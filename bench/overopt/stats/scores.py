@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
-from overopt.stats.fits.forms import Fit, Form, distance_from_kl, fit
+from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape, distance_from_kl
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.least_squares import Fit, fit
 from overopt.stats.pools.fronts import Front, normalized_hypervolume, regret
 
 QUADRATURE_POINTS = 4001  # odd, for Simpson's rule

@@ -87,3 +87,11 @@ def concatenate(parts: list[Tokens]) -> Tokens:
         for part in parts
     ]
     return Tokens(np.concatenate(padded, axis=0), np.concatenate([part.length_N for part in parts]))
+
+
+def end_to_end(parts: list[Tokens]) -> Tokens:
+    """Row by row, the parts' sequences one after another; all have as many rows."""
+    count = parts[0].rows()
+    order_R = np.arange(len(parts) * count).reshape(-1, count).T.ravel()  # a row's parts in turn
+    length_N = np.stack([part.length_N for part in parts]).sum(axis=0)
+    return Tokens.from_flat(concatenate(parts).take(order_R).flat(), length_N)

@@ -20,7 +20,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Give the command ``cite``, ``new``, ``completion`` and ``store``."""
+    """Give the command ``scores``, ``cite``, ``new``, ``completion`` and ``store``."""
+    app.command("scores")(scores_command)
     app.command("cite")(cite_command)
     app.command("new")(new_command)
     app.command("completion")(completion_command)
@@ -31,6 +32,41 @@ def program() -> str:
     """The name that the user typed: ``bench`` or its alias."""
     name = Path(sys.argv[0]).stem
     return name if name in ("bench", "overopt") else "bench"
+
+
+def scores_command(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Scored samples: .parquet, .csv or .jsonl.")
+    ],
+    gold: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Gold score; by default gold.")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN...",
+            help="Proxy scores, one or more; or length and length_words, counted from the "
+            "response.",
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Prompt id; by default prompt_id.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Sample id; by default sample_id.")
+    ] = None,
+    response: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Response text; by default response.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write curve.csv, fits.json and the figure here."),
+    ] = None,
+) -> None:
+    """Draw best-of-n curves from samples that you scored; no model needed."""
+    from overopt.commands.scores import scores
+
+    raise typer.Exit(scores(file, gold, proxy or [], prompt, sample, response, out))
 
 
 def cite_command(

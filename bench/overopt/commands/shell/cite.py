@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from overopt.catalog import lookup
 from overopt.catalog.declarations import unknown
 from overopt.catalog.papers import Paper, papers_of
 from overopt.commands.names import expand
+from overopt.commands.printing import print_text
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 
@@ -33,7 +33,7 @@ def cite(names: Sequence[str]) -> int:
             )
         for paper in papers:
             rows.setdefault(paper, []).append(found.name)
-    sys.stdout.write("\n".join(to_bibtex(paper, used) for paper, used in rows.items()))
+    print_text("\n".join(to_bibtex(paper, used) for paper, used in rows.items()).rstrip("\n"))
     return 0
 
 

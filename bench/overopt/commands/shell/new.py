@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from overopt.catalog import lookup, toml_files
 from overopt.catalog.declarations import unknown
 from overopt.commands.names import same_name
+from overopt.commands.printing import print_text
 from overopt.errors import UserError
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -125,11 +125,11 @@ def new(kind: str, name: str, like: str | None) -> int:
     option = f"--{kind} {path}"
     words = {"method": option, "proxy": f"--method bon {option}", "task": f"--method dpo {option}"}
     task = "" if kind == "task" else " --task tabular"
-    sys.stdout.write(
+    print_text(
         f"{path}\n"
         f"see it:  bench show {path}\n"
         f"plan it: bench plan {words[kind]}{task} --kl-grid\n"
-        f"run it:  bench run {words[kind]}{task} --kl-grid\n"
+        f"run it:  bench run {words[kind]}{task} --kl-grid"
     )
     return 0
 

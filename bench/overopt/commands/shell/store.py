@@ -10,7 +10,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from overopt.commands.printing import open_console
+from overopt.commands.printing import open_console, print_text
 from overopt.commands.shell.housekeeping import (
     Stored,
     artifacts,
@@ -34,7 +34,7 @@ _LEFT = {
 
 def path(root: Path | None) -> int:
     """Print where the store lies."""
-    sys.stdout.write(f"{Store(root).root}\n")
+    print_text(f"{Store(root).root}")
     return 0
 
 
@@ -65,7 +65,7 @@ def gc(root: Path | None, yes: bool) -> int:
     """Remove what no run of the installed version can find, damaged artifacts and dead drafts."""
     store = Store(root)
     if not store.root.is_dir():
-        sys.stdout.write(f"There is no store {store.root}; nothing to remove.\n")
+        print_text(f"There is no store {store.root}; nothing to remove.")
         return 0
     with disk_errors_explained(store.root), store.alone():
         found = outdated(store)
@@ -76,18 +76,16 @@ def gc(root: Path | None, yes: bool) -> int:
             (found.absent, "were made by a file of your own that is no longer there"),
         ):
             if several:
-                sys.stdout.write(
-                    f"kept: {_described(several)} {why}; remove them with bench store rm.\n"
-                )
+                print_text(f"kept: {_described(several)} {why}; remove them with bench store rm.")
         if not found.gone and not waste:
-            sys.stdout.write("Nothing to remove: a run can find everything in the store.\n")
+            print_text("Nothing to remove: a run can find everything in the store.")
             return 0
         what = f"{_described(found.gone)} made by code that has changed since"
         if waste:
             what += f", and {show_bytes(waste, 3)} of drafts and damaged artifacts"
         _ask(what, yes)
         remove(store, found.gone, drafts=True)
-    sys.stdout.write(f"removed: {what}\n")
+    print_text(f"removed: {what}")
     return 0
 
 
@@ -101,7 +99,7 @@ def rm(root: Path | None, words: Sequence[str], yes: bool) -> int:
         what = _described(list(chosen.values()))
         _ask(what, yes)
         remove(store, chosen.values())
-    sys.stdout.write(f"removed: {what}\n")
+    print_text(f"removed: {what}")
     return 0
 
 

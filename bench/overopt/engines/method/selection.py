@@ -6,6 +6,7 @@ import numpy as np
 
 from overopt.engines.method.opened import Opened
 from overopt.methods.contract.selection import Floats, PoolSelection, ScoredPool
+from overopt.spec.declare import MethodInput
 
 
 class OpenedSelection(Opened[PoolSelection]):
@@ -14,10 +15,12 @@ class OpenedSelection(Opened[PoolSelection]):
     knows_policy: whether it tells its policy over listed responses.
     is_unbiased: whether it tells weights over a pool under which every mean is unbiased.
     tunes: whether it says by gold of other prompts how far it goes.
+    inputs: what it asks for beside scores.
     """
 
     def __init__(self, functions: PoolSelection, config: object) -> None:
         super().__init__(functions, config)
+        self.inputs: frozenset[MethodInput] = frozenset(getattr(functions, "INPUTS", ()))
         self._weights = self._optional("weights")
         self._unbiased_weights = self._optional("unbiased_weights")
         self._draw_size = self._optional("draw_size")

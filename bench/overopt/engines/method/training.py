@@ -10,7 +10,7 @@ from torch import nn
 from overopt.engines.method.opened import Functions_co, Named, Opened
 from overopt.errors import UserError
 from overopt.methods.contract.training import AfterStep, StateShape, Training, Weights
-from overopt.spec.declare import NATIVE_FUNCTIONS, MethodInput
+from overopt.spec.declare import COUNTED, NATIVE_FUNCTIONS, MethodInput
 
 _STATES: frozenset[MethodInput] = frozenset({"policy_states", "reference_states"})
 
@@ -36,6 +36,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_step = self._optional("after_step")
         self._after_round = self._optional("after_round")
         self._observe = self._optional("observe")
+        self._observe_pairs = self._optional("observe_pairs")
         self._mixture = self._optional("mixture")
         self._temperature = self._optional("temperature")
         self._first_anchor = self._optional("first_anchor")
@@ -52,6 +53,10 @@ class OpenedTraining(Opened[Functions_co]):
                 f"{self.name}: make_module and INPUTS with policy_states or reference_states go "
                 "together; declare both or neither."
             )
+
+    def count(self, asked: MethodInput) -> int:
+        """How many there are of an input that Config counts; 0 of one that is not asked for."""
+        return int(getattr(self._config, COUNTED[asked])) if asked in self.inputs else 0
 
     def make_module(self, shape: StateShape) -> nn.Module | None:
         """The method's own module for a policy of this shape; None if it has none."""
@@ -81,6 +86,12 @@ class OpenedTraining(Opened[Functions_co]):
     def observe(self, memory: Any, rollout: object) -> Any:
         """What the method remembers once it has seen a ``Rollout``."""
         return memory if self._observe is None else self._observe(self._config, memory, rollout)
+
+    def observe_pairs(self, memory: Any, batch: object) -> Any:
+        """What the method remembers once it has seen a ``PairBatch``."""
+        if self._observe_pairs is None:
+            return memory
+        return self._observe_pairs(self._config, memory, batch)
 
     def mixture(self) -> float:
         """Weight of the initial policy in the mixture that opponents are drawn from."""

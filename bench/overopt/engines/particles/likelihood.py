@@ -19,13 +19,13 @@ hold it against enumeration.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from scipy.special import logsumexp
 
-from overopt.engines.particles.filter import Answers, ParticleFilter
+from overopt.engines.particles.filter import Answers
 from overopt.stats.arrays import Floats
 from overopt.worlds.tokens import Tokens
 
@@ -34,6 +34,26 @@ TRUSTED_SHARE = 0.5
 
 TRUSTED_ERRORS = 3.0
 """How many standard errors that mean may lie from what it is known to be."""
+
+
+class Runner(Protocol):
+    """What draws answers, and grows company around answers that are kept."""
+
+    @property
+    def count(self) -> int:
+        """Samples of the initial policy, whole or begun, that an answer costs."""
+        ...
+
+    def run(
+        self,
+        prompts: Tokens,
+        knob: float,
+        generator: torch.Generator,
+        rng: np.random.Generator,
+        kept: Tokens | None = None,
+    ) -> Answers:
+        """One answer to each of R prompts; ``kept`` makes the runs conditional."""
+        ...
 
 
 class Ratios(NamedTuple):
@@ -68,7 +88,7 @@ class Ratios(NamedTuple):
 
 
 def ratios(
-    runner: ParticleFilter,
+    runner: Runner,
     prompts: Tokens,
     answers: Answers,
     knob: float,
@@ -85,7 +105,7 @@ def ratios(
     takes out the first order of what is left.
 
     Args:
-        runner: the filter.
+        runner: the filter or search.
         prompts: R of them, the prompt of each answer.
         answers: R answers.
         knob: the one that they were drawn at.

@@ -15,7 +15,7 @@ from overopt.engines.method.opened import Opened
 from overopt.engines.proxy.loss import check_loss
 from overopt.errors import UserError
 from overopt.proxies.contract import ProxySystem
-from overopt.proxies.contract.heads import HeadShape, ReadBatch
+from overopt.proxies.contract.heads import HeadShape, ReadBatch, TrainedStates
 from overopt.proxies.contract.known import KnownPairs
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining, Weights
@@ -29,6 +29,7 @@ class OpenedMembers(Opened[ProxySystem]):
         self._vary = self._optional("vary")
         self._merge = self._optional("merge")
         self._make_head = self._optional("make_head")
+        self._settle = self._optional("settle")
         self._loss = self._optional("loss")
         self._route = self._optional("route")
         self._prepare = self._optional("prepare")
@@ -56,6 +57,16 @@ class OpenedMembers(Opened[ProxySystem]):
             torch.manual_seed(seed)
             head: nn.Module = self._make_head(self._config, shape)
         return head
+
+    def settle(self, head: nn.Module, trained: TrainedStates) -> None:
+        """Set what the head holds besides; only where the system says so.
+
+        The head is in evaluation mode, and its gradients are let alone.
+        """
+        assert self._settle is not None
+        with torch.enable_grad():
+            self._settle(self._config, head, trained)
+        head.zero_grad(set_to_none=True)
 
     def loss(self, batch: ReadBatch) -> Tensor:
         """Loss of each comparison, (P,); Bradley-Terry by default.

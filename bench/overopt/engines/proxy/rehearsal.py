@@ -18,7 +18,13 @@ from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.policies import OpenedPolicies
 from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
-from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
+from overopt.proxies.contract.heads import (
+    HeadShape,
+    HeadStates,
+    ReadBatch,
+    Reading,
+    TrainedStates,
+)
 from overopt.proxies.contract.known import KnownPairs
 from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
@@ -33,7 +39,9 @@ _SIZES: dict[LabelColumn, int] = {
     "category": 3,
     "strength": 1,
     "terms": 2,
+    "ratings": 2,
     "outcomes": 2,
+    "annotator": 2,
     "clean": 1,
 }
 
@@ -47,9 +55,11 @@ def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tens
     made = {
         "category": torch.arange(RESPONSES) % _SIZES["category"],
         "strength": torch.rand(RESPONSES, generator=generator),
+        "annotator": torch.arange(RESPONSES) % _SIZES["annotator"],
+        "clean": torch.arange(RESPONSES) % 3 == 0,
+        "ratings": torch.randn(RESPONSES, 2, _SIZES["ratings"], generator=generator),
         "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
         "outcomes": torch.randint(0, 2, (RESPONSES, 2), generator=generator).float(),
-        "clean": torch.arange(RESPONSES) % 2 == 0,
     }
     return {name: made[name] for name in spec.labels}
 
@@ -63,6 +73,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
     _try_combine(spec)
     if spec.own_head:
         _try_head(spec)
+    if spec.settles:
+        _try_settle(spec)
     if spec.own_loss:
         _try_loss(spec)
     if spec.varies:
@@ -161,6 +173,8 @@ def made_up_batch(
                 leaf if spec.own_head else None,
                 logp_PT.requires_grad_() if told or "logps" in spec.inputs else None,
                 reference_PT if told or "reference_logps" in spec.inputs else None,
+                _token_states(spec, mask_PT, generator) if "states" in spec.inputs else None,
+                mask_PT.sum(1).float(),
             )
         )
         leaves.append(leaf)
@@ -250,6 +264,12 @@ def _mask() -> Tensor:
     return torch.arange(TOKENS) < torch.arange(RESPONSES)[:, None] % TOKENS + 1
 
 
+def _token_states(spec: ProxySystemSpec, mask_PT: Tensor, generator: torch.Generator) -> Tensor:
+    """States of the responses' tokens, differentiable."""
+    state_PTD = torch.randn(*mask_PT.shape, _shape(spec).width, generator=generator)
+    return (state_PTD * mask_PT[:, :, None]).requires_grad_()
+
+
 def _states(spec: ProxySystemSpec, generator: torch.Generator) -> HeadStates | PairStates:
     """What the head reads of some responses, or of pairs of them."""
 
@@ -282,6 +302,21 @@ def _try_head(spec: ProxySystemSpec) -> None:
             f"{spec.source}: the module of make_head returns other outputs for the same states in "
             "evaluation mode; draw at random in training mode only."
         )
+
+
+def _try_settle(spec: ProxySystemSpec) -> None:
+    """Finite outputs after it as before."""
+    system, generator = _open(OpenedMembers, spec), torch.Generator().manual_seed(0)
+    head = system.make_head(_shape(spec), seed=0).eval()
+    sides = [_states(spec, generator) for _ in range(2)]
+    chosen, rejected = (side for side in sides if isinstance(side, HeadStates))
+    length_P = _mask().sum(1).float()
+    trained = TrainedStates(chosen, rejected, length_P, length_P.flip(0), _labels(spec, generator))
+    with blamed(spec.source, "settle"):
+        system.settle(head, trained)
+    with blamed(spec.source, "the module of make_head"), torch.no_grad():
+        output = head(chosen)
+    check_finite(spec.source, "the module of make_head after settle", output)
 
 
 def _try_vary(spec: ProxySystemSpec) -> None:

@@ -34,6 +34,7 @@ class MadeUpNumbers:
 
     def __init__(self, source: str, method: TrainedMethod) -> None:
         self._source, self._inputs = source, method.inputs
+        self._degrees = method.count("degraded")
         self._generator = torch.Generator().manual_seed(0)
         with blamed(source, "make_module"):
             self._module = method.make_module(_STATES)
@@ -52,6 +53,7 @@ class MadeUpNumbers:
             mask,
             forward_kl,
             self._output(rows),
+            collision_logp=self._logp(mask) if "collision_logp" in self._inputs else None,
             sampled_logp=self._logp(mask) if "sampled_logp" in self._inputs else None,
         )
 
@@ -63,6 +65,20 @@ class MadeUpNumbers:
         if "revisions" in self._inputs:
             readings = [self.reading(PROMPTS) for _ in Revisions._fields]
             batch = batch._replace(revisions=Revisions(*readings))
+        if not self._inputs.isdisjoint({"proxy_scores", "listed"}):
+            chosen, rejected = (
+                side._replace(score=self._scores(PROMPTS))
+                for side in (batch.chosen, batch.rejected)
+            )
+            batch = batch._replace(chosen=chosen, rejected=rejected)
+        if "reference_scores" in self._inputs:
+            batch = batch._replace(reference_score=self._scores(PROMPTS, SAMPLES))
+        if "listed" in self._inputs:
+            listed = self.reading(PROMPTS, 2 + SAMPLES)
+            batch = batch._replace(listed=listed._replace(score=self._scores(PROMPTS, 2 + SAMPLES)))
+        if self._degrees:
+            degree = torch.randint(self._degrees, (2 * PROMPTS,), generator=self._generator)
+            batch = batch._replace(degraded=self.reading(2 * PROMPTS)._replace(label=degree * 1.0))
         return batch
 
     def rollout(self) -> Rollout:
@@ -103,6 +119,10 @@ class MadeUpNumbers:
         end = (mask > 0) & ((number % 2 == 0) | last)
         score = torch.randn(mask.shape, generator=self._generator) * end
         return rollout._replace(step_reward=score, step_end=end)
+
+    def _scores(self, *rows: int) -> Tensor:
+        """Scores of a proxy, SDs."""
+        return torch.randn(rows, generator=self._generator)
 
     def _logp(self, mask: Tensor) -> Tensor:
         """Log-probabilities between -3 and -0.1 nats, 0 where the mask is 0."""

@@ -8,20 +8,25 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from overopt.engines.blame import blamed, check_finite, check_kind, open_blamed
 from overopt.engines.method.composed import OpenedComposed
+from overopt.engines.method.novelty import OpenedNovelty
 from overopt.engines.method.particles import OpenedParticles
+from overopt.engines.method.search import OpenedSearch
 from overopt.engines.method.selection import OpenedSelection
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS
 from overopt.errors import UserError
 from overopt.methods.contract.composition import Composition
+from overopt.methods.contract.novelty import PredictorShape
 from overopt.methods.contract.particles import Grown
+from overopt.methods.contract.search import Children
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.contract.training import Training
-from overopt.methods.contract.values import Valued
+from overopt.methods.contract.values import Critic, Valued
+from overopt.spec.declare import MethodInput
 from overopt.spec.method import MethodSpec
 
 POOL = 64
@@ -33,7 +38,9 @@ def try_selection(spec: MethodSpec) -> None:
     knob = math.sqrt(spec.knob.low * spec.knob.high)
     if spec.knob.whole:
         knob = float(math.ceil(spec.knob.low))
-    pool = samples_of_reference(np.random.default_rng(0).normal(size=(PROMPTS, POOL)))
+    pool = _made_up(PROMPTS, POOL, method.inputs)
+    if "novelty" in method.inputs:
+        _try_novelty(spec)
     if method.knows_policy:
         _try_probabilities(source, "weights", method.weights, pool, knob)
     if method.is_unbiased:
@@ -45,7 +52,7 @@ def try_selection(spec: MethodSpec) -> None:
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
         raise UserError(f"{source}: draw_size returns {size!r}, not a count from 0.")
     if size:
-        draws = samples_of_reference(np.random.default_rng(0).normal(size=(POOL, int(size))))
+        draws = _made_up(POOL, int(size), method.inputs)
         _try_probabilities(source, "draw_weights", method.draw_weights, draws, knob)
     elif not method.knows_policy:
         raise UserError(
@@ -60,6 +67,51 @@ def try_selection(spec: MethodSpec) -> None:
         used = method.samples_used(POOL, knob)
     if isinstance(used, bool) or not isinstance(used, int | np.integer) or used < 1:
         raise UserError(f"{source}: samples_used returns {used!r}, not a count from 1.")
+
+
+def _try_novelty(spec: MethodSpec) -> None:
+    """A module that foretells each row, and a finite error of it with a gradient."""
+    source, method = spec.source, open_blamed(OpenedNovelty, spec)
+    check_kind(source, "training", method.training, Training)
+    shape = PredictorShape(embedded=TOKENS + 1, target=TOKENS + 2)
+    generator = torch.Generator().manual_seed(0)
+    with blamed(source, "make_predictor"):
+        predictor = method.make_predictor(shape)
+        check_kind(source, "make_predictor", predictor, nn.Module)
+        embedded_RLE = torch.randn(PROMPTS, TOKENS, shape.embedded, generator=generator)
+        predicted_RD = predictor(embedded_RLE, torch.arange(1, PROMPTS + 1))
+    target_RD = torch.randn(PROMPTS, shape.target, generator=generator)
+    for name, found in (("make_predictor", predicted_RD), ("prediction_error", None)):
+        wanted: tuple[int, ...] = (PROMPTS, shape.target)
+        if found is None:
+            with blamed(source, name):
+                found = method.prediction_error(predicted_RD, target_RD)
+            wanted = (PROMPTS,)
+        check_kind(source, name, found, Tensor)
+        if tuple(found.shape) != wanted:
+            raise UserError(
+                f"{source}: {name} gives shape {tuple(found.shape)} for {PROMPTS} responses; it "
+                f"must be {wanted}."
+            )
+        check_finite(source, name, found)
+        if not found.requires_grad:
+            raise UserError(f"{source}: {name} has no gradient, so that nothing is learned.")
+
+
+def _made_up(rows: int, samples: int, inputs: frozenset[MethodInput]) -> ScoredPool:
+    """Scores, and of what may be asked for beside them that which is asked for."""
+    generator = np.random.default_rng(0)
+    pool = samples_of_reference(generator.normal(size=(rows, samples)))
+    shape = pool.proxy_BN.shape
+    if "reference_logp" in inputs:
+        pool = pool._replace(reference_logp_BN=-generator.exponential(9.0, shape))
+    if "features" in inputs:
+        pool = pool._replace(feature_BNF=generator.normal(size=(*shape, TOKENS)))
+    if "answers" in inputs:
+        pool = pool._replace(answer_BN=generator.integers(-1, 4, shape))
+    if "novelty" in inputs:
+        pool = pool._replace(novelty_BN=generator.normal(size=shape))
+    return pool
 
 
 def _try_tuning(source: str, method: OpenedSelection, pool: ScoredPool) -> None:
@@ -122,6 +174,9 @@ def _try_values(spec: MethodSpec) -> None:
     generator = torch.Generator().manual_seed(0)
     length_R1 = torch.arange(1, PROMPTS + 1)[:, None]
     mask_RT = (torch.arange(TOKENS) < length_R1).float()
+    if method.has_critic:
+        _try_critic(source, method, mask_RT, generator)
+        return
     value_RT = torch.randn(mask_RT.shape, generator=generator) * mask_RT
     with blamed(source, "value_targets"), torch.no_grad():
         reward_R = torch.randn(PROMPTS, generator=generator)
@@ -134,6 +189,31 @@ def _try_values(spec: MethodSpec) -> None:
     if not loss_RT.requires_grad:
         raise UserError(
             f"{source}: value_loss does not depend on the values, so that nothing is learned."
+        )
+
+
+def _try_critic(
+    source: str, method: OpenedValues, mask_RT: Tensor, generator: torch.Generator
+) -> None:
+    """A finite loss of each token that both heads have a part in, and a slow copy that moves."""
+    with blamed(source, "follow"):
+        method.follow()
+    q_RT, value_RT, slow_RT, next_RT = (
+        torch.randn(mask_RT.shape, generator=generator) * mask_RT for _ in range(4)
+    )
+    reward_R = torch.randn(PROMPTS, generator=generator)
+    q_RT.requires_grad_()
+    value_RT.requires_grad_()
+    critic = Critic(q_RT, q_RT + 1.0, value_RT, slow_RT, next_RT, mask_RT, reward_R)
+    with blamed(source, "critic_loss"):
+        loss_RT = method.critic_loss(critic)
+    _check_per_token(source, "critic_loss", loss_RT)
+    heads = {"Q": q_RT, "V": value_RT}
+    found = torch.autograd.grad(loss_RT.sum(), list(heads.values()), allow_unused=True)
+    still = [name for name, gradient in zip(heads, found, strict=True) if gradient is None]
+    if still:
+        raise UserError(
+            f"{source}: critic_loss does not depend on {' or '.join(still)}, which is not learned."
         )
 
 
@@ -169,3 +249,32 @@ def try_particles(spec: MethodSpec) -> None:
                 f"{source}: potential depends on the order of the particles; the KL of the policy "
                 "is known only where it does not."
             )
+
+
+def try_search(spec: MethodSpec) -> None:
+    """A finite priority of each child, whatever their order, and a finite weight of each leaf."""
+    source, method = spec.source, open_blamed(OpenedSearch, spec)
+    knob = math.sqrt(spec.knob.low * spec.knob.high)
+    generator = np.random.default_rng(0)
+    value_RC = generator.normal(size=(PROMPTS, method.branch + 1))
+    visits_RC = generator.integers(0, 4, value_RC.shape)
+    children = Children(value_RC, visits_RC, visits_RC.sum(axis=1) + 1)
+    turned = Children(value_RC[:, ::-1].copy(), visits_RC[:, ::-1].copy(), children.parent_R)
+    with blamed(source, "priority"):
+        found_RC, turned_RC = (method.priority(each) for each in (children, turned))
+    with blamed(source, "preference"):
+        weight_RL = method.preference(value_RC, knob)
+    for name, found in (("priority", found_RC), ("preference", weight_RL)):
+        if found.shape != value_RC.shape:
+            raise UserError(
+                f"{source}: {name} returns shape {found.shape} for values {value_RC.shape}; it is "
+                "one number for each."
+            )
+        check_finite(source, name, torch.from_numpy(found))
+    if not np.allclose(found_RC, turned_RC[:, ::-1]):
+        raise UserError(
+            f"{source}: priority depends on the order of the children; the KL of the policy is "
+            "known only where it does not."
+        )
+    if spec.values:
+        _try_values(spec)

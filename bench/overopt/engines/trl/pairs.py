@@ -19,6 +19,7 @@ from overopt.engines.pair_data import (
     ReferenceLogps,
     lay_out,
     pair_batches,
+    read_anchor,
     score_reference,
     tell_step,
 )
@@ -120,7 +121,8 @@ class PairsRun(TrlRun[PairsRow]):
 
     def _step(self, index_B: npt.NDArray[np.int64]) -> Step:
         """A step's pairs as groups of two rows, the chosen response first."""
-        pairs = lay_out(self.preferences, self.reference_logps, index_B)
+        laid_out = lay_out(self.preferences, self.reference_logps, index_B)
+        pairs = read_anchor(laid_out, self.anchor)
         self._tokens = pairs.tokens
         in_turn_R = np.arange(2 * len(index_B)).reshape(2, -1).T.ravel()
         before = pairs.before.map(lambda part: part.transpose(0, 1).contiguous().to(self.device))

@@ -18,6 +18,8 @@ iterative:  build(config, rollout: Rollout) -> KeptRows or RowPairs      the dat
 selection:  compose(config, knob) -> Composition     a decoding rule (``contract.composition``), or
             potential(config, grown: Grown, knob) -> log_weight_RN   resampling between tokens, with
             Config.particles and Config.steps        (``contract.particles``), or
+            priority(config, children: Children) -> priority_RC      a search in a tree
+            preference(config, value_RL, knob) -> log_weight_RL      (``contract.search``), or
             samples_used(config, pool_samples, knob) -> int
             and what it does, in one of two ways (or both; see ``contract.selection``):
             weights(config, pool: ScoredPool, knob) -> policy_BN        the policy itself
@@ -28,15 +30,27 @@ selection:  compose(config, knob) -> Composition     a decoding rule (``contract
             kl_bound_nats(config, knob) -> float                        analytic upper bound
             and, with USES_GOLD = "selection",
             tune(config, pool: ScoredPool, gold_BN) -> knob             by gold of other prompts
+            INPUTS: what it asks for of responses beside their scores (see ``ScoredPool``)
+            and, with INPUTS novelty (``contract.novelty``),
+            make_predictor(config, shape: PredictorShape) -> Module
+            prediction_error(config, predicted_RD, target_RD) -> error_R
 merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its functions too
             Config.members: how many they are
             or Config.member: name of a method that trains, whose own run is used
             merge(config, initial, trained, knob) -> Weights, or
             compose(config, knob) -> Composition        at every token (``contract.composition``)
 
-A method that composes may add values of prefixes, learned from the proxy (``contract.values``):
+A method that composes or searches may have values of prefixes, learned from the proxy
+(``contract.values``):
     value_targets(config, valued: Valued) -> target_RT
     value_loss(config, value_RT, target_RT) -> loss_RT
+or, where it composes, Q and V by one loss of both:
+    critic_loss(config, critic: Critic) -> loss_RT
+    follow(config) -> float                             how fast a copy of the model follows it
+
+A method of the family pairs with INPUTS ``reference_scores``, ``listed`` or ``step_pairs`` has a
+field Config.samples: how many samples of the initial policy it is given of each prompt or prefix;
+with ``degraded``, a field Config.degrees.
 
 Any family that trains may add, and the engine then supplies what they need:
     INPUTS: names out of ``spec.declare.MethodInput`` of what costs extra to compute.
@@ -50,4 +64,5 @@ Any family that trains may add, and the engine then supplies what they need:
     after_step(config, memory, weights: Weights, step) -> AfterStep
     after_round(config, memory, weights: Weights, number) -> AfterStep   after each rollout's steps
     observe(config, memory, rollout: Rollout) -> memory                  before each rollout's
+    observe_pairs(config, memory, batch: PairBatch) -> memory            the same of each batch
 """

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from overopt.methods.contract.training import given
 
-_OF_POLICY = ("policy_logp", "forward_kl", "output")
+_OF_POLICY = ("policy_logp", "forward_kl", "output", "collision_logp")
 """Parts that change as the policy does, and carry its gradient where there is one."""
 
 
@@ -33,6 +33,10 @@ class Reading(NamedTuple):
     sampled_logp: under the policy that drew the response (``sampled_logp``), at the temperature at
         which it did; of a demonstration, under the policy before it learned from the rollout.
     weight, label: number of each response, (...), that the method's ``build`` gave to it.
+    score: the proxy's score of each response, (...), in SDs of the initial policy, if INPUTS of a
+        method of the family pairs names ``proxy_scores`` or ``listed``.
+    collision_logp: log sum_v pi(v)^2 of the next token at each position, nats, without gradient:
+        of the chance that two draws are the same (``collision_logp``).
     """
 
     policy_logp: Tensor
@@ -44,11 +48,19 @@ class Reading(NamedTuple):
     sampled_logp: Tensor | None = None
     weight: Tensor | None = None
     label: Tensor | None = None
+    score: Tensor | None = None
+    collision_logp: Tensor | None = None
 
     @property
     def log_ratio(self) -> Tensor:
         """log(pi / pi_ref) of each response, summed over its tokens, nats, shape (...)."""
         return ((self.policy_logp - self.reference_logp) * self.mask).sum(-1)
+
+    @property
+    def mean_logp(self) -> Tensor:
+        """log pi of each response, a mean over its tokens, nats, shape (...)."""
+        tokens = self.mask.sum(-1).clamp(min=1)
+        return (self.policy_logp * self.mask).sum(-1) / tokens
 
     @property
     def anchor_log_ratio(self) -> Tensor:

@@ -18,23 +18,51 @@ answers that are resampled as they grow (``contract.particles``). Neither reweig
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 class ScoredPool(NamedTuple):
     """Listed responses to each of B prompts, scored by the proxy.
 
     proxy_BN: in SDs of the initial policy.
-    reference_BN: probability under the initial policy; rows sum to 1.
+    reference_BN: probability under the initial policy; rows sum to 1. Of a pool of samples, 1/N.
+    reference_logp_BN: log-probability of each response under the initial policy, nats, if INPUTS
+        names ``reference_logp``.
+    feature_BNF: F numbers that describe each response, centered on the initial policy's, if INPUTS
+        names ``features``.
+    answer_BN: a number for each final answer, the same for equal answers; -1 where there is none.
+        If INPUTS names ``answers``.
+    novelty_BN: how badly the method's own predictor foretells what the proxy makes of the response
+        (``contract.novelty``), in SDs of the initial policy, if INPUTS names ``novelty``.
     """
 
     proxy_BN: Floats
     reference_BN: Floats
+    reference_logp_BN: Floats | None = None
+    feature_BNF: Floats | None = None
+    answer_BN: Ints | None = None
+    novelty_BN: Floats | None = None
+
+    def take(self, rows: Ints | Bools) -> ScoredPool:
+        """Some of the prompts."""
+        return self._map(lambda part: part[rows])
+
+    def draws(self, row_Dn: Ints) -> ScoredPool:
+        """D draws of n, by rows b N + i; each of the n stands for 1/n of its draw."""
+        drawn = self._map(lambda part: part.reshape(-1, *part.shape[2:])[row_Dn])
+        return drawn._replace(reference_BN=np.full(row_Dn.shape, 1.0 / row_Dn.shape[1]))
+
+    def _map(self, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> ScoredPool:
+        """The same with every part that is there changed."""
+        return ScoredPool._make(None if part is None else change(part) for part in self)
 
 
 def samples_of_reference(proxy_BN: Floats) -> ScoredPool:

@@ -115,6 +115,19 @@ class Observer(Protocol):
         ...
 
 
+class PairsObserver(Protocol):
+    """The optional function of a method of the family pairs whose memory depends on the pairs."""
+
+    def observe_pairs(self, config: Any, memory: Any, batch: Any, /) -> Any:
+        """What to remember of a ``PairBatch`` before anything is learned from it.
+
+        No gradient is kept of what is computed here.
+
+        The memory then is ``batch.memory`` for ``loss``.
+        """
+        ...
+
+
 class SecondGradient(Protocol):
     """The optional functions of a method that looks at the gradient somewhere else, too."""
 

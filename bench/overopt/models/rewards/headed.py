@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from overopt.models.logprobs import choose_logps, predict
-from overopt.models.sequences import Batch
+from overopt.models.sequences import Batch, align
 
 
 class TrunkStates(NamedTuple):
@@ -27,12 +27,14 @@ class Outputs(NamedTuple):
     reward_B: float32 (B,). output_BC: all outputs of the own head, None without one.
     logp_BT, reference_logp_BT: log-probabilities of the response's tokens by the model and by a
         frozen one, nats; None where not asked for.
+    state_BTD: float32, states at the response's tokens, 0 on padding; None where not asked for.
     """
 
     reward_B: Tensor
     output_BC: Tensor | None = None
     logp_BT: Tensor | None = None
     reference_logp_BT: Tensor | None = None
+    state_BTD: Tensor | None = None
 
 
 class HeadedReward(nn.Module):
@@ -56,10 +58,14 @@ class HeadedReward(nn.Module):
 
     def states(self, batch: Batch) -> TrunkStates:
         """What the head reads of each row."""
-        hidden_BLD = self.trunk.base_model(
+        return _pick(self._hidden(batch), batch, 0)
+
+    def _hidden(self, batch: Batch) -> Tensor:
+        """States of the last layer at every token, (B, L, D)."""
+        hidden_BLD: Tensor = self.trunk.base_model(
             input_ids=batch.ids_BL, attention_mask=batch.attention_BL
         ).last_hidden_state
-        return _pick(hidden_BLD, batch, 0)
+        return hidden_BLD
 
     def outputs(self, states: TrunkStates) -> Tensor:
         """The head's outputs (B, C).
@@ -75,16 +81,28 @@ class HeadedReward(nn.Module):
             )
         return output_BC.float()
 
-    def read(self, batch: Batch, language: bool) -> Outputs:
-        """Rewards and outputs of each row and, by the language head, its log-probabilities."""
-        if not language:
-            output_BC = self.outputs(self.states(batch))
-            return Outputs(output_BC[:, 0], output_BC)
-        prediction = predict(self.trunk, batch, states=True, together=True)
-        assert prediction.states_LBJD is not None
-        hidden_BJD = prediction.states_LBJD[-1]
-        output_BC = self.outputs(_pick(hidden_BJD, batch, batch.prompt_length_min - 1))
-        return Outputs(output_BC[:, 0], output_BC, choose_logps(prediction.logp_BKV, batch))
+    def read(self, batch: Batch, language: bool, tokens: bool = False) -> Outputs:
+        """Rewards and outputs of each row and, where asked for, what it says of its tokens.
+
+        Args:
+            batch: joined rows.
+            language: log-probabilities, by the language head.
+            tokens: states at the response's tokens.
+        """
+        first = batch.prompt_length_min - 1 if language else 0
+        logp_BT = None
+        if language:
+            prediction = predict(self.trunk, batch, states=True, together=True)
+            assert prediction.states_LBJD is not None
+            hidden_BKD = prediction.states_LBJD[-1]
+            logp_BT = choose_logps(prediction.logp_BKV, batch)
+        else:
+            hidden_BKD = self._hidden(batch)
+        output_BC = self.outputs(_pick(hidden_BKD, batch, first))
+        state_BTD = None
+        if tokens:
+            state_BTD = align(hidden_BKD[:, batch.prompt_length_min - first :], batch).float()
+        return Outputs(output_BC[:, 0], output_BC, logp_BT, state_BTD=state_BTD)
 
 
 def _pick(hidden_BLD: Tensor, batch: Batch, first: int) -> TrunkStates:

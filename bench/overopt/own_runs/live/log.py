@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from overopt.spec.documents import parse_json
+
 
 class LiveLog:
     """Appends JSON lines, each written through to the disk before the next step is taken.
@@ -33,7 +35,7 @@ class LiveLog:
         kept: list[dict[str, object]] = []
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except ValueError:
                 break
             at = row.get("step") if isinstance(row, dict) else None

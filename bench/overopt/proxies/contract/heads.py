@@ -44,6 +44,32 @@ class MakesHead(ProxySystem, Protocol):
         ...
 
 
+class TrainedStates(NamedTuple):
+    """What a trained trunk makes of the P comparisons that it learned from, without gradient.
+
+    chosen, rejected: states of both sides, float32, where the head lies.
+    chosen_length_P, rejected_length_P: tokens of both responses, their end included.
+    labels: the columns that LABELS names.
+    """
+
+    chosen: HeadStates
+    rejected: HeadStates
+    chosen_length_P: Tensor
+    rejected_length_P: Tensor
+    labels: Mapping[str, Tensor] = MappingProxyType({})
+
+
+class Settles(ProxySystem, Protocol):
+    """A module whose head holds more than it was trained to."""
+
+    def settle(self, config: Any, head: Any, trained: TrainedStates, /) -> None:
+        """Set buffers or parameters of the head, in evaluation mode; they are saved with it.
+
+        What it draws from torch's global generator is the member's own. Scores come after it.
+        """
+        ...
+
+
 class Reading(NamedTuple):
     """What the model in training says of P responses, beside their reward.
 
@@ -51,11 +77,16 @@ class Reading(NamedTuple):
     logp_PT, reference_logp_PT: log-probabilities of the response's tokens, nats, 0 on padding, by
         the kept language head (differentiable) and by the initial policy; None unless INPUTS
         names ``logps`` and ``reference_logps``.
+    state_PTD: states of the last layer at the response's tokens, each of which has seen what comes
+        before, differentiable, 0 on padding; None unless INPUTS names ``states``.
+    length_P: tokens of each response, its end included, float32.
     """
 
     output_PC: Tensor | None = None
     logp_PT: Tensor | None = None
     reference_logp_PT: Tensor | None = None
+    state_PTD: Tensor | None = None
+    length_P: Tensor | None = None
 
 
 class ReadBatch(NamedTuple):

@@ -7,12 +7,16 @@ A file asks for columns by LABELS; its loss finds them in ``ReadBatch.labels``:
     terms: (P, K) of each term of the gold rule, which side is better by it: 1 the preferred one,
         -1 the other, 0 where they are equal; through the same noise as the preference, drawn for
         each term on its own.
+    ratings: (P, 2, K) the terms themselves, of the preferred side and of the other, in SDs of the
+        initial policy; changed over where noise has turned what ``terms`` says of the pair.
     outcomes: (P, 2), 1 where the preferred response and the other end right, else 0; through the
         noise of labels, drawn for each on its own, right against wrong counting as one SD.
-    clean: (P,), True where the label is known to be right: gold has checked a share of the pairs,
-        the field ``clean_share`` of Config, and agrees.
-All but categories tell more of gold than a comparison does: a file that asks for them declares
-USES_GOLD = "training".
+    annotator: (P,) which population of annotators labeled the pair, from 0; whole numbers. Labels
+        of a population are by its own weights of the gold rule's terms.
+    clean: (P,) True where the label passed no noise.
+annotator and clean are known where a task's ``[labels]`` has annotators, or a share of clean ones.
+strength, terms, ratings and outcomes tell more of gold than a comparison does: a file that asks for
+them declares USES_GOLD = "training".
 """
 
 from __future__ import annotations

@@ -151,8 +151,8 @@ class Pair:
         difference: first - second; its interval is of this one comparison.
         within: the same for these very worlds; equal to ``difference`` in one world.
         p_holm: p value after Holm's correction over all pairs; None where there is no test.
-        chance: P(first > second) over single seeds.
-        power: calculates what the pair sees; among thousands of pairs few are asked.
+        improvement: calculates `chance`; among thousands of pairs few are asked.
+        power: calculates what the pair sees, likewise.
     """
 
     first: str
@@ -160,8 +160,13 @@ class Pair:
     difference: Difference
     within: Difference
     p_holm: float | None
-    chance: float
+    improvement: Callable[[], float] = field(compare=False)
     power: Callable[[], float | None] = field(compare=False)
+
+    @property
+    def chance(self) -> float:
+        """P(first > second) over single seeds."""
+        return self.improvement()
 
     @property
     def sees(self) -> float | None:

@@ -12,13 +12,20 @@ import pandas as pd
 
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
+from overopt.report.comparison.tuned import rate_note
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
-from overopt.spec.declare import PROXY_BLIND
+from overopt.spec.declare import OF_PROXY, PROXY_BLIND
 from overopt.stats.arrays import Floats
+
+_COLUMNS = (
+    *(*GROUP, "version", "task_label", "method_label", "proxy_label", "source"),
+    *("seed", "status", "kl_nats", "gold_raw_mean", "n_prompts"),
+)
+"""What candidates are told from."""
 
 Design = Mapping[int, frozenset[int]]
 """Seeds of each world."""
@@ -98,6 +105,8 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
             f"Not compared, since no other method of these runs shares task, gold, proxy, noise, "
             f"comparisons, initial policy, worlds and seeds: {named}."
         )
+    if said := rate_note(run.record for run in results.runs):
+        notes.append(said)
     return sorted(contests, key=_order), list(dict.fromkeys(notes))
 
 
@@ -176,10 +185,12 @@ def _common(one: Design, other: Design) -> Design:
 def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
     """Each method and proxy of a task and noise, with its worlds together."""
     prompts, families = PromptGold(results), results.families
+    # objects, since columns of Arrow strings are slow to take a few rows of
+    stored = results.points[list(_COLUMNS)].astype(object)
     rows_of = {
         (str(first["task_label"]), int(first["world"]), str(first["method_label"]),
          str(first["proxy_label"]), str(first["noise"])): rows
-        for _, rows in results.points.groupby([*GROUP, "version"], dropna=False, sort=False)
+        for _, rows in stored.groupby([*GROUP, "version"], dropna=False, sort=False)
         for first in [rows.iloc[0]]
     }  # fmt: skip
     together: dict[_Line, dict[int, tuple[Group, pd.DataFrame]]] = {}
@@ -251,4 +262,5 @@ def sees_proxy(spec: Mapping[str, Any]) -> bool:
     while isinstance(trained.get("member"), Mapping):
         trained = trained["member"]
     trains = trained.get("member_family") or trained.get("family")
-    return bool(spec.get("values")) or trains not in PROXY_BLIND
+    asks = not set(OF_PROXY).isdisjoint(trained.get("needs", ()))
+    return bool(spec.get("values")) or asks or trains not in PROXY_BLIND

@@ -84,7 +84,7 @@ class PromptGold:
 
 def cell_key(values: tuple[Any, ...]) -> CellKey:
     """A row of the columns ``CELL``; what is missing equals what is missing."""
-    return tuple(None if pd.isna(value) else value for value in values)
+    return tuple(None if value is pd.NA or value != value else value for value in values)
 
 
 def _rows_of(points: pd.DataFrame) -> dict[CellKey, Ints]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 from string import ascii_lowercase
 
@@ -51,7 +51,11 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
     own = {name: _own(one) for name, one in scores.items()}
     order = sorted(scores, key=lambda name: (-own[name].mean, name))
     couples = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
-    worlds = [_paired(scores[a], scores[b]) for a, b in couples]
+    by_seed = {name: {w: one.by_seed for w, one in mine.items()} for name, mine in scores.items()}
+    worlds = [
+        _paired(scores[a], scores[b], {w for w in scores[a] if by_seed[a][w] and by_seed[b][w]})
+        for a, b in couples
+    ]
     found = [difference(one) for one in worlds]
     adjusted: list[float] = []
     if found:
@@ -63,10 +67,7 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
             one,
             within_worlds(paired) if one.across_worlds else one,
             None if one.p is None else p,
-            probability_of_improvement(
-                [score.value_S for score in scores[first].values()],
-                [score.value_S for score in scores[second].values()],
-            ),
+            partial(_improves, scores[first], scores[second]),
             partial(_sees, one, len(couples)),
         )
         for (first, second), paired, one, p in zip(couples, worlds, found, adjusted, strict=True)
@@ -112,6 +113,12 @@ def name_ties(differs_MM: Bools) -> list[str]:
     return [f"{count} others" if count != 1 else "1 other" for count in others_M.tolist()]
 
 
+def _improves(first: Scores, second: Scores) -> float:
+    return probability_of_improvement(
+        [score.value_S for score in first.values()], [score.value_S for score in second.values()]
+    )
+
+
 def _sees(one: Difference, n_pairs: int) -> float | None:
     return smallest_seen(one.parts, ALPHA / n_pairs) if one.parts else None
 
@@ -128,8 +135,11 @@ def _own(scores: Scores) -> Score:
     return Score(decisive.mean, decisive.low, decisive.high, over)
 
 
-def _paired(first: Scores, second: Scores) -> list[Paired]:
-    """The difference in each world, by the strongest pairing that both allow."""
+def _paired(first: Scores, second: Scores, by_seed: Set[int]) -> list[Paired]:
+    """The difference in each world, by the strongest pairing that both allow.
+
+    by_seed: worlds in which both allow pairing by seed.
+    """
     found = []
     for world, x in first.items():
         y = second[world]
@@ -138,7 +148,7 @@ def _paired(first: Scores, second: Scores) -> list[Paired]:
             and x.value_SB.shape[1] > 1
         ):  # fmt: skip
             found.append(paired_by_prompt(x.value_SB, y.value_SB))
-        elif x.by_seed and y.by_seed:
+        elif world in by_seed:
             found.append(paired_by_seed(x.value_S, y.value_S))
         else:
             found.append(not_paired(x.own, y.own))

@@ -176,7 +176,7 @@ def _seeds(line: Group) -> list[list[Any]]:
 
 
 def _fits(fits: Iterable[GroupFit]) -> list[list[Any]]:
-    """Each form as its mean over the seeds' fits, where there are points."""
+    """Each form as its mean over the seeds' fits, evenly along d between where points are."""
     drawn = []
     for one in fits:
         if not one.fits.fits_S:
@@ -184,7 +184,8 @@ def _fits(fits: Iterable[GroupFit]) -> list[list[Any]]:
         low = min(float(seed.d_K[seed.d_K > 0].min()) for seed in one.fitted_seeds)
         d_K = np.linspace(low, max(fit.d_high for fit in one.fits.fits_S), GRID)
         gold_SK = np.stack([fit.predict(d_K) for fit in one.fits.fits_S])
-        drawn.append([one.form.value, shorten(d_K), shorten(gold_SK.mean(axis=0))])
+        ends = shorten(d_K[[0, -1]])
+        drawn.append([one.form.value, *ends, shorten(gold_SK.mean(axis=0))])
     return drawn
 
 

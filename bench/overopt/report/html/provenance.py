@@ -23,7 +23,9 @@ def render_run(run: Run, version: str) -> Iterator[str]:
     status = record.get("status")
     spec = record.get("spec")
     seeds = spec.get("seeds") if isinstance(spec, dict) else None
+    origin = "measured here, made elsewhere" if is_measured(spec) else "made here"
     facts = (
+        ("policies", origin),
         ("command", _command(record.get("arguments"))),
         ("status", show_words(status)),
         ("gold", show_words(sorted(set(run.points["gold"])))),
@@ -55,7 +57,12 @@ def render_run(run: Run, version: str) -> Iterator[str]:
     if len(whole) > LONGEST_RECORD:
         whole = f"{whole[:LONGEST_RECORD]}… (the rest is in the file)"
     yield "</dl><details><summary>run.json, without its artifacts</summary>"
-    yield f"<pre>{escape(whole)}</pre></details></details>"
+    yield f"<pre>{escape(whole, quote=False)}</pre></details></details>"
+
+
+def is_measured(spec: Any) -> bool:
+    """Whether a record is of checkpoints that were made elsewhere (`bench measure`)."""
+    return isinstance(spec, dict) and "measured" in spec
 
 
 def _command(arguments: Any) -> str:

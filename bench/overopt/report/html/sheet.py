@@ -126,16 +126,16 @@ def render_table(sheet: Sheet) -> Iterator[str]:
 def _cells(sheet: Sheet, row: Mapping[str, Cell], numeric: Sequence[bool]) -> Iterator[str]:
     for number, (column, is_number) in enumerate(zip(sheet.columns, numeric, strict=True)):
         value = row.get(column.name)
-        shown = escape(_text(value, column))
+        shown = escape(_text(value, column), quote=False)
         if number == 0 and sheet.chooses:
             key = escape(_plain(row.get(sheet.chooses)))
             shown = f"<button type='button' data-choose='{key}'>{shown}</button>"
         if not is_number:
-            yield f"<td>{shown}</td>"
+            yield f"<td>{shown}"
             continue
         middle = _middle(value)
         sorts = "" if middle is None else f" data-v='{middle:.6g}'"
-        yield f"<td class='n'{sorts}>{shown}</td>"
+        yield f"<td class='n'{sorts}>{shown}"
 
 
 def _is_numeric(sheet: Sheet, column: Column) -> bool:

@@ -12,7 +12,8 @@ def render_text_table(table: TextTable, empty: str = "Nothing to show.") -> list
     """A table that scrolls inside its frame, with its note; ``empty`` is said of one without rows.
 
     Columns of numbers are aligned by the table's class, which counts its leading words: a class on
-    every cell would be a tenth of a large page.
+    every cell would be a tenth of a large page, and so would the ends of cells, which HTML lets
+    one leave out.
     """
     if not table.rows:
         return [f"<p class='note'>{escape(empty)}</p>"]
@@ -21,7 +22,7 @@ def render_text_table(table: TextTable, empty: str = "Nothing to show.") -> list
     lines += [f"<th>{escape(name)}</th>" for name in table.header]
     lines.append("</tr></thead><tbody>")
     for row in table.rows:
-        lines.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
+        lines.append(f"<tr>{''.join(f'<td>{escape(cell, quote=False)}' for cell in row)}</tr>")
     lines.append("</tbody></table></div>")
     if table.note:
         lines.append(f"<p class='note'>{escape(table.note)}</p>")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 
-from overopt.report.stored.files import numbers_of, read_optional_table, refuse
+from overopt.report.stored.empty import empty_table
+from overopt.report.stored.files import names_of, numbers_of, read_optional_table, refuse
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
@@ -17,10 +18,7 @@ from overopt.spec.columns import (
     CONTRAST_TEXT,
     WORLD_COLUMNS,
 )
-from overopt.stats.crossed import Crossed, Over
-
-LEVEL = 0.95
-"""Coverage of all stored intervals."""
+from overopt.stats.crossed import Over
 
 
 def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
@@ -34,10 +32,15 @@ def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
         UserError: a column is missing, a cell has no sense, or a verdict contradicts its interval.
     """
     table = _typed(path, CONTRAST_COLUMNS, known)
-    for index, row in enumerate(table.to_dict("records")):
-        for flag, told in (("rises", row["peak_gold_low"] > 0), ("falls", row["fall_high"] < 0)):
-            if row[flag] != told:
-                refuse(str(path), index, f"has {flag} = {row[flag]}", "its interval says otherwise")
+    for flag, told in (("rises", table["peak_gold_low"] > 0), ("falls", table["fall_high"] < 0)):
+        stored = table[flag].to_numpy(np.bool_)
+        for index in np.flatnonzero(stored != told.to_numpy(np.bool_)):
+            refuse(
+                str(path),
+                int(index),
+                f"has {flag} = {stored[index]}",
+                "its interval says otherwise",
+            )
     return table
 
 
@@ -59,32 +62,20 @@ def read_worlds(path: Path) -> pd.DataFrame:
     return _typed(path, WORLD_COLUMNS, {}, ("worlds", "these worlds"))
 
 
-def interval_of(row: dict[Any, Any], name: str) -> Crossed | None:
-    """An interval that a row stores in five columns; None where there is no mean."""
-    if math.isnan(row[name]):
-        return None
-    se, df, low, high = (
-        None if math.isnan(value) else float(value)
-        for value in (row[f"{name}_{part}"] for part in ("se", "df", "low", "high"))
-    )
-    if se == 0.0 and df is None:
-        df = math.inf
-    shape = int(row["seeds"]), int(row["prompts"])
-    return Crossed(float(row[name]), low, high, se, df, *shape, LEVEL, row["over"])
-
-
 def _typed(
     path: Path,
     columns: Sequence[str],
     known: Mapping[str, str],
     over: Sequence[str] = get_args(Over),
 ) -> pd.DataFrame:
+    if not path.is_file():
+        return empty_table(tuple(columns))
     table = read_optional_table(path, tuple(columns), known)
     typed: dict[str, Any] = {}
     for name in columns:
         texts = [str(text) for text in table[name]]
         if name in CONTRAST_TEXT:
-            typed[name] = texts
+            typed[name] = names_of(texts, name, str(path))
         elif name in CONTRAST_FLAGS:
             _check(texts, ("True", "False"), name, path)
             typed[name] = [text == "True" for text in texts]
@@ -97,4 +88,6 @@ def _typed(
 def _check(texts: Sequence[str], allowed: Sequence[str], name: str, path: Path) -> None:
     for row, text in enumerate(texts):
         if text not in allowed:
-            refuse(str(path), row, f"has {name} = {text!r}", f"allowed are {', '.join(allowed)}")
+            refuse(
+                str(path), row, f"has {name} = {text[:40]!r}", f"allowed are {', '.join(allowed)}"
+            )

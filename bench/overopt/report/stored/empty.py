@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 import pandas as pd
 
 
-def empty_table(columns: Iterable[str]) -> pd.DataFrame:
-    """A table of these columns without rows."""
+@lru_cache
+def empty_table(columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of these columns without rows, one for all who ask: it is not to be changed."""
     return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})

@@ -7,7 +7,6 @@ text without any guessing, so that a noise label ``0`` stays a label.
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line
 from overopt.report.stored.empty import empty_table
 from overopt.report.stored.schema import WHOLE
+from overopt.spec.documents import LARGEST_NUMBER, parse_json
+
+LARGEST_BYTES = 64 << 20
+"""Of a record or of excerpts; such a file has some kilobytes."""
+
+LONGEST_NAME = 1000
+"""Characters of a name in a table."""
 
 
 def read_table(path: Path, known: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -76,38 +82,31 @@ def read_optional_table(
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file; NaN, infinities and repeated keys are refused."""
-
-    def refuse_constant(text: str) -> NoReturn:
-        raise ValueError(f"it holds {text}, which is not a number")
-
-    def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) != len(keys):
-            raise ValueError("it repeats a key")
-        return dict(pairs)
-
+    """A JSON file as ``parse_json`` takes it, and no larger than ``LARGEST_BYTES``."""
     if not path.is_file():
         raise UserError(f"{path} is missing; the run folder is incomplete, so run it again.")
     try:
-        return json.loads(
-            path.read_text(encoding="utf-8"),
-            parse_constant=refuse_constant,
-            object_pairs_hook=refuse_repeats,
-        )
-    except (ValueError, RecursionError) as error:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ValueError(f"it is larger than {LARGEST_BYTES >> 20} MB")
+        return parse_json(path.read_bytes())
+    except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); restore it or run it again.") from error
 
 
 def numbers_of(texts: list[str], name: str, where: str) -> NDArray[np.float64]:
-    """Cells as float64 with NaN for an empty cell; anything that is not a finite number refused."""
+    """Cells as float64, NaN where empty; what is no number up to ``LARGEST_NUMBER`` is refused.
+
+    Whole numbers lie within those that a float64 holds exactly.
+    """
+    largest = 2.0**53 - 1 if name in WHOLE else LARGEST_NUMBER
     values = np.full(len(texts), np.nan)
     there = [row for row, text in enumerate(texts) if text.strip()]
     try:
         read = np.array([float(texts[row]) for row in there], np.float64)
     except ValueError:
         read = np.array([np.nan])  # the loop below finds it
-    if np.isfinite(read).all() and (name not in WHOLE or np.array_equal(read, np.trunc(read))):
+    small = bool((np.abs(read) <= largest).all())
+    if small and (name not in WHOLE or np.array_equal(read, np.trunc(read))):
         values[there] = read
         return values
     for row, text in enumerate(texts):
@@ -118,11 +117,26 @@ def numbers_of(texts: list[str], name: str, where: str) -> NDArray[np.float64]:
         except ValueError:
             refuse(where, row, f"has {name} = {text[:40]!r}", "it must be a number or empty")
         if not math.isfinite(value):
-            refuse(where, row, f"has {name} = {text}", "it must be a finite number or empty")
+            refuse(where, row, f"has {name} = {text[:40]}", "it must be a finite number or empty")
+        if abs(value) > largest:
+            refuse(where, row, f"has {name} = {text[:40]}", f"it must lie within {largest:g}")
         if name in WHOLE and value != int(value):
-            refuse(where, row, f"has {name} = {text}", "it must be a whole number")
+            refuse(where, row, f"has {name} = {text[:40]}", "it must be a whole number")
         values[row] = value
     return values
+
+
+def names_of(texts: list[str], name: str, where: str) -> list[str]:
+    """Cells as names: printable, of one line, and of at most ``LONGEST_NAME`` characters."""
+    for text in dict.fromkeys(texts):
+        if not text.isprintable() or len(text) > LONGEST_NAME:
+            refuse(
+                where,
+                texts.index(text),
+                f"has {name} = {one_line(text, 40)!r}",
+                f"a name has at most {LONGEST_NAME} characters, all of which print",
+            )
+    return texts
 
 
 def text_of(value: Any) -> str:

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from overopt.report.stored.files import numbers_of, read_optional_table, read_table
+from overopt.report.stored.intervals import LEVEL
 from overopt.spec.columns import CONTRAST_COLUMNS
 from overopt.stats.crossed import Crossed, around, combine_df
 from overopt.stats.students_t import t_half_width
@@ -28,7 +29,6 @@ MARK = "last_kl_target_nats"
 
 _NAMES = ("proxy", "noise", "proxy_start")
 _COUNTS = ("world", "proxy_width", "comparisons", "seeds", "prompts")
-_LEVEL = 0.95
 
 
 def is_older(path: Path) -> bool:
@@ -92,10 +92,10 @@ def _crossed(old: dict[str, float], name: str) -> Crossed:
     for over, n in (("seeds", shape[0]), ("prompts", n_tested)):
         low, high = old[f"{name}_{over}_low"], old[f"{name}_{over}_high"]
         if not math.isnan(low):
-            se = 0.5 * (high - low) / t_half_width(1.0, n - 1, _LEVEL)
+            se = 0.5 * (high - low) / t_half_width(1.0, n - 1, LEVEL)
             parts.append((se**2, n - 1))
     se = math.sqrt(sum(variance for variance, _ in parts))
-    found = around(old[f"{name}_mean"], se, combine_df(parts), shape, _LEVEL)
+    found = around(old[f"{name}_mean"], se, combine_df(parts), shape, LEVEL)
     return found if shape[0] == 1 else found._replace(over="seeds and prompts, at most")
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from overopt.errors import UserError
-from overopt.report.stored.files import numbers_of, read_table, refuse, text_of
+from overopt.report.stored.files import names_of, numbers_of, read_table, refuse, text_of
+from overopt.report.stored.records import records_of
 from overopt.report.stored.schema import (
     CURVE,
     FORMER_ALONG,
@@ -62,7 +63,8 @@ def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
     for name in POINT_COLUMNS:
         cells = raw[name].tolist()
         texts = [cell if type(cell) is str else text_of(cell) for cell in cells]
-        columns[name] = texts if name in TEXT else numbers_of(texts, name, where)
+        read = names_of if name in TEXT else numbers_of
+        columns[name] = read(texts, name, where)
     columns["along"] = [FORMER_ALONG.get(along, along) for along in columns["along"]]
     points = pd.DataFrame(columns, columns=list(POINT_COLUMNS))
     _check_rows(points, where)
@@ -79,7 +81,9 @@ def _check_rows(points: pd.DataFrame, where: str) -> None:
             refuse(where, int(row), f"has no {name}", "every row names its cell")
     for index, status in enumerate(points["status"].tolist()):
         if status not in STATUSES:
-            refuse(where, index, f"has status {status!r}", f"allowed are {', '.join(STATUSES)}")
+            refuse(
+                where, index, f"has status {status[:40]!r}", f"allowed are {', '.join(STATUSES)}"
+            )
     ok = (points["status"] == "ok").to_numpy()
     for name in CURVE:
         for row in np.flatnonzero(ok & points[name].isna().to_numpy()):
@@ -139,7 +143,7 @@ def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]
             if rows.groupby(known, dropna=False)[extra].nunique(dropna=True).max() > 1:
                 varying[str(task)].append(extra)
     labels = []
-    for row in points[["task_label", name, *extras]].to_dict("records"):
+    for row in records_of(points[["task_label", name, *extras]]):
         parts = [str(row[name])]
         for extra in varying[str(row["task_label"])]:
             value = row[extra]

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line
 from overopt.spec.columns import PROMPT_COLUMNS, PROMPTS_FILE
+from overopt.spec.documents import LARGEST_NUMBER
 
 Floats = NDArray[np.float64]
 
@@ -66,14 +67,14 @@ def _read_columns(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], Flo
         if file.metadata.num_rows > _MOST_ROWS:
             raise _refusal(path, f"it has more than {_MOST_ROWS:,} rows")
         table = file.read()
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0][:120]
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = one_line(str(error), 120) or type(error).__name__
         raise _refusal(path, reason) from error
     if any(column.null_count for column in table.columns):
         raise _refusal(path, "it has missing values")
     row_N, prompt_N, gold_N = (np.asarray(column) for column in table.columns)
-    if not np.isfinite(gold_N).all():
-        raise _refusal(path, "its gold has values that are NaN or infinite")
+    if not (np.abs(gold_N) <= LARGEST_NUMBER).all():
+        raise _refusal(path, f"its gold has values that are no numbers up to {LARGEST_NUMBER:g}")
     return row_N.astype(np.int64), prompt_N.astype(np.int64), gold_N.astype(np.float64)
 
 

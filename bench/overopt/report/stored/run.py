@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from overopt.report.stored.empty import empty_table
+from overopt.report.stored.records import records_of
 from overopt.spec.columns import TRAJECTORY_COLUMNS
 
 
@@ -63,7 +64,7 @@ class Run:
     def world_rows(self) -> list[dict[Any, Any]]:
         """The rows of ``worlds``, each as one object that also names its worlds, ``of``."""
         of = frozenset(int(world) for world in self.points["world"])
-        return [{**row, "of": of} for row in self.worlds.to_dict("records")]
+        return [{**row, "of": of} for row in records_of(self.worlds)]
 
     @property
     def name(self) -> str:

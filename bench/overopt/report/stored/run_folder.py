@@ -21,6 +21,7 @@ from overopt.report.stored.points import read_points
 from overopt.report.stored.run import Excerpt, Run
 from overopt.report.stored.trajectory import read_trajectory
 from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
+from overopt.spec.documents import LARGEST_NUMBER, check_format
 
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
@@ -62,6 +63,7 @@ def read_run(folder: Path) -> Run:
     record = read_json(folder / "run.json")
     if not isinstance(record, dict):
         raise UserError(f"{folder / 'run.json'} must hold one JSON object with the run's record.")
+    check_format(record, folder / "run.json")
     known = _known(record)
     return Run(
         folder=folder,
@@ -156,4 +158,8 @@ def _excerpt(item: Any, where: str) -> Excerpt:
         if not isinstance(item[name], kind) or isinstance(item[name], bool):
             wanted = "text" if kind == (str,) else "a number"
             raise UserError(f"{where} has {name} that is not {wanted}; restore it or run it again.")
+        if kind != (str,) and abs(item[name]) > LARGEST_NUMBER:
+            raise UserError(
+                f"{where} has {name} beyond {LARGEST_NUMBER:g}; restore it or run it again."
+            )
     return Excerpt(**{name: item[name] for name in kinds})

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from overopt.report.stored.files import numbers_of, read_optional_table, refuse
+from overopt.report.stored.empty import empty_table
+from overopt.report.stored.files import names_of, numbers_of, read_optional_table, refuse
 from overopt.spec.columns import TRAJECTORY_COLUMNS
 
 _TEXT = ("proxy", "noise", "proxy_start")
@@ -24,10 +25,13 @@ def read_trajectory(path: Path) -> pd.DataFrame:
     Raises:
         UserError: a column is missing, a cell is no number, or a row names no run or step.
     """
+    if not path.is_file():
+        return empty_table(TRAJECTORY_COLUMNS)
     table = read_optional_table(path, TRAJECTORY_COLUMNS)
     for name in TRAJECTORY_COLUMNS:
         texts = [str(text) for text in table[name]]
-        table[name] = texts if name in _TEXT else numbers_of(texts, name, str(path))
+        read = names_of if name in _TEXT else numbers_of
+        table[name] = read(texts, name, str(path))
     for name in _REQUIRED:
         for row in np.flatnonzero(table[name].isna().to_numpy()):
             refuse(str(path), int(row), f"has no {name}", "every row names its run and step")

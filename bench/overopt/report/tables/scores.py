@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from overopt.report.stored.records import records_of
 from overopt.report.tables.peaks import PEAK_AND_END, show_target
 from overopt.report.tables.text import MISSING, TextTable, show_number
 from overopt.stats.fits.holdout import Split
@@ -29,7 +30,7 @@ def show_scores(scores: pd.DataFrame) -> TextTable:
             _spread(row, "hypervolume", 2) + _part(row, "hypervolume_seeds"),
             _spread(row, "area_from_peak", 2) + _part(row, "area_from_peak_seeds"),
         )
-        for row in scores.to_dict("records")
+        for row in records_of(scores)
     ]
     limits = sorted(set(scores["hypervolume_kl_max_nats"].dropna()))
     upto = ", ".join(f"{limit:g}" for limit in limits)
@@ -59,7 +60,7 @@ def show_fits(fits: pd.DataFrame) -> TextTable:
     """Fits of every group and form for readers."""
     several = _several(fits)
     rows = []
-    for row in fits.to_dict("records"):
+    for row in records_of(fits):
         peak = MISSING
         if row["peak"] == "in range":
             peak = f"{_spread(row, 'peak_d', 2)} ({row['peak_seeds']} of {row['seeds']})"

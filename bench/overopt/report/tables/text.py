@@ -96,7 +96,7 @@ def escape_latex(text: str) -> str:
 
 def show_number(value: Any, digits: int) -> str:
     """A number with fixed digits and a true minus sign, or the sign for missing."""
-    if value is None or pd.isna(value):
+    if value is None or value is pd.NA or value != value:
         return MISSING
     text = f"{float(value):.{digits}f}"
     return text.replace("-", "−") if float(text) else text.replace("-", "")

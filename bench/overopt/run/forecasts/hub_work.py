@@ -41,6 +41,7 @@ from overopt.run.forecasts.hub_nodes import (
 )
 from overopt.run.forecasts.machines import Phase
 from overopt.run.forecasts.model_sizes import Shape, Sizes, of_architecture
+from overopt.spec.declare import COUNTED
 from overopt.spec.gold import GoldSpec
 from overopt.spec.hub import HubSpec
 from overopt.spec.method import MethodSpec
@@ -247,13 +248,18 @@ class HubWork:
         settings = made.params["settings"]
         steps = int(settings["max_steps"])
         if method.trains == "pairs":
-            rows_at_once = 2 * int(settings["batch_size"])
+            batch, sampled, listed = int(settings["batch_size"]), *_samples_beside(method)
+            rows_at_once = (2 + listed) * batch
             in_one_pass = 2 * options.micro_batch
             pairs = input_of(input_of(made, "labels"), "pairs")
-            self._read(work, made, policy, 2 * int(pairs.params["comparisons"]))
+            comparisons = int(pairs.params["comparisons"])
+            drawn = sampled * min(comparisons, steps * batch)
+            self._read(work, made, policy, 2 * comparisons + listed * steps * batch)
             rows = PROBE_ROWS * _count_probes(steps)
-            self._sample(work, made, rows)
+            self._sample(work, made, rows + drawn)
             self._read(work, made, policy, 2 * rows)
+            for proxy in proxies:
+                self._read(work, made, proxy, 2 * comparisons + drawn)
         else:
             samples = int(settings["samples_per_prompt"])
             rows_at_once = samples * int(settings["prompts_per_step"])
@@ -365,6 +371,13 @@ def _train(
 
 def _forward(model: Shape, rows: float, hub: HubSpec) -> float:
     return 2.0 * model.parameters * rows * sum(lengths(hub))
+
+
+def _samples_beside(method: MethodSpec) -> tuple[int, int]:
+    """Samples of the initial policy beside each pair: all of them, and those that are read."""
+    asked = {"reference_scores", "listed"}.intersection(method.needs)
+    samples = int(method.config[COUNTED["listed"]]) if asked else 0
+    return samples, samples if "listed" in asked else 0
 
 
 def _count_probes(steps: int) -> int:

@@ -23,13 +23,14 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """Write the columns that are asked for, a row for each pair of the ``labels`` input.
 
     params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``;
-    for the column ``clean`` also ``clean_share``.
+    ``annotators``, how many populations there are, where it is asked which one labeled a pair.
 
     Raises:
         UserError: terms are asked for, and the gold is no rule that has any.
     """
     kind = read_json(inputs["gold"] / "gold.json")["kind"]
-    if "terms" in params["columns"] and kind != "rule":
+    of_terms = {"terms", "ratings"}.intersection(params["columns"])
+    if of_terms and kind != "rule":
         raise UserError("labels of terms are for a gold that is a rule; use --gold rule.")
     world = world_of(params)
     noise = NoiseSpec.model_validate(params["noise"])
@@ -44,17 +45,32 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         kinds = load("worlds", f"{params['world']['kind']}.categories")
         columns["category"] = kinds.categorize(world, prompts)
         sizes["category"] = int(kinds.CATEGORIES)
+    if "annotator" in params["columns"]:
+        marks = Table(inputs["labels"] / "marks.parquet")
+        columns["annotator"] = marks.integers("annotator")
+        sizes["annotator"] = int(params["annotators"])
+    if "clean" in params["columns"]:
+        marks = Table(inputs["labels"] / "marks.parquet")
+        columns["clean"] = marks.integers("clean").astype(bool)
+        sizes["clean"] = 1
     if "strength" in params["columns"]:
         columns["strength"] = np.abs(pairs.gold_a_P - pairs.gold_b_P) / sd
         sizes["strength"] = 1
-    if "terms" in params["columns"]:
+    if of_terms:
         of_a, of_b = (world.gold_terms(prompts, side) for side in (pairs.a, pairs.b))
         for name, value_P in of_a.items():
             difference_P = (value_P - of_b[name]) / sd
             rng = numpy_rng(int(params["seed"]), "term labels", name)
-            said_P = np.where(prefer_a(difference_P, noise, rng), 1, -1)
-            columns[f"term:{name}"] = np.where(difference_P == 0, 0, said_P).astype(np.int8)
-        sizes["terms"] = len(of_a)
+            first_P = prefer_a(difference_P, noise, rng)
+            equal_P = difference_P == 0
+            if "terms" in of_terms:
+                said_P = np.where(first_P, 1, -1)
+                columns[f"term:{name}"] = np.where(equal_P, 0, said_P).astype(np.int8)
+            if "ratings" in of_terms:
+                kept_P = equal_P | (first_P == (difference_P > 0))
+                columns[f"rating_a:{name}"] = np.where(kept_P, value_P, of_b[name]) / sd
+                columns[f"rating_b:{name}"] = np.where(kept_P, of_b[name], value_P) / sd
+        sizes.update(dict.fromkeys(sorted(of_terms, reverse=True), len(of_a)))
     if "outcomes" in params["columns"]:
         judge = load("worlds", f"{params['world']['kind']}.outcomes").judge
         for name, side in (("a", pairs.a), ("b", pairs.b)):
@@ -62,13 +78,4 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             rng = numpy_rng(int(params["seed"]), "outcome labels", name)
             columns[f"outcome:{name}"] = prefer_a(sure_P, noise, rng).astype(np.int8)
         sizes["outcomes"] = 2
-    if "clean" in params["columns"]:
-        rng = numpy_rng(int(params["seed"]), "clean labels")
-        wrong_P = Table(inputs["labels"] / "labels.parquet").integers("flipped").astype(bool)
-        looked_P = np.zeros(len(wrong_P), dtype=np.bool_)
-        looked_P[rng.permutation(len(wrong_P))[: round(params["clean_share"] * len(wrong_P))]] = (
-            True
-        )
-        columns["clean"] = (looked_P & ~wrong_P).astype(np.int8)
-        sizes["clean"] = 1
     write_columns(out, columns, sizes)

@@ -114,7 +114,7 @@ class _Making(NamedTuple):
     @property
     def language(self) -> bool:
         """Whether the language head is kept."""
-        return bool(self.system.inputs)
+        return self.system.language
 
 
 class _Trained(NamedTuple):
@@ -139,7 +139,7 @@ def _train(making: _Making, previous_P: Floats | None, progress: Progress) -> _T
     The start is drawn from the same seed in every round.
     """
     world, spec, system, opened, seed, member, inputs, policy, reading, columns = making
-    language = making.language
+    language, tokens = making.language, "states" in system.inputs
     if language:
         trunk, tokenizer = load_policy(policy), lexicon(world)
     else:
@@ -163,6 +163,12 @@ def _train(making: _Making, previous_P: Floats | None, progress: Progress) -> _T
             model, comparer = start(trunk, head, inputs["opponents"], reading)
             score_side, margins = comparer.against_initial, comparer.margins
     margins = margins or partial(_margins, score_side)
+
+    def judge() -> Floats:
+        if system.settles:
+            load("artifacts", "settling").settle(opened, model, labeled, columns)
+        return margins(heldout)
+
     reference: ReferenceLogps | None = None
     if "reference_logps" in system.inputs:  # the trunk is still the initial policy
         reference = ReferenceLogps(
@@ -172,7 +178,7 @@ def _train(making: _Making, previous_P: Floats | None, progress: Progress) -> _T
 
     def read(batch: Batch) -> Outputs:
         if isinstance(model, HeadedReward):
-            return model.read(batch, language)
+            return model.read(batch, language, tokens)
         return Outputs(rewards(model, batch))
 
     own = opened.vary(member)
@@ -183,7 +189,7 @@ def _train(making: _Making, previous_P: Floats | None, progress: Progress) -> _T
         training = fit_comparisons(
             model,
             MemberLoss(opened, read, labeled, trunk, reference, columns, member, previous_P),
-            partial(margins, heldout),
+            judge,
             labeled,
             spec.training.model_copy(update={"learning_rate": rate}),
             numpy_rng(seed, "proxy", member, "batches"),

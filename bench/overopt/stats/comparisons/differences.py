@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,10 +53,12 @@ def paired_by_seed(x_S: ArrayLike, y_S: ArrayLike) -> Paired:
     """
     x, y = check_finite(x_S, "x"), check_finite(y_S, "y")
     check_same_shape(x, y, "x and y")
-    mean = float((x - y).mean())
+    apart = x - y
+    mean = float(apart.sum()) / x.size
     if x.size == 1:
         return Paired(mean, (), "seeds", 1)
-    variance = float((x - y).var(ddof=1)) / x.size
+    off = apart - mean
+    variance = float(off @ off) / (x.size - 1) / x.size
     return Paired(mean, (ErrorPart(variance, x.size - 1),), "seeds", x.size)
 
 
@@ -112,7 +115,7 @@ def within_worlds(worlds: Sequence[Paired]) -> Difference:
 def _difference(worlds: Sequence[Paired], parts: tuple[ErrorPart, ...]) -> Difference:
     if not worlds:
         raise ValueError("a mean over worlds needs at least one world")
-    mean = float(np.mean([one.mean for one in worlds]))
+    mean = math.fsum(one.mean for one in worlds) / len(worlds)
     half = half_width(parts, INTERVAL_ALPHA)
     return Difference(
         mean=mean,

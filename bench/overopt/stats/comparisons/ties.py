@@ -51,9 +51,13 @@ def tie_groups(differs_MM: ArrayLike) -> list[tuple[int, ...]]:
             if len(start) == 2 and covered[start]:
                 continue
             group = list(start)
-            for other in range(n):
-                if other not in group and not differs[other, group].any():
-                    group.append(other)
+            ties = ~differs[:, group].any(axis=1)  # with everyone in the group
+            ties[group] = False
+            while ties.any():
+                added = int(ties.argmax())
+                group.append(added)
+                ties &= ~differs[:, added]
+                ties[added] = False
             covered[np.ix_(group, group)] = True
             groups.append(tuple(sorted(group)))
     return sorted(set(groups))

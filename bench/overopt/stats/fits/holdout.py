@@ -5,6 +5,7 @@ lies decides what is asked: with the peak among the fitted points a form has see
 say how fast gold falls; without it, it must foresee the turn.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Floats, check_finite, check_same_shape
-from overopt.stats.fits.forms import Form, check_distance, solve
-from overopt.stats.fits.left_out import LeftOut, each_seed
+from overopt.stats.arrays import Floats, check_distance, check_finite, check_same_shape
+from overopt.stats.fits.forms import Form
+from overopt.stats.fits.least_squares import Curve, Solution, check_curve, solve
+from overopt.stats.fits.left_out import LeftOut, each_seed, split_refused
 from overopt.stats.intervals import Interval, t_interval
 
 
@@ -93,65 +95,111 @@ def count_fitted(d: ArrayLike, d_peak: float, split: Split) -> int:
     return peak + 1 + (beyond + 1) // 2
 
 
-def holdout_error(
-    d: ArrayLike, r: ArrayLike, form: Form, n_fitted: int, weights: ArrayLike | None = None
-) -> HoldoutError:
-    """Fit the near points of a curve and measure the error on the others.
+class Cut(NamedTuple):
+    """A curve in two parts: the points that are fitted, and those further on, nearest first."""
+
+    near: Curve
+    far: Curve
+
+
+def cut_curve(d: ArrayLike, r: ArrayLike, n_fitted: int) -> Cut:
+    """Cut a curve behind its nearest points.
 
     Args:
         d: sqrt(KL) of each point, sqrt(nats); points at d = 0 count in neither part.
         r: score of each point above that of the initial policy.
-        form: the form.
         n_fitted: how many points are fitted, nearest first.
-        weights: optional positive weights of the points.
 
     Raises:
-        ValueError: if nothing is held out, and as `forms.fit`.
+        ValueError: if a value is invalid, or one of the parts would be empty.
     """
-    distance, score = check_distance(d), check_finite(r, "scores")
-    check_same_shape(distance, score, "d and scores")
-    order = np.argsort(distance, kind="stable")
-    order = order[distance[order] > 0]
-    near, far = order[:n_fitted], order[n_fitted:]
+    curve = check_curve(d, r)
+    order = np.argsort(curve.d_K, kind="stable")
+    order = order[curve.d_K[order] > 0]
     if not 0 < n_fitted < order.size:
         raise ValueError(f"{n_fitted} of {order.size} points cannot be fitted and others held out")
-    part = None if weights is None else check_finite(weights, "weights")[near]
-    fitted = solve(distance[near], score[near], form, part)
+    near, far = (
+        Curve(curve.d_K[part], curve.r_K[part], curve.weight_K[part])
+        for part in (order[:n_fitted], order[n_fitted:])
+    )
+    return Cut(near, far)
+
+
+def holdout_errors(
+    cuts: Sequence[Cut], solved: Sequence[Solution | ValueError]
+) -> list[HoldoutError | ValueError]:
+    """The errors of forms fitted to the near points on the others.
+
+    Args:
+        cuts: the curves.
+        solved: what `solve` found for their near points.
+
+    Returns:
+        The errors, or why a curve has none: its near points do not determine the form.
+    """
+    return [
+        one if isinstance(one, ValueError) else _error(cut, one)
+        for cut, one in zip(cuts, solved, strict=True)
+    ]
+
+
+def _error(cut: Cut, fitted: Solution) -> HoldoutError:
+    near, far = cut
     return HoldoutError(
-        rmse=_rms(score[far] - fitted.predict(distance[far])),
-        constant_rmse=_rms(score[far] - score[near[-1]]),
-        n_fitted=int(near.size),
-        n_held_out=int(far.size),
-        d_split=float(distance[near[-1]]),
+        rmse=_rms(far.r_K - fitted.predict(far.d_K)),
+        constant_rmse=_rms(far.r_K - near.r_K[-1]),
+        n_fitted=int(near.d_K.size),
+        n_held_out=int(far.d_K.size),
+        d_split=float(near.d_K[-1]),
     )
 
 
-def hold_out_seeds(
-    d_S: Sequence[ArrayLike],
-    r_S: Sequence[ArrayLike],
-    d_peak_S: Sequence[float],
-    form: Form,
-    split: Split,
-    level: float = 0.95,
-) -> SeedHoldouts:
-    """Held-out errors of each seed's own points, with t intervals over seeds.
+@dataclass(frozen=True)
+class Cuts:
+    """Curves of seeds under one split, by their positions among all, and the other seeds."""
+
+    cut_S: Mapping[int, Cut]
+    left_out: tuple[LeftOut, ...]
+
+
+def cut_seeds(
+    d_S: Sequence[ArrayLike], r_S: Sequence[ArrayLike], d_peak_S: Sequence[float], split: Split
+) -> Cuts:
+    """Cut each seed's own points, whatever form is then fitted.
 
     Args:
         d_S: for each seed, sqrt(KL) of its points, sqrt(nats).
         r_S: for each seed, the scores above its initial policy.
         d_peak_S: for each seed, where the peak lies, sqrt(nats).
-        form: the form.
         split: where to cut.
-        level: coverage.
 
     Raises:
         ValueError: if the numbers of seeds differ.
     """
 
-    def one(d: ArrayLike, r: ArrayLike, d_peak: float) -> HoldoutError:
-        return holdout_error(d, r, form, count_fitted(d, d_peak, split))
+    def one(d: ArrayLike, r: ArrayLike, d_peak: float) -> Cut:
+        return cut_curve(d, r, count_fitted(d, d_peak, split))
 
-    found, left_out = each_seed(one, d_S, r_S, d_peak_S)
+    return Cuts(*each_seed(one, d_S, r_S, d_peak_S))
+
+
+def hold_out_seeds(cuts: Cuts, form: Form, level: float = 0.95) -> SeedHoldouts:
+    """Held-out errors of each seed's own points, with t intervals over seeds.
+
+    Args:
+        cuts: the seeds' curves (`cut_seeds`).
+        form: the form.
+        level: coverage.
+    """
+    return gather_holdouts(cuts, solve([cut.near for cut in cuts.cut_S.values()], form), level)
+
+
+def gather_holdouts(
+    cuts: Cuts, solved: Sequence[Solution | ValueError], level: float = 0.95
+) -> SeedHoldouts:
+    """`hold_out_seeds` of cuts whose near points are solved already, in their order."""
+    errors = holdout_errors(list(cuts.cut_S.values()), solved)
+    found, unsolved = split_refused(cuts.cut_S, errors)
     rmse = np.array([error.rmse for error in found.values()])
     constant = np.array([error.constant_rmse for error in found.values()])
     return SeedHoldouts(
@@ -160,7 +208,7 @@ def hold_out_seeds(
         rmse=t_interval(rmse, level),
         constant_rmse=t_interval(constant, level),
         gain=t_interval(constant - rmse, level),
-        left_out=left_out,
+        left_out=tuple(sorted(cuts.left_out + unsolved)),
     )
 
 
@@ -204,4 +252,4 @@ def peak_of_others(d_S: Sequence[ArrayLike], r_S: Sequence[ArrayLike]) -> tuple[
 
 
 def _rms(residual: Floats) -> float:
-    return float(np.sqrt(np.mean(residual**2)))
+    return math.sqrt(float(residual @ residual) / residual.size)

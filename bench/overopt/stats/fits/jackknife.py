@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape
-from overopt.stats.fits.forms import Fit, Form, distance_from_kl, fit, peak_of, solve_least_squares
+from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape, distance_from_kl
+from overopt.stats.fits.forms import Form, peak_of
+from overopt.stats.fits.least_squares import Fit, check_curve, fit, solve
 from overopt.stats.intervals import Interval
 from overopt.stats.students_t import EXPLORATORY_BELOW, t_half_width
 
@@ -83,7 +84,7 @@ def fit_prompts(
         level: coverage.
 
     Raises:
-        ValueError: if shapes differ, a column has no prompt, and as `forms.fit`.
+        ValueError: if shapes differ, a column has no prompt, and as `fit`.
     """
     kept = np.asarray(kept_BK, np.bool_)
     kl, rise = (np.where(kept, np.asarray(one, np.float64), 0.0) for one in (kl_BK, rise_BK))
@@ -130,13 +131,12 @@ def _solve_without_each(
         return np.empty((2, 0), np.float64)
     d_BK = distance_from_kl(np.maximum(kl_BK.sum(axis=0) - kl_BK, 0.0) / count_BK)
     left_BK = (rise_BK.sum(axis=0) - rise_BK) / count_BK
-    solved = []
-    for d_K, left_K in zip(d_BK, left_BK, strict=True):
-        used = d_K > 0
-        one = np.ones(int(used.sum()))
-        try:
-            found = solve_least_squares(form, d_K[used], left_K[used, None], one, gamma)
-        except ValueError:
-            return np.empty((2, 0), np.float64)
-        solved.append(found[:, 0])
-    return np.stack(solved, axis=1)
+    curves = [check_curve(d_K, left_K) for d_K, left_K in zip(d_BK, left_BK, strict=True)]
+    coefficients = [
+        one.coefficients
+        for one in solve(curves, form, [] if gamma is None else [gamma])
+        if not isinstance(one, ValueError)
+    ]
+    if len(coefficients) < len(curves):
+        return np.empty((2, 0), np.float64)
+    return np.stack(coefficients, axis=1)

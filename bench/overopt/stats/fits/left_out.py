@@ -1,6 +1,6 @@
 """What is computed seed by seed, and the seeds that refuse."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 Found = TypeVar("Found")
@@ -29,3 +29,17 @@ def each_seed(
         except ValueError as refusal:  # too few points are refused rather than a number invented
             left_out.append(LeftOut(seed, str(refusal)))
     return found, tuple(left_out)
+
+
+def split_refused(
+    seeds: Iterable[int], found: Iterable[Found | ValueError]
+) -> tuple[dict[int, Found], tuple[LeftOut, ...]]:
+    """As `each_seed`, of what was found for all these seeds at once."""
+    kept: dict[int, Found] = {}
+    left_out: list[LeftOut] = []
+    for seed, one in zip(seeds, found, strict=True):
+        if isinstance(one, ValueError):
+            left_out.append(LeftOut(seed, str(one)))
+        else:
+            kept[seed] = one
+    return kept, tuple(left_out)

@@ -1,12 +1,13 @@
 """Fits over seeds: one fit per seed, then t intervals over the seeds' coefficients and peaks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from overopt.stats.fits.forms import NO_PEAK, Fit, Form, fit
-from overopt.stats.fits.left_out import LeftOut, each_seed
+from overopt.stats.fits.forms import NO_PEAK, Form
+from overopt.stats.fits.least_squares import Fit, Solution, check_curve, describe, solve
+from overopt.stats.fits.left_out import LeftOut, each_seed, split_refused
 from overopt.stats.intervals import Interval, t_interval
 from overopt.stats.students_t import EXPLORATORY_BELOW
 
@@ -59,7 +60,29 @@ def fit_seeds(
     Raises:
         ValueError: if the numbers of seeds differ.
     """
-    found, left_out = each_seed(lambda d, r: fit(d, r, form), d_S, r_S)
+    curves, invalid = each_seed(check_curve, d_S, r_S)
+    return gather_fits(form, curves, invalid, solve(list(curves.values()), form), level)
+
+
+def gather_fits(
+    form: Form,
+    seeds: Iterable[int],
+    invalid: tuple[LeftOut, ...],
+    solved: Iterable[Solution | ValueError],
+    level: float = 0.95,
+) -> SeedFits:
+    """`fit_seeds` of curves that are solved already.
+
+    Args:
+        form: the form.
+        seeds: positions of the seeds that have a curve.
+        invalid: the other seeds.
+        solved: what `solve` found for these curves, in their order.
+        level: coverage.
+    """
+    usable, unsolved = split_refused(seeds, solved)
+    found = {seed: describe(one) for seed, one in usable.items()}
+    left_out = tuple(sorted(invalid + unsolved))
     fits = tuple(found.values())
     peaks = [one.peak for one in fits if one.peak is not None]
     return SeedFits(

@@ -8,7 +8,7 @@ import numpy as np
 
 from overopt.stats.fits.forms import Form
 from overopt.stats.fits.gamma_form import choose_gamma_form
-from overopt.stats.fits.holdout import Split, hold_out_seeds, peak_of_others
+from overopt.stats.fits.holdout import Split, cut_seeds, hold_out_seeds, peak_of_others
 from overopt.stats.fits.seeds import SeedFits, fit_seeds
 from overopt.stats.intervals import t_interval
 from overopt.stats.runs.gains import RunGains, RunPoints, Units, gains_of
@@ -60,12 +60,10 @@ def _gap(runs: Sequence[RunGains], units: Units, fits: Sequence[SeedFits], level
     form, form_by = Form.RL, "nothing was fitted"
     if used:
         peak_S = peak_of_others(d_S, gold_S)
+        cuts = cut_seeds(d_S, gold_S, peak_S, Split.WITH_PEAK)
         form, form_by = choose_gamma_form(
             {one.form: one for one in fits},
-            {
-                one: hold_out_seeds(d_S, gold_S, peak_S, one, Split.WITH_PEAK, level)
-                for one in FITTED_FORMS
-            },
+            {one: hold_out_seeds(cuts, one, level) for one in FITTED_FORMS},
         )
     none = t_interval([], level)
     if not used or not units.comparable:

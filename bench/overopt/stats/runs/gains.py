@@ -10,8 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overopt.stats.arrays import Bools, Floats, Ints, check_finite, check_same_shape
-from overopt.stats.fits.forms import distance_from_kl
+from overopt.stats.arrays import (
+    Bools,
+    Floats,
+    Ints,
+    check_finite,
+    check_same_shape,
+    distance_from_kl,
+)
 
 START_SHARE = 0.1
 """A first row whose sqrt(KL) is at most this share of the run's largest is the initial policy."""

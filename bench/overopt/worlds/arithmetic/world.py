@@ -79,6 +79,12 @@ class Arithmetic:
         problems = read_problems(self.notation, prompts)
         return judge_steps(problems, read_solutions(self.notation, responses))
 
+    def answers(self, responses: Tokens) -> npt.NDArray[np.int64]:
+        """The digit that each response says as its answer, (N,); -1 where it says none."""
+        read = read_solutions(self.notation, responses)
+        said_NT = np.where(read.answer_NT, read.result_NT, -1)
+        return np.asarray(said_NT.max(axis=1), np.int64)
+
 
 def build(spec: WorldSpec) -> Arithmetic:
     """The arithmetic world of the specification's seed.

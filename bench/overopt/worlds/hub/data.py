@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from overopt.errors import UserError, one_line
+from overopt.spec.documents import parse_json
 from overopt.spec.hub import DataOrigin
 from overopt.worlds.hub.conversations import ROLES, Turn
 from overopt.worlds.hub.folders import locate
@@ -99,9 +99,9 @@ def _rows(file: Path, columns: list[str], role: str) -> Iterator[Mapping[str, An
         opened = gzip.open if file.name.endswith(".gz") else open
         with opened(file, "rt", encoding="utf-8") as stream:
             lines: Iterable[Any] = (
-                (json.loads(line) for line in stream if line.strip())
+                (parse_json(line) for line in stream if line.strip())
                 if ".jsonl" in file.name
-                else json.load(stream)
+                else parse_json(stream.read())
             )
             if not isinstance(lines, Iterable):
                 raise ValueError("it is no list of objects")
@@ -109,7 +109,7 @@ def _rows(file: Path, columns: list[str], role: str) -> Iterator[Mapping[str, An
                 if not isinstance(row, Mapping):
                     raise ValueError("it is no list of objects")
                 yield row
-    except (OSError, EOFError, ValueError, RecursionError, zlib.error, pa.ArrowException) as error:
+    except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
         raise UserError(f"{role}: {file} cannot be read: {one_line(str(error), 500)}.") from error
 
 

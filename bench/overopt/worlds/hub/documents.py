@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from overopt.errors import UserError, one_line
+from overopt.spec.documents import parse_json
 
 _LARGEST_BYTES = 64 << 20
 _LARGEST_HEADER_BYTES = 100 << 20
@@ -23,8 +23,8 @@ def read_document(path: Path, role: str) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise ValueError(f"it is larger than {_LARGEST_BYTES >> 20} MB")
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = parse_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{role}: {path} cannot be read as JSON: {one_line(str(error))}."
         ) from error
@@ -96,13 +96,13 @@ def count_weights(path: Path, where: str) -> int:
             size = path.stat().st_size
             if not 0 < length <= min(size - 8, _LARGEST_HEADER_BYTES):
                 raise ValueError("its header is longer than the file")
-            header = json.loads(stream.read(length))
+            header = parse_json(stream.read(length))
         entries = [entry for name, entry in header.items() if name != "__metadata__"]
         ends = [_whole(entry["data_offsets"][1]) for entry in entries]
         if 8 + length + max(ends, default=0) != size:
             raise ValueError("its length is not the one its header states")
         return sum(math.prod(map(_whole, entry["shape"])) for entry in entries)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(
             f"{where}: {path.name} is damaged or cut short ({one_line(str(error), 200)}); copy it "
             "again."

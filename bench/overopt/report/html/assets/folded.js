@@ -14,7 +14,8 @@ function drawFold(fold) {
       color: "soft", only: true, x: kl.map(Math.sqrt), y: gold, key: entry.method,
       tell: (i) => `seed ${seed} · ${showNats(kl[i])} nats · gold ${show(gold[i])}`,
     }));
-    for (const [form, d, gold] of fits) {
+    for (const [form, low, high, gold] of fits) {
+      const d = gold.map((_, i) => low + ((high - low) * i) / (gold.length - 1));
       lines.push({ color: FORM_COLORS[form], width: 1.4, x: d, y: gold,
         label: DATA.forms[form][0],
         tell: (i) => `${DATA.forms[form][1]} · ${showNats(d[i] * d[i])} nats · ${show(gold[i])}` });

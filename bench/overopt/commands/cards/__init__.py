@@ -1,0 +1,1 @@
+"""What ``bench show`` tells of a method or proxy beyond its declaration."""

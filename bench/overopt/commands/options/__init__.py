@@ -1,0 +1,1 @@
+"""What single options of a run mean."""

@@ -1,0 +1,1 @@
+"""``bench tune``: the same small budget for every method's learning rate."""

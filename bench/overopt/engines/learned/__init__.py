@@ -1,0 +1,1 @@
+"""What is learned beside policies: critics, and predictors that tell what is novel."""

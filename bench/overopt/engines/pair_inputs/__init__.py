@@ -1,0 +1,1 @@
+"""What methods of the family pairs may ask for beside the pairs."""

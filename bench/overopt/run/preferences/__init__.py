@@ -1,0 +1,1 @@
+"""The part of a cell's graph that makes preference data."""

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from overopt.models.rewards.reward_fitting import bradley_terry_loss
+from overopt.proxies.contract.heads import (
+    HeadShape,
+    HeadStates,
+    ReadBatch,
+    Reading,
+    TrainedStates,
+)
+from overopt.proxies.reward_uq import Config, LinearPosterior, loss, make_head, settle
+
+
+def states(state_BD: Tensor) -> HeadStates:
+    return HeadStates(state_BD, torch.zeros_like(state_BD))
+
+
+def settled(
+    config: Config, weight: list[float], chosen: Tensor, rejected: Tensor
+) -> LinearPosterior:
+    made = make_head(config, HeadShape(len(weight)))
+    with torch.no_grad():
+        made.linear.weight.copy_(torch.tensor([weight]))
+    length_P = torch.ones(len(chosen))
+    settle(config, made, TrainedStates(states(chosen), states(rejected), length_P, length_P))
+    return made
+
+
+def test_sd_by_hand() -> None:
+    """Differences (1, 0) twice, each a fair coin: H = diag(1 + 2 x .25, 1); h = (3, 2)."""
+    chosen, rejected = (
+        torch.tensor([[1.0, 1.0], [2.0, 0.0]]),
+        torch.tensor([[0.0, 1.0], [1.0, 0.0]]),
+    )
+    sample = states(torch.tensor([[3.0, 2.0]]))
+    sd = math.sqrt(9 / 1.5 + 4)
+    found = settled(Config(ridge=1.0), [0.0, 1.0], chosen, rejected)(sample)[0]
+    assert found.tolist() == pytest.approx([2.0 - sd, sd], abs=1e-5)
+    sd = math.sqrt(9 / 3 + 4)
+    plain = settled(Config(weighted=False, pessimism=0.5, ridge=1.0), [0.0, 1.0], chosen, rejected)(
+        sample
+    )[0]
+    assert plain.tolist() == pytest.approx([2.0 - 0.5 * sd, sd], abs=1e-5)
+
+
+def test_a_comparison_that_is_sure_tells_less() -> None:
+    """p (1 - p) at w . x = 2 is .104994."""
+    chosen, rejected = torch.tensor([[2.0]]), torch.tensor([[0.0]])
+    found = settled(Config(ridge=0.5), [1.0], chosen, rejected).covariance_DD
+    assert found.item() == pytest.approx(1 / (0.5 + 4 * 0.104994), abs=1e-5)
+
+
+def test_the_precision_is_the_curvature_of_the_loss() -> None:
+    torch.manual_seed(0)
+    sides = [torch.randn(30, 3) for _ in range(2)]
+    weight_D = torch.tensor([0.5, -1.0, 0.2])
+
+    def objective(w_D: Tensor) -> Tensor:
+        return bradley_terry_loss(sides[0] @ w_D, sides[1] @ w_D).sum() + w_D @ w_D / 2
+
+    curvature_DD = torch.func.hessian(objective)(weight_D)
+    made = settled(Config(ridge=1.0), weight_D.tolist(), sides[0], sides[1])
+    assert_close(torch.linalg.inv(made.covariance_DD), curvature_DD, atol=1e-4, rtol=1e-4)
+
+
+def test_centered_sds_are_those_of_a_lead_over_the_mean_response() -> None:
+    chosen, rejected = torch.tensor([[3.0]]), torch.tensor([[1.0]])
+    made = settled(Config(centered=True, weighted=False, ridge=1.0), [1.0], chosen, rejected)
+    assert made.center_D.item() == 2.0
+    sd = 3.0 / math.sqrt(5.0)
+    assert made(states(torch.tensor([[5.0]])))[0].tolist() == pytest.approx([5.0 - sd, sd])
+
+
+def test_it_is_bradley_terry_in_training_and_without_pessimism() -> None:
+    made = make_head(Config(ridge=1.0), HeadShape(3))
+    state_BD = torch.randn(4, 3).requires_grad_()
+    outputs = made(states(state_BD))
+    assert_close(outputs[:, 0], made.linear(state_BD).squeeze(1))
+    batch = ReadBatch(outputs[:2, 0], outputs[2:, 0], Reading(), Reading())
+    assert_close(
+        loss(Config(ridge=1.0), batch), bradley_terry_loss(batch.chosen_P, batch.rejected_P)
+    )
+    (slope,) = torch.autograd.grad(outputs[:, 0].sum(), state_BD)
+    assert torch.isfinite(slope).all()
+    sides = [torch.randn(5, 3) for _ in range(2)]
+    calm = settled(Config(pessimism=0.0), [1.0, 2.0, 3.0], sides[0], sides[1])
+    assert np.allclose(calm(states(sides[0]))[:, 0].detach(), calm.linear(sides[0])[:, 0].detach())

@@ -17,7 +17,7 @@ from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.rehearsal import made_up_batch
 from overopt.engines.proxy.steps import OpenedSteps
 from overopt.execution.code.modules import load_module
-from overopt.proxies.contract.training import RewardBatch
+from overopt.proxies.contract.training import FreshBatch, RewardBatch
 
 from . import imports
 
@@ -69,13 +69,14 @@ PLAIN = [
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_its_loss_is_finite_prefers_the_preferred_and_sees_differences_only(name: str) -> None:
-    opened = open_as(OpenedLoss, systems.proxy(name))
+    spec = systems.proxy(name)
+    opened, batch = open_as(OpenedLoss, spec), FreshBatch if spec.refits else RewardBatch
     chosen_P, rejected_P = (torch.linspace(low, -low, 9) for low in (-2.0, 1.5))
-    loss_P = opened.loss(RewardBatch(chosen_P, rejected_P))
+    loss_P = opened.loss(batch(chosen_P, rejected_P))
     assert loss_P.shape == (9,) and torch.isfinite(loss_P).all()
-    torch.testing.assert_close(opened.loss(RewardBatch(chosen_P + 3.0, rejected_P + 3.0)), loss_P)
+    torch.testing.assert_close(opened.loss(batch(chosen_P + 3.0, rejected_P + 3.0)), loss_P)
     margin = torch.zeros(1, requires_grad=True)
-    (slope,) = torch.autograd.grad(opened.loss(RewardBatch(margin, torch.zeros(1))).sum(), margin)
+    (slope,) = torch.autograd.grad(opened.loss(batch(margin, torch.zeros(1))).sum(), margin)
     assert slope < 0
 
 

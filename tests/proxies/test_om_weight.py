@@ -1,7 +1,5 @@
 import math
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -15,9 +13,9 @@ REJECTED_PD = np.array([[0.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
 OPTIMIZED_PD = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 3.0]])
 
 
-def weights(**config: Any) -> list[float]:
+def weights(sharpness: float = 1.0) -> list[float]:
     known = KnownPairs(CHOSEN_PD, REJECTED_PD, optimized_PD=OPTIMIZED_PD)
-    return list(prepare(Config(**config), known)["weight"])
+    return list(prepare(Config(sharpness=sharpness), known)["weight"])
 
 
 def test_weights_by_hand() -> None:

@@ -3,7 +3,7 @@ import torch
 
 from overopt.models.rewards.reward_fitting import bradley_terry_loss
 from overopt.proxies.contract.refits import Refit
-from overopt.proxies.contract.training import RewardBatch
+from overopt.proxies.contract.training import FreshBatch
 from overopt.proxies.parl import Config, loss, refit
 
 CHOSEN, REJECTED = torch.tensor([1.0, 1.0, 3.0]), torch.tensor([0.0, 1.0, 3.0])
@@ -12,7 +12,7 @@ CHOSEN, REJECTED = torch.tensor([1.0, 1.0, 3.0]), torch.tensor([0.0, 1.0, 3.0])
 def test_loss_by_hand() -> None:
     """Of two fresh pairs, l is .313262 and .693147, mean .503204, and s is 1 and 2, mean 1.5."""
     fresh = torch.tensor([True, True, False])
-    found = loss(Config(weight=2.0, beta=0.5), RewardBatch(CHOSEN, REJECTED, fresh))
+    found = loss(Config(weight=2.0, beta=0.5), FreshBatch(CHOSEN, REJECTED, fresh))
     first = 0.313262 + 2 * (0.313262 - 0.503204) * (1.0 - 1.5) / 0.5
     second = 0.693147 + 2 * (0.693147 - 0.503204) * (2.0 - 1.5) / 0.5
     assert found.tolist() == pytest.approx([first, second, 0.693147], abs=2e-6)
@@ -22,7 +22,7 @@ def test_loss_by_hand() -> None:
 def test_before_a_run_and_with_one_fresh_pair_it_is_bradley_terry(
     fresh: torch.Tensor | None,
 ) -> None:
-    found = loss(Config(), RewardBatch(CHOSEN, REJECTED, fresh))
+    found = loss(Config(), FreshBatch(CHOSEN, REJECTED, fresh))
     torch.testing.assert_close(found, bradley_terry_loss(CHOSEN, REJECTED))
 
 
@@ -46,7 +46,7 @@ def test_its_gradient_is_that_of_the_loss_under_the_policy_which_it_makes() -> N
     counts = (weight / weight.sum() * 200_000).round().long()
     index = torch.repeat_interleave(torch.arange(6), counts)
     fresh = torch.ones(len(index)) > 0
-    batch = RewardBatch(reward[better][index], reward[worse][index], fresh)
+    batch = FreshBatch(reward[better][index], reward[worse][index], fresh)
     (found,) = torch.autograd.grad(loss(Config(), batch).mean(), reward)
     torch.testing.assert_close(found, whole, atol=1e-4, rtol=0)
 

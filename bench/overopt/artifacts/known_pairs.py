@@ -51,5 +51,4 @@ def prepare(
 
 def _log_probability(model: PreTrainedModel, prompts: Tokens, responses: Tokens) -> Floats:
     """Of each response, nats, (N,)."""
-    logp_NT = score_logps(model, prompts, responses)
-    return np.asarray(logp_NT.sum(axis=1, dtype=np.float64), np.float64)
+    return np.asarray(score_logps(model, prompts, responses).sum(axis=1, dtype=np.float64))

@@ -11,7 +11,7 @@ from torch import Tensor
 from overopt.artifacts.own_file import locate_own
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.loss import OpenedLoss
-from overopt.proxies.contract.training import RewardBatch
+from overopt.proxies.contract.training import FreshBatch, RewardBatch
 from overopt.spec.system import ProxySystemSpec
 
 
@@ -27,9 +27,12 @@ class FreshLoss(Protocol):
 
 def open_loss(inputs: Mapping[str, Path], system: Mapping[str, object]) -> FreshLoss:
     """The loss of a system, by the JSON of its specification."""
-    opened = open_as(OpenedLoss, locate_own(ProxySystemSpec.model_validate(system), inputs))
+    spec = ProxySystemSpec.model_validate(system)
+    opened = open_as(OpenedLoss, locate_own(spec, inputs))
 
     def loss(chosen_P: Tensor, rejected_P: Tensor, fresh_P: Tensor | None = None, /) -> Tensor:
-        return opened.loss(RewardBatch(chosen_P, rejected_P, fresh_P))
+        if spec.refits:
+            return opened.loss(FreshBatch(chosen_P, rejected_P, fresh_P))
+        return opened.loss(RewardBatch(chosen_P, rejected_P))
 
     return loss

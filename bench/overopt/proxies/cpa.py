@@ -91,8 +91,8 @@ def transport(
     for_T = (better_SM[:, first] * worse_SM[:, last]).sum(0)
     against_T = (better_SM[:, last] * worse_SM[:, first]).sum(0)
     both_T = for_T + against_T
-    share_T = np.divide(for_T, both_T, out=np.full(len(a_TD), 0.5), where=both_T > 0)
-    return np.asarray(share_T, np.float64)
+    known_T = np.divide(for_T, both_T, out=np.full(len(a_TD), 0.5), where=both_T > 0)
+    return np.asarray(known_T, np.float64)
 
 
 def prepare(config: Config, known: KnownPairs) -> Mapping[str, Floats]:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -64,17 +64,17 @@ def solve(config: Config, d_ND: Floats, weight_N: Floats, start_D: Floats) -> Fl
         loss = (weight_N * np.logaddexp(0.0, -d_ND @ w_D)).mean()
         return float(loss + config.ridge / 2 * w_D @ w_D)
 
-    def slope(w_D: Floats) -> Floats:
+    def slope(w_D: Any) -> Any:
         wrong_N = weight_N * expit(-d_ND @ w_D)
-        return np.asarray(-d_ND.T @ wrong_N / len(d_ND) + config.ridge * w_D)
+        return -d_ND.T @ wrong_N / len(d_ND) + config.ridge * w_D
 
-    found = minimize(
+    found = cast(Any, minimize)(
         value,
         start_D,
         jac=slope,
         hess=lambda w_D: _curvature(config, d_ND, weight_N, w_D),
         method="trust-exact",
-        options={"gtol": 1e-9},
+        tol=1e-9,
     )
     return np.asarray(found.x, np.float64)
 

@@ -56,8 +56,8 @@ def log_ratio(config: Config, ratio_P: npt.NDArray[np.float64]) -> npt.NDArray[n
     share = np.log(config.relative)
     if config.relative == 1.0:
         return np.zeros_like(ratio_P)
-    left_P = ratio_P - np.logaddexp(share + ratio_P, np.log1p(-config.relative))
-    return np.asarray(left_P, np.float64)
+    relative_P = ratio_P - np.logaddexp(share + ratio_P, np.log1p(-config.relative))
+    return np.asarray(relative_P, np.float64)
 
 
 def prepare(config: Config, known: KnownPairs) -> Mapping[str, npt.NDArray[np.float64]]:

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from overopt.proxies.contract.refits import Refit
-from overopt.proxies.contract.training import RewardBatch
+from overopt.proxies.contract.training import FreshBatch
 from overopt.spec.declare import param
 
 USES_GOLD = "training"
@@ -55,7 +55,7 @@ def refit(config: Config) -> Refit:
     return Refit(config.every, config.pairs, config.epochs)
 
 
-def loss(config: Config, batch: RewardBatch) -> Tensor:
+def loss(config: Config, batch: FreshBatch) -> Tensor:
     """Bradley-Terry loss, and the score-function term of fresh comparisons, nats, (P,).
 
     Args:

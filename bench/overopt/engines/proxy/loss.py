@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from overopt.engines.method.opened import Opened
-from overopt.proxies.contract.training import HasLoss, RewardBatch
+from overopt.proxies.contract.training import FreshBatch, HasLoss, RewardBatch
 
 
 class OpenedLoss(Opened[HasLoss]):
     """Trains its members by its own mathematics."""
 
-    def loss(self, batch: RewardBatch) -> Tensor:
+    def loss(self, batch: RewardBatch | FreshBatch) -> Tensor:
         """Loss of each comparison, (P,).
 
         Raises:

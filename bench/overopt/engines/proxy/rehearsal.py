@@ -30,7 +30,7 @@ from overopt.proxies.contract.labels import PairTags
 from overopt.proxies.contract.members import MemberTraining
 from overopt.proxies.contract.pairwise import PairStates
 from overopt.proxies.contract.policies import PolicyReading
-from overopt.proxies.contract.training import RewardBatch
+from overopt.proxies.contract.training import FreshBatch, RewardBatch
 from overopt.spec.system import LabelColumn, ProxySystemSpec
 
 RESPONSES = 7
@@ -129,11 +129,13 @@ def _try_loss(spec: ProxySystemSpec) -> None:
                 torch.linspace(low, -low, RESPONSES).requires_grad_() for low in low_2
             )
             sides = chosen_P, rejected_P
-            loss_P = _open(OpenedLoss, spec).loss(RewardBatch(chosen_P, rejected_P))
+            opened = _open(OpenedLoss, spec)
             if spec.refits:
-                fresh_P = torch.arange(RESPONSES) % 2 == 0
-                fresh = RewardBatch(chosen_P, rejected_P, fresh_P)
-                check_finite(spec.source, "loss", _open(OpenedLoss, spec).loss(fresh))
+                fresh = FreshBatch(chosen_P, rejected_P, torch.arange(RESPONSES) % 2 == 0)
+                check_finite(spec.source, "loss", opened.loss(fresh))
+                loss_P = opened.loss(FreshBatch(chosen_P, rejected_P))
+            else:
+                loss_P = opened.loss(RewardBatch(chosen_P, rejected_P))
         check_finite(spec.source, "loss", loss_P)
         chosen, rejected = torch.autograd.grad(loss_P.mean(), sides, allow_unused=True)
     if chosen is None or rejected is None:

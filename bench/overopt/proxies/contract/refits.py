@@ -27,6 +27,6 @@ class Refits(ProxySystem, Protocol):
     def refit(self, config: Any, /) -> Refit:
         """When and how. Gold is asked during the run, which USES_GOLD has to say.
 
-        A loss beside it finds in ``RewardBatch.fresh_P`` which comparisons are fresh.
+        A loss beside it finds in ``training.FreshBatch.fresh_P`` which comparisons are fresh.
         """
         ...

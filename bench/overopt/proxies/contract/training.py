@@ -13,8 +13,17 @@ class RewardBatch(NamedTuple):
     """Raw rewards of P comparisons as the model in training gives them, differentiable.
 
     chosen_P, rejected_P: float32 (P,), in the model's own units; only differences mean anything.
-    fresh_P: bool (P,), True where both responses are of the policy that is being optimized, of a
-        system with ``refit`` in training during a run; None before it.
+    """
+
+    chosen_P: Tensor
+    rejected_P: Tensor
+
+
+class FreshBatch(NamedTuple):
+    """A ``RewardBatch`` of a system with ``refit``, whose loss may ask where comparisons are from.
+
+    fresh_P: bool (P,), True where both responses are of the policy that is being optimized; None
+        before the run.
     """
 
     chosen_P: Tensor
@@ -25,6 +34,6 @@ class RewardBatch(NamedTuple):
 class HasLoss(ProxySystem, Protocol):
     """A module that trains its members by its own loss."""
 
-    def loss(self, config: Any, batch: RewardBatch, /) -> Tensor:
-        """Loss of each comparison, (P,); its mean is minimized."""
+    def loss(self, config: Any, batch: Any, /) -> Tensor:
+        """Loss of each comparison, (P,), of a ``RewardBatch``; its mean is minimized."""
         ...

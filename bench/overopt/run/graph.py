@@ -181,6 +181,8 @@ class Graph:
         for need, module in (("mixture_samples", "composed"), ("revisions", "context")):
             if need in method.needs:
                 code += (module_in("models", module),)
+        if "step_pairs" in method.needs:
+            code += (module_in("worlds", "steps"),)
         if cell.engine == "trl":
             params["trl"] = task.trl.to_json()
             params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}

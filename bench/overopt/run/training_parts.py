@@ -13,8 +13,12 @@ from overopt.spec.task import TaskSpec
 
 _TRL_STAGE = f"{STAGES}.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
-_OF_NEEDS = (("mixture_samples", "composed"), ("revisions", "context"))
-"""Modules of ``models`` that are loaded for what a method asks for."""
+_OF_NEEDS = (
+    ("mixture_samples", "models", "composed"),
+    ("revisions", "models", "context"),
+    ("step_pairs", "worlds", "steps"),
+)
+"""Modules that are loaded for what a method asks for."""
 
 
 def training_parts(
@@ -39,7 +43,7 @@ def training_parts(
     }
     room = "engines.trl" if engine == "trl" else "engines"
     code: tuple[str, ...] = (method.source, module_in(room, method.trains))
-    code += tuple(module_in("models", module) for need, module in _OF_NEEDS if need in method.needs)
+    code += tuple(module_in(*place) for need, *place in _OF_NEEDS if need in method.needs)
     if engine == "trl":
         params["trl"] = task.trl.to_json()
         params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}

@@ -14,6 +14,7 @@ from overopt.engines.contract import (
     Refitter,
     Reward,
     RunInputs,
+    StepEnds,
     StepRewards,
 )
 from overopt.engines.walk.trajectory import Trajectory
@@ -24,7 +25,6 @@ from overopt.spec.method import MethodSpec
 from overopt.stages.trajectory import build_probe, write_trajectory
 from overopt.worlds.contract import Tokenized, World, context_tokens, world_of
 from overopt.worlds.preferences import Preferences
-from overopt.worlds.steps import stepwise
 from overopt.worlds.tokens import SEP, Tokens
 
 
@@ -93,6 +93,9 @@ def run_inputs(
             # an answer, its separator, and a response to revise it
             longer = context_tokens(world) + world.response_tokens_max + 1
             load("models", "context").widen(model, longer)
+    step_ends: StepEnds | None = None
+    if "step_pairs" in method.needs:
+        step_ends = load("worlds", "steps").stepwise(world).step_ends
     return RunInputs(
         policy=policy,
         reference=reference,
@@ -109,7 +112,7 @@ def run_inputs(
         step_rewards=steps,
         demonstrations=_references(world, params) if "demonstrations" in method.needs else None,
         refit=refit,
-        step_ends=stepwise(world).step_ends if "step_pairs" in method.needs else None,
+        step_ends=step_ends,
         separator=None if isinstance(world, Tokenized) else SEP,
         second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
     )

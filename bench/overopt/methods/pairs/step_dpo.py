@@ -4,13 +4,14 @@ Paper: Lai et al. 2024, "Step-DPO: Step-wise Preference Optimization for Long-ch
 LLMs" (https://arxiv.org/abs/2406.18629):
     L = -log sigmoid( beta ( log pi/pi_ref(s_w | x, s_<k) - log pi/pi_ref(s_l | x, s_<k) ) )
 with s_l the first wrong step of a failed solution and s_w a right one, sampled by the reference
-from the same prefix (equation number not verified). Checked against the authors' code: the loss is
-DPO's with steps in place of responses; GPT-4 locates the error; of sampled corrections those count
-that end at the right answer.
+from the same prefix (equation number not verified). Checked against the authors' code (beta .4):
+the loss is DPO's with steps in place of responses, no EOS after them; GPT-4 locates the error; of
+sampled corrections those count that end at the right answer.
 Deviations: nobody locates errors here. The value of a prefix is the proxy's mean score of responses
 that the initial policy makes of it (samples of them); s_l is the step of the rejected response
 after which the value falls most, s_w the first step of the best response made of what precedes s_l.
-A pair is left out if that is the same step, or scores no more than s_l is worth.
+A pair is left out if that is the same step, or scores no more than s_l is worth. There is one s_w,
+where the code pairs s_l with every different right step.
 """
 
 from __future__ import annotations

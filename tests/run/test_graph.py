@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt.catalog import lookup, systems
+from overopt.catalog import lookup, systems, toml_files
 from overopt.errors import UserError
 from overopt.execution.node import Node, ancestry
 from overopt.run.cells import cells_of, first_of_worlds
@@ -114,6 +114,9 @@ def test_systems_share_members_and_a_pairs_method_is_run_once_for_all_systems() 
 def test_a_method_sees_the_proxy_where_its_policies_are_made_of_it(name: str) -> None:
     """What the specification says is what the graph hands over."""
     run = run_spec([name])
+    if "answers" in run.methods[0].needs:  # which the tiny world has none of
+        sums = {"task": toml_files.load_task("arithmetic"), "proxy_widths": (None,)}
+        run = run.model_copy(update={**sums, "proxy_starts": ("policy",)})
     (points,) = foreseen(Graph(cells_of(run)[0]), run)
     policies = [given for role, given in points.inputs if role.startswith("evaluate.")]
     made_of = {made.name for made in ancestry(policies)}

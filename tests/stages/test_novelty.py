@@ -21,7 +21,7 @@ from overopt.execution.contract import silent
 from overopt.methods.selection import caution
 from overopt.models.logprobs import suppressed_ids
 from overopt.models.policy import load_policy
-from overopt.stages.described import novelty as stage
+from overopt.stages.beside import novelty as stage
 from overopt.stats.arrays import Floats, Ints
 from overopt.worlds.contract import build
 from overopt.worlds.tokens import EOS, Tokens

@@ -19,7 +19,7 @@ from overopt.models.features import response_features
 from overopt.models.policy import load_policy
 from overopt.spec.declare import MethodInput
 from overopt.spec.world import WorldSpec
-from overopt.stages.described import features
+from overopt.stages.beside import features
 from overopt.worlds.contract import build
 
 from .conftest import WORLD

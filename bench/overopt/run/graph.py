@@ -158,7 +158,7 @@ class Graph:
     def features(self, samples: Node) -> Node:
         """The initial policy's features of the responses of the pool, or of all that are listed."""
         inputs = {"initial": self.initial, "samples": samples}
-        return self._node("described.features", {}, inputs, f"features of {samples.label}")
+        return self._node("beside.features", {}, inputs, f"features of {samples.label}")
 
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
@@ -222,7 +222,7 @@ class Graph:
         cell = self.cell
         label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
         params = {"settings": cell.task.rollout.to_json()}
-        return self._against_proxy("described.novelty", params, label, **listed)
+        return self._against_proxy("beside.novelty", params, label, **listed)
 
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """Answers of a method that resamples between tokens, or searches a tree."""
@@ -250,7 +250,7 @@ class Graph:
         for index in range(cell.proxy.members):
             inputs[f"proxy.{index}"] = self.proxy(index)
         # states of members are read one by one, whatever the system makes of their scores
-        combining = () if stage == "novelty" else (cell.proxy.source,)
+        combining = () if stage == "beside.novelty" else (cell.proxy.source,)
         code = (cell.method.source, *combining, *self._proxies.reading_code)
         return self._node(stage, {**known, **params}, inputs, label, code)
 

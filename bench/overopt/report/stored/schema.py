@@ -57,7 +57,7 @@ CELL = (*GROUP, "seed")
 ESTIMATORS = {
     "rb": "Rao-Blackwellized",
     "pool": "pool estimate, ties known",
-    "smc": "conditional particle filters",
+    "smc": "conditional runs of the filter or search",
     "bound": "analytic upper bound",
     "k1": "k1 = log p/q",
     "k2": "k2 = (log p/q)²/2",

@@ -1,1 +1,0 @@
-"""What is said of listed responses besides their scores."""

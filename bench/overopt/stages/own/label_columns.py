@@ -70,7 +70,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
                 kept_P = equal_P | (first_P == (difference_P > 0))
                 columns[f"rating_a:{name}"] = np.where(kept_P, value_P, of_b[name]) / sd
                 columns[f"rating_b:{name}"] = np.where(kept_P, of_b[name], value_P) / sd
-        sizes.update(dict.fromkeys(sorted(of_terms, reverse=True), len(of_a)))
+        sizes.update(dict.fromkeys(sorted(of_terms), len(of_a)))
     if "outcomes" in params["columns"]:
         judge = load("worlds", f"{params['world']['kind']}.outcomes").judge
         for name, side in (("a", pairs.a), ("b", pairs.b)):

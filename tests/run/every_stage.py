@@ -35,6 +35,18 @@ from .specs import TASK
 BASE = '[proxy.base]\npath = "base"\nformat = "{prompt}\\n{response}"\n'
 JUDGE = '[classifier]\npath = "gold"\nformat = "{prompt}\\n{response}"\n'
 
+TABLE_TASK = """
+extends = "pool"
+summary = "Few pairs"
+[world]
+train_prompts = 20
+heldout_prompts = 4
+[policy]
+examples = 64
+[proxy]
+comparisons = 32
+calibration_samples = 32
+"""
 GRID = (0.02, 0.05)
 OWN = ("averaged", "headed", "labeled", "routed", "paired", "compared", "settled")
 """Systems with stages of their own."""
@@ -110,6 +122,16 @@ def _wanted(place: Path) -> Iterator[Node]:
     (of_data,) = _graphs(compared, ["dpo"])
     yield from (of_data.along_step(GRID), of_data.front(GRID))
     yield from _of_steps(place)
+    yield from _of_table(place)
+
+
+def _of_table(place: Path) -> Iterator[Node]:
+    """A world whose responses lie in a table, with proxies that need its texts in other ways."""
+    task = place / "chosen.toml"
+    task.write_text(TABLE_TASK, encoding="utf-8")
+    for name in ("single", "pm"):
+        (chosen,) = _graphs(task, ["bon"], "native", proxies=(systems.proxy(name),))
+        yield from (chosen.select(GRID), chosen.front(GRID))
 
 
 def _of_people(plain: Graph) -> Iterator[Node]:

@@ -112,7 +112,7 @@ CASES = (
     Case("stages/front.py", statement_in("run"), ("* front",)),
     Case("stages/anneal.py", statement_in("run"), ("* anneal",)),
     # a kind of world moves what is made in it
-    Case("worlds/reviews/writer.py", a_line, _in("reviews", "anneal", "system:*")),
+    Case("worlds/reviews/writer.py", a_line, _in("reviews", "anneal", "system:*", "people:*")),
     Case("worlds/tabular/rule.py", a_line, _in("tabular", "listing")),
     Case("worlds/arithmetic/writer.py", a_line, _in("arithmetic", "anneal", *OF_STEPS)),
     Case("worlds/steps.py", a_line, _in("arithmetic", "anneal", *OF_STEPS)),
@@ -124,6 +124,7 @@ CASES = (
         "reviews pool", "reviews labels", "reviews evaluate*", "tabular pool", "tabular labels",
         "tabular evaluate*", "tabular listing", "reviews anneal",
         "reviews system:* columns", "reviews system:* choice", "arithmetic pool",
+        "reviews people:* labels",
         "reviews judge", "tabular judge",
         "arithmetic judge", "arithmetic labels", "arithmetic evaluate*", "arithmetic anneal",
     )),

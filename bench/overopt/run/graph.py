@@ -125,17 +125,18 @@ class Graph:
             "samples_per_prompt": task.evaluation.pool_samples_per_prompt,
             "seed": task.world.seed,
         }
-        stage, inputs = made_by(task, "pool", {"initial": self.initial, "gold": self.gold})
+        inputs = {"initial": self.initial, "gold": self.gold}
+        stage, inputs, code = made_by(task, "pool", inputs, self.gold_code)
         label = f"pool of the initial policy, world {self.cell.world}"
-        return self._node(stage, params, inputs, label, self.gold_code)
+        return self._node(stage, params, inputs, label, code)
 
     @cached_property
     def listing(self) -> Node:
         """Every response to the held-out prompts, where the world lists them."""
-        task = self.cell.task
-        stage, inputs = made_by(task, "listing", {"initial": self.initial, "gold": self.gold})
+        inputs = {"initial": self.initial, "gold": self.gold}
+        stage, inputs, code = made_by(self.cell.task, "listing", inputs, self.gold_code)
         label = f"every response, world {self.cell.world}"
-        return self._node(stage, {}, inputs, label, self.gold_code)
+        return self._node(stage, {}, inputs, label, code)
 
     @property
     def pairs(self) -> Node:

@@ -8,9 +8,14 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.task import TaskSpec
 
 
-def made_by(task: TaskSpec, stage: str, inputs: dict[str, Node]) -> tuple[str, dict[str, Node]]:
-    """Which stage makes responses, and from what: those of a table need no policy and no gold."""
-    return (stage, inputs) if task.world.pool is None else (f"pooled.{stage}", {})
+def made_by(
+    task: TaskSpec, stage: str, inputs: dict[str, Node], code: tuple[str, ...]
+) -> tuple[str, dict[str, Node], tuple[str, ...]]:
+    """Which stage makes responses, from what, and what it loads by name.
+
+    Those of a table need neither a policy nor a gold.
+    """
+    return (stage, inputs, code) if task.world.pool is None else (f"pooled.{stage}", {}, ())
 
 
 def refuse_new_responses(task: TaskSpec, method: MethodSpec) -> None:

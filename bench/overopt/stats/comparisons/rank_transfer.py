@@ -45,8 +45,8 @@ def rank_correlation(
 
     Rows of one place share their seeds, so that seeds are drawn for all rows together, in each
     place on its own. The interval over rows and seeds asks what other rows of the kind would show;
-    with few rows it is wide and covers too little: by simulation, normal rows of correlation .7,
-    95 % intervals hold the true tau in 93 % of studies with 8 rows and 95 % with 16.
+    rows that are drawn twice tie, which makes it wide: by simulation, normal rows of correlation
+    .7, 95 % intervals hold the true tau in 96 to 98 % of studies with 6, 8 and 12 rows.
 
     Args:
         x_RS: score of each row under each of S seeds in the first place.

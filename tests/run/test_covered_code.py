@@ -38,7 +38,7 @@ def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) ->
         rooms = {name.split(".")[1] for name in set(covered) - set(imported)}
         assert rooms <= AS_IT_MAY_BE.get(stage, set()), f"{title}: in its key, but not imported"
     room = Path(TESTS).parent / "bench" / PACKAGE / "stages"
-    makers = (*room.glob("*.py"), *room.glob("own/*.py"))
+    makers = [path for within in ("", "own/", "beside/") for path in room.glob(f"{within}*.py")]
     assert stages == {path.stem for path in makers if "\ndef run(" in path.read_text()} - {
         "optimize_trl"
     }

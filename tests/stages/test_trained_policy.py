@@ -93,7 +93,7 @@ def test_a_world_without_outcomes_is_refused_before_a_run(arithmetic: Place) -> 
         (
             "def score",
             'INPUTS = ("step_ends",)\n\n\ndef scored',
-            "INPUTS asks where steps end, which is for a score of policies",
+            "INPUTS are for a loss of a model with a head of its own",
         ),
     ],
 )

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from overopt.artifacts.tables import Table, read_json
+from hub import folders
+from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.catalog import toml_files
 from overopt.execution.contract import silent
+from overopt.models.reading import open_reader
 from overopt.spec.hub import TaskWorldSpec
-from overopt.stages import front
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.origins import ReaderOrigin
+from overopt.spec.proxy import ProxySpec
+from overopt.spec.task import TaskSpec
+from overopt.stages import front, labels, proxy, score
 from overopt.stages.pooled import listing, opponents, pairs, pool
 from overopt.stats.pools.listed import by_quantile, kl_listed
 from overopt.worlds.contract import build
+from overopt.worlds.hub.text import FolderTokenizer
 from overopt.worlds.pool.world import PoolWorld
 
 TASK = toml_files.load_task("pool")
@@ -119,3 +127,52 @@ def test_the_front_of_the_law_is_exact_and_ends_where_the_best_rows_are(tmp_path
     assert [one["estimator"] for one in points] == ["exact"] * len(points)
     gold = [one["gold"] for one in points]
     assert len(gold) >= 2 and gold == sorted(gold) and gold[0] > 0
+
+
+def test_a_proxy_from_a_base_model_reads_the_text_by_its_own_tokenizer(
+    world: PoolWorld, tmp_path: Path
+) -> None:
+    """A folder's backbone with a fresh head, trained on pairs of the table, scores its listing."""
+    folders.write_folder(tmp_path / "base", "llama")
+    form = "{prompt}\n{response}"
+    spec = ProxySpec(
+        base=ReaderOrigin(path=str(tmp_path / "base"), format=form),
+        comparisons=32,
+        training=TASK.proxy.training.model_copy(update={"epochs": 1}),
+        calibration_samples=32,
+    )
+    gold = tmp_path / "gold"
+    gold.mkdir()
+    write_json(gold / "gold.json", {"kind": "rule", "name": "rule"})
+    inputs = {
+        "pairs": made(pairs, tmp_path / "pairs", comparisons=32, calibration_samples=32),
+        "pool": made(pool, tmp_path / "pool", samples_per_prompt=8),
+        "gold": gold,
+    }
+    for name in ("labels", "proxy", "score"):
+        (tmp_path / name).mkdir()
+    known = {"world": WORLD, "seed": 0}
+    noise = NoiseSpec.parse("0").to_json()
+    labels.run({**known, "noise": noise, "preference": "gold"}, inputs, tmp_path / "labels", silent)
+    params = {**known, "proxy": spec.to_json(), "member": 0}
+    proxy.run(params, {"labels": tmp_path / "labels"}, tmp_path / "proxy", silent)
+    listed = {"samples": made(listing, tmp_path / "listing"), "proxy": tmp_path / "proxy"}
+    score.run(known, listed, tmp_path / "score", silent)
+    score_N = Table(tmp_path / "score" / "scores.parquet").floats("score")
+    assert np.isfinite(score_N).all() and score_N.std() > 0.1
+    (row,) = world.decode(world.heldout_responses[0].take(np.array([0])))
+    (turns,) = world.conversations(world.heldout_prompts.take(np.array([0])))
+    reader = open_reader(world, ReaderOrigin(path=str(tmp_path / "base"), format=form), "base")
+    first, rest = reader.read(world.heldout_prompts.take(np.array([0])),
+                              world.heldout_responses[0].take(np.array([0])))  # fmt: skip
+    tokenizer = FolderTokenizer(tmp_path / "base", "base")
+    (ids,) = tokenizer.encode([f"{turns[0].content}\n{row}"], True)
+    assert [*first.ids_NT[0], *rest.ids_NT[0]] == ids
+
+
+def test_a_task_may_give_its_proxies_a_base() -> None:
+    data = TASK.to_json()
+    base = {"path": "somewhere", "format": "{prompt}\n{response}"}
+    data["proxy"] = {**data["proxy"], "base": base}
+    del data["proxy"]["architecture"]
+    assert TaskSpec.model_validate_json(json.dumps(data)).proxy.start == "base"

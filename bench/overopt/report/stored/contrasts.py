@@ -20,6 +20,8 @@ from overopt.spec.columns import (
 )
 from overopt.stats.crossed import Crossed, Over
 
+_OF_AN_END = ("peak_choices", "peak_choices_agreeing", "peak_kl_nats", "end_kl_nats")
+
 LEVEL = 0.95
 """Coverage of all stored intervals."""
 
@@ -39,6 +41,9 @@ def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
         for flag, told in (("rises", row["peak_gold_low"] > 0), ("falls", row["fall_high"] < 0)):
             if row[flag] != told:
                 refuse(str(path), index, f"has {flag} = {row[flag]}", "its interval says otherwise")
+        for name in _OF_AN_END:
+            if math.isnan(row[name]) and not math.isnan(row["end_gold"]):
+                refuse(str(path), index, f"has no {name}", "a row with gold at the end has one")
     return table
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from hub.folders import write_tokenizer
+from overopt.errors import UserError
 from overopt.own_runs.from_python import measure
 from overopt.own_scores.output import write_scores
 from overopt.own_scores.scores_file import read_scores
@@ -184,3 +185,24 @@ def test_tables_of_prompts(layout: str, tmp_path: Path) -> None:
         )
         cases.try_out(partial(read_examples, origin, "prompts"))
     cases.check(least=0.05)
+
+
+def test_a_tokenizer_that_cannot_read_a_text_is_told(tmp_path: Path) -> None:
+    """Its template names a token that its table lacks, over which the library panics."""
+    folder = tmp_path / "model"
+    model_folder(folder)
+    document = json.loads((folder / "tokenizer.json").read_text())
+    document["post_processor"]["special_tokens"] = {}
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match=r"tokenizer\.json (cannot read a text|is no readable)"):
+        FolderTokenizer(folder, "gold").encode(["a"], True)
+
+
+def test_an_id_out_of_all_proportion_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    model_folder(folder)
+    document = json.loads((folder / "tokenizer.json").read_text())
+    document["model"]["vocab"]["far"] = 4_000_000_000
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match="a token of id 4000000000; ids up to 10,000,000"):
+        assert FolderTokenizer(folder, "gold").vocabulary

@@ -426,3 +426,16 @@ def test_an_excerpt_beyond_all_numbers_is_refused(run: Path) -> None:
     path.write_text(path.read_text().replace("0.21", "1.7e308"))
     with pytest.raises(UserError, match="excerpt 1 has gold_initial beyond 1e"):
         read_results([run])
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("budgets.csv", "seeds"), ("budgets.csv", "prompts"), ("contrasts.csv", "peak_choices")],
+)
+def test_a_mean_without_its_counts_is_refused(tmp_path: Path, name: str, column: str) -> None:
+    (run,) = write_runs(tmp_path, ("dpo",), ("single",), ("0",), seeds=(0, 1), failed=())
+    table = pd.read_csv(run / name, dtype=str, keep_default_na=False)
+    table.loc[0, column] = ""
+    table.to_csv(run / name, index=False)
+    with pytest.raises(UserError, match=rf"{name}, data row 1 has no {column}"):
+        group_points(read_results([run]).points)

@@ -20,6 +20,8 @@ from overopt.spec.columns import (
 )
 from overopt.stats.crossed import Over
 
+_OF_AN_END = ("peak_choices", "peak_choices_agreeing", "peak_kl_nats", "end_kl_nats")
+
 
 def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
     """Peaks and ends: names as text, verdicts as bool, numbers as float64.
@@ -41,6 +43,10 @@ def read_contrasts(path: Path, known: Mapping[str, str]) -> pd.DataFrame:
                 f"has {flag} = {stored[index]}",
                 "its interval says otherwise",
             )
+    has_end = table["end_gold"].notna()
+    for name in _OF_AN_END:
+        for index in np.flatnonzero((table[name].isna() & has_end).to_numpy(np.bool_)):
+            refuse(str(path), int(index), f"has no {name}", "a row with gold at the end has one")
     return table
 
 

@@ -7,7 +7,8 @@ is rendered in Jinja's immutable sandbox, the way transformers does it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from overopt.worlds.hub.conversations import Turn
 from overopt.worlds.hub.documents import read_document
 from overopt.worlds.hub.time_limit import OutOfTimeError, time_limit
 
+_MOST_IDS = 10_000_000
 _TEMPLATE_S = 10.0
 """Longest rendering of one conversation; a usual one takes less than a millisecond."""
 
@@ -66,6 +68,11 @@ class FolderTokenizer:
     def vocabulary(self) -> tuple[str, ...]:
         """The token of every id; ids that no token has are empty texts."""
         ids = self._tokenizer.get_vocab(with_added_tokens=True)
+        if max(ids.values()) > _MOST_IDS:
+            raise UserError(
+                f"{self._role}: {self.folder / 'tokenizer.json'} has a token of id "
+                f"{max(ids.values())}; ids up to {_MOST_IDS:,} are read."
+            )
         words = [""] * (max(ids.values()) + 1)
         for token, position in ids.items():
             words[position] = token
@@ -92,7 +99,8 @@ class FolderTokenizer:
 
     def encode(self, texts: Sequence[str], with_specials: bool) -> list[list[int]]:
         """Ids of each text, with what the tokenizer puts around a text or without."""
-        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=with_specials)
+        with self._faults_told():
+            encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=with_specials)
         return [list(one.ids) for one in encoded]
 
     @cached_property
@@ -107,14 +115,30 @@ class FolderTokenizer:
         """A text that the tokenizer can read; one of whole words may not know a letter."""
         try:
             self.encode(["a"], False)
-        except Exception:  # bare, as from all of this library
+        except UserError:
             words = enumerate(self.vocabulary)
-            return next(word for at, word in words if word and at not in self.special_ids)
+            known = [word for at, word in words if word and at not in self.special_ids]
+            return known[0] if known else "a"
         return "a"
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence, special tokens left out."""
-        return list(self._tokenizer.decode_batch([list(one) for one in ids], True))
+        with self._faults_told():
+            return list(self._tokenizer.decode_batch([list(one) for one in ids], True))
+
+    @contextmanager
+    def _faults_told(self) -> Iterator[None]:
+        """Tell a fault of the tokenizer's file, which its library raises as a panic or nameless."""
+        try:
+            yield
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+                raise
+            told = one_line(str(error), 500)
+            raise UserError(
+                f"{self._role}: {self.folder / 'tokenizer.json'} cannot read a text ({told}); save "
+                "the tokenizer again."
+            ) from error
 
     @cached_property
     def _template(self) -> Any:

@@ -59,13 +59,8 @@ def test_wheel_holds_every_module_and_declaration(wheel: Path) -> None:
         for name in lookup.names(kind):
             assert f"overopt/_data/{kind}/{name}.toml" in held
     assert "overopt/py.typed" in held
-<<<<<<< HEAD
     data = {name for name in held if name.startswith("overopt/_data") and "toml" not in name}
-    assert data == {"overopt/_data/results/curves.csv"}
-=======
-    others = {name for name in held if name.startswith("overopt/_data") and "toml" not in name}
-    assert others == {"overopt/_data/tasks/pool-example.jsonl"}, "the made-up table alone"
->>>>>>> worlds
+    assert data == {"overopt/_data/results/curves.csv", "overopt/_data/tasks/pool-example.jsonl"}
 
 
 def test_wheel_names_the_command_twice_and_carries_the_license(wheel: Path) -> None:

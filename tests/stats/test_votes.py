@@ -41,3 +41,7 @@ def test_mistakes_are_refused() -> None:
         elect(np.array([[1, 2]]), np.array([[1.0, 0.0]]))
     with pytest.raises(ValueError, match="answers"):
         elect(np.array([[1, 2]]), np.ones((1, 3)))
+
+
+def test_draws_in_which_nobody_answers() -> None:
+    assert elect(np.full((3, 2), -1), np.ones((3, 2))).tolist() == [[0.5, 0.5]] * 3

@@ -29,11 +29,11 @@ def elect(answer_Dn: Ints, weight_Dn: ArrayLike) -> Floats:
     check_same_shape(weight, answer_Dn, "weights and answers")
     if np.any(weight <= 0):
         raise ValueError("weights of votes must be above 0")
-    draws, answers = len(answer_Dn), int(answer_Dn.max(initial=-1)) + 1
+    draws, answers = len(answer_Dn), max(int(answer_Dn.max(initial=-1)), 0) + 1
     votes = answer_Dn >= 0
     key_Dn = np.where(votes, np.arange(draws)[:, None] * answers + answer_Dn, 0)
     key_K = key_Dn[votes]
-    size = max(draws * answers, 1)
+    size = draws * answers
     total_DA = np.bincount(key_K, weights=weight[votes], minlength=size).reshape(draws, -1)
     count_X = np.bincount(key_K, minlength=size)
     best_D1 = total_DA.max(axis=1, keepdims=True)

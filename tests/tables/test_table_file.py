@@ -174,3 +174,10 @@ def test_metadata_without_sense_is_refused_or_without_effect(tmp_path: Path, met
         assert read_table(path)["gold"].tolist() == [1.0, 2.0]
     except UserError as error:
         assert str(error).startswith(f"{path}: not a readable .parquet table")
+
+
+def test_texts_of_a_parquet_file_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    broken = pa.array([b"a", b"\xff\xfe"]).view(pa.string())
+    pq.write_table(pa.table({"prompt_id": broken, "gold": [1.0, 2.0]}), path)
+    assert "not a readable .parquet table" in fail(path)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow.lib import ArrowException
@@ -145,6 +146,11 @@ def _read_parquet(file: Path) -> Table:
     groups = (stated.row_group(number) for number in range(stated.num_row_groups))
     if sum(max(group.total_byte_size, 0) for group in groups) > MOST_BYTES:
         raise ValueError(f"it expands to more than {MOST_BYTES >> 30} GB")
+    schema = pq.read_schema(file)
+    texts = [one.name for one in schema if pa.types.is_string(one.type)]
+    if texts:
+        # pandas would find what is no UTF-8 only where a cell is looked at
+        pq.read_table(file, columns=texts).validate(full=True)
     try:
         frame = pd.read_parquet(file, engine="pyarrow")
     except (LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from overopt.errors import UserError
 from overopt.spec.documents import DEEPEST, RECORD_FORMAT, check_format, parse_json
 
 
@@ -61,11 +59,11 @@ def test_a_repeated_name_is_found_in_linear_time() -> None:
 
 @pytest.mark.parametrize("stated", [99, 0, "1", None, True, [], 1.5, "\x1b[2J" * 1000])
 def test_a_record_of_another_format_is_refused_in_one_sentence(stated: object) -> None:
-    with pytest.raises(UserError, match=r"run\.json: format = .* reads format 1\. Use") as told:
-        check_format({"format": stated}, Path("run.json"))
+    with pytest.raises(ValueError, match=r"(?s)^format = .* reads format 1\. Use") as told:
+        check_format({"format": stated})
     assert len(str(told.value)) < 300
 
 
 def test_records_of_this_format_and_the_first_ones_are_read() -> None:
-    check_format({"format": RECORD_FORMAT}, Path("run.json"))
-    check_format({}, Path("run.json"))
+    check_format({"format": RECORD_FORMAT})
+    check_format({})

@@ -69,7 +69,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"--from {path}: it is not JSON: {error}.") from error
     if not isinstance(record, dict) or not isinstance(record.get("spec"), dict):
         raise UserError(f"--from {path}: it is no record of a run; give the run.json of a run.")
-    check_format(record, path)
+    try:
+        check_format(record)
+    except ValueError as error:
+        raise UserError(f"--from {path}: {error}") from error
     return record
 
 

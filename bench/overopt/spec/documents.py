@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn
-
-from overopt.errors import UserError
 
 DEEPEST = 100
 """Lists and objects within each other; what reads or writes a document again counts on it."""
@@ -44,16 +41,16 @@ def parse_json(text: str | bytes, *, any_number: bool = False) -> Any:
     return value
 
 
-def check_format(record: Mapping[str, Any], where: Path) -> None:
+def check_format(record: Mapping[str, Any]) -> None:
     """Refuse a record that another version wrote in another form; the first ones named none.
 
     Raises:
-        UserError: its ``format`` is not the one that is read here.
+        ValueError: its ``format`` is not the one that is read here; the words say what to do.
     """
     stated = record.get("format", RECORD_FORMAT)
     if stated != RECORD_FORMAT or isinstance(stated, bool):
-        raise UserError(
-            f"{where}: format = {str(stated)[:40]}, which this version does not read; it reads "
+        raise ValueError(
+            f"format = {str(stated)[:40]}, which this version does not read; it reads "
             f"format {RECORD_FORMAT}. Use the version of overopt that wrote it, or run it again."
         )
 

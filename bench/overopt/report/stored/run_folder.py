@@ -63,7 +63,10 @@ def read_run(folder: Path) -> Run:
     record = read_json(folder / "run.json")
     if not isinstance(record, dict):
         raise UserError(f"{folder / 'run.json'} must hold one JSON object with the run's record.")
-    check_format(record, folder / "run.json")
+    try:
+        check_format(record)
+    except ValueError as error:
+        raise UserError(f"{folder / 'run.json'}: {error}") from error
     known = _known(record)
     return Run(
         folder=folder,

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutMethod, RolloutStep
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.rollout import grpo
+from overopt.methods.rollout import cispo, dapo, dr_grpo, grpo, gspo, sapo
 
 from . import stock
 from .test_against_trl import assert_same_gradients, gradients
@@ -34,6 +34,11 @@ OPTIONS = {
 }
 """Of TRL's trainer, unless a case says otherwise."""
 WITH_PENALTY = {"beta": 0.3, "epsilon_low": 0.05, "epsilon_high": 0.05}
+SEQUENCES = {
+    "importance_sampling_level": "sequence",
+    "epsilon_low": 3e-4,
+    "epsilon_high": 4e-4,
+}
 LOSSES: list[tuple[RolloutMethod, Any, dict[str, Any]]] = [
     (grpo, grpo.Config(), {}),
     (grpo, grpo.Config(beta=0.3, clip=0.05), WITH_PENALTY),
@@ -42,6 +47,29 @@ LOSSES: list[tuple[RolloutMethod, Any, dict[str, Any]]] = [
         grpo.Config(beta=0.3, clip=0.05, corrected=True),
         WITH_PENALTY | {"use_bias_correction_kl": True},
     ),
+    (
+        dr_grpo,
+        dr_grpo.Config(beta=0.3, clip=0.05, divisor=stock.MAX_NEW_TOKENS),
+        WITH_PENALTY | {"loss_type": "dr_grpo", "scale_rewards": "none"},
+    ),
+    (
+        dr_grpo,
+        dr_grpo.Config(beta=0.3, clip=0.05, corrected=True, divisor=stock.MAX_NEW_TOKENS),
+        WITH_PENALTY
+        | {"loss_type": "dr_grpo", "scale_rewards": "none", "use_bias_correction_kl": True},
+    ),
+    (dapo, dapo.Config(), {"loss_type": "dapo", "epsilon_high": 0.28}),
+    (dapo, dapo.Config(beta=0.3), {"loss_type": "dapo", "epsilon_high": 0.28, "beta": 0.3}),
+    (gspo, gspo.Config(), SEQUENCES),
+    (gspo, gspo.Config(beta=0.3), SEQUENCES | {"beta": 0.3}),
+    (cispo, cispo.Config(ceiling=1.02), {"loss_type": "cispo", "epsilon_high": 1.02}),
+    (
+        cispo,
+        cispo.Config(beta=0.3),
+        {"loss_type": "cispo", "epsilon_high": 5.0, "beta": 0.3},
+    ),
+    (sapo, sapo.Config(), {"loss_type": "sapo"}),
+    (sapo, sapo.Config(beta=0.3), {"loss_type": "sapo", "beta": 0.3}),
 ]
 
 

@@ -88,3 +88,24 @@ def rest(
 
     found_R = table.ascend(gradient, rate, steps, REFERENCE_R.log()).exp()
     return [float(chance) for chance in found_R]
+
+
+def regressed(method: RolloutMethod, config: Any, chance_R: Tensor = REFERENCE_R) -> list[float]:
+    """Probabilities at the minimum of the loss on one group that holds each response once.
+
+    Args:
+        method: that regresses on a rollout of the initial policy.
+        config: its settings.
+        chance_R: how much each response's loss counts, as often as it is drawn.
+    """
+    seen = rollout(REWARD_R.tolist())
+    reference_BNT = REFERENCE_R.log().view(1, -1, 1)
+    drawn = seen.sampled._replace(policy_logp=reference_BNT, reference_logp=reference_BNT)
+    seen = seen._replace(sampled=drawn)
+
+    def loss(logits_R: Tensor) -> Tensor:
+        now = drawn._replace(policy_logp=torch.log_softmax(logits_R, -1).view(1, -1, 1))
+        taken = RolloutStep(seen, now, method.advantages(config, seen))
+        return (method.loss(config, taken)[0] * chance_R).sum()
+
+    return [float(chance) for chance in table.minimize(loss, REFERENCE_R.log()).exp()]

@@ -32,6 +32,17 @@ def less_the_next(score_BNT: Tensor, end_BNT: Tensor) -> Tensor:
     return gain_BNT
 
 
+def more_than_the_last(score_BNT: Tensor, end_BNT: Tensor) -> Tensor:
+    """Score of each step less that of the step before it; the first one keeps its own."""
+    preceding_BN = torch.zeros_like(score_BNT[..., 0])
+    gain_BNT = torch.zeros_like(score_BNT)
+    for token in range(score_BNT.shape[-1]):
+        here_BN, ends_BN = score_BNT[..., token], end_BNT[..., token].bool()
+        gain_BNT[..., token] = torch.where(ends_BN, here_BN - preceding_BN, 0.0)
+        preceding_BN = torch.where(ends_BN, here_BN, preceding_BN)
+    return gain_BNT
+
+
 def returns_to_go(reward_BNT: Tensor) -> Tensor:
     """Sum of the rewards from each token on, (B, N, T)."""
     return reward_BNT.flip(-1).cumsum(-1).flip(-1)

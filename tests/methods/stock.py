@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedModel
-from trl import DPOConfig, DPOTrainer, RLOOConfig, RLOOTrainer
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from overopt.models.folders import build_tokenizer, save_model
 from overopt.models.starts.scratch import build_policy
@@ -78,6 +78,33 @@ def rloo_trainer(
         **ON_THE_CPU,
     )
     return RLOOTrainer(
+        str(folder / "start"),
+        reward_funcs=reward,
+        args=arguments,
+        train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+        processing_class=build_tokenizer(VOCABULARY, CONTEXT_TOKENS),
+    )
+
+
+def grpo_trainer(
+    folder: Path,
+    start: PreTrainedModel,
+    reward: Callable[..., list[float]],
+    prompts: list[str],
+    samples_per_prompt: int,
+    **options: Any,
+) -> Any:
+    """TRL's trainer of GRPO and its kin from a saved start, which is also its reference."""
+    save_model(start, folder / "start", VOCABULARY)
+    arguments = GRPOConfig(
+        str(folder / "out"),
+        num_generations=samples_per_prompt,
+        per_device_train_batch_size=samples_per_prompt * len(prompts),
+        max_completion_length=MAX_NEW_TOKENS,
+        **options,
+        **ON_THE_CPU,
+    )
+    return GRPOTrainer(
         str(folder / "start"),
         reward_funcs=reward,
         args=arguments,

@@ -7,6 +7,7 @@ from torch import Tensor
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
+from overopt.methods.math.constraints import Multipliers
 from overopt.methods.rollout import constrained_mu
 from tabular_optima import table
 
@@ -14,7 +15,7 @@ SECOND_R = torch.tensor([0.4, 0.9, -0.3, -1.1, 0.8, 0.2], dtype=torch.float64)
 SCORE_RK = torch.stack([table.REWARD_R, SECOND_R], -1)
 
 
-def rollout(score_BNK: Tensor, memory: constrained_mu.Memory, ratio_BN: Tensor) -> Rollout:
+def rollout(score_BNK: Tensor, memory: Multipliers, ratio_BN: Tensor) -> Rollout:
     mask = torch.ones_like(ratio_BN)[..., None]
     sampled = Reading(ratio_BN[..., None], torch.zeros_like(mask), mask)
     return Rollout(score_BNK.mean(-1), sampled, memory, member_reward=score_BNK)
@@ -42,7 +43,7 @@ def test_multipliers_by_hand() -> None:
 
 def test_advantages_by_hand() -> None:
     """Multipliers of 1/2, KL advantage .2, components 1 and -.5: .2 + .5 - .25 = .45."""
-    memory = constrained_mu.Memory(torch.zeros(2))
+    memory = Multipliers(torch.zeros(2))
     config = constrained_mu.Config(standardized=False, kl_weight=0.2)
     # of two samples the leave-one-out advantage is the difference
     seen = rollout(torch.tensor([[[1.0, 0.0], [0.0, 0.5]]]), memory, torch.tensor([[0.0, 1.0]]))
@@ -51,7 +52,7 @@ def test_advantages_by_hand() -> None:
 
 
 def test_standardized_advantages_do_not_know_the_scale_of_a_score() -> None:
-    memory = constrained_mu.Memory(torch.tensor([0.3, -0.2]))
+    memory = Multipliers(torch.tensor([0.3, -0.2]))
     generator = torch.Generator().manual_seed(0)
     score_BNK = torch.randn(3, 4, 2, generator=generator)
     ratio_BN = torch.randn(3, 4, generator=generator)
@@ -63,7 +64,7 @@ def test_standardized_advantages_do_not_know_the_scale_of_a_score() -> None:
     )
 
 
-def gradient(config: constrained_mu.Config, memory: constrained_mu.Memory, at_R: Tensor) -> Tensor:
+def gradient(config: constrained_mu.Config, memory: Multipliers, at_R: Tensor) -> Tensor:
     """Of the expected loss in the logits, every response once and weighted by its probability."""
     logits_R = at_R.clone().requires_grad_()
     logp_R = torch.log_softmax(logits_R, -1)
@@ -79,7 +80,7 @@ def gradient(config: constrained_mu.Config, memory: constrained_mu.Memory, at_R:
 def test_with_fixed_multipliers_it_comes_to_rest_at_a_tilt() -> None:
     """pi_ref exp( sum l_k r_k / ((K - sum l) w) ) / Z."""
     config = constrained_mu.Config(standardized=False, kl_weight=0.5)
-    memory = constrained_mu.Memory(torch.tensor([0.4, -0.8], dtype=torch.float64))
+    memory = Multipliers(torch.tensor([0.4, -0.8], dtype=torch.float64))
     multiplier_K = torch.sigmoid(torch.tensor([0.4, -0.8], dtype=torch.float64))
     expected_R = torch.log_softmax(
         table.REFERENCE_LOGP_R
@@ -95,7 +96,7 @@ def test_multipliers_come_to_rest_where_both_thresholds_are_met() -> None:
     config = constrained_mu.Config(
         theta=0.3, standardized=False, kl_weight=0.5, multiplier_rate=0.5
     )
-    logits_R, memory = table.REFERENCE_LOGP_R, constrained_mu.Memory()
+    logits_R, memory = table.REFERENCE_LOGP_R, Multipliers()
     for _ in range(3000):
         policy_R = torch.softmax(logits_R, -1)
         mean_11K = (policy_R @ SCORE_RK)[None, None]

@@ -9,6 +9,7 @@ from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import HiddenStates, given
 from overopt.methods.math.estimators import generalized_advantages, last_token, standardize
+from overopt.methods.math.surrogates import batch_token_mean, clipped_surrogate, token_log_ratio
 
 
 class ValueHead(nn.Module):
@@ -78,25 +79,8 @@ def actor_critic_loss(
     return_BNT = advantage_BNT + old_BNT
     if normalize:
         advantage_BNT = standardize(advantage_BNT, mask_BNT)
-    log_ratio_BNT = (step.now.policy_logp - sampled.policy_logp) * mask_BNT
-    policy_BNT = clipped_surrogate(log_ratio_BNT, advantage_BNT, clip)
+    policy_BNT = clipped_surrogate(token_log_ratio(step), advantage_BNT, clip, clip)
     value_BNT = given(step.now.output, "policy_states").squeeze(-1)
     near_BNT = old_BNT + (value_BNT - old_BNT).clamp(-value_clip, value_clip)
     error_BNT = torch.maximum((value_BNT - return_BNT).square(), (near_BNT - return_BNT).square())
-    token_BNT = (policy_BNT + 0.5 * value_weight * error_BNT) * mask_BNT
-    return token_BNT.sum(-1) * (mask_BNT[..., 0].numel() / mask_BNT.sum())
-
-
-def clipped_surrogate(log_ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
-    """PPO's pessimistic loss of each entry: max(-A rho, -A clip(rho, 1 - clip, 1 + clip)).
-
-    Args:
-        log_ratio: log of rho, the probability now over the probability when sampled.
-        advantage: A, same shape.
-        clip: epsilon.
-
-    Reference:
-        Proximal Policy Optimization Algorithms, eq. 7, https://arxiv.org/abs/1707.06347
-    """
-    ratio = log_ratio.exp()
-    return torch.maximum(-advantage * ratio, -advantage * ratio.clamp(1 - clip, 1 + clip))
+    return batch_token_mean(policy_BNT + 0.5 * value_weight * error_BNT, mask_BNT)

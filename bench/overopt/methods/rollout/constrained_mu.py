@@ -18,7 +18,6 @@ paper looks for the peak of the gold reward.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,7 +25,14 @@ from torch import Tensor
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Weights, given
-from overopt.methods.math.estimators import leave_one_out, reinforce, standardize
+from overopt.methods.math.constraints import (
+    Multipliers,
+    MultiplierStep,
+    constrained_advantages,
+    mean_scores,
+    moved,
+)
+from overopt.methods.math.estimators import reinforce
 from overopt.spec.declare import knob, param
 
 FAMILY = "rollout"
@@ -49,19 +55,12 @@ class Config:
     clip: float = param(0.5, help="largest norm of the multipliers' gradient", above=0.0)
 
 
-class Memory(NamedTuple):
-    """u and its momentum, (K,) each; None before the first rollout, as K is not known."""
-
-    u: Tensor | None = None
-    velocity: Tensor | None = None
-
-
-def begin(config: Config, initial: Weights) -> Memory:
+def begin(config: Config, initial: Weights) -> Multipliers:
     """No multipliers yet."""
-    return Memory()
+    return Multipliers()
 
 
-def observe(config: Config, memory: Memory, rollout: Rollout) -> Memory:
+def observe(config: Config, memory: Multipliers, rollout: Rollout) -> Multipliers:
     """Move the multipliers by the batch's mean scores.
 
     Args:
@@ -72,14 +71,11 @@ def observe(config: Config, memory: Memory, rollout: Rollout) -> Memory:
     Reference:
         Confronting Reward Model Overoptimization, https://arxiv.org/abs/2310.04373
     """
-    mean_K = given(rollout.member_reward, "member_rewards").mean((0, 1))
-    u_K = torch.zeros_like(mean_K) if memory.u is None else memory.u
-    still_K = torch.zeros_like(mean_K) if memory.velocity is None else memory.velocity
-    multiplier_K = torch.sigmoid(u_K)
+    mean_K = mean_scores(rollout)
+    multiplier_K = torch.sigmoid(torch.zeros_like(mean_K) if memory.u is None else memory.u)
     slope_K = multiplier_K * (1 - multiplier_K) * (mean_K - config.theta)
-    slope_K = slope_K * (config.clip / slope_K.norm().clamp(min=config.clip))
-    velocity_K = config.momentum * still_K + slope_K
-    return Memory(u_K - config.multiplier_rate * velocity_K, velocity_K)
+    by = MultiplierStep(config.multiplier_rate, config.momentum, config.clip)
+    return moved(memory, slope_K, by)
 
 
 def advantages(config: Config, rollout: Rollout) -> Tensor:
@@ -93,21 +89,9 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
         Confronting Reward Model Overoptimization, https://arxiv.org/abs/2310.04373
     """
     multiplier_K = torch.sigmoid(given(rollout.memory.u, "a multiplier"))
-    score_BNK = given(rollout.member_reward, "member_rewards")
-    near_BN = _advantage(config, -config.kl_weight * rollout.sampled.log_ratio)
-    combined_BN = (len(multiplier_K) - multiplier_K.sum()) * near_BN
-    for multiplier, score_BN in zip(multiplier_K, score_BNK.unbind(-1), strict=True):
-        combined_BN = combined_BN + multiplier * _advantage(config, score_BN)
-    return combined_BN
+    return constrained_advantages(rollout, multiplier_K, config.kl_weight, config.standardized)
 
 
 def loss(config: Config, step: RolloutStep) -> Tensor:
     """REINFORCE loss of each response, (B, N): -A log pi(y|x), in nats."""
     return reinforce(step.advantage, step.now.policy_logp, step.now.mask)
-
-
-def _advantage(config: Config, reward_BN: Tensor) -> Tensor:
-    advantage_BN = leave_one_out(reward_BN)
-    if not config.standardized:
-        return advantage_BN
-    return standardize(advantage_BN, torch.ones_like(advantage_BN))

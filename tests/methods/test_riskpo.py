@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from overopt.methods.rollout import riskpo
+
+from . import rollouts
+
+SCORES = [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def found(config: riskpo.Config, reward: list[list[float]]) -> list[list[float]]:
+    seen = rollouts.rollout([0.0, 0.0])._replace(reward_BN=torch.tensor(reward).double())
+    advantage_BN: list[list[float]] = riskpo.advantages(config, seen).tolist()
+    return advantage_BN
+
+
+def test_advantages_by_hand() -> None:
+    """S = 0..4 of one bundle: quantiles .8 and 3.2; (1.5 CVaR + RVaR)/2.5 over the SD 1.5811."""
+    config = riskpo.Config(bundle=1)
+    expected = [-1.5179, 0.0843, 0.5060, 0.9276, 1.0119]
+    assert found(config, [SCORES])[0] == pytest.approx(expected, abs=5e-5)
+    plain = riskpo.Config(bundle=1, tail_weight=0.0, baseline=True)
+    gain = [(value - 4) / 1.5811 for value in [0.0, 0.3333, 2.0, 3.6667, 4.0]]
+    assert found(plain, [SCORES])[0] == pytest.approx(gain, abs=1e-4)
+
+
+def test_responses_of_a_paper_share_its_advantage() -> None:
+    """Two prompts whose rewards add up to 0..4."""
+    reward = [[0.0, 0.5, 2.0, 1.0, 3.0], [0.0, 0.5, 0.0, 2.0, 1.0]]
+    one, other = found(riskpo.Config(bundle=2), reward)
+    assert one == other == pytest.approx(found(riskpo.Config(bundle=1), [SCORES])[0])
+
+
+def test_prompts_left_over_join_a_bundle() -> None:
+    """Three prompts in bundles of two are one, on the scale of two prompts."""
+    reward = [[0.0, 0.5, 1.0, 1.5, 2.0]] * 3
+    rows = found(riskpo.Config(bundle=2), reward)
+    assert rows[0] == rows[2] == pytest.approx(found(riskpo.Config(bundle=1), [SCORES])[0])
+
+
+def test_without_a_tail_over_all_levels_it_is_the_score() -> None:
+    config = riskpo.Config(bundle=1, tail_weight=0.0, low=0.0, high=1.0)
+    row = found(config, [SCORES])[0]
+    assert row == pytest.approx([value / 1.58114 for value in SCORES], abs=1e-4)
+
+
+def test_a_heavy_tail_leaves_the_worst_alone() -> None:
+    row = found(riskpo.Config(bundle=1, tail_weight=1e9), [SCORES])[0]
+    assert row[0] == pytest.approx(-4 / 1.58114, abs=1e-4)
+    assert row[1:] == pytest.approx([0.0] * 4, abs=1e-6)
+
+
+def test_loss_clips_higher_above() -> None:
+    """w = 1.5 of both: -A min(w, 1.28) where A > 0, w where A < 0."""
+    config = riskpo.Config(bundle=1)
+    taken = rollouts.step(riskpo, config, rollouts.rollout([1.0, 3.0]), [0.405465] * 2)
+    taken = taken._replace(advantage=torch.tensor([[-1.0, 1.0]]).double())
+    assert riskpo.loss(config, taken)[0].tolist() == pytest.approx([1.5, -1.28], abs=1e-5)
+    assert riskpo.training(config).minibatches == 4

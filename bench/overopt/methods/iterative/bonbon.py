@@ -63,7 +63,7 @@ def build(config: Config, rollout: Rollout) -> RowPairs:
     if config.n > samples:
         raise ValueError(f"n = {config.n} of {samples} samples per prompt; choose a smaller n")
     used = samples // config.n * config.n
-    chosen_P, rejected_P, _ = best_and_worst(reward_BN[:, :used].reshape(-1, config.n))
+    chosen_P, rejected_P = best_and_worst(reward_BN[:, :used].reshape(-1, config.n))[:2]
     row_R = rollout.opponent_row_BM[:, :used].flatten()
     return RowPairs(row_R[chosen_P], row_R[rejected_P])
 

@@ -64,7 +64,7 @@ def build(config: Config, rollout: Rollout) -> RowPairs:
     Reference:
         Direct Nash Optimization, algorithm 2, https://arxiv.org/abs/2404.03715
     """
-    chosen_P, rejected_P, _ = best_and_worst(rollout.reward_BN)
+    chosen_P, rejected_P = best_and_worst(rollout.reward_BN)[:2]
     reward_R = rollout.reward_BN.flatten()
     better_P, worse_P = reward_R[chosen_P], reward_R[rejected_P]
     kept_P = (better_P >= config.floor) & (better_P - worse_P >= config.margin)

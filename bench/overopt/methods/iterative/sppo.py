@@ -76,7 +76,7 @@ def build(config: Config, rollout: Rollout) -> KeptRows:
     wins_BN = rollout.preference_BNN.mean(-1)
     if config.responses == "all":
         return KeptRows(rollout.row_BN.flatten(), wins_BN.flatten())
-    best_P, worst_P, _ = best_and_worst(wins_BN)
+    best_P, worst_P = best_and_worst(wins_BN)[:2]
     row_K = torch.cat([best_P, worst_P])
     if config.responses == "hard":
         wins_K = torch.cat([torch.ones_like(best_P), torch.zeros_like(worst_P)])

@@ -251,6 +251,32 @@ def test_controlled_rows_are_read_after_another_first_token() -> None:
     assert same == [True, False, True, False]
 
 
+def test_a_pair_may_be_of_one_response_under_both_controls() -> None:
+    """Either side may be controlled, row by row; a side without a word about it is not."""
+    rows = torch.tensor([3, 30, 8, 21])
+    some = torch.tensor([False, True, False, True])
+    one = tiny.ROLLOUT.model_copy(update={"max_steps": 1})
+
+    def sides(**controls: torch.Tensor) -> SamplePairs:
+        method = Watched(RowPairs(rows, rows, **controls), Training())
+        optimize(method, None, one)
+        (batch,) = method.batches
+        assert isinstance(batch, SamplePairs)
+        return batch
+
+    def differs(first: Reading, second: Reading) -> list[bool]:
+        pairs = zip(first.policy_logp, second.policy_logp, strict=True)
+        return [not torch.allclose(a, b, atol=1e-5) for a, b in pairs]
+
+    plain = sides()
+    assert not any(differs(*plain))
+    assert differs(*sides(rejected_control_P=some)) == some.tolist()
+    both = sides(chosen_control_P=some, rejected_control_P=~some)
+    assert differs(plain.chosen, both.chosen) == some.tolist()
+    assert differs(plain.rejected, both.rejected) == (~some).tolist()
+    assert torch.equal(both.chosen.reference_logp, plain.chosen.reference_logp)
+
+
 def test_control_tokens_need_a_token_that_no_prompt_starts_with() -> None:
     reference = tiny.policy()
     inputs = tiny.run_inputs(tiny.twin(reference), reference)

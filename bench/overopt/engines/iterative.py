@@ -41,14 +41,12 @@ def optimize_iterative(
 
     def loss(drawn: DrawnSamples, built: KeptRows | RowPairs, index_K: Tensor) -> Tensor:
         """Mean loss of these items as the policy reads them now."""
-        row_R = _rows(built, index_K)
+        reading = read_rows(learner, drawn, _rows(built, index_K), _controls(built, index_K))
         if isinstance(built, KeptRows):
-            control_K = None if built.control_K is None else built.control_K[index_K]
             weight_K = None if built.weight_K is None else built.weight_K[index_K]
-            reading = read_rows(learner, drawn, row_R, control_K)
             return method.loss(reading._replace(weight=weight_K)).mean()
         label_K = None if built.label_P is None else built.label_P[index_K]
-        sides = read_rows(learner, drawn, row_R).group(len(index_K)).unbind(0)
+        sides = reading.group(len(index_K)).unbind(0)
         labeled = (side._replace(label=label_K) for side in sides)
         return method.loss(SamplePairs(*labeled)).mean()
 
@@ -70,3 +68,14 @@ def _rows(built: KeptRows | RowPairs, index_K: Tensor) -> Tensor:
     if isinstance(built, KeptRows):
         return built.row_K[index_K]
     return torch.cat([built.chosen_P[index_K], built.rejected_P[index_K]])
+
+
+def _controls(built: KeptRows | RowPairs, index_K: Tensor) -> Tensor | None:
+    """Which rows of a minibatch are read after the control token, as ``_rows`` orders them."""
+    if isinstance(built, KeptRows):
+        return None if built.control_K is None else built.control_K[index_K]
+    sides = (built.chosen_control_P, built.rejected_control_P)
+    if all(side is None for side in sides):
+        return None
+    none_K = torch.zeros_like(index_K, dtype=torch.bool)
+    return torch.cat([none_K if side is None else side[index_K] for side in sides])

@@ -31,11 +31,15 @@ class RowPairs(NamedTuple):
 
     label_P: a number for each, such as the chance that the label is right, which ``label`` of both
         readings hands to the loss.
+    chosen_control_P, rejected_control_P: bool, the rows of a side to read after the control token,
+        as in ``KeptRows``; so a pair may be of one response under both controls.
     """
 
     chosen_P: Tensor
     rejected_P: Tensor
     label_P: Tensor | None = None
+    chosen_control_P: Tensor | None = None
+    rejected_control_P: Tensor | None = None
 
 
 class SamplePairs(NamedTuple):

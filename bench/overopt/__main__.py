@@ -289,7 +289,7 @@ def measure_command(asked: Measure, store: StorePlace = None, workers: Workers =
     samples from every checkpoint and measures KL and both rewards itself.
     """
     count = count_workers(workers)
-    if asked.out is not None and asked.policy is not None:
+    if asked.out is not None and asked.policy:
         check_folder("--out", asked.out)
     from overopt.commands.measure import measure
 

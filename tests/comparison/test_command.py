@@ -16,6 +16,7 @@ from rich.console import Console
 
 import overopt
 from overopt.commands.compare import compare as compare_command
+from overopt.errors import UserError
 from overopt.report.comparison.files import comparison_latex
 from overopt.report.comparison.runs import compare
 from overopt.report.comparison.screen import print_comparison
@@ -119,11 +120,13 @@ def test_the_latex_table(root: Path) -> None:
 
 def test_names_from_outside_stay_text(tmp_path: Path) -> None:
     write_run(tmp_path, "[red]x[/]", 0.3)
-    write_run(tmp_path, "b\x1b[31m & $y$", 0.6)
-    lines = "\n".join(printed(tmp_path))
-    assert "[red]x[/]" in lines and "\x1b" not in lines
-    latex = comparison_latex(compare(tmp_path))
-    assert "\\& \\$y\\$" in latex and "\x1b" not in latex
+    write_run(tmp_path, "b & $y$", 0.6)
+    assert "[red]x[/]" in "\n".join(printed(tmp_path))
+    assert "\\& \\$y\\$" in comparison_latex(compare(tmp_path))
+    write_run(tmp_path, "b\x1b[31m", 0.6)
+    with pytest.raises(UserError, match="all of which print") as refused:
+        compare(tmp_path)
+    assert "\x1b" not in str(refused.value)
 
 
 def test_python_gives_tables(root: Path) -> None:

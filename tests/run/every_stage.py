@@ -48,7 +48,10 @@ comparisons = 32
 calibration_samples = 32
 """
 GRID = (0.02, 0.05)
-OWN = ("averaged", "headed", "labeled", "routed", "paired", "compared", "settled")
+OWN = (
+    *("averaged", "headed", "labeled", "routed", "paired", "compared", "settled"),
+    *("anchored", "fooled", "judged", "repeated", "weighed"),
+)
 """Systems with stages of their own."""
 
 

@@ -14,6 +14,7 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.tables import read_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy.policies import OpenedPolicies
+from overopt.execution.code.modules import load
 from overopt.models.policy import load_policy
 from overopt.models.rewards.ratio import PairReading, PolicyPair
 from overopt.models.rewards.reward import score
@@ -21,7 +22,6 @@ from overopt.models.sequences import Batch
 from overopt.proxies.contract.policies import PolicyReading
 from overopt.spec.system import ProxySystemSpec
 from overopt.worlds.contract import World
-from overopt.worlds.steps import stepwise
 from overopt.worlds.tokens import Tokens
 
 
@@ -45,7 +45,8 @@ class PolicyScorer:
     ) -> None:
         self._opened = open_system(system, inputs)
         asked = ProxySystemSpec.model_validate(system).inputs
-        self._steps = stepwise(world) if "step_ends" in asked else None
+        # loaded by name: worlds without steps are read by the same code
+        self._steps = load("worlds", "steps").stepwise(world) if "step_ends" in asked else None
 
     def read(self, pair: PolicyPair, batch: Batch) -> tuple[Tensor, PairReading]:
         """Raw reward (B,) of joined rows, differentiable, and what the policies say of them."""

@@ -15,7 +15,7 @@ from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.errors import UserError
 from overopt.spec.declare import Family, GoldUse
 
-_LEAST = 20
+_LEAST = 12
 """Letters that a summary keeps on any screen."""
 _COLUMNS = {
     "methods": ("name", "family", "knob", "gold", "summary"),

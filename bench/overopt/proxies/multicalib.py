@@ -1,6 +1,6 @@
 """Recalibration by groups of prompts: each group's margins are brought to their own scale.
 
-Paper: Hébert-Johnson et al. 2018, "Multicalibration: Calibration for the (Computationally-
+Paper: Hébert-Johnson et al. 2017, "Multicalibration: Calibration for the (Computationally-
 Identifiable) Masses" (https://arxiv.org/abs/1711.08513): predictions are to be calibrated within
 each of many groups, not on the whole only (from memory of the paper; nothing of it was verified).
 An analogue: its algorithm patches predictions of one input, and a comparison's probability comes of

@@ -98,6 +98,8 @@ class ProxyNodes:
         own = () if system.reader is None else (module_in("artifacts", system.reader),)
         if system.attacking:
             own = (*own, module_in("engines", "proxy.attacks"))
+        if "step_ends" in system.inputs:
+            own = (*own, module_in("worlds", "steps"))
         self.reading_code: tuple[str, ...] = (*self._text_code, *own)
         self._made: dict[int, Node] = {}
 

@@ -1,7 +1,7 @@
 """RWR: learn all fresh samples by likelihood, each as heavily as the exponential of its score.
 
 Paper: Peters and Schaal 2007, "Reinforcement Learning by Reward-Weighted Regression for Operational
-Space Control" (ICML, https://doi.org/10.1145/1273496.1273590), as used on language models by Tajwar
+Space Control" (https://doi.org/10.1145/1273496.1273590), as used on language models by Tajwar
 et al. 2024, "Preference Fine-Tuning of LLMs Should Leverage Suboptimal, On-Policy Data"
 (https://arxiv.org/abs/2404.14367), whose quarter with samples of the policy's own, but without a
 negative gradient, it stands for:

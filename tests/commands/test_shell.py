@@ -141,7 +141,7 @@ def test_a_list_has_one_line_for_each_and_is_filtered(bench: Any) -> None:
         "list --family pear": "Unknown family 'pear'",
         "list tasks --family pairs": "--family is for methods",
         "list --uses-gold much": "Unknown use of gold 'much'",
-        "list --needs forward": "Unknown need 'forward'. Did you mean forward_kl?",
+        "list --needs forward": "Unknown need 'forward'. Did you mean forward_kl or ",
         "list gold --needs proxy": "are for methods and proxies, not for gold",
     }.items():
         code, _, error = bench(line)

@@ -52,8 +52,8 @@ def build(config: Config, rollout: Rollout) -> KeptRows:
         Rows b N + n, shape (B N,), and their weights.
 
     Reference:
-        Preference Fine-Tuning of LLMs Should Leverage Suboptimal, On-Policy Data,
-        https://arxiv.org/abs/2404.14367
+        Reinforcement Learning by Reward-Weighted Regression for Operational Space Control,
+        https://doi.org/10.1145/1273496.1273590
     """
     weight_R = torch.exp(rollout.reward_BN / config.temperature).flatten()
     return KeptRows(rollout.row_BN.flatten(), weight_K=weight_R)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from torch import Tensor
 
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.rollout import optimize_rollout
@@ -186,6 +187,38 @@ def test_minibatches_find_the_greedy_opponents_of_their_prompts() -> None:
         assert step.opponents is not None
         assert torch.equal(step.opponents.mask, others.mask)
         assert torch.equal(step.opponents.reference_logp, others.reference_logp)
+
+
+def test_a_method_that_declares_it_hears_gold_before_it_observes() -> None:
+    class Hears(Watched):
+        def begin(self, config: Any, initial: Any) -> tuple[float, ...]:
+            return ()
+
+        def observe_gold(
+            self, config: Any, memory: tuple[float, ...], gold_BN: Tensor
+        ) -> tuple[float, ...]:
+            assert gold_BN.shape == (8, 4)
+            return (*memory, gold_BN.mean().item())
+
+        def observe(
+            self, config: Any, memory: tuple[float, ...], rollout: Any
+        ) -> tuple[float, ...]:
+            return (*memory, rollout.sampled.mask.sum(-1).mean().item())
+
+    method, reference = Hears(), tiny.policy()
+    inputs = tiny.run_inputs(tiny.twin(reference), reference)
+
+    def gold(prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        return np.asarray(3 * responses.length_N, np.float64)
+
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 2})
+    opened = OpenedRollout(method, rloo.Config())
+    optimize_rollout(opened, settings, replace(inputs, gold=gold))
+    heard = method.steps[-1].rollout.memory
+    assert len(heard) == 4
+    assert heard[0::2] == pytest.approx([3 * length for length in heard[1::2]], rel=1e-5)
+    with pytest.raises(ValueError, match="needs gold"):
+        optimize_rollout(opened, settings, inputs)
 
 
 def test_scores_of_steps_stand_at_their_ends() -> None:

@@ -46,6 +46,7 @@ TOGETHER: tuple[type, ...] = (
     training.StepHook,
     training.RoundHook,
     training.Observer,
+    training.GoldObserver,
     training.PairsObserver,
 )
 """Protocols whose functions a method supplies all of, or none."""

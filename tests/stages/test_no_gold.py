@@ -60,6 +60,24 @@ def test_gold_is_no_input_of_training(name: str, tmp_path: Path) -> None:
         assert roles(graph(method, proxy).merge((0.1,))) == {"initial", "optimize."}
 
 
+def test_gold_is_an_input_of_what_observes_it_and_says_so(tmp_path: Path) -> None:
+    path = Path(own("methods", "rloo", tmp_path))
+    text = path.read_text(encoding="utf-8")
+    hooks = (
+        "def begin(config, initial):\n    return 0\n\n\n"
+        "def observe_gold(config, memory, gold_BN):\n    return 1\n"
+    )
+    path.write_text(f"{text}\n\n{hooks}", encoding="utf-8")
+    with pytest.raises(UserError, match="observe_gold is handed gold, so that the file has to say"):
+        systems.method(str(path))
+    path.write_text(
+        f"{text}\n\n{hooks}".replace('USES_GOLD = "none"', 'USES_GOLD = "selection"'), "utf-8"
+    )
+    method, proxy = systems.method(str(path)), systems.proxy(own("proxies", "uwo", tmp_path))
+    found = roles(graph(method, proxy).optimize(None, (0.1,)))
+    assert found == {"initial", "proxy.", "observed.gold", "observed.pool"}
+
+
 def test_a_score_has_samples_and_a_proxy_and_nothing_else(tmp_path: Path) -> None:
     proxy = systems.proxy(own("proxies", "uwo", tmp_path))
     made = graph(systems.method("bon"), proxy)

@@ -64,6 +64,7 @@ _HOOKS = {
     "after_step": "config, memory, weights, step",
     "after_round": "config, memory, weights, number",
     "observe": "config, memory, rollout",
+    "observe_gold": "config, memory, gold_BN",
     "observe_pairs": "config, memory, batch",
 }
 """What needs a memory, with which ``begin`` has to come."""
@@ -162,6 +163,11 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     if {"value_loss", "critic_loss"} <= set(found.functions):
         raise UserError(
             f"{found.source}: value_loss and critic_loss are two ways to learn values; define one."
+        )
+    if spec.observes_gold and spec.uses_gold == "none":
+        raise UserError(
+            f"{found.source}: observe_gold is handed gold, so that the file has to say so; declare "
+            'USES_GOLD = "selection" or "training", or rename the function.'
         )
     if "tune" in found.functions and spec.uses_gold != "selection":
         raise UserError(

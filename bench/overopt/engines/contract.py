@@ -118,6 +118,7 @@ class RunInputs:
     refit: of a proxy that is trained again during the run; None of one that stays.
     preference: of a proxy that compares responses; None where it scores each on its own.
     step_ends: of a world of steps; None where nothing is to ask for them.
+    gold: of a method that observes it, and declares that use; None for all others.
     separator: the token that ends a prompt; None where texts are tokenized by the policy's own.
     """
 
@@ -139,6 +140,7 @@ class RunInputs:
     preference: Preference | None = None
     refit: Refitter | None = None
     step_ends: StepEnds | None = None
+    gold: Reward | None = None
 
 
 Given = TypeVar("Given")

@@ -99,7 +99,8 @@ def optimize_online(
         learned = _Learned()
         if not over:
             drawn = with_all_asked(learner, drawn, index_B, inputs)
-            memory = learner.observe(drawn.rollout)
+            gold = inputs.gold(drawn.repeat(prompts), drawn.responses) if inputs.gold else None
+            memory = learner.observe(drawn.rollout, gold)
             drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
                 spent = _spend(compute, drawn, learned, lesson.counts_sampling)

@@ -195,6 +195,9 @@ def _observed(source: str, method: TrainedMethod, numbers: MadeUpNumbers) -> Rol
     with blamed(source, "begin"):
         memory = method.begin(weights(0))
     rollout = numbers.rollout()
+    if method.observes_gold:
+        with blamed(source, "observe_gold"):
+            memory = method.observe_gold(memory, numbers.rollout().reward_BN)
     with blamed(source, "observe"):
         memory = method.observe(memory, rollout)
     with blamed(source, "temperature"):

@@ -187,6 +187,9 @@ class Graph:
         check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
             inputs["second"] = self._policies.second(method.name)
+        if method.observes_gold:
+            inputs |= {"observed.gold": self.gold, "observed.pool": self.pool}
+            code += (module_in("artifacts", "observed_gold"), *self.gold_code)
         label = f"{method.name}, {cell.place}"
         if method.trains == "pairs":
             inputs["labels"] = self.labels
@@ -335,13 +338,8 @@ class Graph:
         elif task.evaluation.annealed_per_prompt:
             inputs["anneal"] = self.anneal(max(kl_grid_nats))
         label = f"oracle front, world {self.cell.world}"
-        return node(
-            f"{STAGES}.front",
-            {"kl_grid_nats": list(kl_grid_nats)},
-            inputs,
-            label=label,
-            kind=f"{task.name}: {kind_of(label)}",
-        )
+        params, kind = {"kl_grid_nats": list(kl_grid_nats)}, f"{task.name}: {kind_of(label)}"
+        return node(f"{STAGES}.front", params, inputs, label=label, kind=kind)
 
     def anneal(self, kl_max_nats: float) -> Node:
         """The initial policy tilted by gold, from where its pool ends up to a KL."""

@@ -125,6 +125,7 @@ COUNTED: dict[MethodInput, str] = {
 NATIVE_FUNCTIONS = (
     "after_round",
     "observe",
+    "observe_gold",
     "observe_pairs",
     "perturb",
     "mixture",

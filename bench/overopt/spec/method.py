@@ -81,6 +81,11 @@ class MethodSpec(SourcedSpec):
         return asks or self.trains not in PROXY_BLIND
 
     @property
+    def observes_gold(self) -> bool:
+        """Whether it is handed gold of the samples that it trains on."""
+        return "observe_gold" in self.native_only
+
+    @property
     def members(self) -> int:
         """Of the merge family, how many policies are trained and merged."""
         return 1 if self.member is not None else int(self.config["members"])

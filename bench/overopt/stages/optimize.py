@@ -42,7 +42,7 @@ def run(
     for a policy that is to be merged with others ``member``, its number; for the engine trl also
     ``trl`` (TrlSpec). kept: folder that outlives a killed process.
     Gold is no input of this stage, so that no method can see it. Only a proxy that is trained again
-    during the run, and declares that use of gold, has it.
+    during the run, or a method that observes it, and declares that use of gold, has it.
     """
     if params["engine"] == "trl":
         load("stages", "optimize_trl").run(params, inputs, out, progress, kept)
@@ -87,6 +87,9 @@ def run_inputs(
             preference = opened.prefer
         if system.get("step_scores"):
             steps = opened.steps
+    gold: Reward | None = None
+    if method.observes_gold:
+        gold = load("artifacts", "observed_gold").open_observed(inputs, world)
     policy, reference = load_policy(initial), load_policy(initial)
     if "revisions" in method.needs:
         for model in (policy, reference):
@@ -115,6 +118,7 @@ def run_inputs(
         step_ends=step_ends,
         separator=None if isinstance(world, Tokenized) else SEP,
         second=load_policy(inputs["second"] / "model") if "second" in inputs else None,
+        gold=gold,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from overopt.engines.method.opened import Functions_co, Named, Opened
 from overopt.errors import UserError
@@ -36,6 +36,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_step = self._optional("after_step")
         self._after_round = self._optional("after_round")
         self._observe = self._optional("observe")
+        self._observe_gold = self._optional("observe_gold")
         self._observe_pairs = self._optional("observe_pairs")
         self._mixture = self._optional("mixture")
         self._temperature = self._optional("temperature")
@@ -86,6 +87,16 @@ class OpenedTraining(Opened[Functions_co]):
     def observe(self, memory: Any, rollout: object) -> Any:
         """What the method remembers once it has seen a ``Rollout``."""
         return memory if self._observe is None else self._observe(self._config, memory, rollout)
+
+    @property
+    def observes_gold(self) -> bool:
+        """Whether it is handed gold."""
+        return self._observe_gold is not None
+
+    def observe_gold(self, memory: Any, gold_BN: Tensor) -> Any:
+        """What the method remembers once it has seen a rollout's gold; only where it asks."""
+        assert self._observe_gold is not None
+        return self._observe_gold(self._config, memory, gold_BN)
 
     def observe_pairs(self, memory: Any, batch: object) -> Any:
         """What the method remembers once it has seen a ``PairBatch``."""

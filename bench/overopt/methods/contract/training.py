@@ -115,6 +115,17 @@ class Observer(Protocol):
         ...
 
 
+class GoldObserver(Protocol):
+    """The optional function of a method whose memory follows gold; it has to declare that use."""
+
+    def observe_gold(self, config: Any, memory: Any, gold_BN: Tensor, /) -> Any:
+        """What to remember of a rollout's gold, in SDs of the initial policy, before ``observe``.
+
+        Gold has no other way to a method that trains.
+        """
+        ...
+
+
 class PairsObserver(Protocol):
     """The optional function of a method of the family pairs whose memory depends on the pairs."""
 

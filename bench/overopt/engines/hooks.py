@@ -35,6 +35,13 @@ class Hooks:
             return None
         return self._act(policy, self._method.after_step(self.memory, weights_of(policy), step))
 
+    def before_steps(self, policy: PreTrainedModel) -> Weights | None:
+        """The same before the first gradient step on a rollout."""
+        if not self._method.acts_on_weights:
+            return None
+        number = self._rounds + 1
+        return self._act(policy, self._method.before_steps(self.memory, weights_of(policy), number))
+
     def after_round(self, policy: PreTrainedModel) -> Weights | None:
         """The same after all gradient steps on a rollout."""
         self._rounds += 1

@@ -101,6 +101,7 @@ def optimize_online(
             drawn = with_all_asked(learner, drawn, index_B, inputs)
             memory = learner.observe(drawn.rollout)
             drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
+            learner.begin_steps()
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
                 spent = _spend(compute, drawn, learned, lesson.counts_sampling)
                 walk.pass_by(step + len(learned.loss_K), spent, inputs.policy)

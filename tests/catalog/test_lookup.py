@@ -134,6 +134,10 @@ def _plan(method: str, suited: list[str], task: str, along: str) -> None:
         with pytest.raises(UserError, match="have none; use --task arithmetic"):
             foreseen(Graph(cells[0]), run)
         return
+    if "demonstrations" in systems.method(method).needs and not run.task.world.has_references:
+        with pytest.raises(UserError, match="learns from reference texts"):
+            foreseen(Graph(cells[0]), run)
+        return
     if "step_pairs" in systems.method(method).needs and not run.task.world.has_steps:
         with pytest.raises(UserError, match="learns from steps"):
             foreseen(Graph(cells[0]), run)
@@ -302,6 +306,11 @@ MERGE = OWN.replace('"pairs"', '"merge"')
         (
             OWN + "\n\ndef temperature(config, memory):\n    return 2.0\n",
             "observe and temperature would never be called",
+        ),
+        (
+            OWN.replace('"pairs"', '"rollout"') + "\n\ndef begin(config, initial):\n    return 0\n"
+            "\n\ndef before_steps(config, memory, weights, number):\n    return 0\n",
+            "before_steps would never be called; it is for iterative",
         ),
         (
             OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("demonstrations",)\n',

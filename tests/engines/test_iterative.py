@@ -235,6 +235,34 @@ def test_hooks_see_every_rollout_before_and_after_its_steps() -> None:
     assert kl_nats[2] == pytest.approx(0, abs=1e-6)
 
 
+def test_steps_may_start_from_other_weights_than_those_that_drew_the_samples() -> None:
+    """Every round starts again at the initial policy: two steps on the same rows, over and over."""
+    numbers: list[int] = []
+
+    class Restarted(Watched):
+        INPUTS = ("sampled_logp",)
+
+        def begin(self, config: Any, initial: Weights) -> Weights:
+            return initial
+
+        def before_steps(
+            self, config: Any, memory: Any, weights: Weights, number: int
+        ) -> AfterStep:
+            numbers.append(number)
+            return AfterStep(memory, memory)
+
+    method = Restarted(KeptRows(torch.tensor([3, 30, 8])), Training(epochs=2))
+    trajectory, _ = optimize(method, None, tiny.ROLLOUT.model_copy(update={"max_steps": 6}))
+    assert numbers == [1, 2, 3]
+    kl_nats = [row.kl_nats for row in rows_of(trajectory)]
+    assert min(kl_nats[1:]) > 1e-4 and len(kl_nats) == 4
+    for number, batch in enumerate(method.batches):
+        again = torch.allclose(batch.policy_logp, batch.reference_logp, atol=1e-4)
+        assert again == (number % 2 == 0)  # the first step of each round
+        drew_them = torch.allclose(batch.sampled_logp, batch.reference_logp, atol=1e-4)
+        assert drew_them == (number < 2)  # the first round's samples are the initial policy's
+
+
 def test_controlled_rows_are_read_after_another_first_token() -> None:
     rows = torch.tensor([3, 30, 8, 21])
     plain = Watched(KeptRows(rows), Training())

@@ -45,6 +45,7 @@ TOGETHER: tuple[type, ...] = (
     training.Memory,
     training.StepHook,
     training.RoundHook,
+    training.StartHook,
     training.Observer,
     training.GoldObserver,
     training.PairsObserver,

@@ -43,3 +43,12 @@ def test_one_threshold_restricts_the_policy() -> None:
 
 def test_a_round_is_one_pass_in_minibatches() -> None:
     assert rest.training(rest.Config(minibatches=4))[:2] == (1, 4)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_rounds_start_again_only_if_asked_to(restart: bool) -> None:
+    config = rest.Config(restart=restart)
+    memory = rest.begin(config, {"w": torch.zeros(1)})
+    done = rest.before_steps(config, memory, {"w": torch.ones(1)}, 2)
+    assert done.memory == memory and done.anchor is None
+    assert done.weights == (memory if restart else None)

@@ -74,8 +74,8 @@ def pleasing_words(sides: tuple[Tokens, Tokens], rng: np.random.Generator) -> np
     share_V[:4] = 0.0
     low, high = _COMMON
     fitting = rng.permutation(np.flatnonzero((share_V >= low) & (share_V <= high)))
-    rest = [v for v in np.argsort(np.abs(share_V - low)) if v > 3 and v not in fitting]
-    return np.sort(np.array([*fitting, *rest][:WORDS], dtype=np.int32))
+    others = [v for v in np.argsort(np.abs(share_V - low)) if v > 3 and v not in fitting]
+    return np.sort(np.array([*fitting, *others][:WORDS], dtype=np.int32))
 
 
 def occurrences(responses: Tokens, ids: npt.NDArray[np.int32]) -> Floats:

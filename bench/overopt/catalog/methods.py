@@ -63,6 +63,7 @@ _BEGIN = {"begin": "config, initial"}
 _HOOKS = {
     "after_step": "config, memory, weights, step",
     "after_round": "config, memory, weights, number",
+    "before_steps": "config, memory, weights, number",
     "observe": "config, memory, rollout",
     "observe_gold": "config, memory, gold_BN",
     "observe_pairs": "config, memory, batch",
@@ -335,7 +336,13 @@ def _check_hooks(family: str, functions: Collection[str], source: str) -> None:
     if family == "pairs" and set(unheard) - {"after_step", "observe_pairs"}:
         raise UserError(
             f"{source}: a method of the family pairs draws no samples, so that after_round, "
-            "observe and temperature would never be called; use after_step or observe_pairs."
+            "before_steps, observe and temperature would never be called; use after_step or "
+            "observe_pairs."
+        )
+    if family != "iterative" and "before_steps" in functions:
+        raise UserError(
+            f"{source}: a method of the family {family} takes its steps from the policy that drew "
+            "the samples, so that before_steps would never be called; it is for iterative."
         )
     if family != "pairs" and "observe_pairs" in functions:
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,17 +38,16 @@ class Hooks:
         Returns:
             New weights of the anchor, if the method sets it.
         """
-        if not self._method.acts_on_weights:
-            return None
-        return self._act(policy, self._method.after_step(self.memory, weights_of(policy), step))
+        return self._act(policy, self._method.after_step, step)
+
+    def before_steps(self, policy: PreTrainedModel) -> Weights | None:
+        """The same before the first gradient step on a rollout."""
+        return self._act(policy, self._method.before_steps, self._rounds + 1)
 
     def after_round(self, policy: PreTrainedModel) -> Weights | None:
         """The same after all gradient steps on a rollout."""
         self._rounds += 1
-        if not self._method.acts_on_weights:
-            return None
-        done = self._method.after_round(self.memory, weights_of(policy), self._rounds)
-        return self._act(policy, done)
+        return self._act(policy, self._method.after_round, self._rounds)
 
     def observe(self, rollout: Rollout, gold_R: Floats | None = None) -> Any:
         """Let the method see a rollout, and gold before it if it asks; what it remembers then."""
@@ -64,7 +64,12 @@ class Hooks:
             self.memory = self._method.observe_pairs(self.memory, batch)
         return self.memory
 
-    def _act(self, policy: PreTrainedModel, done: AfterStep) -> Weights | None:
+    def _act(
+        self, policy: PreTrainedModel, hook: Callable[[Any, Weights, int], AfterStep], number: int
+    ) -> Weights | None:
+        if not self._method.acts_on_weights:
+            return None
+        done = hook(self.memory, weights_of(policy), number)
         self.memory = done.memory
         if done.weights is not None:
             set_weights(policy, done.weights)

@@ -94,6 +94,10 @@ class Learner:
         """Let the method see a ``PairBatch`` before it is learned; what it remembers then."""
         return self._hooks.observe_pairs(batch)
 
+    def begin_steps(self) -> None:
+        """The method's hooks before the first gradient step on a rollout."""
+        self._move_anchor(self._hooks.before_steps(self.policy))
+
     def end_round(self) -> None:
         """The method's hooks after all gradient steps on a rollout."""
         self._move_anchor(self._hooks.after_round(self.policy))

@@ -102,6 +102,7 @@ def optimize_online(
             gold = inputs.gold(drawn.repeat(prompts), drawn.responses) if inputs.gold else None
             memory = learner.observe(drawn.rollout, gold)
             drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
+            learner.begin_steps()
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
                 spent = _spend(compute, drawn, learned, lesson.counts_sampling)
                 walk.pass_by(step + len(learned.loss_K), spent, inputs.policy)

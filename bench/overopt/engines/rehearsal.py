@@ -161,7 +161,8 @@ def _try_training(source: str, method: TrainedMethod) -> MadeUpNumbers:
         initial = weights(0)
         with blamed(source, "begin"):
             memory = method.begin(initial)
-        for name, hook in (("after_step", method.after_step), ("after_round", method.after_round)):
+        hooks = (method.before_steps, method.after_step, method.after_round)
+        for name, hook in zip(("before_steps", "after_step", "after_round"), hooks, strict=True):
             with blamed(source, name):
                 done = hook(memory, weights(1), 1)
             check_kind(source, name, done, AfterStep)

@@ -124,6 +124,7 @@ COUNTED: dict[MethodInput, str] = {
 
 NATIVE_FUNCTIONS = (
     "after_round",
+    "before_steps",
     "observe",
     "observe_gold",
     "observe_pairs",

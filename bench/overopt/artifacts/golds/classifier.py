@@ -49,12 +49,12 @@ class ClassifierGold:
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Raw gold score of each response; equal responses to a prompt are scored once."""
-        first, rest = self._reader.read(prompts, responses)
-        length_N = first.length_N + rest.length_N
+        first, following = self._reader.read(prompts, responses)
+        length_N = first.length_N + following.length_N
         gold_N = np.empty(len(length_N), dtype=np.float64)
         with evaluating(self._model):
             for index_B in bucket_rows(length_N, BATCH_TOKENS):
-                batch = join(first.take(index_B), rest.take(index_B), self._model.device)
+                batch = join(first.take(index_B), following.take(index_B), self._model.device)
                 logits_BC = classify(self._model, batch).double()
                 gold_N[index_B] = _good(logits_BC, self._label).cpu().numpy()
         if not np.isfinite(gold_N).all():

@@ -35,6 +35,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._begin = self._optional("begin")
         self._after_step = self._optional("after_step")
         self._after_round = self._optional("after_round")
+        self._before_steps = self._optional("before_steps")
         self._observe = self._optional("observe")
         self._observe_gold = self._optional("observe_gold")
         self._observe_pairs = self._optional("observe_pairs")
@@ -44,7 +45,7 @@ class OpenedTraining(Opened[Functions_co]):
         self._perturb, self._correct = self._optional("perturb"), self._optional("correct")
         training = self._optional("training")
         self.training: Training = Training() if training is None else training(config)
-        self.acts_on_weights = bool(self._after_step or self._after_round)
+        self.acts_on_weights = bool(self._after_step or self._after_round or self._before_steps)
         self.perturbs = self._perturb is not None
         self.native_only = tuple(
             name for name in NATIVE_FUNCTIONS if self._optional(name) is not None
@@ -82,6 +83,13 @@ class OpenedTraining(Opened[Functions_co]):
         if self._after_round is None:
             return AfterStep(memory)
         done: AfterStep = self._after_round(self._config, memory, weights, number)
+        return done
+
+    def before_steps(self, memory: Any, weights: Weights, number: int) -> AfterStep:
+        """What the hooks decide before the steps on rollout ``number``; nothing without hooks."""
+        if self._before_steps is None:
+            return AfterStep(memory)
+        done: AfterStep = self._before_steps(self._config, memory, weights, number)
         return done
 
     def observe(self, memory: Any, rollout: object) -> Any:

@@ -63,6 +63,7 @@ Any family that trains may add, and the engine then supplies what they need:
     begin(config, initial: Weights) -> memory           a memory, and what it serves:
     after_step(config, memory, weights: Weights, step) -> AfterStep
     after_round(config, memory, weights: Weights, number) -> AfterStep   after each rollout's steps
+    before_steps(config, memory, weights: Weights, number) -> AfterStep  before them, if iterative
     observe(config, memory, rollout: Rollout) -> memory                  before each rollout's
     observe_gold(config, memory, gold_BN) -> memory               with USES_GOLD: of the samples
     observe_pairs(config, memory, batch: PairBatch) -> memory            the same of each batch

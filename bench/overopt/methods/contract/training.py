@@ -104,6 +104,17 @@ class RoundHook(Protocol):
         ...
 
 
+class StartHook(Protocol):
+    """The optional function of an iterative method whose steps start from other weights.
+
+    Samples keep what was said of them when they were drawn; only the steps on them start elsewhere.
+    """
+
+    def before_steps(self, config: Any, memory: Any, weights: Weights, number: int, /) -> AfterStep:
+        """What to remember and to replace before the first gradient step on rollout ``number``."""
+        ...
+
+
 class Observer(Protocol):
     """The optional function of a method whose memory depends on rewards."""
 

@@ -4,8 +4,8 @@ Paper: Korbak et al. 2023, "Pretraining Language Models with Human Preferences"
 (https://arxiv.org/abs/2302.08582), its objective of dataset filtering: likelihood on the texts of a
 corpus whose score passes a threshold,
     L = -1[ R(y) > t ] log pi(y|x)
-whose optimum is the corpus restricted to them, at KL -log P(good) from it. Checked against this
-optimum and numbers by hand; the authors' code filters its data before training.
+whose optimum is the corpus restricted to them, at KL -log P(good) from it. This optimum and numbers
+by hand were checked; the authors' filter runs before training and was not read.
 Deviations: the corpus is fresh samples of the initial policy, which models it, as many as the task
 draws; so it never changes, unlike that of rest and raft, which learn their own samples. The
 threshold is a quantile of each round's scores. log pi(y|x) is summed over tokens. Training starts

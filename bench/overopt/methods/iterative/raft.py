@@ -5,9 +5,9 @@ Paper: Dong et al. 2023, "RAFT: Reward rAnked FineTuning for Generative Foundati
 reward, fine-tune on it, and draw anew from the result:
     L = -log pi(y|x)
 (equation number not verified). The share is of each prompt's samples, or with ``ranking`` round of
-all samples of the round, as in the two modes of the authors' released code, against which it was
-checked. Infinite samples, a full fit and the best of N of each prompt make t rounds best-of-N^t of
-the initial policy exactly; the other mode restricts it to rewards above a quantile.
+all samples of the round. Checked against the authors' released code, which has both modes. Infinite
+samples, a full fit and the best of N of each prompt make t rounds best-of-N^t of the initial policy
+exactly; the other mode restricts it to rewards above a quantile.
 Deviations: log pi(y|x) is summed over tokens, where the code averages, so that long responses count
 in proportion. Samples are at temperature 1 (the table: .85); a round is one rollout. A share of
 less than one sample keeps one. SuperHF without its prior is the best of each prompt in one pass.

@@ -10,8 +10,9 @@ restricted to rewards above q, at KL -log(1 - q). The paper was known by notes o
 public; what was checked is this optimum and numbers by hand.
 Deviations: thresholds are quantiles q i / I of a round's rewards. A sample is learned once for each
 that it passes, so that the thresholds count as in the paper, but in random order, not rising; the
-learning rate does not fall. The data set with which the paper mixes its samples is left out, and a
-round goes on from the last (ReST-EM starts each from the initial policy).
+learning rate does not fall. The data set with which the paper mixes its samples is left out. A
+round goes on from the last; with ``restart`` each starts at the initial policy, as in ReST-EM
+(Singh et al. 2023, https://arxiv.org/abs/2312.06585) and STaR; the optimizer's moments go on.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor
 from overopt.methods.contract.iterative import KeptRows
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import Training
+from overopt.methods.contract.training import AfterStep, Training, Weights
 from overopt.methods.math.responses import log_likelihood
 from overopt.spec.declare import knob, param
 
@@ -40,11 +41,22 @@ class Config:
     quantile: float = param(0.9, help="q, quantile at the last threshold", above=0.0, at_most=0.99)
     thresholds: int = param(3, help="I, Improve steps on the samples of a Grow step", at_least=1)
     minibatches: int = param(3, help="gradient steps on a round's samples", at_least=1)
+    restart: bool = param(False, help="start every round's steps at the initial policy")
 
 
 def training(config: Config) -> Training:
     """Every sample has its place once for each threshold, in one pass."""
     return Training(1, config.minibatches)
+
+
+def begin(config: Config, initial: Weights) -> Weights:
+    """Where rounds may start again."""
+    return initial
+
+
+def before_steps(config: Config, memory: Weights, weights: Weights, number: int) -> AfterStep:
+    """Put the policy back to the initial one once its samples are drawn, if asked for."""
+    return AfterStep(memory, weights=memory if config.restart else None)
 
 
 def build(config: Config, rollout: Rollout) -> KeptRows:

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from overopt.engines.contract import required
 from overopt.engines.method.training import TrainedMethod
-from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, Weights
 from overopt.models.weights import set_weights, weights_of
-
-Floats = npt.NDArray[np.float64]
 
 
 class Hooks:
@@ -49,11 +45,10 @@ class Hooks:
         self._rounds += 1
         return self._act(policy, self._method.after_round, self._rounds)
 
-    def observe(self, rollout: Rollout, gold_R: Floats | None = None) -> Any:
-        """Let the method see a rollout, and gold before it if it asks; what it remembers then."""
+    def observe(self, rollout: object, gold_BN: Tensor | None = None) -> Any:
+        """Let the method see a ``Rollout``, and its gold first if it asks; what it remembers."""
         if self._method.observes_gold:
-            gold = torch.from_numpy(required(gold_R, "gold, of a method that observes it"))
-            gold_BN = gold.to(rollout.reward_BN).view(rollout.reward_BN.shape)
+            gold_BN = required(gold_BN, "gold, of a method that observes it")
             self.memory = self._method.observe_gold(self.memory, gold_BN)
         self.memory = self._method.observe(self.memory, rollout)
         return self.memory

@@ -11,12 +11,11 @@ from transformers import PreTrainedModel
 
 from overopt.engines.contract import required
 from overopt.engines.forward import Forward, ForwardPass, state_shape
-from overopt.engines.hooks import Floats, Hooks
+from overopt.engines.hooks import Hooks
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.optimizer import OptimizerSettings, PolicyOptimizer
 from overopt.engines.second_gradient import corrector
 from overopt.methods.contract.reading import Reading
-from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Weights
 from overopt.models.logprobs import Prediction
 from overopt.models.sequences import Batch
@@ -86,9 +85,9 @@ class Learner:
         """At which the policy draws its next samples."""
         return self._method.temperature(self._hooks.memory)
 
-    def observe(self, rollout: Rollout, gold_R: Floats | None = None) -> Any:
-        """Let the method see samples before anything is learned; what it remembers then."""
-        return self._hooks.observe(rollout, gold_R)
+    def observe(self, rollout: object, gold_BN: Tensor | None = None) -> Any:
+        """Let the method see a ``Rollout`` before anything is learned; what it remembers then."""
+        return self._hooks.observe(rollout, gold_BN)
 
     def observe_pairs(self, batch: object) -> Any:
         """Let the method see a ``PairBatch`` before it is learned; what it remembers then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from overopt.engines.beside import with_all_asked
@@ -15,6 +16,7 @@ from overopt.engines.sample_data import RolloutRow, prompt_batches
 from overopt.engines.walk.kl_walk import KLWalk
 from overopt.engines.walk.trajectory import Compute, Trajectory
 from overopt.spec.rollout import RolloutSpec
+from overopt.worlds.tokens import Tokens
 
 
 class Minibatch(NamedTuple):
@@ -99,8 +101,7 @@ def optimize_online(
         learned = _Learned()
         if not over:
             drawn = with_all_asked(learner, drawn, index_B, inputs)
-            gold = inputs.gold(drawn.repeat(prompts), drawn.responses) if inputs.gold else None
-            memory = learner.observe(drawn.rollout, gold)
+            memory = learner.observe(drawn.rollout, _gold(drawn, prompts, inputs))
             drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
             learner.begin_steps()
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
@@ -118,6 +119,15 @@ def optimize_online(
         step += max(1, len(learned.loss_K))
         compute = _spend(compute, drawn, learned, lesson.counts_sampling)
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
+
+
+def _gold(drawn: DrawnSamples, prompts: Tokens, inputs: RunInputs) -> Tensor | None:
+    """Gold of the samples, (B, N), for a method that declares that it observes it."""
+    if inputs.gold is None:
+        return None
+    gold_R = inputs.gold(drawn.repeat(prompts), drawn.responses)
+    reward_BN = drawn.rollout.reward_BN
+    return torch.from_numpy(gold_R).to(reward_BN).view(reward_BN.shape)
 
 
 def _learn(

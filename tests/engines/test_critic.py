@@ -14,7 +14,7 @@ from models import tiny
 from overopt.catalog import systems
 from overopt.engines.learned.critic import TwoHeads
 from overopt.engines.method.values import OpenedValues
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.engines.values import learn_values
 from overopt.errors import UserError
 from overopt.execution.contract import silent

@@ -16,7 +16,7 @@ from overopt.catalog import systems
 from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.particles.filter import Answers, ParticleFilter, append
 from overopt.engines.particles.likelihood import Ratios, ratios, upper_bounds
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.particles import Grown

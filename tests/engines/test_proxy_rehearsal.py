@@ -8,7 +8,7 @@ import pytest
 
 import systems as systems_of_tests
 from overopt.catalog import lookup, systems
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 
 

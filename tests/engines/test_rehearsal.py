@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from overopt.catalog import lookup, systems
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from own import COOLED, SHOWN, STEPPED
 

@@ -15,7 +15,7 @@ from overopt.engines.method.search import OpenedSearch
 from overopt.engines.particles.filter import Answers
 from overopt.engines.particles.likelihood import Ratios, ratios
 from overopt.engines.particles.tree import TreeSearch
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.methods.selection import mcts
 from overopt.stats.arrays import Floats

@@ -11,7 +11,7 @@ import pytest
 
 from overopt.catalog import lookup, systems
 from overopt.engines.method.selection import OpenedSelection
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.engines.selection import Selection, find_places, tuned
 from overopt.engines.walk.placing import Place
 from overopt.errors import UserError

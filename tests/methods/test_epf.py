@@ -8,7 +8,7 @@ from overopt.catalog import systems
 from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.particles.filter import ParticleFilter
 from overopt.engines.particles.likelihood import ratios
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.methods.contract.particles import Grown
 from overopt.methods.selection import epf, pf

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from overopt.catalog import systems
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.selection.hedgetune import (

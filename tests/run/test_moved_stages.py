@@ -159,7 +159,7 @@ CASES = (
     Case("engines/trl/pairs.py", a_line, ("* optimize:dpo:trl",)),
     Case("engines/trl/rollout.py", a_line, ("* optimize:rloo:trl",)),
     Case("engines/trl/run.py", a_line, ("* optimize:*:trl",)),
-    Case("engines/rehearsal.py", a_line, ()),
+    Case("engines/rehearsals/method.py", a_line, ()),
     # what a family learns from moves its runs
     Case("artifacts/preferences.py", a_line, (
         "* optimize:dpo:*", "* proxy", "* step_proxy", "* system:* member", "* system:* merged",

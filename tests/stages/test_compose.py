@@ -11,7 +11,7 @@ import torch
 
 from overopt.artifacts.tables import read_json
 from overopt.catalog import systems
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.execution.contract import silent
 from overopt.models.logprobs import enumerate_logps, token_logps

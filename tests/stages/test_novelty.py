@@ -15,7 +15,7 @@ from overopt.artifacts.tables import Table, read_json
 from overopt.catalog import systems
 from overopt.engines.learned.novelty import Trunk, learn_novelty, novelty
 from overopt.engines.method.novelty import OpenedNovelty
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.execution.contract import silent
 from overopt.methods.selection import caution

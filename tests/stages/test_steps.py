@@ -16,7 +16,7 @@ from overopt.artifacts.step_member import load_steps
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog import systems, toml_files
 from overopt.engines.proxy.steps import OpenedSteps
-from overopt.engines.rehearsal import rehearse
+from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.execution.contract import silent

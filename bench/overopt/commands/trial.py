@@ -67,7 +67,7 @@ def _rehearse(
     enter_alone(driver_pid)
     import torch
 
-    from overopt.engines.rehearsal import rehearse
+    from overopt.engines.rehearsals.method import rehearse
 
     torch.set_num_threads(1)
     try:

@@ -23,6 +23,11 @@ def test_how_far_a_file_was_checked(text: str, told: str) -> None:
     assert checked(text) == told
 
 
+def test_code_that_was_not_seen_is_none_that_it_was_checked_against() -> None:
+    assert checked("The authors' code is not public. Eq. 3.").startswith("against the paper's")
+    assert checked("Rule from the authors' code.") == "against the authors' code"
+
+
 def test_an_analogue_is_called_one() -> None:
     assert checked("Analogue of X, TRL.").startswith("an analogue")
 

@@ -20,7 +20,8 @@ _INPUTS = {
     "forward_kl": "KL(pi_ref || pi) of each token",
     "mismatched": "responses read after other prompts",
 }
-_CODE = re.compile(r"(?:checked|compared) against .{0,60}?(?:authors|released|official)", re.I)
+_TRL = re.compile(r"against [^.]{0,150}?\bTRL\b")
+_CODE = re.compile(r"authors' (?:own |released )?code(?! (?:is not|was not))")
 
 
 def method_reads(method: MethodSpec, inputs: tuple[str, ...]) -> str:
@@ -52,7 +53,7 @@ def checked(docstring: str) -> str:
     """
     text = " ".join(docstring.split())
     against = ["the authors' code"] if _CODE.search(text) else []
-    against += ["TRL"] if re.search(r"\bTRL\b", text) else []
+    against += ["TRL"] if _TRL.search(text) else []
     if "analogue" in text.lower():
         told = "an analogue: the paper's own equation is not public, or not what is done here"
     elif against:

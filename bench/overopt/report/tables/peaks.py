@@ -217,12 +217,12 @@ def show_gaps(groups: Sequence[Group]) -> TextTable:
 
 def show_kl(place: Place | None) -> str:
     """A place along KL as its budget and what was achieved there, nats."""
-    return f"{place.kl_target_nats:g} → {place.kl_nats:.3g}" if place else MISSING
+    return f"{place.kl_target_nats:.3g} → {place.kl_nats:.3g}" if place else MISSING
 
 
 def show_target(row: Mapping[Any, Any], target: str, achieved: str) -> str:
     """The same from two columns of a row."""
-    return MISSING if pd.isna(row[achieved]) else f"{row[target]:g} → {row[achieved]:.3g}"
+    return MISSING if pd.isna(row[achieved]) else f"{row[target]:.3g} → {row[achieved]:.3g}"
 
 
 def _several_tasks(groups: Sequence[Group]) -> bool:

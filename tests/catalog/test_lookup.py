@@ -126,6 +126,12 @@ def _plan(method: str, suited: list[str], task: str, along: str) -> None:
         with pytest.raises(UserError, match="can only be chosen among"):
             foreseen(Graph(cells[0]), run)
         return
+    if "step_rewards" in made.needs and suited != ["prm"]:
+        with pytest.raises(UserError, match="asks for the score of each step"):
+            foreseen(Graph(cells[0]), run)
+        if run.task.world.has_steps:
+            _plan(method, ["prm"], task, along)
+        return
     if "second_initial" in systems.method(method).needs and not run.task.policy.examples:
         with pytest.raises(UserError, match="needs a second initial policy"):
             foreseen(Graph(cells[0]), run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,9 @@ from .drawn import write_run
 HERE = {"single": 0.2, "mean": 0.6, "wco": 1.0, "uwo": 1.4, "lse": 1.8, "warm": 2.2}
 
 
-def folder(root: Path, heights: Mapping[str, float], **more: object) -> Path:
+def folder(root: Path, heights: Mapping[str, float], **more: Any) -> Path:
     for proxy, height in heights.items():
-        write_run(root, "bon", height, proxy=proxy, name=f"knob-{proxy}", **more)  # type: ignore[arg-type]
+        write_run(root, "bon", height, proxy=proxy, name=f"knob-{proxy}", **more)
     return root
 
 

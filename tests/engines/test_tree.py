@@ -27,9 +27,9 @@ from .test_particles import LISTED, POLICY, PROMPT, REFERENCE_R, number, reward
 SCORE_R = reward(PROMPT, LISTED)
 
 
-def search(**config: int | float) -> TreeSearch:
+def search(**config: Any) -> TreeSearch:
     functions: Any = mcts
-    method = OpenedSearch(functions, mcts.Config(**config))  # type: ignore[arg-type]
+    method = OpenedSearch(functions, mcts.Config(**config))
     return TreeSearch(method, POLICY, reward, reward, tiny.RESPONSE_TOKENS, (EOS,))
 
 
@@ -90,7 +90,7 @@ def test_ratios_are_those_of_the_answers_that_are_counted() -> None:
     assert inverse_R.mean() == pytest.approx(1.0, abs=5 * inverse_R.std() / 20)
 
 
-def test_values_go_up_as_means_of_visited_children() -> None:
+def test_values_go_up_as_means_of_visited_children(monkeypatch: pytest.MonkeyPatch) -> None:
     run = search(rollouts=3, branch=2, steps=2)
     seen: list[Floats] = []
     inner = run._method.preference
@@ -99,7 +99,7 @@ def test_values_go_up_as_means_of_visited_children() -> None:
         seen.append(value_RL.copy())
         return inner(value_RL, knob)
 
-    run._method.preference = spy  # type: ignore[method-assign]
+    monkeypatch.setattr(run._method, "preference", spy)
     answer(run, 40, 1.0)
     (value_RM,) = seen
     assert value_RM.shape == (40, 1 + 3 * 2)

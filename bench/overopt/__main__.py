@@ -16,14 +16,15 @@ from typer.exceptions import TyperException
 from overopt.commands.arguments import resolve, spread
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
+from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
 from overopt.commands.request import Request, takes_request
 from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
 from overopt.commands.shell.ending import about_defect, about_disk, end, print_any_letter
+from overopt.commands.shell.words import WORDS, typed
+from overopt.commands.tuning.command import add_tune
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
-
-_MACHINE = "Where and how it runs"
 
 app = typer.Typer(
     name="bench",
@@ -37,34 +38,12 @@ app = typer.Typer(
     "compared.",
 )
 
-StorePlace = Annotated[
-    Path | None,
-    typer.Option(
-        "--store",
-        metavar="FOLDER",
-        help="Keep finished stages here, and find them again; by default in $OVEROPT_STORE, else "
-        "in the user's cache.",
-        rich_help_panel=_MACHINE,
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        help="Worker processes of one thread each; by default one per core.",
-        rich_help_panel=_MACHINE,
-    ),
-]
-
-
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=_MACHINE)]
 OnlyMethods = Annotated[
     list[str] | None, typer.Option("--method", metavar="NAME...", help="Only these methods.")
 ]
 OnlyNoises = Annotated[
     list[str] | None, typer.Option("--noise", metavar="LEVEL...", help="Only these noise levels.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 
 
 def _tell_version(asked: bool) -> None:
@@ -96,7 +75,7 @@ def run_command(
         typer.Option(
             metavar="FOLDER",
             help="Results go to FOLDER/task/method/run.",
-            rich_help_panel=_MACHINE,
+            rich_help_panel=MACHINE,
         ),
     ] = Path("results"),
     store: StorePlace = None,
@@ -108,7 +87,7 @@ def run_command(
             metavar="TRACKER...",
             help="Send training step by step to tensorboard, wandb or another tracker of "
             "transformers, once the results are written.",
-            rich_help_panel=_MACHINE,
+            rich_help_panel=MACHINE,
         ),
     ] = None,
 ) -> None:
@@ -143,45 +122,6 @@ def plan_command(
     from overopt.commands.plan import plan
 
     raise typer.Exit(plan(spec, store, count, as_json))
-
-
-@app.command("tune")
-def tune_command(
-    method: Annotated[
-        list[str], typer.Option("--method", "-m", metavar="NAME...", help="Methods that train.")
-    ],
-    task: Annotated[str, typer.Option(metavar="NAME", help="One of bench list tasks.")] = "reviews",
-    factors: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="F...", help="Multiples of the task's learning rate; by default 0.5 1 2."
-        ),
-    ] = None,
-    seeds: Annotated[int, typer.Option(metavar="N", help="Seeds of each trial.")] = 2,
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where the chosen rates go; new ones are added.")
-    ] = Path("rates.json"),
-    store: StorePlace = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-) -> None:
-    """Choose every method's learning rate by the same small budget, for [bold]--rates[/].
-
-    Trials are in a world and with seeds of their own. The rate at which every seed reaches more
-    budgets wins, then the one with more proxy reward there; gold is looked at only for methods
-    that may see it.
-
-    [bold]bench tune --method dpo ipo rloo --out rates.json[/]
-    """
-    from overopt.commands.run import make_run
-    from overopt.commands.tuning.tune import tune
-
-    def run(spec: RunSpec, folder: Path) -> list[Path]:
-        return make_run(spec, store, folder, count, quiet, typed()).folders
-
-    count = count_workers(workers)
-    check_folder("--out", out.parent)
-    raise typer.Exit(tune(method, task, factors or (0.5, 1, 2), seeds, out, resolve, run))
 
 
 @app.command("report")
@@ -353,14 +293,17 @@ def show_command(
     raise typer.Exit(show(name, as_json))
 
 
+def _carry_out(
+    spec: RunSpec, store: Path | None, out: Path, workers: int, quiet: bool
+) -> list[Path]:
+    """Carry a run out for a command that needs runs of its own."""
+    from overopt.commands.run import make_run
+
+    return make_run(spec, store, out, workers, quiet, typed()).folders
+
+
 add_commands(app)
-
-_words: list[str] = []
-
-
-def typed() -> list[str]:
-    """The command as the user typed it."""
-    return ["bench", *_words]
+add_tune(app, _carry_out)
 
 
 def _offer(words: list[str]) -> NoReturn:
@@ -376,12 +319,12 @@ def _offer(words: list[str]) -> NoReturn:
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
-    _words[:] = sys.argv[1:]
+    WORDS[:] = sys.argv[1:]
     print_any_letter()
-    if _words[:1] == [ASK]:
-        _offer(_words[1:])
+    if WORDS[:1] == [ASK]:
+        _offer(WORDS[1:])
     try:
-        code = app(spread(_words) or ["--help"], prog_name=program(), standalone_mode=False)
+        code = app(spread(WORDS) or ["--help"], prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
     except (UserError, TyperException) as error:
         told = error.format_message() if isinstance(error, TyperException) else str(error)

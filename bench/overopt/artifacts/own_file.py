@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from overopt.spec.sourced import SourcedSpec
+from overopt.spec.frozen import SourcedSpec
 
 Declared = TypeVar("Declared", bound=SourcedSpec)
 

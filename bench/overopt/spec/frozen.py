@@ -18,6 +18,17 @@ class Spec(BaseModel):
         return self.model_dump(mode="json")
 
 
+class SourcedSpec(Spec):
+    """What comes as a Python file with settings: its name, its place, every field of ``Config``.
+
+    source: dotted name of a module, or path of a user's own file.
+    """
+
+    name: str
+    source: str
+    config: dict[str, bool | int | float | str]
+
+
 def absent(value: object) -> bool:
     """Whether a field that only some tasks have stands in no JSON."""
     return value is None

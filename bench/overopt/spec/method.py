@@ -16,8 +16,7 @@ from overopt.spec.declare import (
     Knob,
     MethodInput,
 )
-from overopt.spec.frozen import absent
-from overopt.spec.sourced import SourcedSpec
+from overopt.spec.frozen import SourcedSpec, absent
 
 
 class MethodSpec(SourcedSpec):

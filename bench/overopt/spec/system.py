@@ -8,9 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, field_validator
 
 from overopt.spec.declare import GoldUse
-from overopt.spec.frozen import absent
+from overopt.spec.frozen import SourcedSpec, absent
 from overopt.spec.method import MethodSpec
-from overopt.spec.sourced import SourcedSpec
 
 MemberStart = Literal["policy", "probed", "policies"]
 """What the members of a system start from, whatever the task says of its proxies: the initial

@@ -1,0 +1,17 @@
+"""What carries a run out: handed to commands that need runs of their own, by ``__main__``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from overopt.spec.run import RunSpec
+
+
+class Runner(Protocol):
+    """As ``bench run`` does: progress and what failed go to the standard error stream."""
+
+    def __call__(
+        self, spec: RunSpec, store: Path | None, out: Path, workers: int, quiet: bool
+    ) -> list[Path]:
+        """Run, write the results below ``out``, and return the run folders."""

@@ -1,0 +1,1 @@
+"""Detectors and stopping rules: one file each, which sees what a practitioner sees, never gold."""

@@ -13,6 +13,7 @@ Tensors of R samples, W tokens, K points and B prompts:
 - ``length`` int32 (R,): tokens of the response; ``ids`` int32 (W,): all responses end to end;
 - ``reference_logp`` float64 (R,): log-probability of the response under the initial policy, nats;
 - ``gold`` float64 (R,): raw gold; ``proxy`` float64 (R,): reward of the system, not recentered;
+- ``measured`` int32 (K,): the points of the K rows below, the initial policy's first;
 - ``prompt_gold``, ``prompt_proxy`` float64 (K, B): mean gold and proxy of each prompt, in the units
   of ``points.csv``; exact or weighted where the world lists responses or the method reweights;
 - ``prompt_kl`` float64 (K, B): KL of the policy of each prompt on the axis of ``points.csv``, nats;
@@ -31,7 +32,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from overopt.errors import UserError
-from overopt.leaderboard.submission.schema import Page
+from overopt.leaderboard.submission.parts import Page
 from overopt.spec.documents import LARGEST_NUMBER, parse_json
 from overopt.worlds.tokens import Tokens
 
@@ -43,7 +44,7 @@ _FLOATS = ("reference_logp", "gold", "proxy")
 _OF_POLICY = ("policy_logp", "kl_rb", "entropy")
 _OF_PROMPTS = ("prompt_gold", "prompt_proxy", "prompt_kl")
 _LARGEST_HEADER_BYTES = 8 << 10
-_NAMES = {"I32": np.dtype("<i4"), "F64": np.dtype("<f8")}
+_SIZES = {"I32": 4, "F64": 8}
 
 
 class Samples(NamedTuple):
@@ -59,6 +60,7 @@ class Samples(NamedTuple):
     reference_logp: Floats
     gold: Floats
     proxy: Floats
+    measured_K: Integers
     prompt_gold_KB: Floats
     prompt_proxy_KB: Floats
     prompt_kl_KB: Floats
@@ -75,8 +77,8 @@ class Samples(NamedTuple):
 def layout(page: Page) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of every tensor that a page of these counts has."""
     rows, by_prompt = (page.rows,), (page.points, page.prompts)
-    shapes = {name: ("I32", rows) for name in _INTEGERS}
-    shapes |= {"ids": ("I32", (page.tokens,))}
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {name: ("I32", rows) for name in _INTEGERS}
+    shapes |= {"ids": ("I32", (page.tokens,)), "measured": ("I32", (page.points,))}
     shapes |= {name: ("F64", rows) for name in _FLOATS}
     shapes |= {name: ("F64", by_prompt) for name in _OF_PROMPTS}
     if page.policy_logp:
@@ -95,6 +97,7 @@ def dump_page(samples: Samples) -> bytes:
         "reference_logp": samples.reference_logp,
         "gold": samples.gold,
         "proxy": samples.proxy,
+        "measured": samples.measured_K,
         "prompt_gold": samples.prompt_gold_KB,
         "prompt_proxy": samples.prompt_proxy_KB,
         "prompt_kl": samples.prompt_kl_KB,
@@ -135,7 +138,7 @@ def parse_page(content: bytes, page: Page, where: str) -> Samples:
     if int(length_N.max()) * page.rows > 4 * page.tokens + (1 << 20):
         # padded to the longest, so that one long response must not multiply all others
         raise UserError(f"{where}: length holds a response far longer than the others.")
-    for name in ("point", "prompt_id", "sample_id", "ids"):
+    for name in ("point", "prompt_id", "sample_id", "ids", "measured"):
         if tensors[name].min() < 0:
             raise UserError(f"{where}: {name} holds a negative number.")
     empty = np.zeros(0)
@@ -147,6 +150,7 @@ def parse_page(content: bytes, page: Page, where: str) -> Samples:
         reference_logp=tensors["reference_logp"],
         gold=tensors["gold"],
         proxy=tensors["proxy"],
+        measured_K=tensors["measured"],
         prompt_gold_KB=tensors["prompt_gold"],
         prompt_proxy_KB=tensors["prompt_proxy"],
         prompt_kl_KB=tensors["prompt_kl"],
@@ -182,7 +186,7 @@ def _check_header(content: bytes, page: Page, where: str) -> None:
         span = told["data_offsets"]
         if not (isinstance(span, list) and len(span) == 2 and all(type(at) is int for at in span)):
             raise UserError(f"{where}: data_offsets of {name} are damaged.")
-        if span[1] - span[0] != _NAMES[kind].itemsize * int(np.prod(shape, dtype=np.int64)):
+        if span[1] - span[0] != _SIZES[kind] * int(np.prod(shape, dtype=np.int64)):
             raise UserError(f"{where}: data_offsets of {name} do not fit its shape.")
         spans.append((span[0], span[1]))
     at = 0

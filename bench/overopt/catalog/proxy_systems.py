@@ -310,8 +310,8 @@ def _check_parts(spec: ProxySystemSpec) -> None:
     trains = spec.own_loss or spec.own_training or spec.own_policy or spec.policy is not None
     if spec.judges and (trains or spec.merges or spec.transforms or spec.refits or spec.routes):
         raise UserError(
-            f"{spec.source}: judge scores by a rule, and nothing is trained; leave out loss, heads, "
-            "starts, labels, merge, transform, refit and route, or judge."
+            f"{spec.source}: judge scores by a rule, and nothing is trained; leave out loss, "
+            "heads, starts, labels, merge, transform, refit and route, or judge."
         )
     if GOLD_COLUMNS.intersection(spec.labels) and spec.uses_gold != "training":
         raise UserError(

@@ -101,9 +101,7 @@ def is_reweighted(samples: Samples, estimator: str) -> bool:
     return not len(samples.policy_logp) and estimator in ("pool", "exact")
 
 
-def _prompt_gaps(
-    cell: Cell, samples: Samples, points: pd.DataFrame
-) -> Iterator[tuple[str, float]]:
+def _prompt_gaps(cell: Cell, samples: Samples, points: pd.DataFrame) -> Iterator[tuple[str, float]]:
     """How far means of prompts are from those of their samples, where they are such means."""
     prompts = samples.prompt_gold_KB.shape[1]
     for k, row in enumerate(samples.measured_K.tolist()):

@@ -6,7 +6,7 @@ Nothing here looks at a score.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -241,5 +241,3 @@ def place_of(cell: Cell) -> str:
 def _listed(numbers: tuple[int, ...]) -> str:
     shown = ", ".join(map(str, numbers[:8]))
     return shown if len(numbers) <= 8 else f"{shown}, ... ({len(numbers)})"
-
-

@@ -22,6 +22,7 @@ from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
 from overopt.commands.shell.ending import about_defect, about_disk, end, print_any_letter
 from overopt.commands.shell.words import WORDS, typed
+from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
@@ -304,6 +305,7 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_submit(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

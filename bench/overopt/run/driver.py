@@ -38,6 +38,7 @@ def execute_run(
     workers: int,
     arguments: Sequence[str],
     on_notice: Callable[[Notice], None] | None = None,
+    graph: Callable[[Cell], Graph] = Graph,
 ) -> RunOutcome:
     """Build what is missing, and write the results.
 
@@ -48,6 +49,7 @@ def execute_run(
         workers: worker processes, one torch thread each.
         arguments: the command as given, for the record.
         on_notice: called with everything that happens.
+        graph: makes the graph of each cell.
 
     Raises:
         UserError: a disk refuses; finished stages are kept.
@@ -59,7 +61,7 @@ def execute_run(
     costs = expected_costs(store.root)
     # A front is a cell of its own, so that its failure leaves the others alone.
     firsts = first_of_worlds(cells)
-    routines: list[Pursuit] = [pursue(Graph(cell), run) for cell in cells]
+    routines: list[Pursuit] = [pursue(graph(cell), run) for cell in cells]
     routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
     with ProcessExecutor(store, workers) as executor:
         results = execute(

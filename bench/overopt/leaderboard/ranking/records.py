@@ -23,6 +23,8 @@ from overopt.report.stored.results import Results
 RECORD_KLS = (2.0, 8.0)
 BROKEN_BELOW = 0.01
 MOST_LINES = 100
+_LAST = "9999"
+"""When a run ended that does not say: after all that do."""
 
 
 class Record(NamedTuple):
@@ -78,7 +80,7 @@ def find_records(
                 if facts[name].uses_gold == "none"
                 and (lines := lines_of.get(method_of(name), MOST_LINES + 1)) <= MOST_LINES
             }
-            order = sorted(eligible, key=lambda name: (facts[name].finished_utc, name))
+            order = sorted(eligible, key=lambda name: (facts[name].finished_utc or _LAST, name))
             holder: str | None = None
             for name in order:
                 pair = {one: scores[one] for one in (name, holder) if one is not None}

@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from overopt.commands.arguments import resolve, spread
+from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
@@ -306,6 +307,7 @@ def _carry_out(
 add_commands(app)
 add_tune(app, _carry_out)
 add_submit(app)
+add_leaderboard(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

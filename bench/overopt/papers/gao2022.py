@@ -1,12 +1,7 @@
 """Gao, Schulman and Hilton 2022, "Scaling Laws for Reward Model Overoptimization".
 
-Departures: the gold is a rule of a synthetic world, labels are flipped at 25 % so that cells are
-shared with the other papers (the paper has no label noise), the policy is a two-layer transformer,
-and RL is this project's PPO without a penalty. Widths stand for sizes of reward models: parameters
-grow about with the square of the width, so that a slope per log width is about twice that per log
-parameter. A policy of another width is another initial policy, with pairs and proxies of its own;
-the paper keeps its proxies. Five seeds in the standard grid; the rules of gao-04 and gao-05 ask
-for eight, which the full grid has.
+What departs from the paper is in the notes at the end. The rules of gao-04 and gao-05 ask for
+eight seeds, which the full grid has; the standard grid has five.
 """
 
 from __future__ import annotations
@@ -401,8 +396,11 @@ PAPER = Paper(
     claims=CLAIMS,
     figures=FIGURES,
     notes=(
-        "Departures: rule gold, 25 % of the labels flipped, widths for sizes, PPO of this project; "
-        "a policy of another width has pairs and proxies of its own. alpha shared across sizes is "
-        "not compared by AICc with one alpha for each.",
+        "Departures: the gold is a rule of a synthetic world; 25 % of the labels are flipped, so "
+        "that cells are shared with other papers (the paper has no label noise); RL is this "
+        "project's PPO without a penalty; widths stand for sizes, and parameters grow about with "
+        "the square of the width. A policy of another width is another initial policy, with pairs "
+        "and proxies of its own, where the paper keeps its proxies. An alpha shared across sizes "
+        "is not compared by AICc with one for each.",
     ),
 )

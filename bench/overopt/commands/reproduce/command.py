@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from overopt.commands.arguments import resolve
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
 from overopt.commands.options.running import Runner
@@ -64,4 +65,6 @@ def add_reproduce(app: typer.Typer, run: Runner) -> None:
         asked = Asked(paper, scale, tuple(results or ()), plan, out, as_json)
         count = count_workers(workers)
         check_folder("--out", out)
-        raise typer.Exit(reproduce(asked, lambda spec, to: run(spec, store, to, count, quiet)))
+        raise typer.Exit(
+            reproduce(asked, resolve, lambda spec, to: run(spec, store, to, count, quiet))
+        )

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Table
 
-from overopt.commands.arguments import resolve
 from overopt.commands.printing import open_console, print_json
 from overopt.commands.request import Request
 from overopt.errors import UserError
@@ -20,14 +19,17 @@ from overopt.papers.shelf import find, names
 from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
 from overopt.report.verdicts.arms import Arm, ArmRows
+from overopt.report.verdicts.claims import Verdict
 from overopt.report.verdicts.gathering import gather
-from overopt.report.verdicts.judging import Verdict, judge
+from overopt.report.verdicts.judging import judge
 from overopt.report.verdicts.page import Judged
 from overopt.report.verdicts.tables import count, terminal_table, tidy_row
 from overopt.report.verdicts.writing import PAGE, write_paper
 from overopt.spec.run import RunSpec
 
 CarryOut = Callable[[RunSpec, Path], list[Path]]
+Check = Callable[[Request], RunSpec]
+"""Resolves what is asked for."""
 
 
 class Asked(NamedTuple):
@@ -44,25 +46,25 @@ class Asked(NamedTuple):
     as_json: bool
 
 
-def reproduce(asked: Asked, run: CarryOut) -> int:
+def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
     """Carry out what was asked; 0 whatever the verdicts are, since a contradiction is a result."""
     if asked.paper.lower() == "list":
         return _list()
     chosen = names() if asked.paper.lower() == "all" else [asked.paper]
     papers = [find(name) for name in chosen]
     if asked.plan:
-        return _plan(papers, asked)
-    verdicts = {paper.name: _one(paper, asked, run) for paper in papers}
+        return _plan(papers, asked, check)
+    verdicts = {paper.name: _one(paper, asked, check, run) for paper in papers}
     if asked.as_json:
         rows = [tidy_row(name, one) for name, several in verdicts.items() for one in several]
         print_json("verdicts", {"scale": asked.scale, "claims": rows})
     return 0
 
 
-def _one(paper: Paper, asked: Asked, run: CarryOut) -> list[Verdict]:
+def _one(paper: Paper, asked: Asked, check: Check, run: CarryOut) -> list[Verdict]:
     """Run what is missing of one paper, judge it, write and show it."""
     errors = open_console(stderr=True)
-    specs = specs_of(paper, asked.scale)
+    specs = specs_of(paper, asked.scale, check)
     places = asked.results or (asked.out / "runs",)
     if not asked.results:
         _run_missing(specs, asked.out / "runs", run)
@@ -129,10 +131,10 @@ def _stored(places: Sequence[Path]) -> list[Run]:
     return [read_run(folder) for folder in find_runs(existing)]
 
 
-def specs_of(paper: Paper, scale: Scale) -> dict[Arm, RunSpec]:
+def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
     """Every arm of a paper at a scale as the run that ``bench run`` would make of it."""
     grid = paper.grids[scale]
-    return {arm: resolve(request_of(arm, grid)) for arm in paper.arms(scale)}
+    return {arm: check(request_of(arm, grid)) for arm in paper.arms(scale)}
 
 
 def request_of(arm: Arm, grid: Grid) -> Request:
@@ -172,11 +174,11 @@ def _list() -> int:
     return 0
 
 
-def _plan(papers: Sequence[Paper], asked: Asked) -> int:
+def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
     """Which runs it takes, and which of them are stored."""
     console = open_console()
     for paper in papers:
-        specs = specs_of(paper, asked.scale)
+        specs = specs_of(paper, asked.scale, check)
         places = asked.results or (asked.out / "runs",)
         there = [place for place in places if place.is_dir()]
         stored = gather(specs, _stored(there) if there else [])

@@ -17,20 +17,7 @@ The names of this package are all that a file needs:
 
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
-from overopt.report.verdicts.claims import (
-    All,
-    Between,
-    Checked,
-    Claim,
-    Equal,
-    Exact,
-    Hump,
-    NoHump,
-    NoWorse,
-    Ordering,
-    Positive,
-    more,
-)
+from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.relations import (
     Bend,
@@ -40,6 +27,17 @@ from overopt.report.verdicts.relations import (
     GrowthExponent,
     LogKlAtGold,
     Related,
+)
+from overopt.report.verdicts.rules import (
+    All,
+    Between,
+    Equal,
+    Hump,
+    NoHump,
+    NoWorse,
+    Ordering,
+    Positive,
+    more,
 )
 from overopt.report.verdicts.statistics import (
     Along,

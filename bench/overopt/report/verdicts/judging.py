@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from overopt.report.verdicts.arms import Measured, NotMeasured, OutOfReach, Scope
-from overopt.report.verdicts.claims import Checked, Claim, Exact
+from overopt.report.verdicts.claims import (
+    CONTRADICTED,
+    NOT_RUN,
+    REPRODUCED,
+    UNREACHED,
+    UNRESOLVED,
+    Checked,
+    Claim,
+    Exact,
+    Verdict,
+)
 from overopt.stats.students_t import EXPLORATORY_BELOW
 from overopt.stats.verdicts.decide import Decision, decide
-from overopt.stats.verdicts.rules import Evidence
-
-REPRODUCED, CONTRADICTED, PARTLY = "reproduced", "contradicted", "partly reproduced"
-UNRESOLVED, UNREACHED = "not resolved at this scale", "out of reach"
-NOT_RUN = "not run here"
-VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, UNRESOLVED, UNREACHED, NOT_RUN)
-"""Everything that a claim may come to."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One claim, judged.
-
-    Attributes:
-        claim: the claim.
-        verdict: one of `VERDICTS`.
-        effect: what its headline test estimates, positive where the claim says so; None: none.
-        low: lower bound of the effect's 95 % interval.
-        high: upper bound.
-        p_holm: corrected over the claims of the paper.
-        n_seeds: seeds in the world that has the fewest; 0 where nothing was measured.
-        worlds: seeds of the worlds.
-        exploratory: whether fewer than 5 seeds stand behind it.
-        reason: why there is no verdict, or what a reader must know of it; may be empty.
-        evidence: all tests that it consists of.
-        checked: of an exact claim, what was computed.
-    """
-
-    claim: Claim
-    verdict: str
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_holm: float | None = None
-    n_seeds: int = 0
-    worlds: tuple[int, ...] = ()
-    exploratory: bool = False
-    reason: str = ""
-    evidence: Evidence | None = None
-    checked: Checked | None = None
+from overopt.stats.verdicts.evidence import Evidence
 
 
 def judge(claims: Sequence[Claim], measured: Measured) -> list[Verdict]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from html import escape
 
 from overopt.report.html.assets import read_asset
+from overopt.report.verdicts.claims import NOT_RUN, VERDICTS, Verdict
 from overopt.report.verdicts.figure import Figure
-from overopt.report.verdicts.judging import NOT_RUN, VERDICTS, Verdict
 from overopt.report.verdicts.tables import count, show_effect, show_seeds, show_verdict
 
 POLICY = (

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from overopt.report.tables.text import show_number
-from overopt.report.verdicts.judging import VERDICTS, Verdict
+from overopt.report.verdicts.claims import VERDICTS, Verdict
 
 COLUMNS = (
     "paper", "claim", "verdict", "exploratory", "effect", "low", "high", "p_holm", "seeds",

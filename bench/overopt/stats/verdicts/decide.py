@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overopt.stats.intervals import adjust_holm
-from overopt.stats.verdicts.estimate import ALPHA
-from overopt.stats.verdicts.rules import Evidence, Side
+from overopt.stats.verdicts.evidence import ALPHA, Evidence, Side
 
 
 class Decision(NamedTuple):

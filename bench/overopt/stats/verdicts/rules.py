@@ -8,56 +8,16 @@ value: without a correction a verdict is reached exactly where the 95 % interval
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
 
 import numpy as np
 
 from overopt.stats.intervals import adjust_holm
-from overopt.stats.verdicts.estimate import ALPHA, Estimate
+from overopt.stats.verdicts.evidence import ALPHA, Estimate, Evidence, Part, Side
 
 EQUAL_SD = 0.10
 """Differences of gold up to this are no difference, SDs of the initial policy."""
 FALL_SD = 0.05
 """A fall of less than this is none, SDs of the initial policy."""
-
-Side = Literal["reproduced", "contradicted", "partly reproduced"]
-
-
-class Part(NamedTuple):
-    """One test that a claim consists of.
-
-    Attributes:
-        name: what was compared, in words.
-        estimate: the number that it is judged by; positive where the claim says so.
-        p_for: of the claim.
-        p_against: of its opposite.
-        note: what a reader must know of it; may be empty.
-    """
-
-    name: str
-    estimate: Estimate
-    p_for: float
-    p_against: float
-    note: str = ""
-
-    @property
-    def side(self) -> Side | None:
-        """What this part alone shows at 5 %, without any correction."""
-        if min(self.p_for, self.p_against) > ALPHA:
-            return None
-        return "reproduced" if self.p_for < self.p_against else "contradicted"
-
-
-class Evidence(NamedTuple):
-    """What a rule found.
-
-    Attributes:
-        p_of: p value of each verdict that it may come to.
-        parts: the tests that it consists of, the first one the headline.
-    """
-
-    p_of: dict[Side, float]
-    parts: tuple[Part, ...]
 
 
 def difference(name: str, effect: Estimate, margin: float = 0.0) -> Part:

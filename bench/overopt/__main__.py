@@ -18,6 +18,7 @@ from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
+from overopt.commands.reproduce.command import add_reproduce
 from overopt.commands.request import Request, takes_request
 from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
@@ -308,6 +309,7 @@ add_commands(app)
 add_tune(app, _carry_out)
 add_submit(app)
 add_leaderboard(app)
+add_reproduce(app, _carry_out)
 
 
 def _offer(words: list[str]) -> NoReturn:

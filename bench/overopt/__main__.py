@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from overopt.commands.arguments import resolve, spread
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
+from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
 from overopt.commands.request import Request, takes_request
 from overopt.commands.shell.beside import add_commands, program
@@ -23,6 +24,7 @@ from overopt.commands.shell.completion import ASK, offer
 from overopt.commands.shell.ending import about_defect, about_disk, end, print_any_letter
 from overopt.commands.shell.words import WORDS, typed
 from overopt.commands.tuning.command import add_tune
+from overopt.commands.worker.command import add_worker
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 
@@ -90,6 +92,9 @@ def run_command(
             rich_help_panel=MACHINE,
         ),
     ] = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    gpus: Gpus = 1.0,
 ) -> None:
     """Run methods at KL budgets and write their points.
 
@@ -99,10 +104,12 @@ def run_command(
     """
     spec, count = resolve(request), count_workers(workers)
     check_folder("--out", out)
+    machines = Machines(executor, address, workers, gpus)
+    machines.check()
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed(), report_to or [])
+        code = run(spec, store, out, count, quiet, typed(), report_to or [], machines)
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -304,6 +311,7 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_worker(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

@@ -22,7 +22,7 @@ import pytest
 
 from end_to_end.command import Place
 from overopt.execution import worker
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.run import driver
@@ -132,7 +132,7 @@ def test_a_worker_killed_twice_in_a_stage(
                 if "spawn_main" in " ".join(child.cmdline()):
                     child.kill()
 
-    monkeypatch.setattr(driver, "ProcessExecutor", Killed)
+    monkeypatch.setattr(driver, "Local", lambda workers: lambda store, tell: Killed(store, workers))
     monkeypatch.chdir(place.root)
     ended = bench(*place.words("--workers", "1", "--method", "bon", "dpo", "--seeds", "1")[3:])
     assert ended.code == 0, ended

@@ -21,7 +21,7 @@ from overopt.artifacts.tables import Table
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.execution.local import InlineExecutor
+from overopt.execution.executors.local import InlineExecutor
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.own_runs.checkpoint_plan import plan

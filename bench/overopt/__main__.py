@@ -17,6 +17,7 @@ from overopt.commands.arguments import resolve, spread
 from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
+from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
 from overopt.commands.reproduce.command import add_reproduce
 from overopt.commands.request import Request, takes_request
@@ -26,6 +27,7 @@ from overopt.commands.shell.ending import about_defect, about_disk, end, print_a
 from overopt.commands.shell.words import WORDS, typed
 from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
+from overopt.commands.worker.command import add_worker
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 
@@ -93,6 +95,9 @@ def run_command(
             rich_help_panel=MACHINE,
         ),
     ] = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    gpus: Gpus = 1.0,
 ) -> None:
     """Run methods at KL budgets and write their points.
 
@@ -102,10 +107,12 @@ def run_command(
     """
     spec, count = resolve(request), count_workers(workers)
     check_folder("--out", out)
+    machines = Machines(executor, address, workers, gpus)
+    machines.check()
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed(), report_to or [])
+        code = run(spec, store, out, count, quiet, typed(), report_to or [], machines)
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -310,6 +317,7 @@ add_tune(app, _carry_out)
 add_submit(app)
 add_leaderboard(app)
 add_reproduce(app, _carry_out)
+add_worker(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

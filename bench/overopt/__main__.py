@@ -18,6 +18,7 @@ from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
+from overopt.commands.monitor.command import add_monitor
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
 from overopt.commands.reproduce.command import add_reproduce
 from overopt.commands.request import Request, takes_request
@@ -254,7 +255,7 @@ def measure_command(asked: Measure, store: StorePlace = None, workers: Workers =
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
+        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies, gold or monitors.")
     ] = "methods",
     family: Annotated[
         str | None,
@@ -281,7 +282,7 @@ def list_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List available methods, tasks, proxies or gold rewards, a line for each."""
+    """List available methods, tasks, proxies, gold rewards or monitors, a line for each."""
     from overopt.commands.list import list_kind
 
     raise typer.Exit(list_kind(kind, family, uses_gold, needs or [], as_json))
@@ -292,12 +293,13 @@ def show_command(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="A method, proxy, task or gold, or your own .py or .toml file."
+            metavar="NAME",
+            help="A method, proxy, task, gold or monitor, or your own .py or .toml file.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show one method, proxy, task or gold reward: its paper, settings and values."""
+    """Show one method, proxy, task, gold reward or monitor: its paper, settings and values."""
     from overopt.commands.show import show
 
     raise typer.Exit(show(name, as_json))
@@ -318,6 +320,7 @@ add_submit(app)
 add_leaderboard(app)
 add_reproduce(app, _carry_out)
 add_worker(app)
+add_monitor(app, _carry_out)
 
 
 def _offer(words: list[str]) -> NoReturn:

@@ -17,8 +17,8 @@ from overopt.commands.arguments import resolve, spread
 from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
-from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
 from overopt.commands.monitor.command import add_monitor
+from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
 from overopt.commands.reproduce.command import add_reproduce
 from overopt.commands.request import Request, takes_request

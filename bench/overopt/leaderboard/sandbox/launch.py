@@ -271,9 +271,7 @@ class _Run:
         """End it where it has taken too long, or holds too much memory."""
         limits = self._limits
         if time.monotonic() - self._started_s > limits.wall_s:
-            raise Ended(
-                f"The confined process was ended: it took longer than {limits.wall_s:g} s."
-            )
+            raise Ended(f"The confined process was ended: it took longer than {limits.wall_s:g} s.")
         if self._inside is None:
             return
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):

@@ -225,4 +225,3 @@ def close_all_but(*descriptors: int) -> None:
     kept = sorted({0, 1, 2, *descriptors})
     for low, high in zip(kept, [*kept[1:], 1 << 16], strict=True):
         os.closerange(low + 1, high)
-

@@ -108,7 +108,12 @@ def aims(name: str, store: Path) -> list[str]:
 
 
 def run(
-    brought: Path, function: str, limits: Limits = SMALL, *, of_users: bool | None = None, **given: Any
+    brought: Path,
+    function: str,
+    limits: Limits = SMALL,
+    *,
+    of_users: bool | None = None,
+    **given: Any,
 ) -> list[Frame]:
     frames: list[Frame] = []
     order = Order(f"attacks:{function}", given, limits=limits, modules=(brought,))
@@ -134,9 +139,7 @@ def test_attack_fails_and_is_told(
 
 
 @pytest.mark.parametrize("name", WITHOUT_ROOT)
-def test_the_walls_of_whoever_is_not_root_hold(
-    name: str, brought: Path, tmp_path: Path
-) -> None:
+def test_the_walls_of_whoever_is_not_root_hold(name: str, brought: Path, tmp_path: Path) -> None:
     (tmp_path / "gold.json").write_text("{}")
     with pytest.raises(Ended, match="The confined process failed"):
         run(brought, "attack", of_users=True, name=name, aims=aims(name, tmp_path))

@@ -15,8 +15,8 @@ one by accident; and below 2^53, where tables keep whole numbers apart. They are
 method cannot find its world by building them one by one, as it could among 2^32.
 
 Without b, whoever runs a round and submits to it as well could try entries, which differ in a
-space, until the worlds please them. With b, such as the output of a public beacon of a time that was
-named before, they cannot.
+space, until the worlds please them. With b, such as the output of a public beacon of a time that
+was named before, they cannot.
 
 Reference: M. Blum, "Coin Flipping by Telephone" (1981), commits and reveals a coin;
 H. Krawczyk, M. Bellare, R. Canetti, RFC 2104 (1997), https://www.rfc-editor.org/rfc/rfc2104.
@@ -48,7 +48,8 @@ def worlds_of(name: str, salt: bytes, entry: str, beacon: str, count: int) -> tu
         count: how many worlds.
     """
     return tuple(
-        FIRST_WORLD + _number(salt, "world", name, entry, beacon, index) % (WORLDS_END - FIRST_WORLD)
+        FIRST_WORLD
+        + _number(salt, "world", name, entry, beacon, index) % (WORLDS_END - FIRST_WORLD)
         for index in range(count)
     )
 

@@ -1,8 +1,8 @@
 """The files of a round: strict, versioned, each written once.
 
 ``commitment.json`` is published before entries arrive, ``entries/<number>.json`` when one has
-arrived, ``results/<number>.json`` when it was run, ``reveal.json`` at the end. ``secret.json`` holds
-the salt until then, stays with whoever runs the round, and must not be published.
+arrived, ``reveal.json`` at the end. ``secret.json`` holds the salt until then, stays with whoever
+runs the round, and must not be published; nor must ``runs``, whose folders tell the worlds.
 """
 
 from __future__ import annotations

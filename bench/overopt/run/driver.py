@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.choice import Local, Opening
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Notice, Outcome
 from overopt.execution.scheduler import execute
@@ -38,6 +38,9 @@ def execute_run(
     workers: int,
     arguments: Sequence[str],
     on_notice: Callable[[Notice], None] | None = None,
+    graph: Callable[[Cell], Graph] = Graph,
+    executor: Opening | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> RunOutcome:
     """Build what is missing, and write the results.
 
@@ -48,6 +51,9 @@ def execute_run(
         workers: worker processes, one torch thread each.
         arguments: the command as given, for the record.
         on_notice: called with everything that happens.
+        graph: makes the graph of each cell.
+        executor: what runs the stages; by default the worker processes of this machine.
+        tell: called with what the executor has to say to the user.
 
     Raises:
         UserError: a disk refuses; finished stages are kept.
@@ -59,13 +65,14 @@ def execute_run(
     costs = expected_costs(store.root)
     # A front is a cell of its own, so that its failure leaves the others alone.
     firsts = first_of_worlds(cells)
-    routines: list[Pursuit] = [pursue(Graph(cell), run) for cell in cells]
+    routines: list[Pursuit] = [pursue(graph(cell), run) for cell in cells]
     routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
-    with ProcessExecutor(store, workers) as executor:
+    opening = executor or Local(workers)
+    with opening(store, tell) as opened:
         results = execute(
             routines,
             store,
-            executor,
+            opened,
             on_notice,
             lambda made: costs.expected(made.stage, made.kind).wall_s,
         )

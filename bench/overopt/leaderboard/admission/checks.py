@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 Verdict = Literal["PASS", "FAIL", "DEGENERATE", "NO RESULT"]
-"""PASS: all checks hold. DEGENERATE: a control is out of order, so that gold, or the world, does not
-measure what it should. FAIL: the controls are in order, but overoptimization does not show, or the
-design is too small to tell. NO RESULT: nothing was run, and nothing is admitted."""
+"""PASS: all checks hold. DEGENERATE: a control is out of order, so that gold, or the world, does
+not measure what it should. FAIL: the controls are in order, but overoptimization does not show, or
+the design is too small to tell. NO RESULT: nothing was run, and nothing is admitted."""
 
 Outcome = Literal["holds", "fails", "degenerate"]
 

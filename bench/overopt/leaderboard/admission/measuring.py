@@ -27,7 +27,7 @@ _NOT_APART = Apart(math.nan, 1.0, math.nan)
 
 
 def measure_tasks(results: Results, groups: Sequence[Group]) -> Iterator[Measured]:
-    """Every task and method that was run against all controls: over all worlds, then world by world.
+    """Every task and method that met all controls: over all worlds, then world by world.
 
     Args:
         results: runs against `PROXY` and `CONTROLS`.

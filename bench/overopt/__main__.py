@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from overopt.commands.admit.command import add_admit
 from overopt.commands.arguments import resolve, spread
 from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
@@ -316,6 +317,7 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_admit(app, _carry_out)
 add_submit(app)
 add_leaderboard(app)
 add_reproduce(app, _carry_out)

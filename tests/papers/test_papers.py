@@ -42,15 +42,12 @@ def test_no_claim_is_left_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_every_arm_is_one_that_can_be_run(name: str) -> None:
-    """Resolving checks names, settings and budgets; nothing runs."""
+    """Resolving checks names, settings and budgets; nothing runs. All arms once, each grid once."""
     paper = find(name)
-    asked = {
-        (request.task, *map(str, vars(request).values())): request
-        for scale in SCALES
-        for arm in paper.arms(scale)
-        for request in [request_of(arm, paper.grids[scale])]
-    }
-    for request in asked.values():
+    grids = {scale: paper.grids[scale] for scale in SCALES}
+    asked = [request_of(arm, grids["standard"]) for arm in paper.arms("standard")]
+    asked += [request_of(arm, grid) for s, grid in grids.items() for arm in paper.arms(s)[:1]]
+    for request in asked:
         resolve(request)
 
 

@@ -13,7 +13,9 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from overopt.commands.arguments import resolve, spread
+from overopt.commands.arguments import spread
+from overopt.commands.axes.grid import resolve_all
+from overopt.commands.extrapolation.command import add_extrapolate
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
@@ -97,12 +99,12 @@ def run_command(
 
     [bold]bench run -m bon dpo rloo --proxy single uwo --noise 0 0.25 --kl-grid[/]
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     check_folder("--out", out)
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed(), report_to or [])
+        code = run(specs, store, out, count, quiet, typed(), report_to or [])
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -118,10 +120,10 @@ def plan_command(
 
     It takes the same options, says which stages are cached, and estimates the rest.
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     from overopt.commands.plan import plan
 
-    raise typer.Exit(plan(spec, store, count, as_json))
+    raise typer.Exit(plan(specs, store, count, as_json))
 
 
 @app.command("report")
@@ -304,6 +306,7 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_extrapolate(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

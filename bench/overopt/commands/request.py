@@ -84,6 +84,18 @@ class Request:
             _WHAT,
         ),
     ] = field(default_factory=list)
+    axis: Annotated[
+        list[str],
+        _several(
+            "--axis",
+            "KEY=V,V",
+            "Run at several levels of a setting, each a result of its own: "
+            "[bold]comparisons=256,1024[/], [bold]width=16,32[/], [bold]policy-width=32,64[/], "
+            "[bold]epochs=1,4[/], [bold]rounds=1,2,3[/], or any key of --set, such as "
+            "[bold]uwo.members=1,3,5[/]. Several axes are crossed.",
+            _WHAT,
+        ),
+    ] = field(default_factory=list)
     rates: Annotated[
         Path | None,
         typer.Option(

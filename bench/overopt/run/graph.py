@@ -45,19 +45,19 @@ class Graph:
         self._world = cell.task.world.to_json()
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
-        self._policies = InitialNodes(cell.task, self._node)
-        self._labels = LabelNodes(cell, self._node, self)
+        self._policies = InitialNodes(cell.task, self.make)
+        self._labels = LabelNodes(cell, self.make, self)
         described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
         self._proxies: ProxyNodes | StepNodes = (
-            StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self._node, self)
+            StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self.make, self)
             if cell.proxy.step_scores
-            else ProxyNodes(cell.proxy, described, cell.task.proxy, stream, self._node, self)
+            else ProxyNodes(cell.proxy, described, cell.task.proxy, stream, self.make, self)
         )
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
 
-    def _node(
+    def make(
         self,
         stage: str,
         params: dict[str, Any],
@@ -66,6 +66,7 @@ class Graph:
         code: tuple[str, ...] = (),
         resources: Resources | None = None,
     ) -> Node:
+        """The node of a stage in the cell's world; ``code`` is what the stage loads by name."""
         return node(
             f"{STAGES}.{stage}",
             {"world": self._world, **params},
@@ -115,7 +116,7 @@ class Graph:
         code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
         label = f"gold {gold.name}, world {self.cell.world}"
         inputs = {} if self.cell.task.world.pool is not None else {"initial": self.initial}
-        return self._node("gold", params, inputs, label, code)
+        return self.make("gold", params, inputs, label, code)
 
     @cached_property
     def pool(self) -> Node:
@@ -128,7 +129,7 @@ class Graph:
         inputs = {"initial": self.initial, "gold": self.gold}
         stage, inputs, code = made_by(task, "pool", inputs, self.gold_code)
         label = f"pool of the initial policy, world {self.cell.world}"
-        return self._node(stage, params, inputs, label, code)
+        return self.make(stage, params, inputs, label, code)
 
     @cached_property
     def listing(self) -> Node:
@@ -136,7 +137,7 @@ class Graph:
         inputs = {"initial": self.initial, "gold": self.gold}
         stage, inputs, code = made_by(self.cell.task, "listing", inputs, self.gold_code)
         label = f"every response, world {self.cell.world}"
-        return self._node(stage, {}, inputs, label, code)
+        return self.make(stage, {}, inputs, label, code)
 
     @property
     def pairs(self) -> Node:
@@ -159,7 +160,7 @@ class Graph:
     def features(self, samples: Node) -> Node:
         """The initial policy's features of the responses of the pool, or of all that are listed."""
         inputs = {"initial": self.initial, "samples": samples}
-        return self._node("beside.features", {}, inputs, f"features of {samples.label}")
+        return self.make("beside.features", {}, inputs, f"features of {samples.label}")
 
     def _scored_pool(self) -> dict[str, Node]:
         """The pool and every member's scores on it, by role."""
@@ -212,7 +213,7 @@ class Graph:
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        return self._node("optimize", params, inputs, label, code, resources)
+        return self.make("optimize", params, inputs, label, code, resources)
 
     @cached_property
     def value(self) -> Node:
@@ -256,7 +257,7 @@ class Graph:
         # states of members are read one by one, whatever the system makes of their scores
         combining = () if stage == "beside.novelty" else (cell.proxy.source,)
         code = (cell.method.source, *combining, *self._proxies.reading_code)
-        return self._node(stage, {**known, **params}, inputs, label, code)
+        return self.make(stage, {**known, **params}, inputs, label, code)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The policies of a method along its knob, merged or composed of others.
@@ -280,14 +281,14 @@ class Graph:
             inputs["value"] = self.value
         stage, done = ("compose", "composed") if method.composes else ("merge", "merged")
         label = f"{method.name} {done}, {cell.place}"
-        return self._node(stage, params, inputs, label, (method.source,))
+        return self.make(stage, params, inputs, label, (method.source,))
 
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task
         if optimized.name in ("particles", "search"):
             judged = {"optimize": optimized, "gold": self.gold}
-            return self._node("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
+            return self.make("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
         params = {
             "samples_per_prompt": task.evaluation.samples_per_prompt,
             "seed": self.cell.stream,
@@ -297,7 +298,7 @@ class Graph:
         code: tuple[str, ...] = self.gold_code
         if optimized.name == "compose":
             code += (module_in("models", "composed"),)
-        return self._node("evaluate", params, inputs, label, code)
+        return self.make("evaluate", params, inputs, label, code)
 
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
@@ -351,7 +352,7 @@ class Graph:
         }
         inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
         label = f"tilted initial policy, world {self.cell.world}"
-        return self._node("anneal", params, inputs, label, self.gold_code)
+        return self.make("anneal", params, inputs, label, self.gold_code)
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
@@ -367,7 +368,7 @@ class Graph:
             "unreached_kl_nats": unreached,
             "samples_per_prompt": self.cell.task.evaluation.samples_per_prompt,
         }
-        return self._node("measure", params, inputs, self.cell.title, (proxy.source,))
+        return self.make("measure", params, inputs, self.cell.title, (proxy.source,))
 
     def select(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The points of a selection method, from the scored pool."""
@@ -393,4 +394,4 @@ class Graph:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:
             inputs["novelty"] = self.novelty(listed)
-        return self._node("select", params, inputs, cell.title, code)
+        return self.make("select", params, inputs, cell.title, code)

@@ -97,8 +97,8 @@ def resolve(request: Request) -> RunSpec:
     """
     if request.stored is not None:
         return stored_run(request)
-    if request.axis:
-        raise UserError("--axis asks for several runs, and this takes one; leave it out.")
+    if request.axis or request.rounds is not None:
+        raise UserError("--axis and --rounds ask for several runs; this takes one, leave them out.")
     request = named(request)
     if not request.method:
         known = ", ".join(lookup.names("methods"))

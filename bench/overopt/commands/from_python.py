@@ -31,6 +31,7 @@ def run(
     worlds: int | None = None,
     world: int | Sequence[int] = (),
     noise: float | str | Sequence[float | str] = (),
+    rounds: int | None = None,
     flaw: str | Sequence[str] = (),
     comparisons: int | Sequence[int] = (),
     proxy_start: str | Sequence[str] = (),
@@ -61,6 +62,7 @@ def run(
         seeds, seed: how many, or which.
         worlds, world: how many, or which; by default the task's one world.
         noise: label noise, such as 0.25 or ``"bt:1"``; by default none.
+        rounds: of relabeling, each a result of its own; see ``bench run --help``.
         flaw: flaws of the labels by dose, such as ``"length:0.5"``, each beside the run without it.
         comparisons, proxy_start, proxy_width: data and proxies; by default the task's.
         kl_grid: KL budgets in nats per response; by default the task's.
@@ -92,6 +94,7 @@ def run(
         "worlds": worlds,
         "world": _counts(world),
         "noise": _texts(noise),
+        "rounds": rounds,
         "flaw": _texts(flaw),
         "comparisons": _counts(comparisons),
         "proxy_start": _texts(proxy_start),

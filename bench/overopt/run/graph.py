@@ -17,6 +17,7 @@ from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
+from overopt.run.fronts.nodes import front
 from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
@@ -25,6 +26,7 @@ from overopt.run.own_files import file_name, without_place
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
+from overopt.run.rounds.nodes import RoundLabels, continued
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -46,7 +48,7 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
-        self._labels = LabelNodes(cell, self.make, self)
+        self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
         described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
         self._proxies: ProxyNodes | StepNodes = (
             StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self.make, self)
@@ -213,7 +215,8 @@ class Graph:
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        return self.make("optimize", params, inputs, label, code, resources)
+        stage, inputs = continued(self, inputs)
+        return self.make(stage, params, inputs, label, code, resources)
 
     @cached_property
     def value(self) -> Node:
@@ -331,28 +334,13 @@ class Graph:
         return self.measure(policies, unreached)
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The oracle front of the task's world: arithmetic on tables."""
-        inputs = {"pool": self.pool}
-        task = self.cell.task
-        if task.world.lists_responses:
-            inputs["listing"] = self.listing
-        elif task.evaluation.annealed_per_prompt:
-            inputs["anneal"] = self.anneal(max(kl_grid_nats))
-        label = f"oracle front, world {self.cell.world}"
-        params, kind = {"kl_grid_nats": list(kl_grid_nats)}, f"{task.name}: {kind_of(label)}"
-        return node(f"{STAGES}.front", params, inputs, label=label, kind=kind)
+        """The oracle front of the task's world."""
+        return front(self, kl_grid_nats)
 
-    def anneal(self, kl_max_nats: float) -> Node:
-        """The initial policy tilted by gold, from where its pool ends up to a KL."""
-        task = self.cell.task
-        params = {
-            "per_prompt": task.evaluation.annealed_per_prompt,
-            "kl_max_nats": kl_max_nats,
-            "seed": task.world.seed,
-        }
-        inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
-        label = f"tilted initial policy, world {self.cell.world}"
-        return self.make("anneal", params, inputs, label, self.gold_code)
+    @cached_property
+    def before(self) -> Graph:
+        """The graph of the round before."""
+        return Graph(replace(self.cell, task=self.cell.task.round_before))
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""

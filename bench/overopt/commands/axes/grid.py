@@ -21,6 +21,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.run.cells import cells_of
 from overopt.spec.level import LevelSpec
+from overopt.spec.rounds import MOST_ROUNDS
 from overopt.spec.run import RunSpec
 
 Combination = tuple[tuple[str, str], ...]
@@ -43,10 +44,10 @@ def resolve_all(request: Request) -> list[RunSpec]:
     Raises:
         UserError: as ``resolve``; or an axis is none, or is given as an option or setting too.
     """
-    axes = read_axes(request.axis)
+    axes = read_axes([*request.axis, *_rounds(request.rounds)])
     if request.stored is not None:
         return [resolve(request)]
-    plain = named(_with_options(replace(request, axis=[]), axes))
+    plain = named(_with_options(replace(request, axis=[], rounds=None), axes))
     own = [axis for axis in axes if axis.key not in OPTIONS]
     if not own:
         return [resolve(plain)]
@@ -70,6 +71,15 @@ def resolve_all(request: Request) -> list[RunSpec]:
                 runs.append(run)
     _check_size(runs)
     return runs
+
+
+def _rounds(count: int | None) -> list[str]:
+    """``--rounds K`` as the axis that it is."""
+    if count is None:
+        return []
+    if not 1 <= count <= MOST_ROUNDS:
+        raise UserError(f"--rounds {count}: it is a count from 1 to {MOST_ROUNDS}; give another.")
+    return [f"rounds={','.join(str(number) for number in range(1, count + 1))}"]
 
 
 def _at(request: Request, levels: Combination) -> RunSpec:

@@ -14,7 +14,6 @@ from overopt.stats.fits.forms import Form
 from overopt.stats.intervals import Interval
 from overopt.stats.pools.extrapolation import Extrapolation
 
-
 NAMES = {
     Form.BON: "d (a − b d)",
     Form.RL: "d (a − b log d)",

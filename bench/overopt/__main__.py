@@ -16,6 +16,9 @@ from typer.exceptions import TyperException
 from overopt.commands.admit.command import add_admit
 from overopt.commands.arguments import resolve, spread
 from overopt.commands.leaderboard.command import add_leaderboard
+from overopt.commands.arguments import spread
+from overopt.commands.axes.grid import resolve_all
+from overopt.commands.extrapolation.command import add_extrapolate
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.monitor.command import add_monitor
@@ -107,7 +110,7 @@ def run_command(
 
     [bold]bench run -m bon dpo rloo --proxy single uwo --noise 0 0.25 --kl-grid[/]
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     check_folder("--out", out)
     machines = Machines(executor, address, workers, gpus)
     machines.check()
@@ -115,6 +118,7 @@ def run_command(
 
     try:
         code = run(spec, store, out, count, quiet, typed(), report_to or [], machines)
+        code = run(specs, store, out, count, quiet, typed(), report_to or [])
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -130,10 +134,10 @@ def plan_command(
 
     It takes the same options, says which stages are cached, and estimates the rest.
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     from overopt.commands.plan import plan
 
-    raise typer.Exit(plan(spec, store, count, as_json))
+    raise typer.Exit(plan(specs, store, count, as_json))
 
 
 @app.command("report")
@@ -323,6 +327,7 @@ add_leaderboard(app)
 add_reproduce(app, _carry_out)
 add_worker(app)
 add_monitor(app, _carry_out)
+add_extrapolate(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

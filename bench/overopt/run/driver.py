@@ -38,6 +38,7 @@ def execute_run(
     workers: int,
     arguments: Sequence[str],
     on_notice: Callable[[Notice], None] | None = None,
+    graph: Callable[[Cell], Graph] = Graph,
     executor: Opening | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> RunOutcome:
@@ -50,6 +51,7 @@ def execute_run(
         workers: worker processes, one torch thread each.
         arguments: the command as given, for the record.
         on_notice: called with everything that happens.
+        graph: makes the graph of each cell.
         executor: what runs the stages; by default the worker processes of this machine.
         tell: called with what the executor has to say to the user.
 
@@ -63,7 +65,7 @@ def execute_run(
     costs = expected_costs(store.root)
     # A front is a cell of its own, so that its failure leaves the others alone.
     firsts = first_of_worlds(cells)
-    routines: list[Pursuit] = [pursue(Graph(cell), run) for cell in cells]
+    routines: list[Pursuit] = [pursue(graph(cell), run) for cell in cells]
     routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
     opening = executor or Local(workers)
     with opening(store, tell) as opened:

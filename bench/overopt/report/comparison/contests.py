@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -29,6 +29,10 @@ _COLUMNS = (
 
 Design = Mapping[int, frozenset[int]]
 """Seeds of each world."""
+
+Compared = Literal["methods", "proxies", "systems"]
+"""What meets in a contest: methods against the same proxy, proxies under the same method, or
+methods together with the proxies that they see."""
 
 _SETS_PAIRED = 12
 """Among more different sets of worlds and seeds, only what all share is looked for."""
@@ -64,7 +68,9 @@ class _Candidate:
         return all(self.ran.get(world, frozenset()) >= seeds for world, seeds in design.items())
 
 
-def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Contest], list[str]]:
+def make_contests(
+    results: Results, groups: Sequence[Group], of: Compared = "methods"
+) -> tuple[list[Contest], list[str]]:
     """Every contest of at least two methods, and sentences on what was kept apart.
 
     Entrants of a contest share task, gold, label noise, number of comparisons, initial policies,
@@ -75,8 +81,12 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
     Args:
         results: what was read.
         groups: its groups (`overopt.report.groups.group_results`).
+        of: what is compared. Of proxies, a contest's ``proxy`` is the method that they stand under,
+            and its entrants' ``method`` is the proxy.
     """
-    candidates = _candidates(results, groups)
+    candidates = [_entering(one, of) for one in _candidates(results, groups)]
+    if of == "proxies":
+        candidates = [one for one in candidates if one.entrant.sees_proxy]
     contests: list[Contest] = []
     notes: list[str] = []
     settings: dict[tuple[str, str, str], list[_Candidate]] = {}
@@ -108,6 +118,22 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
     if said := rate_note(run.record for run in results.runs):
         notes.append(said)
     return sorted(contests, key=_order), list(dict.fromkeys(notes))
+
+
+def _entering(one: _Candidate, of: Compared) -> _Candidate:
+    """A candidate as it enters contests of methods, of proxies or of both together."""
+    entrant = one.entrant
+    if of == "proxies":
+        return replace(one, entrant=replace(entrant, method=one.proxy), proxy=entrant.method)
+    if of == "systems":
+        label = name_system(entrant.method, one.proxy)
+        return replace(one, entrant=replace(entrant, method=label, sees_proxy=False), proxy="")
+    return one
+
+
+def name_system(method: str, proxy: str) -> str:
+    """A method together with the proxy that it sees; ``proxy`` is empty where it sees none."""
+    return f"{method} × {proxy}" if proxy else method
 
 
 def _holds(

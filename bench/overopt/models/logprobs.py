@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import embedding, pad
 from transformers import PreTrainedModel
 
+from overopt.models.packed import is_plain, pack, packed_logits
 from overopt.models.sequences import Batch, align, bucket_rows, join, split_by_length, take_rows
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
@@ -119,7 +120,8 @@ def predict(
     """Log-probabilities of every next token and, if asked for, hidden states.
 
     Rows of very different length go through the model in parts of similar length, so that little
-    padding is computed; what stands on padding is then 0. Otherwise it is one forward pass.
+    padding is computed, or a small GPT-2 reads nothing twice (``models.packed``); what stands on
+    padding is then 0. Otherwise it is one forward pass.
 
     Args:
         model: a causal language model.
@@ -127,6 +129,8 @@ def predict(
         states: whether hidden states are kept.
         together: one forward pass, whatever the lengths.
     """
+    if not states and not together and is_plain(model):
+        return Prediction(_predict_packed(model, batch), None)
     parts = [] if together else split_by_length(batch)
     if len(parts) <= 1:
         return _predict_together(model, batch, states)
@@ -147,6 +151,13 @@ def predict(
         layers = zip(*(part.states_LBJD or () for part in seen), strict=True)
         hidden = tuple(reunite(layer) for layer in layers)
     return Prediction(reunite([part.logp_BKV for part in seen]), hidden)
+
+
+def _predict_packed(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Log-probabilities (B, K, V) of every next token, 0 on padding."""
+    packed = pack(batch)
+    logp_MV = token_logps(packed_logits(model, packed), suppressed_ids(model))
+    return embedding(packed.reads_BK, pad(logp_MV, (0, 0, 0, 1)))
 
 
 def _predict_together(model: PreTrainedModel, batch: Batch, states: bool) -> Prediction:

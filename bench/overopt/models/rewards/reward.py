@@ -10,9 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    GPT2ForSequenceClassification,
+    PreTrainedModel,
+)
 
 from overopt.models.folders import load_folder
+from overopt.models.packed import is_plain, pack, packed_outputs
 from overopt.models.sequences import Batch, Index, bucket_rows, join
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import Tokens
@@ -44,6 +49,8 @@ def classify(model: PreTrainedModel, batch: Batch) -> Tensor:
     A decoder whose configuration names a padding token finds a row's last token by it. One that
     names none is read at the row's last token by position, so that a row may end with any token.
     """
+    if isinstance(model, GPT2ForSequenceClassification) and is_plain(model):
+        return packed_outputs(model, pack(batch, with_last=True))
     pad_id = model.config.pad_token_id
     if pad_id is None and hasattr(model, "score"):
         hidden_BLD = model.base_model(

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import embedding, pad
 from transformers import PreTrainedModel
 
-from overopt.models.packed import is_plain, pack, packed_logits
+from overopt.models.packed import batch_rows, is_plain, pack, packed_logits
 from overopt.models.sequences import Batch, align, bucket_rows, join, split_by_length, take_rows
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
@@ -39,6 +39,17 @@ class KLStatistics(NamedTuple):
     reference_logp_NT: npt.NDArray[np.float32]
     rb_N: npt.NDArray[np.float64]
     entropy_N: npt.NDArray[np.float64]
+
+
+class DrawnLogps(NamedTuple):
+    """What a policy said of N responses while it drew them.
+
+    chosen_NT: float32, of the tokens drawn, zero on padding. every_NTV: of every token that it
+    could have drawn, anything on padding.
+    """
+
+    chosen_NT: npt.NDArray[np.float32]
+    every_NTV: Tensor
 
 
 def suppressed_ids(model: PreTrainedModel) -> list[int]:
@@ -227,7 +238,7 @@ def score_logps(
     """
     logp_NT = np.zeros(responses.ids_NT.shape, dtype=np.float32)
     with evaluating(model):
-        for index_B in bucket_rows(prompts.length_N + responses.length_N, batch_tokens):
+        for index_B in batch_rows(model, prompts.length_N + responses.length_N, batch_tokens):
             batch = join(prompts.take(index_B), responses.take(index_B), model.device)
             logp_BT = response_logps(model, batch).cpu().numpy()
             logp_NT[index_B, : logp_BT.shape[1]] = logp_BT
@@ -239,6 +250,7 @@ def kl_statistics(
     reference: PreTrainedModel,
     prompts: Tokens,
     responses: Tokens,
+    drawn: DrawnLogps | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> KLStatistics:
     """Log-probabilities under both models, Rao-Blackwellized KL and entropy of each response.
@@ -251,7 +263,8 @@ def kl_statistics(
         reference: the model q.
         prompts: N prompts x.
         responses: a response y of each.
-        batch_tokens: most padded tokens computed at once.
+        drawn: what the policy said when it drew them, where that was kept: it is not run again.
+        batch_tokens: most tokens computed at once.
 
     Reference: Amini, Vieira, Cotterell, "Better Estimation of the Kullback-Leibler Divergence
         Between Language Models", 2025, https://arxiv.org/abs/2504.10637
@@ -260,15 +273,23 @@ def kl_statistics(
     policy_logp_NT = np.zeros(shape, dtype=np.float32)
     reference_logp_NT = np.zeros(shape, dtype=np.float32)
     rb_N, entropy_N = np.zeros(shape[0]), np.zeros(shape[0])
+    length_N = prompts.length_N + responses.length_N
     with evaluating(policy), evaluating(reference):
-        for index_B in bucket_rows(prompts.length_N + responses.length_N, batch_tokens):
+        for index_B in batch_rows(reference, length_N, batch_tokens):
             batch = join(prompts.take(index_B), responses.take(index_B), policy.device)
-            logp_BKV, logq_BKV = predict_logps(policy, batch), predict_logps(reference, batch)
             width = batch.mask_BT.shape[1]
-            policy_logp_NT[index_B, :width] = choose_logps(logp_BKV, batch).cpu().numpy()
+            logq_BKV = predict_logps(reference, batch)
             reference_logp_NT[index_B, :width] = choose_logps(logq_BKV, batch).cpu().numpy()
-            kl_BT = align(rao_blackwell_kl(logp_BKV, logq_BKV), batch)
-            entropy_BT = align(-(logp_BKV.exp() * logp_BKV).sum(-1), batch)
+            logq_BTV = align(logq_BKV, batch)
+            if drawn is None:
+                logp_BKV = predict_logps(policy, batch)
+                policy_logp_NT[index_B, :width] = choose_logps(logp_BKV, batch).cpu().numpy()
+                logp_BTV = align(logp_BKV, batch)
+            else:
+                policy_logp_NT[index_B, :width] = drawn.chosen_NT[index_B, :width]
+                logp_BTV = drawn.every_NTV[torch.from_numpy(index_B), :width].to(policy.device)
+            kl_BT = rao_blackwell_kl(logp_BTV, logq_BTV).masked_fill(~batch.mask_BT, 0.0)
+            entropy_BT = -(logp_BTV.exp() * logp_BTV).sum(-1).masked_fill(~batch.mask_BT, 0.0)
             rb_N[index_B] = kl_BT.sum(-1, dtype=torch.float64).cpu().numpy()
             entropy_N[index_B] = entropy_BT.sum(-1, dtype=torch.float64).cpu().numpy()
     return KLStatistics(policy_logp_NT, reference_logp_NT, rb_N, entropy_N)

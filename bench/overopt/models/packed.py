@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import GPT2ForSequenceClassification, GPT2LMHeadModel, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from overopt.models.sequences import Batch
+from overopt.models.sequences import Batch, Index, bucket_rows, consecutive_rows
 
 _Ints = npt.NDArray[np.int64]
 
@@ -68,6 +68,20 @@ def is_plain(model: PreTrainedModel) -> bool:
         for block in blocks
         for layer in (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
     )
+
+
+def batch_rows(
+    model: PreTrainedModel, length_N: npt.NDArray[np.integer], batch_tokens: int
+) -> list[Index]:
+    """Rows in batches for passes of a model: neighbors, which share prompts, or of similar length.
+
+    Args:
+        model: what reads them.
+        length_N: tokens of each row.
+        batch_tokens: most tokens of one batch.
+    """
+    divide = consecutive_rows if is_plain(model) else bucket_rows
+    return divide(length_N, batch_tokens)
 
 
 def pack(batch: Batch, with_last: bool = False) -> Packed:

@@ -14,11 +14,10 @@ import typer
 from typer.exceptions import TyperException
 
 from overopt.commands.admit.command import add_admit
-from overopt.commands.arguments import resolve, spread
-from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.arguments import spread
 from overopt.commands.axes.grid import resolve_all
 from overopt.commands.extrapolation.command import add_extrapolate
+from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.monitor.command import add_monitor
@@ -117,8 +116,7 @@ def run_command(
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed(), report_to or [], machines)
-        code = run(specs, store, out, count, quiet, typed(), report_to or [])
+        code = run(specs, store, out, count, quiet, typed(), report_to or [], machines)
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130

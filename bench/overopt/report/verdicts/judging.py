@@ -74,9 +74,9 @@ def _decided(
         None if bounds is None else bounds[0],
         None if bounds is None else bounds[1],
         decision.p_holm,
-        scope.n_seeds,
+        head.n_seeds,
         scope.worlds,
-        scope.n_seeds < EXPLORATORY_BELOW,
+        head.n_seeds < EXPLORATORY_BELOW,
         "; ".join(notes),
         evidence,
     )

@@ -99,8 +99,10 @@ def show_effect(one: Verdict) -> str:
 
 def show_seeds(one: Verdict) -> str:
     """Seeds and worlds behind a verdict."""
+    if one.checked is not None:
+        return "exact"
     if not one.worlds:
-        return "exact" if one.checked is not None else ""
+        return f"{one.n_seeds} draws" if one.n_seeds else ""
     return f"{one.n_seeds} × {len(one.worlds)}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.parts import Cell
@@ -17,7 +18,7 @@ from overopt.leaderboard.tiers.recomputing import Recomputed
 from overopt.leaderboard.tiers.t1 import compare
 from overopt.stats.kl import k2
 
-from .honest import Entry, Language, draw, make_entry, make_samples, remade
+from .honest import Entry, Floats, Language, draw, make_entry, make_samples, remade
 
 Rng = np.random.Generator
 Trial = Callable[[Rng, bool], bool]
@@ -137,20 +138,19 @@ def altered_point(by: float) -> Trial:
     """Gold of one point raised in ``points.csv``, by SDs of the initial policy."""
 
     def trial(rng: Rng, forged: bool) -> bool:
-        import pandas as pd
-
         entry = make_entry(rng, 1, 1)
         cell, samples = entry.cells[0], entry.samples[0]
-        rows = [
+        rows: list[dict[str, object]] = [
             {"kl_nats": 0.0, "gold_mean": 0.0, "proxy_mean": 0.0, "win_rate": 0.5}
             | {"n_prompts": 128.0, "kl_estimator": "definition"}
         ]
         for k in range(1, len(samples.measured_K)):
             values: dict[str, object] = dict(recompute(cell, samples, k, "rb"))
-            rows.append(values | {"kl_estimator": "rb"})  # type: ignore[arg-type]
-        points = pd.DataFrame(rows, index=samples.measured_K)
+            rows.append({**values, "kl_estimator": "rb"})
         if forged:
-            points.loc[int(rng.choice(samples.measured_K[1:])), "gold_mean"] += by
+            stated = rows[int(rng.integers(1, len(rows)))]
+            stated["gold_mean"] = float(str(stated["gold_mean"])) + by
+        points = pd.DataFrame(rows, index=samples.measured_K)
         return judge_arithmetic(cell, samples, points, "").outcome == "fail"
 
     return trial
@@ -196,9 +196,7 @@ def recomputed(change: Callable[[Cell, Samples, Rng], Samples]) -> Trial:
         entry = make_entry(rng, 1, 1)
         cell, samples = entry.cells[0], entry.samples[0]
 
-        def near(
-            values: np.ndarray[tuple[int], np.dtype[np.float64]],
-        ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        def near(values: Floats) -> Floats:
             return values + MACHINE * rng.normal(size=len(values))
 
         ours = Recomputed(

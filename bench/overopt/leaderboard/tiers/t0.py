@@ -14,7 +14,7 @@ import pandas as pd
 from overopt.errors import UserError
 from overopt.leaderboard.submission.files import check_content
 from overopt.leaderboard.submission.pages import Samples, parse_page
-from overopt.leaderboard.submission.parts import DOCUMENT, Cell
+from overopt.leaderboard.submission.parts import DOCUMENT, MOST_LINES, Cell
 from overopt.leaderboard.submission.reading import read_submission
 from overopt.leaderboard.submission.schema import MethodFile, Submission, SubmittedRun
 from overopt.leaderboard.submission.verdict import Asked, Finding, found
@@ -53,7 +53,9 @@ def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
 
 def points_of(folder: Path, run: SubmittedRun) -> pd.DataFrame:
     """The checked table of points of a run, its rows numbered from 0."""
-    check_content(folder, run.points)
+    content = check_content(folder, run.points)
+    if content.count(b"\n") + content.count(b"\r") > MOST_LINES:
+        raise UserError(f"{folder / run.points.path} has more than {MOST_LINES} lines.")
     return read_points(folder / run.points.path, {})
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from overopt.catalog.systems import proxy
 from overopt.errors import UserError
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute

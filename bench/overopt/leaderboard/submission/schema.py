@@ -96,16 +96,17 @@ class SubmittedRun(Spec):
     def _is_bounded(self) -> Self:
         if len(self.spec.methods) != 1:
             raise ValueError("spec.methods must name one method, as run.json does")
-        parts = (self.spec.task, self.spec.gold, *self.spec.methods, *self.spec.proxies)
-        strange = [one.name for one in parts if not re.fullmatch(NAME, one.name)]
+        names = [self.spec.task.name, self.spec.gold.name]
+        names += [one.name for one in (*self.spec.methods, *self.spec.proxies)]
+        strange = [name for name in names if not re.fullmatch(NAME, name)]
         if strange:
             raise ValueError(f"spec holds the name {strange[0][:60]!r}; names are plain letters")
-        for name in ("worlds", "seeds"):
-            seeds: tuple[int, ...] = getattr(self.spec, name)
+        for axis in ("worlds", "seeds"):
+            seeds: tuple[int, ...] = getattr(self.spec, axis)
             if not seeds or len(set(seeds)) != len(seeds):
-                raise ValueError(f"spec.{name} must list distinct seeds")
+                raise ValueError(f"spec.{axis} must list distinct seeds")
             if min(seeds) < 0 or max(seeds) > LARGEST_SEED:
-                raise ValueError(f"spec.{name} must lie within 0 and {LARGEST_SEED}")
+                raise ValueError(f"spec.{axis} must lie within 0 and {LARGEST_SEED}")
         spec = self.spec
         count = len(spec.worlds) * len(spec.seeds) * len(spec.proxies) * len(spec.noises)
         count *= len(spec.comparisons) * len(spec.proxy_starts) * len(spec.proxy_widths)

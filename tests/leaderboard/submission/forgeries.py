@@ -24,21 +24,21 @@ Rng = np.random.Generator
 Trial = Callable[[Rng, bool], bool]
 """Makes an entry, forged or honest, and says whether it is caught."""
 
-MACHINE = 0.01
-"""By which numbers of trained models differ on another processor (nats or SDs, one SD), ten times
+MACHINE = 0.001
+"""By which numbers of trained models differ on another processor (nats or SDs, one SD), some times
 what was measured."""
 
 
 class Size(NamedTuple):
-    """Of the entries of a trial: those of a headline."""
+    """Of the entries of a trial: a third of a headline, three worlds of five seeds."""
 
-    worlds: int = 3
+    worlds: int = 1
     seeds: int = 5
     prompts: int = 128
     each: int = 8
 
 
-HEADLINE = Size()
+SIZE = Size()
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def consistent(entry: Entry) -> bool:
     return all(one.outcome != "fail" for one in tests.judge())
 
 
-def picked(share: float, size: Size = HEADLINE) -> Trial:
+def picked(share: float, size: Size = SIZE) -> Trial:
     """In a share of the slots, the better of two samples by gold."""
 
     def trial(rng: Rng, forged: bool) -> bool:
@@ -82,7 +82,7 @@ def picked(share: float, size: Size = HEADLINE) -> Trial:
     return trial
 
 
-def changed(change: Callable[[Cell, Samples, Rng], Samples], size: Size = HEADLINE) -> Trial:
+def changed(change: Callable[[Cell, Samples, Rng], Samples], size: Size = SIZE) -> Trial:
     """Log-probabilities changed by a function, with all means taken again."""
 
     def trial(rng: Rng, forged: bool) -> bool:
@@ -235,9 +235,9 @@ def better_gold(cell: Cell, samples: Samples, rng: Rng) -> Samples:
 
 
 FORGERIES = (
-    Forgery("the better of two samples, in every tenth slot", "T0", "consistent_*", picked(0.1)),
+    Forgery("the better of two samples, in every fifth slot", "T0", "consistent_*", picked(0.2)),
     Forgery(
-        "log-ratios and KL 15 % smaller", "T0", "consistent_normalization", changed(stretched(0.85))
+        "log-ratios and KL 25 % smaller", "T0", "consistent_normalization", changed(stretched(0.75))
     ),
     Forgery("the policy's log-probabilities alone", "T0", "consistent_kl", changed(lowered(0.05))),
     Forgery("the KL of the axis 5 % smaller", "T0", "consistent_kl", changed(shrunk(0.95))),

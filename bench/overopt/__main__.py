@@ -24,6 +24,7 @@ from overopt.commands.shell.ending import about_defect, about_disk, end, print_a
 from overopt.commands.shell.words import WORDS, typed
 from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
+from overopt.commands.verify.command import add_verify
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 
@@ -305,6 +306,7 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_verify(app)
 add_submit(app)
 
 

@@ -7,15 +7,14 @@ from comparisons of its own. None of it is an input of the run, so that no key o
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
-from overopt.run.graph import Graph
 from overopt.run.knob import at_tasks_rate
 from overopt.run.own_files import without_place
 from overopt.run.stage_names import STAGES, kind_of
@@ -56,23 +55,68 @@ def why_no_twin(method: MethodSpec) -> str:
 _NOT_OF_GOLD = ("step_rewards", "second_initial", "revisions", "step_pairs")
 
 
+class RunGraph(Protocol):
+    """What is asked of the graph of a cell (see ``run.graph``)."""
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    @property
+    def gold(self) -> Node:
+        """The gold."""
+        ...
+
+    @property
+    def pool(self) -> Node:
+        """The initial policy's responses to the held-out prompts."""
+        ...
+
+    @property
+    def gold_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read the gold."""
+        ...
+
+    def optimize(self, knob_value: float | None, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The method's run."""
+        ...
+
+    def evaluate(self, optimized: Node) -> Node:
+        """The policies of a run, sampled on the held-out prompts."""
+        ...
+
+    def proxy(self, member: int) -> Node:
+        """One proxy of the cell."""
+        ...
+
+    def score(self, member: int, samples: Node, role: str) -> Node:
+        """One proxy's scores on samples."""
+        ...
+
+
 class WatchNodes:
     """What is seen along the run of a cell, and along its twin.
 
     Args:
+        graph: of a cell.
         cell: of a method that trains, along its steps.
         kl_grid_nats: budgets of the run.
         wanted: signals besides what every run has.
     """
 
     def __init__(
-        self, cell: Cell, kl_grid_nats: tuple[float, ...], wanted: Collection[Signal] = WATCHED
+        self,
+        graph: Callable[[Cell], RunGraph],
+        cell: Cell,
+        kl_grid_nats: tuple[float, ...],
+        wanted: Collection[Signal] = WATCHED,
     ) -> None:
         self._cell, self._grid, self._wanted = cell, kl_grid_nats, frozenset(wanted)
-        self._graph = Graph(cell)
+        self._graph = graph(cell)
         plain = replace(cell, proxy=ENSEMBLE)
-        self._ensemble = Graph(plain)
-        self._other = Graph(replace(plain, seed=cell.seed + OTHER_SEED))
+        self._ensemble = graph(plain)
+        self._other = graph(replace(plain, seed=cell.seed + OTHER_SEED))
         base = cell.task.proxy.base
         self._reading = () if base is None else (module_in("models", "reading"),)
 

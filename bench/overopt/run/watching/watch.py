@@ -20,6 +20,7 @@ from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
+from overopt.run.graph import Graph
 from overopt.run.watching.nodes import WatchNodes, can_be_watched, why_no_twin
 from overopt.spec.columns import SIGNAL_COLUMNS, SIGNALS_FILE, TWINS_FILE
 from overopt.spec.method import MethodSpec
@@ -31,10 +32,10 @@ _DIGITS = 9
 
 
 class Watched(NamedTuple):
-    """Files that were written, and what failed, one sentence each."""
+    """Files that were written, and what failed or cannot be had, one sentence each."""
 
     files: list[Path]
-    failures: list[str]
+    told: list[str]
 
 
 def check_watchable(spec: RunSpec) -> None:
@@ -83,7 +84,7 @@ def watch_runs(
     ]
     asked: list[tuple[str, Cell, Node]] = []
     for cell in cells:
-        nodes = WatchNodes(cell, spec.kl_grid_nats, wanted)
+        nodes = WatchNodes(Graph, cell, spec.kl_grid_nats, wanted)
         asked.append((SIGNALS_FILE, cell, nodes.signals()))
         if not why_no_twin(cell.method):
             asked.append((TWINS_FILE, cell, nodes.twin()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from overopt.errors import UserError
 from overopt.monitors.contract import Look, OpenedMonitor
 from overopt.report.monitoring.scoring import CONTROL, GroupScores, score_group, share
 from overopt.report.monitoring.seen import SeenRuns, see_run
+from overopt.report.monitoring.sheet import gold_sentence
 from overopt.report.stored.run_folder import read_run
 from overopt.spec.columns import SIGNAL_COLUMNS, SIGNALS_FILE, TWINS_FILE
+from overopt.stats.intervals import t_interval
 from report.synthetic import PROMPTS, write_runs
 
 
@@ -123,13 +126,18 @@ def test_the_command_scores_stored_runs(
 ) -> None:
     assert score_stored([folder], [], tmp_path / "out", as_json=False) == 0
     told = capsys.readouterr().out
-    assert "ensemble-spread is not scored: the runs hold no spread" in told
+    assert "since the runs do not hold it: energy-loss (energy_loss), ensemble-spread (spr" in told
     assert "kl-threshold" in told and "5/5" in told
+    assert max(map(len, told.split("not scored")[0].splitlines()[:10])) <= 80
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"monitors.csv", "monitors.json", "monitors.png", "monitors.pdf"}
     table = pd.read_csv(tmp_path / "out" / "monitors.csv")
     assert set(table["monitor"]) >= {"mahalanobis", CONTROL}
-    assert score_stored([folder], ["mahalanobis"], tmp_path / "out", as_json=True) == 0
+    shutil.copytree(folder, tmp_path / "copy")  # the same runs are scored once
+    assert (
+        score_stored([folder, tmp_path / "copy"], ["mahalanobis"], tmp_path / "out", as_json=True)
+        == 0
+    )
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["monitor"] for row in sorted(rows, key=lambda row: row["monitor"])] == [
         CONTROL, "mahalanobis",
@@ -147,8 +155,6 @@ def test_the_command_scores_stored_runs(
 def test_a_damaged_table_is_refused_in_one_sentence(
     folder: Path, tmp_path: Path, damage: object, told: str
 ) -> None:
-    import shutil
-
     copy = tmp_path / "step-0a1b2c3d"
     shutil.copytree(folder, copy)
     path = copy / SIGNALS_FILE
@@ -157,11 +163,26 @@ def test_a_damaged_table_is_refused_in_one_sentence(
         see_run(read_run(copy))
 
 
-def test_runs_that_cannot_be_scored_say_why(folder: Path, tmp_path: Path) -> None:
-    import shutil
-
+def test_without_gold_by_prompt_intervals_are_over_seeds(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "step-0a1b2c3d"
     shutil.copytree(folder, copy)
     (copy / "prompts.parquet").unlink()
-    with pytest.raises(UserError, match="gold by prompt"):
+    (runs,), _ = see_run(read_run(copy))
+    found = scored(runs, "kl-threshold", CONTROL)
+    assert not runs.by_prompt and "over seeds alone" in gold_sentence(found)
+    gain_S = runs.budgets.gold_SKB[:, -1, 0]
+    by_seeds = t_interval(gain_S)
+    assert found.peak.end.gold.mean == pytest.approx(by_seeds.mean)
+    assert found.peak.end.gold.se == pytest.approx(by_seeds.se)
+    assert found.peak.end.gold.df == pytest.approx(len(gain_S) - 1)
+
+
+def test_runs_that_cannot_be_scored_say_why(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "step-0a1b2c3d"
+    shutil.copytree(folder, copy)
+    for name in ("contrasts.csv", "budgets.csv", "prompts.parquet"):
+        (copy / name).unlink()
+    points = pd.read_csv(copy / "points.csv", dtype=str, keep_default_na=False)
+    points[points["seed"] == "1"].to_csv(copy / "points.csv", index=False)
+    with pytest.raises(UserError, match="limits are set on other seeds, and it has one only"):
         score_stored([copy], ["kl-threshold"], tmp_path / "out", as_json=False)

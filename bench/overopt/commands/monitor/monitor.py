@@ -13,8 +13,8 @@ from overopt.own_runs.watching.verdicts import open_monitors as open_named
 from overopt.report.monitoring.figure import draw_monitors
 from overopt.report.monitoring.output import write_scores
 from overopt.report.monitoring.scoring import CONTROL, GroupScores, score_group
-from overopt.report.monitoring.seen import NotScored, see_run
-from overopt.report.monitoring.sheet import NOTE, gold_sentence, missing_of, rows_of, table_of
+from overopt.report.monitoring.seen import NotScored, same_runs, see_run
+from overopt.report.monitoring.sheet import NOTE, gold_sentence, remarks_of, rows_of, table_of
 from overopt.report.stored.run_folder import find_runs, read_run
 from overopt.spec.monitor import WATCHED, Signal
 from overopt.spec.run import RunSpec
@@ -73,7 +73,8 @@ def _score(
     left: list[NotScored] = []
     for folder in folders:
         seen, without = see_run(read_run(folder))
-        groups += [score_group(one, monitors) for one in seen]
+        new = [one for one in seen if not any(same_runs(one, other.runs) for other in groups)]
+        groups += [score_group(one, monitors) for one in new]
         left += without
     if not groups:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in left)
@@ -87,7 +88,7 @@ def _score(
     console = open_console()
     for scores in groups:
         console.print(table_of(scores))
-        for line in (gold_sentence(scores), *missing_of(scores)):
+        for line in (gold_sentence(scores), *remarks_of(scores)):
             console.print(line, soft_wrap=True)
         console.print()
     console.print(NOTE)

@@ -62,8 +62,8 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
             raise UserError(f"--policy needs {option} as well: see bench measure --help.")
     assert asked.policy and asked.reference and asked.proxy and asked.prompts
     from overopt.commands.screen import Screen
-    from overopt.execution.local import ProcessExecutor
-    from overopt.execution.store import Store
+    from overopt.execution.executors.local import ProcessExecutor
+    from overopt.execution.places import open_store
     from overopt.own_runs.checkpoint_plan import plan
     from overopt.own_runs.checkpoint_request import CheckpointRequest
     from overopt.own_runs.checkpoints import measure_checkpoints
@@ -81,7 +81,7 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
         seed=asked.seed,
         dtype=asked.dtype,
     )
-    planned, kept = plan(wanted), Store(store)
+    planned, kept = plan(wanted), open_store(store)
     count = 1 if planned.runs_alone and not chosen else workers
     screens = Screen(open_console(stderr=True), False, count)
     with ProcessExecutor(kept, count) as executor, screens as screen:

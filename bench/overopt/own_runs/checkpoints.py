@@ -11,7 +11,7 @@ import numpy as np
 
 from overopt.artifacts.tables import Table, read_json
 from overopt.errors import UserError
-from overopt.execution.executor import Executor
+from overopt.execution.executors.executor import Executor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute

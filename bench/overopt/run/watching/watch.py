@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from overopt.errors import UserError
 from overopt.execution.artifact import sync_folder
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute

@@ -41,7 +41,6 @@ def test_a_run_is_watched_without_gold_and_its_nodes_stay_as_they_are() -> None:
     assert roles(signals) == {"samples", "score", "watch", "heldout", "states", "energy"}
     keys = {made.key for made in ancestry([signals])}
     assert {run.key, plain.evaluate(run).key, plain.proxy(0).key} <= keys
-    assert not any(made.name == "twin" for made in ancestry([signals]))
 
 
 def test_the_held_out_proxy_learns_from_other_comparisons() -> None:
@@ -57,12 +56,16 @@ def test_only_what_is_wanted_is_measured() -> None:
     assert roles(nodes_of(wanted=("spread",)).signals()) == {"samples", "score", "watch"}
 
 
-def test_a_twin_is_handed_gold_for_a_reward_and_no_proxy() -> None:
-    made = nodes_of(wanted=()).twin()
-    twin = next(one for one in ancestry([made]) if one.name == "twin")
-    assert {role for role, _ in twin.inputs} == {"initial", "gold", "pool"}
-    assert "system" not in twin.params
-    assert not any(one.name == "proxy" for one in ancestry([made]))
+def test_a_twin_optimizes_gold_and_is_watched_by_the_same_models() -> None:
+    signals, twin = nodes_of().signals(), nodes_of().twin(systems.proxy("control-gold"))
+    run, other = dict(signals.inputs), dict(twin.inputs)
+    assert roles(twin) == roles(signals)
+    assert run["samples.initial"].key == other["samples.initial"].key
+    reward = dict(dict(other["samples.run"].inputs)["optimize"].inputs)["proxy.0"]
+    assert "gold" in dict(reward.inputs) and "labels" in dict(reward.inputs)
+    for role in ("watch.run.0", "heldout.run", "states.run"):
+        assert dict(run[role].inputs)["proxy"].key == dict(other[role].inputs)["proxy"].key
+    assert dict(other["score.run.0"].inputs)["proxy"].key == reward.key
 
 
 def test_methods_that_see_no_reward_have_no_twin() -> None:

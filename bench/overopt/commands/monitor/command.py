@@ -79,12 +79,14 @@ def add_monitor(app: typer.Typer, run: Runner) -> None:
         def watch(folders: list[Path], wanted: list[Signal]) -> list[str]:
             from overopt.commands.printing import open_console
             from overopt.commands.screen import Screen
-            from overopt.execution.store import Store
+            from overopt.execution.executors.local import ProcessExecutor
+            from overopt.execution.places import open_store
 
             errors = open_console(stderr=True)
             for told in twins_missing(spec.methods):
                 errors.print(told, soft_wrap=True)
-            with Screen(errors, quiet, count) as screen:
-                return watch_runs(spec, folders, Store(store), count, wanted, screen).told
+            kept, screens = open_store(store), Screen(errors, quiet, count)
+            with ProcessExecutor(kept, count) as executor, screens as screen:
+                return watch_runs(spec, folders, kept, executor, wanted, screen).told
 
         raise typer.Exit(monitor_runs(spec, asked, out, as_json, carry_out, watch))

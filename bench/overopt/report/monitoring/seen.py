@@ -20,6 +20,7 @@ from overopt.report.stored.files import names_of, numbers_of, read_optional_tabl
 from overopt.report.stored.prompts import read_prompts
 from overopt.report.stored.records import records_of
 from overopt.report.stored.run import Run
+from overopt.report.stored.schema import LEVELS
 from overopt.spec.columns import SIGNAL_COLUMNS, SIGNALS_FILE, TWINS_FILE
 from overopt.spec.monitor import WATCHED
 from overopt.stats.arrays import Floats
@@ -147,7 +148,7 @@ def _see(
     )
     return SeenRuns(
         task=str(rows["task"].iloc[0]),
-        method=str(rows["method"].iloc[0]),
+        method=" ".join([str(rows["method"].iloc[0]), *_levels(rows)]),
         identity=identity,
         seeds=seeds,
         budgets=reached,
@@ -160,6 +161,11 @@ def _see(
         },
         by_prompt=by_prompt,
     )
+
+
+def _levels(rows: pd.DataFrame) -> list[str]:
+    """The settings by which a run differs from the usual ones, as far as it says so."""
+    return sorted({str(level) for name in LEVELS for level in set(rows[name]) if level})
 
 
 def _twin(

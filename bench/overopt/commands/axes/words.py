@@ -12,6 +12,8 @@ SHORT = {
     "policy-width": "policy.architecture.width",
     "epochs": "proxy.training.epochs",
     "rounds": "rounds.count",
+    "error": "proxy.error.distribution",
+    "error-dose": "proxy.error.dose",
 }
 """Axes that people name by one word, and the settings of the task that they are."""
 

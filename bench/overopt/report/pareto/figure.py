@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from overopt.report.figures.panels import line_key
 from overopt.report.figures.style import FAINT, Drawing, Mark, assign_marks, drawing_style, plain
@@ -71,7 +72,7 @@ def _draw_axis(panel: Axes, part: pd.DataFrame, axis: str, marks: dict[str, Mark
     panel.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1)
     seen = part[part[axis].notna() & ((part[axis] > 0) | (axis not in COSTS))]
     for _, rows in seen.groupby("method", sort=False):
-        rows = rows.sort_values(axis, kind="stable")
+        rows = rows.sort_values("kl_target_nats", kind="stable")
         mark = marks[label_of(rows.iloc[0].to_dict())]
         style = "--" if rows["paid"].iloc[0] == PER_ANSWER else "-"
         panel.plot(rows[axis], rows["gold"], style, color=mark.color, linewidth=1.0)
@@ -89,5 +90,16 @@ def _draw_axis(panel: Axes, part: pd.DataFrame, axis: str, marks: dict[str, Mark
             )
     if axis in COSTS and len(seen):
         panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(base=10.0, numticks=5))
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _count(value)))
     if not len(seen):
         panel.text(0.5, 0.5, "nothing paid", ha="center", transform=panel.transAxes, fontsize=7)
+
+
+def _count(value: float) -> str:
+    """A count with few letters: 300, 10k, 2M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"

@@ -13,18 +13,25 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from overopt.commands.admit.command import add_admit
 from overopt.commands.arguments import spread
 from overopt.commands.axes.grid import resolve_all
 from overopt.commands.extrapolation.command import add_extrapolate
+from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
+from overopt.commands.monitor.command import add_monitor
+from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
+from overopt.commands.reproduce.command import add_reproduce
 from overopt.commands.request import Request, takes_request
 from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
 from overopt.commands.shell.ending import about_defect, about_disk, end, print_any_letter
 from overopt.commands.shell.words import WORDS, typed
+from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
+from overopt.commands.worker.command import add_worker
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 
@@ -92,6 +99,9 @@ def run_command(
             rich_help_panel=MACHINE,
         ),
     ] = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    gpus: Gpus = 1.0,
 ) -> None:
     """Run methods at KL budgets and write their points.
 
@@ -101,10 +111,12 @@ def run_command(
     """
     specs, count = resolve_all(request), count_workers(workers)
     check_folder("--out", out)
+    machines = Machines(executor, address, workers, gpus)
+    machines.check()
     from overopt.commands.run import run
 
     try:
-        code = run(specs, store, out, count, quiet, typed(), report_to or [])
+        code = run(specs, store, out, count, quiet, typed(), report_to or [], machines)
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -246,7 +258,7 @@ def measure_command(asked: Measure, store: StorePlace = None, workers: Workers =
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
+        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies, gold or monitors.")
     ] = "methods",
     family: Annotated[
         str | None,
@@ -273,7 +285,7 @@ def list_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List available methods, tasks, proxies or gold rewards, a line for each."""
+    """List available methods, tasks, proxies, gold rewards or monitors, a line for each."""
     from overopt.commands.list import list_kind
 
     raise typer.Exit(list_kind(kind, family, uses_gold, needs or [], as_json))
@@ -284,12 +296,13 @@ def show_command(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="A method, proxy, task or gold, or your own .py or .toml file."
+            metavar="NAME",
+            help="A method, proxy, task, gold or monitor, or your own .py or .toml file.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show one method, proxy, task or gold reward: its paper, settings and values."""
+    """Show one method, proxy, task, gold reward or monitor: its paper, settings and values."""
     from overopt.commands.show import show
 
     raise typer.Exit(show(name, as_json))
@@ -306,6 +319,12 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_admit(app, _carry_out)
+add_submit(app)
+add_leaderboard(app)
+add_reproduce(app, _carry_out)
+add_worker(app)
+add_monitor(app, _carry_out)
 add_extrapolate(app)
 
 

@@ -50,6 +50,8 @@ _SEVERAL = (
     "--needs",
     "--report-to",
     "--factors",
+    "--monitor",
+    "--runs",
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""

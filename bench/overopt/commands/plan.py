@@ -11,6 +11,7 @@ from overopt.commands.forecasting import print_forecast
 from overopt.commands.options.needs import is_offline, print_needs
 from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.execution.node import Node
+from overopt.execution.places import open_store
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
 from overopt.run.forecasts.hub import (
@@ -37,7 +38,7 @@ def plan(
         count += len(cells)
         nodes += [made for cell in cells for made in foreseen(Graph(cell), one)]
         nodes += [Graph(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
-    store = Store(store_root)
+    store = open_store(store_root)
     console = open_console()
     needed: Sequence[SourceNeed] = ()
     machine = Machine(None, is_found=False)

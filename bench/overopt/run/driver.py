@@ -7,8 +7,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypedDict, Unpack
 
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.choice import Local, Opening
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Notice, Outcome
 from overopt.execution.scheduler import execute
@@ -31,6 +32,15 @@ class RunOutcome:
     failures: list[tuple[str, Failure]]
 
 
+class How(TypedDict, total=False):
+    """What else a run may be told; see ``execute_runs``."""
+
+    on_notice: Callable[[Notice], None] | None
+    graph: Callable[[Cell], Graph]
+    executor: Opening | None
+    tell: Callable[[str], None]
+
+
 def execute_run(
     run: RunSpec,
     store: Store,
@@ -38,12 +48,10 @@ def execute_run(
     *,
     workers: int,
     arguments: Sequence[str],
-    on_notice: Callable[[Notice], None] | None = None,
+    **how: Unpack[How],
 ) -> RunOutcome:
     """Build what is missing, and write the results: one run of ``execute_runs``."""
-    return execute_runs(
-        [run], store, out, workers=workers, arguments=arguments, on_notice=on_notice
-    )
+    return execute_runs([run], store, out, workers=workers, arguments=arguments, **how)
 
 
 def execute_runs(
@@ -54,6 +62,9 @@ def execute_runs(
     workers: int,
     arguments: Sequence[str],
     on_notice: Callable[[Notice], None] | None = None,
+    graph: Callable[[Cell], Graph] = Graph,
+    executor: Opening | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> RunOutcome:
     """Build what is missing of all runs side by side, and write the results of each.
 
@@ -64,6 +75,9 @@ def execute_runs(
         workers: worker processes, one torch thread each.
         arguments: the command as given, for the record.
         on_notice: called with everything that happens.
+        graph: makes the graph of each cell.
+        executor: what runs the stages; by default the worker processes of this machine.
+        tell: called with what the executor has to say to the user.
 
     Raises:
         UserError: a disk refuses; finished stages are kept.
@@ -77,13 +91,14 @@ def execute_runs(
     firsts_of_run = [first_of_worlds(cells) for cells in cells_of_run]
     routines: list[Pursuit] = []
     for run, cells, firsts in zip(runs, cells_of_run, firsts_of_run, strict=True):
-        routines += [pursue(Graph(cell), run) for cell in cells]
+        routines += [pursue(graph(cell), run) for cell in cells]
         routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
-    with ProcessExecutor(store, workers) as executor:
+    opening = executor or Local(workers)
+    with opening(store, tell) as opened:
         results = execute(
             routines,
             store,
-            executor,
+            opened,
             on_notice,
             lambda made: costs.expected(made.stage, made.kind).wall_s,
         )

@@ -171,11 +171,13 @@ class Graph:
         inputs = {"initial": self.initial, "samples": samples}
         return self.make("beside.features", {}, inputs, f"features of {samples.label}")
 
-    def _scored_pool(self) -> dict[str, Node]:
-        """The pool and every member's scores on it, by role."""
+    def _scored_pool(self, scored: Node) -> dict[str, Node]:
+        """The pool and every member's scores on it, or on a part of it, by role."""
         inputs = {"pool": self.pool}
+        if scored is not self.pool:
+            inputs["pool.scored"] = scored
         for member in range(self.cell.proxy.scored):
-            inputs[f"score.pool.{member}"] = self.score(member, self.pool, "the pool")
+            inputs[f"score.pool.{member}"] = self.score(member, scored, "the pool")
         return inputs
 
     def optimize(
@@ -352,7 +354,7 @@ class Graph:
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
         proxy = self.cell.proxy
-        inputs = self._scored_pool()
+        inputs = self._scored_pool(self._policies.recentering(self.pool))
         for i, (evaluation, _) in enumerate(policies):
             inputs[f"evaluate.{i}"] = evaluation
             for member in range(proxy.scored):
@@ -377,7 +379,7 @@ class Graph:
         }
         code = (cell.method.source, cell.proxy.source)
         check_needs(cell.method, cell.task, cell.proxy)
-        inputs = self._scored_pool()
+        inputs = self._scored_pool(self.pool)
         if cell.task.world.lists_responses:
             inputs["listing"] = self.listing
             for member in range(cell.proxy.scored):

@@ -1,4 +1,4 @@
-"""The part of a cell's graph that makes policies by imitation alone."""
+"""The part of a cell's graph that makes policies by imitation alone, and what recenters proxies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from overopt.spec.task import TaskSpec
 
 _SIBLING = 1_000_003
 """From one member's seed to the next: more than the worlds of a run, so that none meet."""
+RECENTERING_SAMPLES = 64
+"""Responses to each prompt of the pool that a proxy scores whose policies have samples of their
+own: they recenter it, and show how it ranks under the initial policy. Only selection needs all."""
 
 
 class InitialNodes:
@@ -31,6 +34,14 @@ class InitialNodes:
     def initial(self) -> Node:
         """The initial policy."""
         return self._trained(self._task.policy, "initial policy")
+
+    def recentering(self, pool: Node) -> Node:
+        """As much of the pool as a proxy is recentered by; the pool itself where it is small."""
+        if self._task.evaluation.pool_samples_per_prompt <= RECENTERING_SAMPLES:
+            return pool
+        params = {"samples_per_prompt": RECENTERING_SAMPLES}
+        label = f"first of the pool, {self._world}"
+        return self._make("beside.pool_excerpt", params, {"pool": pool}, label)
 
     def earlier(self, share: float, asking: str) -> Node:
         """The initial policy as it would be after a share of its examples.

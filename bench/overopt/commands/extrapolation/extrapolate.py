@@ -12,8 +12,8 @@ from overopt.commands.printing import open_console
 from overopt.commands.screen import Screen
 from overopt.commands.trial import try_own
 from overopt.errors import UserError
-from overopt.execution.local import ProcessExecutor
-from overopt.execution.store import Store
+from overopt.execution.executors.local import ProcessExecutor
+from overopt.execution.places import open_store
 from overopt.report.extrapolation.figure import draw_extrapolation
 from overopt.report.extrapolation.tables import (
     Extrapolated,
@@ -50,7 +50,7 @@ def extrapolation(
         try_own(run)
         prepare(run)
     streams = streams_of(runs, asked)
-    store = Store(store_root)
+    store = open_store(store_root)
     with (
         Screen(open_console(stderr=True), quiet, workers) as screen,
         ProcessExecutor(store, workers) as executor,

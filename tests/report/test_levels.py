@@ -21,6 +21,7 @@ def _with_level(root: Path, key: str, value: object) -> Path:
         root, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1), failed=()
     )
     record = json.loads((run / "run.json").read_text())
+    record["spec"]["proxies"] = [{"name": "single"}]
     record["spec"]["levels"] = [{"key": key, "value": value}]
     (run / "run.json").write_text(json.dumps(record))
     return run

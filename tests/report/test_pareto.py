@@ -95,7 +95,8 @@ def test_selection_pays_per_answer_and_is_compared_with_its_like(tmp_path: Path)
 
 
 def test_the_figure_has_a_panel_for_every_axis(tmp_path: Path) -> None:
-    (drawing,) = draw_pareto(pareto_frame(_results(tmp_path, {})))
+    table = pareto_frame(_results(tmp_path, {}))
+    (drawing,) = draw_pareto(table)
     assert len(drawing.figure.axes) == 5
     assert drawing.name == "pareto" and "KL alone ranks no methods" in drawing.caption
-    assert draw_pareto(pareto_frame(_results(tmp_path, {})).iloc[:0]) == []
+    assert draw_pareto(table.iloc[:0]) == []

@@ -7,7 +7,13 @@ import pytest
 
 from overopt.stats.fits.forms import Form
 from overopt.stats.pools.best_of_n import kl_bound
-from overopt.stats.pools.extrapolation import BestOfN, Extrapolation, best_of_n, extrapolate
+from overopt.stats.pools.extrapolation import (
+    BestOfN,
+    Extrapolation,
+    best_of_n,
+    extrapolate,
+    proxy_points,
+)
 from overopt.stats.pools.n_grids import fit_grid
 
 
@@ -70,3 +76,26 @@ def test_best_of_n_of_gold_itself_is_the_mean_largest() -> None:
     """Mean largest of 2 of 0..7 drawn without replacement: 5; of one: 3.5."""
     found = best_of_n(np.zeros(8, np.int64), np.arange(8.0), np.arange(8.0), 2)
     assert found.gold_K == pytest.approx([0.0, 1.5]) and found.proxy_K == pytest.approx([0.0, 1.5])
+
+
+def test_members_are_read_where_the_sum_selects() -> None:
+    """Rows 0..3, proxy their number: the best of 2 is row i with chance (i)/6: 1/6, 2/6, 3/6."""
+    number_R = np.arange(4.0)
+    members = [number_R**2, -number_R]
+    found = best_of_n(np.zeros(4, np.int64), number_R, number_R, 2, members)
+    expected = [(1 + 8 + 27) / 6 - 14 / 4, -(1 + 4 + 9) / 6 + 1.5]
+    assert found.member_MK[:, 1] == pytest.approx(expected)
+
+
+def test_a_proxy_point_is_chosen_on_other_seeds() -> None:
+    """Gold of seed 0 peaks at the second n, that of seed 1 at the third: each reads the other's."""
+    n_K = np.array([1, 2, 3, 4], np.int64)
+    d_K = np.arange(4.0)
+    member_MK = np.array([[0.0, 10.0, 20.0, 30.0]])
+    gold_SK = np.array([[0.0, 2.0, 1.0, 0.0], [0.0, 1.0, 3.0, 0.0]])
+    curves = [BestOfN(n_K, d_K, d_K, gold_K, d_K, d_K, member_MK) for gold_K in gold_SK]
+    found = proxy_points(curves)
+    assert found.n_S == (3, 2)
+    assert found.gold.mean == pytest.approx((1.0 + 1.0) / 2)
+    assert found.members[0].mean == pytest.approx(15.0)
+    assert proxy_points(curves[:1]).n_S == (2,)

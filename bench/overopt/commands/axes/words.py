@@ -14,6 +14,7 @@ SHORT = {
     "rounds": "rounds.count",
     "error": "proxy.error.distribution",
     "error-dose": "proxy.error.dose",
+    "correlation": "proxy.correlation",
 }
 """Axes that people name by one word, and the settings of the task that they are."""
 

@@ -19,7 +19,9 @@ from overopt.report.extrapolation.tables import (
     Extrapolated,
     curve_frame,
     form_frame,
+    point_frame,
     show_forms,
+    show_points,
 )
 from overopt.report.figures.style import save_figure
 from overopt.report.folder import check_folder, report_folder
@@ -60,10 +62,14 @@ def extrapolation(
     with report_folder(out) as folder:
         write_csv(curve_frame(groups), folder / "best_of_n.csv")
         write_csv(form_frame(groups), folder / "forms.csv")
+        points = show_points(groups)
+        if points is not None:
+            write_csv(point_frame(groups), folder / "proxy_points.csv")
         drawing = draw_extrapolation(groups)
         save_figure(drawing.figure, folder / drawing.name)
     console = open_console()
-    console.print(_table(show_forms(groups)))
+    for shown in filter(None, (show_forms(groups), points)):
+        console.print(_table(shown))
     console.print(f"curves, forms and figure: {out}", soft_wrap=True)
     return 0
 

@@ -41,13 +41,13 @@ def pareto_frame(results: Results) -> pd.DataFrame:
     empty where the cost is not known or is 0 for all. Best-of-n draws as many samples as its
     ``samples_drawn`` for one answer to each prompt; a method that trains has drawn them once.
     """
-    rows = []
+    rows: list[dict[str, object]] = []
     points = results.points
     for _, group in points.groupby([*GROUP, "version"], dropna=False, sort=False):
         first = group.iloc[0]
         method = str(first["method_label"])
         family = results.families.get(method, "")
-        known = {
+        known: dict[str, object] = {
             "task": str(first["task_label"]),
             "world": int(first["world"]),
             "proxy": str(first["proxy_label"]),

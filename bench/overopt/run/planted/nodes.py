@@ -49,8 +49,13 @@ def plain_or_planted(system: ProxySystemSpec, spec: ProxySpec) -> type[ProxyNode
 
     Raises:
         UserError: the task plants an error, and the system's scores are not those of plain reward
-            models.
+            models; or it correlates attributes, and the system learns none.
     """
+    if spec.correlation is not None and "terms" not in system.labels:
+        raise UserError(
+            f"proxy.correlation is one of attributes, and {system.name} learns none; choose "
+            "--proxy composite."
+        )
     if spec.error is None:
         return ProxyNodes
     if system.reader is not None or system.refits or system.step_scores:

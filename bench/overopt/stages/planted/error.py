@@ -8,6 +8,7 @@ from typing import Any
 
 from overopt.artifacts.proxy import ERROR_FILE
 from overopt.artifacts.tables import write_json
+from overopt.execution.artifact import MANIFEST, RECEIPT
 from overopt.execution.contract import Progress
 from overopt.spec.score_error import ScoreErrorSpec
 
@@ -20,5 +21,6 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     params: ``error`` (ScoreErrorSpec), ``seed``.
     """
     error = ScoreErrorSpec.model_validate(params["error"])
-    shutil.copytree(inputs["proxy"], out, dirs_exist_ok=True)
+    records = shutil.ignore_patterns(MANIFEST, RECEIPT)
+    shutil.copytree(inputs["proxy"], out, dirs_exist_ok=True, ignore=records)
     write_json(out / ERROR_FILE, {"error": error.to_json(), "seed": int(params["seed"])})

@@ -87,7 +87,7 @@ def _expected(name: str, n: int) -> float:
 def _found(name: ErrorDistribution, grid: list[int]) -> Floats:
     gold_N = stats.norm.ppf(uniforms(77, PROMPTS, RESPONSES))
     proxy_N = gold_N + errors(ScoreErrorSpec(distribution=name), 5, PROMPTS, RESPONSES)
-    return curve(np.zeros(N, np.int64), gold_N, proxy_N, grid).gold_BK[0]
+    return np.asarray(curve(np.zeros(N, np.int64), gold_N, proxy_N, grid).gold_BK[0])
 
 
 def test_a_normal_error_halves_what_selection_gains() -> None:

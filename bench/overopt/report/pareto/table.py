@@ -8,6 +8,7 @@ and who is outdone is asked among methods that pay in the same way only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,7 @@ def _outdone(table: pd.DataFrame, cost: str) -> pd.Series[bool]:
     return found
 
 
-def label_of(row: Mapping[str, object]) -> str:
+def label_of(row: Mapping[Any, Any]) -> str:
     """A method with its family."""
     family = str(row["family"])
     return f"{row['method']} ({family})" if family else str(row["method"])

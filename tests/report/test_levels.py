@@ -32,9 +32,10 @@ def _with_level(root: Path, key: str, value: object) -> Path:
     [
         ("policy.architecture.width", "task_label", "tabular, policy width"),
         ("dpo.beta", "method_label", "dpo, beta"),
-        ("rounds.count", "method_label", "dpo, rounds count"),
+        ("rounds.count", "method_label", "dpo, rounds"),
         ("single.members", "proxy_label", "single, members"),
-        ("proxy.training.epochs", "proxy_label", "single, proxy epochs"),
+        ("proxy.training.epochs", "proxy_label", "single, epochs"),
+        ("proxy.training.batch_size", "proxy_label", "single, proxy batch size"),
     ],
 )
 def test_same_numbers_at_two_levels_stay_two_results(
@@ -54,7 +55,7 @@ def test_same_numbers_at_two_levels_stay_two_results(
 
 def test_labels_are_short_and_name_their_level() -> None:
     assert short("uwo.members=3", "uwo") == "members 3"
-    assert short("proxy.training.epochs=4, uwo.members=3", "uwo") == "proxy epochs 4, members 3"
+    assert short("proxy.training.epochs=4, uwo.members=3", "uwo") == "epochs 4, members 3"
     assert short("", "uwo") == ""
 
 

@@ -35,7 +35,7 @@ def test_each_round_labels_its_own_pairs_and_shares_the_rest(method: str) -> Non
     rounds = _points(method, rounds=3)
     assert [_stages(one)["rounds.pairs"] for one in rounds] == [0, 1, 2]
     assert [_stages(one)["labels"] for one in rounds] == [1, 2, 3]
-    assert [_stages(one)["rounds.labels"] for one in rounds] == [0, 1, 2]
+    assert [_stages(one)["rounds.joined"] for one in rounds] == [0, 1, 2]
     assert [_stages(one)["pairs"] for one in rounds] == [1, 1, 1]
     second, third = ({made.key for made in ancestry([one])} for one in rounds[1:])
     last = [made for made in ancestry([rounds[1]]) if made.key not in third]
@@ -56,7 +56,7 @@ def test_rounds_differ_in_noise_and_in_samples() -> None:
 
 def test_the_last_data_alone() -> None:
     (_, second) = _points(rounds=2, settings=["rounds.data=last"])
-    assert _stages(second)["rounds.labels"] == 0 and _stages(second)["labels"] == 2
+    assert _stages(second)["rounds.joined"] == 0 and _stages(second)["labels"] == 2
 
 
 def test_a_run_may_go_on_where_the_last_one_ended() -> None:
@@ -83,6 +83,7 @@ def test_steps_of_earlier_rounds() -> None:
     [
         ("bon", {}, "bon trains no policy"),
         ("warp", {}, "warp trains no policy"),
+        ("rloo", {"task": "reviews-clean"}, "has people who label"),
         ("rloo", {"proxy": ["online-rm"]}, "has labels of its own"),
         ("rloo", {"settings": ["rounds.start=last"], "engine": "trl"}, "give --engine native"),
     ],
@@ -90,3 +91,10 @@ def test_steps_of_earlier_rounds() -> None:
 def test_what_has_no_rounds_is_refused(method: str, more: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         _points(method, rounds=2, **more)
+
+
+def test_systems_with_columns_of_their_own_learn_from_all_rounds() -> None:
+    (_, second) = _points(rounds=2, proxy=["composite"])
+    columns = [made for made in ancestry([second]) if made.name == "label_columns"]
+    labels = [dict(made.inputs)["labels"].name for made in columns]
+    assert labels == ["labels", "joined"]

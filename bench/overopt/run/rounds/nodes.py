@@ -89,7 +89,9 @@ class RoundLabels(LabelNodes):
             return fresh
         inputs = {"earlier": self._graph.before.labels, "fresh": fresh}
         label = f"labels of rounds 1 to {self._number}, {self._cell.place}"
-        return self._make("rounds.labels", {}, inputs, label)
+        # what else is made of labels asks how they were made
+        params = {"noise": fresh.params["noise"]}
+        return self._make("rounds.joined", params, inputs, label)
 
 
 def continued(around: Rounded, inputs: dict[str, Node]) -> tuple[str, dict[str, Node]]:
@@ -118,6 +120,11 @@ def _refuse(cell: Cell) -> None:
         raise UserError(
             f"{asked}: the pairs of {task.name} are those of its data, not of a policy; choose "
             "another --task."
+        )
+    if task.labels is not None:
+        raise UserError(
+            f"{asked}: labels of later rounds are gold's through noise, and {task.name} has people "
+            "who label; choose another --task."
         )
     if proxy.step_scores or proxy.refits:
         raise UserError(

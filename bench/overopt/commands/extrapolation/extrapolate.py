@@ -25,6 +25,7 @@ from overopt.report.extrapolation.tables import (
 )
 from overopt.report.figures.style import save_figure
 from overopt.report.folder import check_folder, report_folder
+from overopt.report.stored.levels import short
 from overopt.report.tables.text import TextTable, write_csv
 from overopt.run.cell import Cell
 from overopt.run.sources import prepare
@@ -97,7 +98,8 @@ def _grouped(
 def _setting(cell: Cell) -> str:
     """All that tells a cell from others, but its seed."""
     proxy = cell.task.proxy
-    parts = [cell.task.name, f"world {cell.world}", cell.proxy.name, cell.level]
+    parts = [cell.task.name, f"world {cell.world}", cell.proxy.name]
+    parts.append(short(cell.level, cell.proxy.name))
     parts.append(f"width {cell.task.proxy_width}" if cell.task.proxy_width else "")
     parts.append(f"{proxy.comparisons} pairs")
     parts.append("" if cell.noise_label == "0" else f"noise {cell.noise_label}")

@@ -51,7 +51,7 @@ def _open_error(folder: Path) -> Errors | None:
     if not (folder / ERROR_FILE).is_file():
         return None
     record = read_json(folder / ERROR_FILE)
-    planted = load("artifacts", "score_error")
+    planted = load("artifacts", "planted.score_error")
     spec = planted.ScoreErrorSpec.model_validate(record["error"])
     return partial(planted.errors, spec, int(record["seed"]))
 

@@ -148,7 +148,7 @@ PAPER = Paper(
     figures=FIGURES,
     notes=(
         "No paper is reproduced here. The address is that of Liu et al. 2025, whose abstract was "
-        "read; that libraries' users ask is public in TRL's issue 4967 and pull request 6503. "
+        "read. "
         "Penalties are sums over tokens at one weight, 0.1 SDs of reward a nat.",
     ),
 )

@@ -27,7 +27,7 @@ from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
-from overopt.run.rounds.nodes import RoundLabels, continued
+from overopt.run.rounds.nodes import RoundLabels, of_round
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -224,7 +224,7 @@ class Graph:
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        stage, inputs = continued(self, inputs)
+        stage, params, inputs = of_round(self, params, inputs)
         return self.make(stage, params, inputs, label, code, resources)
 
     @cached_property

@@ -308,7 +308,7 @@ class ProxyNodes:
         inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
         if self._spec.correlation is not None:
-            code += (module_in("artifacts", "attributes"),)
+            code += (module_in("artifacts", "planted.attributes"),)
         kind = str(around.labels.params["world"]["kind"])
         for column, (room, what) in _OF_WORLD.items():
             if column not in asked:

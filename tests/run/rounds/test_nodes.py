@@ -64,7 +64,7 @@ def test_a_run_may_go_on_where_the_last_one_ended() -> None:
     assert [_stages(one)["rounds.optimize"] for one in (first, second, third)] == [0, 1, 2]
     run = next(made for made in ancestry([second]) if made.stage.endswith("rounds.optimize"))
     inputs = dict(run.inputs)
-    assert inputs["start"].params["kl_grid_nats"] == []
+    assert inputs["before"].params["kl_grid_nats"] == [] and run.params["start"] == "last"
     assert inputs["initial"].name == "initial"
 
 

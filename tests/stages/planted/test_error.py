@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from overopt.artifacts.planted.score_error import errors
 from overopt.artifacts.proxy import Member
-from overopt.artifacts.score_error import errors
 from overopt.artifacts.tables import Table
 from overopt.commands.axes.grid import resolve_all
 from overopt.commands.request import Request

@@ -12,7 +12,7 @@ from overopt.run.proxy_nodes import Around, ProxyNodes
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
 
-_READER = module_in("artifacts", "score_error")
+_READER = module_in("artifacts", "planted.score_error")
 
 
 class PlantedNodes(ProxyNodes):

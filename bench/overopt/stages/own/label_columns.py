@@ -61,7 +61,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         of_a, of_b = (world.gold_terms(prompts, side) for side in (pairs.a, pairs.b))
         differences = {name: (value_P - of_b[name]) / sd for name, value_P in of_a.items()}
         if "correlation" in params:
-            mixed = load("artifacts", "attributes").correlated
+            mixed = load("artifacts", "planted.attributes").correlated
             differences = mixed(differences, float(params["correlation"]))
         for name, value_P in of_a.items():
             difference_P = differences[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from overopt.artifacts.attributes import correlated
+from overopt.artifacts.planted.attributes import correlated
 
 
 @pytest.mark.parametrize("correlation", [-0.8, 0.0, 0.5, 0.95])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import integrate, stats
 
-from overopt.artifacts.score_error import draws, errors, uniforms
+from overopt.artifacts.planted.score_error import draws, errors, uniforms
 from overopt.spec.score_error import ErrorDistribution, ScoreErrorSpec
 from overopt.stats.pools.best_of_n import curve
 from overopt.worlds.tokens import Tokens

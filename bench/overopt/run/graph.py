@@ -23,10 +23,11 @@ from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.needs import check_needs
 from overopt.run.own_files import file_name, without_place
+from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
-from overopt.run.rounds.nodes import RoundLabels, continued
+from overopt.run.rounds.nodes import RoundLabels, of_round
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -50,10 +51,11 @@ class Graph:
         self._policies = InitialNodes(cell.task, self.make)
         self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
         described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
+        plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (
             StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self.make, self)
             if cell.proxy.step_scores
-            else ProxyNodes(cell.proxy, described, cell.task.proxy, stream, self.make, self)
+            else plain(cell.proxy, described, cell.task.proxy, stream, self.make, self)
         )
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
@@ -142,6 +144,11 @@ class Graph:
         return self.make(stage, {}, inputs, label, code)
 
     @property
+    def reading_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read a proxy."""
+        return self._proxies.reading_code
+
+    @property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
         return self._labels.pairs
@@ -217,7 +224,7 @@ class Graph:
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        stage, inputs = continued(self, inputs)
+        stage, params, inputs = of_round(self, params, inputs)
         return self.make(stage, params, inputs, label, code, resources)
 
     @cached_property

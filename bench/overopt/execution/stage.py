@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
-from overopt.execution.canonical import canonical_json
+from overopt.execution.canonical import plain
 from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, Resources
+
+_made: WeakValueDictionary[str, Node] = WeakValueDictionary()
+"""Nodes by key: what many ask for is held once."""
 
 
 def stage_module(stage: str) -> str:
@@ -46,13 +49,24 @@ def node(
         UserError: there is no module of the stage, or of ``extra_code``, to take a version of.
     """
     extra = tuple(sorted(set(extra_code)))
-    return Node(
+    made = Node(
         stage=stage,
-        params=json.loads(canonical_json(params)),
+        params=plain(params),
         inputs=tuple(sorted((inputs or {}).items())),
         code=code_version(stage_module(stage), *extra),
         extra_code=extra,
         label=label,
         resources=resources or Resources(),
         kind=kind,
+    )
+    known = _made.setdefault(made.key, made)
+    return known if _read_alike(known, made) else made
+
+
+def _read_alike(one: Node, other: Node) -> bool:
+    """Whether two nodes of one key are equal in what is no part of it as well."""
+    return (
+        (one.label, one.kind, one.resources) == (other.label, other.kind, other.resources)
+        and one.extra_code == other.extra_code
+        and all(mine[1] is theirs[1] for mine, theirs in zip(one.inputs, other.inputs, strict=True))
     )

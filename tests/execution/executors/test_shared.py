@@ -81,7 +81,9 @@ def test_workers_killed_at_random(tmp_path: Path, toy_log: Log) -> None:
     assert all(one.path for one in outcomes), outcomes
     assert contents(store, top) == contents(quiet, top)
     begun = Counter(inline.begun(toy_log))
-    print(f"{KILLS} kills, {at_work} before the end, {begun.total() - len(begun)} of {len(begun)} stages begun again")
+    print(
+        f"{KILLS} kills, {at_work} before the end, {begun.total() - len(begun)} of {len(begun)} stages begun again"
+    )
     assert begun.total() - len(begun) <= KILLS
     for _ in range(100):  # the leases of the dead run out, where nobody has buried them
         store.sweep()

@@ -55,8 +55,9 @@ def build_command(
     [bold]bench leaderboard build --results results --submissions submissions --out site[/]
     """
     from overopt.commands.leaderboard.build import build
+    from overopt.leaderboard.submission.reading import read_submission
 
-    raise typer.Exit(build(results, submissions, out, publish))
+    raise typer.Exit(build(results, submissions, out, publish, read_submission))
 
 
 @leaderboard_app.command("check")
@@ -65,5 +66,6 @@ def check_command(
 ) -> None:
     """Say whether the committed tables are those of the results; exit with 1 where not."""
     from overopt.commands.leaderboard.build import check
+    from overopt.leaderboard.submission.reading import read_submission
 
-    raise typer.Exit(check(results, submissions))
+    raise typer.Exit(check(results, submissions, read_submission))

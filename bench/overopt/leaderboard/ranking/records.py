@@ -8,51 +8,26 @@ tried: a record is an event, and the ranks say who is better.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
-from overopt.leaderboard.ranking.boards import Measures
-from overopt.leaderboard.ranking.entries import Facts, Status, facts_in, facts_of
+from overopt.leaderboard.ranking.entries import facts_in, facts_of
+from overopt.leaderboard.ranking.facts import Facts, Status
+from overopt.leaderboard.ranking.shown import BROKEN_BELOW, MOST_LINES, RECORD_KLS, Record
 from overopt.report.comparison.contest import Contest, NotRanked, Ranking, Score
 from overopt.report.comparison.contests import make_contests
 from overopt.report.comparison.question import Question
 from overopt.report.comparison.ranking import rank
-from overopt.report.comparison.readings import read_contest
+from overopt.report.comparison.readings import Measure, read_contest
 from overopt.report.group import Group
 from overopt.report.stored.results import Results
 
-RECORD_KLS = (2.0, 8.0)
-BROKEN_BELOW = 0.01
-MOST_LINES = 100
 _LAST = "9999"
 """When a run ended that does not say: after all that do."""
-
-
-class Record(NamedTuple):
-    """One record of a setting, in the order in which they were set.
-
-    Attributes:
-        setting: task, noise, worlds and seeds in words.
-        at_kl_nats: where gold is read.
-        entry: method, and the proxy that it sees.
-        gold: its mean and interval, SDs of the initial policy.
-        p: of no difference to the record before; None for the first one.
-        lines: of the method's file.
-        facts: of the entry.
-    """
-
-    setting: str
-    at_kl_nats: float
-    entry: str
-    gold: Score
-    p: float | None
-    lines: int
-    facts: Facts
 
 
 def find_records(
     results: Results,
     groups: Sequence[Group],
-    measures: Measures,
+    measures: Mapping[tuple[str, int], Measure],
     lines_of: Mapping[str, int],
     statuses: Mapping[str, Status] | None = None,
 ) -> list[Record]:
@@ -90,10 +65,27 @@ def find_records(
                     own = next(one for one in decided.standings if one.method == name)
                     assert own.score is not None, "an eligible entry has a score"
                     found.append(
-                        Record(contest.title, kl, name, own.score, p, eligible[name], facts[name])
+                        _record(contest.title, kl, name, own.score, p, eligible[name], facts[name])
                     )
                     holder = name
     return found
+
+
+def _record(setting: str, kl: float, name: str, gold: Score, p: float | None, lines: int,
+            facts: Facts) -> Record:  # fmt: skip
+    return Record(
+        setting=setting,
+        at_kl_nats=kl,
+        entry=name,
+        gold=gold.mean,
+        low=gold.low,
+        high=gold.high,
+        p=p,
+        lines=lines,
+        rates=facts.rates,
+        status=facts.status,
+        finished_utc=facts.finished_utc,
+    )
 
 
 def method_of(system: str) -> str:

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
-from overopt.leaderboard.ranking.boards import Board, Decided
+from overopt.leaderboard.ranking.board import Board, Decided
+from overopt.leaderboard.ranking.shown import Board as Shown
 from overopt.report.comparison.contest import Ranking, Standing
 from overopt.report.comparison.frames import standing_rows
+from overopt.report.comparison.words import verdict
 from overopt.stats.comparisons.interquartile import interquartile
 
-COLUMNS = (
-    *("board", "track", "task", "proxy", "noise", "worlds", "seeds", "basis"),
-    *("metric", "at_kl_nats", "entry", "family", "status", "rates", "uses_gold", "standard"),
-    *("ranked", "rank_best", "rank_worst", "ties", "score", "low", "high", "interval_over"),
-    *("iqm", "iqm_low", "iqm_high", "iqm_over", "kl_nats"),
-    *("reference", "difference", "difference_low", "difference_high", "p_holm", "differs"),
-    *("smallest_seen", "paired_by", "note"),
-)
-"""Columns of ``leaderboard.csv``."""
-
-NUMBERS = (
-    *("at_kl_nats", "score", "low", "high", "iqm", "iqm_low", "iqm_high", "kl_nats"),
-    *("difference", "difference_low", "difference_high", "p_holm", "smallest_seen"),
-)
-"""Those that are measured; they are stored with six digits."""
-
 Row = dict[str, Any]
+
+
+def show_board(board: Board) -> Shown:
+    """A board in plain numbers and words."""
+    return Shown(
+        track=board.track,
+        title=board.title,
+        task=board.contest.task,
+        setting=board.contest.title,
+        lead=_lead(board),
+        headline=board.headline,
+        rows=tuple(board_rows(board)),
+    )
 
 
 def board_rows(board: Board) -> list[Row]:
@@ -39,22 +36,6 @@ def board_rows(board: Board) -> list[Row]:
     name.
     """
     return [row for one in board.decided for row in _decided_rows(board, one)]
-
-
-def leaderboard_table(boards: Sequence[Board]) -> pd.DataFrame:
-    """All boards as one tidy table, numbers with six significant digits."""
-    rows = [row for board in boards for row in board_rows(board)]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for name in NUMBERS:
-        table[name] = [six_digits(value) for value in table[name]]
-    return table.astype({"rank_best": "Int64", "rank_worst": "Int64", "seeds": "Int64"})
-
-
-def six_digits(value: Any) -> float | None:
-    """A number as it is published; None for what is missing."""
-    if value is None or value != value:
-        return None
-    return float(f"{float(value):.6g}")
 
 
 def _decided_rows(board: Board, one: Decided) -> list[Row]:
@@ -95,3 +76,20 @@ def _row(board: Board, one: Decided, ranking: Ranking, standing: Standing, row: 
         "iqm_over": middle.over if middle else "",
         "note": "; ".join(filter(None, (reason, standing.note))),
     }
+
+
+def _lead(board: Board) -> str:
+    """What a board shows by hypervolume, in a sentence or two."""
+    first = board.decided[0]
+    basis = f"Ranks speak of {board.basis}."
+    if all(first.withheld.values()):
+        return f"No ranking here ({_reasons(first.withheld)}). Letters say which entries differ."
+    said = verdict(first.ranking)
+    held = {name: reason for name, reason in first.withheld.items() if reason}
+    if held:
+        said += f" Without a rank: {', '.join(sorted(held))} ({_reasons(held)})."
+    return f"{said} {basis}"
+
+
+def _reasons(withheld: Mapping[str, str]) -> str:
+    return "; ".join(sorted({one.removeprefix("no rank: ") for one in withheld.values() if one}))

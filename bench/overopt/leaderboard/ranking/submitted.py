@@ -6,17 +6,81 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from overopt.catalog import lookup
 from overopt.errors import UserError
-from overopt.leaderboard.ranking.entries import Status
+from overopt.leaderboard.ranking.facts import Status
 from overopt.leaderboard.submission.files import check_content
-from overopt.leaderboard.submission.reading import read_submission
-from overopt.leaderboard.submission.schema import MethodFile, Submission, SubmittedRun
+from overopt.leaderboard.submission.parts import FileRef
+
+
+class Specified(Protocol):
+    """The specification of a run, `overopt.spec.run.RunSpec`."""
+
+    @property
+    def standard(self) -> bool:
+        """Whether these are the task's own settings."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Itself as JSON."""
+        ...
+
+
+class SubmittedRun(Protocol):
+    """What is read of `overopt.leaderboard.submission.schema.SubmittedRun`."""
+
+    @property
+    def role(self) -> str:
+        """``method`` or ``control``."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """Name of its method."""
+        ...
+
+    @property
+    def spec(self) -> Specified:
+        """What was run."""
+        ...
+
+    @property
+    def commit(self) -> str | None:
+        """Of overopt."""
+        ...
+
+    @property
+    def points(self) -> FileRef:
+        """The table of points."""
+        ...
+
+
+class Submission(Protocol):
+    """What is read of `overopt.leaderboard.submission.schema.Submission`."""
+
+    @property
+    def entry(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def runs(self) -> Sequence[SubmittedRun]:
+        """Its runs, those of controls among them."""
+        ...
+
+    @property
+    def method_file(self) -> FileRef | None:
+        """The method's file, where it comes with it."""
+        ...
+
+
+Read = Callable[[Path], Submission]
+"""Reads and checks a submission's folder, `overopt.leaderboard.submission.reading`."""
 
 
 class Submitted(NamedTuple):
@@ -34,8 +98,12 @@ class Submitted(NamedTuple):
 
 
 @contextmanager
-def submitted_runs(folder: Path | None) -> Iterator[Submitted]:
+def submitted_runs(folder: Path, read: Read) -> Iterator[Submitted]:
     """Every submission below a folder, each checked by the schema; none where there is no folder.
+
+    Args:
+        folder: which holds a folder for each.
+        read: reads one.
 
     Nothing of a submission is executed: its tables are read as text, and its method's name becomes
     the entry's.
@@ -43,7 +111,7 @@ def submitted_runs(folder: Path | None) -> Iterator[Submitted]:
     Raises:
         UserError: a submission is not as it should be, or two have the same name.
     """
-    if folder is None or not folder.is_dir():
+    if not folder.is_dir():
         yield Submitted([], {}, {})
         return
     places = sorted(path for path in folder.iterdir() if path.is_dir() or path.is_symlink())
@@ -52,17 +120,22 @@ def submitted_runs(folder: Path | None) -> Iterator[Submitted]:
     runs: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="overopt-submissions-") as kept:
         for place in places:
-            submission = read_submission(place)
+            submission = read(place)
             name = entry_name(submission)
             if name in statuses:
                 raise UserError(f"{place}: there is an entry {name} already; choose another name.")
             statuses[name] = "claimed"
-            if isinstance(submission.method, MethodFile):
-                content = check_content(place, submission.method.file)
+            if submission.method_file is not None:
+                content = check_content(place, submission.method_file)
                 lines[name] = len(content.splitlines())
             for number, run in enumerate(submission.runs):
                 if run.role == "method":
-                    made = Path(kept) / run.spec.task.name / name / f"run-{number:010d}"
+                    made = (
+                        Path(kept)
+                        / str(run.spec.to_json()["task"]["name"])
+                        / name
+                        / f"run-{number:010d}"
+                    )
                     _write_run(place, run, name, made)
                     runs.append(made)
         yield Submitted(runs, statuses, lines)

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 
-from overopt.leaderboard.ranking.boards import Board
-from overopt.leaderboard.ranking.records import Record
+from overopt.leaderboard.ranking.shown import Board, Leaderboard
 from overopt.leaderboard.site.sheets import board_sheet, records_sheet
-from overopt.leaderboard.site.words import RANKED_BY, lead_of
+from overopt.leaderboard.site.words import RANKED_BY
 from overopt.report.html.assets import policy, read_asset
 from overopt.report.html.sheet import render_sheet
 from overopt.report.html.threats import render_section
@@ -17,25 +16,21 @@ from overopt.report.html.threats import render_section
 _SCRIPTS = ("theme.js", "table.js")
 
 
-def make_site(boards: Sequence[Board], records: Sequence[Record], runs: int) -> str:
-    """The page as HTML.
-
-    Args:
-        boards: every board, tracks together.
-        records: every record.
-        runs: run folders behind them.
-    """
+def make_site(found: Leaderboard) -> str:
+    """The page as HTML."""
+    boards = found.boards
     code = "\n".join(read_asset(name) for name in _SCRIPTS)
     body = [
         "<header><p class='kicker'>Reward-model overoptimization</p><h1>Leaderboard</h1>",
-        *_facts(boards, runs),
+        *_facts(boards, found.runs),
         _navigation(boards),
         "</header>",
-        f"<p>{escape(RANKED_BY)}</p>",
         "<p><a href='#threats'>What a rank here does and does not license</a></p>",
+        "<details><summary>How ranks are made</summary>",
+        f"<p>{escape(RANKED_BY)}</p></details>",
         *_boards(boards),
         "<section id='records'><h2>Records</h2>",
-        *render_sheet(records_sheet(records)),
+        *render_sheet(records_sheet(found.records)),
         "</section>",
         *render_section(),
     ]
@@ -57,12 +52,12 @@ def anchor(track: str) -> str:
 
 
 def _facts(boards: Sequence[Board], runs: int) -> Iterator[str]:
-    entries = {(board.contest.task, name) for board in boards for name in board.facts}
+    entries = {(board.task, row["entry"]) for board in boards for row in board.rows}
     verified = {
-        (board.contest.task, name)
+        (board.task, row["entry"])
         for board in boards
-        for name, one in board.facts.items()
-        if one.status == "verified"
+        for row in board.rows
+        if row["status"] == "verified"
     }
     headline = sum(board.headline for board in boards)
     facts = (
@@ -92,8 +87,8 @@ def _boards(boards: Sequence[Board]) -> Iterator[str]:
         for place, board in enumerate(mine):
             number += 1
             opened = " open" if place == 0 else ""
-            yield f"<details{opened}><summary>{escape(board.contest.title)}</summary>"
-            yield f"<p>{escape(lead_of(board))}</p>"
+            yield f"<details{opened}><summary>{escape(board.setting)}</summary>"
+            yield f"<p>{escape(board.lead)}</p>"
             yield from render_sheet(board_sheet(board, f"board-{number}"))
             yield "</details>"
         yield "</section>"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overopt.leaderboard.ranking.boards import Board
-from overopt.leaderboard.ranking.records import BROKEN_BELOW, MOST_LINES, Record
-from overopt.leaderboard.ranking.rows import board_rows
+from overopt.leaderboard.ranking.shown import BROKEN_BELOW, MOST_LINES, Board, Record, Row
 from overopt.leaderboard.site.words import question_of, ranks_of
 from overopt.report.html.sheet import Cell, Column, Sheet, Spread
 
 
 def board_sheet(board: Board, name: str) -> Sheet:
     """One row per question and entry; one question is shown at a time, hypervolume first."""
-    rows = board_rows(board)
+    rows = board.rows
     return Sheet(
         name=name,
         title=board.title,
@@ -36,7 +34,7 @@ def board_sheet(board: Board, name: str) -> Sheet:
     )
 
 
-def _row(row: dict[str, object]) -> dict[str, Cell]:
+def _row(row: Row) -> dict[str, Cell]:
     def number(name: str) -> float | None:
         value = row[name]
         return float(value) if isinstance(value, int | float) else None
@@ -82,12 +80,12 @@ def records_sheet(records: Sequence[Record]) -> Sheet:
                 "entry": one.entry,
                 "setting": one.setting,
                 "at": one.at_kl_nats,
-                "gold": Spread(one.gold.mean, one.gold.low, one.gold.high),
+                "gold": Spread(one.gold, one.low, one.high),
                 "p": one.p,
                 "lines": float(one.lines),
-                "rates": one.facts.rates or "none",
-                "status": one.facts.status,
-                "set": one.facts.finished_utc[:10],
+                "rates": one.rates or "none",
+                "status": one.status,
+                "set": one.finished_utc[:10],
             }
             for one in records
         ],

@@ -6,21 +6,14 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from overopt.leaderboard.ranking.boards import QUESTIONS, Board
-from overopt.leaderboard.ranking.records import Record
-from overopt.leaderboard.ranking.rows import Row, board_rows
-from overopt.leaderboard.site.words import RANKED_BY, lead_of, question_of, ranks_of, score_of
-from overopt.report.comparison.contest import show_p
+from overopt.leaderboard.ranking.shown import Board, Record, Row
+from overopt.leaderboard.site.words import RANKED_BY, question_of, ranks_of, score_of, show_p
 from overopt.report.tables.text import MISSING, TextTable, show_number
-
-_DIGITS = {one.score: one.digits for one in QUESTIONS}
 
 
 def board_table(board: Board, name: str) -> TextTable:
     """One row per entry, its score and rank by every question; rows as by the first question."""
-    rows_of = {
-        question: list(rows) for question, rows in groupby(board_rows(board), key=question_of)
-    }
+    rows_of = {question: list(rows) for question, rows in groupby(board.rows, key=question_of)}
     first = next(iter(rows_of.values()))
     header = ["entry", "status"]
     for question in rows_of:
@@ -28,27 +21,27 @@ def board_table(board: Board, name: str) -> TextTable:
     cells = []
     for row in first:
         line = [row["entry"], row["status"]]
-        for question, rows in rows_of.items():
-            line += _cells(next(one for one in rows if one["entry"] == row["entry"]), question)
+        for rows in rows_of.values():
+            line += _cells(next(one for one in rows if one["entry"] == row["entry"]))
         cells.append(tuple(line))
-    return TextTable(name, board.title, tuple(header), tuple(cells), 2, lead_of(board))
+    return TextTable(name, board.title, tuple(header), tuple(cells), 2, board.lead)
 
 
-def _cells(row: Row, question: str) -> list[str]:
-    return [score_of(row, _DIGITS[question]), ranks_of(row), row["ties"] or MISSING]
+def _cells(row: Row) -> list[str]:
+    return [score_of(row), ranks_of(row), row["ties"] or MISSING]
 
 
 def records_table(records: Sequence[Record]) -> TextTable:
     """One row per record."""
     rows = []
     for one in records:
-        gold = show_number(one.gold.mean, 2)
-        if one.gold.low is not None:
-            gold += f" [{show_number(one.gold.low, 2)}, {show_number(one.gold.high, 2)}]"
+        gold = show_number(one.gold, 2)
+        if one.low is not None:
+            gold += f" [{show_number(one.low, 2)}, {show_number(one.high, 2)}]"
         rows.append(
             (
-                *(one.setting, f"{one.at_kl_nats:g}", one.entry, one.facts.status, gold),
-                *(show_p(one.p), str(one.lines), one.facts.finished_utc[:10] or MISSING),
+                *(one.setting, f"{one.at_kl_nats:g}", one.entry, one.status, gold),
+                *(show_p(one.p), str(one.lines), one.finished_utc[:10] or MISSING),
             )
         )
     header = ("setting", "at nats", "entry", "status", "gold", "p", "lines", "set")
@@ -70,8 +63,8 @@ def make_markdown(boards: Sequence[Board], records: Sequence[Record]) -> str:
     for track, mine in groupby(boards, key=lambda board: board.track):
         lines += ["", f"## {track.capitalize()}"]
         for board in mine:
-            lines += ["", f"### {escape_markdown(board.contest.title)}", ""]
-            lines += [escape_markdown(lead_of(board)), "", *_rows(board_table(board, "board"))]
+            lines += ["", f"### {escape_markdown(board.setting)}", ""]
+            lines += [escape_markdown(board.lead), "", *_rows(board_table(board, "board"))]
     lines += ["", "## Records", "", *_rows(records_table(records))]
     return "\n".join(lines) + "\n"
 

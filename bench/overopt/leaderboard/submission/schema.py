@@ -163,6 +163,11 @@ class Submission(Spec):
         return found
 
     @property
+    def method_file(self) -> FileRef | None:
+        """The method's file, where it comes with the submission."""
+        return self.method.file if isinstance(self.method, MethodFile) else None
+
+    @property
     def method_name(self) -> str:
         """Name of the method that is submitted."""
         return next(run.method for run in self.runs if run.role == "method")

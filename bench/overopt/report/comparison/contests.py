@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
+from overopt.report.comparison.systems import Compared, name_system, sees_proxy
 from overopt.report.comparison.tuned import rate_note
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
-from overopt.spec.declare import OF_PROXY, PROXY_BLIND
 from overopt.stats.arrays import Floats
 
 _COLUMNS = (
@@ -29,10 +29,6 @@ _COLUMNS = (
 
 Design = Mapping[int, frozenset[int]]
 """Seeds of each world."""
-
-Compared = Literal["methods", "proxies", "systems"]
-"""What meets in a contest: methods against the same proxy, proxies under the same method, or
-methods together with the proxies that they see."""
 
 _SETS_PAIRED = 12
 """Among more different sets of worlds and seeds, only what all share is looked for."""
@@ -129,11 +125,6 @@ def _entering(one: _Candidate, of: Compared) -> _Candidate:
         label = name_system(entrant.method, one.proxy)
         return replace(one, entrant=replace(entrant, method=label, sees_proxy=False), proxy="")
     return one
-
-
-def name_system(method: str, proxy: str) -> str:
-    """A method together with the proxy that it sees; ``proxy`` is empty where it sees none."""
-    return f"{method} × {proxy}" if proxy else method
 
 
 def _holds(
@@ -280,13 +271,3 @@ def _sees_proxy(runs: Sequence[Run], rows: pd.DataFrame) -> bool:
         if isinstance(one, dict) and one.get("name") == first["method"]:
             return sees_proxy(one)
     return True
-
-
-def sees_proxy(spec: Mapping[str, Any]) -> bool:
-    """`overopt.spec.method.MethodSpec.sees_proxy` of a stored record, which may be an older one."""
-    trained = spec
-    while isinstance(trained.get("member"), Mapping):
-        trained = trained["member"]
-    trains = trained.get("member_family") or trained.get("family")
-    asks = not set(OF_PROXY).isdisjoint(trained.get("needs", ()))
-    return bool(spec.get("values")) or asks or trains not in PROXY_BLIND

@@ -111,6 +111,11 @@ class LabelNodes:
         self._refuse_people()
         self._refuse_flaw()
 
+    @property
+    def stream(self) -> int:
+        """What draws of pairs and of noise start from."""
+        return self._cell.stream
+
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
@@ -119,7 +124,7 @@ class LabelNodes:
             "comparisons": proxy.comparisons,
             "calibration_samples": proxy.calibration_samples,
             "responses": "policy" if hub is None else hub.pairs,
-            "seed": cell.stream,
+            "seed": self.stream,
         }
         label = f"pairs, world {cell.world} seed {cell.seed}"
         if cell.task.world.pool is not None:
@@ -141,7 +146,7 @@ class LabelNodes:
         cell, around, hub = self._cell, self._around, self._cell.task.world.hub
         inputs = {"pairs": self.pairs, "gold": around.gold, "pool": around.pool}
         preference = "gold" if hub is None else hub.labels
-        params: dict[str, Any] = {"noise": described(cell.noise), "seed": cell.stream}
+        params: dict[str, Any] = {"noise": described(cell.noise), "seed": self.stream}
         label = f"labels, {cell.place}"
         labeling, flaw, code = cell.task.labels, cell.flaw, around.gold_code
         if labeling is None and flaw is None:

@@ -1,4 +1,4 @@
-"""Builds the leaderboard: reads results and submissions, ranks once, and writes every table."""
+"""Writes a leaderboard: the site, and the tables that are committed; compares the latter."""
 
 from __future__ import annotations
 
@@ -6,71 +6,19 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from overopt.catalog import lookup
-from overopt.errors import UserError, harmless
-from overopt.leaderboard.ranking.boards import Board, make_boards
-from overopt.leaderboard.ranking.records import Record, find_records
-from overopt.leaderboard.ranking.rows import leaderboard_table
-from overopt.leaderboard.ranking.submitted import Submitted, submitted_runs
+from overopt.errors import harmless
+from overopt.leaderboard.ranking.shown import Leaderboard
+from overopt.leaderboard.site.frame import leaderboard_table
 from overopt.leaderboard.site.page import make_site
 from overopt.leaderboard.site.tables import board_table, make_markdown, records_table
-from overopt.report.comparison.runs import measures_of
 from overopt.report.folder import check_folder, report_folder
-from overopt.report.groups import group_results
-from overopt.report.stored.reading import read_results
 from overopt.report.tables.text import write_csv, write_latex
 
 PAGE, TABLE, MARKDOWN = "index.html", "leaderboard.csv", "LEADERBOARD.md"
-Tell = Callable[[str, int, int], None]
 _SAME = 1e-5
-
-
-class Leaderboard(NamedTuple):
-    """A leaderboard in memory."""
-
-    boards: list[Board]
-    records: list[Record]
-    runs: int
-
-
-def rank_all(results: Path, submissions: Path | None, tell: Tell) -> Leaderboard:
-    """Every board and record of the committed results and of the submissions.
-
-    Raises:
-        UserError: a folder is damaged, or nothing can be compared.
-    """
-    with submitted_runs(submissions) as submitted:
-        return _rank(results, submitted, tell)
-
-
-def _rank(results: Path, submitted: Submitted, tell: Tell) -> Leaderboard:
-    read = read_results(
-        [results, *submitted.runs], tell=lambda done, of: tell("reading runs", done, of)
-    )
-    groups = group_results(read, lambda done, of: tell("averaging curves", done, of))
-    measures = measures_of(read)
-    tell("comparing entries", 0, 1)
-    boards = make_boards(read, groups, measures, submitted.statuses)
-    if not boards:
-        raise UserError(
-            f"{results} holds no two entries of a track that share task, noise, worlds and seeds; "
-            "run them with the same options."
-        )
-    lines = {**_shipped_lines(), **submitted.lines}
-    records = find_records(read, groups, measures, lines, submitted.statuses)
-    tell("comparing entries", 1, 1)
-    return Leaderboard(boards, records, len(read.runs))
-
-
-def _shipped_lines() -> Mapping[str, int]:
-    return {
-        name: len(path.read_text(encoding="utf-8").splitlines())
-        for name, path in lookup.files("methods").items()
-    }
 
 
 def write_site(found: Leaderboard, out: Path) -> list[Path]:
@@ -83,7 +31,7 @@ def write_site(found: Leaderboard, out: Path) -> list[Path]:
     """
     check_folder(out)
     with report_folder(out) as staged:
-        page = make_site(found.boards, found.records, found.runs)
+        page = make_site(found)
         (staged / PAGE).write_bytes(harmless(page).encode())
         names = [PAGE, *_write_tables(found, staged)]
         for number, board in enumerate(found.boards, start=1):

@@ -7,7 +7,6 @@ that equal work has an equal key wherever it is asked for.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,7 +58,7 @@ class Node:
     @property
     def name(self) -> str:
         """The last word of the stage's full name, such as ``initial``: what people read."""
-        return re.split(r"[.:]", self.stage)[-1]
+        return self.stage.replace(":", ".").rpartition(".")[2]
 
     @property
     def title(self) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
-from overopt.execution.canonical import plain
+from overopt.execution.canonical import Plain, plain
 from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, Resources
 
-_made: WeakValueDictionary[str, Node] = WeakValueDictionary()
-"""Nodes by key: what many ask for is held once."""
+_made: WeakValueDictionary[Hashable, Node] = WeakValueDictionary()
+"""Nodes by all that they were asked for with, so that what many ask for is made and held once."""
 
 
 def stage_module(stage: str) -> str:
@@ -49,24 +49,27 @@ def node(
         UserError: there is no module of the stage, or of ``extra_code``, to take a version of.
     """
     extra = tuple(sorted(set(extra_code)))
-    made = Node(
-        stage=stage,
-        params=plain(params),
-        inputs=tuple(sorted((inputs or {}).items())),
-        code=code_version(stage_module(stage), *extra),
-        extra_code=extra,
-        label=label,
-        resources=resources or Resources(),
-        kind=kind,
-    )
-    known = _made.setdefault(made.key, made)
-    return known if _read_alike(known, made) else made
+    given = tuple(sorted((inputs or {}).items()))
+    allowed = resources or Resources()
+    code = code_version(stage_module(stage), *extra)
+    sources = tuple((role, id(one)) for role, one in given)
+    asked = (stage, _fingerprint(params), sources, code, extra, label, allowed, kind)
+    known = _made.get(asked)
+    if known is None:
+        known = _made[asked] = Node(stage, plain(params), given, code, extra, label, allowed, kind)
+    return known
 
 
-def _read_alike(one: Node, other: Node) -> bool:
-    """Whether two nodes of one key are equal in what is no part of it as well."""
-    return (
-        (one.label, one.kind, one.resources) == (other.label, other.kind, other.resources)
-        and one.extra_code == other.extra_code
-        and all(mine[1] is theirs[1] for mine, theirs in zip(one.inputs, other.inputs, strict=True))
-    )
+def _fingerprint(value: Any) -> Hashable:
+    """What is equal only for equal JSON: 1 is not 1.0, and 0.0 is not -0.0.
+
+    What never changes goes by its identity, which no other has as long as the node holds it.
+    """
+    kind = type(value)
+    if kind is Plain:
+        return id(value), Plain
+    if isinstance(value, Mapping):
+        return kind, tuple((key, _fingerprint(held)) for key, held in value.items())
+    if isinstance(value, list | tuple):
+        return list, tuple(map(_fingerprint, value))
+    return kind, repr(value) if kind is float else value

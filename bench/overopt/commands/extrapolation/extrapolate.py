@@ -12,7 +12,7 @@ from overopt.commands.printing import open_console
 from overopt.commands.screen import Screen
 from overopt.commands.trial import try_own
 from overopt.errors import UserError
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.store import Store
 from overopt.report.extrapolation.figure import draw_extrapolation
 from overopt.report.extrapolation.tables import (

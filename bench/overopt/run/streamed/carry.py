@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from overopt.artifacts.tables import Table
 from overopt.errors import UserError
-from overopt.execution.executor import Executor
+from overopt.execution.executors.executor import Executor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute

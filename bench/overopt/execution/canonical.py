@@ -20,6 +20,10 @@ class Plain(dict[str, Any]):
         """Its canonical text."""
         return _object(self)
 
+    def __repr__(self) -> str:
+        """Its identity: quick, and another one for every other."""
+        return f"Plain({id(self)})"
+
     def __setitem__(self, key: str, value: object) -> NoReturn:
         raise TypeError("it is shared; make a copy with dict()")
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
-from overopt.execution.canonical import Plain, plain
+from overopt.execution.canonical import plain
 from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, Resources
 
-_made: WeakValueDictionary[Hashable, Node] = WeakValueDictionary()
-"""Nodes by all that they were asked for with, so that what many ask for is made and held once."""
+_made: WeakValueDictionary[bytes, Node] = WeakValueDictionary()
+"""Nodes by all that they were asked for with, so that what many ask for is made and held once.
+
+Inputs, and parts of parameters that never change, go by their identity, which no other has as long
+as the node holds them.
+"""
 
 
 def stage_module(stage: str) -> str:
@@ -53,23 +58,9 @@ def node(
     allowed = resources or Resources()
     code = code_version(stage_module(stage), *extra)
     sources = tuple((role, id(one)) for role, one in given)
-    asked = (stage, _fingerprint(params), sources, code, extra, label, allowed, kind)
-    known = _made.get(asked)
+    asked = repr((stage, params, sources, code, extra, label, allowed, kind))
+    mark = hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    known = _made.get(mark)
     if known is None:
-        known = _made[asked] = Node(stage, plain(params), given, code, extra, label, allowed, kind)
+        known = _made[mark] = Node(stage, plain(params), given, code, extra, label, allowed, kind)
     return known
-
-
-def _fingerprint(value: Any) -> Hashable:
-    """What is equal only for equal JSON: 1 is not 1.0, and 0.0 is not -0.0.
-
-    What never changes goes by its identity, which no other has as long as the node holds it.
-    """
-    kind = type(value)
-    if kind is Plain:
-        return id(value), Plain
-    if isinstance(value, Mapping):
-        return kind, tuple((key, _fingerprint(held)) for key, held in value.items())
-    if isinstance(value, list | tuple):
-        return list, tuple(map(_fingerprint, value))
-    return kind, repr(value) if kind is float else value

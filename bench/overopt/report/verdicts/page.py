@@ -99,7 +99,7 @@ def _paper(paper: Judged, titled: bool) -> Iterator[str]:
     if titled:
         yield from _counts(paper.verdicts)
     yield "<div class='scroll' tabindex='0' role='region' aria-label='Verdicts'><table><thead><tr>"
-    for head in ("claim", "verdict", "what is claimed", "effect, 95 % interval", "seeds × worlds",
+    for head in ("claim", "verdict", "what is claimed", "effect, 95 % interval", "seeds, worlds",
                  "reported", "rule"):  # fmt: skip
         yield f"<th scope='col'>{head}</th>"
     yield "</tr></thead><tbody>"

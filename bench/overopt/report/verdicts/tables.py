@@ -10,6 +10,7 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from overopt.report.tables.text import show_number
 from overopt.report.verdicts.claims import VERDICTS, Verdict
@@ -103,7 +104,8 @@ def show_seeds(one: Verdict) -> str:
         return "exact"
     if not one.worlds:
         return f"{one.n_seeds} draws" if one.n_seeds else ""
-    return f"{one.n_seeds} × {len(one.worlds)}"
+    worlds = f"{len(one.worlds)} world{'' if len(one.worlds) == 1 else 's'}"
+    return f"{one.n_seeds} seeds × {worlds}"
 
 
 def show_verdict(one: Verdict) -> str:
@@ -120,17 +122,16 @@ STYLES = {
 
 
 def terminal_table(title: str, verdicts: Sequence[Verdict]) -> Table:
-    """All claims of one paper."""
+    """All claims of one paper: verdict, effect and seeds, then what is claimed, and why."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("claim", "verdict", "effect", "seeds × worlds", "relation"):
-        table.add_column(head, no_wrap=head == "claim")
+    table.add_column("claim", no_wrap=True)
+    table.add_column("verdict")
     for one in verdicts:
-        table.add_row(
-            one.claim.id,
-            show_verdict(one),
-            show_effect(one),
-            show_seeds(one),
-            one.claim.relation if not one.reason else f"{one.claim.relation} [{one.reason}]",
-            style=STYLES.get(one.verdict, ""),
-        )
+        numbers = [show_effect(one), show_seeds(one)]
+        told = Text(show_verdict(one), style=STYLES.get(one.verdict, "bold"))
+        told.append("".join(f"   {number}" for number in numbers if number), style="not bold")
+        told.append(f"\n{one.claim.relation}", style="none")
+        if one.reason:
+            told.append(f"\n{one.reason}", style="dim")
+        table.add_row(one.claim.id, told)
     return table

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from overopt.report.tables.text import show_number
 from overopt.report.verdicts.claims import VERDICTS, Verdict
+from overopt.stats.verdicts.evidence import Estimate
 
 COLUMNS = (
     "paper", "claim", "verdict", "exploratory", "effect", "low", "high", "p_holm", "seeds",
@@ -96,6 +97,15 @@ def show_effect(one: Verdict) -> str:
         return show_number(one.effect, 2)
     low, high = show_number(one.low, 2), show_number(one.high, 2)
     return f"{show_number(one.effect, 2)} [{low}, {high}]"
+
+
+def show_estimate(one: Estimate) -> str:
+    """A mean with its interval, where it has one."""
+    middle = show_number(one.mean, 2)
+    if one.bounds is None:
+        return middle
+    low, high = (show_number(bound, 2) for bound in one.bounds)
+    return f"{middle} [{low}, {high}]"
 
 
 def show_seeds(one: Verdict) -> str:

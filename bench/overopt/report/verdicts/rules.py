@@ -227,7 +227,10 @@ class Computed(_Single):
         return f"{self.what}: between {self.low:g} and {self.high:g}"
 
     def part(self, scope: Scope) -> Part:
-        found = estimate({0: np.array(self.values(), np.float64)[:, None]})
+        try:
+            found = estimate({0: np.array(self.values(), np.float64)[:, None]})
+        except ValueError as error:
+            raise NotMeasured(str(error)) from error
         return within(self.words, found, self.low, self.high)
 
 

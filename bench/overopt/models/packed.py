@@ -8,7 +8,7 @@ is GPT-2's calculation from the model's own weights, forward and backward, and n
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,31 @@ from torch.nn import functional
 from transformers import GPT2ForSequenceClassification, GPT2LMHeadModel, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from overopt.models.sequences import Batch, Index, bucket_rows, consecutive_rows
-
 _Ints = npt.NDArray[np.int64]
+
+
+class Joined(Protocol):
+    """B joined rows, ``models.sequences.Batch``, as far as a pass needs them."""
+
+    @property
+    def ids_BL(self) -> Tensor:
+        """``[prompt | response | PAD]``."""
+        ...
+
+    @property
+    def prompt_length_B(self) -> Tensor:
+        """Tokens of each prompt."""
+        ...
+
+    @property
+    def mask_BT(self) -> Tensor:
+        """True on response tokens."""
+        ...
+
+    @property
+    def prompt_length_min(self) -> int:
+        """The shortest prompt."""
+        ...
 
 
 class Packed(NamedTuple):
@@ -70,21 +92,7 @@ def is_plain(model: PreTrainedModel) -> bool:
     )
 
 
-def batch_rows(
-    model: PreTrainedModel, length_N: npt.NDArray[np.integer], batch_tokens: int
-) -> list[Index]:
-    """Rows in batches for passes of a model: neighbors, which share prompts, or of similar length.
-
-    Args:
-        model: what reads them.
-        length_N: tokens of each row.
-        batch_tokens: most tokens of one batch.
-    """
-    divide = consecutive_rows if is_plain(model) else bucket_rows
-    return divide(length_N, batch_tokens)
-
-
-def pack(batch: Batch, with_last: bool = False) -> Packed:
+def pack(batch: Joined, with_last: bool = False) -> Packed:
     """Lay the tokens of a batch out.
 
     Args:
@@ -123,7 +131,7 @@ def pack(batch: Batch, with_last: bool = False) -> Packed:
 
 
 def _reads(
-    batch: Batch, place_BL: _Ints, prompt_B: _Ints, response_B: _Ints, silent: int, tokens: int
+    batch: Joined, place_BL: _Ints, prompt_B: _Ints, response_B: _Ints, silent: int, tokens: int
 ) -> _Ints:
     """Who predicts what; see ``Packed``."""
     columns = batch.ids_BL.shape[1] - batch.prompt_length_min

@@ -54,13 +54,7 @@ class Node:
     @cached_property
     def key(self) -> str:
         """64 hexadecimal digits that name the artifact in every store."""
-        identity = {
-            "stage": self.stage,
-            "params": self.params,
-            "inputs": {role: given.key for role, given in self.inputs},
-            "code": self.code,
-        }
-        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+        return key_of(self, {role: given.key for role, given in self.inputs})
 
     @property
     def name(self) -> str:
@@ -71,6 +65,17 @@ class Node:
     def title(self) -> str:
         """The label, or the stage's name where there is none."""
         return self.label or self.name
+
+
+def key_of(made: Node, input_keys: Mapping[str, str]) -> str:
+    """The key of a node that may have traveled without its inputs, given their keys by role."""
+    identity = {
+        "stage": made.stage,
+        "params": made.params,
+        "inputs": input_keys,
+        "code": made.code,
+    }
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
 def ancestry(nodes: Iterable[Node]) -> Iterator[Node]:

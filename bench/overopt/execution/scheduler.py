@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 from overopt.errors import UserError
 from overopt.execution.artifact import InputEntry
 from overopt.execution.disk_errors import disk_errors_explained
-from overopt.execution.executor import Executor
+from overopt.execution.executors.executor import Executor
 from overopt.execution.messages import (
     Advanced,
     Built,

@@ -100,6 +100,8 @@ class ProxyNodes:
             own = (*own, module_in("engines", "proxy.attacks"))
         if "step_ends" in system.inputs:
             own = (*own, module_in("worlds", "steps"))
+        if system.judges and system.uses_gold == "training":
+            own = (*own, *around.gold_code)
         self.reading_code: tuple[str, ...] = (*self._text_code, *own)
         self._made: dict[int, Node] = {}
 
@@ -167,6 +169,8 @@ class ProxyNodes:
     def _proxy(self, member: int) -> Node:
         if self._system.policy is not None:
             return self._policy(self._system.policy, member)
+        if self._system.judges:
+            return self._control(member)
         if self._system.transforms:
             return self._anchored(member)
         return self._merged() if self._system.merges else self._member(member)
@@ -198,6 +202,18 @@ class ProxyNodes:
         label = f"{system.name} {self._named(member)}, {self._stream.place}"
         code = (system.source, *self.reading_code)
         return self._make("own.anchored_proxy", {"system": self._described}, inputs, label, code)
+
+    def _control(self, member: int) -> Node:
+        """A rule in place of a reward model; it is handed gold only where it declares its use."""
+        system, around = self._system, self._around
+        params = {"system": self._described, "seed": self._stream.seed}
+        inputs = {"labels": around.labels}
+        if system.uses_gold == "training":
+            inputs["gold"] = around.gold
+        label = f"{system.name} {member}, {self._stream.place}"
+        return self._make(
+            "own.control_proxy", params, inputs, label, (system.source, *self.reading_code)
+        )
 
     def _merged(self) -> Node:
         """The system's members merged into one proxy."""

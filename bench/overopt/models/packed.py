@@ -122,11 +122,16 @@ def pack(batch: Joined, with_last: bool = False) -> Packed:
     token_N[place_R] = ids_BL[row_R, column_R]
     position_N[place_R] = column_R
     cell_N[place_R] = row_R * len(column_L) + column_R
+    reads_BK = _reads(batch, place_BL, prompt_B, response_B, silent, len(token_N))
+    last_B = place_BL[np.arange(len(prompt_B)), prompt_B + read_B - 1]
     return Packed(
-        *(torch.from_numpy(of) for of in (token_N, position_N, place_BL, cell_N)),
-        torch.from_numpy(_reads(batch, place_BL, prompt_B, response_B, silent, len(token_N))),
-        torch.from_numpy(place_BL[np.arange(len(prompt_B)), prompt_B + read_B - 1]),
-        silent,
+        token_N=torch.from_numpy(token_N),
+        position_N=torch.from_numpy(position_N),
+        place_BL=torch.from_numpy(place_BL),
+        cell_N=torch.from_numpy(cell_N),
+        reads_BK=torch.from_numpy(reads_BK),
+        last_B=torch.from_numpy(last_B),
+        silent=silent,
     )
 
 
@@ -175,9 +180,8 @@ def _run(body: Any, packed: Packed, kept_M: Tensor) -> Tensor:
     for number, block in enumerate(body.h):
         attention = block.attn
         mixed_NE = _affine(_normal(x_ND, block.ln_1), attention.c_attn)
-        heads_BLEHW = functional.embedding(packed.place_BL, mixed_NE).unflatten(
-            2, (3, attention.num_heads, -1)
-        )
+        mixed_BLE = functional.embedding(packed.place_BL, mixed_NE)
+        heads_BLEHW = mixed_BLE.view(*packed.place_BL.shape, 3, attention.num_heads, -1)
         query, key, value = heads_BLEHW.permute(2, 0, 3, 1, 4)
         seen_BHLW = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         seen_CD = seen_BHLW.transpose(1, 2).flatten(2).flatten(0, 1)

@@ -47,7 +47,8 @@ def submit(root: Path, results: Path, entry: str, method: str, height: float) ->
         "format": 1, "entry": entry, "summary": "An idea.", "who": "Somebody",
         "contact": "https://example.org/me", "license": "Apache-2.0",
         "method": {"kind": "file", "file": refs["mine.py"]},
-        "environment": {"python": "3.11.7", "overopt": "0.1.0", "platform": "Linux", "packages": {}},
+        "environment": {"python": "3.11.7", "overopt": "0.1.0", "platform": "Linux",
+                        "packages": {}},
         "runs": [{
             "role": "method", "spec": spec, "spec_sha256": "0" * 64, "commit": None, "dirty": False,
             "points": refs["points.csv"], "cells": [cell],

@@ -14,7 +14,9 @@ import typer
 from typer.exceptions import TyperException
 
 from overopt.commands.admit.command import add_admit
-from overopt.commands.arguments import resolve, spread
+from overopt.commands.arguments import spread
+from overopt.commands.axes.grid import resolve_all
+from overopt.commands.extrapolation.command import add_extrapolate
 from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
@@ -107,14 +109,14 @@ def run_command(
 
     [bold]bench run -m bon dpo rloo --proxy single uwo --noise 0 0.25 --kl-grid[/]
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     check_folder("--out", out)
     machines = Machines(executor, address, workers, gpus)
     machines.check()
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed(), report_to or [], machines)
+        code = run(specs, store, out, count, quiet, typed(), report_to or [], machines)
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -130,10 +132,10 @@ def plan_command(
 
     It takes the same options, says which stages are cached, and estimates the rest.
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     from overopt.commands.plan import plan
 
-    raise typer.Exit(plan(spec, store, count, as_json))
+    raise typer.Exit(plan(specs, store, count, as_json))
 
 
 @app.command("report")
@@ -323,6 +325,7 @@ add_leaderboard(app)
 add_reproduce(app, _carry_out)
 add_worker(app)
 add_monitor(app, _carry_out)
+add_extrapolate(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

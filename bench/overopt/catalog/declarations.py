@@ -192,7 +192,8 @@ def _refuse_leaks(tree: ast.Module, path: Path) -> None:
             if top == "overopt" and rest.partition(".")[0] not in _SEES:
                 raise UserError(
                     f"{path}, line {node.lineno}: it imports {module}, but a method, proxy or "
-                    f"monitor sees numbers only, never gold; of overopt it may import {', '.join(_SEES)}."
+                    "monitor sees numbers only, never gold; of overopt it may import "
+                    f"{', '.join(_SEES)}."
                 )
 
 

@@ -35,7 +35,7 @@ def data_folder(kind: str) -> Path:
 
 
 def shipped(kind: str) -> list[str]:
-    """Names of all shipped ``methods``, ``proxies``, ``monitors``, ``tasks`` or ``gold``, sorted."""
+    """Names of all that is shipped of a kind (``SINGULAR``), sorted."""
     if kind in ("tasks", "gold"):
         return sorted(path.stem for path in data_folder(kind).glob("*.toml"))
     return sorted(files(kind))

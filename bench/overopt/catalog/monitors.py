@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import get_args
+from typing import cast, get_args
 
 from overopt.catalog.declarations import require_functions, unknown
 from overopt.catalog.lookup import declaration
@@ -44,4 +44,6 @@ def monitor(name: str, given: Mapping[str, object] | None = None) -> MonitorSpec
             f"{source}: Config has no field {LIMIT}; declare the value above which the monitor "
             f"rings, `{LIMIT}: float = param(1.0, help=...)`."
         )
-    return MonitorSpec(name=found.name, source=source, config=config, reads=reads, acts=acts)
+    return MonitorSpec(
+        name=found.name, source=source, config=config, reads=reads, acts=cast(Act, acts)
+    )

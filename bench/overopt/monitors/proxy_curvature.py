@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from overopt.monitors.contract import Seen
 from overopt.spec.declare import param
@@ -31,7 +32,7 @@ class Config:
 def statistic(config: Config, seen: Seen) -> float | None:
     """Share of the steepest slope so far that the last one has lost."""
     slopes: list[float | None] = []
-    for before, now in zip(seen, seen[1:], strict=False):
+    for before, now in pairwise(seen):
         assert before.kl_nats is not None and now.kl_nats is not None
         assert before.reward is not None and now.reward is not None
         way = math.sqrt(max(now.kl_nats, 0.0)) - math.sqrt(max(before.kl_nats, 0.0))

@@ -6,7 +6,7 @@ eight seeds, which the full grid has; the standard grid has five.
 
 from __future__ import annotations
 
-import math
+from math import inf, log
 
 import numpy as np
 
@@ -77,8 +77,7 @@ def regressional_identity() -> Checked:
     return Checked(worst <= 1e-9, worst, 1e-9, "conditional means of normals by quadrature")
 
 
-def _gap(arm: Arm) -> Minus:
-    return Minus(Value(arm, "proxy_mean"), Value(arm, "gold_mean"))
+GAP = {arm: Minus(Value(arm, "proxy_mean"), Value(arm, "gold_mean")) for arm in (SMALL, LARGE)}
 
 
 CLAIMS = (
@@ -106,7 +105,7 @@ CLAIMS = (
         "appendix B",
         All(
             (
-                Between(Coefficient(RL, Form.POWER, "gamma"), -math.inf, 0.5),
+                Between(Coefficient(RL, Form.POWER, "gamma"), -inf, 0.5),
                 NoWorse(
                     Minus(Coefficient(RL, Form.POWER, "aicc"), Coefficient(RL, Form.RL, "aicc")),
                     2.0,
@@ -125,7 +124,7 @@ CLAIMS = (
                     Along(
                         "log width",
                         tuple(
-                            (math.log(width), Coefficient(arm, form, "b"))
+                            (log(width), Coefficient(arm, form, "b"))
                             for width, arm in OF_WIDTH[method].items()
                         ),
                     ),
@@ -145,7 +144,7 @@ CLAIMS = (
             Along(
                 "log width",
                 tuple(
-                    (math.log(width), Coefficient(arm, Form.RL, "a"))
+                    (log(width), Coefficient(arm, Form.RL, "a"))
                     for width, arm in OF_WIDTH["ppo"].items()
                 ),
             ),
@@ -164,8 +163,7 @@ CLAIMS = (
                     Along(
                         "log comparisons",
                         tuple(
-                            (math.log(pairs), statistic(arm))
-                            for pairs, arm in OF_PAIRS[method].items()
+                            (log(pairs), statistic(arm)) for pairs, arm in OF_PAIRS[method].items()
                         ),
                     ),
                     sign=sign,
@@ -188,7 +186,7 @@ CLAIMS = (
                     Bend(
                         "log comparisons",
                         tuple(
-                            (math.log(pairs), Value(arm, "auroc", 0.0))
+                            (log(pairs), Value(arm, "auroc", 0.0))
                             for pairs, arm in OF_PAIRS["bon"].items()
                         ),
                     )
@@ -213,7 +211,7 @@ CLAIMS = (
             Related(
                 "partial correlation of the fall with log width over proxies of all sizes and "
                 "data, ranking accuracy held fixed",
-                tuple((math.log(arm.proxy_width or 32), Fall(arm)) for arm in VARIED),
+                tuple((log(arm.proxy_width or 32), Fall(arm)) for arm in VARIED),
                 tuple(Value(arm, "auroc", 0.0) for arm in VARIED),
             ),
             0.2,
@@ -235,7 +233,7 @@ CLAIMS = (
         All(
             (
                 Equal(Minus(Peak(LARGE, "log_kl"), Peak(SMALL, "log_kl")), 0.25),
-                Equal(Minus(_gap(LARGE), _gap(SMALL))),
+                Equal(Minus(GAP[LARGE], GAP[SMALL])),
             )
         ),
         figure="policies",
@@ -330,13 +328,13 @@ FIGURES = (
     Figure(
         "widths", "figure 1a and 3: best-of-n, one curve for each size of proxy", "sqrt_kl",
         "gold_mean", tuple((f"width {w}", arm) for w, arm in OF_WIDTH["bon"].items()),
-        beside="proxy_mean", estimator="kl_bound_nats",
+        beside="proxy_mean", estimator="kl_bound_nats", form=Form.BON,
     ),
     Figure(
         "widths-rl", "figure 1b: RL, one curve for each size of proxy", "sqrt_kl", "gold_mean",
         tuple((f"width {w}", arm) for w, arm in OF_WIDTH["ppo"].items()),
-        beside="proxy_mean", estimator="kl_k1_nats",
-        note="The paper does not say how it estimates KL; k1 is the common choice.",
+        beside="proxy_mean", estimator="kl_k1_nats", form=Form.RL,
+        note="Which estimator of KL the paper uses is not verified; k1 is common.",
     ),
     Figure(
         "comparisons", "figure 4: one curve for each number of comparisons", "sqrt_kl", "gold_mean",
@@ -382,11 +380,7 @@ PAPER = Paper(
                     *OF_PAIRS["ppo"].values(),
                     *(OF_WIDTH["bon"][width] for width in (64, 128)),
                     *(OF_PAIRS["bon"][pairs] for pairs in (2048, 4096)),
-                    PENALIZED[0.01],
-                    PENALIZED[0.03],
-                    SMALL,
-                    LARGE,
-                    MORE_DATA,
+                    *(PENALIZED[0.01], PENALIZED[0.03], SMALL, LARGE, MORE_DATA),
                 }
             ),
         ),

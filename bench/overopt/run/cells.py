@@ -39,6 +39,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
             seed,
             run.engine,
             flaw,
+            run.place,
         )
         for method in run.methods
         for proxy in run.proxies

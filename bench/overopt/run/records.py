@@ -316,6 +316,9 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
             "comparisons": task.proxy.comparisons,
         }
         row = rows.setdefault(tuple(known.values()), known)
+        if task.rounds is not None:
+            asked = _ancestors(one, ("pairs",))
+            row["gold_labels"] = sum(int(made.params["comparisons"]) for made in asked)
         for made in _ancestors(one, ("labels", "proxy")):
             folder = store.open(made.key)
             if folder is None:

@@ -1,15 +1,16 @@
-"""``bench monitor``: watches runs and their twins, scores monitors on them, and prints the table."""
+"""``bench monitor``: watches runs and twins, scores monitors on them, and prints the table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from overopt.catalog.monitors import monitor
 from overopt.commands.options.names import expand
 from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.errors import UserError
 from overopt.monitors.contract import OpenedMonitor
+from overopt.own_runs.watching.verdicts import open_monitors as open_named
+from overopt.report.monitoring.figure import draw_monitors
 from overopt.report.monitoring.output import write_scores
 from overopt.report.monitoring.scoring import CONTROL, GroupScores, score_group
 from overopt.report.monitoring.seen import NotScored, see_run
@@ -46,7 +47,7 @@ def monitor_runs(
     from overopt.run.watching.watch import check_watchable, twins_missing, watch_runs
 
     check_watchable(spec)
-    monitors = open_monitors(asked)
+    monitors = _open(asked)
     folders = carry_out(spec)
     wanted = [name for name in WATCHED if any(name in one.spec.reads for one in monitors)]
     errors = open_console(stderr=True)
@@ -65,25 +66,16 @@ def score_stored(runs: Sequence[Path], asked: Sequence[str], out: Path, as_json:
     Raises:
         UserError: no run is there, or none of them can be scored.
     """
-    return _score(find_runs(runs), open_monitors(asked), out, as_json)
+    return _score(find_runs(runs), _open(asked), out, as_json)
 
 
-def open_monitors(asked: Sequence[str]) -> list[OpenedMonitor]:
+def _open(asked: Sequence[str]) -> list[OpenedMonitor]:
     """The monitors of these names or files, the constant stop among them; of none, all.
 
     Raises:
         UserError: one is unknown or not as it should be, or two have one name.
     """
-    names = list(dict.fromkeys([*expand("monitors", asked or ["all"]), CONTROL]))
-    specs = [monitor(name) for name in names]
-    taken: dict[str, str] = {}
-    for one in specs:
-        if one.name in taken:
-            raise UserError(
-                f"--monitor: {taken[one.name]} and {one.source} have the same name; rename one."
-            )
-        taken[one.name] = one.source
-    return [OpenedMonitor(one) for one in specs]
+    return open_named([*expand("monitors", asked or ["all"]), CONTROL])
 
 
 def _score(
@@ -98,10 +90,11 @@ def _score(
     if not groups:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in left)
         raise UserError(f"No run can be scored: {reasons}.")
-    written = write_scores(out, groups)
+    rows = rows_of(groups)
+    written = write_scores(out, rows, NOTE, draw_monitors(groups))
     if as_json:
         skipped = [one._asdict() for one in left]
-        print_json("monitors", {"rows": rows_of(groups), "not_scored": skipped, "note": NOTE})
+        print_json("monitors", {"rows": rows, "not_scored": skipped, "note": NOTE})
         return 0
     console = open_console()
     for scores in groups:

@@ -116,13 +116,13 @@ class Objects:
             yield
         except passed:
             raise
-        except FileNotFoundError as error:
+        except (FileNotFoundError, PermissionError, self._errors.BaseError) as error:
             if "NoSuchBucket" in str(error):
                 raise UserError(
                     f"The store {self.place} names a bucket that does not exist; make it first."
                 ) from error
-            raise
-        except (PermissionError, self._errors.BaseError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
             raise UserError(
                 f"The store {self.place} cannot be used: {one_line(words_of(error))[:300]} Check "
                 "AWS_ENDPOINT_URL, AWS_REGION and the AWS credentials, then give the same command "

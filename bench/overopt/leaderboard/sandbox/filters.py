@@ -93,7 +93,7 @@ def build_filter(machine: str) -> bytes:
     """The filter as the kernel takes it: 8 bytes for each of its statements.
 
     ``clone`` may make threads only, whose flag it carries. ``clone3`` hides its flags behind a
-    pointer, which a filter cannot follow, so it does not exist and libraries fall back on ``clone``.
+    pointer, which a filter cannot follow, so it does not exist; libraries fall back on ``clone``.
 
     Args:
         machine: as ``platform.machine`` names it.

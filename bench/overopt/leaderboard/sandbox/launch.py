@@ -1,4 +1,4 @@
-"""Starts a confined process, watches what it uses, takes what it hands over, and says how it ended."""
+"""Starts a confined process, watches what it uses, and says how it ended."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Order:
     entry: str
     arguments: Mapping[str, Any]
     views: Mapping[Path, str] = field(default_factory=dict)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     modules: tuple[Path, ...] = ()
     of_users: bool = field(default_factory=lambda: os.geteuid() != 0)
 
@@ -124,7 +124,7 @@ def confine(order: Order, take: Callable[[Frame], None]) -> Used:
             return run.to_end(take)
     finally:
         with suppress(OSError):
-            os.rmdir(shell)
+            Path(shell).rmdir()
 
 
 def _unavailable(reason: str) -> Unavailable:

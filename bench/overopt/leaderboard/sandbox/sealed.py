@@ -11,10 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 
 from overopt.artifacts.tables import write_json
 from overopt.errors import UserError
@@ -25,6 +22,7 @@ from overopt.leaderboard.sandbox.limits import Limits
 from overopt.leaderboard.sandbox.parcel import pack, why_not
 from overopt.leaderboard.sandbox.training import ENTRY, PARCEL, RECORD
 from overopt.leaderboard.sandbox.walls import SCRATCH
+from overopt.leaderboard.sandbox.weights import read_weights
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
 from overopt.spec.explanations import explain
@@ -109,7 +107,7 @@ def _write(
         raise UserError(f"{name} handed over other weights than its record names.")
     for snapshot in record.snapshots:
         content = files[f"step_{snapshot.step:06d}.safetensors"]
-        policy.load_state_dict(_weights(content, wanted, f"{name}, step {snapshot.step}"))
+        policy.load_state_dict(read_weights(content, wanted, f"{name}, step {snapshot.step}"))
         save_model(policy, out / folder_of(snapshot.step), lexicon(world))
     written = record.to_json()
     for one in written["snapshots"]:
@@ -142,21 +140,3 @@ def _read_record(content: bytes, name: str, budgets_nats: list[float]) -> _Recor
             f"the record of {name} must name each KL budget once, as reached or not reached."
         )
     return record
-
-
-def _weights(
-    content: bytes, wanted: dict[str, torch.Tensor], where: str
-) -> dict[str, torch.Tensor]:
-    """Weights of exactly the initial policy's names, shapes and types, all of them finite."""
-    try:
-        found = load_tensors(content)
-    except (SafetensorError, ValueError) as error:
-        raise UserError(f"{where}: the weights are no safetensors: {error}.") from error
-    for name in sorted(set(wanted) ^ set(found)):
-        raise UserError(f"{where}: the tensor {name[:100]} is missing or unknown.")
-    for name, tensor in found.items():
-        if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
-            raise UserError(f"{where}: the tensor {name} has another shape or type.")
-        if not torch.isfinite(tensor).all():
-            raise UserError(f"{where}: the tensor {name} holds NaN or infinity.")
-    return found

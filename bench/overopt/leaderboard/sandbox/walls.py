@@ -117,7 +117,7 @@ def build_root(shell: Path, views: Sequence[tuple[str, str]], scratch_bytes: int
             copy.write_bytes(text)
     for link in ("/lib", "/lib64"):
         if Path(link).is_symlink() and not Path(f"{shell}{link}").exists():
-            Path(f"{shell}{link}").symlink_to(os.readlink(link))
+            Path(f"{shell}{link}").symlink_to(Path(link).readlink())
     scratch = Path(f"{shell}{SCRATCH}")
     scratch.mkdir(exist_ok=True)
     options = f"mode=1777,size={scratch_bytes},nr_inodes=4096"

@@ -39,8 +39,9 @@ from overopt.leaderboard.submission.verdict import Finding, found
 Floats = npt.NDArray[np.float64]
 
 FALSE_ALARMS = 0.005
-NORMALIZED_UP_TO = 1.0
-"""Nats. Beyond, single samples carry the mean of q/pi."""
+NORMALIZED_UP_TO = 0.5
+"""Nats. Beyond, single samples carry the mean of q/pi: up to 1 nat this test alone raised a false
+alarm in 6 of 250 made-up entries, up to 0.5 nats in none of 240."""
 
 TESTS = {
     "kl": "the Rao-Blackwellized KL and the log-ratios",

@@ -26,7 +26,7 @@ def last_projection(model: PreTrainedModel) -> torch.nn.Module:
     Raises:
         UserError: the architecture calls it something else.
     """
-    found = [
+    found: list[torch.nn.Module] = [
         module
         for name, module in model.named_modules()
         if name.rpartition(".")[2] in _PROJECTIONS and "attn" not in name

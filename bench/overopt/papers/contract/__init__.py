@@ -11,8 +11,8 @@ The names of this package are all that a file needs:
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
   `Bias`, `GrowthExponent`, with `Minus`, `Along` and `Bend` of these; of two arms `LogKlAtGold`,
   `Distance` and `GapAtProxy`; of many `Related`;
-- rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`, `Ordering`
-  (ORD), `All`, `Exact` with `Checked`.
+- rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
+  `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`.
 """
 
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
@@ -37,9 +37,11 @@ from overopt.report.verdicts.rules import (
     NoWorse,
     Ordering,
     Positive,
+    Unrelated,
     more,
 )
 from overopt.report.verdicts.statistics import (
+    OWN_END,
     Along,
     Coefficient,
     Fall,
@@ -52,6 +54,7 @@ from overopt.report.verdicts.statistics import (
 from overopt.stats.fits.forms import Form
 
 __all__ = [
+    "OWN_END",
     "SCALES",
     "All",
     "Along",
@@ -85,6 +88,7 @@ __all__ = [
     "Positive",
     "Related",
     "Scale",
+    "Unrelated",
     "Value",
     "more",
 ]

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from overopt.report.figures.style import FAINT, INK, Drawing, Mark, assign_marks, drawing_style
 from overopt.report.monitoring.scoring import CONTROL, GroupScores, MonitorScore
-from overopt.report.monitoring.sheet import name_of, ranked
 
 _ROW_INCHES = 0.24
 CAPTION = (
     "Left: gold of every seed along sqrt(KL) (gray), its mean (black), and where each monitor "
     "stops the seeds, one mark for each half of the prompts; hollow where it did not ring. Right: "
-    "regret to the peak with 95 % intervals over seeds and prompts; the band is the constant stop's."
+    "regret to the peak with 95 % intervals over seeds and prompts; the band is that of the "
+    "constant stop."
 )
 
 
@@ -30,7 +30,7 @@ def draw_monitors(groups: Sequence[GroupScores]) -> Drawing:
         figure = Figure(figsize=(8.2, height * len(groups)), layout="constrained")
         axes = figure.subplots(len(groups), 2, squeeze=False, width_ratios=(1.15, 1.0))
         for (curves, costs), scores in zip(axes, groups, strict=True):
-            scored = [one for one in ranked(scores) if one.regret is not None]
+            scored = [one for one in scores.ranked if one.regret is not None]
             _draw_curves(curves, scores, scored, marks)
             _draw_regrets(costs, scores, scored, marks)
     return Drawing("monitors", "Monitors", CAPTION, figure)
@@ -64,7 +64,7 @@ def _draw_curves(
                     alpha=0.75,
                 )
     axes.axhline(0.0, color=FAINT, linewidth=0.6)
-    axes.set_title(name_of(scores), loc="left")
+    axes.set_title(scores.name, loc="left")
     axes.set_xlabel("sqrt(KL), sqrt(nats)")
     axes.set_ylabel("gold, SDs of the initial policy")
 
@@ -73,7 +73,7 @@ def _draw_regrets(
     axes: Axes, scores: GroupScores, scored: Sequence[MonitorScore], marks: Mapping[str, Mark]
 ) -> None:
     rows = [(one.monitor, one.regret, marks[one.monitor].color) for one in scored]
-    rows.append(("no stop", scores.to_end, INK))
+    rows += [("no stop", scores.to_end, INK), ("own best look", scores.own_best, INK)]
     for place, (name, regret, color) in enumerate(rows):
         assert regret is not None
         marker = marks[name].marker if name in marks else "o"

@@ -14,7 +14,14 @@ from overopt.report.monitoring.seen import SeenRuns, matrix_of
 from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed
 from overopt.stats.intervals import Interval, adjust_holm, t_interval
-from overopt.stats.monitoring.stopping import Stopped, lead_of, run_to_end, stop_at, stop_runs
+from overopt.stats.monitoring.stopping import (
+    Stopped,
+    lead_of,
+    own_best,
+    run_to_end,
+    stop_at,
+    stop_runs,
+)
 from overopt.stats.rise_fall import (
     Budgets,
     PeakAndEnd,
@@ -30,7 +37,7 @@ CONTROL = "constant-stop"
 class Share(NamedTuple):
     """How many of how many, with the exact interval of a binomial share (Clopper and Pearson)."""
 
-    count: int
+    hits: int
     n: int
     low: float
     high: float
@@ -98,6 +105,7 @@ class GroupScores(NamedTuple):
         runs: the group.
         peak: peak, end and fall of gold.
         to_end: regret of runs that nothing stops, which is the fall with its sign turned.
+        own_best: regret of runs that each stop at their own best look, chosen with gold.
         scores: one per monitor, in the order given.
         stopped: where each monitor that is scored stops the runs, by its name.
         twins_end_highest: of how many twins the last look has the most gold.
@@ -106,9 +114,28 @@ class GroupScores(NamedTuple):
     runs: SeenRuns
     peak: PeakAndEnd
     to_end: Crossed
+    own_best: Crossed
     scores: tuple[MonitorScore, ...]
     stopped: dict[str, Stopped]
     twins_end_highest: Share | None
+
+    @property
+    def name(self) -> str:
+        """The group for people."""
+        identity = self.runs.identity
+        return (
+            f"{self.runs.task} {self.runs.method} {identity['proxy']} noise {identity['noise']} "
+            f"world {int(identity['world'])}"
+        )
+
+    @property
+    def ranked(self) -> list[MonitorScore]:
+        """Monitors by their regret; those that are not scored last."""
+
+        def place(one: MonitorScore) -> tuple[bool, float]:
+            return one.regret is None, 0.0 if one.regret is None else one.regret.mean
+
+        return sorted(self.scores, key=place)
 
 
 def score_group(runs: SeenRuns, monitors: Sequence[OpenedMonitor]) -> GroupScores:
@@ -131,6 +158,7 @@ def score_group(runs: SeenRuns, monitors: Sequence[OpenedMonitor]) -> GroupScore
         runs=runs,
         peak=peak_and_end(Budgets(*runs.budgets), fixed_split()),
         to_end=run_to_end(runs.budgets),
+        own_best=own_best(runs.budgets),
         scores=tuple(scores),
         stopped=stopped,
         twins_end_highest=_end_highest(runs.twins.values()),

@@ -73,9 +73,9 @@ def see_run(run: Run) -> tuple[list[SeenRuns], list[NotScored]]:
     twins = _read_signals(run.folder / TWINS_FILE)
     seen, left = [], []
     for values, rows in run.points.groupby(list(GROUP), dropna=False, sort=True):
-        identity = dict(zip(GROUP, values, strict=True))
+        identity: dict[str, Any] = dict(zip(GROUP, values, strict=True))
         name = f"{run.points['method'].iloc[0]} {identity['proxy']} noise {identity['noise']}"
-        name += f" world {int(identity['world'])}"
+        name += f" world {identity['world']:g}"
         try:
             seen.append(_see(run, identity, rows, gold_of, signals, twins))
         except ValueError as error:

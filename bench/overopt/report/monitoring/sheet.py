@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 from rich import box
 from rich.table import Table
 
@@ -17,18 +16,19 @@ from overopt.stats.intervals import Interval
 NOTE = (
     "Regret: gold at the peak minus gold of the policy that is kept, SDs of the initial policy; "
     "means over seeds with 95 % intervals over seeds and prompts. Every limit is set by one rule, "
-    "on other seeds and the other half of the prompts. The peak is read where it was not chosen, so "
-    "that a regret may fall below 0. Lead: from the alarm to the peak, over the seeds that ring, "
-    "positive where the alarm is early; intervals over seeds. False alarms: seeds of which the twin, "
-    "optimized against gold itself, rings; forgone: gold that it would still have gained. Vs stop: "
-    "whether regret differs from the constant stop's, paired, by Holm's correction over monitors."
+    "on other seeds and the other half of the prompts. The peak is one KL for all seeds, so that "
+    "what stops each seed in its own time may have a regret below 0. Lead: from the alarm to the "
+    "peak, over the seeds that ring, positive where the alarm is early; intervals over seeds. "
+    "False: seeds of which the twin, optimized against gold itself, rings; forgone: gold that it "
+    "would still have gained. Vs stop: whether regret differs from the constant stop's, paired, "
+    "by Holm's correction over monitors."
 )
 _HEADS = ("monitor", "regret", "rang", "lead √nats", "steps", "false", "forgone", "vs stop")
 
 
 def table_of(scores: GroupScores) -> Table:
     """One group's table, best regret first; what could not be measured is told by `missing_of`."""
-    title = f"{name_of(scores)}: regret without a stop {_crossed(scores.to_end)}"
+    title = f"{scores.name}: regret without a stop {_crossed(scores.to_end)}"
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -39,7 +39,7 @@ def table_of(scores: GroupScores) -> Table:
     for head in _HEADS:
         right = head not in (_HEADS[0], _HEADS[-1])
         table.add_column(head, justify="right" if right else "left", no_wrap=True)
-    for one in ranked(scores):
+    for one in scores.ranked:
         if one.missing:
             continue
         twins = one.twins
@@ -65,45 +65,22 @@ def missing_of(scores: GroupScores) -> list[str]:
     ]
 
 
-def ranked(scores: GroupScores) -> list[MonitorScore]:
-    """Monitors by their regret; those that are not scored last."""
-
-    def place(one: MonitorScore) -> tuple[bool, float]:
-        return one.regret is None, 0.0 if one.regret is None else one.regret.mean
-
-    return sorted(scores.scores, key=place)
-
-
-def name_of(scores: GroupScores) -> str:
-    """A group for people."""
-    runs = scores.runs
-    identity = runs.identity
-    return (
-        f"{runs.task} {runs.method} {identity['proxy']} noise {identity['noise']} "
-        f"world {int(identity['world'])}"
-    )
-
-
 def gold_sentence(scores: GroupScores) -> str:
     """What gold does in these runs and their twins, in one sentence."""
     peak = scores.peak
     words = f"gold is {_crossed(peak.peak.gold)} at its peak, KL {peak.peak.kl_nats:.3g} nats"
     words += ", and falls" if peak.falls else ", and no fall is shown"
     words += f" up to {peak.end.kl_nats:.3g} nats ({_crossed(peak.fall)})"
+    words += f"; a stop at each seed's own best look has regret {_crossed(scores.own_best)}"
     if scores.twins_end_highest is not None:
         highest = scores.twins_end_highest
-        words += f"; {highest.count} of {highest.n} twins have the most gold at their last look"
-    return f"{name_of(scores)}: {words}"
+        words += f"; {highest.hits} of {highest.n} twins have the most gold at their last look"
+    return f"{scores.name}: {words}"
 
 
 def rows_of(groups: Sequence[GroupScores]) -> list[dict[str, Any]]:
     """One flat row per group and monitor, missing values None."""
-    return [_row(scores, one) for scores in groups for one in ranked(scores)]
-
-
-def frame_of(groups: Sequence[GroupScores]) -> pd.DataFrame:
-    """`rows_of` as a table for CSV."""
-    return pd.DataFrame(rows_of(groups))
+    return [_row(scores, one) for scores in groups for one in scores.ranked]
 
 
 def _row(scores: GroupScores, one: MonitorScore) -> dict[str, Any]:
@@ -127,6 +104,7 @@ def _row(scores: GroupScores, one: MonitorScore) -> dict[str, Any]:
         "p_holm": one.p_holm,
         "verdict": one.verdict,
         **_parts("regret_to_end", scores.to_end),
+        **_parts("regret_own_best", scores.own_best),
     }
 
 
@@ -158,4 +136,4 @@ def _mean(mean: float, low: float | None, high: float | None, digits: int) -> st
 
 
 def _share(value: Share | None) -> str:
-    return MISSING if value is None else f"{value.count}/{value.n}"
+    return MISSING if value is None else f"{value.hits}/{value.n}"

@@ -14,7 +14,9 @@ from overopt.report.stored.schema import estimator_name
 from overopt.report.verdicts.arms import Arm, ArmRows, Measured, SeedRows
 from overopt.report.verdicts.figure import X_WORDS, Y_WORDS, Figure
 from overopt.stats.arrays import Floats
+from overopt.stats.fits.forms import Form
 from overopt.stats.intervals import t_interval
+from overopt.stats.verdicts.curves import fit_curve
 
 WIDTH_IN, HEIGHT_IN = 4.2, 3.1
 
@@ -84,34 +86,50 @@ def _curve(
     style: dict[str, Any],
 ) -> None:
     """A mean over seeds and worlds with its interval, at the places that all of them have."""
-    curves = [_points(one, seed, column, estimator) for w in rows.worlds.values() for seed in w]
-    keys = sorted({key for curve in curves for key in curve})
-    whole = [key for key in keys if all(key in curve for curve in curves)]
-    if not whole:
+    seeds = [seed for of_world in rows.worlds.values() for seed in of_world]
+    curves = [_points(one, seed, column, estimator) for seed in seeds]
+    whole = [key for key in curves[0] if all(key in curve for curve in curves)]
+    x_of = {key: float(np.mean([curve[key][0] for curve in curves])) for key in whole}
+    keys = sorted(whole, key=lambda key: x_of[key])
+    if not keys:
         return
-    x_K = [float(np.mean([curve[key][0] for curve in curves])) for key in whole]
-    over = [t_interval([curve[key][1] for curve in curves]) for key in whole]
-    y_K = [interval.mean for interval in over]
-    axis.plot(x_K, y_K, label=label or None, **style)
+    x_K = [x_of[key] for key in keys]
+    over = [t_interval([curve[key][1] for curve in curves]) for key in keys]
+    axis.plot(x_K, [interval.mean for interval in over], label=label or None, **style)
+    if one.form is not None and label and not estimator:
+        _fit(axis, one.form, seeds, column, max(x_K), style["color"])
     if all(interval.low is not None for interval in over):
         low = [interval.low for interval in over]
         high = [interval.high for interval in over]
         axis.fill_between(x_K, low, high, color=style["color"], alpha=0.12, linewidth=0)
 
 
+def _fit(
+    axis: Any, form: Form, seeds: Sequence[SeedRows], column: str, far: float, color: str
+) -> None:
+    """The mean over seeds of the form fitted to each of them, against sqrt(KL)."""
+    d = np.linspace(0.0, far, 80)
+    fitted = []
+    for seed in seeds:
+        try:
+            fitted.append(fit_curve(seed.kl_K, seed.column(column), form).predict(d))
+        except ValueError:
+            return  # a mean over fewer seeds than are drawn would be another curve
+    axis.plot(d, np.mean(fitted, axis=0), color=color, linestyle=":", linewidth=1.0)
+
+
+Key = tuple[str, float]
+"""What points of several seeds have in common: a budget, a value of the knob, or a step."""
+
+
 def _points(
     one: Figure, rows: SeedRows, column: str, estimator: str
-) -> dict[float, tuple[float, float]]:
-    """x and y of one seed by what points of several seeds have in common: budget, knob or step."""
+) -> dict[Key, tuple[float, float]]:
+    """x and y of one seed's points."""
     if one.x == "step" and rows.training:
-        key_T, x_T = rows.training["step"], rows.training["step"]
-        y_T = rows.training.get(column)
-        if y_T is None:
-            return {}
-        return _finite(key_T, x_T, y_T)
+        step_T, y_T = rows.training["step"], rows.training.get(column)
+        return {} if y_T is None else _finite("step", step_T, step_T, y_T)
     y_K = rows.column(column)
-    key_K = np.where(np.isnan(rows.target_K), rows.columns["knob_value"], rows.target_K)
-    key_K = np.where(rows.kl_K == 0.0, 0.0, key_K)
     if one.x == "step":
         x_K = rows.columns["step"]
     elif one.x == "proxy":
@@ -120,13 +138,15 @@ def _points(
         x_K = rows.columns[estimator] if estimator else rows.kl_K
         x_K = np.where(rows.kl_K == 0.0, 0.0, x_K)
         x_K = np.sqrt(np.maximum(x_K, 0.0)) if one.x == "sqrt_kl" else x_K
-    return _finite(key_K, x_K, y_K)
+    target_K = np.where(rows.kl_K == 0.0, 0.0, rows.target_K)
+    knob_K = np.where(np.isnan(target_K), rows.columns["knob_value"], np.nan)
+    return _finite("budget", target_K, x_K, y_K) | _finite("knob", knob_K, x_K, y_K)
 
 
-def _finite(key_K: Floats, x_K: Floats, y_K: Floats) -> dict[float, tuple[float, float]]:
+def _finite(kind: str, key_K: Floats, x_K: Floats, y_K: Floats) -> dict[Key, tuple[float, float]]:
     there = np.isfinite(key_K) & np.isfinite(x_K) & np.isfinite(y_K)
     triples = zip(key_K[there], x_K[there], y_K[there], strict=True)
-    return {float(key): (float(x), float(y)) for key, x, y in triples}
+    return {(kind, float(key)): (float(x), float(y)) for key, x, y in triples}
 
 
 def _caption(one: Figure, curves: Sequence[tuple[str, Arm]], measured: Measured) -> str:
@@ -136,6 +156,8 @@ def _caption(one: Figure, curves: Sequence[tuple[str, Arm]], measured: Measured)
     parts = [f"After {one.of}."]
     parts += [f"Solid: {Y_WORDS.get(one.y, one.y)}."]
     parts += [f"Dashed: {Y_WORDS.get(one.beside, one.beside)}."] if one.beside else []
+    if one.form is not None:
+        parts += [f"Dotted: the {one.form.value} form, fitted to each seed, mean over seeds."]
     parts += [f"KL: {estimator_name('+'.join(estimators))}."] if estimators else []
     parts += [f"Mean over {' or '.join(map(str, seeds))} seeds, band: 95 % t interval over seeds."]
     parts += [f"Not run: {', '.join(left_out)}."] if left_out else []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from overopt.report.verdicts.arms import Arm
+from overopt.stats.fits.forms import Form
 
 Axis = Literal["kl", "sqrt_kl", "step", "proxy"]
 """What runs along the x axis; ``kl`` is KL on a linear axis, ``sqrt_kl`` its square root."""
@@ -39,6 +40,7 @@ class Figure:
         curves: arms with their labels, in the order of the legend.
         beside: a second column, drawn dashed; empty for none.
         estimator: the paper's KL, drawn in a second panel beside ours.
+        form: fitted to each seed's y and drawn over ours; None for none, and unless x is sqrt(KL).
         log_x: whether the x axis is logarithmic.
         log_y: whether the y axis is logarithmic.
         note: what a reader must know of it.
@@ -51,6 +53,7 @@ class Figure:
     curves: tuple[tuple[str, Arm], ...]
     beside: str = ""
     estimator: Estimator = ""
+    form: Form | None = None
     log_x: bool = False
     log_y: bool = False
     note: str = ""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import Protocol
 
-from overopt.report.verdicts.arms import Arm, OutOfReach, Scope
+from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope
 from overopt.report.verdicts.statistics import Fall, Gold, Minus, Peak, Statistic, peaks
+from overopt.stats.verdicts.curves import rank_correlation
 from overopt.stats.verdicts.estimate import estimate
 from overopt.stats.verdicts.evidence import ALPHA, Estimate, Evidence, Part
 from overopt.stats.verdicts.rules import (
@@ -202,6 +203,51 @@ def fallen_at(arm: Arm, scope: Scope) -> float:
         if budget > peak_nats and fallen.p_above(0.0) <= ALPHA:
             return budget
     return budgets[-1]
+
+
+@dataclass(frozen=True)
+class Unrelated(_Single):
+    """EQ on a rank correlation over seeds: two statistics have nothing to do with each other.
+
+    Spearman's correlation over the seeds of each world, mean over worlds weighted by n - 3; its
+    standard error is sqrt((1 + rho^2 / 2) / sum (n - 3)), of which the numerator is from Bonett and
+    Wright 2000, "Sample size requirements for estimating Pearson, Kendall and Spearman
+    correlations" (from memory), here on rho itself instead of Fisher's z.
+    """
+
+    first: Statistic
+    second: Statistic
+    margin: float = 0.3
+    least: int = 20
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys((*self.first.arms, *self.second.arms)))
+
+    @property
+    def words(self) -> str:
+        return (
+            f"rank correlation over at least {self.least} seeds of {self.first.name} with "
+            f"{self.second.name}: within {self.margin:g} of 0"
+        )
+
+    def part(self, scope: Scope) -> Part:
+        first, second = self.first.read(scope), self.second.read(scope)
+        n_W = [len(first[world]) for world in scope.worlds]
+        if sum(n_W) < self.least or min(n_W) <= 3:
+            raise NotMeasured(f"it takes {self.least} seeds, and more than 3 in each world")
+        try:
+            rho_W = [
+                rank_correlation(first[world].mean(axis=1), second[world].mean(axis=1))
+                for world in scope.worlds
+            ]
+        except ValueError as error:
+            raise NotMeasured(str(error)) from error
+        weight = sum(n - 3 for n in n_W)
+        rho = sum(r * (n - 3) for r, n in zip(rho_W, n_W, strict=True)) / weight
+        se = ((1.0 + rho**2 / 2.0) / weight) ** 0.5
+        found = Estimate(rho, se, float("inf"), min(n_W), len(n_W), "seeds")
+        return equivalence(self.words, found, self.margin)
 
 
 @dataclass(frozen=True)

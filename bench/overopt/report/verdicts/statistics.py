@@ -23,8 +23,11 @@ from overopt.stats.verdicts.curves import (
 Tables = dict[int, Floats]
 """By world, shape (seeds, prompts); one column where a statistic is of whole seeds."""
 
+Own = Literal["own end"]
 END = None
 """In place of a KL: the largest budget that all arms of the claim reached."""
+OWN_END: Own = "own end"
+"""In place of a KL: the largest budget that this arm reached."""
 
 
 class Statistic(Protocol):
@@ -83,7 +86,7 @@ class Gold:
     """Gold above the initial policy at a KL, SDs of the initial policy."""
 
     arm: Arm
-    at_nats: float | None = END
+    at_nats: float | Own | None = END
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -94,7 +97,7 @@ class Gold:
         return f"gold at {_place(self.at_nats)} of {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
-        at = scope.common_end() if self.at_nats is None else self.at_nats
+        at = place_of(scope, self.arm, self.at_nats)
         tables = {}
         for world in scope.worlds:
             rows = scope.rows(self.arm, world)
@@ -119,7 +122,7 @@ class Value:
 
     arm: Arm
     column: str
-    at_nats: float | None = END
+    at_nats: float | Own | None = END
     log: bool = False
 
     @property
@@ -132,7 +135,7 @@ class Value:
         return f"{of} at {_place(self.at_nats)} of {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
-        at = scope.common_end() if self.at_nats is None else self.at_nats
+        at = place_of(scope, self.arm, self.at_nats)
 
         def number(one: SeedRows) -> float:
             weight_K = reading_weights(one, at, self.arm)
@@ -352,5 +355,14 @@ class Along:
         return tables
 
 
-def _place(at_nats: float | None) -> str:
-    return "the common end" if at_nats is None else f"{at_nats:g} nats"
+def place_of(scope: Scope, arm: Arm, at_nats: float | Own | None) -> float:
+    """The KL at which an arm is read, nats."""
+    if at_nats is None:
+        return scope.common_end()
+    return max(_own_budgets(scope, arm)) if isinstance(at_nats, str) else at_nats
+
+
+def _place(at_nats: float | Own | None) -> str:
+    if at_nats is None:
+        return "the common end"
+    return f"the {at_nats}" if isinstance(at_nats, str) else f"{at_nats:g} nats"

@@ -110,6 +110,11 @@ class LabelNodes:
         self._refuse_people()
         self._refuse_flaw()
 
+    @property
+    def stream(self) -> int:
+        """What draws of pairs and of noise start from."""
+        return self._cell.stream
+
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
@@ -118,7 +123,7 @@ class LabelNodes:
             "comparisons": proxy.comparisons,
             "calibration_samples": proxy.calibration_samples,
             "responses": "policy" if hub is None else hub.pairs,
-            "seed": cell.stream,
+            "seed": self.stream,
         }
         label = f"pairs, world {cell.world} seed {cell.seed}"
         if cell.task.world.pool is not None:
@@ -140,7 +145,7 @@ class LabelNodes:
         cell, around, hub = self._cell, self._around, self._cell.task.world.hub
         inputs = {"pairs": self.pairs, "gold": around.gold, "pool": around.pool}
         preference = "gold" if hub is None else hub.labels
-        params: dict[str, Any] = {"noise": cell.noise.to_json(), "seed": cell.stream}
+        params: dict[str, Any] = {"noise": cell.noise.to_json(), "seed": self.stream}
         label = f"labels, {cell.place}"
         labeling, flaw, code = cell.task.labels, cell.flaw, around.gold_code
         if labeling is None and flaw is None:

@@ -11,7 +11,6 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from overopt.catalog.systems import proxy
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.execution.stage import node
@@ -24,9 +23,13 @@ from overopt.run.training_parts import training_parts
 from overopt.spec.declare import OF_PROXY, TRAINING_FAMILIES
 from overopt.spec.method import MethodSpec
 from overopt.spec.monitor import WATCHED, Signal
+from overopt.spec.system import ProxySystemSpec
 
 MEMBERS = 5
 """Reward models of the watching ensemble, as many as Coste et al. train."""
+
+ENSEMBLE = ProxySystemSpec(name="mean", source="overopt.proxies.mean", config={"members": MEMBERS})
+"""The watching ensemble, whose members are those of every plain system of the run's task."""
 
 INITIAL_PER_PROMPT = 64
 """Samples of the initial policy for each prompt that looks are compared with."""
@@ -67,7 +70,7 @@ class WatchNodes:
     ) -> None:
         self._cell, self._grid, self._wanted = cell, kl_grid_nats, frozenset(wanted)
         self._graph = Graph(cell)
-        plain = replace(cell, proxy=proxy("mean", {"members": MEMBERS}))
+        plain = replace(cell, proxy=ENSEMBLE)
         self._ensemble = Graph(plain)
         self._other = Graph(replace(plain, seed=cell.seed + OTHER_SEED))
         base = cell.task.proxy.base

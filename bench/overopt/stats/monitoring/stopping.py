@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from overopt.stats.arrays import Floats, Ints, check_same_shape
+from overopt.stats.arrays import Bools, Floats, Ints, check_same_shape
 from overopt.stats.crossed import Crossed
 from overopt.stats.rise_fall import (
     Budgets,
@@ -38,7 +38,7 @@ class Stops(NamedTuple):
     """
 
     column_S: Ints
-    rang_S: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    rang_S: Bools
 
 
 def stop_at(statistic_SK: ArrayLike, limit_S: ArrayLike) -> Stops:
@@ -50,7 +50,7 @@ def stop_at(statistic_SK: ArrayLike, limit_S: ArrayLike) -> Stops:
     """
     value_SK = np.asarray(statistic_SK, np.float64)
     over_SK = value_SK > np.asarray(limit_S, np.float64)[:, None]  # NaN is above nothing
-    rang_S = over_SK.any(axis=1)
+    rang_S: Bools = np.asarray(over_SK.any(axis=1), np.bool_)
     column_S = np.where(rang_S, over_SK.argmax(axis=1), value_SK.shape[1] - 1)
     return Stops(np.asarray(column_S, np.int64), rang_S)
 
@@ -99,7 +99,7 @@ class Stopped:
 
     regret_SB: Floats
     column_S2: Ints
-    rang_S2: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+    rang_S2: Bools
     limit_S2: Floats
     limit_S: Floats
     peak_S2: Ints
@@ -155,6 +155,19 @@ def run_to_end(budgets: ReachedBudgets) -> Crossed:
     last_S2 = np.full((len(gain_SKB), 2), gain_SKB.shape[1] - 1)
     peak = _peaks(budgets)
     return cross_fitted(_regret(peak, gain_SKB, last_S2), peak.in_half_B)
+
+
+def own_best(budgets: ReachedBudgets) -> Crossed:
+    """Regret of runs that each stop at their own best look: what no rule can be expected to beat.
+
+    The look is chosen on one half of the prompts and read on the other, seed by seed. Below 0 where
+    seeds peak at different looks, so that a stop for each seed can gain on one that serves all.
+    """
+    gain_SKB = budgets.gold_SKB[:, 1:] - budgets.gold_SKB[:, :1]
+    peak = _peaks(budgets)
+    means = [gain_SKB[:, :, peak.in_half_B == half].mean(axis=2) for half in (1, 0)]
+    best_S2 = np.stack([mean_SK.argmax(axis=1) for mean_SK in means], axis=1)
+    return cross_fitted(_regret(peak, gain_SKB, best_S2), peak.in_half_B)
 
 
 def _peaks(budgets: ReachedBudgets) -> PeakTable:

@@ -1,0 +1,41 @@
+"""Preference data of several rounds, one behind the other."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from overopt.artifacts.tables import read_json, write_json
+from overopt.execution.contract import Progress
+
+
+def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """Labels of earlier rounds, then those of the last; held-out pairs are the same in all."""
+    earlier, fresh = (inputs[role] / "labels.parquet" for role in ("earlier", "fresh"))
+    tables = [pq.read_table(path, page_checksum_verification=True) for path in (earlier, fresh)]
+    joined = pa.concat_tables(tables)
+    pq.write_table(joined, out / "labels.parquet", compression="zstd", write_page_checksum=True)
+    shutil.copyfile(inputs["fresh"] / "heldout.parquet", out / "heldout.parquet")
+    records = [read_json(inputs[role] / "labels.json") for role in ("earlier", "fresh")]
+    comparisons = [int(record["comparisons"]) for record in records]
+    decided = [
+        n - int(record["ties_of_gold"]) for n, record in zip(comparisons, records, strict=True)
+    ]
+    flips = [float(record["realized_flip_rate"] or 0) for record in records]
+    write_json(
+        out / "labels.json",
+        {
+            "noise": records[-1]["noise"],
+            "comparisons": sum(comparisons),
+            "ties_of_gold": sum(comparisons) - sum(decided),
+            "realized_flip_rate": (
+                sum(n * rate for n, rate in zip(decided, flips, strict=True)) / sum(decided)
+                if sum(decided)
+                else None
+            ),
+        },
+    )

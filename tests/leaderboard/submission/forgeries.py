@@ -206,6 +206,7 @@ def recomputed(change: Callable[[Cell, Samples, Rng], Samples]) -> Trial:
             gold_mean=cell.gold_mean,
             gold_sd=cell.gold_sd,
             proxy_offset=cell.proxy_offset,
+            proxy_offset_se=0.01,
             start_gold_B=samples.prompt_gold_KB[0],
             in_pool=1.0,
         )

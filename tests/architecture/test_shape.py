@@ -14,7 +14,7 @@ from .checkout import PACKAGE, python_files
 LONGEST_CHAIN = 9
 """Modules on the longest path of imports, from ``__main__`` on."""
 LINES_PER_ROOM, LINES_PER_FILE = 2500, 400
-CATALOG = {PACKAGE / "proxies", *(PACKAGE / "methods").iterdir()}
+CATALOG = {PACKAGE / "papers", PACKAGE / "proxies", *(PACKAGE / "methods").iterdir()}
 """Rooms of files that know nothing of each other: one is read, not all."""
 ROOMS = sorted({path.parent for path in python_files("bench/overopt")})
 

@@ -25,7 +25,7 @@ import pytest
 
 from end_to_end.command import Place, environment
 from overopt.execution import worker
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.run import driver
@@ -135,7 +135,7 @@ def test_a_worker_killed_twice_in_a_stage(
                 if "spawn_main" in " ".join(child.cmdline()):
                     child.kill()
 
-    monkeypatch.setattr(driver, "ProcessExecutor", Killed)
+    monkeypatch.setattr(driver, "Local", lambda workers: lambda store, tell: Killed(store, workers))
     for number in range(10 if MANY else 1):
         place = Place(tmp_path / str(number))
         without(finished, place, stage)

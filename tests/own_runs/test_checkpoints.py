@@ -22,7 +22,7 @@ from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
 from overopt.commands.stored_run import stored_run
 from overopt.errors import UserError
-from overopt.execution.local import InlineExecutor
+from overopt.execution.executors.local import InlineExecutor
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.own_runs.checkpoint_plan import plan

@@ -125,7 +125,21 @@ def read_manifest(folder: Path) -> Manifest:
         UserError: it is whole, and another version wrote it in another form.
     """
     try:
-        body = json.loads((folder / MANIFEST).read_bytes())
+        text = (folder / MANIFEST).read_bytes()
+    except IsADirectoryError as error:
+        raise Damage("the manifest is a folder") from error
+    return parse_manifest(text, folder)
+
+
+def parse_manifest(text: bytes, folder: Path) -> Manifest:
+    """The manifest of the artifact in a folder, from its text.
+
+    Raises:
+        Damage: see ``read_manifest``.
+        UserError: likewise.
+    """
+    try:
+        body = json.loads(text)
         stated = body.pop("checksum")
         if stated != _checksum(body):
             raise Damage("the manifest's checksum does not fit")
@@ -136,8 +150,6 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**body)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Damage(f"the manifest cannot be read: {error}") from error
-    except IsADirectoryError as error:
-        raise Damage("the manifest is a folder") from error
     if manifest.digest != digest or manifest.key != folder.name:
         raise Damage("the manifest belongs to another artifact")
     return manifest

@@ -1,1 +1,1 @@
-"""One file per reproduced paper: its grid, its figures, its claims with rules fixed beforehand."""
+"""Published claims, judged here: one file for each paper."""

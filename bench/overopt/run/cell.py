@@ -27,6 +27,7 @@ class Cell:
     seed: int
     engine: Engine = "native"
     flaw: FlawSpec | None = None
+    level: str = ""
 
     @property
     def world(self) -> int:
@@ -50,7 +51,8 @@ class Cell:
     @property
     def place(self) -> str:
         """What tells the cell from others of its method and proxy system."""
-        return f"noise {self.noise_label} world {self.world} seed {self.seed}"
+        place = f"noise {self.noise_label} world {self.world} seed {self.seed}"
+        return f"{place}, {self.level}" if self.level else place
 
     @property
     def noise_label(self) -> str:

@@ -25,6 +25,7 @@ _FIRST_COST: dict[str, Cost] = {
     "second_initial": Cost(7.0, 600_000, _MEMORY_BYTES),
     "gold": Cost(20.0, 800_000, _MEMORY_BYTES),
     "pool": Cost(20.0, 4_000_000, _MEMORY_BYTES),
+    "pool_excerpt": Cost(0.5, 300_000, _MEMORY_BYTES),
     "pairs": Cost(2.0, 100_000, _MEMORY_BYTES),
     "labels": Cost(0.5, 120_000, _MEMORY_BYTES),
     "proxy": Cost(6.0, 250_000, _MEMORY_BYTES),

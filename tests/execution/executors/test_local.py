@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,13 +15,13 @@ import psutil
 import pytest
 
 from overopt.errors import UserError
-from overopt.execution.local import InlineExecutor, ProcessExecutor
+from overopt.execution.executors.local import InlineExecutor, ProcessExecutor
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 
-from .toys import ladder, once, total, toy
+from ..toys import ladder, once, total, toy
 
 Log = Callable[[], list[str]]
 
@@ -110,6 +111,17 @@ def test_a_stage_that_hangs_is_ended_and_given_up(store: Store, toy_log: Log) ->
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
+def test_a_clock_that_is_set_ends_no_stage(
+    store: Store, toy_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day forward while the stage is at work, in the process that watches it."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + (86_400 if toy_log() else 0))
+    [outcome] = build(store, toy("wait", value=1, longer_s=1.5), workers=1)
+    assert outcome.path is not None
+    assert toy_log() == ["waited 1"]
+
+
 def test_a_stage_whose_worker_leaves_as_if_all_were_well_is_given_up(
     store: Store, toy_log: Log
 ) -> None:
@@ -178,8 +190,9 @@ def test_an_idle_worker_may_die(store: Store, toy_log: Log) -> None:
 
 DRIVER = """
 import sys
+import time
 from pathlib import Path
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from {package} import toys

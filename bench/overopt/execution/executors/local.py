@@ -23,7 +23,14 @@ from overopt.execution.messages import Advanced, Lost, Message, Raised
 from overopt.execution.node import Node
 from overopt.execution.progress import Report
 from overopt.execution.store import Store
-from overopt.execution.worker import build, build_reporting, enter_process, order, spawning
+from overopt.execution.worker import (
+    Order,
+    build,
+    build_reporting,
+    enter_process,
+    order,
+    spawning,
+)
 
 _POLL_S = 0.2
 _SILENCE_S = 300.0
@@ -35,7 +42,7 @@ class InlineExecutor:
     """Runs stages in this process, one after another; timeouts are not enforced."""
 
     def __init__(self, store: Store) -> None:
-        self._root = store.root
+        self._place = store.place
         self._waiting: deque[Node] = deque()
 
     @property
@@ -52,7 +59,7 @@ class InlineExecutor:
         if not self._waiting:
             time.sleep(timeout_s)
             return None
-        return build(order(self._waiting.popleft(), self._root), silent)
+        return build(order(self._waiting.popleft(), self._place), silent)
 
     def stop(self) -> None:
         """Forget what has not begun."""
@@ -63,7 +70,7 @@ class InlineExecutor:
 class _Attempt:
     """A submitted stage: its future, and the process that it was heard of from.
 
-    gone_s: when that process was first seen to be gone.
+    begun_s, gone_s: when it was first heard of, and first seen to be gone.
     """
 
     key: str
@@ -72,6 +79,7 @@ class _Attempt:
     timeout_s: float | None
     submitted_s: float
     pid: int | None = None
+    begun_s: float | None = None
     gone_s: float | None = None
 
 
@@ -148,17 +156,19 @@ class ProcessExecutor:
         Raises:
             RuntimeError: every worker is busy.
         """
+        self.hand(order(made, self._store.place))
+
+    def hand(self, task: Order) -> None:
+        """``submit`` for a node that has traveled."""
         busy = {attempt.slot for attempt in self._attempts.values()}
         slot = next((i for i in range(self.slots) if i not in busy), None)
         if slot is None:
             raise RuntimeError(f"all {self.slots} workers are busy")
         self._numbered += 1
         number = self._numbered
-        timeout_s = made.resources.timeout_s
-        future = self._living_pool(slot).schedule(
-            build_reporting, args=[order(made, self._store.root), number], timeout=timeout_s
-        )
-        self._attempts[number] = _Attempt(made.key, slot, future, timeout_s, time.monotonic())
+        timeout_s = task.node.resources.timeout_s
+        future = self._living_pool(slot).schedule(build_reporting, args=[task, number])
+        self._attempts[number] = _Attempt(task.key, slot, future, timeout_s, time.monotonic())
         future.add_done_callback(lambda _: self._ended.put(number))
 
     def next_message(self, timeout_s: float) -> Message | None:
@@ -172,7 +182,7 @@ class ProcessExecutor:
                 number = self._ended.get(timeout=min(max(left_s, 0.0), _POLL_S))
             except queue.Empty:
                 self._read_reports()
-                lost = self._find_vanished()
+                lost = self._find_overdue() or self._find_vanished()
                 if lost is not None:
                     return lost
                 if left_s <= 0 and not self._reports:
@@ -180,6 +190,13 @@ class ProcessExecutor:
                 continue
             if number in self._attempts:
                 return self._end(number)
+
+    def give_up(self, key: str) -> None:
+        """Kill the worker of one stage; nothing more is heard of it."""
+        for number, attempt in list(self._attempts.items()):
+            if attempt.key == key:
+                del self._attempts[number]
+                self._discard(attempt.slot)
 
     def stop(self) -> None:
         """Kill the workers, and remove what they had not finished."""
@@ -230,8 +247,22 @@ class ProcessExecutor:
         for number, report in last.items():
             attempt = self._attempts.get(number)
             if attempt is not None:
-                attempt.pid = report.pid
+                if attempt.pid is None:
+                    attempt.pid, attempt.begun_s = report.pid, time.monotonic()
                 self._reports.append(Advanced(attempt.key, report.fraction, report.text))
+
+    def _find_overdue(self) -> Lost | None:
+        """A stage that took too long, by a clock that nobody sets; its worker is killed."""
+        now_s = time.monotonic()
+        for number, attempt in self._attempts.items():
+            if attempt.timeout_s is None or attempt.begun_s is None or attempt.future.done():
+                continue
+            if now_s - attempt.begun_s > attempt.timeout_s:
+                del self._attempts[number]
+                self._discard(attempt.slot)
+                reason = f"it took longer than {attempt.timeout_s:g} s"
+                return Lost(attempt.key, "timeout", reason)
+        return None
 
     def _find_vanished(self) -> Lost | None:
         """A stage that will never end: its pool broke before it took the task, or is silent.
@@ -270,8 +301,6 @@ def _outcome(attempt: _Attempt) -> Message:
         return message
     except ProcessExpired as error:
         return Lost(attempt.key, "died", f"its worker process {_ending(error.exitcode)}")
-    except TimeoutError:
-        return Lost(attempt.key, "timeout", f"it took longer than {attempt.timeout_s:g} s")
     except (BrokenProcessPool, CancelledError):
         return Lost(attempt.key, "died", "the worker processes broke down")
     except Exception as error:

@@ -1,0 +1,193 @@
+"""``bench reproduce``: runs what a paper's claims need, then judges them from stored results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich import box
+from rich.table import Table
+
+from overopt.commands.printing import open_console, print_json
+from overopt.commands.request import Request
+from overopt.errors import UserError
+from overopt.execution.artifact import sync_tree
+from overopt.own_scores.staging import staging_folder
+from overopt.papers.contract.paper import Grid, Paper, Scale
+from overopt.papers.shelf import find, names
+from overopt.report.stored.run import Run
+from overopt.report.stored.run_folder import find_runs, read_run
+from overopt.report.verdicts.arms import Arm, ArmRows
+from overopt.report.verdicts.claims import Verdict
+from overopt.report.verdicts.gathering import gather
+from overopt.report.verdicts.judging import judge
+from overopt.report.verdicts.page import Judged
+from overopt.report.verdicts.tables import count, terminal_table, tidy_row
+from overopt.report.verdicts.writing import PAGE, write_paper
+from overopt.spec.run import RunSpec
+
+CarryOut = Callable[[RunSpec, Path], list[Path]]
+Check = Callable[[Request], RunSpec]
+"""Resolves what is asked for."""
+
+
+class Asked(NamedTuple):
+    """What the command was asked for.
+
+    results: folders to judge as they are; none: run what is missing.
+    """
+
+    paper: str
+    scale: Scale
+    results: tuple[Path, ...]
+    plan: bool
+    out: Path
+    as_json: bool
+
+
+def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
+    """Carry out what was asked; 0 whatever the verdicts are, since a contradiction is a result."""
+    if asked.paper.lower() == "list":
+        return _list()
+    chosen = names() if asked.paper.lower() == "all" else [asked.paper]
+    papers = [find(name) for name in chosen]
+    if asked.plan:
+        return _plan(papers, asked, check)
+    verdicts = {paper.name: _one(paper, asked, check, run) for paper in papers}
+    if asked.as_json:
+        rows = [tidy_row(name, one) for name, several in verdicts.items() for one in several]
+        print_json("verdicts", {"scale": asked.scale, "claims": rows})
+    return 0
+
+
+def _one(paper: Paper, asked: Asked, check: Check, run: CarryOut) -> list[Verdict]:
+    """Run what is missing of one paper, judge it, write and show it."""
+    errors = open_console(stderr=True)
+    specs = specs_of(paper, asked.scale, check)
+    places = asked.results or (asked.out / "runs",)
+    if not asked.results:
+        _run_missing(specs, asked.out / "runs", run)
+    measured = gather(specs, _stored(places), lambda words: errors.print(words, soft_wrap=True))
+    verdicts = judge(paper.claims, measured)
+    judged = Judged(
+        paper.name,
+        paper.title,
+        paper.url,
+        asked.scale,
+        _setting(paper.grids[asked.scale]),
+        verdicts,
+        paper.figures,
+        {},
+        {},
+        paper.notes,
+        sorted({folder for rows in measured.values() for folder in rows.folders}),
+    )
+    out = asked.out / f"{paper.name}-{asked.scale}"
+    with staging_folder(out) as staged:
+        write_paper(judged, measured, staged)
+        sync_tree(staged)
+    if not asked.as_json:
+        console = open_console()
+        console.print(terminal_table(f"{paper.name}: {paper.title}", verdicts))
+        told = ", ".join(f"{number} {verdict}" for verdict, number in count(verdicts).items())
+        console.print(told, soft_wrap=True)
+        console.print(f"page: {out / PAGE}", soft_wrap=True)
+    return verdicts
+
+
+def _run_missing(specs: dict[Arm, RunSpec], out: Path, run: CarryOut) -> None:
+    """Run every arm that is not stored in full; what is stored is found again, not made again."""
+    stored = gather(specs, _stored((out,)) if out.is_dir() else [])
+    missing = {arm: spec for arm, spec in specs.items() if not _whole(stored[arm], spec)}
+    for spec in joined(missing.values()):
+        run(spec, out)
+
+
+def _whole(rows: ArmRows, spec: RunSpec) -> bool:
+    """Whether every world and seed of an arm was measured; failures are what a run came to."""
+    if rows.missing.startswith("failed"):
+        return True
+    return all(len(rows.worlds.get(world, ())) == len(spec.seeds) for world in spec.worlds)
+
+
+def joined(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """Specs of single arms put together where they differ in the proxy system only."""
+    groups: dict[str, RunSpec] = {}
+    for spec in specs:
+        key = spec.model_copy(update={"proxies": ()}).model_dump_json()
+        known = groups.get(key)
+        proxies = known.proxies if known is not None else ()
+        new = tuple(one for one in spec.proxies if one not in proxies)
+        groups[key] = spec.model_copy(update={"proxies": (*proxies, *new)})
+    return list(groups.values())
+
+
+def _stored(places: Sequence[Path]) -> list[Run]:
+    existing = [place for place in places if place.is_dir()]
+    if len(existing) < len(places):
+        lost = [str(place) for place in places if not place.is_dir()]
+        raise UserError(f"--results {lost[0]}: it is not a folder; give one that holds runs.")
+    return [read_run(folder) for folder in find_runs(existing)]
+
+
+def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
+    """Every arm of a paper at a scale as the run that ``bench run`` would make of it."""
+    grid = paper.grids[scale]
+    return {arm: check(request_of(arm, grid)) for arm in paper.arms(scale)}
+
+
+def request_of(arm: Arm, grid: Grid) -> Request:
+    """The options of ``bench run`` for one arm."""
+    return Request(
+        method=[arm.method],
+        proxy=[arm.proxy],
+        task=grid.task,
+        settings=[*grid.settings, *arm.settings],
+        seeds=grid.seeds,
+        worlds=None if grid.worlds == 1 else grid.worlds,
+        noise=[arm.noise],
+        comparisons=[] if arm.comparisons is None else [arm.comparisons],
+        proxy_start=[] if arm.proxy_start is None else [arm.proxy_start],
+        proxy_width=[] if arm.proxy_width is None else [arm.proxy_width],
+        kl_grid=[f"{budget:g}" for budget in grid.kl_grid_nats],
+        along=arm.along,
+    )
+
+
+def _setting(grid: Grid) -> str:
+    worlds = "1 world" if grid.worlds == 1 else f"{grid.worlds} worlds"
+    own = f", {' '.join(grid.settings)}" if grid.settings else ""
+    return f"task {grid.task}, {grid.seeds} seeds, {worlds}{own}"
+
+
+def _list() -> int:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("paper", "claims", "judged", "arms, standard", "title"):
+        table.add_column(head, no_wrap=head == "paper")
+    for name in names():
+        paper = find(name)
+        able = sum(not claim.needs for claim in paper.claims)
+        arms = len(paper.arms("standard"))
+        table.add_row(name, str(len(paper.claims)), str(able), str(arms), paper.title)
+    open_console().print(table)
+    return 0
+
+
+def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
+    """Which runs it takes, and which of them are stored."""
+    console = open_console()
+    for paper in papers:
+        specs = specs_of(paper, asked.scale, check)
+        places = asked.results or (asked.out / "runs",)
+        there = [place for place in places if place.is_dir()]
+        stored = gather(specs, _stored(there) if there else [])
+        table = Table(title=f"{paper.name}, {asked.scale}: {_setting(paper.grids[asked.scale])}",
+                      title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip
+        for head in ("arm", "cells", "stored"):
+            table.add_column(head)
+        for arm, spec in specs.items():
+            cells = len(spec.seeds) * len(spec.worlds)
+            table.add_row(arm.name, str(cells), "yes" if _whole(stored[arm], spec) else "no")
+        console.print(table)
+    return 0

@@ -1,0 +1,103 @@
+"""What a paper's file declares: one constant ``PAPER``, a `Paper`.
+
+A file says who reports what, at which settings it is tried here, and by which rule each claim is
+decided; the rules and their margins are fixed in it before anything runs. It computes nothing but
+checks of exact claims, which are functions of its own without arguments. Claims that cannot be
+judged yet are declared all the same, with what they need.
+
+The names of this package are all that a file needs:
+
+- `Paper`, `Grid`, `Claim`, `Figure`;
+- `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
+  `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`, `Bend` and
+  `Best` of these; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related`;
+- rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
+  `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`, and `Computed` for
+  numbers of random instances that need no run.
+"""
+
+from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
+from overopt.report.verdicts.arms import Arm
+from overopt.report.verdicts.claims import Checked, Claim, Exact
+from overopt.report.verdicts.figure import Axis, Figure
+from overopt.report.verdicts.relations import (
+    Bend,
+    Bias,
+    Distance,
+    GapAtProxy,
+    GrowthExponent,
+    LogKlAtGold,
+    Related,
+)
+from overopt.report.verdicts.rules import (
+    All,
+    Between,
+    Computed,
+    Equal,
+    Hump,
+    NoHump,
+    NoWorse,
+    Ordering,
+    Positive,
+    Unrelated,
+    more,
+)
+from overopt.report.verdicts.statistics import (
+    OWN_END,
+    Along,
+    Best,
+    Coefficient,
+    Fall,
+    Gold,
+    HeldOut,
+    Minus,
+    Peak,
+    Value,
+)
+from overopt.report.verdicts.training import Gamma, StepsToRegain, Trained
+from overopt.stats.fits.forms import Form
+
+__all__ = [
+    "OWN_END",
+    "SCALES",
+    "All",
+    "Along",
+    "Arm",
+    "Axis",
+    "Bend",
+    "Best",
+    "Between",
+    "Bias",
+    "Checked",
+    "Claim",
+    "Coefficient",
+    "Computed",
+    "Distance",
+    "Equal",
+    "Exact",
+    "Fall",
+    "Figure",
+    "Form",
+    "Gamma",
+    "GapAtProxy",
+    "Gold",
+    "Grid",
+    "GrowthExponent",
+    "HeldOut",
+    "Hump",
+    "LogKlAtGold",
+    "Minus",
+    "NoHump",
+    "NoWorse",
+    "Ordering",
+    "Paper",
+    "Peak",
+    "Positive",
+    "Related",
+    "Scale",
+    "StepsToRegain",
+    "Trained",
+    "Unrelated",
+    "Value",
+    "more",
+]

@@ -1,0 +1,300 @@
+"""Coste, Anwar, Kirk and Krueger 2023, "Reward Model Ensembles Help Mitigate Overoptimization".
+
+Best-of-n and PPO against a single proxy, the mean of five, the worst of five (WCO) and the mean
+less lambda times the variance (UWO); lambda is 0.5 under best-of-n and 0.1 under PPO, as there.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+from overopt.papers.contract import (
+    OWN_END,
+    All,
+    Along,
+    Arm,
+    Claim,
+    Equal,
+    Fall,
+    Figure,
+    Gold,
+    Grid,
+    Hump,
+    Minus,
+    NoHump,
+    NoWorse,
+    Paper,
+    Unrelated,
+    Value,
+    more,
+)
+
+SYSTEMS = ("single", "mean", "wco", "uwo")
+CAREFUL = ("wco", "uwo")
+PENALTIES = (0.0, 0.01, 0.05, 0.2)
+WIDTHS, PAIRS, MEMBERS = (16, 32, 64), (512, 1024, 4096), (2, 3, 4, 5)
+LAMBDAS = (0.1, 0.2, 0.5, 1.0)
+BON = {(name, noise): Arm("bon", name, noise) for name in SYSTEMS for noise in ("0.25", "0")}
+NOISY = {name: BON[name, "0.25"] for name in SYSTEMS}
+
+
+def _ppo(system: str, penalty: float, noise: str = "0.25", *more_settings: str) -> Arm:
+    price = [f"ppo.beta={penalty:g}"] if penalty else []
+    weight = ["uwo.uncertainty_weight=0.1"] if system == "uwo" else []
+    return Arm("ppo", system, noise, settings=(*price, *weight, *more_settings))
+
+
+PPO = {(name, penalty): _ppo(name, penalty) for name in SYSTEMS for penalty in PENALTIES}
+BY_WIDTH = {
+    width: {name: Arm("bon", name, proxy_width=width) for name in ("single", "wco")}
+    for width in WIDTHS
+}
+BY_PAIRS = {
+    pairs: {name: Arm("bon", name, comparisons=pairs) for name in ("single", "wco")}
+    for pairs in PAIRS
+}
+BY_MEMBERS = {number: Arm("bon", "wco", settings=(f"wco.members={number}",)) for number in MEMBERS}
+BY_LAMBDA = {
+    weight: Arm("bon", "uwo", settings=(f"uwo.uncertainty_weight={weight:g}",))
+    for weight in LAMBDAS
+}
+NOISIER = {name: Arm("bon", name, "0.35") for name in ("single", *CAREFUL)}
+LONG = {name: _ppo(name, 0.01, "0.25", "rollout.max_steps=2000") for name in ("single", *CAREFUL)}
+
+
+def _gain(arms: dict[str, Arm]) -> Minus:
+    return Minus(Gold(arms["wco"]), Gold(arms["single"]))
+
+
+def _gain_at(noise: str, system: str) -> Minus:
+    return Minus(Gold(BON[system, noise]), Gold(BON["single", noise]))
+
+
+CLAIMS = (
+    Claim(
+        "coste-01",
+        "best-of-n, 25 % flipped: gold of a single proxy falls after its peak, of WCO and UWO not",
+        "no overoptimization for WCO and UWO",
+        "section 5.1, figure 3b",
+        All((Hump(NOISY["single"]), *(NoHump(NOISY[x], NOISY["single"]) for x in CAREFUL))),
+        figure="best-of-n",
+    ),
+    Claim(
+        "coste-02",
+        "the mean of an ensemble overoptimizes under best-of-n with flipped labels, not without",
+        "it does",
+        "section 5, figure 3",
+        All((Hump(NOISY["mean"]), NoHump(BON["mean", "0"], BON["single", "0"]))),
+        figure="best-of-n",
+    ),
+    Claim(
+        "coste-03",
+        "at the end of best-of-n WCO and UWO gain over a single proxy, more so under label noise",
+        "about 30 % without noise, up to 75 % with it",
+        "section 5.1, figure 3",
+        All(
+            (
+                *(
+                    more(Gold(BON[x, noise]), Gold(BON["single", noise]))
+                    for noise in ("0.25", "0")
+                    for x in CAREFUL
+                ),
+                *(more(_gain_at("0.25", x), _gain_at("0", x)) for x in CAREFUL),
+            )
+        ),
+        figure="best-of-n",
+    ),
+    Claim(
+        "coste-04",
+        "PPO without a penalty: WCO and UWO end above single and mean, and still fall",
+        "they reduce overoptimization and do not eliminate it",
+        "section 5.2, figure 5",
+        All(
+            (
+                *(
+                    more(Gold(PPO[x, 0.0]), Gold(PPO[y, 0.0]))
+                    for x in CAREFUL
+                    for y in ("single", "mean")
+                ),
+                *(Hump(PPO[x, 0.0]) for x in CAREFUL),
+            )
+        ),
+        figure="ppo",
+    ),
+    Claim(
+        "coste-05",
+        "PPO: with a KL penalty of 0.01 WCO and UWO do not fall and lose no gold; a single proxy "
+        "needs 0.2, which costs gold",
+        "0.01 against 0.2",
+        "section 5.2, figures 4 and 6",
+        All(
+            (
+                Hump(PPO["single", 0.01]),
+                NoHump(PPO["single", 0.2], PPO["single", 0.0]),
+                *(NoHump(PPO[x, 0.01], PPO["single", 0.0]) for x in CAREFUL),
+                *(
+                    more(Gold(PPO[x, 0.01], OWN_END), Gold(PPO["single", 0.2], OWN_END))
+                    for x in CAREFUL
+                ),
+            )
+        ),
+        figure="penalties",
+    ),
+    Claim(
+        "coste-06",
+        "at every KL penalty WCO and UWO end no lower than a single proxy",
+        "they match or outperform it",
+        "figure 7",
+        All(
+            tuple(
+                NoWorse(
+                    Minus(Gold(PPO[x, penalty], OWN_END), Gold(PPO["single", penalty], OWN_END)),
+                    0.05,
+                )
+                for penalty in PENALTIES
+                for x in CAREFUL
+            )
+        ),
+        figure="penalties",
+    ),
+    Claim(
+        "coste-07",
+        "the gain of WCO stays when proxies grow",
+        "orthogonal to size (7M, 44M and 1.3B parameters)",
+        "section 5.3, figure 8, tables 6 and 7",
+        All(
+            (
+                *(more(Gold(arms["wco"]), Gold(arms["single"])) for arms in BY_WIDTH.values()),
+                Equal(Minus(_gain(BY_WIDTH[64]), _gain(BY_WIDTH[16]))),
+            )
+        ),
+    ),
+    Claim(
+        "coste-08",
+        "WCO gains at every number of comparisons",
+        "it does",
+        "figure 9",
+        All(tuple(more(Gold(arms["wco"]), Gold(arms["single"])) for arms in BY_PAIRS.values())),
+    ),
+    Claim(
+        "coste-09",
+        "the fourth member of an ensemble helps, the fifth hardly",
+        "a noticeable gap from 3 to 4, none from 4 to 5",
+        "section 5.4, figure 11",
+        All(
+            (
+                more(Gold(BY_MEMBERS[4]), Gold(BY_MEMBERS[3])),
+                Equal(Minus(Gold(BY_MEMBERS[5]), Gold(BY_MEMBERS[4]))),
+            )
+        ),
+        figure="members",
+    ),
+    Claim(
+        "coste-10",
+        "UWO is robust to lambda over a decade",
+        "most values work",
+        "figure 12",
+        Equal(
+            Along("log10 lambda", tuple((log(w, 10), Gold(arm)) for w, arm in BY_LAMBDA.items()))
+        ),
+        figure="lambdas",
+    ),
+    Claim(
+        "coste-11",
+        "during PPO the members' variance grows more under the mean than under UWO",
+        "about 3 times without noise and 2.5 times with it, about 20 % under UWO with lambda 0.1",
+        "section 5.5, figure 10",
+        None,
+        "log growth of the members' variance, mean less UWO: above 0",
+        needs="the variance of an ensemble's members along a run, which points do not hold",
+    ),
+    Claim(
+        "coste-12",
+        "how well a single proxy predicts preferences says nothing of how it overoptimizes",
+        "an example: the highest loss, and no fall",
+        "appendix F.1, figures 15 and 16 (the paper compares validation losses)",
+        Unrelated(Value(NOISY["single"], "auroc", 0.0), Fall(NOISY["single"])),
+    ),
+    Claim(
+        "coste-13",
+        "policies of ensembles win against those of single proxies, under PPO in the order mean, "
+        "then WCO and UWO",
+        "best-of-n 57.8, 58.3 and 58.2 %; PPO 60.2, 62.2 and 63.0 % (mean, WCO, UWO)",
+        "appendix F.9, table 6",
+        None,
+        "win rates above one half; under PPO the mean's below WCO's and UWO's",
+        needs="win rates of one method's responses against another's",
+    ),
+    Claim(
+        "coste-14",
+        "WCO and UWO hold with 35 % flipped, and over five times as long a run of PPO",
+        "they do (10,000 steps)",
+        "figures 25 and 26",
+        All(
+            (
+                *(NoHump(NOISIER[x], NOISIER["single"]) for x in CAREFUL),
+                *(NoHump(LONG[x], LONG["single"]) for x in CAREFUL),
+            )
+        ),
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "best-of-n", "figure 3b: best-of-n, 25 % flipped", "sqrt_kl", "gold_mean",
+        tuple((name, arm) for name, arm in NOISY.items()), beside="proxy_mean",
+        estimator="kl_bound_nats",
+    ),
+    Figure(
+        "ppo", "figure 5: PPO without a penalty", "sqrt_kl", "gold_mean",
+        tuple((name, PPO[name, 0.0]) for name in SYSTEMS), beside="proxy_mean",
+        estimator="kl_k2_nats",
+        note="The authors' released code plots k2.",
+    ),
+    Figure(
+        "penalties", "figure 6: PPO by KL penalty", "sqrt_kl", "gold_mean",
+        tuple(
+            (f"{name}, penalty {penalty:g}", PPO[name, penalty])
+            for name in ("single", "wco")
+            for penalty in (0.0, 0.01, 0.2)
+        ),
+        estimator="kl_k2_nats",
+    ),
+    Figure(
+        "members", "figure 11: WCO by number of members", "sqrt_kl", "gold_mean",
+        tuple((f"{number} members", arm) for number, arm in BY_MEMBERS.items()),
+    ),
+    Figure(
+        "lambdas", "figure 12: UWO by lambda", "sqrt_kl", "gold_mean",
+        tuple((f"lambda {weight:g}", arm) for weight, arm in BY_LAMBDA.items()),
+    ),
+)  # fmt: skip
+
+_LARGE = frozenset(
+    (
+        *(arm for (_, penalty), arm in PPO.items() if penalty > 0.0),
+        *LONG.values(),
+        *(arm for width, arms in BY_WIDTH.items() if width > 32 for arm in arms.values()),
+        *(arm for pairs, arms in BY_PAIRS.items() if pairs > 1024 for arm in arms.values()),
+    )
+)
+
+PAPER = Paper(
+    name="coste2023",
+    title="Reward Model Ensembles Help Mitigate Overoptimization",
+    url="https://arxiv.org/abs/2310.02743",
+    grids={
+        "smoke": Grid(task="tabular", seeds=3, without=_LARGE),
+        "standard": Grid(seeds=5),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "Departures: flips are exact fractions (the released code relabels half of the rows at "
+        "random); members are standardized under the initial policy before they are combined; the "
+        "single proxy of a seed stands for the paper's average over the members run one by one; "
+        "best-of-n ends at the pool's 1,024 responses instead of 12,500. Penalties are prices of "
+        "KL in SDs of the proxy, so that their values do not compare with the paper's.",
+    ),
+)

@@ -1,0 +1,64 @@
+"""A paper's figure, drawn again: with its axes, and its estimator of KL beside ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from overopt.report.verdicts.arms import Arm
+from overopt.stats.fits.forms import Form
+
+Axis = Literal["kl", "sqrt_kl", "step", "proxy"]
+"""What runs along the x axis; ``kl`` is KL on a linear axis, ``sqrt_kl`` its square root."""
+
+Estimator = Literal["", "kl_k1_nats", "kl_k2_nats", "kl_k3_nats", "kl_bound_nats"]
+"""The column of KL that the paper plots; empty where it is unknown or ours."""
+
+X_WORDS = {
+    "kl": "KL from the initial policy (nats)",
+    "sqrt_kl": "√ KL from the initial policy (√ nats)",
+    "step": "training step",
+    "proxy": "proxy (SDs of the initial policy)",
+}
+Y_WORDS = {
+    "gold_mean": "gold (SDs of the initial policy)",
+    "proxy_mean": "proxy (SDs of the initial policy)",
+    "kl_nats": "KL from the initial policy (nats)",
+    "win_rate": "win rate against the initial policy",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Curves of arms.
+
+    Attributes:
+        name: stem of its file: letters, digits and dashes.
+        of: the paper's figure, such as ``figure 3b``.
+        x: the x axis.
+        y: a column of ``points.csv``, drawn solid.
+        curves: arms with their labels, in the order of the legend.
+        beside: a second column, drawn dashed; empty for none.
+        estimator: the paper's KL, drawn in a second panel beside ours.
+        form: fitted to each seed's y and drawn over ours; None for none, and unless x is sqrt(KL).
+        log_x: whether the x axis is logarithmic.
+        log_y: whether the y axis is logarithmic.
+        note: what a reader must know of it.
+    """
+
+    name: str
+    of: str
+    x: Axis
+    y: str
+    curves: tuple[tuple[str, Arm], ...]
+    beside: str = ""
+    estimator: Estimator = ""
+    form: Form | None = None
+    log_x: bool = False
+    log_y: bool = False
+    note: str = ""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms that it shows."""
+        return tuple(arm for _, arm in self.curves)

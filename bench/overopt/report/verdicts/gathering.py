@@ -1,0 +1,192 @@
+"""Finds the rows of every arm in run folders, by the specification that a run was made from.
+
+Names alone would not do: two runs of one method at different settings have the same name. An arm is
+found in a run whose stored task, method, proxy, axis and grid are those of the arm, whatever else
+the run holds beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from overopt.errors import UserError
+from overopt.report.stored.prompts import read_prompts
+from overopt.report.stored.run import Run
+from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
+from overopt.spec.columns import TEXT
+from overopt.spec.run import RunSpec
+from overopt.stats.arrays import Floats
+
+_SAME = 1e-5
+"""Gold by prompt is stored with 32 bits, and is in SDs of the initial policy."""
+
+NOT_RUN = "not run"
+
+
+def gather(
+    specs: Mapping[Arm, RunSpec],
+    runs: Iterable[Run],
+    tell: Callable[[str], None] = lambda words: None,
+) -> dict[Arm, ArmRows]:
+    """What is stored of every arm.
+
+    Args:
+        specs: every arm of the grid, resolved; each spec has one method, proxy and noise.
+        runs: everything that was stored.
+        tell: told of runs that were left out because another version wrote them.
+
+    Raises:
+        UserError: a table of prompts is damaged or not that of its points.
+    """
+    stored = []
+    for run in runs:
+        spec = _spec_of(run)
+        if spec is None:
+            tell(f"{run.folder}: its record is of another version and tells no settings; left out")
+        else:
+            stored.append((run, spec))
+    return {arm: _find(arm, spec, stored) for arm, spec in specs.items()}
+
+
+def _spec_of(run: Run) -> RunSpec | None:
+    try:
+        return RunSpec.model_validate_json(json.dumps(run.record.get("spec")))
+    except ValidationError:
+        return None
+
+
+def _find(arm: Arm, wanted: RunSpec, stored: list[tuple[Run, RunSpec]]) -> ArmRows:
+    """The stored run that has most of an arm; of equals, the one that comes first."""
+    best = ArmRows({}, missing=NOT_RUN)
+    for run, spec in stored:
+        if not _holds(spec, wanted):
+            continue
+        found = _rows_of(run, wanted)
+        if _count(found) > _count(best):
+            best = found
+    return best
+
+
+def _count(rows: ArmRows) -> int:
+    return sum(map(len, rows.worlds.values()))
+
+
+def _holds(spec: RunSpec, wanted: RunSpec) -> bool:
+    """Whether a run holds the cells of an arm: its settings, whatever else was varied beside."""
+    (method,), (proxy,), (noise,) = wanted.methods, wanted.proxies, wanted.noises
+    (start,), (width,), (pairs,) = wanted.proxy_starts, wanted.proxy_widths, wanted.comparisons
+    blind = not method.sees_proxy
+    return (
+        _plain(spec) == _plain(wanted)
+        and method in spec.methods
+        and (blind or proxy in spec.proxies)
+        and noise in spec.noises
+        and (blind or start in spec.proxy_starts)
+        and (blind or start != "scratch" or width in spec.proxy_widths)
+        and pairs in spec.comparisons
+    )
+
+
+def _plain(spec: RunSpec) -> tuple[Any, ...]:
+    """What all cells of a run share; the seed of the first world is an axis."""
+    world = spec.task.world.model_copy(update={"seed": 0})
+    task = spec.task.model_copy(update={"world": world})
+    return task, spec.gold, spec.along, spec.engine, spec.kl_grid_nats
+
+
+def _rows_of(run: Run, wanted: RunSpec) -> ArmRows:
+    (method,), (proxy,), (noise,) = wanted.methods, wanted.proxies, wanted.noises
+    points = run.points
+    mine = (
+        (points["method"] == method.name)
+        & (points["noise"] == noise.label)
+        & (points["comparisons"] == wanted.comparisons[0])
+        & points["world"].isin(wanted.worlds)
+        & points["seed"].isin(wanted.seeds)
+    )
+    if method.sees_proxy:
+        mine &= points["proxy"] == proxy.name
+        mine &= points["proxy_start"] == wanted.proxy_starts[0]
+        if wanted.proxy_starts[0] == "scratch":
+            mine &= points["proxy_width"] == wanted.proxy_widths[0]
+    rows = points[mine]
+    broken = sorted({int(seed) for seed in rows.loc[rows["status"] == "failed", "seed"]})
+    if broken:
+        named = ", ".join(map(str, broken))
+        return ArmRows({}, folders=(run.name,), missing=f"failed in seed {named}")
+    measured = rows[(rows["status"] == "ok") & (rows["kl_nats"] >= 0.0)]
+    if measured.empty:
+        return ArmRows({}, missing=NOT_RUN)
+    prompts = read_prompts(run.folder, run.points)
+    worlds: dict[int, tuple[SeedRows, ...]] = {}
+    for world in sorted({int(one) for one in measured["world"]}):
+        of_world = measured[measured["world"] == world]
+        curves = [
+            _seed_rows(run, int(float(str(seed))), world, part.sort_values("kl_nats"), prompts)
+            for seed, part in of_world.groupby("seed")
+            if (part["kl_nats"] > 0.0).any()
+        ]
+        if curves:
+            worlds[world] = tuple(curves)
+    moved = measured[measured["kl_nats"] > 0.0]
+    return ArmRows(worlds, "+".join(sorted(set(moved["kl_estimator"]))), (run.name,))
+
+
+def _seed_rows(
+    run: Run, seed: int, world: int, rows: pd.DataFrame, prompts: dict[int, Floats] | None
+) -> SeedRows:
+    columns = {
+        str(name): rows[name].to_numpy(np.float64) for name in rows.columns if name not in TEXT
+        and rows[name].dtype.kind == "f"
+    }  # fmt: skip
+    gain_KB = None
+    if prompts is not None:
+        gold = [prompts[int(row)] for row in rows.index]
+        if len({one.size for one in gold}) == 1 and rows["kl_nats"].iloc[0] == 0.0:
+            gain_KB = np.stack(gold) - gold[0]
+            off = np.abs(gain_KB.mean(axis=1) - columns["gold_mean"]).max()
+            if off > _SAME * (1.0 + np.abs(gain_KB).max()):
+                raise UserError(
+                    f"{run.folder}: the means of prompts.parquet are not the gold of points.csv; "
+                    "restore the run folder, or remove prompts.parquet to judge seed by seed."
+                )
+    return SeedRows(
+        seed,
+        columns["kl_nats"],
+        columns["kl_target_nats"],
+        columns,
+        gain_KB,
+        _training(run, rows, seed, world),
+    )
+
+
+def _training(run: Run, rows: pd.DataFrame, seed: int, world: int) -> dict[str, Floats]:
+    """Training step by step, of a run that is a single training run."""
+    steps = run.trajectory
+    if steps.empty:
+        return {}
+    first = rows.iloc[0]
+    mine = (
+        (steps["world"] == world)
+        & (steps["seed"] == seed)
+        & (steps["proxy"] == first["proxy"])
+        & (steps["noise"] == first["noise"])
+        & (steps["proxy_start"] == first["proxy_start"])
+        & (steps["comparisons"] == first["comparisons"])
+        & (steps["proxy_width"].isna() | (steps["proxy_width"] == first["proxy_width"]))
+    )
+    found = steps[mine]
+    if found.empty or found["step"].duplicated().any():
+        return {}  # several members or knobs: no one run
+    found = found.sort_values("step")
+    return {
+        str(name): found[name].to_numpy(np.float64)
+        for name in found.columns
+        if found[name].dtype.kind == "f"
+    }

@@ -1,0 +1,415 @@
+"""What is read of an arm for a claim: one number per seed, by prompt where gold allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows
+from overopt.stats.arrays import Floats
+from overopt.stats.equal_kl import weights_at
+from overopt.stats.fits.forms import Form
+from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakTable, fixed_split, read_peaks
+from overopt.stats.verdicts.curves import (
+    FITTED_SHARE,
+    fit_curve,
+    held_out_error,
+    slopes,
+)
+
+Tables = dict[int, Floats]
+"""By world, shape (seeds, prompts); one column where a statistic is of whole seeds."""
+
+Own = Literal["own end"]
+END = None
+"""In place of a KL: the largest budget that all arms of the claim reached."""
+OWN_END: Own = "own end"
+"""In place of a KL: the largest budget that this arm reached."""
+
+
+class Statistic(Protocol):
+    """Something that can be read of some arms."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms that it is read from."""
+
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+
+    def read(self, scope: Scope) -> Tables:
+        """Its value for every world, seed and, where it has them, prompt.
+
+        Raises:
+            OutOfReach: an arm did not get where it is read.
+            NotMeasured: it needs what was not stored.
+        """
+
+
+def per_seed(scope: Scope, arm: Arm, number: Callable[[SeedRows], float]) -> Tables:
+    """A statistic of whole seeds."""
+    tables = {}
+    for world in scope.worlds:
+        values = []
+        for one in scope.rows(arm, world):
+            try:
+                values.append([number(one)])
+            except ValueError as error:
+                raise NotMeasured(f"{arm.name}, seed {one.seed}: {error}") from error
+        tables[world] = np.array(values, np.float64)
+    return tables
+
+
+def reading_weights(rows: SeedRows, kl_nats: float, arm: Arm) -> Floats:
+    """Weights of a seed's points that read it at a KL: between its points, or its own policy there.
+
+    Raises:
+        OutOfReach: the seed ends before.
+    """
+    weight_K = weights_at(rows.kl_K, kl_nats)
+    own_K = rows.target_K == kl_nats
+    if weight_K is None and own_K.any():
+        weight_K = np.asarray(own_K / own_K.sum(), np.float64)
+    if weight_K is None:
+        raise OutOfReach(
+            f"{arm.name} reached {rows.kl_K.max():.3g} of {kl_nats:g} nats (seed {rows.seed})"
+        )
+    return weight_K
+
+
+@dataclass(frozen=True)
+class Gold:
+    """Gold above the initial policy at a KL, SDs of the initial policy."""
+
+    arm: Arm
+    at_nats: float | Own | None = END
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        return f"gold at {_place(self.at_nats)} of {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        at = place_of(scope, self.arm, self.at_nats)
+        tables = {}
+        for world in scope.worlds:
+            rows = scope.rows(self.arm, world)
+            weights = [reading_weights(one, at, self.arm) for one in rows]
+            tables[world] = _weighted_gold(rows, weights)
+        return tables
+
+
+def _weighted_gold(rows: Sequence[SeedRows], weights: Sequence[Floats]) -> Floats:
+    """By prompt where all seeds have that, else by seed."""
+    gains = [one.gain_KB for one in rows]
+    known = [gain for gain in gains if gain is not None]
+    if len(known) == len(rows) and len({gain.shape[1] for gain in known}) == 1:
+        return np.stack([w @ gain for w, gain in zip(weights, known, strict=True)])
+    values = [w @ one.column("gold_mean") for w, one in zip(weights, rows, strict=True)]
+    return np.array(values, np.float64)[:, None]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A column of ``points.csv`` at a KL, such as ``proxy_mean``, ``length_mean`` or ``auroc``."""
+
+    arm: Arm
+    column: str
+    at_nats: float | Own | None = END
+    log: bool = False
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        of = f"log {self.column}" if self.log else self.column
+        return f"{of} at {_place(self.at_nats)} of {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        at = place_of(scope, self.arm, self.at_nats)
+
+        def number(one: SeedRows) -> float:
+            weight_K = reading_weights(one, at, self.arm)
+            used = weight_K > 0.0
+            value = float(weight_K[used] @ one.column(self.column)[used])
+            if np.isnan(value):
+                raise ValueError(f"{self.column} was not measured there")
+            return float(np.log(value)) if self.log else value
+
+        return per_seed(scope, self.arm, number)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Gold, log KL or a column at the peak, which is chosen on other seeds and prompts.
+
+    What is known for whole seeds is the mean over the two halves of the prompts, each read at the
+    peak that the other half chose.
+    """
+
+    arm: Arm
+    of: str = "gold"
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        return f"{self.of.replace('log_kl', 'log KL')} at the peak of {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        tables = {}
+        for world in scope.worlds:
+            found = peaks(scope, self.arm, world)
+            if self.of == "gold":
+                tables[world] = found.gold_SB
+            elif self.of == "log_kl":
+                tables[world] = np.log(found.kl_SB).mean(axis=1, keepdims=True)
+            else:
+                tables[world] = self._column(scope.rows(self.arm, world), found)
+        return tables
+
+    def _column(self, rows: Sequence[SeedRows], found: PeakTable) -> Floats:
+        choice_S2 = np.reshape(found.choices_nats, (len(rows), 2))
+        values = []
+        for one, choices in zip(rows, choice_S2, strict=True):
+            read = [_at_own(one, float(nats)) @ one.column(self.of) for nats in choices]
+            if np.isnan(read).any():
+                raise NotMeasured(f"{self.arm.name}: {self.of} was not measured at the peak")
+            values.append([float(np.mean(read))])
+        return np.array(values, np.float64)
+
+
+@dataclass(frozen=True)
+class Fall:
+    """Gold at the peak less gold at the arm's own end; positive where gold falls."""
+
+    arm: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        return f"fall of {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        end = max(_own_budgets(scope, self.arm))
+        tables = {}
+        for world in scope.worlds:
+            rows = scope.rows(self.arm, world)
+            weights = [_at_own(one, end) for one in rows]
+            peak_SB = peaks(scope, self.arm, world).gold_SB
+            tables[world] = subtract(peak_SB, _weighted_gold(rows, weights))
+        return tables
+
+
+def _own_budgets(scope: Scope, arm: Arm) -> list[float]:
+    budgets = scope.reached(arm)
+    if not budgets:
+        raise OutOfReach(f"{arm.name}: no KL budget was reached by all seeds")
+    return budgets
+
+
+def _at_own(rows: SeedRows, budget: float) -> Floats:
+    own_K = rows.target_K == budget
+    return np.asarray(own_K / own_K.sum(), np.float64)
+
+
+def peaks(scope: Scope, arm: Arm, world: int) -> PeakTable:
+    """The peak of each seed and prompt, `overopt.stats.rise_fall`; without prompts, of each seed.
+
+    Without prompts every seed counts as several equal ones, so that only other seeds choose.
+
+    Raises:
+        OutOfReach: no budget was reached by all seeds.
+        NotMeasured: one seed without its prompts, which nothing could choose for.
+    """
+    budgets, rows = _own_budgets(scope, arm), scope.rows(arm, world)
+    gains = [one.gain_KB for one in rows]
+    if any(gain is None or gain.shape[1] < PROMPTS_MIN for gain in gains):
+        if len(rows) < 2:
+            raise NotMeasured(f"{arm.name}: a peak of one seed needs its gold by prompt")
+        gains = [np.repeat(one.column("gold_mean")[:, None], PROMPTS_MIN, axis=1) for one in rows]
+    picked, kl = [], []
+    for one, gain in zip(rows, gains, strict=True):
+        assert gain is not None
+        weights = np.stack([_at_own(one, budget) for budget in budgets])
+        picked.append(np.concatenate([np.zeros((1, gain.shape[1])), weights @ gain]))
+        kl.append(np.concatenate([[0.0], weights @ one.kl_K]))
+    table = Budgets(np.stack(picked), np.stack(kl), [0.0, *budgets])
+    found = read_peaks(table, fixed_split())
+    if all(one.gain_KB is not None for one in rows):
+        return found
+    return found._replace(gold_SB=found.gold_SB.mean(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """alpha (``a``), beta (``b``), gamma or AICc of a form fitted to a seed's curve."""
+
+    arm: Arm
+    form: Form
+    which: Literal["a", "b", "gamma", "aicc"]
+    column: str = "gold_mean"
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        words = {"a": "alpha", "b": "beta", "gamma": "gamma", "aicc": "AICc"}[self.which]
+        return f"{words} of the {self.form.value} form, {self.column}, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        def number(one: SeedRows) -> float:
+            kl_K, r_K = measured_curve(one, self.column)
+            value = getattr(fit_curve(kl_K, r_K, self.form), self.which)
+            if value is None:
+                raise ValueError(f"the {self.form.value} form has no {self.which}")
+            return float(value)
+
+        return per_seed(scope, self.arm, number)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Log of the held-out error of a form; None: of the constant at the last fitted point."""
+
+    arm: Arm
+    form: Form | None
+    log: bool = True
+    column: str = "gold_mean"
+    share: float = FITTED_SHARE
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        form = "a constant" if self.form is None else f"the {self.form.value} form"
+        return f"{'log ' if self.log else ''}held-out RMSE of {form}, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        def number(one: SeedRows) -> float:
+            error = held_out_error(*measured_curve(one, self.column), self.form, self.share)
+            return float(np.log(error)) if self.log else error
+
+        return per_seed(scope, self.arm, number)
+
+
+def measured_curve(one: SeedRows, column: str) -> tuple[Floats, Floats]:
+    """KL and a column where that was measured."""
+    there = ~np.isnan(one.column(column)) & (one.kl_K >= 0.0)
+    return one.kl_K[there], one.column(column)[there]
+
+
+@dataclass(frozen=True)
+class Best:
+    """A statistic of the best of several arms: each seed's is the best by the other seeds' mean.
+
+    What is picked is never read where it was picked. With one seed there is no best.
+    """
+
+    of: tuple[Statistic, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys(arm for one in self.of for arm in one.arms))
+
+    @property
+    def name(self) -> str:
+        return f"best on other seeds of {self.of[0].name} and {len(self.of) - 1} more"
+
+    def read(self, scope: Scope) -> Tables:
+        read = [one.read(scope) for one in self.of]
+        tables = {}
+        for world in scope.worlds:
+            value_AS = np.stack([tables_[world].mean(axis=1) for tables_ in read])
+            n_seeds = value_AS.shape[1]
+            if n_seeds < 2:
+                raise NotMeasured("the best of several arms is chosen on other seeds; there is one")
+            others_AS = (value_AS.sum(axis=1, keepdims=True) - value_AS) / (n_seeds - 1)
+            best_S = others_AS.argmax(axis=0)
+            tables[world] = value_AS[best_S, np.arange(n_seeds)][:, None]
+        return tables
+
+
+@dataclass(frozen=True)
+class Minus:
+    """The difference of two statistics, paired by world, seed and, where both have them, prompt."""
+
+    first: Statistic
+    second: Statistic
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys((*self.first.arms, *self.second.arms)))
+
+    @property
+    def name(self) -> str:
+        return f"{self.first.name}, less {self.second.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        first, second = self.first.read(scope), self.second.read(scope)
+        return {world: subtract(first[world], second[world]) for world in first}
+
+
+def subtract(first_SB: Floats, second_SB: Floats) -> Floats:
+    """By prompt where both have the same prompts, else by seed."""
+    if first_SB.shape != second_SB.shape:
+        first_SB, second_SB = (x.mean(axis=1, keepdims=True) for x in (first_SB, second_SB))
+    return first_SB - second_SB
+
+
+@dataclass(frozen=True)
+class Along:
+    """Slope of a statistic over the levels of an axis, per unit of the axis."""
+
+    axis: str
+    levels: tuple[tuple[float, Statistic], ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys(arm for _, one in self.levels for arm in one.arms))
+
+    @property
+    def name(self) -> str:
+        return f"slope over {self.axis} of {self.levels[0][1].name} and {len(self.levels) - 1} more"
+
+    def read(self, scope: Scope) -> Tables:
+        read = [one.read(scope) for _, one in self.levels]
+        x_L = [x for x, _ in self.levels]
+        tables = {}
+        for world in scope.worlds:
+            of_world = [tables_[world] for tables_ in read]
+            if len({one.shape for one in of_world}) > 1:
+                of_world = [one.mean(axis=1, keepdims=True) for one in of_world]
+            tables[world] = slopes(x_L, of_world)
+        return tables
+
+
+def place_of(scope: Scope, arm: Arm, at_nats: float | Own | None) -> float:
+    """The KL at which an arm is read, nats."""
+    if at_nats is None:
+        return scope.common_end()
+    return max(_own_budgets(scope, arm)) if isinstance(at_nats, str) else at_nats
+
+
+def _place(at_nats: float | Own | None) -> str:
+    if at_nats is None:
+        return "the common end"
+    return f"the {at_nats}" if isinstance(at_nats, str) else f"{at_nats:g} nats"

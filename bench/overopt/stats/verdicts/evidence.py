@@ -1,0 +1,105 @@
+"""What a claim is judged by: a number with its error, and p values of the possible verdicts."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from scipy.special import stdtr
+
+from overopt.stats.students_t import EXPLORATORY_BELOW, t_half_width
+
+LEVEL = 0.95
+ALPHA = 1.0 - LEVEL
+
+
+class Estimate(NamedTuple):
+    """A mean with what a t test of it needs.
+
+    Attributes:
+        mean: mean over seeds, and over prompts and worlds where there are several.
+        se: its standard error; None with one seed and no prompts.
+        df: degrees of freedom; None likewise.
+        n_seeds: seeds in the world that has the fewest.
+        n_worlds: worlds.
+        over: what the standard error takes for random.
+    """
+
+    mean: float
+    se: float | None
+    df: float | None
+    n_seeds: int
+    n_worlds: int
+    over: str
+
+    @property
+    def exploratory(self) -> bool:
+        """Whether fewer than 5 seeds stand behind it."""
+        return self.n_seeds < EXPLORATORY_BELOW
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The 95 % interval; None where there is none."""
+        if self.se is None or self.df is None:
+            return None
+        half = t_half_width(self.se, self.df, LEVEL)
+        return self.mean - half, self.mean + half
+
+    def flipped(self) -> Estimate:
+        """Of the negative quantity."""
+        return self._replace(mean=-self.mean)
+
+    def p_above(self, bound: float) -> float:
+        """Twice the one-sided p value of "the mean is above the bound", at most 1.
+
+        At most 5 % exactly where the 95 % interval lies above the bound. 1 where there is no
+        standard error: nothing is shown by a single number.
+        """
+        if self.se is None or self.df is None:
+            return 1.0
+        if self.se == 0.0:
+            return 0.0 if self.mean > bound else 1.0
+        return min(1.0, 2.0 * float(stdtr(self.df, (bound - self.mean) / self.se)))
+
+    def p_below(self, bound: float) -> float:
+        """The same of "the mean is below the bound"."""
+        return self.flipped().p_above(-bound)
+
+
+Side = Literal["reproduced", "contradicted", "partly reproduced"]
+
+
+class Part(NamedTuple):
+    """One test that a claim consists of.
+
+    Attributes:
+        name: what was compared, in words.
+        estimate: the number that it is judged by; positive where the claim says so.
+        p_for: of the claim.
+        p_against: of its opposite.
+        note: what a reader must know of it; may be empty.
+    """
+
+    name: str
+    estimate: Estimate
+    p_for: float
+    p_against: float
+    note: str = ""
+
+    @property
+    def side(self) -> Side | None:
+        """What this part alone shows at 5 %, without any correction."""
+        if min(self.p_for, self.p_against) > ALPHA:
+            return None
+        return "reproduced" if self.p_for < self.p_against else "contradicted"
+
+
+class Evidence(NamedTuple):
+    """What a rule found.
+
+    Attributes:
+        p_of: p value of each verdict that it may come to.
+        parts: the tests that it consists of, the first one the headline.
+    """
+
+    p_of: dict[Side, float]
+    parts: tuple[Part, ...]

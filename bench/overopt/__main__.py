@@ -32,6 +32,7 @@ from overopt.commands.shell.words import WORDS, typed
 from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
 from overopt.commands.worker.command import add_worker
+from overopt.commands.verify.command import add_verify
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 
@@ -320,6 +321,7 @@ def _carry_out(
 add_commands(app)
 add_tune(app, _carry_out)
 add_admit(app, _carry_out)
+add_verify(app)
 add_submit(app)
 add_leaderboard(app)
 add_reproduce(app, _carry_out)

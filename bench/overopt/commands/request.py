@@ -146,8 +146,8 @@ class Request:
             metavar="K",
             help="Rounds of relabeling: gold labels pairs of each round's last policy, proxies "
             "are trained anew, and the next round runs against them; results of rounds 1 to K. "
-            "[bold]--set rounds.data=last[/], [bold]rounds.start=last[/], [bold]rounds.steps=100[/] "
-            "say how.",
+            "[bold]--set rounds.data=last[/], [bold]rounds.start=last[/], "
+            "[bold]rounds.steps=100[/] say how.",
             rich_help_panel=_DATA,
         ),
     ] = None

@@ -100,6 +100,10 @@ class Store(Tenancy):
             return None
         return held[1]
 
+    def keys(self) -> set[str]:
+        """Keys of all that looks like an artifact; quicker than to look for many of them."""
+        return {path.name for path in self.root.glob("[0-9a-f][0-9a-f]/*")}
+
     def digest(self, key: str) -> str | None:
         """Digest of the artifact's files as its manifest states it, or None where it is missing."""
         manifest = self.manifest(key)
@@ -127,20 +131,22 @@ class Store(Tenancy):
             return None
         return self.folder(key)
 
-    def consistent(self, key: str) -> bool:
+    def consistent(self, key: str, known: dict[str, bool] | None = None) -> bool:
         """Whether the artifact exists and was made from the inputs that the store now holds.
 
         An input that is no longer there cannot contradict. Manifests are compared, files are not
         read; the inputs' own inputs are compared likewise.
-        """
-        return self._consistent(key, {})
 
-    def _consistent(self, key: str, known: dict[str, bool]) -> bool:
+        Args:
+            key: of the artifact.
+            known: what was found of others a moment ago, which need not be looked at again.
+        """
+        known = {} if known is None else known
         if key not in known:
             manifest = self.manifest(key)
             known[key] = manifest is not None and all(
                 self.manifest(given.key) is None
-                or (self.digest(given.key) == given.digest and self._consistent(given.key, known))
+                or (self.digest(given.key) == given.digest and self.consistent(given.key, known))
                 for given in manifest.inputs.values()
             )
         return known[key]

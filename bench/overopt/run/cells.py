@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 
 from overopt.run.cell import Cell
 from overopt.spec.proxy import ProxyStart
@@ -29,9 +30,10 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
     Widths are those of proxies from scratch; a proxy that starts from a model has the model's. A
     system that says what its members start from is not varied over starts.
     """
+    sized = cache(partial(resize, task))  # one for all methods and seeds
     return [
         Cell(
-            resize(task, start, width, comparisons),
+            sized(start, width, comparisons),
             run.gold,
             method,
             proxy,

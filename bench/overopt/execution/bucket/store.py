@@ -77,6 +77,10 @@ class BucketStore(Store):
             return None
         return super().manifest(key) or self._fetch_manifest(key)
 
+    def keys(self) -> set[str]:
+        """See ``Store``: of those on the object store."""
+        return set(self._keys())
+
     def open(self, key: str) -> Path | None:
         """See ``Store``; an artifact that is not in the cache is downloaded."""
         wanted = self._there.get(key) or self._fetch_manifest(key)

@@ -107,7 +107,7 @@ class Consistency:
                 slots.setdefault(test, []).append(difference / sd)
         for test, parts in slots.items():
             mean = np.mean(parts, axis=0)
-            z = float(mean.mean() / mean.std(ddof=1) * np.sqrt(len(mean)))
+            z = float(mean.mean() / max(mean.std(ddof=1), 1e-9) * np.sqrt(len(mean)))
             self._add(self._cells[test], z, where)
 
     @staticmethod

@@ -29,9 +29,9 @@ Floats = npt.NDArray[np.float64]
 
 GOLD_TOLERANCE = 1e-5
 """Raw units, for a rule; a gold that is a model has the tolerance of trained models."""
-SHIFT_NATS = 0.02
+SHIFT_NATS = 0.005
 """Mean difference of the reference's log-probabilities over a point: it moves its KL by as much."""
-SPREAD_NATS = 0.1
+SPREAD_NATS = 0.02
 """Root mean square difference of them over a point."""
 SHIFT_SD = 0.02
 SPREAD_SD = 0.1

@@ -35,7 +35,8 @@ def draw_extrapolation(groups: Sequence[Extrapolated]) -> Drawing:
         figure.supxlabel("sqrt(KL) from the initial policy (sqrt nats), ties known", fontsize=9)
         figure.supylabel("gain of gold (SDs)", fontsize=9)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(handles))
+        ncols = min(len(handles), 2 * columns)
+        figure.legend(handles, labels, loc="outside upper center", ncols=ncols)
     return Drawing("extrapolation", "Best-of-n beyond what was fitted", _CAPTION, figure)
 
 

@@ -7,7 +7,7 @@ Method files know nothing of it.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
@@ -89,20 +89,29 @@ class RoundLabels(LabelNodes):
             return fresh
         inputs = {"earlier": self._graph.before.labels, "fresh": fresh}
         label = f"labels of rounds 1 to {self._number}, {self._cell.place}"
-        return self._make("rounds.labels", {}, inputs, label)
+        # what else is made of labels asks how they were made
+        params = {"noise": fresh.params["noise"]}
+        return self._make("rounds.joined", params, inputs, label)
 
 
-def continued(around: Rounded, inputs: dict[str, Node]) -> tuple[str, dict[str, Node]]:
-    """The stage that a run is made by, and its inputs: from where the last round ended, or not."""
+def of_round(
+    around: Rounded, params: dict[str, Any], inputs: dict[str, Node]
+) -> tuple[str, dict[str, Any], dict[str, Node]]:
+    """The stage that a run is made by, its parameters and inputs: in which round, and from where.
+
+    Raises:
+        UserError: the run goes on where another engine's has ended.
+    """
     task = around.cell.task
-    if task.rounds is None or task.round == 1 or task.rounds.start == "initial":
-        return "optimize", inputs
-    if around.cell.engine == "trl":
+    if task.rounds is None or task.round == 1:
+        return "optimize", params, inputs
+    if task.rounds.start == "last" and around.cell.engine == "trl":
         raise UserError(
             "rounds.start = last goes on with a policy that the engine native has trained; give "
             "--engine native, or start each round from the initial policy."
         )
-    return "rounds.optimize", {**inputs, "start": around.before.optimize(None, ())}
+    params = {**params, "start": task.rounds.start}
+    return "rounds.optimize", params, {**inputs, "before": around.before.optimize(None, ())}
 
 
 def _refuse(cell: Cell) -> None:
@@ -118,6 +127,11 @@ def _refuse(cell: Cell) -> None:
         raise UserError(
             f"{asked}: the pairs of {task.name} are those of its data, not of a policy; choose "
             "another --task."
+        )
+    if task.labels is not None:
+        raise UserError(
+            f"{asked}: labels of later rounds are gold's through noise, and {task.name} has people "
+            "who label; choose another --task."
         )
     if proxy.step_scores or proxy.refits:
         raise UserError(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from overopt.artifacts.tables import Table
 from overopt.errors import UserError
-from overopt.execution.executor import Executor
+from overopt.execution.executors.executor import Executor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
@@ -69,6 +69,11 @@ def _all(nodes: Sequence[Node]) -> Generator[Sequence[Node], Mapping[str, Outcom
 
 def _read(folder: Path, n_max: int) -> BestOfN:
     table = Table(folder / "stream.parquet")
+    members = [name for name in table.columns if name.startswith("member.")]
     return best_of_n(
-        table.integers("prompt_id"), table.floats("gold"), table.floats("proxy"), n_max
+        table.integers("prompt_id"),
+        table.floats("gold"),
+        table.floats("proxy"),
+        n_max,
+        [table.floats(name) for name in members],
     )

@@ -51,5 +51,5 @@ def stream(graph: Graph, prompts: int, samples_per_prompt: int) -> Node:
         "seed": world.seed,
     }
     label = f"{prompts} x {samples_per_prompt} samples by {cell.proxy.name}, {cell.place}"
-    code = (cell.proxy.source, *graph.gold_code)
+    code = (cell.proxy.source, *graph.gold_code, *graph.reading_code)
     return graph.make("streamed.stream", params, inputs, label, code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,22 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     joined = pa.concat_tables(tables)
     pq.write_table(joined, out / "labels.parquet", compression="zstd", write_page_checksum=True)
     shutil.copyfile(inputs["fresh"] / "heldout.parquet", out / "heldout.parquet")
+    write_json(out / "labels.json", tell(inputs))
+
+
+def tell(inputs: Mapping[str, Path]) -> dict[str, Any]:
+    """The record of both: counts added, the flip rate over all pairs that gold decides."""
     records = [read_json(inputs[role] / "labels.json") for role in ("earlier", "fresh")]
-    comparisons = [int(record["comparisons"]) for record in records]
-    decided = [
-        n - int(record["ties_of_gold"]) for n, record in zip(comparisons, records, strict=True)
-    ]
-    flips = [float(record["realized_flip_rate"] or 0) for record in records]
-    write_json(
-        out / "labels.json",
-        {
-            "noise": records[-1]["noise"],
-            "comparisons": sum(comparisons),
-            "ties_of_gold": sum(comparisons) - sum(decided),
-            "realized_flip_rate": (
-                sum(n * rate for n, rate in zip(decided, flips, strict=True)) / sum(decided)
-                if sum(decided)
-                else None
-            ),
-        },
+    comparisons = sum(int(record["comparisons"]) for record in records)
+    ties = sum(int(record["ties_of_gold"]) for record in records)
+    flipped = sum(
+        (record["comparisons"] - record["ties_of_gold"]) * (record["realized_flip_rate"] or 0.0)
+        for record in records
     )
+    decided = comparisons - ties
+    return {
+        "noise": records[-1]["noise"],
+        "comparisons": comparisons,
+        "ties_of_gold": ties,
+        "realized_flip_rate": flipped / decided if decided else None,
+    }

@@ -68,7 +68,8 @@ def plant(
                         **cell, "step": 0, "kl_nats": kl, "kl_se": 0.0,
                         "kl_estimator": "exact" if k else "definition",
                         "kl_target_nats": kl if k else None, "gold_mean": float(mean_K[k]),
-                        "gold_gain_se": 0.2 * noise / PROMPTS**0.5, "gold_raw_mean": 0.5 + mean_K[k],
+                        "gold_gain_se": 0.2 * noise / PROMPTS**0.5,
+                        "gold_raw_mean": 0.5 + float(mean_K[k]),
                         "proxy_mean": 0.9 * kl, "n_prompts": PROMPTS, "n_samples": 8 * PROMPTS,
                         "status": "ok",
                     })  # fmt: skip

@@ -31,7 +31,9 @@ class Design(NamedTuple):
 def draw(rng: np.random.Generator, height_M: Sequence[float], design: Design) -> Floats:
     """Scores, shape (M, W, S)."""
     shape = len(height_M), design.worlds, design.seeds
-    own = TAU * rng.normal(size=(*shape[:2], 1)) + rng.normal(size=shape)
+    # in a single world its effect is no accident: a verdict there is about that world
+    tau = TAU if design.worlds > 1 else 0.0
+    own = tau * rng.normal(size=(*shape[:2], 1)) + rng.normal(size=shape)
     return np.asarray(np.array(height_M)[:, None, None] + own, np.float64)
 
 
@@ -101,15 +103,15 @@ def choose_cells(
     return false / studies, float(np.mean(leads)), fresh / studies
 
 
+WEAK = {Design(1, 5): 4.0, Design(3, 5): 3.0, Design(5, 5): 3.0}
+"""The lead of the first entry in each design."""
+
+
 if __name__ == "__main__":
     generator = np.random.default_rng(0)
-    for design in (Design(1, 5), Design(3, 5), Design(5, 5)):
-        for weak in (1, 5, 20):
-            lead = 4.0 if design.worlds == 1 else 3.0
-            print(
-                "weak", design, weak, lead, hide_by_weak_entries(design, weak, lead, 400, generator)
-            )
-    for design in (Design(1, 5), Design(3, 5), Design(5, 5)):
+    for design, lead in WEAK.items():
         for tried in (5, 10, 20, 50):
-            if tried >= design.worlds:
-                print("chosen", design, tried, choose_cells(design, tried, 1000, generator))
+            print("chosen", *design, tried, *choose_cells(design, tried, 1000, generator))
+    for design, lead in WEAK.items():
+        for weak in (1, 5, 20):
+            print("weak", *design, weak, *hide_by_weak_entries(design, weak, lead, 400, generator))

@@ -31,8 +31,8 @@ from overopt.commands.shell.ending import about_defect, about_disk, end, print_a
 from overopt.commands.shell.words import WORDS, typed
 from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
-from overopt.commands.worker.command import add_worker
 from overopt.commands.verify.command import add_verify
+from overopt.commands.worker.command import add_worker
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 

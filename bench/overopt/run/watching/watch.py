@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder
 from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_folder
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.watching.nodes import WatchNodes, can_be_watched, why_no_twin

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from overopt.run.cell import Cell
+from overopt.run.stacks import blocks
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
 from overopt.spec.task import TaskSpec
@@ -29,6 +30,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
     Widths are those of proxies from scratch; a proxy that starts from a model has the model's. A
     system that says what its members start from is not varied over starts.
     """
+    together = blocks(run.seeds) if run.engine == "stacked" else {}
     return [
         Cell(
             resize(task, start, width, comparisons),
@@ -40,6 +42,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
             run.engine,
             flaw,
             run.place,
+            together.get(seed, ()),
         )
         for method in run.methods
         for proxy in run.proxies

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from overopt.engines.contract import RunInputs, required
 from overopt.engines.method.pairs import OpenedPairs
@@ -120,12 +122,12 @@ class StackedCell:
             )
         inputs = self._inputs
         self.compute = Compute(step, 0, self.compute.tokens_processed + draft.pairs.tokens)
-        set_weights(inputs.policy, weights)
-        kl_nats = inputs.kl_probe(inputs.policy, inputs.reference) if self.walk.due(step) else None
-        if kl_nats is None:
-            self.walk.pass_by(step, self.compute, inputs.policy)
+        held, kl_nats = _Held(inputs.policy, weights), None
+        if self.walk.due(step):
+            kl_nats = inputs.kl_probe(held.policy(), inputs.reference)
+            self.walk.observe(step, kl_nats, self.compute, held)
         else:
-            self.walk.observe(step, kl_nats, self.compute, inputs.policy)
+            self.walk.pass_by(step, self.compute, held)
         chosen_B, rejected_B = (side.log_ratio.detach() for side in (pairs.chosen, pairs.rejected))
         row = PairsRow(
             step=step,
@@ -137,6 +139,22 @@ class StackedCell:
             accuracy=(chosen_B > rejected_B).float().mean().item(),
         )
         self.rows.append(row)
+
+
+class _Held:
+    """A cell's weights, which leave the stack only where somebody looks at them."""
+
+    def __init__(self, policy: PreTrainedModel, weights: Mapping[str, Tensor]) -> None:
+        self._policy, self._weights = policy, weights
+
+    def policy(self) -> PreTrainedModel:
+        """A policy with these weights."""
+        set_weights(self._policy, self._weights)
+        return self._policy
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The weights, by the names of a policy's folder."""
+        return self.policy().state_dict()
 
 
 def rectangle(drafts: list[Draft | None], rows: int, length: int) -> Tensor:

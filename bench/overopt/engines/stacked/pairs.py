@@ -40,6 +40,7 @@ def optimize_stack(
     rates: Sequence[float] | None = None,
     kept: Path | None = None,
     progress: Progress = silent,
+    device: torch.device | None = None,
 ) -> list[Outcome]:
     """Train cells that differ in their data and randomness side by side.
 
@@ -56,6 +57,7 @@ def optimize_stack(
         rates: learning rate of each cell; by default that of the settings.
         kept: folder that outlives a killed process.
         progress: told the fraction done.
+        device: of the stack; by default an accelerator where there is one.
 
     Raises:
         UserError: the method asks for more than log-probabilities of pairs.
@@ -64,7 +66,8 @@ def optimize_stack(
     if len(cells) > width:
         raise ValueError(f"{len(cells)} cells do not fit into a stack of {width}")
     rows, length = 2 * settings.batch_size, longest_row(cells[0])
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device is None:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     policy = StackedPolicy(cells[0].policy)
     first = [weights_of(cells[min(place, len(cells) - 1)].policy) for place in range(width)]
     weights = {name: value.to(device) for name, value in stack(first).items()}

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from overopt.commands.accelerated.command import add_gpu_table
 from overopt.commands.admit.command import add_admit
 from overopt.commands.arguments import spread
 from overopt.commands.axes.grid import resolve_all
@@ -320,6 +321,7 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_gpu_table(app)
 add_admit(app, _carry_out)
 add_verify(app)
 add_submit(app)

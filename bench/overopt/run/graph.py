@@ -17,7 +17,7 @@ from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
-from overopt.run.fronts.nodes import anneal, front
+from overopt.run.fronts.nodes import front
 from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
@@ -352,10 +352,6 @@ class Graph:
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task's world."""
         return front(self, self.cell.task, kl_grid_nats)
-
-    def anneal(self, kl_max_nats: float) -> Node:
-        """The initial policy tilted by gold, from where its pool ends up to a KL."""
-        return anneal(self, kl_max_nats)
 
     @cached_property
     def before(self) -> Graph:

@@ -61,7 +61,7 @@ def test_the_command_writes_curves_forms_and_a_figure(
     runs = _runs(task=str(TINY), seeds=2)
     out = tmp_path / "out"
     asked, streams = Asked(2, 256, 64), streams_of(runs, 2, 256)
-    assert extrapolation(runs, streams, asked, 16, out, tmp_path / "store", 1, True) == 0
+    assert extrapolation(streams, asked, 16, out, tmp_path / "store", 1, True) == 0
     curves, forms = pd.read_csv(out / "best_of_n.csv"), pd.read_csv(out / "forms.csv")
     assert set(curves["seed"]) == {0, 1} and curves["n"].max() == 64
     assert forms["form"].tolist() == ["bon", "rl", "log1p", "line"]
@@ -69,4 +69,4 @@ def test_the_command_writes_curves_forms_and_a_figure(
     assert (out / "extrapolation.png").stat().st_size > 10_000
     assert "foretold to n = 64" in capsys.readouterr().out
     with pytest.raises(UserError, match="--fit-up-to 64"):
-        extrapolation(runs, streams, asked, 64, tmp_path / "other", tmp_path / "store", 1, True)
+        extrapolation(streams, asked, 64, tmp_path / "other", tmp_path / "store", 1, True)

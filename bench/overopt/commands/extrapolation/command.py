@@ -74,9 +74,14 @@ def add_extrapolate(app: typer.Typer, resolve_all: Callable[[Request], list[RunS
         specs, count = resolve_all(replace(request, method=["bon"])), count_workers(workers)
         check_folder("--out", out.parent)
         from overopt.commands.extrapolation.extrapolate import extrapolation
+        from overopt.commands.trial import try_own
+        from overopt.run.sources import prepare
         from overopt.run.streamed.carry import Asked
         from overopt.run.streamed.streams import streams_of
 
+        for spec in specs:
+            try_own(spec)
+            prepare(spec)
         streams = streams_of(specs, prompts, drawn)
         asked = Asked(prompts, drawn, n)
-        raise typer.Exit(extrapolation(specs, streams, asked, fit_up_to, out, store, count, quiet))
+        raise typer.Exit(extrapolation(streams, asked, fit_up_to, out, store, count, quiet))

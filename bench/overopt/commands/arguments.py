@@ -52,13 +52,15 @@ _SEVERAL = (
     "--factors",
     "--monitor",
     "--runs",
+    "--width",
+    "--variant",
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""
 
 MOST_SEEDS = 1000
 """Seeds, or worlds, of one run."""
-MOST_CELLS = 20_000
+MOST_CELLS = 200_000
 """Combinations of method, proxy, noise, seed, world and sizes in one run."""
 
 _NUMBER = re.compile(r"^-[0-9.]")

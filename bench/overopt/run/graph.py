@@ -17,17 +17,18 @@ from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
-from overopt.run.fronts.nodes import anneal, front
+from overopt.run.fronts.nodes import front
 from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.needs import check_needs
-from overopt.run.own_files import file_name, without_place
+from overopt.run.own_files import described, file_name
 from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
+from overopt.run.stacks import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -45,17 +46,17 @@ class Graph:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self._world = cell.task.world.to_json()
+        self._world = described(cell.task.world)
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
         self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
-        described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
+        system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
         plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (
-            StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self.make, self)
+            StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
             if cell.proxy.step_scores
-            else plain(cell.proxy, described, cell.task.proxy, stream, self.make, self)
+            else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
         )
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
@@ -116,7 +117,7 @@ class Graph:
     def gold(self) -> Node:
         """The gold."""
         gold = self.cell.gold
-        params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
+        params = {"gold": described(gold), "seed": self.cell.task.world.seed}
         code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
         label = f"gold {gold.name}, world {self.cell.world}"
         inputs = {} if self.cell.task.world.pool is not None else {"initial": self.initial}
@@ -158,6 +159,10 @@ class Graph:
         """Preference data of this seed, noise and flaw."""
         return self._labels.labels
 
+    def labels_of(self, seed: int) -> Node:
+        """Preference data of another seed of the same run."""
+        return Graph(replace(self.cell, seed=seed)).labels
+
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
         return self._proxies.proxy(member)
@@ -191,7 +196,7 @@ class Graph:
         method = with_knob(cell.method.member or cell.method, knob_value)
         params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)
         params |= {
-            "method": at_tasks_rate(without_place(method)).to_json(),
+            "method": described(at_tasks_rate(method)),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -207,7 +212,7 @@ class Graph:
             inputs["labels"] = self.labels
             code += (module_in("artifacts", "preferences"),)
         if method.learns_from_proxy:
-            params["system"] = without_place(cell.proxy).to_json()
+            params["system"] = described(cell.proxy)
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             refitting = self._proxies.refitting
             params |= refitting.params
@@ -221,6 +226,8 @@ class Graph:
         if member is not None:
             params["member"] = member
             label += f", member {member}"
+        if cell.engine == "stacked" and method.trains == "pairs":
+            return out_of_stack(self, params, label, code)
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
@@ -232,13 +239,13 @@ class Graph:
         """The values of prefixes that a method learns from the proxy."""
         cell = self.cell
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
-        return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
+        return self._against_proxy("value", {"settings": described(cell.task.rollout)}, label)
 
     def novelty(self, listed: Mapping[str, Node]) -> Node:
         """How novel the responses of the pool are, and all that are listed, by their roles."""
         cell = self.cell
         label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
-        params = {"settings": cell.task.rollout.to_json()}
+        params = {"settings": described(cell.task.rollout)}
         return self._against_proxy("beside.novelty", params, label, **listed)
 
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
@@ -259,8 +266,8 @@ class Graph:
         """What a method of the family selection makes of the initial policy and the proxies."""
         cell = self.cell
         known = {
-            "method": without_place(cell.method).to_json(),
-            "system": without_place(cell.proxy).to_json(),
+            "method": described(cell.method),
+            "system": described(cell.proxy),
             "seed": cell.stream,
         }
         inputs = {"initial": self.initial, **beside}
@@ -285,7 +292,7 @@ class Graph:
             for member in range(method.members):
                 inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
-            "method": at_tasks_rate(without_place(method)).to_json(),
+            "method": described(at_tasks_rate(method)),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -344,11 +351,7 @@ class Graph:
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task's world."""
-        return front(self, kl_grid_nats)
-
-    def anneal(self, kl_max_nats: float) -> Node:
-        """The initial policy tilted by gold, from where its pool ends up to a KL."""
-        return anneal(self, kl_max_nats)
+        return front(self, self.cell.task, kl_grid_nats)
 
     @cached_property
     def before(self) -> Graph:
@@ -364,7 +367,7 @@ class Graph:
             for member in range(proxy.scored):
                 inputs[f"score.{i}.{member}"] = self.score(member, evaluation, evaluation.label)
         params = {
-            "system": without_place(proxy).to_json(),
+            "system": described(proxy),
             "policies": [known for _, known in policies],
             "unreached_kl_nats": unreached,
             "samples_per_prompt": self.cell.task.evaluation.samples_per_prompt,
@@ -375,8 +378,8 @@ class Graph:
         """The points of a selection method, from the scored pool."""
         cell = self.cell
         params = {
-            "method": without_place(cell.method).to_json(),
-            "system": without_place(cell.proxy).to_json(),
+            "method": described(cell.method),
+            "system": described(cell.proxy),
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
             "seed": cell.stream,

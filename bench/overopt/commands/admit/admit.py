@@ -12,10 +12,16 @@ from rich.table import Table
 
 from overopt.catalog import lookup
 from overopt.catalog.declarations import unknown
-from overopt.commands.printing import open_console
+from overopt.commands.printing import open_console, print_text
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.leaderboard.admission.ledger import Row, ledger_table, make_ledger, make_page
+from overopt.leaderboard.admission.ledger import (
+    Row,
+    compare_ledger,
+    ledger_table,
+    make_ledger,
+    make_page,
+)
 from overopt.leaderboard.admission.measuring import CONTROLS, PROXY, measure_tasks
 from overopt.report.groups import group_results
 from overopt.report.stored.reading import read_results
@@ -84,6 +90,19 @@ def judge_runs(tasks: Sequence[str], runs: Path) -> list[Row]:
         return make_ledger(tasks, [])
     results = read_results([runs])
     return make_ledger(tasks, list(measure_tasks(results, group_results(results))))
+
+
+def check_ledger(runs: Path) -> int:
+    """Compare the committed ledger with that of the run folders; 1 where they differ."""
+    rows = judge_runs(lookup.shipped("tasks"), runs)
+    told = compare_ledger(rows, TABLE, PAGE)
+    for sentence in told:
+        print_text(sentence)
+    if told:
+        print_text("Give: bench admit --publish")
+        return 1
+    print_text("The committed ledger is that of the run folders.")
+    return 0
 
 
 def write_ledger(rows: Sequence[Row], table: Path, page: Path) -> None:

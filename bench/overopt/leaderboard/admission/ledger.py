@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from overopt.leaderboard.admission.checks import Check, Gain, Measured, Verdict, judge
+from overopt.leaderboard.published import compare_csv, compare_text
 
 NO_RESULT = "not admitted: no result; nobody has run this task against the controls"
 
@@ -128,6 +130,15 @@ def make_page(rows: Sequence[Row]) -> str:
             cells[4:] = [_show(gain) for gain in gains]
         lines.append(f"| {' | '.join([*cells, row.reason])} |")
     return "\n".join(lines) + "\n"
+
+
+def compare_ledger(rows: Sequence[Row], table: Path, page: Path) -> list[str]:
+    """What differs between the committed ledger and this one, in sentences."""
+    again = "bench admit --publish"
+    return [
+        *compare_csv(ledger_table(rows), table, again),
+        *compare_text(make_page(rows), page),
+    ]
 
 
 def _show(gain: Gain) -> str:

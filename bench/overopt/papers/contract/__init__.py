@@ -9,10 +9,11 @@ The names of this package are all that a file needs:
 
 - `Paper`, `Grid`, `Claim`, `Figure`;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
-  `Bias`, `GrowthExponent`, with `Minus`, `Along` and `Bend` of these; of two arms `LogKlAtGold`,
-  `Distance` and `GapAtProxy`; of many `Related`;
+  `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`, `Bend` and
+  `Best` of these; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
-  `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`.
+  `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`, and `Computed` for
+  numbers of random instances that need no run.
 """
 
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
@@ -31,6 +32,7 @@ from overopt.report.verdicts.relations import (
 from overopt.report.verdicts.rules import (
     All,
     Between,
+    Computed,
     Equal,
     Hump,
     NoHump,
@@ -43,6 +45,7 @@ from overopt.report.verdicts.rules import (
 from overopt.report.verdicts.statistics import (
     OWN_END,
     Along,
+    Best,
     Coefficient,
     Fall,
     Gold,
@@ -51,6 +54,7 @@ from overopt.report.verdicts.statistics import (
     Peak,
     Value,
 )
+from overopt.report.verdicts.training import Gamma, StepsToRegain, Trained
 from overopt.stats.fits.forms import Form
 
 __all__ = [
@@ -61,17 +65,20 @@ __all__ = [
     "Arm",
     "Axis",
     "Bend",
+    "Best",
     "Between",
     "Bias",
     "Checked",
     "Claim",
     "Coefficient",
+    "Computed",
     "Distance",
     "Equal",
     "Exact",
     "Fall",
     "Figure",
     "Form",
+    "Gamma",
     "GapAtProxy",
     "Gold",
     "Grid",
@@ -88,6 +95,8 @@ __all__ = [
     "Positive",
     "Related",
     "Scale",
+    "StepsToRegain",
+    "Trained",
     "Unrelated",
     "Value",
     "more",

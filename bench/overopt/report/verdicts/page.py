@@ -14,7 +14,13 @@ from html import escape
 from overopt.report.html.assets import read_asset
 from overopt.report.verdicts.claims import NOT_RUN, VERDICTS, Verdict
 from overopt.report.verdicts.figure import Figure
-from overopt.report.verdicts.tables import count, show_effect, show_seeds, show_verdict
+from overopt.report.verdicts.tables import (
+    count,
+    show_effect,
+    show_estimate,
+    show_seeds,
+    show_verdict,
+)
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -99,7 +105,7 @@ def _paper(paper: Judged, titled: bool) -> Iterator[str]:
     if titled:
         yield from _counts(paper.verdicts)
     yield "<div class='scroll' tabindex='0' role='region' aria-label='Verdicts'><table><thead><tr>"
-    for head in ("claim", "verdict", "what is claimed", "effect, 95 % interval", "seeds × worlds",
+    for head in ("claim", "verdict", "what is claimed", "effect, 95 % interval", "seeds, worlds",
                  "reported", "rule"):  # fmt: skip
         yield f"<th scope='col'>{head}</th>"
     yield "</tr></thead><tbody>"
@@ -121,6 +127,7 @@ def _paper(paper: Judged, titled: bool) -> Iterator[str]:
 def _row(one: Verdict) -> str:
     kind = one.verdict.split()[0]
     why = f"<br><small>{escape(one.reason)}</small>" if one.reason else ""
+    why += _tests(one)
     reported = f"{escape(one.claim.reported)}<br><small>{escape(one.claim.where)}</small>"
     return (
         f"<tr class='v-{escape(kind)}'><td>{escape(one.claim.id)}"
@@ -129,6 +136,19 @@ def _row(one: Verdict) -> str:
         f"<td>{escape(show_effect(one))}<td>{escape(show_seeds(one))}"
         f"<td>{reported}<td class='words'><small>{escape(one.claim.words)}</small></tr>"
     )
+
+
+def _tests(one: Verdict) -> str:
+    """All tests of a claim that consists of several."""
+    parts = one.evidence.parts if one.evidence is not None else ()
+    if len(parts) < 2:
+        return ""
+    items = "".join(
+        f"<li>{escape(part.side or 'not resolved')}: {escape(show_estimate(part.estimate))} "
+        f"<small>{escape(part.name)}</small>"
+        for part in parts
+    )
+    return f"<details><summary>{len(parts)} tests</summary><ul>{items}</ul></details>"
 
 
 def _figure(figure: Figure, paper: Judged) -> Iterator[str]:
@@ -150,8 +170,8 @@ def _reading() -> Iterator[str]:
         "reproduced or contradicted where the interval of its statistic says so after Holm's "
         "correction over the claims of its paper; else it is not resolved at this scale, which "
         "says nothing against it. An arm that does not get to the KL of a claim leaves it out of "
-        "reach. The effect is that of the claim's first test, positive where the claim says so; "
-        "its interval is of this one comparison, without the correction. Fewer than 5 seeds are "
-        "exploratory. A synthetic world and small models may carry over signs and shapes, not "
+        "reach. The effect is that of the test that the verdict hangs on, positive where the claim "
+        "says so; its interval is of this one comparison, without the correction. Fewer than 5 "
+        "seeds are exploratory. A synthetic world may carry over signs and shapes, not "
         "numbers.</p></section>"
     )

@@ -150,10 +150,14 @@ class Value:
 
 @dataclass(frozen=True)
 class Peak:
-    """Gold, log KL or the proxy at the peak, which is chosen on other seeds and prompts."""
+    """Gold, log KL or a column at the peak, which is chosen on other seeds and prompts.
+
+    What is known for whole seeds is the mean over the two halves of the prompts, each read at the
+    peak that the other half chose.
+    """
 
     arm: Arm
-    of: Literal["gold", "log_kl"] = "gold"
+    of: str = "gold"
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -161,7 +165,7 @@ class Peak:
 
     @property
     def name(self) -> str:
-        return f"{'gold' if self.of == 'gold' else 'log KL'} at the peak of {self.arm.name}"
+        return f"{self.of.replace('log_kl', 'log KL')} at the peak of {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
         tables = {}
@@ -169,9 +173,21 @@ class Peak:
             found = peaks(scope, self.arm, world)
             if self.of == "gold":
                 tables[world] = found.gold_SB
-            else:
+            elif self.of == "log_kl":
                 tables[world] = np.log(found.kl_SB).mean(axis=1, keepdims=True)
+            else:
+                tables[world] = self._column(scope.rows(self.arm, world), found)
         return tables
+
+    def _column(self, rows: Sequence[SeedRows], found: PeakTable) -> Floats:
+        choice_S2 = np.reshape(found.choices_nats, (len(rows), 2))
+        values = []
+        for one, choices in zip(rows, choice_S2, strict=True):
+            read = [_at_own(one, float(nats)) @ one.column(self.of) for nats in choices]
+            if np.isnan(read).any():
+                raise NotMeasured(f"{self.arm.name}: {self.of} was not measured at the peak")
+            values.append([float(np.mean(read))])
+        return np.array(values, np.float64)
 
 
 @dataclass(frozen=True)
@@ -299,6 +315,37 @@ def measured_curve(one: SeedRows, column: str) -> tuple[Floats, Floats]:
     """KL and a column where that was measured."""
     there = ~np.isnan(one.column(column)) & (one.kl_K >= 0.0)
     return one.kl_K[there], one.column(column)[there]
+
+
+@dataclass(frozen=True)
+class Best:
+    """A statistic of the best of several arms: each seed's is the best by the other seeds' mean.
+
+    What is picked is never read where it was picked. With one seed there is no best.
+    """
+
+    of: tuple[Statistic, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys(arm for one in self.of for arm in one.arms))
+
+    @property
+    def name(self) -> str:
+        return f"best on other seeds of {self.of[0].name} and {len(self.of) - 1} more"
+
+    def read(self, scope: Scope) -> Tables:
+        read = [one.read(scope) for one in self.of]
+        tables = {}
+        for world in scope.worlds:
+            value_AS = np.stack([tables_[world].mean(axis=1) for tables_ in read])
+            n_seeds = value_AS.shape[1]
+            if n_seeds < 2:
+                raise NotMeasured("the best of several arms is chosen on other seeds; there is one")
+            others_AS = (value_AS.sum(axis=1, keepdims=True) - value_AS) / (n_seeds - 1)
+            best_S = others_AS.argmax(axis=0)
+            tables[world] = value_AS[best_S, np.arange(n_seeds)][:, None]
+        return tables
 
 
 @dataclass(frozen=True)

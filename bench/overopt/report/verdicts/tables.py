@@ -10,9 +10,11 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from overopt.report.tables.text import show_number
 from overopt.report.verdicts.claims import VERDICTS, Verdict
+from overopt.stats.verdicts.evidence import Estimate
 
 COLUMNS = (
     "paper", "claim", "verdict", "exploratory", "effect", "low", "high", "p_holm", "seeds",
@@ -97,11 +99,23 @@ def show_effect(one: Verdict) -> str:
     return f"{show_number(one.effect, 2)} [{low}, {high}]"
 
 
+def show_estimate(one: Estimate) -> str:
+    """A mean with its interval, where it has one."""
+    middle = show_number(one.mean, 2)
+    if one.bounds is None:
+        return middle
+    low, high = (show_number(bound, 2) for bound in one.bounds)
+    return f"{middle} [{low}, {high}]"
+
+
 def show_seeds(one: Verdict) -> str:
     """Seeds and worlds behind a verdict."""
+    if one.checked is not None:
+        return "exact"
     if not one.worlds:
-        return "exact" if one.checked is not None else ""
-    return f"{one.n_seeds} × {len(one.worlds)}"
+        return f"{one.n_seeds} draws" if one.n_seeds else ""
+    worlds = f"{len(one.worlds)} world{'' if len(one.worlds) == 1 else 's'}"
+    return f"{one.n_seeds} seeds × {worlds}"
 
 
 def show_verdict(one: Verdict) -> str:
@@ -118,17 +132,16 @@ STYLES = {
 
 
 def terminal_table(title: str, verdicts: Sequence[Verdict]) -> Table:
-    """All claims of one paper."""
+    """All claims of one paper: verdict, effect and seeds, then what is claimed, and why."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("claim", "verdict", "effect", "seeds × worlds", "relation"):
-        table.add_column(head, no_wrap=head == "claim")
+    table.add_column("claim", no_wrap=True)
+    table.add_column("verdict")
     for one in verdicts:
-        table.add_row(
-            one.claim.id,
-            show_verdict(one),
-            show_effect(one),
-            show_seeds(one),
-            one.claim.relation if not one.reason else f"{one.claim.relation} [{one.reason}]",
-            style=STYLES.get(one.verdict, ""),
-        )
+        numbers = [show_effect(one), show_seeds(one)]
+        told = Text(show_verdict(one), style=STYLES.get(one.verdict, "bold"))
+        told.append("".join(f"   {number}" for number in numbers if number), style="not bold")
+        told.append(f"\n{one.claim.relation}", style="none")
+        if one.reason:
+            told.append(f"\n{one.reason}", style="dim")
+        table.add_row(one.claim.id, told)
     return table

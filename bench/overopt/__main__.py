@@ -329,7 +329,7 @@ add_leaderboard(app)
 add_reproduce(app, _carry_out)
 add_worker(app)
 add_monitor(app, _carry_out)
-add_extrapolate(app)
+add_extrapolate(app, resolve_all)
 
 
 def _offer(words: list[str]) -> NoReturn:

@@ -27,7 +27,7 @@ from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
-from overopt.run.rounds.nodes import RoundLabels, of_round
+from overopt.run.rounds.nodes import later_round, of_round
 from overopt.run.stacks import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
@@ -50,7 +50,7 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
-        self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
+        self._labels = LabelNodes(cell, self.make, self, later_round(self))
         system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
         plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (
@@ -392,8 +392,7 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
-        roles = [role for role in inputs if role in ("pool", "listing")]
-        listed = {role: inputs[role] for role in roles}
+        listed = {role: inputs[role] for role in ("pool", "listing") if role in inputs}
         if "features" in cell.method.needs:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from overopt.commands.axes.grid import resolve_all
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import Quiet, StorePlace, Workers
 from overopt.commands.request import Request, takes_request
 from overopt.errors import UserError
+from overopt.spec.run import RunSpec
 
 _STREAM = "The stream"
 
 
-def add_extrapolate(app: typer.Typer) -> None:
-    """Give the command ``extrapolate``."""
+def add_extrapolate(app: typer.Typer, check: Callable[[Request], list[RunSpec]]) -> None:
+    """Give the command ``extrapolate``; ``check`` resolves what is asked for."""
 
     @app.command("extrapolate")
     @takes_request
@@ -70,10 +71,14 @@ def add_extrapolate(app: typer.Typer) -> None:
                 f"--n {n}, --samples {drawn}, --prompts {prompts}: n is at least 2, samples at "
                 "least n and prompts at least 1."
             )
-        specs, count = resolve_all(replace(request, method=["bon"])), count_workers(workers)
+        specs, count = check(replace(request, method=["bon"])), count_workers(workers)
         check_folder("--out", out.parent)
-        from overopt.commands.extrapolation.extrapolate import extrapolation
-        from overopt.run.streamed.carry import Asked
+        from overopt.commands.extrapolation.extrapolate import Asked, extrapolation
+        from overopt.commands.trial import try_own
+        from overopt.run.graph import Graph
 
+        for spec in specs:
+            try_own(spec)
         asked = Asked(prompts, drawn, n)
-        raise typer.Exit(extrapolation(specs, asked, fit_up_to, out, store, count, quiet))
+        code = extrapolation(specs, asked, fit_up_to, out, store, count, quiet, Graph)
+        raise typer.Exit(code)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from overopt.commands.printing import open_console
 from overopt.commands.screen import Screen
-from overopt.commands.trial import try_own
 from overopt.errors import UserError
 from overopt.execution.executors.local import ProcessExecutor
+from overopt.execution.node import Node
 from overopt.execution.store import open_store
 from overopt.report.extrapolation.figure import draw_extrapolation
 from overopt.report.extrapolation.tables import (
@@ -28,10 +29,28 @@ from overopt.report.folder import check_folder, report_folder
 from overopt.report.stored.levels import short
 from overopt.report.tables.text import TextTable, write_csv
 from overopt.run.cell import Cell
+from overopt.run.cells import cells_of
 from overopt.run.sources import prepare
-from overopt.run.streamed.carry import Asked, carry_out, streams_of
+from overopt.run.streamed.carry import carry_out
+from overopt.run.streamed.nodes import Streamed, stream
 from overopt.spec.run import RunSpec
 from overopt.stats.pools.extrapolation import BestOfN, extrapolate
+
+
+class Asked(NamedTuple):
+    """What is drawn: prompts, samples of each, and up to which n they are read."""
+
+    prompts: int
+    samples_per_prompt: int
+    n_max: int
+
+
+def streams_of(
+    runs: Sequence[RunSpec], asked: Asked, graph: Callable[[Cell], Streamed]
+) -> list[tuple[Cell, Node]]:
+    """Every cell of the runs with the node of its stream."""
+    cells = [cell for run in runs for cell in cells_of(run)]
+    return [(cell, stream(graph(cell), asked.prompts, asked.samples_per_prompt)) for cell in cells]
 
 
 def extrapolation(
@@ -42,6 +61,7 @@ def extrapolation(
     store_root: Path | None,
     workers: int,
     quiet: bool,
+    graph: Callable[[Cell], Streamed],
 ) -> int:
     """Carry out what was asked, and write curves, forms and a figure.
 
@@ -50,15 +70,15 @@ def extrapolation(
     """
     check_folder(out)
     for run in runs:
-        try_own(run)
         prepare(run)
-    streams = streams_of(runs, asked)
+    streams = streams_of(runs, asked, graph)
     store = open_store(store_root)
     with (
         Screen(open_console(stderr=True), quiet, workers) as screen,
         ProcessExecutor(store, workers) as executor,
     ):
-        curves = carry_out(streams, asked, store, executor, screen)
+        nodes = [made for _, made in streams]
+        curves = carry_out(nodes, asked.n_max, store, executor, screen)
     groups = _grouped([cell for cell, _ in streams], curves, fitted_up_to)
     with report_folder(out) as folder:
         write_csv(curve_frame(groups), folder / "best_of_n.csv")

@@ -93,6 +93,21 @@ class Around(Protocol):
         ...
 
 
+class Later(Protocol):
+    """What a round after the first makes otherwise (see ``run.rounds``)."""
+
+    stream: int
+    """What its draws add to where those of the first start."""
+
+    def pairs(self, stream: int) -> Node:
+        """Its unlabeled pairs."""
+        ...
+
+    def join(self, fresh: Node) -> Node:
+        """Their labels, with those of earlier rounds where these count."""
+        ...
+
+
 class LabelNodes:
     """Preference data of a cell.
 
@@ -100,13 +115,15 @@ class LabelNodes:
         cell: its task says who labels, its noise and its flaw how well.
         make: makes nodes of the cell's world.
         around: the rest of the graph.
+        later: the cell's round, where it is not the first.
 
     Raises:
         UserError: the task's people, or the flaw, do not go with the world, the gold or the noise.
     """
 
-    def __init__(self, cell: Asked, make: Make, around: Around) -> None:
+    def __init__(self, cell: Asked, make: Make, around: Around, later: Later | None = None) -> None:
         self._cell, self._make, self._around = cell, make, around
+        self._later = later
         self._kind = cell.task.world.kind
         self._refuse_people()
         self._refuse_flaw()
@@ -114,11 +131,13 @@ class LabelNodes:
     @property
     def stream(self) -> int:
         """What draws of pairs and of noise start from."""
-        return self._cell.stream
+        return self._cell.stream + (self._later.stream if self._later else 0)
 
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
+        if self._later is not None:
+            return self._later.pairs(self.stream)
         cell, proxy, hub = self._cell, self._cell.task.proxy, self._cell.task.world.hub
         params: dict[str, Any] = {
             "comparisons": proxy.comparisons,
@@ -142,7 +161,12 @@ class LabelNodes:
 
     @cached_property
     def labels(self) -> Node:
-        """Preference data of this seed, noise and flaw."""
+        """Preference data of this seed, noise and flaw, of all rounds that count."""
+        return self._later.join(self._fresh) if self._later is not None else self._fresh
+
+    @property
+    def _fresh(self) -> Node:
+        """Labels of the pairs."""
         cell, around, hub = self._cell, self._around, self._cell.task.world.hub
         inputs = {"pairs": self.pairs, "gold": around.gold, "pool": around.pool}
         preference = "gold" if hub is None else hub.labels

@@ -6,24 +6,67 @@ Method files know nothing of it.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Protocol, Self
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.cell import Cell
 from overopt.run.making import Make
-from overopt.run.preferences.label_nodes import Around, LabelNodes
+from overopt.spec.engine import Engine
+from overopt.spec.flaw import FlawSpec
 from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
 
 _ROUND = 1 << 80
 """From one round's draws to the next: beyond all seeds of all worlds."""
 
 
-class Rounded(Around, Protocol):
+class Asked(Protocol):
+    """What is asked of a cell (see ``run.cell``)."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task."""
+        ...
+
+    @property
+    def method(self) -> MethodSpec:
+        """The method."""
+        ...
+
+    @property
+    def proxy(self) -> ProxySystemSpec:
+        """The reward-side system."""
+        ...
+
+    @property
+    def flaw(self) -> FlawSpec | None:
+        """The flaw of the preference data, if it has one."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """What trains."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
+        ...
+
+
+class Rounded(Protocol):
     """A graph of a cell with rounds."""
 
-    cell: Cell
+    @property
+    def cell(self) -> Asked:
+        """Its cell."""
+        ...
+
+    @property
+    def make(self) -> Make:
+        """Makes nodes of the cell's world."""
+        ...
 
     @property
     def before(self) -> Self:
@@ -47,51 +90,49 @@ class Rounded(Around, Protocol):
         ...
 
 
-class RoundLabels(LabelNodes):
+class LaterRound:
     """Preference data of a round after the first.
 
     Pairs that judge and scale proxies stay those of the initial policy, so that a score means the
     same in every round.
 
+    stream: what its draws add to where those of the first start.
+
     Raises:
         UserError: the cell's method trains nothing, or its pairs are not those of a policy.
     """
 
-    def __init__(self, cell: Cell, make: Make, around: Rounded) -> None:
-        super().__init__(cell, make, around)
-        self._graph = around
-        self._number = cell.task.round
-        _refuse(cell)
+    def __init__(self, graph: Rounded) -> None:
+        self._graph = graph
+        self.stream = graph.cell.task.round * _ROUND
+        _refuse(graph.cell)
 
-    @property
-    def stream(self) -> int:
-        """What draws of this round's pairs and noise start from."""
-        return super().stream + self._number * _ROUND
-
-    @cached_property
-    def pairs(self) -> Node:
+    def pairs(self, stream: int) -> Node:
         """Unlabeled pairs of the last policy of the round before."""
-        cell, before = self._cell, self._graph.before
+        cell, before = self._graph.cell, self._graph.before
         first = before
         while first.cell.task.round > 1:
             first = first.before
-        params = {"comparisons": cell.task.proxy.comparisons, "seed": self.stream}
+        params = {"comparisons": cell.task.proxy.comparisons, "seed": stream}
         inputs = {"optimize": before.optimize(None, ()), "first": first.pairs}
-        label = f"pairs of round {self._number}, {cell.place}"
-        return self._make("rounds.pairs", params, inputs, label)
+        label = f"pairs of round {cell.task.round}, {cell.place}"
+        return self._graph.make("rounds.pairs", params, inputs, label)
 
-    @cached_property
-    def labels(self) -> Node:
+    def join(self, fresh: Node) -> Node:
         """Labels of this round's pairs, behind those of all earlier rounds where these count."""
-        fresh = super().labels
-        rounds = self._cell.task.rounds
-        if rounds is None or rounds.data == "last":
+        cell = self._graph.cell
+        if cell.task.rounds is None or cell.task.rounds.data == "last":
             return fresh
         inputs = {"earlier": self._graph.before.labels, "fresh": fresh}
-        label = f"labels of rounds 1 to {self._number}, {self._cell.place}"
+        label = f"labels of rounds 1 to {cell.task.round}, {cell.place}"
         # what else is made of labels asks how they were made
         params = {"noise": fresh.params["noise"]}
-        return self._make("rounds.joined", params, inputs, label)
+        return self._graph.make("rounds.joined", params, inputs, label)
+
+
+def later_round(graph: Rounded) -> LaterRound | None:
+    """The cell's round; None where it is the first."""
+    return LaterRound(graph) if graph.cell.task.round > 1 else None
 
 
 def of_round(
@@ -114,7 +155,7 @@ def of_round(
     return "rounds.optimize", params, {**inputs, "before": around.before.optimize(None, ())}
 
 
-def _refuse(cell: Cell) -> None:
+def _refuse(cell: Asked) -> None:
     """Refuse what has no policy that could be sampled and labeled anew."""
     task, method, proxy = cell.task, cell.method, cell.proxy
     asked = f"rounds.count = {task.round}"

@@ -2,16 +2,82 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.graph import Graph
+from overopt.run.making import Make
 from overopt.run.own_files import without_place
+from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
 
 CHUNK_ROWS = 4096
 """Samples held at once; no part of what is drawn, but of how it is computed."""
 
 
-def stream(graph: Graph, prompts: int, samples_per_prompt: int) -> Node:
+class Asked(Protocol):
+    """What is asked of a cell (see ``run.cell``)."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task."""
+        ...
+
+    @property
+    def proxy(self) -> ProxySystemSpec:
+        """The reward-side system."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
+        ...
+
+
+class Streamed(Protocol):
+    """The graph of a cell (see ``run.graph``)."""
+
+    @property
+    def cell(self) -> Asked:
+        """Its cell."""
+        ...
+
+    @property
+    def make(self) -> Make:
+        """Makes nodes of the cell's world."""
+        ...
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    @property
+    def gold(self) -> Node:
+        """The gold."""
+        ...
+
+    @property
+    def pool(self) -> Node:
+        """Responses of the initial policy with their gold, which scale it."""
+        ...
+
+    @property
+    def gold_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read the gold."""
+        ...
+
+    @property
+    def reading_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read a proxy."""
+        ...
+
+    def proxy(self, member: int) -> Node:
+        """One proxy that scores."""
+        ...
+
+
+def stream(graph: Streamed, prompts: int, samples_per_prompt: int) -> Node:
     """The streamed pool of a cell.
 
     Args:

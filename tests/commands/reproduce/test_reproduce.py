@@ -84,8 +84,8 @@ class Played:
         return [folder]
 
 
-def asked(out: Path, **change: object) -> Asked:
-    return Asked("toy2024", "smoke", (), False, out, False)._replace(**change)
+def asked(out: Path, results: tuple[Path, ...] = (), plan: bool = False) -> Asked:
+    return Asked("toy2024", "smoke", results, plan, out, False)
 
 
 def verdicts(out: Path, name: str = "toy2024-smoke") -> dict[str, str]:
@@ -129,9 +129,7 @@ def test_the_page_is_escaped_and_loads_nothing(tmp_path: Path) -> None:
     assert "src='http" not in page
 
 
-def test_a_plan_runs_and_writes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_plan_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = Played()
     assert reproduce(asked(tmp_path, plan=True), resolve, run) == 0
     told = capsys.readouterr().out

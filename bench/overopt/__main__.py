@@ -13,9 +13,16 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from overopt.commands.arguments import resolve, spread
+from overopt.commands.accelerated.command import add_gpu_table
+from overopt.commands.admit.command import add_admit
+from overopt.commands.arguments import spread
+from overopt.commands.axes.grid import resolve_all
+from overopt.commands.extrapolation.command import add_extrapolate
+from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.measure_options import Measure, takes_measure
+from overopt.commands.monitor.command import add_monitor
+from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
 from overopt.commands.reproduce.command import add_reproduce
 from overopt.commands.request import Request, takes_request
@@ -23,7 +30,10 @@ from overopt.commands.shell.beside import add_commands, program
 from overopt.commands.shell.completion import ASK, offer
 from overopt.commands.shell.ending import about_defect, about_disk, end, print_any_letter
 from overopt.commands.shell.words import WORDS, typed
+from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
+from overopt.commands.verify.command import add_verify
+from overopt.commands.worker.command import add_worker
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 
@@ -91,6 +101,9 @@ def run_command(
             rich_help_panel=MACHINE,
         ),
     ] = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    gpus: Gpus = 1.0,
 ) -> None:
     """Run methods at KL budgets and write their points.
 
@@ -98,12 +111,14 @@ def run_command(
 
     [bold]bench run -m bon dpo rloo --proxy single uwo --noise 0 0.25 --kl-grid[/]
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     check_folder("--out", out)
+    machines = Machines(executor, address, workers, gpus)
+    machines.check()
     from overopt.commands.run import run
 
     try:
-        code = run(spec, store, out, count, quiet, typed(), report_to or [])
+        code = run(specs, store, out, count, quiet, typed(), report_to or [], machines)
     except KeyboardInterrupt as stop:
         sys.stderr.write(f"\n{stop or 'Stopped.'}\n")
         code = 130
@@ -119,10 +134,10 @@ def plan_command(
 
     It takes the same options, says which stages are cached, and estimates the rest.
     """
-    spec, count = resolve(request), count_workers(workers)
+    specs, count = resolve_all(request), count_workers(workers)
     from overopt.commands.plan import plan
 
-    raise typer.Exit(plan(spec, store, count, as_json))
+    raise typer.Exit(plan(specs, store, count, as_json))
 
 
 @app.command("report")
@@ -245,7 +260,7 @@ def measure_command(asked: Measure, store: StorePlace = None, workers: Workers =
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies or gold.")
+        str, typer.Argument(metavar="KIND", help="methods, tasks, proxies, gold or monitors.")
     ] = "methods",
     family: Annotated[
         str | None,
@@ -272,7 +287,7 @@ def list_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List available methods, tasks, proxies or gold rewards, a line for each."""
+    """List available methods, tasks, proxies, gold rewards or monitors, a line for each."""
     from overopt.commands.list import list_kind
 
     raise typer.Exit(list_kind(kind, family, uses_gold, needs or [], as_json))
@@ -283,12 +298,13 @@ def show_command(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="A method, proxy, task or gold, or your own .py or .toml file."
+            metavar="NAME",
+            help="A method, proxy, task, gold or monitor, or your own .py or .toml file.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show one method, proxy, task or gold reward: its paper, settings and values."""
+    """Show one method, proxy, task, gold reward or monitor: its paper, settings and values."""
     from overopt.commands.show import show
 
     raise typer.Exit(show(name, as_json))
@@ -305,7 +321,15 @@ def _carry_out(
 
 add_commands(app)
 add_tune(app, _carry_out)
+add_gpu_table(app)
+add_admit(app, _carry_out)
+add_verify(app)
+add_submit(app)
+add_leaderboard(app)
 add_reproduce(app, _carry_out)
+add_worker(app)
+add_monitor(app, _carry_out)
+add_extrapolate(app)
 
 
 def _offer(words: list[str]) -> NoReturn:

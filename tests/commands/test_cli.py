@@ -69,7 +69,7 @@ MISTAKES = {
     "plan -m dpo --seeds 200000": "--seeds 200000: it is a count from 1 to 1,000",
     "plan -m dpo --worlds 1001": "--worlds 1001: it is a count from 1 to 1,000",
     "plan -m dpo --seed 4294967296": "a seed is a whole number from 0 to 2^32 - 1",
-    "plan -m dpo --set world.seed=4294967296": "world.seed = 4294967296: should be less than",
+    "plan -m dpo --set world.seed=9007199254740992": "world.seed = 9007199254740992: should be",
     "plan -m dpo --seeds 1000 --worlds 1000": "1,000,000 cells are more than one run",
     "plan -m dpo --noise 0.1 0.10000000001": "--noise 0.1 is given twice",
     "plan -m dpo --proxy mean --set mean.members=1000000000": "a system combines 1 to 1000",

@@ -23,11 +23,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What reaches the run."""
     seen: list[Any] = []
 
-    def make_run(*given: Any) -> RunOutcome:
+    def make_runs(*given: Any) -> RunOutcome:
         seen.extend(given)
         return RunOutcome([Path("results/tabular/dpo/step-1")], [])
 
-    monkeypatch.setattr(command, "make_run", make_run)
+    monkeypatch.setattr(command, "make_runs", make_runs)
     return seen
 
 
@@ -45,7 +45,7 @@ def test_keywords_are_the_options(asked: list[Any], tmp_path: Path) -> None:
         workers=1,
     )
     assert folders == [Path("results/tabular/dpo/step-1")]
-    spec, store, out, workers, quiet, words = asked
+    specs, store, out, workers, quiet, words = asked
     typed = Request(
         method=["dpo"],
         proxy=["single", "uwo"],
@@ -55,7 +55,7 @@ def test_keywords_are_the_options(asked: list[Any], tmp_path: Path) -> None:
         noise=["0", "0.25"],
         kl_grid=["0.5", "1"],
     )
-    assert spec == resolve(typed)
+    assert specs == [resolve(typed)]
     assert (store, out, workers, quiet) == (tmp_path / "store", tmp_path, 1, False)
     assert words == as_typed(typed)
 
@@ -67,7 +67,7 @@ def test_the_recorded_command_asks_for_the_same(asked: list[Any], tmp_path: Path
     from overopt import __main__ as cli
 
     overopt.run(["bon", "dpo"], task="tabular", seeds=2, noise=0.25, out=tmp_path)
-    spec, words = asked[0], asked[-1]
+    spec, words = asked[0][0], asked[-1]
     line = "bench run --method bon dpo --task tabular --seeds 2 --noise 0.25"
     assert " ".join(words) == line
     known = get_command(cli.app)

@@ -108,7 +108,6 @@ def test_both_engines_write_the_same(method: str, workshop: Workshop) -> None:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "micro_batch"), [("dpo", 4), ("sparsepo", 0), ("rloo", 24), ("ppo", 0), ("ppo", 24)]
 )
@@ -136,7 +135,6 @@ same_network: true
 """
 
 
-@pytest.mark.slow
 def test_accelerate_launches_what_its_configuration_says(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +148,6 @@ def test_accelerate_launches_what_its_configuration_says(
     assert_same_files(one, workshop.build(several, tmp_path / "kept"))
 
 
-@pytest.mark.slow
 def test_an_error_in_one_of_several_processes_is_told_as_it_was(workshop: Workshop) -> None:
     broken = optimized("dpo", "trl", processes=2)
     params: dict[str, Any] = json.loads(json.dumps(dict(broken.params)))

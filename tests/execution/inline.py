@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from overopt.execution.local import InlineExecutor
+from overopt.execution.executors.local import InlineExecutor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Outcome
 from overopt.execution.scheduler import execute

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 
 from overopt.errors import UserError
 from overopt.execution.artifact import InputEntry
-from overopt.execution.local import InlineExecutor
+from overopt.execution.executors.local import InlineExecutor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute

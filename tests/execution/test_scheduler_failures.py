@@ -10,7 +10,7 @@ import pytest
 from overopt.errors import UserError
 from overopt.execution import scheduler as scheduler_module
 from overopt.execution.code.modules import load_module
-from overopt.execution.local import InlineExecutor
+from overopt.execution.executors.local import InlineExecutor
 from overopt.execution.messages import Lost, Message
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice

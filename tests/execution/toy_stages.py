@@ -97,6 +97,21 @@ def hang(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: P
     threading.Event().wait()
 
 
+def wait(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """A given number, after some seconds."""
+    log(f"waited {params['value']}")
+    threading.Event().wait(params["longer_s"])
+    write(out, params["value"])
+
+
+def stall(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
+    """A given number, once the log has a line that lets it go on."""
+    log(f"stall {params['value']} {os.getpid()} {os.getppid()}")
+    while "go" not in Path(os.environ["TOY_LOG"]).read_text().split():
+        threading.Event().wait(0.05)
+    write(out, params["value"])
+
+
 def fill(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Writes a given number of bytes."""
     (out / "large.bin").write_bytes(bytes(params["size_bytes"]))

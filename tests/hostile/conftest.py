@@ -1,12 +1,31 @@
-"""One finished run that the other tests compare with."""
+"""One finished run that the other tests compare with, and a slow million of each fuzz."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
 from end_to_end.command import Place
 
+from . import cases
 from .inprocess import run
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each fuzz once as it is, and once, marked as slow, with a million cases."""
+    if metafunc.module.__name__.rpartition(".")[2].startswith("test_fuzz"):
+        metafunc.fixturenames.append("million")
+        slow = pytest.param(True, id="million", marks=pytest.mark.slow)
+        metafunc.parametrize("million", [pytest.param(False, id="some"), slow], indirect=True)
+
+
+@pytest.fixture
+def million(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ask for a million cases while a test runs."""
+    cases.MILLION.extend([True] * request.param)
+    yield
+    cases.MILLION.clear()
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,7 @@ from end_to_end.command import Place
 from overopt import __main__ as cli
 from overopt.execution import worker
 from overopt.execution.artifact import read_manifest
-from overopt.execution.local import InlineExecutor
-from overopt.execution.store import Store
+from overopt.execution.executors.local import InlineExecutor
 from overopt.run import driver
 
 MAIN = ("--method", "bon", "dpo", "--seeds", "1")
@@ -52,9 +51,6 @@ class Ended(NamedTuple):
 
 
 class _Here(InlineExecutor):
-    def __init__(self, store: Store, workers: int) -> None:
-        super().__init__(store)
-
     def __enter__(self) -> Self:
         return self
 
@@ -66,7 +62,7 @@ class _Here(InlineExecutor):
 def stages_here() -> Iterator[None]:
     """Let stages run in this process; each command begins as a fresh process would."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driver, "ProcessExecutor", _Here)
+        patch.setattr(driver, "Local", lambda workers: lambda store, tell: _Here(store))
         yield
 
 

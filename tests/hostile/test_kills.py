@@ -2,7 +2,8 @@
 
 A forked process runs the command, and its stages with it. It says when a stage begins; how long
 after that it is killed is drawn. One kill of every fourth stage is done, and 2 of whole commands;
-with ``FUZZ_TIMES`` above 1 there are 20 of each stage and 50. Another test kills worker processes.
+with ``FUZZ_TIMES`` above 1 there are 20 of each stage and 50. Another test kills worker processes,
+and a slow one those that the engine trl starts.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import multiprocessing
 import os
 import random
 import shutil
+import subprocess
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,9 @@ from typing import Any
 import psutil
 import pytest
 
-from end_to_end.command import Place
+from end_to_end.command import Place, environment
 from overopt.execution import worker
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.run import driver
@@ -30,6 +33,7 @@ from overopt.run import driver
 from .inprocess import STAGES, bench, check, run, without
 
 MANY = int(os.environ.get("FUZZ_TIMES", "1")) > 1
+STAGE_IN_TRL = "overopt.stages.optimize_trl"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="forks a process that holds torch")
 
 
@@ -117,24 +121,85 @@ def test_a_worker_killed_twice_in_a_stage(
 ) -> None:
     """The same command starts another worker, and ends well."""
     rng, struck = random.Random(stage), list[str]()
-    place = Place(tmp_path / "copy")
-    without(finished, place, stage)
 
     class Killed(ProcessExecutor):
         def submit(self, made: Node) -> None:
             super().submit(made)
             if made.name == stage and len(struck) < 2:
                 struck.append(made.key)
-                threading.Timer(rng.uniform(0.0, 5.0), self.strike).start()
+                longest_s = seconds(finished, stage)
+                threading.Timer(rng.uniform(0.0, longest_s), self.strike).start()
 
         def strike(self) -> None:
             for child in psutil.Process().children(recursive=True):
                 if "spawn_main" in " ".join(child.cmdline()):
                     child.kill()
 
-    monkeypatch.setattr(driver, "ProcessExecutor", Killed)
-    monkeypatch.chdir(place.root)
-    ended = bench(*place.words("--workers", "1", "--method", "bon", "dpo", "--seeds", "1")[3:])
-    assert ended.code == 0, ended
-    assert struck
-    check(place, finished)
+    monkeypatch.setattr(driver, "Local", lambda workers: lambda store, tell: Killed(store, workers))
+    for number in range(10 if MANY else 1):
+        place = Place(tmp_path / str(number))
+        without(finished, place, stage)
+        struck.clear()
+        monkeypatch.chdir(place.root)
+        words = place.words("--workers", "1", "--method", "bon", "dpo", "--seeds", "1")
+        ended = bench(*words[3:])
+        assert ended.code == 0, ended
+        assert struck
+        check(place, finished)
+        shutil.rmtree(place.root)
+
+
+@linux
+@pytest.mark.slow
+def test_processes_of_the_engine_trl_killed_at_any_moment(tmp_path: Path) -> None:
+    """The stage fails and says so; the same command goes on, and ends with the same bytes."""
+    words = ("--method", "dpo", "--engine", "trl", "--set", "trl.processes=2", "--seeds", "1")
+    whole, kills = Place.fresh(tmp_path / "whole"), 0
+    whole.done(*words, "--workers", "1")
+    (stage,) = whole.stages("optimize")
+    receipt = Store(whole.store).receipt(stage.name)
+    assert receipt is not None
+    rng = random.Random(0)
+    while kills < 20:
+        place = Place(tmp_path / "copy")
+        without(whole, place, "optimize")
+        command = psutil.Popen(
+            place.words(*words, "--workers", "1"),
+            cwd=place.root,
+            env=environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes = _launched(command)
+        psutil.wait_procs(processes, rng.uniform(0.0, receipt.wall_s))
+        alive = [one for one in processes if one.is_running()]
+        if alive:
+            rng.choice(alive).kill()
+        _, told = command.communicate()
+        assert psutil.wait_procs(processes, 60)[1] == [], "a process outlives its command"
+        assert "Traceback" not in told
+        if command.returncode:
+            assert command.returncode == 1 and "the processes ended with code" in told, told
+            kills += 1
+            place.done(*words, "--workers", "1")
+        check(place, whole)
+        shutil.rmtree(place.root)
+
+
+def _launched(command: psutil.Popen) -> list[psutil.Process]:
+    """The launcher and its two processes, once they are there."""
+    while command.poll() is None:
+        found = [
+            one for one in command.children(recursive=True) if STAGE_IN_TRL in " ".join(_words(one))
+        ]
+        if len(found) == 3:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the command is over before its processes are there")
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []

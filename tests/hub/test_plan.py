@@ -329,7 +329,7 @@ def test_a_plan_tells_one_story(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("overopt.commands.plan.find_accelerator", lambda: None)
     request, expected = REQUESTS["pairs and rollout, two systems that share a member, two seeds"]
-    assert plan(resolve(request), tmp_path, workers=2) == 0
+    assert plan([resolve(request)], tmp_path, workers=2) == 0
     told = capsys.readouterr().out
     rows = {
         cells[1]: cells[3]

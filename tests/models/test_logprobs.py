@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from overopt.models import sequences
+from overopt.models import sampling, sequences
 from overopt.models.logprobs import (
     choose_logps,
     enumerate_logps,
@@ -187,6 +187,30 @@ def test_sampled_kl_and_entropy_agree_with_enumeration(seed: int) -> None:
     np.testing.assert_allclose(measured.policy_logp_NT, drawn.logp_NT, atol=1e-5)
 
 
+def test_what_a_policy_said_while_it_drew_stands_in_for_its_pass() -> None:
+    """Prompts of three lengths, rows that leave the batch early, and batches of a few rows."""
+    policy, reference, prompts = tiny.policy(0, 9.0), tiny.policy(100, 9.0), tiny.prompts()
+    generator = torch.Generator().manual_seed(5)
+    drawn = sample(
+        policy, prompts, 30, tiny.RESPONSE_TOKENS, generator, batch_rows=50, keep_every=True
+    )
+    repeated = prompts.take(np.repeat(np.arange(prompts.rows()), 30))
+    assert drawn.drawn is not None
+    found = kl_statistics(policy, reference, repeated, drawn.responses, drawn.drawn, 200)
+    for mine, anew in zip(
+        found, kl_statistics(policy, reference, repeated, drawn.responses), strict=True
+    ):
+        np.testing.assert_allclose(mine, anew, rtol=1e-4, atol=1e-5)
+    assert found.rb_N.max() > 0.1 and len(set(drawn.responses.length_N)) == tiny.RESPONSE_TOKENS
+
+
+def test_nothing_is_kept_beyond_the_memory_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_KEPT_BYTES", 4 * 4 * 3 * 6 - 1)
+    generator = torch.Generator().manual_seed(5)
+    drawn = sample(tiny.policy(0), tiny.prompts(), 1, 3, generator, keep_every=True)
+    assert drawn.every_NTV is None and drawn.drawn is None
+
+
 def test_kl_of_a_policy_to_itself_is_zero() -> None:
     model, (prompts, responses) = tiny.policy(4), _every_pair()
     measured = kl_statistics(model, model, prompts, responses)
@@ -200,7 +224,8 @@ def test_hidden_states_stand_at_the_predicted_positions_and_the_last() -> None:
     with torch.no_grad():
         plain, seen = predict(model, batch), predict(model, batch, states=True)
     assert plain.states_LBJD is None
-    assert torch.equal(plain.logp_BKV, seen.logp_BKV)
+    chosen, again = (choose_logps(one.logp_BKV, batch) for one in (plain, seen))
+    torch.testing.assert_close(chosen, again, rtol=1e-5, atol=1e-5)
     assert seen.states_LBJD is not None and len(seen.states_LBJD) == 2
     last_BJD = seen.states_LBJD[-1]
     assert last_BJD.shape[1] == seen.logp_BKV.shape[1] + 1

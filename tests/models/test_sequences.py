@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from overopt.models.sequences import (
     align,
     bucket_rows,
+    consecutive_rows,
     join,
     shuffle_batches,
     split_by_length,
@@ -115,6 +118,22 @@ def test_bucket_rows_holds_every_row_once_within_the_limit(
     assert sorted(row for batch in batches for row in batch.tolist()) == [*range(len(length_N))]
     for batch in batches:
         assert len(batch) == 1 or len(batch) * length_N[batch].max() <= batch_tokens
+
+
+def test_consecutive_rows_by_hand() -> None:
+    batches = consecutive_rows(np.array([5, 1, 2, 9, 2]), batch_tokens=6)
+    assert [batch.tolist() for batch in batches] == [[0, 1], [2], [3], [4]]
+    assert consecutive_rows(np.array([], dtype=np.int32), 6) == []
+
+
+@given(lengths, st.integers(1, 100))
+def test_consecutive_rows_fill_batches_in_order(length_N: np.ndarray, batch_tokens: int) -> None:
+    batches = consecutive_rows(length_N, batch_tokens)
+    assert [row for batch in batches for row in batch.tolist()] == [*range(len(length_N))]
+    for batch in batches:
+        assert len(batch) == 1 or length_N[batch].sum() <= batch_tokens
+    for batch, following in itertools.pairwise(batches):
+        assert length_N[batch].sum() + length_N[following[0]] > batch_tokens
 
 
 @given(lengths, st.integers(1, 9), st.integers(0, 2**32 - 1))

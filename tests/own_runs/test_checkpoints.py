@@ -20,8 +20,9 @@ from overopt.__main__ import main
 from overopt.artifacts.tables import Table
 from overopt.commands.arguments import resolve
 from overopt.commands.request import Request
+from overopt.commands.stored_run import stored_run
 from overopt.errors import UserError
-from overopt.execution.local import InlineExecutor
+from overopt.execution.executors.local import InlineExecutor
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.own_runs.checkpoint_plan import plan
@@ -229,7 +230,7 @@ def test_snapshots_of_our_own_run_are_measured_as_it_measured_them(tmp_path: Pat
     [
         ({"policy": "nowhere"}, "there is no such folder"),
         ({"policy": "."}, "neither a checkpoint-* folder nor a model"),
-        ({"reference": "some/model@main"}, "pin the 40"),
+        ({"reference": "some/model@main"}, "its revision is no commit"),
         ({"proxy": "policy"}, "sequence classifier"),
         ({"proxy": "none.py"}, "there is no such file"),
         ({"prompts": "none.txt"}, "none.txt"),
@@ -253,6 +254,18 @@ def test_mistakes_are_told_before_anything_runs(
     with pytest.raises(UserError) as caught:
         plan(request(place, **changed))
     assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_gold_of_ones_own_may_use_a_world(place: Path, tmp_path: Path) -> None:
+    """Worlds are loaded by name; the file's digest is the key, and no node names them."""
+    asks = "from overopt.execution.code.modules import load"
+    body = 'return [float(load("worlds.tabular", "world") is not None)] * len(responses)'
+    (tmp_path / "gold.py").write_text(
+        f"{asks}\n\nKIND = load('worlds.reviews', 'world')\n\n\n"
+        f"def gold(prompts, responses):\n    {body}\n"
+    )
+    found = measure(request(place, gold=str(tmp_path / "gold.py")), Store(tmp_path / "store"))
+    assert found
 
 
 def test_a_gold_that_returns_nonsense_is_the_users_mistake(place: Path, tmp_path: Path) -> None:
@@ -317,6 +330,8 @@ def test_measured_seeds_are_a_run_that_can_be_reported_and_compared(
     points = run.points
     assert set(points["method"]) == {"run"} and set(points["engine"]) == {"measured"}
     assert points["seed"].tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    with pytest.raises(UserError, match="not trained here"):
+        stored_run(Request(stored=out))
     with (out / "checkpoints.csv").open(newline="") as stream:
         raw = list(csv.DictReader(stream))
     sd = measured["units"]["gold_sd"]

@@ -9,6 +9,7 @@ import pytest
 
 import overopt
 from overopt.report.stored.frame import FRAME_COLUMNS
+from overopt.report.stored.schema import LEVELS
 from overopt.spec.columns import POINT_COLUMNS, TEXT
 from report.synthetic import Cell, write_runs
 
@@ -26,7 +27,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def test_table_holds_every_point_with_typed_columns(folders: list[Path]) -> None:
     table = overopt.load_results(folders[0].parents[2])
-    assert tuple(table.columns) == FRAME_COLUMNS == ("run", "version", *POINT_COLUMNS)
+    assert tuple(table.columns) == FRAME_COLUMNS == ("run", "version", *LEVELS, *POINT_COLUMNS)
     assert set(table["run"]) == {"reviews/bon/step-0a1b2c3d", "reviews/dpo/step-0a1b2c3d"}
     assert set(table["version"]) == {""}
     for name in POINT_COLUMNS:

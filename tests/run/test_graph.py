@@ -110,6 +110,24 @@ def test_systems_share_members_and_a_pairs_method_is_run_once_for_all_systems() 
     assert len(_keys(run, "measure")) == 1 + 2
 
 
+def test_a_proxy_scores_the_whole_pool_for_methods_that_choose_from_it_only() -> None:
+    run = run_spec(["dpo", "bon"])
+    evaluation = run.task.evaluation.model_copy(update={"pool_samples_per_prompt": 100})
+    task = run.task.model_copy(update={"evaluation": evaluation})
+    large = run.model_copy(update={"task": task})
+    for spec, part in ((run, "pool"), (large, "pool_excerpt")):
+        of_method = {
+            cell.method.name: dict(foreseen(Graph(cell), spec)[0].inputs) for cell in cells_of(spec)
+        }
+        scored = {
+            name: dict(inputs["score.pool.0"].inputs)["samples"]
+            for name, inputs in of_method.items()
+        }
+        assert scored["bon"].name == "pool" and scored["dpo"].name == part
+        assert of_method["dpo"].get("pool.scored", scored["dpo"]).key == scored["dpo"].key
+        assert "pool.scored" not in of_method["bon"]
+
+
 @pytest.mark.parametrize("name", lookup.names("methods"))
 def test_a_method_sees_the_proxy_where_its_policies_are_made_of_it(name: str) -> None:
     """What the specification says is what the graph hands over."""

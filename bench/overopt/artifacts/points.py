@@ -31,7 +31,7 @@ class Pool(NamedTuple):
     """The initial policy on the held-out prompts: B prompts, N samples each.
 
     gold_BN and proxy_BN are in SDs of the initial policy around its mean; gold_mean and gold_sd
-    turn them back into raw gold.
+    turn them back into raw gold. proxy_BN may hold the first samples only (``scored``).
     """
 
     gold_BN: Floats
@@ -42,6 +42,11 @@ class Pool(NamedTuple):
     gold_sd: float
     proxy_offset: float
     stop_ids: tuple[int, ...] = (EOS,)
+
+    @property
+    def scored(self) -> int:
+        """How many samples of each prompt, from the first on, the proxy has scored."""
+        return int(self.proxy_BN.shape[1])
 
 
 class Exact(NamedTuple):
@@ -57,13 +62,19 @@ class Exact(NamedTuple):
 
 
 def read_pool(inputs: dict[str, Path], system: OpenedProxy) -> Pool:
-    """The pool artifact, with the system's reward recentered so that its mean is 0."""
+    """The pool artifact, with the system's reward recentered so that its mean is 0.
+
+    Where there is an input ``pool.scored``, these first samples of each prompt are all that the
+    proxy has scored.
+    """
     table = Table(inputs["pool"] / "samples.parquet")
+    scored = Table(inputs["pool.scored"] / "samples.parquet") if "pool.scored" in inputs else table
     summary = read_json(inputs["pool"] / "summary.json")
     prompt_id_N = table.integers("prompt_id")
     prompts = int(prompt_id_N.max()) + 1
     check_prompt_major(prompt_id_N, prompts)
-    proxy_N = system_scores(inputs, "pool", table, system)
+    check_prompt_major(scored.integers("prompt_id"), prompts)
+    proxy_N = system_scores(inputs, "pool", scored, system)
     offset = float(proxy_N.mean())
     gold_N = (table.floats("gold") - summary["gold_mean"]) / summary["gold_sd"]
     return Pool(
@@ -186,7 +197,8 @@ def initial_point(pool: Pool, samples_per_prompt: int) -> Point:
         for order in (1, 2):
             diversity = distinct_n(responses, prompts, order, pool.stop_ids)
             estimate(point, f"distinct_{order}", diversity, "")
-    ranking(point, pool.proxy_BN[:, :_RANKED_SAMPLES], pool.gold_BN[:, :_RANKED_SAMPLES])
+    ranked = min(_RANKED_SAMPLES, pool.scored)
+    ranking(point, pool.proxy_BN[:, :ranked], pool.gold_BN[:, :ranked])
     point["n_prompts"], point["n_samples"] = prompts, pool.gold_BN.size
     return point
 

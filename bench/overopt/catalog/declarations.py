@@ -19,8 +19,8 @@ from overopt.errors import UserError, one_line
 _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 _KEYWORDS = {"default", "help", "unit", "above", "at_least", "at_most", "one_of"}
 _SHOWN_CHARACTERS = 100
-_SEES = ("methods", "proxies", "spec", "stats", "errors")
-"""Rooms of this package that a method or proxy may import: none of them leads to gold."""
+_SEES = ("methods", "proxies", "monitors", "spec", "stats", "errors")
+"""Rooms of this package that a plug-in may import: none of them leads to gold."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,9 @@ def _refuse_leaks(tree: ast.Module, path: Path) -> None:
             top, _, rest = module.partition(".")
             if top == "overopt" and rest.partition(".")[0] not in _SEES:
                 raise UserError(
-                    f"{path}, line {node.lineno}: it imports {module}, but a method or proxy sees "
-                    f"numbers only, never gold; of overopt it may import {', '.join(_SEES)}."
+                    f"{path}, line {node.lineno}: it imports {module}, but a method, proxy or "
+                    "monitor sees numbers only, never gold; of overopt it may import "
+                    f"{', '.join(_SEES)}."
                 )
 
 

@@ -18,7 +18,13 @@ from overopt.spec.system import ProxySystemSpec
 
 PACKAGE = Path(__file__).parents[1]
 
-SINGULAR = {"methods": "method", "tasks": "task", "proxies": "proxy", "gold": "gold"}
+SINGULAR = {
+    "methods": "method",
+    "tasks": "task",
+    "proxies": "proxy",
+    "gold": "gold",
+    "monitors": "monitor",
+}
 """What can be found by name, and what one of each is called."""
 
 
@@ -29,14 +35,14 @@ def data_folder(kind: str) -> Path:
 
 
 def shipped(kind: str) -> list[str]:
-    """Names of all shipped ``methods``, ``proxies``, ``tasks`` or ``gold``, sorted."""
+    """Names of all that is shipped of a kind (``SINGULAR``), sorted."""
     if kind in ("tasks", "gold"):
         return sorted(path.stem for path in data_folder(kind).glob("*.toml"))
     return sorted(files(kind))
 
 
 def files(kind: str) -> dict[str, Path]:
-    """Files of the shipped ``methods`` (a folder for each family) or ``proxies`` by name."""
+    """Files of the shipped ``methods`` (a folder for each family) and other plug-ins by name."""
     folders = [PACKAGE / kind / family for family in get_args(Family)]
     places = folders if kind == "methods" else [PACKAGE / kind]
     return {
@@ -181,10 +187,10 @@ def _taken_name(kind: str, file: str, name: str) -> UserError:
 
 
 def declaration(kind: str, name: str) -> Declaration:
-    """What the file of a method or proxy declares, read from its syntax tree.
+    """What the file of a plug-in declares, read from its syntax tree.
 
     Args:
-        kind: ``"methods"`` or ``"proxies"``.
+        kind: ``"methods"``, ``"proxies"`` or ``"monitors"``.
         name: a shipped or registered name, or the path of a ``.py`` file.
 
     Raises:

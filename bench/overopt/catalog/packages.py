@@ -1,7 +1,7 @@
-"""Methods, proxies and tasks that installed packages register by entry points; nothing is imported.
+"""What installed packages register by entry points; nothing is imported.
 
-A distribution names a module in the group ``overopt.methods`` or ``overopt.proxies``, or a TOML
-file of a package in ``overopt.tasks``:
+A distribution names a module in the group ``overopt.methods``, ``overopt.proxies`` or
+``overopt.monitors``, or a TOML file of a package in ``overopt.tasks``:
 
     [project.entry-points."overopt.methods"]
     my-loss = "my_losses.my_loss"
@@ -25,7 +25,7 @@ from overopt.execution.code.modules import find_module
 LONGEST_NAME = 100
 OWN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}")
 """Names of what users add: results lie in folders of these names."""
-GROUPS = {kind: f"overopt.{kind}" for kind in ("methods", "proxies", "tasks")}
+GROUPS = {kind: f"overopt.{kind}" for kind in ("methods", "proxies", "tasks", "monitors")}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ def registered(kind: str) -> tuple[Registered, ...]:
     """What installed packages register of one kind, sorted by name; broken ones say why.
 
     Args:
-        kind: ``methods``, ``proxies`` or ``tasks``; nothing can register anything else.
+        kind: ``methods``, ``proxies``, ``monitors`` or ``tasks``; nothing can register anything
+            else.
     """
     return _registered(kind, tuple(sys.path)) if kind in GROUPS else ()
 

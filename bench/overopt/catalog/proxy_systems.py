@@ -27,6 +27,7 @@ _PROXY = {
     "score": "config, reading",
     "transform": "config, score_N, reference_NJ",
     "prepare": "config, known",
+    "judge": "config, seen",
     "attack": "config, score_MN",
 }
 """A proxy system supplies at least one of these."""
@@ -84,6 +85,7 @@ def resolve_proxy(
         own_head="make_head" in supplied,
         settles="settle" in supplied,
         inputs=_names(found, "INPUTS", get_args(ProxyInput)),
+        judges="judge" in supplied,
         transforms="transform" in supplied,
         pairwise=found.constants.get("PAIRWISE", False),
         labels=_names(found, "LABELS", get_args(LabelColumn)),
@@ -304,6 +306,12 @@ def _check_parts(spec: ProxySystemSpec) -> None:
         raise UserError(
             f"{spec.source}: refit is for plain reward models, with a loss of their own at most; "
             "leave it out, or heads, starts, LABELS, vary, merge and POLICY."
+        )
+    trains = spec.own_loss or spec.own_training or spec.own_policy or spec.policy is not None
+    if spec.judges and (trains or spec.merges or spec.transforms or spec.refits or spec.routes):
+        raise UserError(
+            f"{spec.source}: judge scores by a rule, and nothing is trained; leave out loss, "
+            "heads, starts, labels, merge, transform, refit and route, or judge."
         )
     if GOLD_COLUMNS.intersection(spec.labels) and spec.uses_gold != "training":
         raise UserError(

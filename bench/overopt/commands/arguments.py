@@ -46,16 +46,21 @@ _SEVERAL = (
     "--comparisons",
     "--figures",
     "--set",
+    "--axis",
     "--needs",
     "--report-to",
     "--factors",
+    "--monitor",
+    "--runs",
+    "--width",
+    "--variant",
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""
 
 MOST_SEEDS = 1000
 """Seeds, or worlds, of one run."""
-MOST_CELLS = 20_000
+MOST_CELLS = 200_000
 """Combinations of method, proxy, noise, seed, world and sizes in one run."""
 
 _NUMBER = re.compile(r"^-[0-9.]")
@@ -96,7 +101,9 @@ def resolve(request: Request) -> RunSpec:
     """
     if request.stored is not None:
         return stored_run(request)
-    request = _named(request)
+    if request.axis or request.rounds is not None:
+        raise UserError("--axis and --rounds ask for several runs; this takes one, leave them out.")
+    request = named(request)
     if not request.method:
         known = ", ".join(lookup.names("methods"))
         raise UserError(f"Which method? Give --method with one or more of: {known}.")
@@ -162,7 +169,7 @@ def _check_size(run: RunSpec) -> None:
         )
 
 
-def _named(request: Request) -> Request:
+def named(request: Request) -> Request:
     """The request with every name as it is written in results; see ``names.expand``."""
     return replace(
         request,

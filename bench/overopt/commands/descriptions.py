@@ -1,4 +1,4 @@
-"""A method or proxy as JSON values: its name, its summary, and what it can be chosen by."""
+"""A method, proxy or monitor as JSON values: name, summary, and what it can be chosen by."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from overopt.catalog.declarations import Declaration
 from overopt.spec.method import MethodSpec
+from overopt.spec.monitor import MonitorSpec
 from overopt.spec.system import ProxySystemSpec
 
 NEEDS_PROXY, NEEDS_NATIVE, NEEDS_POLICIES = "proxy", "native-engine", "policies"
@@ -38,5 +39,15 @@ def describe_proxy(found: Declaration, proxy: ProxySystemSpec) -> dict[str, Any]
         "members": proxy.members,
         "uses_gold": STEPS if proxy.step_scores else proxy.uses_gold,
         "needs": [*policies, *proxy.inputs, *labels],
+        "summary": found.summary,
+    }
+
+
+def describe_monitor(found: Declaration, monitor: MonitorSpec) -> dict[str, Any]:
+    """What ``bench list`` tells of a monitor."""
+    return {
+        "name": monitor.name,
+        "acts": monitor.acts,
+        "reads": list(monitor.reads),
         "summary": found.summary,
     }

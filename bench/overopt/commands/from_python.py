@@ -10,7 +10,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from overopt.commands.arguments import resolve
+from overopt.commands.axes.grid import resolve_all
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.request import Request
 
@@ -25,11 +25,13 @@ def run(
     task: Name = "reviews",
     gold: Name | None = None,
     settings: Mapping[str, object] | Sequence[str] = (),
+    axis: Mapping[str, Sequence[object]] | Sequence[str] = (),
     seeds: int = 5,
     seed: int | Sequence[int] = (),
     worlds: int | None = None,
     world: int | Sequence[int] = (),
     noise: float | str | Sequence[float | str] = (),
+    rounds: int | None = None,
     flaw: str | Sequence[str] = (),
     comparisons: int | Sequence[int] = (),
     proxy_start: str | Sequence[str] = (),
@@ -55,14 +57,17 @@ def run(
         task: a name of ``bench list tasks``, or the path of a ``.toml`` file.
         gold: a name of ``bench list gold``, or the path of a ``.toml`` file; by default the task's.
         settings: what ``--set`` takes, such as ``{"dpo.beta": 0.2}`` or ``["dpo.beta=0.2"]``.
+        axis: settings at several levels, such as ``{"uwo.members": [1, 3, 5]}`` or
+            ``["width=16,32"]``; each combination is a result of its own.
         seeds, seed: how many, or which.
         worlds, world: how many, or which; by default the task's one world.
         noise: label noise, such as 0.25 or ``"bt:1"``; by default none.
+        rounds: of relabeling, each a result of its own; see ``bench run --help``.
         flaw: flaws of the labels by dose, such as ``"length:0.5"``, each beside the run without it.
         comparisons, proxy_start, proxy_width: data and proxies; by default the task's.
         kl_grid: KL budgets in nats per response; by default the task's.
         along: ``step`` or ``knob``.
-        engine: ``native`` or ``trl``; by default what fits the task.
+        engine: ``native``, ``stacked`` or ``trl``; by default what fits the task.
         rates: a file of ``bench tune``; by default every method trains at the task's rate.
         out: results go to ``out/task/method/run``.
         store: keeps finished stages; by default ``$OVEROPT_STORE``, else the user's cache.
@@ -83,11 +88,13 @@ def run(
         "task": fspath(task),
         "gold": None if gold is None else fspath(gold),
         "settings": _settings(settings),
+        "axis": _axes(axis),
         "seeds": seeds,
         "seed": _counts(seed),
         "worlds": worlds,
         "world": _counts(world),
         "noise": _texts(noise),
+        "rounds": rounds,
         "flaw": _texts(flaw),
         "comparisons": _counts(comparisons),
         "proxy_start": _texts(proxy_start),
@@ -98,15 +105,15 @@ def run(
         "rates": None if rates is None else Path(rates),
     }
     request = Request(**given)
-    spec, count, folder = resolve(request), count_workers(workers), Path(out)
+    specs, count, folder = resolve_all(request), count_workers(workers), Path(out)
     check_folder("out", folder)
-    from overopt.commands.run import make_run
+    from overopt.commands.run import make_runs
     from overopt.commands.shell.trackers import check_trackers, report_runs
 
     trackers = _texts(report_to)
     check_trackers(trackers)
     place = None if store is None else Path(store)
-    folders = make_run(spec, place, folder, count, quiet, as_typed(request)).folders
+    folders = make_runs(specs, place, folder, count, quiet, as_typed(request)).folders
     report_runs(folders, trackers, folder)
     return folders
 
@@ -145,4 +152,14 @@ def _settings(given: Mapping[str, object] | Sequence[str]) -> list[str]:
     return [
         f"{key}={value}" if isinstance(value, str) else f"{key}={json.dumps(value)}"
         for key, value in given.items()
+    ]
+
+
+def _axes(given: Mapping[str, Sequence[object]] | Sequence[str]) -> list[str]:
+    """Axes as ``--axis`` takes them."""
+    if not isinstance(given, Mapping):
+        return _texts(given)
+    return [
+        f"{key}={','.join(one if isinstance(one, str) else json.dumps(one) for one in levels)}"
+        for key, levels in given.items()
     ]

@@ -10,7 +10,13 @@ from rich.table import Table
 
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import unknown
-from overopt.commands.descriptions import STEPS, describe_method, describe_proxy
+from overopt.catalog.monitors import monitor
+from overopt.commands.descriptions import (
+    STEPS,
+    describe_method,
+    describe_monitor,
+    describe_proxy,
+)
 from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.errors import UserError
 from overopt.spec.declare import Family, GoldUse
@@ -22,6 +28,7 @@ _COLUMNS = {
     "tasks": ("name", "gold", "KL budgets, nats", "summary"),
     "proxies": ("name", "members", "gold", "summary"),
     "gold": ("name", "summary"),
+    "monitors": ("name", "acts", "reads", "summary"),
 }
 
 
@@ -35,7 +42,7 @@ def list_kind(
     """Print one line for each of a kind, those that installed packages add included.
 
     Args:
-        kind: ``methods``, ``tasks``, ``proxies`` or ``gold``.
+        kind: ``methods``, ``tasks``, ``proxies``, ``gold`` or ``monitors``.
         family: only methods of this family.
         uses_gold: only methods or proxies that use gold for this.
         needs: only methods or proxies that need all of these.
@@ -84,6 +91,8 @@ def _row(kind: str, name: str) -> dict[str, Any]:
             "kl_grid_nats": list(task.kl_grid_nats),
             "summary": task.summary,
         }
+    if kind == "monitors":
+        return describe_monitor(lookup.declaration(kind, name), monitor(name))
     gold = toml_files.load_gold(name)
     return {"name": gold.name, "gold": gold.kind, "summary": gold.summary}
 
@@ -159,6 +168,8 @@ _CELLS: dict[str, Callable[[dict[str, Any]], str]] = {
     "knob": lambda row: str(row["knob"]["name"]),
     "members": lambda row: str(row["members"]),
     "gold": _gold,
+    "acts": lambda row: str(row["acts"]),
+    "reads": lambda row: ", ".join(row["reads"]) or "steps",
     "KL budgets, nats": _grid,
     "summary": lambda row: str(row["summary"]),
     "from": lambda row: str(row["from"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from overopt.commands.measure_options import Measure
@@ -14,6 +15,8 @@ from overopt.own_runs.logs import LogRequest, measure_logs
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.own_runs.run_log import Columns
 from overopt.own_runs.text import curve_table, describe, measures_table
+from overopt.own_runs.watching.lines import monitor_lines
+from overopt.own_runs.watching.verdicts import judge, open_monitors
 
 
 def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:
@@ -37,7 +40,13 @@ def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> i
         asked.step, asked.kl, asked.proxy, asked.gold, asked.length, asked.kl_estimator
     )
     measured = measure_logs(LogRequest(logs, columns, asked.proxy_sd, asked.gold_sd))
-    return show(measured, asked.out)
+    return show(_monitored(measured, asked), asked.out)
+
+
+def _monitored(measured: MeasuredRuns, asked: Measure) -> MeasuredRuns:
+    """The runs with what monitors say of them."""
+    opened = open_monitors(asked.monitor or [])
+    return replace(measured, monitors=tuple(judge(opened, looks) for looks in measured.looks))
 
 
 def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:
@@ -53,8 +62,8 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
             raise UserError(f"--policy needs {option} as well: see bench measure --help.")
     assert asked.policy and asked.reference and asked.proxy and asked.prompts
     from overopt.commands.screen import Screen
-    from overopt.execution.local import ProcessExecutor
-    from overopt.execution.store import Store
+    from overopt.execution.executors.local import ProcessExecutor
+    from overopt.execution.store import open_store
     from overopt.own_runs.checkpoint_plan import plan
     from overopt.own_runs.checkpoint_request import CheckpointRequest
     from overopt.own_runs.checkpoints import measure_checkpoints
@@ -72,11 +81,12 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
         seed=asked.seed,
         dtype=asked.dtype,
     )
-    planned, kept = plan(wanted), Store(store)
+    planned, kept = plan(wanted), open_store(store)
     count = 1 if planned.runs_alone and not chosen else workers
     screens = Screen(open_console(stderr=True), False, count)
     with ProcessExecutor(kept, count) as executor, screens as screen:
         measured = measure_checkpoints(wanted, planned, kept, executor, screen)
+    measured = _monitored(measured, asked)
     from overopt.own_runs.run_folder import run_files
 
     return show(measured, asked.out, run_files(measured, wanted, planned, sys.argv))
@@ -100,6 +110,8 @@ def show(
     if measured.measures:
         console.print(measures_table(measured))
     for line in describe(measured):
+        console.print(printable(line), soft_wrap=True)
+    for line in monitor_lines(measured):
         console.print(printable(line), soft_wrap=True)
     console.print()
     for note in measured.notes:

@@ -132,6 +132,14 @@ class Measure:
             "folder, which bench report and bench compare read.",
         ),
     ] = None
+    monitor: Annotated[
+        list[str] | None,
+        _option(
+            "NAME",
+            "One of bench list monitors, or a .py file of your own, at the limit of its file; "
+            "give the option once for each. By default all but the constant stop.",
+        ),
+    ] = field(default_factory=list)
 
 
 takes_measure = takes(Measure)

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from overopt.commands.accelerator import find_accelerator
-from overopt.commands.forecasting import print_forecast
 from overopt.commands.options.needs import is_offline, print_needs
+from overopt.commands.planning.forecasting import print_forecast
 from overopt.commands.printing import open_console, print_colored, print_json
-from overopt.execution.node import Node
-from overopt.execution.store import Store
+from overopt.execution.node import Node, uncollected
+from overopt.execution.store import Store, open_store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
 from overopt.run.forecasts.hub import (
     estimator,
@@ -27,12 +27,18 @@ from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 
 
-def plan(spec: RunSpec, store_root: Path | None, workers: int, as_json: bool = False) -> int:
+def plan(
+    specs: Sequence[RunSpec], store_root: Path | None, workers: int, as_json: bool = False
+) -> int:
     """Print what a run would do and cost; nothing runs."""
-    cells = cells_of(spec)
-    nodes = [made for cell in cells for made in foreseen(Graph(cell), spec)]
-    nodes += [Graph(cell).front(spec.kl_grid_nats) for cell in first_of_worlds(cells)]
-    store = Store(store_root)
+    spec, nodes, count = specs[0], [], 0
+    with uncollected():
+        for one in specs:
+            cells = cells_of(one)
+            count += len(cells)
+            nodes += [made for cell in cells for made in foreseen(Graph(cell), one)]
+            nodes += [Graph(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
+    store = open_store(store_root)
     console = open_console()
     needed: Sequence[SourceNeed] = ()
     machine = Machine(None, is_found=False)
@@ -44,22 +50,26 @@ def plan(spec: RunSpec, store_root: Path | None, workers: int, as_json: bool = F
         machine = machine_of(needed, find_accelerator() if needs_accelerator(needed) else None)
         estimate = estimator(machine)
     budgets = ", ".join(f"{kl_nats:g}" for kl_nats in spec.kl_grid_nats)
-    found = forecast(nodes, store, workers, estimate)
+    with uncollected():
+        found = forecast(nodes, store, workers, estimate)
     if as_json:
-        print_json("plan", _record(spec, found, needed, workers, store, len(cells)))
+        print_json("plan", _record(specs, found, needed, workers, store, count))
         return 0
     print_forecast(found, machine, workers, download_gb(needed), console)
     worlds = f"world{'s' if len(spec.worlds) > 1 else ''} {', '.join(map(str, spec.worlds))}"
     console.print(
-        f"{len(cells)} cells in {worlds}; KL budgets {budgets} nats; store {store.root}",
+        f"{count} cells in {worlds}; KL budgets {budgets} nats; store {store.root}",
         soft_wrap=True,
     )
     if spec.flaws:
         flaws = ", ".join(flaw.label for flaw in spec.flaws)
         console.print(f"flaws of the labels, each beside none: {flaws}", soft_wrap=True)
+    levels = [one.place for one in specs if one.levels]
+    if levels:
+        console.print(f"{len(specs)} runs, with levels: {'; '.join(levels)}", soft_wrap=True)
     if notice := tell_blind(spec):
         console.print(notice, soft_wrap=True)
-    if _is_searched(spec):
+    if any(map(_is_searched, specs)):
         console.print(
             "the knob is driven to the budgets: runs after the first coarse grid depend on what "
             "it finds and are not counted",
@@ -78,7 +88,7 @@ def _is_searched(spec: RunSpec) -> bool:
 
 
 def _record(
-    spec: RunSpec,
+    specs: Sequence[RunSpec],
     found: Forecast,
     needed: Sequence[SourceNeed],
     workers: int,
@@ -86,15 +96,20 @@ def _record(
     cells: int,
 ) -> dict[str, object]:
     """The plan as JSON values; null where the size of a model is unknown."""
+    spec = specs[0]
+    methods = dict.fromkeys(method.name for one in specs for method in one.methods)
+    proxies = dict.fromkeys(proxy.name for one in specs for proxy in one.proxies)
+    levels = {"levels": [one.place for one in specs]} if any(one.levels for one in specs) else {}
     return {
         "task": spec.task.name,
-        "methods": [method.name for method in spec.methods],
-        "proxies": [proxy.name for proxy in spec.proxies],
+        "methods": list(methods),
+        "proxies": list(proxies),
+        **levels,
         "worlds": list(spec.worlds),
         "seeds": list(spec.seeds),
         "kl_grid_nats": list(spec.kl_grid_nats),
         "cells": cells,
-        "more_runs_follow": _is_searched(spec),
+        "more_runs_follow": any(map(_is_searched, specs)),
         "workers": workers,
         "store": str(store.root),
         **asdict(found),

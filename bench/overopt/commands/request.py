@@ -84,6 +84,18 @@ class Request:
             _WHAT,
         ),
     ] = field(default_factory=list)
+    axis: Annotated[
+        list[str],
+        _several(
+            "--axis",
+            "KEY=V,V",
+            "Run at several levels of a setting, each a result of its own: "
+            "[bold]comparisons=256,1024[/], [bold]width=16,32[/], [bold]policy-width=32,64[/], "
+            "[bold]epochs=1,4[/], [bold]rounds=1,2,3[/], or any key of --set, such as "
+            "[bold]uwo.members=1,3,5[/]. Several axes are crossed.",
+            _WHAT,
+        ),
+    ] = field(default_factory=list)
     rates: Annotated[
         Path | None,
         typer.Option(
@@ -128,6 +140,17 @@ class Request:
             _DATA,
         ),
     ] = field(default_factory=list)
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="Rounds of relabeling: gold labels pairs of each round's last policy, proxies "
+            "are trained anew, and the next round runs against them; results of rounds 1 to K. "
+            "[bold]--set rounds.data=last[/], [bold]rounds.start=last[/], "
+            "[bold]rounds.steps=100[/] say how.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None
     flaw: Annotated[
         list[str],
         _several(
@@ -186,8 +209,9 @@ class Request:
     engine: Annotated[
         str | None,
         typer.Option(
-            metavar="native|trl",
-            help="native: fast on small models. trl: the same methods inside TRL's trainers, for "
+            metavar="native|stacked|trl",
+            help="native: fast on small models. stacked: runs of many seeds side by side, for small "
+            "models on a GPU. trl: the same methods inside TRL's trainers, for "
             "models of real size. By default trl on hub tasks, if it runs all of the methods, and "
             "native on generated worlds. Settings of trl: [bold]--set trl.bf16=true[/], "
             "[bold]trl.processes=2[/], [bold]trl.lora_rank=16[/] and more.",

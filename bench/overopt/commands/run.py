@@ -7,29 +7,32 @@ from pathlib import Path
 
 from rich.console import Console
 
+from overopt.commands.options.executor import Machines, opening
 from overopt.commands.printing import open_console, print_colored
 from overopt.commands.screen import Screen
 from overopt.commands.shell.trackers import check_trackers, report_runs
 from overopt.commands.trial import try_own
-from overopt.execution.store import Store
+from overopt.execution.store import open_store
 from overopt.run.cells import tell_blind
-from overopt.run.driver import RunOutcome, execute_run
+from overopt.run.driver import RunOutcome, execute_runs
+from overopt.run.forecasts.hub import acceleration
 from overopt.run.sources import prepare
 from overopt.spec.run import RunSpec
 
 
 def run(
-    spec: RunSpec,
+    specs: Sequence[RunSpec],
     store_root: Path | None,
     out: Path,
     workers: int,
     quiet: bool,
     arguments: Sequence[str],
     trackers: Sequence[str] = (),
+    machines: Machines | None = None,
 ) -> int:
     """Run, write results, print the table; returns the exit code (1 when a cell failed)."""
     check_trackers(trackers)
-    outcome = make_run(spec, store_root, out, workers, quiet, arguments)
+    outcome = make_runs(specs, store_root, out, workers, quiet, arguments, machines)
     console = open_console()
     _print_results(outcome.folders, console)
     for folder in outcome.folders:
@@ -50,17 +53,41 @@ def make_run(
     workers: int,
     quiet: bool,
     arguments: Sequence[str],
+    machines: Machines | None = None,
 ) -> RunOutcome:
     """Run and write results; progress and what failed go to the standard error stream."""
+    return make_runs([spec], store_root, out, workers, quiet, arguments, machines)
+
+
+def make_runs(
+    specs: Sequence[RunSpec],
+    store_root: Path | None,
+    out: Path,
+    workers: int,
+    quiet: bool,
+    arguments: Sequence[str],
+    machines: Machines | None = None,
+) -> RunOutcome:
+    """Several runs side by side, such as the levels of an axis; as ``make_run``."""
     errors = open_console(stderr=True)
-    if notice := tell_blind(spec):
-        errors.print(notice, soft_wrap=True)
-    try_own(spec)
-    prepare(spec)
-    store = Store(store_root)
-    with Screen(errors, quiet, workers) as screen:
-        outcome = execute_run(
-            spec, store, out, workers=workers, arguments=arguments, on_notice=screen
+    for notice in dict.fromkeys(map(tell_blind, specs)):
+        if notice:
+            errors.print(notice, soft_wrap=True)
+    for spec in specs:
+        try_own(spec)
+        prepare(spec)
+    store = open_store(store_root)
+    elsewhere = opening(machines, acceleration(specs[0])) if machines else None
+    with Screen(errors, quiet, workers if elsewhere is None else None) as screen:
+        outcome = execute_runs(
+            specs,
+            store,
+            out,
+            workers=workers,
+            arguments=arguments,
+            on_notice=screen,
+            executor=elsewhere,
+            tell=lambda text: errors.print(text, soft_wrap=True, markup=False, highlight=False),
         )
     if screen.found_everything and not outcome.failures:
         errors.print("This run is complete: all of it had been done before, and nothing ran.")

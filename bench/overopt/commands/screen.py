@@ -1,5 +1,6 @@
 """What a person sees while a run works: one bar for the whole, a line for every busy worker.
 
+Where others than this process decide when a stage begins, it has a line once it has told of itself.
 Names are cut on the right where the screen is too narrow. Where there is no terminal, a line names
 every stage that has finished.
 """
@@ -16,6 +17,8 @@ from rich.table import Column
 from overopt.execution.outcomes import Notice, Tally
 from overopt.report.quantities import show_duration
 
+_MOST_LINES = 32
+"""Stages that have a line of their own."""
 _NOTHING = Tally(cached=0, built=0, failed=0, running=0, waiting=0)
 
 
@@ -25,10 +28,10 @@ class Screen:
     Args:
         console: where.
         quiet: show nothing.
-        workers: stages that run at once, for the time that is left.
+        workers: stages that run at once, for the time that is left; None where nobody knows.
     """
 
-    def __init__(self, console: Console, quiet: bool, workers: int) -> None:
+    def __init__(self, console: Console, quiet: bool, workers: int | None) -> None:
         self._console = console
         self._quiet = quiet
         self._workers = workers
@@ -74,12 +77,13 @@ class Screen:
         left = self._tell_left(notice)
         words = f"{done} of {total}{left}"
         self._progress.update(self._whole, completed=done, total=total, words=words)
-        if notice.kind == "started":
+        begins = notice.kind == ("started" if self._workers is not None else "advanced")
+        if begins and key not in self._busy and len(self._busy) < _MOST_LINES:
             self._busy[key] = self._progress.add_task(f"  {title}", total=100, words="")
-        elif notice.kind == "advanced" and key in self._busy:
+        if notice.kind == "advanced" and key in self._busy:
             percent = round(100 * notice.fraction)
             self._progress.update(self._busy[key], completed=percent, words=notice.text)
-        elif key in self._busy:
+        elif key in self._busy and notice.kind != "started":
             self._progress.remove_task(self._busy.pop(key))
         if self._quiet:
             return
@@ -94,7 +98,7 @@ class Screen:
     def _tell_left(self, notice: Notice) -> str:
         """How long the rest takes with all workers busy; nothing where nothing is left."""
         tally = notice.tally
-        if not tally.running + tally.waiting:
+        if not tally.running + tally.waiting or self._workers is None:
             return ""
         return f", about {show_duration(notice.left_s / self._workers)} left"
 

@@ -1,4 +1,4 @@
-"""``bench show``: everything that one method, proxy, task or gold declares."""
+"""``bench show``: everything that one method, proxy, task, gold or monitor declares."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from rich.table import Table
 
 from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import Declaration, unknown
+from overopt.catalog.monitors import monitor
 from overopt.catalog.papers import papers_of
 from overopt.commands.cards.curves import cost_of, curve_of, read_curves
 from overopt.commands.cards.facts import checked, method_reads, proxy_reads
 from overopt.commands.cards.plot import plot_lines
-from overopt.commands.descriptions import describe_method, describe_proxy
+from overopt.commands.descriptions import describe_method, describe_monitor, describe_proxy
 from overopt.commands.options.names import same_name
 from overopt.commands.printing import open_console, print_json
 from overopt.errors import UserError, one_line
 from overopt.execution.code.modules import find_module, is_file
 from overopt.spec.frozen import Spec
+
+_MODULES = ("methods", "proxies", "monitors")
+"""Kinds that come as Python files."""
+
+_TOLD_BY = (("FAMILY", "methods"), ("ACTS", "monitors"))
+"""What tells the file of a method or of a monitor from that of a proxy."""
 
 _GOLD_USE = {
     "none": "never sees gold",
@@ -31,14 +38,14 @@ _GOLD_USE = {
 
 
 def show(name: str, as_json: bool = False) -> int:
-    """Print everything that a method, proxy, task or gold declares."""
+    """Print everything that a method, proxy, task, gold or monitor declares."""
     name = _as_written(name)
     kind = _kind_of(name)
     if as_json:
         print_json(lookup.SINGULAR[kind], _record(kind, name))
         return 0
     console = open_console()
-    if kind in ("methods", "proxies"):
+    if kind in _MODULES:
         _show_module(kind, name, console)
     else:
         _show_declaration(kind, name, console)
@@ -61,11 +68,7 @@ def _record(kind: str, name: str) -> dict[str, object]:
         head = {key: values.pop(key) for key in ("name", "summary")}
         return {**head, "values": values, "file": str(toml_files.read_toml(kind, name)[0])}
     found = lookup.declaration(kind, name)
-    described = (
-        describe_method(found, systems.method(name))
-        if kind == "methods"
-        else describe_proxy(found, systems.proxy(name))
-    )
+    described = _described(kind, name, found)
     settings = [
         {
             "name": one.name,
@@ -100,13 +103,22 @@ def _record(kind: str, name: str) -> dict[str, object]:
     }
 
 
+def _described(kind: str, name: str, found: Declaration) -> dict[str, object]:
+    if kind == "methods":
+        return describe_method(found, systems.method(name))
+    if kind == "proxies":
+        return describe_proxy(found, systems.proxy(name))
+    return describe_monitor(found, monitor(name))
+
+
 def _kind_of(name: str) -> str:
     """What a name is, or what a file of one's own declares."""
     for kind in lookup.SINGULAR:
         if lookup.canonical(name) in lookup.names(kind):
             return kind
     if is_file(name):
-        return "methods" if "FAMILY" in lookup.declaration("methods", name).constants else "proxies"
+        constants = lookup.declaration("methods", name).constants
+        return next((kind for key, kind in _TOLD_BY if key in constants), "proxies")
     if name.endswith(".toml"):
         return "tasks" if "world" in toml_files.read_toml("tasks", name)[1] else "gold"
     everything = [known for kind in lookup.SINGULAR for known in lookup.names(kind)]
@@ -122,7 +134,8 @@ def _show_module(kind: str, name: str, console: Console) -> None:
     console.print()
     for label, value in _facts(kind, name, found):
         console.print(f"{label:<8} {value}", soft_wrap=True)
-    _show_curve(kind, name, console)
+    if kind != "monitors":
+        _show_curve(kind, name, console)
     console.print()
     for paragraph in rest:
         console.print(paragraph, soft_wrap=paragraph.startswith(" "))
@@ -136,8 +149,12 @@ def _show_module(kind: str, name: str, console: Console) -> None:
             table.add_row(*(cell for cell in cells))
         console.print(table)
         first = found.parameters[0]
-        console.print(f"Change one with --set {found.name}.{first.name}=VALUE.")
-    console.print(f"Try: bench run {_try(kind, name)} --kl-grid")
+        if kind != "monitors":
+            console.print(f"Change one with --set {found.name}.{first.name}=VALUE.")
+    if kind == "monitors":
+        console.print(f"Try: bench monitor --method rloo --task tabular --seeds 5 --monitor {name}")
+    else:
+        console.print(f"Try: bench run {_try(kind, name)} --kl-grid")
 
 
 def _facts(kind: str, name: str, found: Declaration) -> Iterator[tuple[str, str]]:
@@ -151,6 +168,13 @@ def _facts(kind: str, name: str, found: Declaration) -> Iterator[tuple[str, str]
             "knob",
             f"{knob.name}, searched from {knob.low:g} to {knob.high:g}; "
             f"larger means {direction} KL",
+        )
+    elif kind == "monitors":
+        yield (
+            "acts",
+            {"alarm": "alarm: somebody should look", "stop": "stop: the run ends"}[
+                monitor(name).acts
+            ],
         )
     else:
         proxy = systems.proxy(name)
@@ -174,6 +198,8 @@ def _reads(kind: str, name: str, found: Declaration) -> str:
     inputs = tuple(str(one) for one in found.constants.get("INPUTS", ()))
     if kind == "methods":
         return method_reads(systems.method(name), inputs)
+    if kind == "monitors":
+        return ", ".join(one.replace("_", " ") for one in monitor(name).reads) or "steps only"
     return proxy_reads(systems.proxy(name), inputs)
 
 

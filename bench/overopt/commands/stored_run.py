@@ -38,6 +38,11 @@ def stored_run(request: Request) -> RunSpec:
         )
     path = request.stored / "run.json" if request.stored.is_dir() else request.stored
     record = _read(path)
+    if "measured" in record["spec"]:
+        raise UserError(
+            f"{path}: these are checkpoints of somebody's own training, measured and not trained "
+            "here; repeat it with the command that is its arguments."
+        )
     try:
         spec = RunSpec.model_validate_json(json.dumps(record["spec"]))
     except ValidationError as error:

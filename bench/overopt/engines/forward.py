@@ -41,12 +41,14 @@ class ForwardPass:
     @property
     def reads_reference(self) -> bool:
         """Whether ``run`` needs the reference's pass over the same rows."""
-        return not self._inputs.isdisjoint({"forward_kl", "reference_states"})
+        return not self._inputs.isdisjoint({"forward_kl", "reverse_kl", "reference_states"})
 
     @property
     def reads_tokens_only(self) -> bool:
         """Whether the log-probabilities of the responses' tokens are all that is asked for."""
-        return self.module is None and self._inputs.isdisjoint({"forward_kl", "collision_logp"})
+        return self.module is None and self._inputs.isdisjoint(
+            {"forward_kl", "reverse_kl", "collision_logp"}
+        )
 
     def run_reference(self, reference: PreTrainedModel, batch: Batch) -> Prediction:
         """The reference's pass over these rows, without gradient."""
@@ -72,12 +74,17 @@ class ForwardPass:
         """
         prediction = predict(policy, batch, "policy_states" in self._inputs, self._together)
         forward_kl_RT: Tensor | None = None
+        reverse_kl_RT: Tensor | None = None
         collision_logp_RT: Tensor | None = None
         output_RTC: Tensor | None = None
         if "forward_kl" in self._inputs:
             assert reference is not None
             kl_RK = rao_blackwell_kl(reference.logp_BKV, prediction.logp_BKV)
             forward_kl_RT = align(kl_RK, batch)
+        if "reverse_kl" in self._inputs:
+            assert reference is not None
+            kl_RK = rao_blackwell_kl(prediction.logp_BKV, reference.logp_BKV)
+            reverse_kl_RT = align(kl_RK, batch)
         if "collision_logp" in self._inputs:
             logp_BKV = prediction.logp_BKV.detach()
             collision_logp_RT = align(torch.logsumexp(2 * logp_BKV, -1), batch)
@@ -91,6 +98,7 @@ class ForwardPass:
             forward_kl=forward_kl_RT,
             output=output_RTC,
             collision_logp=collision_logp_RT,
+            reverse_kl=reverse_kl_RT,
         )
         return Forward(reading, prediction)
 

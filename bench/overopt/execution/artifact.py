@@ -125,7 +125,21 @@ def read_manifest(folder: Path) -> Manifest:
         UserError: it is whole, and another version wrote it in another form.
     """
     try:
-        body = json.loads((folder / MANIFEST).read_bytes())
+        text = (folder / MANIFEST).read_bytes()
+    except IsADirectoryError as error:
+        raise Damage("the manifest is a folder") from error
+    return parse_manifest(text, folder)
+
+
+def parse_manifest(text: bytes, folder: Path) -> Manifest:
+    """The manifest of the artifact in a folder, from its text.
+
+    Raises:
+        Damage: see ``read_manifest``.
+        UserError: likewise.
+    """
+    try:
+        body = json.loads(text)
         stated = body.pop("checksum")
         if stated != _checksum(body):
             raise Damage("the manifest's checksum does not fit")
@@ -136,8 +150,6 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**body)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Damage(f"the manifest cannot be read: {error}") from error
-    except IsADirectoryError as error:
-        raise Damage("the manifest is a folder") from error
     if manifest.digest != digest or manifest.key != folder.name:
         raise Damage("the manifest belongs to another artifact")
     return manifest
@@ -149,15 +161,6 @@ def _check_format(stated: object, folder: Path) -> None:
             f"{folder / MANIFEST}: format = {str(stated)[:40]}, which this version does not read; "
             f"it reads format {FORMAT}. Use the version of overopt that wrote it, or another store."
         )
-
-
-def write_synced(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON and flush it to the disk."""
-    with path.open("x", encoding="utf-8") as stream:
-        json.dump(value, stream, indent=1, sort_keys=True, allow_nan=False)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def probe(path: Path) -> None:
@@ -175,26 +178,6 @@ def probe(path: Path) -> None:
     except FileExistsError:
         return  # another process is writing it at this moment, so that it can be written
     path.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(folder: Path) -> None:
-    """Flush every file and folder below ``folder``, and ``folder`` itself, to the disk."""
-    for at, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            with Path(at, name).open("rb" if os.name == "posix" else "rb+") as stream:
-                os.fsync(stream.fileno())
-        sync_folder(Path(at))
 
 
 def tree_bytes(folders: Iterable[Path]) -> int:

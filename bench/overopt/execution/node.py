@@ -6,9 +6,10 @@ that equal work has an equal key wherever it is asked for.
 
 from __future__ import annotations
 
+import gc
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,23 +55,40 @@ class Node:
     @cached_property
     def key(self) -> str:
         """64 hexadecimal digits that name the artifact in every store."""
-        identity = {
-            "stage": self.stage,
-            "params": self.params,
-            "inputs": {role: given.key for role, given in self.inputs},
-            "code": self.code,
-        }
-        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+        return key_of(self, {role: given.key for role, given in self.inputs})
 
     @property
     def name(self) -> str:
         """The last word of the stage's full name, such as ``initial``: what people read."""
-        return re.split(r"[.:]", self.stage)[-1]
+        return self.stage.replace(":", ".").rpartition(".")[2]
 
     @property
     def title(self) -> str:
         """The label, or the stage's name where there is none."""
         return self.label or self.name
+
+
+def key_of(made: Node, input_keys: Mapping[str, str]) -> str:
+    """The key of a node that may have traveled without its inputs, given their keys by role."""
+    identity = {
+        "stage": made.stage,
+        "params": made.params,
+        "inputs": input_keys,
+        "code": made.code,
+    }
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage in the block, in which many nodes are made and none is dropped."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def ancestry(nodes: Iterable[Node]) -> Iterator[Node]:

@@ -2,24 +2,24 @@
 
 ``<root>/<first two digits>/<key>/`` holds one artifact. It appears by a rename after everything in
 it was flushed, so that it is whole or absent. Every read checks the sha256 of every file; what is
-damaged goes to ``quarantine/`` and counts as missing. Unfinished work lies in ``tmp/`` under a
-lock that its process holds for life, so that leftovers of dead processes can be told from the work
-of living ones. A lock per key keeps two drivers from building the same thing.
+damaged goes to ``quarantine/`` and counts as missing. Unfinished work lies in ``tmp/``, and a lock
+per key keeps two drivers from building the same thing (``tenancy``).
 """
 
 from __future__ import annotations
 
+import errno
+import importlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from overopt.errors import UserError
@@ -34,13 +34,12 @@ from overopt.execution.artifact import (
     list_files,
     probe,
     read_manifest,
-    sync_folder,
-    sync_tree,
-    write_synced,
 )
 from overopt.execution.costs import Receipt, append_receipt
 from overopt.execution.disk_errors import PLACE_VARIABLE, disk_errors_explained
 from overopt.execution.node import Node
+from overopt.execution.synced import sync_folder, sync_tree, write_synced
+from overopt.execution.tenancy import Tenancy
 
 _PLACES = ("tmp", "kept", "locks", "quarantine", "failures")
 _Signature = tuple[int, int, int]
@@ -52,7 +51,26 @@ def default_root() -> Path:
     return Path(place) if place else user_cache_path("overopt") / "store"
 
 
-class Store:
+def open_store(place: str | Path | None = None) -> Store:
+    """The store at a place: in a folder, or on an object store with a folder as its cache.
+
+    Args:
+        place: a folder, or ``s3://bucket/prefix``, of which a ``Path`` has lost a slash; by default
+            what the environment names, else a folder in the user's cache.
+
+    Raises:
+        UserError: there is something else in that place, or a library is missing for it.
+    """
+    text = str(place or os.environ.get(PLACE_VARIABLE, ""))
+    if text.startswith("s3:/"):
+        # by its name: it is a store itself
+        module = importlib.import_module("overopt.execution.bucket.store")
+        found: Store = module.BucketStore("s3://" + text.removeprefix("s3:").strip("/"))
+        return found
+    return Store(Path(text) if text else None)
+
+
+class Store(Tenancy):
     """A content-addressed store in a folder; the folder is made by ``prepare``.
 
     Args:
@@ -63,14 +81,23 @@ class Store:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or default_root()).expanduser().absolute()
+        super().__init__((root or default_root()).expanduser().absolute())
         if self.root.exists() and not self.root.is_dir():
             raise UserError(
                 f"The store {self.root} is a file; give a folder, or set {PLACE_VARIABLE} to one."
             )
         self._manifests: dict[str, tuple[_Signature, Manifest]] = {}
         self._verified: dict[tuple[str, str], tuple[_Signature, FileEntry]] = {}
-        self._own: tuple[Path, FileLock] | None = None
+
+    @property
+    def place(self) -> str:
+        """By what ``open_store`` finds this store again, in any process: its folder."""
+        return str(self.root)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the folder is the store, and not a cache of what lies elsewhere."""
+        return self.place == str(self.root)
 
     # Reading --------------------------------------------------------------------------------------
 
@@ -90,6 +117,10 @@ class Store:
         except (FileNotFoundError, NotADirectoryError, Damage):
             return None
         return held[1]
+
+    def keys(self) -> set[str]:
+        """Keys of all that looks like an artifact; quicker than to look for many of them."""
+        return {path.name for path in self.root.glob("[0-9a-f][0-9a-f]/*")}
 
     def digest(self, key: str) -> str | None:
         """Digest of the artifact's files as its manifest states it, or None where it is missing."""
@@ -118,20 +149,22 @@ class Store:
             return None
         return self.folder(key)
 
-    def consistent(self, key: str) -> bool:
+    def consistent(self, key: str, known: dict[str, bool] | None = None) -> bool:
         """Whether the artifact exists and was made from the inputs that the store now holds.
 
         An input that is no longer there cannot contradict. Manifests are compared, files are not
         read; the inputs' own inputs are compared likewise.
-        """
-        return self._consistent(key, {})
 
-    def _consistent(self, key: str, known: dict[str, bool]) -> bool:
+        Args:
+            key: of the artifact.
+            known: what was found of others a moment ago, which need not be looked at again.
+        """
+        known = {} if known is None else known
         if key not in known:
             manifest = self.manifest(key)
             known[key] = manifest is not None and all(
                 self.manifest(given.key) is None
-                or (self.digest(given.key) == given.digest and self._consistent(given.key, known))
+                or (self.digest(given.key) == given.digest and self.consistent(given.key, known))
                 for given in manifest.inputs.values()
             )
         return known[key]
@@ -201,31 +234,6 @@ class Store:
             probe(self.root / "tmp" / "probe")
             self.sweep()
 
-    @contextmanager
-    def lock(self, key: str) -> Iterator[bool]:
-        """Hold the key's lock, without waiting: yields False where another process holds it."""
-        path = self.root / "locks" / key[:2] / f"{key}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, thread_local=False)
-        try:
-            lock.acquire(blocking=False)
-            held = True
-        except Timeout:
-            held = False
-        try:
-            yield held
-        finally:
-            if held:
-                lock.release()
-
-    def draft(self, name: str) -> Path:
-        """A new empty folder in ``tmp/`` that is this process's own for as long as it lives."""
-        if self._own is None:
-            self._own = self._enroll()
-        folder = self._own[0] / f"{name[:16]}-{secrets.token_hex(4)}"
-        folder.mkdir()
-        return folder
-
     def kept(self, key: str) -> Path:
         """Where a stage may keep unfinished work until its artifact is there; made by the stage."""
         return self.root / "kept" / key
@@ -242,6 +250,14 @@ class Store:
             ValueError: the stage wrote nothing, or a file with a name that the store needs.
             Damage: it wrote a link.
         """
+        manifest = self._seal(key, draft, made, inputs, receipt)
+        if self._place_draft(draft, manifest):
+            self._finish(key, receipt)
+
+    def _seal(
+        self, key: str, draft: Path, made: Node, inputs: Mapping[str, InputEntry], receipt: Receipt
+    ) -> Manifest:
+        """Add manifest and receipt to a draft and flush all of it; see ``commit``."""
         taken = [name for name in (MANIFEST, RECEIPT) if (draft / name).exists()]
         files = {name: hash_file(draft / name) for name in list_files(draft)}
         if taken or not files:
@@ -253,81 +269,30 @@ class Store:
         write_synced(draft / MANIFEST, manifest.to_json())
         write_synced(draft / RECEIPT, asdict(receipt))
         sync_tree(draft)
-        folder = self.folder(key)
-        if folder.exists():
-            if self.made_from(key, inputs):
-                shutil.rmtree(draft)
-                return
-            self._quarantine(key, "made from other inputs than the store now holds")
+        return manifest
+
+    def _place_draft(self, draft: Path, manifest: Manifest) -> bool:
+        """Move a sealed draft to its folder; False where the same was made before, and stays."""
+        folder = self.folder(manifest.key)
         folder.parent.mkdir(exist_ok=True)
-        draft.rename(folder)
+        while not _moved(draft, folder):
+            if self._stays(manifest):
+                shutil.rmtree(draft)
+                return False
+            self._quarantine(manifest.key, "made from other inputs than the store now holds")
         sync_folder(folder.parent)
         sync_folder(self.root)
+        return True
+
+    def _stays(self, manifest: Manifest) -> bool:
+        """Whether what is there need not give way to a new draft."""
+        return self.made_from(manifest.key, manifest.inputs)
+
+    def _finish(self, key: str, receipt: Receipt) -> None:
+        """Remove what was kept for an artifact that is now there, and note what it cost."""
         (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
         shutil.rmtree(self.kept(key), ignore_errors=True)
         append_receipt(self.root, key, receipt)
-
-    def _enroll(self) -> tuple[Path, FileLock]:
-        """Make this process's folder in ``tmp/`` under a lock that ends with the process."""
-        name = f"{os.getpid()}-{secrets.token_hex(8)}"
-        folder = self.root / "tmp" / name
-        lock = FileLock(self.root / "tmp" / f"{name}.lock", thread_local=False)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root / "tmp" / "sweep.lock", thread_local=False):
-            lock.acquire()
-            folder.mkdir()
-        return folder, lock
-
-    def hold(self) -> None:
-        """Be seen as a user of the store, until ``close``, by whoever wants it ``alone``."""
-        if self._own is None:
-            self._own = self._enroll()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep every run out of the store inside the block.
-
-        Raises:
-            UserError: a run is at work in it.
-        """
-        (self.root / "tmp").mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root / "tmp" / "sweep.lock", thread_local=False):
-            for path in (self.root / "tmp").glob("*-*.lock"):
-                try:
-                    with FileLock(path, blocking=False, thread_local=False):
-                        pass
-                except Timeout:
-                    pid = path.name.partition("-")[0]
-                    raise UserError(
-                        f"A run (process {pid}) is at work in the store {self.root}; nothing was "
-                        "removed. Repeat the command when it has ended."
-                    ) from None
-            yield
-
-    def sweep(self) -> None:
-        """Remove the folders in ``tmp/`` whose process has died; never a living one's."""
-        with FileLock(self.root / "tmp" / "sweep.lock", thread_local=False):
-            for path in (self.root / "tmp").glob("*-*.lock"):
-                if self._own is not None and path == Path(self._own[1].lock_file):
-                    continue
-                lock = FileLock(path, blocking=False, thread_local=False)
-                with suppress(Timeout), lock:
-                    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-                    path.unlink(missing_ok=True)
-            for path in (self.root / "tmp").glob("*-*"):
-                # a lock is made before its folder; a disk may have failed to remove the folder
-                if path.is_dir() and not path.with_suffix(".lock").exists():
-                    shutil.rmtree(path, ignore_errors=True)
-
-    def close(self) -> None:
-        """Give up this process's folder in ``tmp/``; the store stays usable."""
-        if self._own is not None:
-            folder, lock = self._own
-            self._own = None
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.release()
-            with suppress(OSError):  # what stays is removed by the next command's sweep
-                Path(lock.lock_file).unlink(missing_ok=True)
 
     # Records --------------------------------------------------------------------------------------
 
@@ -348,6 +313,19 @@ class Store:
         except (OSError, ValueError, RecursionError):
             return None
         return record
+
+
+def _moved(draft: Path, folder: Path) -> bool:
+    """Whether a draft is now the folder; not where there is one, of another process perhaps."""
+    if folder.exists():
+        return False
+    try:
+        draft.rename(folder)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
 
 
 def _signature(path: Path) -> _Signature:

@@ -34,11 +34,11 @@ from overopt.execution.code.version import LIBRARIES, code_version, library_vers
 from overopt.execution.contract import Progress
 from overopt.execution.costs import Receipt
 from overopt.execution.disk_errors import disk_is_full, explain_disk_error
-from overopt.execution.messages import Built, Busy, InputMissing, Message, Raised, Refused
+from overopt.execution.messages import Built, Busy, InputMissing, Lost, Message, Raised, Refused
 from overopt.execution.node import Node
 from overopt.execution.progress import piped_progress
 from overopt.execution.stage import stage_function, stage_module
-from overopt.execution.store import Store
+from overopt.execution.store import Store, open_store
 
 SINGLE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -64,18 +64,23 @@ _to_driver: Connection | None = None
 
 @dataclass(frozen=True)
 class Order:
-    """A node as a worker gets it: keys and JSON, never tensors."""
+    """A node as a worker gets it: keys and JSON, never tensors.
 
-    root: str
+    place: of the store, see ``open_store``. is_held: whether whoever gives the order holds the
+    key's lock until its end.
+    """
+
+    place: str
     key: str
     node: Node
     input_keys: Mapping[str, str]
+    is_held: bool = False
 
 
-def order(made: Node, root: Path) -> Order:
-    """The order for a node in a store; the node travels without its ancestors."""
+def order(made: Node, place: str | Path) -> Order:
+    """The order for a node in the store at a place; the node travels without its ancestors."""
     alone = replace(made, inputs=())
-    return Order(str(root), made.key, alone, {role: given.key for role, given in made.inputs})
+    return Order(str(place), made.key, alone, {role: given.key for role, given in made.inputs})
 
 
 class _SafeProcess(SpawnProcess):
@@ -152,8 +157,10 @@ def build(task: Order, progress: Progress) -> Message:
 
     The key's lock is held meanwhile; where another process holds it, ``Busy`` comes back at once.
     """
-    store = _store(task.root)
+    store = _store(task.place)
     try:
+        if task.is_held:
+            return _build_locked(store, task, progress)
         with store.lock(task.key) as held:
             return _build_locked(store, task, progress) if held else Busy(task.key)
     except UserError as error:
@@ -200,6 +207,8 @@ def _build_locked(store: Store, task: Order, progress: Progress) -> Message:
         # code of a user's own may raise anything; a worker is deaf to Ctrl-C itself
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) != _DEAF:
             raise
+        if store.is_lost:
+            return Lost(task.key, "died", "its worker stood still for so long that it was given up")
         if disk_is_full(error):
             return Refused(task.key, explain_disk_error(store.root, error) or str(error))
         return _raised(task.key, error)
@@ -228,8 +237,8 @@ def _raised(key: str, error: BaseException) -> Raised:
 
 
 @cache
-def _store(root: str) -> Store:
-    return Store(Path(root))
+def _store(place: str) -> Store:
+    return open_store(place)
 
 
 @cache
@@ -248,7 +257,8 @@ def _stage(made: Node) -> Callable[..., None]:
     """
     if code_version(stage_module(made.stage), *made.extra_code) != made.code:
         raise UserError(
-            f"The code of the stage {made.name} was edited while the run was going on; "
+            f"The code of the stage {made.name} was edited while the run was going on, or is of "
+            "another version on this machine; "
             "give the same command again to run the new code."
         )
     function: Callable[..., None] = getattr(

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from transformers import GPT2LMHeadModel, PreTrainedModel
-from transformers.pytorch_utils import Conv1D
+from transformers import PreTrainedModel
+
+from overopt.models.packed import is_plain
 
 
 class Decoder(Protocol):
@@ -49,7 +50,7 @@ def read_prompts(
     cache = output.past_key_values
     logits_RV = output.logits[:, -1][prompt_R]
     # a forward that was wrapped to compute in another precision shows it in what it kept
-    if _is_plain_gpt2(model) and cache.layers[0].keys.dtype == model.dtype:
+    if is_plain(model) and not model.training and cache.layers[0].keys.dtype == model.dtype:
         return Start(_GPT2Decoder(model, cache, prompt_R, new_tokens), logits_RV)
     cache.batch_select_indices(prompt_R)
     return Start(_ForwardDecoder(model, cache), logits_RV)
@@ -182,25 +183,3 @@ def _block(block: Any) -> _Block:
 def _affine(x_AD: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
     bias, weight = layer
     return torch.addmm(bias, x_AD, weight)
-
-
-def _is_plain_gpt2(model: PreTrainedModel) -> bool:
-    """Whether nothing about a model, such as adapters or another precision, departs from GPT-2.
-
-    On an accelerator, ``forward`` attends with a kernel of the device's own.
-    """
-    if type(model) is not GPT2LMHeadModel or model.dtype != torch.float32:
-        return False
-    config = model.config
-    usual = config.scale_attn_weights and not config.scale_attn_by_inverse_layer_idx
-    if not usual or config.add_cross_attention:
-        return False
-    if model.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
-        return False
-    blocks: Any = model.transformer.h
-    layers = [
-        layer
-        for block in blocks
-        for layer in (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
-    ]
-    return not model.training and all(type(layer) is Conv1D for layer in layers)

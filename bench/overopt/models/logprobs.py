@@ -15,10 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import embedding, pad
 from transformers import PreTrainedModel
 
-from overopt.models.sequences import Batch, align, bucket_rows, join, split_by_length, take_rows
+from overopt.models.packed import is_plain, pack, packed_logits
+from overopt.models.sequences import (
+    Batch,
+    align,
+    batch_rows,
+    bucket_rows,
+    join,
+    split_by_length,
+    take_rows,
+)
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
 
@@ -38,6 +47,17 @@ class KLStatistics(NamedTuple):
     reference_logp_NT: npt.NDArray[np.float32]
     rb_N: npt.NDArray[np.float64]
     entropy_N: npt.NDArray[np.float64]
+
+
+class DrawnLogps(NamedTuple):
+    """What a policy said of N responses while it drew them.
+
+    chosen_NT: float32, of the tokens drawn, zero on padding. every_NTV: of every token that it
+    could have drawn, anything on padding.
+    """
+
+    chosen_NT: npt.NDArray[np.float32]
+    every_NTV: Tensor
 
 
 def suppressed_ids(model: PreTrainedModel) -> list[int]:
@@ -119,7 +139,8 @@ def predict(
     """Log-probabilities of every next token and, if asked for, hidden states.
 
     Rows of very different length go through the model in parts of similar length, so that little
-    padding is computed; what stands on padding is then 0. Otherwise it is one forward pass.
+    padding is computed, or a small GPT-2 reads nothing twice (``models.packed``); what stands on
+    padding is then 0. Otherwise it is one forward pass.
 
     Args:
         model: a causal language model.
@@ -127,6 +148,8 @@ def predict(
         states: whether hidden states are kept.
         together: one forward pass, whatever the lengths.
     """
+    if not states and not together and is_plain(model):
+        return Prediction(_predict_packed(model, batch), None)
     parts = [] if together else split_by_length(batch)
     if len(parts) <= 1:
         return _predict_together(model, batch, states)
@@ -147,6 +170,13 @@ def predict(
         layers = zip(*(part.states_LBJD or () for part in seen), strict=True)
         hidden = tuple(reunite(layer) for layer in layers)
     return Prediction(reunite([part.logp_BKV for part in seen]), hidden)
+
+
+def _predict_packed(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Log-probabilities (B, K, V) of every next token, 0 on padding."""
+    packed = pack(batch)
+    logp_MV = token_logps(packed_logits(model, packed), suppressed_ids(model))
+    return embedding(packed.reads_BK, pad(logp_MV, (0, 0, 0, 1)))
 
 
 def _predict_together(model: PreTrainedModel, batch: Batch, states: bool) -> Prediction:
@@ -215,8 +245,9 @@ def score_logps(
         float32 (N, T), zero on padding.
     """
     logp_NT = np.zeros(responses.ids_NT.shape, dtype=np.float32)
+    length_N = prompts.length_N + responses.length_N
     with evaluating(model):
-        for index_B in bucket_rows(prompts.length_N + responses.length_N, batch_tokens):
+        for index_B in batch_rows(length_N, batch_tokens, is_plain(model)):
             batch = join(prompts.take(index_B), responses.take(index_B), model.device)
             logp_BT = response_logps(model, batch).cpu().numpy()
             logp_NT[index_B, : logp_BT.shape[1]] = logp_BT
@@ -228,6 +259,7 @@ def kl_statistics(
     reference: PreTrainedModel,
     prompts: Tokens,
     responses: Tokens,
+    drawn: DrawnLogps | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> KLStatistics:
     """Log-probabilities under both models, Rao-Blackwellized KL and entropy of each response.
@@ -240,7 +272,8 @@ def kl_statistics(
         reference: the model q.
         prompts: N prompts x.
         responses: a response y of each.
-        batch_tokens: most padded tokens computed at once.
+        drawn: what the policy said when it drew them, where that was kept: it is not run again.
+        batch_tokens: most tokens computed at once.
 
     Reference: Amini, Vieira, Cotterell, "Better Estimation of the Kullback-Leibler Divergence
         Between Language Models", 2025, https://arxiv.org/abs/2504.10637
@@ -249,15 +282,23 @@ def kl_statistics(
     policy_logp_NT = np.zeros(shape, dtype=np.float32)
     reference_logp_NT = np.zeros(shape, dtype=np.float32)
     rb_N, entropy_N = np.zeros(shape[0]), np.zeros(shape[0])
+    length_N = prompts.length_N + responses.length_N
     with evaluating(policy), evaluating(reference):
-        for index_B in bucket_rows(prompts.length_N + responses.length_N, batch_tokens):
+        for index_B in batch_rows(length_N, batch_tokens, is_plain(reference)):
             batch = join(prompts.take(index_B), responses.take(index_B), policy.device)
-            logp_BKV, logq_BKV = predict_logps(policy, batch), predict_logps(reference, batch)
             width = batch.mask_BT.shape[1]
-            policy_logp_NT[index_B, :width] = choose_logps(logp_BKV, batch).cpu().numpy()
+            logq_BKV = predict_logps(reference, batch)
             reference_logp_NT[index_B, :width] = choose_logps(logq_BKV, batch).cpu().numpy()
-            kl_BT = align(rao_blackwell_kl(logp_BKV, logq_BKV), batch)
-            entropy_BT = align(-(logp_BKV.exp() * logp_BKV).sum(-1), batch)
+            logq_BTV = align(logq_BKV, batch)
+            if drawn is None:
+                logp_BKV = predict_logps(policy, batch)
+                policy_logp_NT[index_B, :width] = choose_logps(logp_BKV, batch).cpu().numpy()
+                logp_BTV = align(logp_BKV, batch)
+            else:
+                policy_logp_NT[index_B, :width] = drawn.chosen_NT[index_B, :width]
+                logp_BTV = drawn.every_NTV[torch.from_numpy(index_B), :width].to(policy.device)
+            kl_BT = rao_blackwell_kl(logp_BTV, logq_BTV).masked_fill(~batch.mask_BT, 0.0)
+            entropy_BT = -(logp_BTV.exp() * logp_BTV).sum(-1).masked_fill(~batch.mask_BT, 0.0)
             rb_N[index_B] = kl_BT.sum(-1, dtype=torch.float64).cpu().numpy()
             entropy_N[index_B] = entropy_BT.sum(-1, dtype=torch.float64).cpu().numpy()
     return KLStatistics(policy_logp_NT, reference_logp_NT, rb_N, entropy_N)

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from overopt.errors import UserError
 from overopt.models.decoding import read_prompts
-from overopt.models.logprobs import suppressed_ids, token_logps
+from overopt.models.logprobs import DrawnLogps, suppressed_ids, token_logps
 from overopt.models.sequences import Index
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
@@ -29,6 +29,8 @@ BATCH_ROWS = 1024
 _KEEP_FRACTION = 0.9
 _NO_TOKEN = -1
 _CACHE_BYTES = 1 << 31
+_KEPT_BYTES = 1 << 28
+"""Most memory for what a policy says of tokens that it does not draw."""
 
 
 class Samples(NamedTuple):
@@ -36,10 +38,17 @@ class Samples(NamedTuple):
 
     responses: at most ``max_new_tokens`` tokens each, the one that ends it included.
     logp_NT: float32, log-probability in nats of each token as it was sampled, zero on padding.
+    every_NTV: of every token that could have been sampled; None where it was not kept.
     """
 
     responses: Tokens
     logp_NT: npt.NDArray[np.float32]
+    every_NTV: Tensor | None = None
+
+    @property
+    def drawn(self) -> DrawnLogps | None:
+        """What the policy said of its own samples, as far as it was kept."""
+        return None if self.every_NTV is None else DrawnLogps(self.logp_NT, self.every_NTV)
 
 
 class _Rows(NamedTuple):
@@ -69,6 +78,7 @@ def sample(
     batch_rows: int = BATCH_ROWS,
     keep_fraction: float = _KEEP_FRACTION,
     temperature: float = 1.0,
+    keep_every: bool = False,
 ) -> Samples:
     """Responses of the policy, with no truncation of its distribution.
 
@@ -84,6 +94,7 @@ def sample(
         keep_fraction: finished rows leave the batch once fewer than this fraction of its rows
             are unfinished; changes speed only.
         temperature: logits are divided by it; 0 takes the likeliest token, the first of equal ones.
+        keep_every: keep what the policy says of every token, as far as memory allows.
 
     Returns:
         B x N responses and the log-probability of each of their tokens, at this temperature; where
@@ -108,21 +119,32 @@ def sample(
     order_N = (order_B[:, None] * samples_per_prompt + np.arange(samples_per_prompt)).ravel()
     ids_NT = np.full((rows, max_new_tokens), _NO_TOKEN, dtype=np.int32)
     logp_NT = np.zeros((rows, max_new_tokens), dtype=np.float32)
+    entries = rows * max_new_tokens * int(model.config.vocab_size)
+    every_NTV: Tensor | None = None
+    if keep_every and 4 * entries <= _KEPT_BYTES:
+        every_NTV = torch.zeros(rows, max_new_tokens, int(model.config.vocab_size))
     with evaluating(model), torch.inference_mode():
         for start in range(0, rows, batch_rows):
             index_R = order_N[start : start + batch_rows]
             batch = _gather_rows(
                 prompts, index_R // samples_per_prompt, uniform_NT[index_R], model.device
             )
-            ids_RC, logp_RC = _sample_rows(model, batch, keep_fraction, temperature)
+            kept = every_NTV is not None
+            drawn = _sample_rows(model, batch, keep_fraction, temperature, kept)
+            ids_RC, logp_RC = (of_CR.T.contiguous().cpu().numpy() for of_CR in drawn[:2])
             column_RT = _response_columns(prompts, index_R // samples_per_prompt, max_new_tokens)
             ids_NT[index_R] = np.take_along_axis(ids_RC, column_RT, axis=1)
             logp_NT[index_R] = np.take_along_axis(logp_RC, column_RT, axis=1)
+            if every_NTV is not None and drawn.every_CRV is not None:
+                at_RT, row_R1 = torch.from_numpy(column_RT), torch.arange(len(column_RT))[:, None]
+                every_NTV[torch.from_numpy(index_R)] = drawn.every_CRV.cpu()[at_RT, row_R1]
     length_N = (ids_NT != _NO_TOKEN).sum(axis=1, dtype=np.int32)
     width = int(length_N.max(initial=0))
     ids_NT = np.where(ids_NT == _NO_TOKEN, PAD, ids_NT)[:, :width]
     responses = Tokens(np.ascontiguousarray(ids_NT, dtype=np.int32), length_N)
-    return Samples(responses, np.ascontiguousarray(logp_NT[:, :width]))
+    if every_NTV is not None:
+        every_NTV = every_NTV[:, :width]
+    return Samples(responses, np.ascontiguousarray(logp_NT[:, :width]), every_NTV)
 
 
 def _rows_that_fit(model: PreTrainedModel, tokens: int) -> int:
@@ -204,21 +226,39 @@ def _draw(logp_AV: Tensor, uniform_A: Tensor, greedy: bool) -> Tensor:
     return torch.searchsorted(cdf_AV, threshold_A1, right=True).clamp_(max=logp_AV.shape[1] - 1)
 
 
+class _Sampled(NamedTuple):
+    """Tokens and log-probabilities (C, R) of one batch; -1 and zero where nothing is sampled.
+
+    every_CRV: log-probabilities of every token; None where they are not kept.
+    """
+
+    ids_CR: Tensor
+    logp_CR: Tensor
+    every_CRV: Tensor | None
+
+
 class _Drawn:
     """Tokens and log-probabilities (C, R) as they come, for rows that leave the batch on the way.
 
     Columns are held until the rows change, and are then written at once.
     """
 
-    def __init__(self, columns: int, rows: int, device: torch.device) -> None:
+    def __init__(
+        self, columns: int, rows: int, device: torch.device, vocabulary: int | None
+    ) -> None:
         self.ids_CR = torch.full((columns, rows), _NO_TOKEN, device=device)
         self.logp_CR = torch.zeros((columns, rows), device=device)
+        self.every_CRV: Tensor | None = None
+        if vocabulary is not None:
+            self.every_CRV = torch.zeros((columns, rows, vocabulary), device=device)
         self._row_A = torch.arange(rows, device=device)
         self._column = 0
         self._held: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def hold(self, token_A: Tensor, logp_A: Tensor, skipped_A: Tensor) -> None:
+    def hold(self, token_A: Tensor, logp_A: Tensor, skipped_A: Tensor, logp_AV: Tensor) -> None:
         """The next column; rows that are skipped have sampled nothing in it."""
+        if self.every_CRV is not None:
+            self.every_CRV[self._column + len(self._held), self._row_A] = logp_AV.float()
         self._held.append((token_A, logp_A, skipped_A))
 
     def write(self) -> None:
@@ -241,16 +281,16 @@ class _Drawn:
 
 
 def _sample_rows(
-    model: PreTrainedModel, batch: _Rows, keep_fraction: float, temperature: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Tokens and log-probabilities (R, C) of one batch; -1 and zero where nothing is sampled."""
+    model: PreTrainedModel, batch: _Rows, keep_fraction: float, temperature: float, keep: bool
+) -> _Sampled:
+    """One batch, token after token."""
     columns, rows = batch.uniform_CR.shape
     device = batch.uniform_CR.device
     suppressed = suppressed_ids(model)
     decoder, logits_AV = read_prompts(model, batch.prompt_DL, batch.prompt_R, columns)
     stops_V = torch.zeros(logits_AV.shape[1], dtype=torch.bool, device=device)
     stops_V[[stop for stop in stop_ids(model) if stop < len(stops_V)]] = True
-    drawn = _Drawn(columns, rows, device)
+    drawn = _Drawn(columns, rows, device, logits_AV.shape[1] if keep else None)
     done_A = torch.zeros(rows, dtype=torch.bool, device=device)
     uniform_CA, forced_CA, last_A = batch.uniform_CR, batch.forced_CR, batch.last_R
     first_limit = columns - 1 - batch.spread
@@ -266,7 +306,7 @@ def _sample_rows(
             given_A = forced_A != _NO_TOKEN
             token_A = torch.where(given_A, forced_A, token_A)
             ends_A, skipped_A = ends_A & ~given_A, done_A | given_A
-        drawn.hold(token_A, logp_A, skipped_A)
+        drawn.hold(token_A, logp_A, skipped_A, logp_AV)
         done_A = done_A | ends_A
         if column >= first_limit:
             done_A = done_A | (last_A <= column)
@@ -281,4 +321,4 @@ def _sample_rows(
             uniform_CA, forced_CA = uniform_CA[:, kept_A], forced_CA[:, kept_A]
         logits_AV = decoder.step(token_A)
     drawn.write()
-    return drawn.ids_CR.T.contiguous().cpu().numpy(), drawn.logp_CR.T.contiguous().cpu().numpy()
+    return _Sampled(drawn.ids_CR, drawn.logp_CR, drawn.every_CRV)

@@ -137,6 +137,31 @@ def bucket_rows(length_N: npt.NDArray[np.integer], batch_tokens: int) -> list[In
     return batches
 
 
+def consecutive_rows(length_N: npt.NDArray[np.integer], batch_tokens: int) -> list[Index]:
+    """Row indices in batches of neighbors, each of at most ``batch_tokens`` tokens.
+
+    For passes that compute no padding and share what neighbors have in common; a row longer than
+    the limit stands alone.
+    """
+    end_N = np.cumsum(np.asarray(length_N).astype(np.int64))
+    batches: list[Index] = []
+    start = 0
+    while start < len(end_N):
+        before = 0 if start == 0 else end_N[start - 1]
+        stop = max(start + 1, int(np.searchsorted(end_N, before + batch_tokens, side="right")))
+        batches.append(np.arange(start, stop))
+        start = stop
+    return batches
+
+
+def batch_rows(
+    length_N: npt.NDArray[np.integer], batch_tokens: int, neighbors: bool
+) -> list[Index]:
+    """Row indices in batches of neighbors, or of similar length where padding is computed."""
+    divide = consecutive_rows if neighbors else bucket_rows
+    return divide(length_N, batch_tokens)
+
+
 def split_by_length(batch: Batch) -> list[tuple[Tensor, int]]:
     """Parts of a batch that are worth a pass of their own: their rows, and their longest length.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from overopt.worlds.hub.folders import MODEL_FILES, Head, digest, find, open_mod
 
 STAGE = "overopt.stages.runs.checkpoint"
 ADAPTER = "adapter_config.json"
+_COMMIT = re.compile("[0-9a-f]{40}")
 NOT_THE_MODEL = (STATE_NAME,)
 """Files beside a model that say nothing about what it computes."""
 
@@ -168,10 +170,11 @@ def origin_of(given: str, role: str, dtype: str) -> ModelOrigin:
     if Path(given).expanduser().is_dir():
         return _local(Path(given).expanduser(), role, dtype)
     name, at, revision = given.partition("@")
-    if not at:
+    if not at or not _COMMIT.fullmatch(revision):
+        what = "its revision is no commit" if at else "there is no such folder"
         raise UserError(
-            f"{role} {given}: there is no such folder; give one that exists, or a hub's model as "
-            "NAME@REVISION with the 40 hexadecimal digits of a commit"
+            f"{role} {given}: {what}; give a folder that exists, or a hub's model as "
+            "NAME@REVISION with the 40 hexadecimal digits of a commit, whose content cannot change"
         )
     return ModelOrigin.model_validate({"name": name, "revision": revision, "dtype": dtype})
 

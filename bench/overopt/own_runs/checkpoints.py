@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from overopt.artifacts.tables import Table, read_json
 from overopt.errors import UserError
-from overopt.execution.executor import Executor
+from overopt.execution.executors.executor import Executor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
+from overopt.monitors.contract import Look
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
 from overopt.own_runs.measured import Checkpoints, MeasuredRuns
 from overopt.own_runs.names import KLColumn
@@ -118,8 +120,9 @@ def _analyze(read: Sequence[Checkpoints], asked: CheckpointRequest, planned: Pla
         f"{count(planned.checkpoints, 'checkpoint')}{many}, {first['n_prompts']} prompts, "
         f"{asked.samples} samples each, temperature 1",
     ]
+    report = analyze_runs(runs, units, turn)
     return MeasuredRuns(
-        report=analyze_runs(runs, units, turn),
+        report=report,
         kl=RB,
         names=asked.policies,
         proxy=asked.proxy,
@@ -130,6 +133,21 @@ def _analyze(read: Sequence[Checkpoints], asked: CheckpointRequest, planned: Pla
         proxy_rows=tuple(tuple(run.proxy_K.tolist()) for run in runs),
         gold_rows=tuple(tuple(run.gold_K.tolist()) for run in runs),
         checkpoints=tuple(read),
+        looks=tuple(
+            tuple(_look(point, gain) for point, gain in zip(one.points, run.proxy_K, strict=True))
+            for one, run in zip(read, report.runs, strict=True)
+        ),
+    )
+
+
+def _look(point: Mapping[str, Any], gain: float) -> Look:
+    """A checkpoint as monitors see it."""
+    return Look(
+        step=int(point["step"]),
+        kl_nats=float(point["kl_nats"]),
+        length=float(point["length_mean"]),
+        entropy_nats=float(point["entropy_nats"]),
+        reward=float(gain),
     )
 
 

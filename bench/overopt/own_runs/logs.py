@@ -7,13 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from overopt.errors import UserError
+from overopt.monitors.contract import Look
 from overopt.own_runs.advice import steps_to_score
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.own_runs.names import KLColumn
 from overopt.own_runs.run_log import Columns, RunLog, read_log
 from overopt.stats.runs.analysis import analyze_runs
 from overopt.stats.runs.gains import RunGains, Units
+
+LOOKS_MOST = 50
+"""Looks that monitors have at a log beyond its first row."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,29 @@ def measure_logs(asked: LogRequest) -> MeasuredRuns:
         candidates=read[0].candidates,
         proxy_rows=tuple(tuple(one.points.proxy_K.tolist()) for one in read),
         gold_rows=tuple(tuple(one.points.gold_K.tolist()) for one in read),
+        looks=tuple(_looks(one, run) for one, run in zip(read, report.runs, strict=True)),
     )
+
+
+def _looks(log: RunLog, run: RunGains) -> tuple[Look, ...]:
+    """A log as monitors see it: its first row, then means over rows that follow each other.
+
+    Single rows of a log are noisy, and a monitor judges each look from all before it.
+    """
+    of_response = log.kl.per == "response"
+    kl_K = run.kl_K if of_response else np.full(len(run.kl_K), np.nan)
+    columns = np.stack([kl_K, log.length_K, log.entropy_K, run.proxy_K])
+    rows = len(kl_K)
+    later = np.arange(1, rows)
+    parts = np.array_split(later, min(LOOKS_MOST, rows - 1)) if rows > 1 else []
+    return tuple(
+        Look(int(run.step_K[part_R[-1]]), *(_known(value) for value in columns[:, part_R].mean(1)))
+        for part_R in (np.zeros(1, np.int64), *parts)
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _check_alike(read: Sequence[RunLog]) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from overopt.monitors.contract import Look
 from overopt.own_runs.names import KLColumn
+from overopt.own_runs.watching.verdict import Verdict
 from overopt.own_scores.words import bounds, show, with_bounds
 from overopt.stats.arrays import Floats
 from overopt.stats.runs.report import RunsReport, Spot, Turn
@@ -48,6 +50,8 @@ class MeasuredRuns:
         proxy_rows, gold_rows: per run, the rewards as they were, NaN where missing.
         checkpoints: what was measured on checkpoints, run by run; empty for logs.
         written: files that were written.
+        looks: per run, what monitors are shown, which is everything but gold.
+        monitors: per run, what monitors say; empty where none was asked.
     """
 
     report: RunsReport
@@ -62,6 +66,8 @@ class MeasuredRuns:
     gold_rows: tuple[tuple[float, ...], ...]
     checkpoints: tuple[Checkpoints, ...] = ()
     written: tuple[Path, ...] = ()
+    looks: tuple[tuple[Look, ...], ...] = ()
+    monitors: tuple[tuple[Verdict, ...], ...] = ()
 
     @property
     def measures(self) -> tuple[Mapping[str, Any], ...]:

@@ -65,6 +65,9 @@ class KLColumn(NamedTuple):
         )
 
 
+ENTROPY = "entropy_nats"
+"""Entropy of a response as our callback logs it; what trainers log is per token."""
+
 KL_NAMES: dict[str, KLName] = {
     "kl_nats": KLName("", "response", "overopt"),
     "objective/kl": KLName("k1", "response", "TRL: log p/q summed over the response"),

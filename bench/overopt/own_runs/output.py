@@ -77,6 +77,11 @@ def fits_text(measured: MeasuredRuns) -> str:
             "reason": gap.reason,
         },
         "steps_to_score": list(measured.advised_steps),
+        "monitors": [
+            {"run": name, **one._asdict(), "missing": list(one.missing)}
+            for name, verdicts in zip(measured.names, measured.monitors, strict=False)
+            for one in verdicts
+        ],
         "notes": list(measured.notes),
     }
     return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

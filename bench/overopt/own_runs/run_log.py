@@ -13,6 +13,7 @@ from overopt.errors import UserError
 from overopt.own_runs.kl_column import identify, to_nats
 from overopt.own_runs.log_rows import Row, read_rows
 from overopt.own_runs.names import (
+    ENTROPY,
     GOLD_NAMES,
     IMPLICIT,
     KL_NAMES,
@@ -26,6 +27,7 @@ from overopt.own_runs.names import (
     find_name,
 )
 from overopt.own_runs.numbers import Number, Numbers
+from overopt.stats.arrays import Floats
 from overopt.stats.runs.gains import RunPoints
 
 
@@ -65,6 +67,7 @@ class RunLog:
         saved_every: steps between checkpoints, where the log says so.
         candidates: other columns of mean rewards, one of which may be gold.
         notes: choices made on the user's behalf, one sentence each.
+        length_K, entropy_K: mean tokens and entropy (nats) of responses, NaN where not logged.
     """
 
     path: Path
@@ -77,6 +80,8 @@ class RunLog:
     saved_every: int | None
     candidates: tuple[str, ...]
     notes: tuple[str, ...]
+    length_K: Floats
+    entropy_K: Floats
 
 
 def read_log(path: Path, columns: Columns) -> RunLog:
@@ -97,7 +102,9 @@ def read_log(path: Path, columns: Columns) -> RunLog:
     length = columns.length or find_name(names, LENGTH_NAMES)
     if columns.length is not None:
         _require(file, names, columns.length, "--length")
-    taken = [kl_name, proxy, *([gold] if gold else []), *([length] if length else [])]
+    entropy = ENTROPY if ENTROPY in names else None
+    asked = (kl_name, proxy, gold, length, entropy)
+    taken = [name for name in asked if name]
     numbers = Numbers(file, rows, step, taken)
     kept = [at for at in numbers.steps if kl_name in numbers.of(at) and proxy in numbers.of(at)]
     if not kept:
@@ -131,6 +138,8 @@ def read_log(path: Path, columns: Columns) -> RunLog:
         saved_every=saved_every,
         candidates=_candidates(names, proxy),
         notes=tuple(notes),
+        length_K=length_K,
+        entropy_K=numbers.column(kept, entropy) if entropy else np.full(len(kept), np.nan),
     )
 
 

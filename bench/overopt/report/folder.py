@@ -17,15 +17,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder, sync_tree
 from overopt.execution.exchange import exchange
+from overopt.execution.synced import sync_folder, sync_tree
 
 PAGE, MANIFEST = "report.html", "report.json"
 _KIND = "overopt report"
 _DRAFT = ".writing-report-"
 _DRAWN = re.compile(r"[a-z0-9_]{8}")
 """What tells drafts of one report apart (`tempfile.mkdtemp`)."""
-_ENDINGS = frozenset((".html", ".png", ".pdf", ".csv", ".tex"))
+_ENDINGS = frozenset((".html", ".png", ".pdf", ".csv", ".tex", ".md"))
 _FORMER = re.compile(
     r"(?:curves|fits|scores)\.(?:csv|tex)|report\.html"
     r"|(?:gold_d|gold_kl|gap|fits|residuals|front|estimators)(?:_\d+)*\.(?:png|pdf)"

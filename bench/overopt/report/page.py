@@ -21,6 +21,7 @@ from overopt.report.html.provenance import show_words
 from overopt.report.html.samples import HOW_TO_READ
 from overopt.report.html.sheet import Sheet, render_filters, render_sheet, render_table
 from overopt.report.html.text_table import render_text_table
+from overopt.report.html.threats import render_section
 from overopt.report.stored.results import Results
 from overopt.report.stored.schema import estimator_name
 from overopt.report.tables.text import TextTable
@@ -89,6 +90,7 @@ def make_page(
         *_folded_if_long(shown["gaps"]),
         "</section>",
         *_reading(results, shown),
+        *render_section(),
         *_library(),
     ]
     head = (
@@ -151,6 +153,7 @@ def _navigation(comparison: Sheet | None) -> str:
         ("methods", "Each method"),
         ("gaps", "What is missing"),
         ("reading", "How to read this"),
+        ("threats", "What a rank licenses"),
     ]
     if comparison is not None:
         places.insert(0, ("comparison", "Comparison"))

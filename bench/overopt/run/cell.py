@@ -17,7 +17,11 @@ from overopt.spec.task import TaskSpec
 
 @dataclass(frozen=True)
 class Cell:
-    """Identity of one cell of a run."""
+    """Identity of one cell of a run.
+
+    stack: seeds of the cells that it is trained together with, itself among them; none where it is
+        trained alone.
+    """
 
     task: TaskSpec
     gold: GoldSpec
@@ -27,6 +31,8 @@ class Cell:
     seed: int
     engine: Engine = "native"
     flaw: FlawSpec | None = None
+    level: str = ""
+    stack: tuple[int, ...] = ()
 
     @property
     def world(self) -> int:
@@ -50,7 +56,8 @@ class Cell:
     @property
     def place(self) -> str:
         """What tells the cell from others of its method and proxy system."""
-        return f"noise {self.noise_label} world {self.world} seed {self.seed}"
+        place = f"noise {self.noise_label} world {self.world} seed {self.seed}"
+        return f"{place}, {self.level}" if self.level else place
 
     @property
     def noise_label(self) -> str:

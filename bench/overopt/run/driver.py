@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypedDict, Unpack
 
-from overopt.execution.local import ProcessExecutor
+from overopt.execution.executors.executor import Opening
+from overopt.execution.executors.local import Local
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Notice, Outcome
 from overopt.execution.scheduler import execute
@@ -30,6 +33,15 @@ class RunOutcome:
     failures: list[tuple[str, Failure]]
 
 
+class How(TypedDict, total=False):
+    """What else a run may be told; see ``execute_runs``."""
+
+    on_notice: Callable[[Notice], None] | None
+    graph: Callable[[Cell], Graph]
+    executor: Opening | None
+    tell: Callable[[str], None]
+
+
 def execute_run(
     run: RunSpec,
     store: Store,
@@ -37,17 +49,36 @@ def execute_run(
     *,
     workers: int,
     arguments: Sequence[str],
-    on_notice: Callable[[Notice], None] | None = None,
+    **how: Unpack[How],
 ) -> RunOutcome:
-    """Build what is missing, and write the results.
+    """Build what is missing, and write the results: one run of ``execute_runs``."""
+    return execute_runs([run], store, out, workers=workers, arguments=arguments, **how)
+
+
+def execute_runs(
+    runs: Sequence[RunSpec],
+    store: Store,
+    out: Path,
+    *,
+    workers: int,
+    arguments: Sequence[str],
+    on_notice: Callable[[Notice], None] | None = None,
+    graph: Callable[[Cell], Graph] = Graph,
+    executor: Opening | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> RunOutcome:
+    """Build what is missing of all runs side by side, and write the results of each.
 
     Args:
-        run: what to run.
+        runs: what to run; what they have in common is built once.
         store: where artifacts lie.
         out: the results folder.
         workers: worker processes, one torch thread each.
         arguments: the command as given, for the record.
         on_notice: called with everything that happens.
+        graph: makes the graph of each cell.
+        executor: what runs the stages; by default the worker processes of this machine.
+        tell: called with what the executor has to say to the user.
 
     Raises:
         UserError: a disk refuses; finished stages are kept.
@@ -55,40 +86,50 @@ def execute_run(
     """
     started_s = time.monotonic()
     check_writable(out)
-    cells = cells_of(run)
     costs = expected_costs(store.root)
+    cells_of_run = [cells_of(run) for run in runs]
     # A front is a cell of its own, so that its failure leaves the others alone.
-    firsts = first_of_worlds(cells)
-    routines: list[Pursuit] = [pursue(Graph(cell), run) for cell in cells]
-    routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
-    with ProcessExecutor(store, workers) as executor:
+    firsts_of_run = [first_of_worlds(cells) for cells in cells_of_run]
+    routines: list[Pursuit] = []
+    for run, cells, firsts in zip(runs, cells_of_run, firsts_of_run, strict=True):
+        routines += [pursue(graph(cell), run) for cell in cells]
+        routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
+    opening = executor or Local(workers)
+    with opening(store, tell) as opened:
         results = execute(
             routines,
             store,
-            executor,
+            opened,
             on_notice,
             lambda made: costs.expected(made.stage, made.kind).wall_s,
         )
-    found = [
-        result.value or _broken(cell, result.error or "")
-        for cell, result in zip([*cells, *firsts], results, strict=True)
-    ]
-    cells_found, fronts_found = found[: len(cells)], found[len(cells) :]
-    others = [front.failure for front in fronts_found if front.failure is not None]
-    folders = write_runs(
-        run,
-        cells_found,
-        store,
-        out,
-        arguments=arguments,
-        groups={name: seed_groups(mine, store) for name, mine in _by_method(cells_found).items()},
-        fronts={front.cell.world: front.points for front in fronts_found if front.points},
-        failures=others,
-        workers=workers,
-        wall_s=time.monotonic() - started_s,
-    )
-    failures = [(one.cell.title, one.failure) for one in cells_found if one.failure is not None]
-    failures += [(one.title, one) for one in others]
+    folders: list[Path] = []
+    failures: list[tuple[str, Failure]] = []
+    left = iter(results)
+    for run, cells, firsts in zip(runs, cells_of_run, firsts_of_run, strict=True):
+        cells_found, fronts_found = (
+            [
+                result.value or _broken(cell, result.error or "")
+                for cell, result in zip(pursued, islice(left, len(pursued)), strict=True)
+            ]
+            for pursued in (cells, firsts)
+        )
+        others = [front.failure for front in fronts_found if front.failure is not None]
+        groups = {name: seed_groups(one, store) for name, one in _by_method(cells_found).items()}
+        folders += write_runs(
+            run,
+            cells_found,
+            store,
+            out,
+            arguments=arguments,
+            groups=groups,
+            fronts={front.cell.world: front.points for front in fronts_found if front.points},
+            failures=others,
+            workers=workers,
+            wall_s=time.monotonic() - started_s,
+        )
+        failures += [(one.cell.title, one.failure) for one in cells_found if one.failure]
+        failures += [(one.title, one) for one in others]
     return RunOutcome(folders, failures)
 
 

@@ -17,14 +17,18 @@ from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node, Resources
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
+from overopt.run.fronts.nodes import front
 from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.needs import check_needs
-from overopt.run.own_files import file_name, without_place
+from overopt.run.own_files import described, file_name
+from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
+from overopt.run.rounds.nodes import RoundLabels, of_round
+from overopt.run.stacks import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -42,22 +46,23 @@ class Graph:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self._world = cell.task.world.to_json()
+        self._world = described(cell.task.world)
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
-        self._policies = InitialNodes(cell.task, self._node)
-        self._labels = LabelNodes(cell, self._node, self)
-        described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
+        self._policies = InitialNodes(cell.task, self.make)
+        self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
+        system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
+        plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (
-            StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self._node, self)
+            StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
             if cell.proxy.step_scores
-            else ProxyNodes(cell.proxy, described, cell.task.proxy, stream, self._node, self)
+            else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
         )
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
 
-    def _node(
+    def make(
         self,
         stage: str,
         params: dict[str, Any],
@@ -66,6 +71,7 @@ class Graph:
         code: tuple[str, ...] = (),
         resources: Resources | None = None,
     ) -> Node:
+        """The node of a stage in the cell's world; ``code`` is what the stage loads by name."""
         return node(
             f"{STAGES}.{stage}",
             {"world": self._world, **params},
@@ -111,11 +117,11 @@ class Graph:
     def gold(self) -> Node:
         """The gold."""
         gold = self.cell.gold
-        params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
+        params = {"gold": described(gold), "seed": self.cell.task.world.seed}
         code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
         label = f"gold {gold.name}, world {self.cell.world}"
         inputs = {} if self.cell.task.world.pool is not None else {"initial": self.initial}
-        return self._node("gold", params, inputs, label, code)
+        return self.make("gold", params, inputs, label, code)
 
     @cached_property
     def pool(self) -> Node:
@@ -128,7 +134,7 @@ class Graph:
         inputs = {"initial": self.initial, "gold": self.gold}
         stage, inputs, code = made_by(task, "pool", inputs, self.gold_code)
         label = f"pool of the initial policy, world {self.cell.world}"
-        return self._node(stage, params, inputs, label, code)
+        return self.make(stage, params, inputs, label, code)
 
     @cached_property
     def listing(self) -> Node:
@@ -136,7 +142,12 @@ class Graph:
         inputs = {"initial": self.initial, "gold": self.gold}
         stage, inputs, code = made_by(self.cell.task, "listing", inputs, self.gold_code)
         label = f"every response, world {self.cell.world}"
-        return self._node(stage, {}, inputs, label, code)
+        return self.make(stage, {}, inputs, label, code)
+
+    @property
+    def reading_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read a proxy."""
+        return self._proxies.reading_code
 
     @property
     def pairs(self) -> Node:
@@ -147,6 +158,10 @@ class Graph:
     def labels(self) -> Node:
         """Preference data of this seed, noise and flaw."""
         return self._labels.labels
+
+    def labels_of(self, seed: int) -> Node:
+        """Preference data of another seed of the same run."""
+        return Graph(replace(self.cell, seed=seed)).labels
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
@@ -159,13 +174,15 @@ class Graph:
     def features(self, samples: Node) -> Node:
         """The initial policy's features of the responses of the pool, or of all that are listed."""
         inputs = {"initial": self.initial, "samples": samples}
-        return self._node("beside.features", {}, inputs, f"features of {samples.label}")
+        return self.make("beside.features", {}, inputs, f"features of {samples.label}")
 
-    def _scored_pool(self) -> dict[str, Node]:
-        """The pool and every member's scores on it, by role."""
+    def _scored_pool(self, scored: Node) -> dict[str, Node]:
+        """The pool and every member's scores on it, or on a part of it, by role."""
         inputs = {"pool": self.pool}
+        if scored is not self.pool:
+            inputs["pool.scored"] = scored
         for member in range(self.cell.proxy.scored):
-            inputs[f"score.pool.{member}"] = self.score(member, self.pool, "the pool")
+            inputs[f"score.pool.{member}"] = self.score(member, scored, "the pool")
         return inputs
 
     def optimize(
@@ -179,7 +196,7 @@ class Graph:
         method = with_knob(cell.method.member or cell.method, knob_value)
         params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)
         params |= {
-            "method": at_tasks_rate(without_place(method)).to_json(),
+            "method": described(at_tasks_rate(method)),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -195,7 +212,7 @@ class Graph:
             inputs["labels"] = self.labels
             code += (module_in("artifacts", "preferences"),)
         if method.learns_from_proxy:
-            params["system"] = without_place(cell.proxy).to_json()
+            params["system"] = described(cell.proxy)
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             refitting = self._proxies.refitting
             params |= refitting.params
@@ -209,23 +226,26 @@ class Graph:
         if member is not None:
             params["member"] = member
             label += f", member {member}"
+        if cell.engine == "stacked" and method.trains == "pairs":
+            return out_of_stack(self, params, label, code)
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        return self._node("optimize", params, inputs, label, code, resources)
+        stage, params, inputs = of_round(self, params, inputs)
+        return self.make(stage, params, inputs, label, code, resources)
 
     @cached_property
     def value(self) -> Node:
         """The values of prefixes that a method learns from the proxy."""
         cell = self.cell
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
-        return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
+        return self._against_proxy("value", {"settings": described(cell.task.rollout)}, label)
 
     def novelty(self, listed: Mapping[str, Node]) -> Node:
         """How novel the responses of the pool are, and all that are listed, by their roles."""
         cell = self.cell
         label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
-        params = {"settings": cell.task.rollout.to_json()}
+        params = {"settings": described(cell.task.rollout)}
         return self._against_proxy("beside.novelty", params, label, **listed)
 
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
@@ -246,8 +266,8 @@ class Graph:
         """What a method of the family selection makes of the initial policy and the proxies."""
         cell = self.cell
         known = {
-            "method": without_place(cell.method).to_json(),
-            "system": without_place(cell.proxy).to_json(),
+            "method": described(cell.method),
+            "system": described(cell.proxy),
             "seed": cell.stream,
         }
         inputs = {"initial": self.initial, **beside}
@@ -256,7 +276,7 @@ class Graph:
         # states of members are read one by one, whatever the system makes of their scores
         combining = () if stage == "beside.novelty" else (cell.proxy.source,)
         code = (cell.method.source, *combining, *self._proxies.reading_code)
-        return self._node(stage, {**known, **params}, inputs, label, code)
+        return self.make(stage, {**known, **params}, inputs, label, code)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The policies of a method along its knob, merged or composed of others.
@@ -272,7 +292,7 @@ class Graph:
             for member in range(method.members):
                 inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
-            "method": at_tasks_rate(without_place(method)).to_json(),
+            "method": described(at_tasks_rate(method)),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -280,14 +300,14 @@ class Graph:
             inputs["value"] = self.value
         stage, done = ("compose", "composed") if method.composes else ("merge", "merged")
         label = f"{method.name} {done}, {cell.place}"
-        return self._node(stage, params, inputs, label, (method.source,))
+        return self.make(stage, params, inputs, label, (method.source,))
 
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task
         if optimized.name in ("particles", "search"):
             judged = {"optimize": optimized, "gold": self.gold}
-            return self._node("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
+            return self.make("judge", {}, judged, f"gold of {optimized.label}", self.gold_code)
         params = {
             "samples_per_prompt": task.evaluation.samples_per_prompt,
             "seed": self.cell.stream,
@@ -297,7 +317,7 @@ class Graph:
         code: tuple[str, ...] = self.gold_code
         if optimized.name == "compose":
             code += (module_in("models", "composed"),)
-        return self._node("evaluate", params, inputs, label, code)
+        return self.make("evaluate", params, inputs, label, code)
 
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
@@ -330,58 +350,43 @@ class Graph:
         return self.measure(policies, unreached)
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The oracle front of the task's world: arithmetic on tables."""
-        inputs = {"pool": self.pool}
-        task = self.cell.task
-        if task.world.lists_responses:
-            inputs["listing"] = self.listing
-        elif task.evaluation.annealed_per_prompt:
-            inputs["anneal"] = self.anneal(max(kl_grid_nats))
-        label = f"oracle front, world {self.cell.world}"
-        params, kind = {"kl_grid_nats": list(kl_grid_nats)}, f"{task.name}: {kind_of(label)}"
-        return node(f"{STAGES}.front", params, inputs, label=label, kind=kind)
+        """The oracle front of the task's world."""
+        return front(self, self.cell.task, kl_grid_nats)
 
-    def anneal(self, kl_max_nats: float) -> Node:
-        """The initial policy tilted by gold, from where its pool ends up to a KL."""
-        task = self.cell.task
-        params = {
-            "per_prompt": task.evaluation.annealed_per_prompt,
-            "kl_max_nats": kl_max_nats,
-            "seed": task.world.seed,
-        }
-        inputs = {"pool": self.pool, "initial": self.initial, "gold": self.gold}
-        label = f"tilted initial policy, world {self.cell.world}"
-        return self._node("anneal", params, inputs, label, self.gold_code)
+    @cached_property
+    def before(self) -> Graph:
+        """The graph of the round before."""
+        return Graph(replace(self.cell, task=self.cell.task.round_before))
 
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
         proxy = self.cell.proxy
-        inputs = self._scored_pool()
+        inputs = self._scored_pool(self._policies.recentering(self.pool))
         for i, (evaluation, _) in enumerate(policies):
             inputs[f"evaluate.{i}"] = evaluation
             for member in range(proxy.scored):
                 inputs[f"score.{i}.{member}"] = self.score(member, evaluation, evaluation.label)
         params = {
-            "system": without_place(proxy).to_json(),
+            "system": described(proxy),
             "policies": [known for _, known in policies],
             "unreached_kl_nats": unreached,
             "samples_per_prompt": self.cell.task.evaluation.samples_per_prompt,
         }
-        return self._node("measure", params, inputs, self.cell.title, (proxy.source,))
+        return self.make("measure", params, inputs, self.cell.title, (proxy.source,))
 
     def select(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The points of a selection method, from the scored pool."""
         cell = self.cell
         params = {
-            "method": without_place(cell.method).to_json(),
-            "system": without_place(cell.proxy).to_json(),
+            "method": described(cell.method),
+            "system": described(cell.proxy),
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
             "seed": cell.stream,
         }
         code = (cell.method.source, cell.proxy.source)
         check_needs(cell.method, cell.task, cell.proxy)
-        inputs = self._scored_pool()
+        inputs = self._scored_pool(self.pool)
         if cell.task.world.lists_responses:
             inputs["listing"] = self.listing
             for member in range(cell.proxy.scored):
@@ -393,4 +398,4 @@ class Graph:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:
             inputs["novelty"] = self.novelty(listed)
-        return self._node("select", params, inputs, cell.title, code)
+        return self.make("select", params, inputs, cell.title, code)

@@ -1,4 +1,4 @@
-"""The part of a cell's graph that makes policies by imitation alone."""
+"""The part of a cell's graph that makes policies by imitation alone, and what recenters proxies."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.run.making import Make
+from overopt.run.own_files import described
 from overopt.spec.policy import PolicySpec
 from overopt.spec.task import TaskSpec
 
 _SIBLING = 1_000_003
 """From one member's seed to the next: more than the worlds of a run, so that none meet."""
+RECENTERING_SAMPLES = 64
+"""Responses to each prompt of the pool that a proxy scores whose policies have samples of their
+own: they recenter it, and show how it ranks under the initial policy. Only selection needs all."""
 
 
 class InitialNodes:
@@ -31,6 +35,14 @@ class InitialNodes:
     def initial(self) -> Node:
         """The initial policy."""
         return self._trained(self._task.policy, "initial policy")
+
+    def recentering(self, pool: Node) -> Node:
+        """As much of the pool as a proxy is recentered by; the pool itself where it is small."""
+        if self._task.evaluation.pool_samples_per_prompt <= RECENTERING_SAMPLES:
+            return pool
+        params = {"samples_per_prompt": RECENTERING_SAMPLES}
+        label = f"first of the pool, {self._world}"
+        return self._make("beside.pool_excerpt", params, {"pool": pool}, label)
 
     def earlier(self, share: float, asking: str) -> Node:
         """The initial policy as it would be after a share of its examples.
@@ -65,13 +77,13 @@ class InitialNodes:
             UserError: the task takes a model as it is.
         """
         self._check_examples(f"{asking} needs a second initial policy")
-        params = {"policy": self._task.policy.to_json(), "seed": self._task.world.seed}
+        params = {"policy": described(self._task.policy), "seed": self._task.world.seed}
         label = f"second initial policy, {self._world}"
         return self._make("second_initial", params, {"initial": self.initial}, label)
 
     def _trained(self, policy: PolicySpec, name: str, seed: int | None = None) -> Node:
         own = self._task.world.seed if seed is None else seed
-        params = {"policy": policy.to_json(), "seed": own}
+        params = {"policy": described(policy), "seed": own}
         code = (module_in("models.starts", policy.start),)
         return self._make("initial", params, {}, f"{name}, {self._world}", code)
 

@@ -21,12 +21,13 @@ from typing import Any
 import psutil
 
 from overopt.errors import UserError
-from overopt.execution.artifact import probe, sync_folder, sync_tree
+from overopt.execution.artifact import probe
 from overopt.execution.canonical import canonical_json
 from overopt.execution.code.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_folder, sync_tree
 from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
@@ -265,7 +266,7 @@ def _record(
     }
     spec = run.model_copy(update=asked).to_json()
     failures: list[dict[str, Any]] = [
-        {"cell": _named(run, one), "stage": one.failure.title, "message": one.failure.message}
+        {"cell": named(run, one), "stage": one.failure.title, "message": one.failure.message}
         for one in found
         if one.failure is not None
     ]
@@ -278,13 +279,13 @@ def _record(
         "standard": run.standard,
         "own_files": _own_files(method, *run.proxies),
         "uses_gold": run.gold_use(method),
-        "artifacts": {_named(run, one): one.points.key for one in found if one.points is not None},
+        "artifacts": {named(run, one): one.points.key for one in found if one.points is not None},
         "failures": failures,
         "data": _data_quality(found, store),
     }
 
 
-def _named(run: RunSpec, one: Found) -> str:
+def named(run: RunSpec, one: Found) -> str:
     """A cell by its title and by what else tells it from others of the run."""
     proxy = one.cell.task.proxy
     parts = [one.cell.title]
@@ -316,11 +317,14 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
             "comparisons": task.proxy.comparisons,
         }
         row = rows.setdefault(tuple(known.values()), known)
-        for made in _ancestors(one, ("labels", "proxy")):
+        if task.rounds is not None:
+            asked = _ancestors(one, ("pairs",))
+            row["gold_labels"] = sum(int(made.params["comparisons"]) for made in asked)
+        for made in _ancestors(one, ("labels", "joined", "proxy")):
             folder = store.open(made.key)
             if folder is None:
                 continue
-            if made.name == "labels":
+            if made.name in ("labels", "joined"):
                 row["realized_flip_rate"] = json.loads((folder / "labels.json").read_text())[
                     "realized_flip_rate"
                 ]

@@ -143,3 +143,12 @@ PROMPT_COLUMNS = ("row", "prompt_id", "gold")
 row: number of the point's data row in ``points.csv``, from 0, which names its KL and all else.
 gold: mean over the responses to the prompt, SDs of the initial policy around its mean, 32 bits.
 """
+
+SIGNALS_FILE, TWINS_FILE = "signals.csv", "twins.csv"
+"""Tables of a run folder that ``bench monitor`` adds: what is seen along runs, and along twins."""
+
+SIGNAL_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "step",
+    "kl_nats", "length", "entropy_nats", "reward", "spread", "heldout_proxy", "outlier_share",
+    "energy_loss",
+)  # fmt: skip

@@ -26,6 +26,7 @@ MethodInput = Literal[
     "policy_states",
     "reference_states",
     "forward_kl",
+    "reverse_kl",
     "collision_logp",
     "sampled_logp",
     "mismatched",
@@ -53,6 +54,7 @@ MethodInput = Literal[
 
 policy_states, reference_states: hidden states of the policy or the reference, for the method's own
 module (one of the two). forward_kl: KL(pi_ref || pi) of the next token at every position.
+reverse_kl: KL(pi || pi_ref) of it.
 collision_logp: log of the chance that two draws of the next token are the same, at every position.
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,

@@ -12,6 +12,7 @@ from overopt.spec.engine import Engine
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
+from overopt.spec.level import LevelSpec
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
@@ -29,6 +30,8 @@ class RunSpec(Spec):
     flaws: of the preference data, each run beside the data without any.
     proxy_widths: of proxies from scratch; None for the task's own.
     tuned: whether methods train at learning rates that ``bench tune`` has chosen.
+    levels: settings that are those of this run because an axis has them among its levels; the
+        rest of the specification has them already.
     """
 
     task: TaskSpec
@@ -47,6 +50,7 @@ class RunSpec(Spec):
     kl_grid_nats: tuple[float, ...]
     standard: bool
     tuned: bool = Field(default=False, exclude_if=operator.not_)
+    levels: tuple[LevelSpec, ...] = Field(default=(), exclude_if=operator.not_)
 
     def of(self, method: MethodSpec) -> Self:
         """The run of one of its methods.
@@ -64,3 +68,8 @@ class RunSpec(Spec):
         """What one of its methods is told of gold, by itself or through the proxies it sees."""
         told = any(proxy.uses_gold == "training" for proxy in self.proxies)
         return "training" if told and method.sees_proxy else method.uses_gold
+
+    @property
+    def place(self) -> str:
+        """The levels of this run in words; empty without axes."""
+        return ", ".join(level.label for level in self.levels)

@@ -31,7 +31,9 @@ GOLD_COLUMNS: frozenset[LabelColumn] = frozenset(("strength", "terms", "ratings"
 """Those that tell more of gold than a comparison does."""
 
 
-Reader = Literal["own_proxy", "policy_proxy", "step_member", "pairwise_proxy", "anchored_proxy"]
+Reader = Literal[
+    "own_proxy", "policy_proxy", "step_member", "pairwise_proxy", "anchored_proxy", "control_proxy"
+]
 
 
 _ATTACKED = 2
@@ -50,6 +52,7 @@ class ProxySystemSpec(SourcedSpec):
     own_head: whether it reads rewards off hidden states by a head of its own.
     settles: whether that head holds more than it was trained to, set after training.
     inputs: what its loss asks for besides rewards.
+    judges: whether it scores by a rule, and trains nothing.
     transforms: whether it takes a member's scores against those of frozen responses.
     pairwise: whether its members compare two responses instead of scoring one.
     labels: what its loss asks labels for beside the preference.
@@ -75,6 +78,7 @@ class ProxySystemSpec(SourcedSpec):
     own_head: bool = Field(default=False, exclude_if=operator.not_)
     settles: bool = Field(default=False, exclude_if=operator.not_)
     inputs: tuple[ProxyInput, ...] = Field(default=(), exclude_if=operator.not_)
+    judges: bool = Field(default=False, exclude_if=operator.not_)
     transforms: bool = Field(default=False, exclude_if=operator.not_)
     pairwise: bool = Field(default=False, exclude_if=operator.not_)
     labels: tuple[LabelColumn, ...] = Field(default=(), exclude_if=operator.not_)
@@ -130,6 +134,8 @@ class ProxySystemSpec(SourcedSpec):
         """The module of ``artifacts`` for members that only the system's file can score by."""
         if self.policy is not None or self.own_policy:
             return "policy_proxy"
+        if self.judges:
+            return "control_proxy"
         if self.transforms:
             return "anchored_proxy"
         if self.step_scores:

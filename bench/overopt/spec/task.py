@@ -15,6 +15,7 @@ from overopt.spec.pairs import PairsSpec
 from overopt.spec.policy import PolicySpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.rollout import RolloutSpec
+from overopt.spec.rounds import RoundsSpec
 from overopt.spec.trl import TrlSpec
 
 
@@ -35,6 +36,7 @@ class TaskSpec(Spec):
 
     classifier: the gold of a hub task, where ``gold`` is ``classifier``.
     labels: who labels the pairs, where that is not gold alone through a run's noise.
+    rounds: of relabeling, where there are several.
     """
 
     name: str
@@ -49,6 +51,7 @@ class TaskSpec(Spec):
     rollout: RolloutSpec
     evaluation: EvaluationSpec
     trl: TrlSpec = TrlSpec()
+    rounds: RoundsSpec | None = Field(default=None, exclude_if=absent)
     kl_grid_nats: tuple[float, ...]
 
     @field_validator("kl_grid_nats", mode="before")
@@ -71,6 +74,29 @@ class TaskSpec(Spec):
         if self.proxy.base is not None and self.world.pool is None:
             raise ValueError("proxy.base belongs to worlds of real text, hub and pool")
         return self
+
+    @property
+    def round(self) -> int:
+        """Number of the round whose policies are measured, from 1."""
+        return 1 if self.rounds is None else self.rounds.count
+
+    @property
+    def round_before(self) -> Self:
+        """The task of the round before, whose policy runs for its steps and along no budgets.
+
+        Raises:
+            ValueError: there is none before the first.
+        """
+        if self.rounds is None or self.round < 2:
+            raise ValueError("there is no round before the first")
+        update: dict[str, object] = {
+            "rounds": self.rounds.model_copy(update={"count": self.round - 1})
+        }
+        if self.rounds.steps is not None:
+            steps = {"max_steps": self.rounds.steps}
+            update["rollout"] = self.rollout.model_copy(update=steps)
+            update["pairs"] = self.pairs.model_copy(update=steps)
+        return self.model_copy(update=update)
 
     @property
     def proxy_width(self) -> int | None:

@@ -11,7 +11,7 @@ class WorldSpec(Spec):
     """A world: the kind of language, the seed that generates it, and how many prompts it has."""
 
     kind: str
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(0, ge=0, lt=2**53)
     train_prompts: int = Field(gt=0)
     heldout_prompts: int = Field(gt=0)
 

@@ -47,10 +47,11 @@ def measure_policy(
         samples_per_prompt,
         world.response_tokens_max,
         torch_rng(seed, "evaluate", step),
+        keep_every=True,
     )
     prompt_id_N = np.repeat(np.arange(prompts.rows(), dtype=np.int32), samples_per_prompt)
     repeated = prompts.take(prompt_id_N)
-    kl = kl_statistics(policy, reference, repeated, drawn.responses)
+    kl = kl_statistics(policy, reference, repeated, drawn.responses, drawn.drawn)
     return {
         "step": np.full(len(prompt_id_N), step, dtype=np.int32),
         "prompt_id": prompt_id_N,

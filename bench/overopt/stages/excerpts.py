@@ -22,15 +22,16 @@ def excerpts(
     """Initial and optimized responses to the same prompts, those with the widest gap first.
 
     Of each prompt the sample with the largest proxy - gold is shown beside a typical response of
-    the initial policy (the one of median gold); prompts are spread evenly over the quantiles of
-    that gap, so that what is shown is neither the best nor the worst case only. ``kl_nats`` says
-    how far the policy is that is shown.
+    the initial policy (the one of median gold among those scored); prompts are spread evenly over
+    the quantiles of that gap, so that what is shown is neither the best nor the worst case only.
+    ``kl_nats`` says how far the policy is that is shown.
     """
     prompts, samples = gold_BN.shape
     row_B = np.arange(prompts)
     hacked_B = (proxy_BN - gold_BN).argmax(axis=1)
     pool_samples = pool.gold_BN.shape[1]
-    typical_B = np.argsort(pool.gold_BN, axis=1, kind="stable")[:, pool_samples // 2]
+    scored_BN = pool.gold_BN[:, : pool.scored]
+    typical_B = np.argsort(scored_BN, axis=1, kind="stable")[:, pool.scored // 2]
     gap_B = (proxy_BN - gold_BN)[row_B, hacked_B]
     order = np.argsort(-gap_B, kind="stable")
     chosen = order[np.linspace(0, prompts - 1, min(_EXCERPTS, prompts)).astype(int)]

@@ -17,7 +17,7 @@ from overopt.models.sampling import sample
 from overopt.worlds.contract import world_of
 
 
-def _prompts_without_repeats(
+def prompts_without_repeats(
     rng: np.random.Generator, prompts: int, count: int
 ) -> npt.NDArray[np.int32]:
     """Prompt of each pair: every prompt once before any comes twice."""
@@ -46,7 +46,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         ("pairs", comparisons, part(progress, 0, 0.7)),
         ("heldout", heldout, part(progress, 0.7, 1)),
     ):
-        prompt_id_P = _prompts_without_repeats(
+        prompt_id_P = prompts_without_repeats(
             numpy_rng(seed, "pairs", name), world.train_prompts.rows(), count
         )
         drawn = sample(

@@ -18,6 +18,7 @@ _INPUTS = {
     "reference_logps": "those of the initial policy",
     "sampled_logp": "log-probabilities under the policy that drew",
     "forward_kl": "KL(pi_ref || pi) of each token",
+    "reverse_kl": "KL(pi || pi_ref) of each token",
     "mismatched": "responses read after other prompts",
 }
 _TRL = re.compile(r"against [^.]{0,150}?\bTRL\b")

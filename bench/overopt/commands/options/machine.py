@@ -14,8 +14,8 @@ StorePlace = Annotated[
     typer.Option(
         "--store",
         metavar="FOLDER",
-        help="Keep finished stages here, and find them again; by default in $OVEROPT_STORE, else "
-        "in the user's cache.",
+        help="Keep finished stages here, and find them again: a folder or s3://bucket/prefix; by "
+        "default in $OVEROPT_STORE, else in the user's cache.",
         rich_help_panel=MACHINE,
     ),
 ]

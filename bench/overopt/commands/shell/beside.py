@@ -72,10 +72,10 @@ def scores_command(
 def cite_command(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME...", help="Methods or proxies, or all."),
+        typer.Argument(metavar="NAME...", help="Methods, proxies or monitors, or all."),
     ],
 ) -> None:
-    """Print BibTeX of the papers that methods and proxies come from.
+    """Print BibTeX of the papers that methods, proxies and monitors come from.
 
     [bold]bench cite dpo rloo uwo > papers.bib[/]
     """
@@ -85,13 +85,13 @@ def cite_command(
 
 
 def new_command(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="method, proxy or task.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="method, proxy, task or monitor.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called in results.")],
     like: Annotated[
         str | None, typer.Option(metavar="NAME", help="Start from a copy of this shipped one.")
     ] = None,
 ) -> None:
-    """Write a working method, proxy or task of your own, to be changed."""
+    """Write a working method, proxy, task or monitor of your own, to be changed."""
     from overopt.commands.shell.new import new
 
     raise typer.Exit(new(kind, name, like))

@@ -1,4 +1,4 @@
-"""``bench cite``: BibTeX of the papers that methods and proxies come from."""
+"""``bench cite``: BibTeX of the papers that methods, proxies and monitors come from."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from overopt.commands.printing import print_text
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 
+KINDS = ("methods", "proxies", "monitors")
+"""What comes from papers."""
 _SPECIAL = re.compile(r"[\\{}&%$#_~^]")
 _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"'}
 _SMALL = frozenset(("a", "an", "the", "on", "is"))
@@ -23,7 +25,7 @@ def cite(names: Sequence[str]) -> int:
     """Print each paper once, with the names that rest on it; returns the exit code."""
     rows: dict[Paper, list[str]] = {}
     for name in _asked(names):
-        kind = "methods" if is_file(name) or name in lookup.names("methods") else "proxies"
+        kind = "methods" if is_file(name) else _kind_of(name)
         found = lookup.declaration(kind, name)
         papers = papers_of(found.docstring)
         if not papers:
@@ -37,15 +39,19 @@ def cite(names: Sequence[str]) -> int:
     return 0
 
 
+def _kind_of(name: str) -> str:
+    return next(kind for kind in KINDS if name in lookup.names(kind))
+
+
 def _asked(names: Sequence[str]) -> list[str]:
-    """Names of methods and proxies, each once; ``all`` are those of both kinds."""
+    """Names of what comes from papers, each once; ``all`` are those of every kind."""
     found: dict[str, None] = {}
-    for kind in ("methods", "proxies"):
+    for kind in KINDS:
         found.update(dict.fromkeys(expand(kind, [one for one in names if one.lower() == "all"])))
     for name in expand("methods", [one for one in names if one.lower() != "all"]):
-        known = {*lookup.names("methods"), *lookup.names("proxies")}
+        known = {one for kind in KINDS for one in lookup.names(kind)}
         if not is_file(name) and name not in known:
-            raise UserError(unknown("method or proxy", name, known))
+            raise UserError(unknown("method, proxy or monitor", name, known))
         found[name] = None
     return list(found)
 

@@ -96,8 +96,9 @@ def _values(command: str, option: str, before: Sequence[str], last: str) -> list
         "--family": list(get_args(Family)),
         "--uses-gold": [*get_args(GoldUse), "steps"],
     }
-    if option in ("--method", "-m", "--proxy"):
-        kind = "proxies" if option == "--proxy" else "methods"
+    kinds = {"--method": "methods", "-m": "methods", "--proxy": "proxies", "--monitor": "monitors"}
+    if option in kinds:
+        kind = kinds[option]
         names = [*lookup.names(kind), "all", *(families if kind == "methods" else [])]
         head, comma, _ = last.rpartition(",")
         return [f"{head}{comma}{name}" for name in names]
@@ -109,8 +110,8 @@ def _values(command: str, option: str, before: Sequence[str], last: str) -> list
     return {
         "list": list(lookup.SINGULAR),
         "show": sorted(name for names in every.values() for name in names),
-        "cite": sorted([*every["methods"], *every["proxies"], "all"]),
-        "new": ["method", "proxy", "task"],
+        "cite": sorted([*every["methods"], *every["proxies"], *every["monitors"], "all"]),
+        "new": ["method", "proxy", "task", "monitor"],
         "completion": list(_SCRIPTS),
     }.get(command, [])
 

@@ -147,5 +147,5 @@ def remove(store: Store, chosen: Iterable[Stored], *, drafts: bool = False) -> N
             for path in (store.root / place).glob("*"):
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
-                elif path.name != "sweep.lock":
+                elif path.stem != "sweep":
                     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""``bench new``: a working file of a method, a proxy system or a task, to be changed."""
+"""``bench new``: a working file of a method, proxy system, task or monitor, to be changed."""
 
 from __future__ import annotations
 
@@ -91,15 +91,56 @@ def combine(config: Config, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np
     return np.asarray(score_MN.mean(axis=0) - config.caution * spread_N, np.float64)
 '''
 
+_MONITOR = '''"""{title}: say in one line what it watches.
+
+Paper: none yet. Name it here as the shipped monitors do, with its equation:
+    statistic = 1 - H / H_init,   H = entropy of a response, nats
+Deviations: say where this file departs from the paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from overopt.monitors.contract import Seen
+from overopt.spec.declare import param
+
+READS = ("entropy_nats",)  # or others of overopt.spec.monitor; never gold
+ACTS = "alarm"  # or stop
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings: each has a default, a meaning, a unit and bounds."""
+
+    limit: float = param(0.5, help="share of the initial entropy that is lost when it rings")
+
+
+def statistic(config: Config, seen: Seen) -> float | None:
+    """How suspicious the last look is; None where nothing can be said yet.
+
+    Args:
+        config: the settings, of which ``limit`` has no part here.
+        seen: all looks so far, the initial policy first.
+    """
+    start, now = seen[0].entropy_nats, seen[-1].entropy_nats
+    return None if not start or now is None else 1.0 - now / start
+
+
+def reason(config: Config, seen: Seen, value: float) -> str:
+    """What is told when it rings."""
+    return f"{{value:.0%}} of the initial entropy is lost"
+'''
+
 _TASK_LIKE = "tabular"
-KINDS = ("method", "proxy", "task")
+KINDS = ("method", "proxy", "task", "monitor")
 
 
 def new(kind: str, name: str, like: str | None) -> int:
     """Write the file into the present folder, and say what to do with it.
 
     Args:
-        kind: ``method``, ``proxy`` or ``task``.
+        kind: ``method``, ``proxy``, ``task`` or ``monitor``.
         name: what it is called in results, and the file's name.
         like: a shipped one to start from a copy of; by default a short example.
 
@@ -122,6 +163,12 @@ def new(kind: str, name: str, like: str | None) -> int:
         raise UserError(f"{path} exists; give another name, or move it away.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+    if kind == "monitor":
+        print_text(
+            f"{path}\nsee it:   bench show {path}\n"
+            f"score it: bench monitor --method rloo --task tabular --seeds 5 --monitor {path}"
+        )
+        return 0
     option = f"--{kind} {path}"
     words = {"method": option, "proxy": f"--method bon {option}", "task": f"--method dpo {option}"}
     task = "" if kind == "task" else " --task tabular"
@@ -137,7 +184,8 @@ def new(kind: str, name: str, like: str | None) -> int:
 def _text(kind: str, name: str) -> str:
     if kind == "task":
         return _copy("tasks", _TASK_LIKE)
-    return (_METHOD if kind == "method" else _PROXY).format(title=name)
+    texts = {"method": _METHOD, "proxy": _PROXY, "monitor": _MONITOR}
+    return texts[kind].format(title=name)
 
 
 def _copy(several: str, like: str) -> str:

@@ -21,7 +21,7 @@ from overopt.commands.shell.housekeeping import (
 )
 from overopt.errors import UserError
 from overopt.execution.disk_errors import disk_errors_explained
-from overopt.execution.store import Store
+from overopt.execution.store import Store, open_store
 from overopt.report.quantities import show_bytes
 
 _LEFT = {
@@ -34,13 +34,24 @@ _LEFT = {
 
 def path(root: Path | None) -> int:
     """Print where the store lies."""
-    print_text(f"{Store(root).root}")
+    print_text(open_store(root).place)
     return 0
+
+
+def _in_folder(place: Path | None) -> Store:
+    """The store, which must lie in a folder: what is in a bucket is not looked through."""
+    store = open_store(place)
+    if not store.is_folder:
+        raise UserError(
+            f"bench store looks after folders; {store.place} is looked after with the tools of its "
+            f"object store. Its cache, {store.root}, may be removed at any time."
+        )
+    return store
 
 
 def ls(root: Path | None) -> int:
     """Print how many artifacts of each stage there are, and how large they are."""
-    store = Store(root)
+    store = _in_folder(root)
     by_stage: dict[str, list[Stored]] = {}
     for one in artifacts(store):
         by_stage.setdefault(one.stage, []).append(one)
@@ -63,7 +74,7 @@ def ls(root: Path | None) -> int:
 
 def gc(root: Path | None, yes: bool) -> int:
     """Remove what no run of the installed version can find, damaged artifacts and dead drafts."""
-    store = Store(root)
+    store = _in_folder(root)
     if not store.root.is_dir():
         print_text(f"There is no store {store.root}; nothing to remove.")
         return 0
@@ -91,7 +102,7 @@ def gc(root: Path | None, yes: bool) -> int:
 
 def rm(root: Path | None, words: Sequence[str], yes: bool) -> int:
     """Remove artifacts by stage or key; the next run that needs them makes them again."""
-    store = Store(root)
+    store = _in_folder(root)
     if not store.root.is_dir():
         raise UserError(f"There is no store {store.root}; give another with --store.")
     with disk_errors_explained(store.root), store.alone():

@@ -13,11 +13,13 @@ from overopt.engines.method.loading import AnyOpened, open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.engines.proxy.anchors import OpenedAnchors
 from overopt.engines.proxy.attacks import OpenedAttack
+from overopt.engines.proxy.controls import OpenedControl
 from overopt.engines.proxy.loss import OpenedLoss
 from overopt.engines.proxy.members import OpenedMembers
 from overopt.engines.proxy.policies import OpenedPolicies
 from overopt.engines.rehearsals.sizes import TOKENS, weights
 from overopt.errors import UserError
+from overopt.proxies.contract.controls import Seen
 from overopt.proxies.contract.heads import (
     HeadShape,
     HeadStates,
@@ -87,6 +89,8 @@ def try_proxy(spec: ProxySystemSpec) -> None:
         _try_score(spec)
     if spec.transforms:
         _try_transform(spec)
+    if spec.judges:
+        _try_judge(spec)
     if spec.attacker is not None:
         _try_attack(spec.attacked)
     if spec.refits:
@@ -248,6 +252,15 @@ def _try_attack(spec: ProxySystemSpec) -> None:
         system.combine(attack_MN)
     with blamed(spec.source, "pick"):
         system.pick(attack_MN, initial_MN)
+
+
+def _try_judge(spec: ProxySystemSpec) -> None:
+    """One finite number per response, with gold only where its use is declared."""
+    length_N, draw_N, gold_N = np.random.default_rng(0).normal(size=(3, RESPONSES))
+    seen = Seen(np.ceil(np.abs(length_N)), draw_N, gold_N if spec.uses_gold == "training" else None)
+    system = _open(OpenedControl, spec)
+    with blamed(spec.source, "judge"):
+        system.judge(seen)
 
 
 def _try_transform(spec: ProxySystemSpec) -> None:

@@ -47,6 +47,10 @@ class MadeUpNumbers:
         if "forward_kl" in self._inputs:
             forward_kl = torch.rand(mask.shape, generator=self._generator) * mask
             forward_kl.requires_grad_()
+        reverse_kl: Tensor | None = None
+        if "reverse_kl" in self._inputs:
+            reverse_kl = torch.rand(mask.shape, generator=self._generator) * mask
+            reverse_kl.requires_grad_()
         return Reading(
             self._logp(mask).requires_grad_(),
             self._logp(mask),
@@ -55,6 +59,7 @@ class MadeUpNumbers:
             self._output(rows),
             collision_logp=self._logp(mask) if "collision_logp" in self._inputs else None,
             sampled_logp=self._logp(mask) if "sampled_logp" in self._inputs else None,
+            reverse_kl=reverse_kl,
         )
 
     def pairs(self) -> PairBatch:

@@ -52,9 +52,15 @@ class KLProbe:
         """KL(policy || reference) in nats per response."""
         generator = torch.Generator().manual_seed(self._seed)
         drawn = sample(
-            policy, self._prompts, self._samples_per_prompt, self._max_new_tokens, generator
+            policy,
+            self._prompts,
+            self._samples_per_prompt,
+            self._max_new_tokens,
+            generator,
+            keep_every=True,
         )
         reference.to(policy.device)
         rows = np.repeat(np.arange(self._prompts.rows()), self._samples_per_prompt)
         repeated = self._prompts.take(rows)
-        return float(kl_statistics(policy, reference, repeated, drawn.responses).rb_N.mean())
+        found = kl_statistics(policy, reference, repeated, drawn.responses, drawn.drawn)
+        return float(found.rb_N.mean())

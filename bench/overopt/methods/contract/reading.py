@@ -13,7 +13,7 @@ from torch import Tensor
 
 from overopt.methods.contract.training import given
 
-_OF_POLICY = ("policy_logp", "forward_kl", "output", "collision_logp")
+_OF_POLICY = ("policy_logp", "forward_kl", "output", "collision_logp", "reverse_kl")
 """Parts that change as the policy does, and carry its gradient where there is one."""
 
 
@@ -37,6 +37,7 @@ class Reading(NamedTuple):
         method of the family pairs names ``proxy_scores`` or ``listed``.
     collision_logp: log sum_v pi(v)^2 of the next token at each position, nats, without gradient:
         of the chance that two draws are the same (``collision_logp``).
+    reverse_kl: KL(pi || pi_ref) of the next token at each position (``reverse_kl``), nats.
     """
 
     policy_logp: Tensor
@@ -50,6 +51,7 @@ class Reading(NamedTuple):
     label: Tensor | None = None
     score: Tensor | None = None
     collision_logp: Tensor | None = None
+    reverse_kl: Tensor | None = None
 
     @property
     def log_ratio(self) -> Tensor:

@@ -10,10 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    GPT2ForSequenceClassification,
+    PreTrainedModel,
+)
 
 from overopt.models.folders import load_folder
-from overopt.models.sequences import Batch, Index, bucket_rows, join
+from overopt.models.packed import is_plain, pack, packed_outputs
+from overopt.models.sequences import Batch, Index, batch_rows, join
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import Tokens
 
@@ -44,6 +49,8 @@ def classify(model: PreTrainedModel, batch: Batch) -> Tensor:
     A decoder whose configuration names a padding token finds a row's last token by it. One that
     names none is read at the row's last token by position, so that a row may end with any token.
     """
+    if isinstance(model, GPT2ForSequenceClassification) and is_plain(model):
+        return packed_outputs(model, pack(batch, with_last=True))
     pad_id = model.config.pad_token_id
     if pad_id is None and hasattr(model, "score"):
         hidden_BLD = model.base_model(
@@ -81,8 +88,9 @@ def score(
 ) -> npt.NDArray[np.float64]:
     """Raw reward of each response to the prompt of its row, in the reward model's own units.
 
-    Rows are computed in batches of similar length; equal rows are computed once, so that equal
-    text gets equal reward to the last bit and a policy that repeats itself is cheap to score.
+    Rows are computed in batches (``models.sequences.batch_rows``). Equal rows are computed once, so
+    that equal text gets equal reward to the last bit and a policy that repeats itself is cheap to
+    score.
 
     Args:
         model: a sequence classifier with one output, or what else ``read`` takes.
@@ -101,7 +109,7 @@ def score(
     length_U = (prompts.length_N + responses.length_N)[first_U]
     reward_U = np.empty(len(first_U))
     with evaluating(model):
-        for index_B in bucket_rows(length_U, batch_tokens):
+        for index_B in batch_rows(length_U, batch_tokens, is_plain(model)):
             row_B = first_U[index_B]
             batch = join(prompts.take(row_B), responses.take(row_B), model.device)
             reward_U[index_B] = read(model, batch).cpu().numpy()

@@ -21,9 +21,11 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, TrainerCallback
 from overopt.artifacts.text_rewards import OwnReward, TextReward, open_classifier
 from overopt.errors import UserError
 from overopt.models.sampling import stop_ids
+from overopt.monitors.contract import Look
 from overopt.own_runs.live.alarms import Alarms, Limits, Seen
 from overopt.own_runs.live.log import LiveLog
 from overopt.own_runs.live.prompts import LivePrompts, Prompt
+from overopt.own_runs.watching.verdicts import LiveMonitors
 from overopt.spec.origins import ReaderOrigin
 from overopt.stages.runs.rows import Draw, PolicyRows, Rewards, measure_rows, spread, summarize
 from overopt.worlds.contract import Gold
@@ -55,6 +57,8 @@ class OveroptCallback(TrainerCallback):
             ``chat``.
         seed: of the samples.
         limits: what raises an alarm.
+        monitors: names of ``bench list monitors`` or files of your own, at the limits of their
+            files; each says once when it rings, or what it would need.
         say: where alarms go; by default the console.
     """
 
@@ -73,6 +77,7 @@ class OveroptCallback(TrainerCallback):
         reward_template: str = "{prompt}{response}",
         seed: int = 0,
         limits: Limits | None = None,
+        monitors: Sequence[str] = (),
         say: Callable[[str], None] | None = None,
     ) -> None:
         for name, value in (
@@ -89,6 +94,7 @@ class OveroptCallback(TrainerCallback):
         self._log = Path(log) if log is not None else None
         self._template, self._reward_template = template, reward_template
         self._alarms = Alarms(limits or Limits())
+        self._monitors = LiveMonitors(monitors)
         self._say = say or _say
         self._run: _Run | None = None
 
@@ -139,6 +145,8 @@ class OveroptCallback(TrainerCallback):
         self._run.measure(model, step)
         for alarm in self._alarms.look(self._run.seen):
             self._say(f"overopt, step {step}: {alarm}.")
+        for line in self._monitors.look(self._run.looks):
+            self._say(f"overopt, step {step}: {line}.")
 
     def _open(self, source: TextReward | str | Path, prompts: LivePrompts, role: str) -> Gold:
         if callable(source):
@@ -161,7 +169,9 @@ class _Run:
         self._prompts, self._reference, self._rewards = prompts, reference, rewards
         self._log, self._draw = log, draw
         self._units: dict[str, Any] = {}
+        self._start_proxy = 0.0
         self.seen: list[Seen] = []
+        self.looks: list[Look] = []
         self.last_step = -1
 
     def measure(self, model: PreTrainedModel, step: int) -> None:
@@ -169,18 +179,36 @@ class _Run:
         with _at_rest(model):
             rows = self._rows(model, model, step)
         if not self.seen:
-            self._units = spread(rows)
+            self._begin(rows)
         found = summarize(rows, step, tuple(stop_ids(model)))
         self._log.append({**found, **self._units})
         self.seen.append(_seen(rows, step))
+        self.looks.append(self._look(rows, step))
         self.last_step = step
 
     def see_initial(self, model: PreTrainedModel) -> None:
         """Measure the initial policy without a line: a resumed run has its own already."""
         with _at_rest(model):
             rows = self._rows(self._reference_of(model), model, 0)
-        self._units = spread(rows)
+        self._begin(rows)
         self.seen.append(_seen(rows, 0))
+        self.looks.append(self._look(rows, 0))
+
+    def _begin(self, rows: PolicyRows) -> None:
+        """Keep what later policies are compared with."""
+        self._units = spread(rows)
+        self._start_proxy = float(rows.proxy_BN.mean())
+
+    def _look(self, rows: PolicyRows, step: int) -> Look:
+        """What monitors see of a policy."""
+        gain = float(rows.proxy_BN.mean()) - self._start_proxy
+        return Look(
+            step=step,
+            kl_nats=float(rows.kl_rb_BN.mean()),
+            length=float(rows.length_BN.mean()),
+            entropy_nats=float(rows.entropy_BN.mean()),
+            reward=gain / self._units.get("proxy_sd", 1.0),
+        )
 
     def _rows(self, policy: PreTrainedModel, model: PreTrainedModel, step: int) -> PolicyRows:
         reference = self._reference_of(model)

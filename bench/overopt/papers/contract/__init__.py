@@ -9,8 +9,8 @@ The names of this package are all that a file needs:
 
 - `Paper`, `Grid`, `Claim`, `Figure`;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
-  `Bias`, `GrowthExponent`, with `Minus`, `Along`, `Bend` and `Best` of these; of two arms
-  `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related`;
+  `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`, `Bend` and
+  `Best` of these; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
   `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`, and `Computed` for
   numbers of random instances that need no run.
@@ -51,6 +51,7 @@ from overopt.report.verdicts.statistics import (
     Peak,
     Value,
 )
+from overopt.report.verdicts.training import Gamma, StepsToRegain, Trained
 from overopt.stats.fits.forms import Form
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "Fall",
     "Figure",
     "Form",
+    "Gamma",
     "GapAtProxy",
     "Gold",
     "Grid",
@@ -90,6 +92,8 @@ __all__ = [
     "Positive",
     "Related",
     "Scale",
+    "StepsToRegain",
+    "Trained",
     "Unrelated",
     "Value",
     "more",

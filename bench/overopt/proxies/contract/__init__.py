@@ -39,6 +39,8 @@ What a loss costs extra to compute, it asks for:
         learn from what fools plain ones, too; see ``overopt.proxies.contract.attacks``.
     refit(config) -> Refit: members are trained again during a run on fresh samples that gold
         labels; see ``overopt.proxies.contract.refits``. Needs USES_GOLD.
+    judge(config, seen) -> score_N: a rule in place of members, see
+        ``overopt.proxies.contract.controls``.
     route(config, features, budget) -> mask: which pairs gold labels, without noise.
     USES_GOLD = "training": has to stand where the labels asked for tell more of gold than a noisy
         comparison does.

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
+from overopt.report.comparison.systems import Compared, name_system, sees_proxy
 from overopt.report.comparison.tuned import rate_note
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
-from overopt.spec.declare import OF_PROXY, PROXY_BLIND
 from overopt.stats.arrays import Floats
 
 _COLUMNS = (
@@ -64,7 +64,9 @@ class _Candidate:
         return all(self.ran.get(world, frozenset()) >= seeds for world, seeds in design.items())
 
 
-def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Contest], list[str]]:
+def make_contests(
+    results: Results, groups: Sequence[Group], of: Compared = "methods"
+) -> tuple[list[Contest], list[str]]:
     """Every contest of at least two methods, and sentences on what was kept apart.
 
     Entrants of a contest share task, gold, label noise, number of comparisons, initial policies,
@@ -75,8 +77,12 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
     Args:
         results: what was read.
         groups: its groups (`overopt.report.groups.group_results`).
+        of: what is compared. Of proxies, a contest's ``proxy`` is the method that they stand under,
+            and its entrants' ``method`` is the proxy.
     """
-    candidates = _candidates(results, groups)
+    candidates = [_entering(one, of) for one in _candidates(results, groups)]
+    if of == "proxies":
+        candidates = [one for one in candidates if one.entrant.sees_proxy]
     contests: list[Contest] = []
     notes: list[str] = []
     settings: dict[tuple[str, str, str], list[_Candidate]] = {}
@@ -108,6 +114,17 @@ def make_contests(results: Results, groups: Sequence[Group]) -> tuple[list[Conte
     if said := rate_note(run.record for run in results.runs):
         notes.append(said)
     return sorted(contests, key=_order), list(dict.fromkeys(notes))
+
+
+def _entering(one: _Candidate, of: Compared) -> _Candidate:
+    """A candidate as it enters contests of methods, of proxies or of both together."""
+    entrant = one.entrant
+    if of == "proxies":
+        return replace(one, entrant=replace(entrant, method=one.proxy), proxy=entrant.method)
+    if of == "systems":
+        label = name_system(entrant.method, one.proxy)
+        return replace(one, entrant=replace(entrant, method=label, sees_proxy=False), proxy="")
+    return one
 
 
 def _holds(
@@ -254,13 +271,3 @@ def _sees_proxy(runs: Sequence[Run], rows: pd.DataFrame) -> bool:
         if isinstance(one, dict) and one.get("name") == first["method"]:
             return sees_proxy(one)
     return True
-
-
-def sees_proxy(spec: Mapping[str, Any]) -> bool:
-    """`overopt.spec.method.MethodSpec.sees_proxy` of a stored record, which may be an older one."""
-    trained = spec
-    while isinstance(trained.get("member"), Mapping):
-        trained = trained["member"]
-    trains = trained.get("member_family") or trained.get("family")
-    asks = not set(OF_PROXY).isdisjoint(trained.get("needs", ()))
-    return bool(spec.get("values")) or asks or trains not in PROXY_BLIND

@@ -21,6 +21,7 @@ from overopt.report.noise_labels import name_noise, noise_order
 from overopt.report.stored.frame import Places, paths_of
 from overopt.report.stored.points import add_labels, check_points
 from overopt.report.stored.reading import read_results
+from overopt.report.stored.schema import LEVELS
 from overopt.spec.columns import POINT_COLUMNS
 
 Names = str | Sequence[str] | None
@@ -82,7 +83,8 @@ def _read(results: pd.DataFrame | Places) -> list[Group]:
         raise UserError(
             f"The table lacks {', '.join(lacking)}; give one of load_results, or some of its rows."
         )
-    points = check_points(results[list(POINT_COLUMNS)], "the table")
+    levels = [name for name in LEVELS if name in results.columns]
+    points = check_points(results[[*levels, *POINT_COLUMNS]], "the table")
     if "version" in results.columns:
         points["version"] = results["version"].to_numpy()
     return group_points(add_labels(points))

@@ -9,13 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from overopt.report.stored.reading import read_results
+from overopt.report.stored.schema import LEVELS
 from overopt.spec.columns import POINT_COLUMNS
 
 Places = str | PathLike[str] | Sequence[str | PathLike[str]]
 """One folder, or several."""
 
-FRAME_COLUMNS: tuple[str, ...] = ("run", "version", *POINT_COLUMNS)
-"""What ``load_results`` returns: where a row is from, then the columns of ``points.csv``."""
+FRAME_COLUMNS: tuple[str, ...] = ("run", "version", *LEVELS, *POINT_COLUMNS)
+"""What ``load_results`` returns: where a row is from, the levels of its run's axes, then the
+columns of ``points.csv``."""
 
 _ALWAYS_THERE = ("world", "seed")
 
@@ -31,7 +33,9 @@ def load_results(folder: Places) -> pd.DataFrame:
 
     Returns:
         ``FRAME_COLUMNS``: ``run`` (``task/method/run_id``), ``version`` (tells runs apart that
-        hold the same cells with other digits; else empty), then the columns of ``points.csv``.
+        hold the same cells with other digits; else empty), ``task_level``, ``method_level`` and
+        ``proxy_level`` (levels of axes, such as ``uwo.members=3``; else empty), then the columns
+        of ``points.csv``.
         Names are str, ``world`` and ``seed`` int, all other numbers float with NaN for a missing
         value. ``status`` is ``ok``, ``unreached`` (a KL budget out of reach) or ``failed``; only
         rows that are ``ok`` are measured.

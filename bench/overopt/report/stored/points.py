@@ -12,11 +12,13 @@ import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.stored.files import names_of, numbers_of, read_table, refuse, text_of
+from overopt.report.stored.levels import short
 from overopt.report.stored.records import records_of
 from overopt.report.stored.schema import (
     CURVE,
     FORMER_ALONG,
     LABELS,
+    LEVELS,
     MEASURED,
     REQUIRED_SEEDS,
     REQUIRED_TEXT,
@@ -68,7 +70,7 @@ def check_points(raw: pd.DataFrame, where: str) -> pd.DataFrame:
     columns["along"] = [FORMER_ALONG.get(along, along) for along in columns["along"]]
     points = pd.DataFrame(columns, columns=list(POINT_COLUMNS))
     _check_rows(points, where)
-    return points
+    return points.assign(**{name: raw.get(name, "") for name in LEVELS})
 
 
 def _check_rows(points: pd.DataFrame, where: str) -> None:
@@ -110,12 +112,17 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
     labeled = points.assign(version=points.get("version", ""))
     labeled["task_label"] = label_tasks(labeled)
     labeled["method_label"] = _label(
-        labeled, "method", {"engine": "", "along": "along ", "version": ""}
+        labeled, "method", {"method_level": "", "engine": "", "along": "along ", "version": ""}
     )
     labeled["proxy_label"] = _label(
         labeled,
         "proxy",
-        {"proxy_start": "from ", "proxy_width": "width ", "comparisons": "pairs "},
+        {
+            "proxy_start": "from ",
+            "proxy_width": "width ",
+            "comparisons": "pairs ",
+            "proxy_level": "",
+        },
     )
     return labeled
 
@@ -123,9 +130,14 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
 def label_tasks(rows: pd.DataFrame) -> list[str]:
     """Names of the tasks of rows with columns task and gold: with the gold where it differs."""
     golds = rows.groupby("task")["gold"].transform("nunique")
+    levels = rows["task_level"] if "task_level" in rows else [""] * len(rows)
     return [
-        f"{task}, gold {gold}" if several > 1 else str(task)
-        for task, gold, several in zip(rows["task"], rows["gold"], golds, strict=True)
+        ", ".join(
+            filter(None, (str(task), f"gold {gold}" if several > 1 else "", short(level, "")))
+        )
+        for task, gold, several, level in zip(
+            rows["task"], rows["gold"], golds, levels, strict=True
+        )
     ]
 
 
@@ -149,6 +161,8 @@ def _label(points: pd.DataFrame, name: str, extras: dict[str, str]) -> list[str]
             value = row[extra]
             if isinstance(value, float):
                 parts += [] if math.isnan(value) else [f"{extras[extra]}{value:g}"]
+            elif extra in LEVELS:
+                parts += [short(str(value), str(row[name]))] if value else []
             else:
                 parts += [f"{extras[extra]}{value}"] if value else []
         labels.append(", ".join(parts))

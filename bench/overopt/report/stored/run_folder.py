@@ -17,6 +17,7 @@ from overopt.errors import UserError
 from overopt.report.stored import older
 from overopt.report.stored.contrasts import read_budgets, read_contrasts, read_worlds
 from overopt.report.stored.files import numbers_of, read_json, read_optional_table, refuse
+from overopt.report.stored.levels import levels_of
 from overopt.report.stored.points import read_points
 from overopt.report.stored.run import Excerpt, Run
 from overopt.report.stored.trajectory import read_trajectory
@@ -71,7 +72,9 @@ def read_run(folder: Path) -> Run:
     return Run(
         folder=folder,
         record=record,
-        points=read_points(folder / "points.csv", known),
+        points=read_points(folder / "points.csv", known).assign(
+            **levels_of(record, str(folder / "run.json"))
+        ),
         excerpts=_read_excerpts(folder / "excerpts.json", known),
         contrasts=_read_contrasts(folder / "contrasts.csv", known),
         budgets=read_budgets(folder / "budgets.csv", known),

@@ -36,18 +36,25 @@ CURVE = ("kl_nats", "gold_mean")
 MEASURED = ("kl_nats", "gold_mean", "proxy_mean")
 """Numbers that only a row with status ``ok`` may have."""
 
-LABELS = ("run", "source", "version", "task_label", "method_label", "proxy_label")
-"""Columns that reading adds."""
-
 FORMER_ALONG = {"beta": "knob"}
 """What the column ``along`` said in earlier results, and what it says now."""
 
-TASK = ("task", "gold")
+LEVELS = ("task_level", "method_level", "proxy_level")
+"""Columns that reading adds to every point: the levels of its run's axes, as ``key=value``.
+
+Those of settings that change the world, its initial policy or how it is measured; those of how a
+method trains; and those of proxies and their data. Empty where a run has none.
+"""
+
+LABELS = (*LEVELS, "run", "source", "version", "task_label", "method_label", "proxy_label")
+"""Columns that reading adds."""
+
+TASK = ("task", "gold", "task_level")
 """What all results that may share a figure or a mean have in common."""
 
 GROUP = (
-    *(*TASK, "world", "method", "proxy", "noise", "engine", "along"),
-    *("proxy_start", "proxy_width", "comparisons"),
+    *(*TASK, "world", "method", "method_level", "proxy", "proxy_level", "noise"),
+    *("engine", "along", "proxy_start", "proxy_width", "comparisons"),
 )
 """What the seeds of one curve have in common."""
 

@@ -235,7 +235,8 @@ class HubWork:
 
     def _score(self, made: Node, work: Work) -> None:
         proxy, samples = self._proxy_of(input_of(made, "proxy")), input_of(made, "samples")
-        rows = pool_rows(samples) if samples.name == "pool" else evaluation_rows(samples)
+        of_pool = samples.name in ("pool", "pool_excerpt")
+        rows = pool_rows(samples) if of_pool else evaluation_rows(samples)
         work.hold(proxy)
         self._read(work, made, proxy, rows)
         work.disk_bytes = rows * NUMBERS_BYTES

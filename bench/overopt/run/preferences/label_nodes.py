@@ -9,6 +9,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
 from overopt.run.making import Make
+from overopt.run.own_files import described
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.noise import NoiseSpec
@@ -110,6 +111,11 @@ class LabelNodes:
         self._refuse_people()
         self._refuse_flaw()
 
+    @property
+    def stream(self) -> int:
+        """What draws of pairs and of noise start from."""
+        return self._cell.stream
+
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
@@ -118,7 +124,7 @@ class LabelNodes:
             "comparisons": proxy.comparisons,
             "calibration_samples": proxy.calibration_samples,
             "responses": "policy" if hub is None else hub.pairs,
-            "seed": cell.stream,
+            "seed": self.stream,
         }
         label = f"pairs, world {cell.world} seed {cell.seed}"
         if cell.task.world.pool is not None:
@@ -127,7 +133,7 @@ class LabelNodes:
         inputs = {"initial": self._around.initial}
         if cell.flaw is not None and cell.flaw.name == "coverage":
             del params["responses"]
-            params["flaw"] = cell.flaw.to_json()
+            params["flaw"] = described(cell.flaw)
             code: tuple[str, ...] = (module_in("worlds", f"{self._kind}.categories"),)
             label = label.replace("pairs", f"pairs of a part of the prompts ({cell.flaw.label})")
             return self._make("people.pairs", params, inputs, label, code)
@@ -140,18 +146,18 @@ class LabelNodes:
         cell, around, hub = self._cell, self._around, self._cell.task.world.hub
         inputs = {"pairs": self.pairs, "gold": around.gold, "pool": around.pool}
         preference = "gold" if hub is None else hub.labels
-        params: dict[str, Any] = {"noise": cell.noise.to_json(), "seed": cell.stream}
+        params: dict[str, Any] = {"noise": described(cell.noise), "seed": self.stream}
         label = f"labels, {cell.place}"
         labeling, flaw, code = cell.task.labels, cell.flaw, around.gold_code
         if labeling is None and flaw is None:
             params["preference"] = preference
             return self._make("labels", params, inputs, label, code)
         if labeling is not None:
-            params["labeling"] = labeling.to_json()
+            params["labeling"] = described(labeling)
             if labeling.noise is not None:
                 code += (module_in("worlds", f"{self._kind}.{labeling.noise.by}"),)
         if flaw is not None:
-            params["flaw"] = flaw.to_json()
+            params["flaw"] = described(flaw)
             if flaw.name in _OF_THE_WORLD:
                 code += (module_in("worlds", f"{self._kind}.flaws"),)
         return self._make("people.labels", params, inputs, label, code)

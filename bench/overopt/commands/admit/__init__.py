@@ -1,0 +1,1 @@
+"""``bench admit``: which tasks can carry a ranking."""

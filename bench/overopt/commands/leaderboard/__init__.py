@@ -1,0 +1,1 @@
+"""``bench leaderboard``: who is best in each track, and on whose word."""

@@ -1,0 +1,1 @@
+"""``bench round`` and ``bench verify``."""

@@ -1,0 +1,1 @@
+"""``bench worker``: runs the stages of drivers on the same store."""

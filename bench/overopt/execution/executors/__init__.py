@@ -1,0 +1,1 @@
+"""What runs stages: this machine, workers on a shared folder, a Ray cluster."""

@@ -1,0 +1,1 @@
+"""Which tasks can carry a ranking: controls, rise and fall, and power."""

@@ -1,0 +1,1 @@
+"""Ranks of entries: tracks, boards, records, and what a rank rests on."""

@@ -1,0 +1,126 @@
+"""Reads what is known of entries off the records of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from overopt.leaderboard.ranking.facts import Facts, Status, Track
+from overopt.report.comparison.contest import Contest, Entrant
+from overopt.report.comparison.systems import Compared, name_system, sees_proxy
+from overopt.report.stored.results import Results
+from overopt.report.stored.run import Run
+
+_GOLD = ("none", "steps", "selection", "training")
+"""Uses of gold, the least first."""
+
+
+Known = Mapping[tuple[str, str], Facts]
+"""By task and what the entry is called."""
+
+
+def track_of(entrant: Entrant) -> Track:
+    """Where a method competes.
+
+    Inference time: it draws from the initial policy and changes no weights. Offline: it learns
+    from the preference data alone. Online: it learns from what its own policy writes.
+    """
+    if entrant.family == "selection":
+        return "inference time"
+    return "online" if entrant.sees_proxy else "offline"
+
+
+def facts_of(results: Results, of: Compared, statuses: Mapping[str, Status]) -> Known:
+    """Facts of every entry of contests of methods, proxies or systems.
+
+    Entries of proxies are known by ``method × proxy``, since a proxy may meet gold under one method
+    only; those of methods by their own label, and with every proxy as systems are.
+
+    Args:
+        results: what was read.
+        of: what is compared.
+        statuses: by method; what is missing is claimed.
+    """
+    found: dict[tuple[str, str], list[Facts]] = {}
+    labels = ["task_label", "method_label", "proxy_label", "method", "proxy", "source"]
+    for row in results.points[labels].drop_duplicates().itertuples(index=False):
+        task, method, proxy = str(row.task_label), str(row.method_label), str(row.proxy_label)
+        run = results.runs[int(str(row.source))]
+        one = _facts(run, str(row.method), str(row.proxy), statuses.get(str(row.method), "claimed"))
+        names = {name_system(method, proxy)}
+        if not _sees(run, str(row.method)):
+            names = {method}
+        elif of == "methods":
+            names.add(method)
+        for name in names:
+            found.setdefault((task, name), []).append(one)
+    return {key: _together(each) for key, each in found.items()}
+
+
+def facts_in(known: Known, contest: Contest, entrant: Entrant, of: Compared) -> Facts:
+    """The facts of one entrant of a contest."""
+    name = entrant.method
+    if of == "proxies":
+        name = name_system(contest.proxy, entrant.method)
+    elif of == "methods" and entrant.sees_proxy and contest.proxy:
+        name = name_system(entrant.method, contest.proxy)
+    return known[contest.task, name]
+
+
+def _together(each: Iterable[Facts]) -> Facts:
+    """Facts of several runs: the least favorable of each."""
+    facts = list(each)
+    rates = {one.rates for one in facts}
+    statuses = {one.status for one in facts}
+    return Facts(
+        rates=next((word for word in ("task's own", "tuned") if word in rates), ""),
+        uses_gold=max((one.uses_gold for one in facts), key=_GOLD.index),
+        standard=all(one.standard for one in facts),
+        finished_utc=min(one.finished_utc for one in facts),
+        status=next(word for word in _WORST if word in statuses),
+    )
+
+
+_WORST: tuple[Status, ...] = ("contested", "claimed", "verified")
+
+
+def _facts(run: Run, method: str, proxy: str, status: Status) -> Facts:
+    spec = _spec(run)
+    own = _named(spec.get("methods"), method)
+    system = _named(spec.get("proxies"), proxy) if _sees(run, method) else {}
+    trains = own.get("family") != "selection" or own.get("member") or own.get("values")
+    rates = ""
+    if trains:
+        rates = "tuned" if spec.get("tuned") is True else "task's own"
+    return Facts(
+        rates=rates,
+        uses_gold=max(_use(own), _use(system), key=_GOLD.index),
+        standard=run.record.get("standard") is not False,
+        finished_utc=str(run.record.get("finished_utc") or ""),
+        status=status,
+    )
+
+
+def _use(of: Mapping[str, Any]) -> str:
+    """Its use of gold; what this version does not know counts as the most."""
+    if of.get("step_scores") is True:
+        return "steps"
+    told = str(of.get("uses_gold", "none"))
+    return told if told in _GOLD else "training"
+
+
+def _sees(run: Run, method: str) -> bool:
+    own = _named(_spec(run).get("methods"), method)
+    return sees_proxy(own) if own else True
+
+
+def _spec(run: Run) -> Mapping[str, Any]:
+    spec = run.record.get("spec")
+    return spec if isinstance(spec, dict) else {}
+
+
+def _named(each: Any, name: str) -> Mapping[str, Any]:
+    for one in each if isinstance(each, list) else []:
+        if isinstance(one, dict) and one.get("name") == name:
+            return one
+    return {}

@@ -1,0 +1,1 @@
+"""Submissions: what their folders hold, how they are read, prepared and checked."""

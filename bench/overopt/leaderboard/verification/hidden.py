@@ -1,0 +1,88 @@
+"""Prompts of a world that no submission has seen, and what policies do there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm, ttest_ind
+
+from overopt.errors import UserError
+from overopt.spec.world import WorldSpec
+from overopt.worlds.contract import World, build
+from overopt.worlds.tokens import Tokens
+
+Floats = npt.NDArray[np.float64]
+
+
+def hidden_prompts(
+    spec: WorldSpec, world: World, count: int, generator: np.random.Generator
+) -> Tokens | None:
+    """Prompts that are neither trained on nor held out, at random; None where there are too few.
+
+    Worlds give their prompts a random order and take held-out ones from its end, so that all of
+    them are alike.
+
+    Args:
+        spec: of the world.
+        world: as the entry has it.
+        count: how many at most.
+        generator: chooses among all that a world has in reserve.
+    """
+    for more in (count, count // 2, count // 4, count // 8):
+        try:
+            larger = build(spec.model_copy(update={"heldout_prompts": spec.heldout_prompts + more}))
+        except UserError:
+            continue  # the world has fewer prompts
+        known = {
+            ids.tobytes()
+            for prompts in (world.train_prompts, world.heldout_prompts)
+            for ids in _rows(prompts)
+        }
+        fresh = [
+            n for n, ids in enumerate(_rows(larger.heldout_prompts)) if ids.tobytes() not in known
+        ]
+        if len(fresh) >= 4:
+            chosen = generator.permutation(np.array(fresh))[:count]
+            return larger.heldout_prompts.take(np.sort(chosen))
+    return None
+
+
+def _rows(tokens: Tokens) -> list[npt.NDArray[np.int32]]:
+    return [ids_T[:length] for ids_T, length in zip(tokens.ids_NT, tokens.length_N, strict=True)]
+
+
+class Shown(NamedTuple):
+    """What one world's policies do, prompt by prompt, mean over policies.
+
+    gain: gold above the initial policy's, SDs; kl: nats. Claimed on held-out prompts, found on
+    hidden ones.
+    """
+
+    gain_claimed_B: Floats
+    gain_found_H: Floats
+    kl_claimed_B: Floats
+    kl_found_H: Floats
+
+
+def judge_hidden(worlds: Sequence[Shown]) -> tuple[float, float]:
+    """p values, one-sided: gold claimed too high, and KL claimed too low, for other prompts.
+
+    Welch's test in each world with prompts as units: held-out and hidden ones are alike, so that an
+    honest policy does the same on both. What was trained on the held-out prompts does not. Worlds
+    are independent, and their p values are joined as normal deviates (Stouffer): sum of z over
+    sqrt(worlds).
+    """
+    p_W2 = np.clip([_of_world(shown) for shown in worlds], 1e-12, 1 - 1e-12)
+    gold, kl = norm.sf(norm.isf(p_W2).sum(axis=0) / np.sqrt(len(p_W2)))
+    return float(gold), float(kl)
+
+
+def _of_world(shown: Shown) -> tuple[float, float]:
+    gold = ttest_ind(
+        shown.gain_claimed_B, shown.gain_found_H, equal_var=False, alternative="greater"
+    )
+    kl = ttest_ind(shown.kl_claimed_B, shown.kl_found_H, equal_var=False, alternative="less")
+    return float(np.nan_to_num(gold.pvalue, nan=1.0)), float(np.nan_to_num(kl.pvalue, nan=1.0))

@@ -1,0 +1,1 @@
+"""Monitors on training runs that are not ours."""

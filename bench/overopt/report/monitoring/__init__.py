@@ -1,0 +1,1 @@
+"""Monitors scored on stored runs."""

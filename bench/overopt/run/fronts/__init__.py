@@ -1,0 +1,1 @@
+"""The best that any policy reaches at each KL."""

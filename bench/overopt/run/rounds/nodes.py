@@ -1,0 +1,146 @@
+"""The part of a cell's graph that rounds after the first make otherwise: labels, and the start.
+
+Everything else of a round is made as ever: proxies of its labels, the run against them, points.
+Method files know nothing of it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Protocol, Self
+
+from overopt.errors import UserError
+from overopt.execution.node import Node
+from overopt.run.cell import Cell
+from overopt.run.making import Make
+from overopt.run.preferences.label_nodes import Around, LabelNodes
+from overopt.spec.method import MethodSpec
+
+_ROUND = 1 << 80
+"""From one round's draws to the next: beyond all seeds of all worlds."""
+
+
+class Rounded(Around, Protocol):
+    """A graph of a cell with rounds."""
+
+    cell: Cell
+
+    @property
+    def before(self) -> Self:
+        """The graph of the round before."""
+        ...
+
+    @property
+    def pairs(self) -> Node:
+        """Unlabeled pairs of its round."""
+        ...
+
+    @property
+    def labels(self) -> Node:
+        """Preference data of its round, with those of earlier rounds where the task says so."""
+        ...
+
+    def optimize(
+        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None = None
+    ) -> Node:
+        """The method's run."""
+        ...
+
+
+class RoundLabels(LabelNodes):
+    """Preference data of a round after the first.
+
+    Pairs that judge and scale proxies stay those of the initial policy, so that a score means the
+    same in every round.
+
+    Raises:
+        UserError: the cell's method trains nothing, or its pairs are not those of a policy.
+    """
+
+    def __init__(self, cell: Cell, make: Make, around: Rounded) -> None:
+        super().__init__(cell, make, around)
+        self._graph = around
+        self._number = cell.task.round
+        _refuse(cell)
+
+    @property
+    def stream(self) -> int:
+        """What draws of this round's pairs and noise start from."""
+        return super().stream + self._number * _ROUND
+
+    @cached_property
+    def pairs(self) -> Node:
+        """Unlabeled pairs of the last policy of the round before."""
+        cell, before = self._cell, self._graph.before
+        first = before
+        while first.cell.task.round > 1:
+            first = first.before
+        params = {"comparisons": cell.task.proxy.comparisons, "seed": self.stream}
+        inputs = {"optimize": before.optimize(None, ()), "first": first.pairs}
+        label = f"pairs of round {self._number}, {cell.place}"
+        return self._make("rounds.pairs", params, inputs, label)
+
+    @cached_property
+    def labels(self) -> Node:
+        """Labels of this round's pairs, behind those of all earlier rounds where these count."""
+        fresh = super().labels
+        rounds = self._cell.task.rounds
+        if rounds is None or rounds.data == "last":
+            return fresh
+        inputs = {"earlier": self._graph.before.labels, "fresh": fresh}
+        label = f"labels of rounds 1 to {self._number}, {self._cell.place}"
+        # what else is made of labels asks how they were made
+        params = {"noise": fresh.params["noise"]}
+        return self._make("rounds.joined", params, inputs, label)
+
+
+def of_round(
+    around: Rounded, params: dict[str, Any], inputs: dict[str, Node]
+) -> tuple[str, dict[str, Any], dict[str, Node]]:
+    """The stage that a run is made by, its parameters and inputs: in which round, and from where.
+
+    Raises:
+        UserError: the run goes on where another engine's has ended.
+    """
+    task = around.cell.task
+    if task.rounds is None or task.round == 1:
+        return "optimize", params, inputs
+    if task.rounds.start == "last" and around.cell.engine == "trl":
+        raise UserError(
+            "rounds.start = last goes on with a policy that the engine native has trained; give "
+            "--engine native, or start each round from the initial policy."
+        )
+    params = {**params, "start": task.rounds.start}
+    return "rounds.optimize", params, {**inputs, "before": around.before.optimize(None, ())}
+
+
+def _refuse(cell: Cell) -> None:
+    """Refuse what has no policy that could be sampled and labeled anew."""
+    task, method, proxy = cell.task, cell.method, cell.proxy
+    asked = f"rounds.count = {task.round}"
+    if not _moves_a_policy(method):
+        raise UserError(
+            f"{asked}: {method.name} trains no policy that the next round could label; leave it "
+            "out, or run it in a command of its own."
+        )
+    if task.world.pool is not None or (task.world.hub and task.world.hub.pairs == "data"):
+        raise UserError(
+            f"{asked}: the pairs of {task.name} are those of its data, not of a policy; choose "
+            "another --task."
+        )
+    if task.labels is not None:
+        raise UserError(
+            f"{asked}: labels of later rounds are gold's through noise, and {task.name} has people "
+            "who label; choose another --task."
+        )
+    if proxy.step_scores or proxy.refits:
+        raise UserError(
+            f"{asked}: {proxy.name} has labels of its own and takes none of later rounds; choose "
+            "another --proxy."
+        )
+    if cell.flaw is not None and cell.flaw.name == "coverage":
+        raise UserError(f"{asked}: --flaw {cell.flaw.label} is one of the first pairs; leave it.")
+
+
+def _moves_a_policy(method: MethodSpec) -> bool:
+    return method.retrains and method.member is None and method.family != "merge"

@@ -1,0 +1,1 @@
+"""Best-of-n from a stream: its nodes, and what their artifacts say."""

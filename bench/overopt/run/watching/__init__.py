@@ -1,0 +1,1 @@
+"""Nodes of what is seen along runs, and the files that hold it."""

@@ -1,0 +1,1 @@
+"""Diagnostics of policies and proxies along a run: texts, likelihoods, lengths."""

@@ -1,0 +1,1 @@
+"""Several levels of one axis in one command."""

@@ -1,0 +1,1 @@
+"""Tests of stores on an object store."""

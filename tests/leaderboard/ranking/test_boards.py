@@ -1,0 +1,124 @@
+"""Who competes with whom, who may rank, and in which order entries are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from overopt.leaderboard.ranking.board import Board
+from overopt.leaderboard.ranking.rows import board_rows
+
+from .drawn import boards_of, write_entry
+
+
+def _board(boards: list[Board], track: str) -> Board:
+    (found,) = [one for one in boards if one.track == track]
+    return found
+
+
+def test_tracks_never_meet(tmp_path: Path) -> None:
+    for family, names in (
+        ("selection", ("bon", "soft-bon")),
+        ("pairs", ("dpo", "ipo")),
+        ("rollout", ("rloo", "ppo")),
+        ("iterative", ("raft",)),
+    ):
+        for name in names:
+            write_entry(tmp_path, name, 0.5, family=family)
+    boards = boards_of(tmp_path)
+    assert {one.track: set(one.facts) for one in boards} == {
+        "offline": {"dpo", "ipo"},
+        "online": {"rloo", "ppo", "raft"},
+        "inference time": {"bon", "soft-bon"},
+    }
+
+
+def test_an_untuned_or_gold_using_entry_has_a_score_and_no_rank(tmp_path: Path) -> None:
+    for name, height in (("best", 0.9), ("next", 0.4), ("last", 0.1)):
+        write_entry(tmp_path, name, height)
+    write_entry(tmp_path, "untuned", 2.0, tuned=False)
+    write_entry(tmp_path, "cheat", 3.0, uses_gold="training")
+    rows = [row for row in board_rows(_board(boards_of(tmp_path), "online"))
+            if row["metric"] == "hypervolume"]  # fmt: skip
+    shown = [(row["entry"], row["ranked"], row["rank_best"], row["rank_worst"]) for row in rows]
+    assert shown == [
+        ("best", True, 1, 1),
+        ("next", True, 2, 2),
+        ("last", True, 3, 3),
+        ("cheat", False, None, None),
+        ("untuned", False, None, None),
+    ]
+    assert rows[3]["note"] == "no rank: uses gold (training)"
+    assert rows[4]["note"] == "no rank: learning rate not tuned"
+    assert all(row["score"] > 0 for row in rows)
+    assert rows[1]["reference"] == "best", "what has no rank is no reference"
+
+
+def test_where_nobody_is_tuned_nobody_ranks_and_differences_stay(tmp_path: Path) -> None:
+    write_entry(tmp_path, "high", 0.9, tuned=False)
+    write_entry(tmp_path, "low", 0.1, tuned=False)
+    rows = board_rows(_board(boards_of(tmp_path), "online"))
+    assert not any(row["ranked"] for row in rows)
+    first = [row for row in rows if row["metric"] == "hypervolume"]
+    assert [row["ties"] for row in first] == ["a", "b"]
+    assert first[1]["p_holm"] < 0.05
+
+
+def test_selection_methods_have_nothing_to_tune(tmp_path: Path) -> None:
+    write_entry(tmp_path, "bon", 0.9, family="selection", tuned=False)
+    write_entry(tmp_path, "itp", 0.1, family="selection", tuned=False)
+    board = _board(boards_of(tmp_path), "inference time")
+    assert all(row["ranked"] and row["rates"] == "" for row in board_rows(board))
+
+
+def test_nothing_orders_entries_within_the_same_ranks(tmp_path: Path) -> None:
+    # the higher score has the later name: an order by scores would put it first
+    write_entry(tmp_path, "zeta", 0.501)
+    write_entry(tmp_path, "alpha", 0.5)
+    rows = board_rows(_board(boards_of(tmp_path), "online"))
+    for metric in ("hypervolume", "gold-at-kl"):
+        mine = [row for row in rows if row["metric"] == metric][:2]
+        assert [row["entry"] for row in mine] == ["alpha", "zeta"]
+        assert [(row["rank_best"], row["rank_worst"]) for row in mine] == [(1, 2), (1, 2)]
+        assert {row["ties"] for row in mine} == {"a"}
+
+
+def test_what_missed_the_kl_has_no_score_there(tmp_path: Path) -> None:
+    from comparison.drawn import write_run
+
+    write_entry(tmp_path, "far", 0.9)
+    write_entry(tmp_path, "also", 0.5)
+    write_run(tmp_path, "short", 0.9, reach={2: 2.0})
+    rows = board_rows(_board(boards_of(tmp_path), "online"))
+    at_8 = {row["entry"]: row for row in rows if row["at_kl_nats"] == 8.0}
+    assert at_8["short"]["score"] is None and "not reached by 1 of 5" in at_8["short"]["note"]
+    assert not at_8["short"]["ranked"]
+
+
+def test_proxies_compete_under_one_method(tmp_path: Path) -> None:
+    for proxy, height in (("single", 0.2), ("uwo", 0.9), ("mean", 0.5)):
+        write_entry(tmp_path, "rloo", height, proxy=proxy, tuned=False)
+    board = _board(boards_of(tmp_path), "reward side")
+    assert board.contest.proxy == "rloo"
+    first = [row for row in board_rows(board) if row["metric"] == "hypervolume"]
+    # one rate for all proxies: none had a better chance, so that they may rank
+    assert all(row["ranked"] for row in first)
+    assert {row["entry"] for row in first} == {"single", "uwo", "mean"}
+
+
+@pytest.mark.parametrize(
+    ("worlds", "seeds", "headline", "basis"),
+    [
+        ((0, 1, 2), (0, 1, 2, 3, 4), True, "any world of the kind"),
+        ((0, 1), (0, 1, 2, 3, 4), False, "these worlds only (fewer than 3 worlds)"),
+        ((0, 1, 2), (0, 1), False, "exploratory (fewer than 5 seeds)"),
+    ],
+)
+def test_a_board_says_what_it_rests_on(
+    tmp_path: Path, worlds: tuple[int, ...], seeds: tuple[int, ...], headline: bool, basis: str
+) -> None:
+    for name in ("one", "two"):
+        write_entry(tmp_path, name, 0.5, worlds=worlds, seeds=seeds)
+    board = _board(boards_of(tmp_path), "online")
+    assert (board.headline, board.basis) == (headline, basis)

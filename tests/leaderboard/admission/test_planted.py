@@ -12,8 +12,8 @@ from overopt.leaderboard.admission.ledger import NO_RESULT, make_page
 from .planted import SOUND, judged, plant
 
 
-def test_a_sound_world_passes(tmp_path: Path) -> None:
-    plant(tmp_path, SOUND)
+def test_a_sound_task_passes(tmp_path: Path) -> None:
+    plant(tmp_path, SOUND, worlds=(0, 1, 2))
     row = judged(tmp_path)
     assert (row.verdict, row.reason) == ("PASS", "all checks hold")
     found = row.found
@@ -55,6 +55,12 @@ def test_few_seeds_and_few_worlds_fail(tmp_path: Path) -> None:
     plant(tmp_path, SOUND, seeds=3, worlds=(0, 1))
     missed = [one.name for one in judged(tmp_path).checks if one.outcome == "fails"]
     assert {"enough seeds", "enough worlds"} <= set(missed)
+
+
+def test_one_world_is_no_task(tmp_path: Path) -> None:
+    plant(tmp_path, SOUND)
+    row = judged(tmp_path)
+    assert (row.verdict, row.reason) == ("FAIL", "enough worlds: worlds: 1; 3 are asked for")
 
 
 def test_three_worlds_are_judged_together_and_alone(tmp_path: Path) -> None:

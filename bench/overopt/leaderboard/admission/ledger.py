@@ -11,6 +11,7 @@ import pandas as pd
 
 from overopt.leaderboard.admission.checks import Check, Gain, Measured, Verdict, judge
 from overopt.leaderboard.published import compare_csv, compare_text
+from overopt.report.tables.text import show_number
 
 NO_RESULT = "not admitted: no result; nobody has run this task against the controls"
 
@@ -142,9 +143,7 @@ def compare_ledger(rows: Sequence[Row], table: Path, page: Path) -> list[str]:
 
 
 def _show(gain: Gain) -> str:
-    if gain.mean != gain.mean:
-        return "–"
-    middle = f"{gain.mean:.2f}".replace("-", "−")
+    middle = show_number(gain.mean, 2)
     if gain.low != gain.low:
         return middle
-    return f"{middle} [{gain.low:.2f}, {gain.high:.2f}]".replace("-", "−")
+    return f"{middle} [{show_number(gain.low, 2)}, {show_number(gain.high, 2)}]"

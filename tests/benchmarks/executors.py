@@ -28,9 +28,8 @@ from overopt.execution.executors.local import InlineExecutor, ProcessExecutor
 from overopt.execution.executors.share import ONE_CORE
 from overopt.execution.executors.shared import SharedExecutor
 from overopt.execution.node import Node
-from overopt.execution.places import open_store
 from overopt.execution.scheduler import execute
-from overopt.execution.store import Store
+from overopt.execution.store import Store, open_store
 
 STAGES = int(os.environ.get("STAGES", "200"))
 
@@ -58,7 +57,8 @@ def spent_s() -> float:
     """Processor seconds of this process and of all below it, dead ones that were waited for too."""
     everybody = [psutil.Process(), *psutil.Process().children(recursive=True)]
     times = [one.cpu_times() for one in everybody if one.is_running()]
-    return sum(one.user + one.system + one.children_user + one.children_system for one in times)
+    spent = (one.user + one.system + one.children_user + one.children_system for one in times)
+    return float(sum(spent))
 
 
 def work(first: int, count: int) -> list[Node]:

@@ -63,7 +63,7 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
     assert asked.policy and asked.reference and asked.proxy and asked.prompts
     from overopt.commands.screen import Screen
     from overopt.execution.executors.local import ProcessExecutor
-    from overopt.execution.places import open_store
+    from overopt.execution.store import open_store
     from overopt.own_runs.checkpoint_plan import plan
     from overopt.own_runs.checkpoint_request import CheckpointRequest
     from overopt.own_runs.checkpoints import measure_checkpoints

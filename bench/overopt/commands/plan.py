@@ -11,8 +11,7 @@ from overopt.commands.options.needs import is_offline, print_needs
 from overopt.commands.planning.forecasting import print_forecast
 from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.execution.node import Node, uncollected
-from overopt.execution.places import open_store
-from overopt.execution.store import Store
+from overopt.execution.store import Store, open_store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
 from overopt.run.forecasts.hub import (
     estimator,

@@ -209,8 +209,9 @@ class Request:
     engine: Annotated[
         str | None,
         typer.Option(
-            metavar="native|trl",
-            help="native: fast on small models. trl: the same methods inside TRL's trainers, for "
+            metavar="native|stacked|trl",
+            help="native: fast on small models. stacked: runs of many seeds side by side, for small "
+            "models on a GPU. trl: the same methods inside TRL's trainers, for "
             "models of real size. By default trl on hub tasks, if it runs all of the methods, and "
             "native on generated worlds. Settings of trl: [bold]--set trl.bf16=true[/], "
             "[bold]trl.processes=2[/], [bold]trl.lora_rank=16[/] and more.",

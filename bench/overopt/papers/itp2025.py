@@ -12,7 +12,7 @@ from overopt.papers.contract import Arm, Checked, Claim, Computed, Exact, Figure
 from overopt.stats.pools.listed import uniform
 
 BON, ITP = Arm("bon"), Arm("itp")
-ERRORS = (0.25, 0.5, 1.0, 2.0)
+ERRORS = (1.0, 1.4, 2.0, 2.8)
 """Root mean square error of the estimated reward, in SDs of the true one."""
 
 
@@ -44,7 +44,7 @@ def weights_have_mean_one() -> Checked:
 def best_beta_exponents() -> list[float]:
     """Exponent of the best beta in the error of the estimated reward, for 6 random instances.
 
-    True rewards are normal, the estimate adds t error of 3 degrees of freedom; 24 prompts with 600
+    True rewards are normal, the estimate adds t error of 3 degrees of freedom; 100 prompts with 300
     responses each. With normal error there is no best beta: the expected true reward grows with the
     estimate, so that the smallest is always best.
 
@@ -58,11 +58,11 @@ def best_beta_exponents() -> list[float]:
     grid = np.exp(np.linspace(np.log(1e-2), np.log(1e2), 40))
     for instance in range(6):
         generator = np.random.default_rng(instance)
-        true = generator.normal(size=(24, 600))
+        true = generator.normal(size=(100, 300))
         error = generator.standard_t(3, size=true.shape) / np.sqrt(3.0)
         best = []
         for scale in ERRORS:
-            pool = ScoredPool(true + scale * error, uniform(24, 600))
+            pool = ScoredPool(true + scale * error, uniform(100, 300))
             reward = [
                 float((itp.weights(itp.Config(), pool, float(b)) * true).sum(axis=1).mean())
                 for b in grid

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 
 from overopt.run.cell import Cell
+from overopt.run.stacks import blocks
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
 from overopt.spec.task import TaskSpec
@@ -31,6 +32,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
     system that says what its members start from is not varied over starts.
     """
     sized = cache(partial(resize, task))  # one for all methods and seeds
+    together = blocks(run.seeds) if run.engine == "stacked" else {}
     return [
         Cell(
             sized(start, width, comparisons),
@@ -42,6 +44,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
             run.engine,
             flaw,
             run.place,
+            together.get(seed, ()),
         )
         for method in run.methods
         for proxy in run.proxies

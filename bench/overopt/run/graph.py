@@ -28,6 +28,7 @@ from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
+from overopt.run.stacks import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -158,6 +159,10 @@ class Graph:
         """Preference data of this seed, noise and flaw."""
         return self._labels.labels
 
+    def labels_of(self, seed: int) -> Node:
+        """Preference data of another seed of the same run."""
+        return Graph(replace(self.cell, seed=seed)).labels
+
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
         return self._proxies.proxy(member)
@@ -221,6 +226,8 @@ class Graph:
         if member is not None:
             params["member"] = member
             label += f", member {member}"
+        if cell.engine == "stacked" and method.trains == "pairs":
+            return out_of_stack(self, params, label, code)
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None

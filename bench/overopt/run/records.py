@@ -21,12 +21,13 @@ from typing import Any
 import psutil
 
 from overopt.errors import UserError
-from overopt.execution.artifact import probe, sync_folder, sync_tree
+from overopt.execution.artifact import probe
 from overopt.execution.canonical import canonical_json
 from overopt.execution.code.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_folder, sync_tree
 from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place

@@ -206,6 +206,7 @@ def recomputed(change: Callable[[Cell, Samples, Rng], Samples]) -> Trial:
             gold_mean=cell.gold_mean,
             gold_sd=cell.gold_sd,
             proxy_offset=cell.proxy_offset,
+            proxy_offset_se=0.01,
             start_gold_B=samples.prompt_gold_KB[0],
             in_pool=1.0,
         )
@@ -236,9 +237,7 @@ def better_gold(cell: Cell, samples: Samples, rng: Rng) -> Samples:
 
 FORGERIES = (
     Forgery("the better of two samples, in every fifth slot", "T0", "consistent_*", picked(0.2)),
-    Forgery(
-        "log-ratios and KL 25 % smaller", "T0", "consistent_normalization", changed(stretched(0.75))
-    ),
+    Forgery("log-ratios and KL halved", "T0", "consistent_normalization", changed(stretched(0.5))),
     Forgery("the policy's log-probabilities alone", "T0", "consistent_kl", changed(lowered(0.05))),
     Forgery("the KL of the axis 5 % smaller", "T0", "consistent_kl", changed(shrunk(0.95))),
     Forgery("k2 called Rao-Blackwellized", "T0", "consistent_kl", changed(mislabeled)),

@@ -12,7 +12,7 @@ from rich.table import Table
 from overopt.commands.printing import open_console, print_json
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_tree
+from overopt.execution.synced import sync_tree
 from overopt.own_scores.staging import staging_folder
 from overopt.papers.contract.paper import Grid, Paper, Scale
 from overopt.papers.shelf import find, names

@@ -30,13 +30,12 @@ from overopt.execution.artifact import (
     Manifest,
     hash_file,
     parse_manifest,
-    sync_tree,
-    write_synced,
 )
 from overopt.execution.bucket.objects import Objects
 from overopt.execution.costs import Receipt
 from overopt.execution.node import Node
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_tree, write_synced
 
 CACHE_VARIABLE = "OVEROPT_CACHE"
 

@@ -17,8 +17,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder
 from overopt.execution.canonical import canonical_json
+from overopt.execution.synced import sync_folder
 from overopt.spec.documents import parse_json
 from overopt.spec.explanations import explain
 from overopt.spec.frozen import Spec

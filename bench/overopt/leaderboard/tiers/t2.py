@@ -9,15 +9,18 @@ and KL as low as was claimed (``hidden``). Random numbers are drawn after the su
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from overopt.artifacts.gold import load_gold
 from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.errors import UserError
 from overopt.leaderboard.sandbox.weights import read_weights
 from overopt.leaderboard.submission.files import check_content
 from overopt.leaderboard.submission.pages import Samples
@@ -74,6 +77,18 @@ class Stage(NamedTuple):
     hidden: Tokens | None
 
 
+def _with_weights(initial: Path, content: bytes, where: str) -> PreTrainedModel:
+    """The initial policy with other weights, which are named as its own file names them.
+
+    A weight that stands in two places, as that of tokens in and out, is in a file once.
+    """
+    model = load_policy(initial)
+    weights = read_weights(content, load_file(initial / "model.safetensors"), where)
+    model.load_state_dict(weights, strict=False)
+    model.tie_weights()
+    return model
+
+
 class Looked:
     """Findings and evidence of all policies of a submission."""
 
@@ -102,9 +117,12 @@ class Looked:
             for policy in cell.policies:
                 place = f"{where}, {place_of(cell)}, row {policy.point + 1}"
                 told(place)
-                model = load_policy(ours.initial / "model")
                 content = check_content(self._trial.folder, policy.file)
-                model.load_state_dict(read_weights(content, model.state_dict(), policy.file.path))
+                try:
+                    model = _with_weights(ours.initial / "model", content, policy.file.path)
+                except UserError as error:
+                    self.findings.append(found("T2", "policies", False, str(error), place))
+                    continue
                 self.judge_policy(opened[1], cell, policy.point, model, samples, place)
 
     def _lacks(self, where: str, cell: Cell, others_do_not: bool) -> None:

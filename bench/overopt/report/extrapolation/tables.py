@@ -30,6 +30,14 @@ class Extrapolated(NamedTuple):
     found: Extrapolation
 
 
+def name_settings(groups: Sequence[Extrapolated]) -> list[str]:
+    """What tells each setting from the others; the whole of it where there is one."""
+    parts = [group.label.split(", ") for group in groups]
+    shared = set.intersection(*map(set, parts)) if len(groups) > 1 else set()
+    named = [", ".join(part for part in own if part not in shared) for own in parts]
+    return [name or group.label for name, group in zip(named, groups, strict=True)]
+
+
 def curve_frame(groups: Sequence[Extrapolated]) -> pd.DataFrame:
     """One row per setting, seed and n; KL with ties known, its bound beside it."""
     rows = [
@@ -96,12 +104,12 @@ def point_frame(groups: Sequence[Extrapolated]) -> pd.DataFrame:
 def show_points(groups: Sequence[Extrapolated]) -> TextTable | None:
     """Proxy points for readers; None where no system has several members."""
     rows = []
-    for group in groups:
+    for name, group in zip(name_settings(groups), groups, strict=True):
         found = proxy_points(group.found.curves)
         if found.members:
             counts = f"{min(found.n_S):,} to {max(found.n_S):,}"
             scores = ", ".join(show_number(one.mean, 2) for one in found.members)
-            rows.append((group.label, counts, _show(found.gold), _show(found.proxy), scores))
+            rows.append((name, counts, _show(found.gold), _show(found.proxy), scores))
     if not rows:
         return None
     return TextTable(
@@ -120,11 +128,11 @@ def show_points(groups: Sequence[Extrapolated]) -> TextTable | None:
 def show_forms(groups: Sequence[Extrapolated]) -> TextTable:
     """Errors beyond the fitted n for readers, in SDs of the initial policy."""
     rows = []
-    for group in groups:
+    for name, group in zip(name_settings(groups), groups, strict=True):
         found = group.found
         rows += [
             (
-                group.label,
+                name,
                 NAMES[test.form],
                 _show(test.a),
                 _show(test.b),
@@ -133,7 +141,7 @@ def show_forms(groups: Sequence[Extrapolated]) -> TextTable:
             )
             for test in found.tests
         ]
-        rows.append((group.label, "a d", "", "", _show(found.line_rmse), ""))
+        rows.append((name, "a d", "", "", _show(found.line_rmse), ""))
     first = groups[0].found
     n_max = int(first.curves[0].n_K[-1])
     return TextTable(

@@ -172,6 +172,6 @@ def _reading() -> Iterator[str]:
         "says nothing against it. An arm that does not get to the KL of a claim leaves it out of "
         "reach. The effect is that of the test that the verdict hangs on, positive where the claim "
         "says so; its interval is of this one comparison, without the correction. Fewer than 5 "
-        "seeds are exploratory. A synthetic world and small models may carry over signs and shapes, not "
+        "seeds are exploratory. A synthetic world may carry over signs and shapes, not "
         "numbers.</p></section>"
     )

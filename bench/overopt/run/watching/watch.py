@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from overopt.catalog.systems import proxy
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder
 from overopt.execution.executors.executor import Executor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_folder
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph

@@ -1,0 +1,77 @@
+"""Training runs that share a stack: which cells, and how each gets its own out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from overopt.errors import UserError
+from overopt.execution.node import Node
+from overopt.run.cell import Cell
+from overopt.run.making import Make
+
+WIDTH = 8
+"""Places of a stack. It is in the key, and a stack of fewer cells is filled up with dummies."""
+
+
+class Stackable(Protocol):
+    """The graph of a cell that is trained in a stack."""
+
+    @property
+    def cell(self) -> Cell:
+        """The cell."""
+        ...
+
+    @property
+    def make(self) -> Make:
+        """Makes its nodes."""
+        ...
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    def labels_of(self, seed: int) -> Node:
+        """Preference data of a neighbor."""
+        ...
+
+
+def blocks(seeds: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """For each seed, those that it shares a stack with: eights in the order of the run's seeds."""
+    starts = range(0, len(seeds), WIDTH)
+    return {
+        seed: tuple(seeds[start : start + WIDTH])
+        for start in starts
+        for seed in seeds[start : start + WIDTH]
+    }
+
+
+def out_of_stack(
+    around: Stackable, params: Mapping[str, Any], label: str, code: tuple[str, ...]
+) -> Node:
+    """The run of a cell that is trained together with other seeds of the same work.
+
+    Args:
+        around: the cell's graph.
+        params, label, code: of the run as if it were trained alone.
+
+    Raises:
+        UserError: the run is one of several, at values of a knob or in rounds.
+    """
+    cell = around.cell
+    if not params["kl_grid_nats"] or cell.task.rounds is not None:
+        raise UserError(
+            "the engine stacked trains one run to each seed, along the step; leave --along knob "
+            "and --rounds out, or give --engine native."
+        )
+    world = cell.world << 32
+    inputs = {"initial": around.initial}
+    for place, seed in enumerate(cell.stack):
+        inputs[f"labels.{place}"] = around.labels_of(seed)
+    shared = {name: value for name, value in params.items() if name != "seed"}
+    shared |= {"seeds": [seed + world for seed in cell.stack], "width": WIDTH}
+    before, _, after = label.rpartition(f" seed {cell.seed}")
+    told = f"{before} seeds {', '.join(map(str, cell.stack))}{after}"
+    stack = around.make("stacked.stack", shared, inputs, told, code)
+    return around.make("stacked.optimize", dict(params), {"stack": stack}, label)

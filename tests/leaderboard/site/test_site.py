@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from overopt.commands.leaderboard.build import rank_all
+from overopt.commands.leaderboard.command import reader_of
 from overopt.leaderboard.ranking.shown import Leaderboard
 from overopt.leaderboard.site.tables import escape_markdown, make_markdown
 from overopt.leaderboard.site.writing import write_site
-from overopt.leaderboard.submission.reading import read_submission
 from overopt.report.html.threats import PAGE, render_threats, title_of_threats
 
 from ..ranking.drawn import write_entry
@@ -29,7 +29,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     made = write_entry(root, "evil", 0.5)
     points = made / "points.csv"
     points.write_text(points.read_text().replace(",evil,", f',"{EVIL}",'))
-    return rank_all(root, root / "none", read_submission, lambda what, done, of: None)
+    return rank_all(root, root / "none", reader_of(root), lambda what, done, of: None)
 
 
 class Tags(HTMLParser):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from overopt.commands.admit.admit import judge_runs
 from overopt.leaderboard.admission.checks import Verdict
 from overopt.leaderboard.admission.ledger import NO_RESULT, make_page
 
@@ -59,13 +60,13 @@ def test_few_seeds_and_few_worlds_fail(tmp_path: Path) -> None:
 
 def test_one_world_is_no_task(tmp_path: Path) -> None:
     plant(tmp_path, SOUND)
-    row = judged(tmp_path)
-    assert (row.verdict, row.reason) == ("FAIL", "enough worlds: worlds: 1; 3 are asked for")
+    task, world = judge_runs(["tabular"], tmp_path)
+    assert (task.scope, task.verdict) == ("task", "FAIL")
+    assert task.reason == "enough worlds: worlds: 1; 3 are asked for"
+    assert (world.scope, world.verdict, world.reason) == ("world", "PASS", "all checks hold")
 
 
 def test_three_worlds_are_judged_together_and_alone(tmp_path: Path) -> None:
-    from overopt.commands.admit.admit import judge_runs
-
     plant(tmp_path, SOUND, worlds=(0, 1, 2))
     rows = judge_runs(["tabular", "tldr"], tmp_path)
     assert [(row.task, row.found.worlds if row.found else ()) for row in rows] == [

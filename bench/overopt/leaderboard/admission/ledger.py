@@ -35,6 +35,11 @@ class Row(NamedTuple):
     checks: tuple[Check, ...]
 
     @property
+    def scope(self) -> str:
+        """Whether it is about the task or about one of its worlds."""
+        return "world" if self.found is not None and not self.found.whole else "task"
+
+    @property
     def reason(self) -> str:
         """The checks that do not hold, or that there is no result."""
         if self.found is None:
@@ -68,6 +73,7 @@ def _record(row: Row) -> dict[str, object]:
     one = row.found
     record: dict[str, object] = {
         "task": row.task,
+        "of": row.scope,
         "worlds": " ".join(map(str, one.worlds)) if one else "",
         "seeds": str(one.seeds) if one else "",
         "method": one.method if one else "",
@@ -118,17 +124,17 @@ def make_page(rows: Sequence[Row]) -> str:
         "worlds can still be used to compare methods: what it cannot carry is a claim that gold "
         "rises or falls there.",
         "",
-        "| task | worlds | seeds | verdict | gold itself | proxy | random | longest | peak | fall |"
+        "| task | of | worlds | seeds | verdict | gold itself | proxy | random | longest | peak | fall |"
         " what does not hold |",
-        f"|{' --- |' * 4}{' ---: |' * 6} --- |",
+        f"|{' --- |' * 5}{' ---: |' * 6} --- |",
     ]
     for row in rows:
         one = row.found
-        cells = [row.task, "–", "–", f"**{row.verdict}**", *(["–"] * 6)]
+        cells = [row.task, row.scope, "–", "–", f"**{row.verdict}**", *(["–"] * 6)]
         if one is not None:
-            cells[1:3] = [" ".join(map(str, one.worlds)), str(one.seeds)]
+            cells[2:4] = [" ".join(map(str, one.worlds)), str(one.seeds)]
             gains = (one.gold, one.proxy, one.random, one.longest, one.peak, one.fall)
-            cells[4:] = [_show(gain) for gain in gains]
+            cells[5:] = [_show(gain) for gain in gains]
         lines.append(f"| {' | '.join([*cells, row.reason])} |")
     return "\n".join(lines) + "\n"
 

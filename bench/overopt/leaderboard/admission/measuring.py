@@ -40,10 +40,10 @@ def measure_tasks(results: Results, groups: Sequence[Group]) -> Iterator[Measure
         if not {PROXY, *CONTROLS} <= names:
             continue
         worlds = sorted(contest.seeds_of)
-        for chosen in [worlds, *([[world] for world in worlds] if len(worlds) > 1 else [])]:
-            of = {world: contest.seeds_of[world] for world in chosen}
-            pool = lines if len(chosen) > 1 else groups
-            yield _measure(replace(contest, seeds_of=of), pool, chosen == worlds)
+        yield _measure(contest, lines if len(worlds) > 1 else groups, True)
+        for world in worlds:
+            alone = replace(contest, seeds_of={world: contest.seeds_of[world]})
+            yield _measure(alone, groups, False)
 
 
 def _name(label: str) -> str:

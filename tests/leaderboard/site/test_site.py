@@ -14,7 +14,7 @@ from overopt.commands.leaderboard.command import reader_of
 from overopt.leaderboard.ranking.shown import Leaderboard
 from overopt.leaderboard.site.tables import escape_markdown, make_markdown
 from overopt.leaderboard.site.writing import write_site
-from overopt.report.html.threats import PAGE, render_threats, title_of_threats
+from overopt.report.html.threats import PAGE, render_section, render_threats, title_of_threats
 
 from ..ranking.drawn import write_entry
 
@@ -85,6 +85,13 @@ def test_every_page_tells_what_a_rank_licenses(found: Leaderboard, tmp_path: Pat
     assert title_of_threats() == "What a rank here does and does not license"
     links = re.findall(r"\]\((?!https:)([^)#]*)", PAGE.read_text())
     assert links and all((PAGE.parent / link).is_file() for link in links)
+
+
+def test_every_report_tells_it_too() -> None:
+    source = (PAGE.parents[1] / "report" / "page.py").read_text(encoding="utf-8")
+    assert "*render_section()," in source and '("threats", "What a rank licenses")' in source
+    section = "".join(render_section())
+    assert section.startswith("<section id='threats'>") and "<a href" not in section
 
 
 def test_a_folder_of_somebody_else_is_left_alone(found: Leaderboard, tmp_path: Path) -> None:

@@ -124,8 +124,8 @@ def make_page(rows: Sequence[Row]) -> str:
         "worlds can still be used to compare methods: what it cannot carry is a claim that gold "
         "rises or falls there.",
         "",
-        "| task | of | worlds | seeds | verdict | gold itself | proxy | random | longest | peak | fall |"
-        " what does not hold |",
+        "| task | of | worlds | seeds | verdict | gold itself | proxy | random | longest | peak |"
+        " fall | what does not hold |",
         f"|{' --- |' * 5}{' ---: |' * 6} --- |",
     ]
     for row in rows:

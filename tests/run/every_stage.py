@@ -22,6 +22,7 @@ from overopt.execution.contract import silent
 from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of
+from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
 from overopt.run.streamed.nodes import stream
 from overopt.spec.flaw import FlawSpec
@@ -86,7 +87,7 @@ def _wanted(place: Path) -> Iterator[Node]:
         composed = composing.points("step", GRID)
         assert composed is not None
         yield composed
-    yield dpo.anneal(max(GRID))
+    yield anneal(dpo, dpo.cell.task, max(GRID))
     (searching,) = _graphs(TASK, ["mcts"])
     searched = searching.points("step", GRID)
     assert searched is not None

@@ -351,7 +351,7 @@ class Graph:
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task's world."""
-        return front(self, kl_grid_nats)
+        return front(self, self.cell.task, kl_grid_nats)
 
     @cached_property
     def before(self) -> Graph:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
+from overopt.run.blocks import WIDTH
 from overopt.run.cell import Cell
 from overopt.run.making import Make
-
-WIDTH = 8
-"""Places of a stack. It is in the key, and a stack of fewer cells is filled up with dummies."""
 
 
 class Stackable(Protocol):
@@ -35,16 +33,6 @@ class Stackable(Protocol):
     def labels_of(self, seed: int) -> Node:
         """Preference data of a neighbor."""
         ...
-
-
-def blocks(seeds: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """For each seed, those that it shares a stack with: eights in the order of the run's seeds."""
-    starts = range(0, len(seeds), WIDTH)
-    return {
-        seed: tuple(seeds[start : start + WIDTH])
-        for start in starts
-        for seed in seeds[start : start + WIDTH]
-    }
 
 
 def out_of_stack(

@@ -24,7 +24,7 @@ def _group(label: str, members: int) -> Extrapolated:
     n_K = fit_grid(4096)
     kl_K = kl_bound(n_K)
     d_K = np.sqrt(kl_K)
-    member_MK = np.array([d_K * (m + 1) for m in range(members)]).reshape(members, -1)
+    member_MK = np.array([d_K * (m + 1) for m in range(members)]) if members else np.empty((0, 0))
     curves = [
         BestOfN(n_K, kl_K, kl_K, d_K * (a - 0.3 * d_K), 0.01 * d_K, d_K, member_MK)
         for a in (0.9, 1.1)

@@ -13,7 +13,7 @@ from overopt.commands.screen import Screen
 from overopt.commands.trial import try_own
 from overopt.errors import UserError
 from overopt.execution.executors.local import ProcessExecutor
-from overopt.execution.places import open_store
+from overopt.execution.store import open_store
 from overopt.report.extrapolation.figure import draw_extrapolation
 from overopt.report.extrapolation.tables import (
     Extrapolated,

@@ -80,7 +80,7 @@ def add_monitor(app: typer.Typer, run: Runner) -> None:
             from overopt.commands.printing import open_console
             from overopt.commands.screen import Screen
             from overopt.execution.executors.local import ProcessExecutor
-            from overopt.execution.places import open_store
+            from overopt.execution.store import open_store
 
             errors = open_console(stderr=True)
             for told in twins_missing(spec.methods):

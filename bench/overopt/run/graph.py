@@ -28,7 +28,7 @@ from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
-from overopt.run.stacks import out_of_stack
+from overopt.run.stacked.nodes import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from overopt.catalog.systems import method
 from overopt.catalog.toml_files import load_task
 from overopt.commands.accelerated import variants
 from overopt.commands.accelerated.stacks import StackRow, StackTable, measure_stacks

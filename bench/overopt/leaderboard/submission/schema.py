@@ -8,6 +8,7 @@ what cannot be had that way is a new version beside this one.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Literal, Self
 
@@ -37,7 +38,22 @@ LARGEST_DOCUMENT_BYTES = 2 << 20
 LARGEST_METHOD_BYTES = 256 << 10
 LARGEST_FOLDER_BYTES = 1 << 30
 MOST_CELLS = 400
+_ROOMS = (__name__, FileRef.__module__)
 MOST_RUNS = 16
+
+
+def published_schema() -> str:
+    """The JSON Schema of this version, as ``docs/submission.schema.json`` has it.
+
+    What is said of specifications in words is left out there: ``spec`` is that of ``run.json``, and
+    its words change without its keys.
+    """
+    schema = Submission.model_json_schema()
+    own = {part.__name__ for part in (*Spec.__subclasses__(),) if part.__module__ in _ROOMS}
+    for name, part in schema["$defs"].items():
+        if name not in own:
+            part.pop("description", None)
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 class MethodFile(Spec):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from overopt.errors import UserError
@@ -50,7 +50,9 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
-        self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
+        label = partial(LabelNodes, cell, self.make, self)
+        first = cell.task.round == 1
+        self._labels = label() if first else RoundLabels(self.make, self, label)
         system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
         plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (

@@ -28,7 +28,7 @@ def refusal(**changes: object) -> str:
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    """After a change on purpose: ``bench submit schema > bench/overopt/docs/submission.schema.json``.
+    """After a change on purpose, the output of ``bench submit schema`` goes there again.
 
     A key that old submissions lack needs a default.
     """

@@ -177,10 +177,11 @@ class Submission(Spec):
             raise ValueError(f"method.name = {self.method.name!r} is not the method of the runs")
         paths = [one.path.lower() for one in self.files()]
         if len(set(paths)) != len(paths) or DOCUMENT in paths:
-            raise ValueError("two parts name the same file; each has a file of its own")
+            raise ValueError("method or runs name a file twice; each part has a file of its own")
         total = sum(one.bytes for one in self.files())
         if total > LARGEST_FOLDER_BYTES:
-            raise ValueError(f"the files have more than {LARGEST_FOLDER_BYTES >> 20} MiB together")
+            most = LARGEST_FOLDER_BYTES >> 20
+            raise ValueError(f"the files of method and runs have more than {most} MiB together")
         return self
 
     def files(self) -> list[FileRef]:

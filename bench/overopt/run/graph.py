@@ -392,7 +392,7 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
-        listed = {role: inputs[role] for role in ("pool", "listing") if role in inputs}
+        listed = {role: made for role, made in inputs.items() if role in ("pool", "listing")}
         if "features" in cell.method.needs:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:

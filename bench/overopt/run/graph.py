@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from overopt.errors import UserError
@@ -27,7 +27,7 @@ from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
-from overopt.run.rounds.nodes import later_round, of_round
+from overopt.run.rounds.nodes import RoundLabels, of_round
 from overopt.run.stacks import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
@@ -50,7 +50,9 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
-        self._labels = LabelNodes(cell, self.make, self, later_round(self))
+        label = partial(LabelNodes, cell, self.make, self)
+        first = cell.task.round == 1
+        self._labels = label() if first else RoundLabels(self.make, self, label)
         system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
         plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (

@@ -10,8 +10,8 @@ import pytest
 from overopt.errors import UserError
 from overopt.papers.contract import Checked, Claim, Exact, Gold, Hump, more
 from overopt.report.verdicts.judging import judge
+from overopt.report.verdicts.shown.tables import verdicts_csv, verdicts_json
 from overopt.report.verdicts.standing import MARKER, page, read_verdicts, standing
-from overopt.report.verdicts.tables import verdicts_csv, verdicts_json
 
 from .planted import HIGHER, HUMPED, STEADY, arm_rows, humped, saturating
 

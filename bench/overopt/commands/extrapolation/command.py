@@ -18,8 +18,8 @@ from overopt.spec.run import RunSpec
 _STREAM = "The stream"
 
 
-def add_extrapolate(app: typer.Typer, check: Callable[[Request], list[RunSpec]]) -> None:
-    """Give the command ``extrapolate``; ``check`` resolves what is asked for."""
+def add_extrapolate(app: typer.Typer, resolve_all: Callable[[Request], list[RunSpec]]) -> None:
+    """Give the command ``extrapolate``."""
 
     @app.command("extrapolate")
     @takes_request
@@ -71,14 +71,17 @@ def add_extrapolate(app: typer.Typer, check: Callable[[Request], list[RunSpec]])
                 f"--n {n}, --samples {drawn}, --prompts {prompts}: n is at least 2, samples at "
                 "least n and prompts at least 1."
             )
-        specs, count = check(replace(request, method=["bon"])), count_workers(workers)
+        specs, count = resolve_all(replace(request, method=["bon"])), count_workers(workers)
         check_folder("--out", out.parent)
-        from overopt.commands.extrapolation.extrapolate import Asked, extrapolation
+        from overopt.commands.extrapolation.extrapolate import extrapolation
         from overopt.commands.trial import try_own
-        from overopt.run.graph import Graph
+        from overopt.run.sources import prepare
+        from overopt.run.streamed.carry import Asked
+        from overopt.run.streamed.streams import streams_of
 
         for spec in specs:
             try_own(spec)
+            prepare(spec)
+        streams = streams_of(specs, prompts, drawn)
         asked = Asked(prompts, drawn, n)
-        code = extrapolation(specs, asked, fit_up_to, out, store, count, quiet, Graph)
-        raise typer.Exit(code)
+        raise typer.Exit(extrapolation(streams, asked, fit_up_to, out, store, count, quiet))

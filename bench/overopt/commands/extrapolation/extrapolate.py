@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -29,39 +28,18 @@ from overopt.report.folder import check_folder, report_folder
 from overopt.report.stored.levels import short
 from overopt.report.tables.text import TextTable, write_csv
 from overopt.run.cell import Cell
-from overopt.run.cells import cells_of
-from overopt.run.sources import prepare
-from overopt.run.streamed.carry import carry_out
-from overopt.run.streamed.nodes import Streamed, stream
-from overopt.spec.run import RunSpec
+from overopt.run.streamed.carry import Asked, carry_out
 from overopt.stats.pools.extrapolation import BestOfN, extrapolate
 
 
-class Asked(NamedTuple):
-    """What is drawn: prompts, samples of each, and up to which n they are read."""
-
-    prompts: int
-    samples_per_prompt: int
-    n_max: int
-
-
-def streams_of(
-    runs: Sequence[RunSpec], asked: Asked, graph: Callable[[Cell], Streamed]
-) -> list[tuple[Cell, Node]]:
-    """Every cell of the runs with the node of its stream."""
-    cells = [cell for run in runs for cell in cells_of(run)]
-    return [(cell, stream(graph(cell), asked.prompts, asked.samples_per_prompt)) for cell in cells]
-
-
 def extrapolation(
-    runs: Sequence[RunSpec],
+    streams: Sequence[tuple[Cell, Node]],
     asked: Asked,
     fitted_up_to: int,
     out: Path,
     store_root: Path | None,
     workers: int,
     quiet: bool,
-    graph: Callable[[Cell], Streamed],
 ) -> int:
     """Carry out what was asked, and write curves, forms and a figure.
 
@@ -69,16 +47,12 @@ def extrapolation(
         UserError: what is asked for cannot be, or a stage failed.
     """
     check_folder(out)
-    for run in runs:
-        prepare(run)
-    streams = streams_of(runs, asked, graph)
     store = open_store(store_root)
     with (
         Screen(open_console(stderr=True), quiet, workers) as screen,
         ProcessExecutor(store, workers) as executor,
     ):
-        nodes = [made for _, made in streams]
-        curves = carry_out(nodes, asked.n_max, store, executor, screen)
+        curves = carry_out(streams, asked, store, executor, screen)
     groups = _grouped([cell for cell, _ in streams], curves, fitted_up_to)
     with report_folder(out) as folder:
         write_csv(curve_frame(groups), folder / "best_of_n.csv")

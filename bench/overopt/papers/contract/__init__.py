@@ -20,12 +20,11 @@ from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.figure import Axis, Figure
+from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.relations import (
     Bend,
-    Bias,
     Distance,
     GapAtProxy,
-    GrowthExponent,
     LogKlAtGold,
     Related,
 )
@@ -46,10 +45,8 @@ from overopt.report.verdicts.statistics import (
     OWN_END,
     Along,
     Best,
-    Coefficient,
     Fall,
     Gold,
-    HeldOut,
     Minus,
     Peak,
     Value,

@@ -11,14 +11,8 @@ import numpy as np
 from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows
 from overopt.stats.arrays import Floats
 from overopt.stats.equal_kl import weights_at
-from overopt.stats.fits.forms import Form
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakTable, fixed_split, read_peaks
-from overopt.stats.verdicts.curves import (
-    FITTED_SHARE,
-    fit_curve,
-    held_out_error,
-    slopes,
-)
+from overopt.stats.verdicts.curves import slopes
 
 Tables = dict[int, Floats]
 """By world, shape (seeds, prompts); one column where a statistic is of whole seeds."""
@@ -253,62 +247,6 @@ def peaks(scope: Scope, arm: Arm, world: int) -> PeakTable:
     if all(one.gain_KB is not None for one in rows):
         return found
     return found._replace(gold_SB=found.gold_SB.mean(axis=1, keepdims=True))
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """alpha (``a``), beta (``b``), gamma or AICc of a form fitted to a seed's curve."""
-
-    arm: Arm
-    form: Form
-    which: Literal["a", "b", "gamma", "aicc"]
-    column: str = "gold_mean"
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
-
-    @property
-    def name(self) -> str:
-        words = {"a": "alpha", "b": "beta", "gamma": "gamma", "aicc": "AICc"}[self.which]
-        return f"{words} of the {self.form.value} form, {self.column}, {self.arm.name}"
-
-    def read(self, scope: Scope) -> Tables:
-        def number(one: SeedRows) -> float:
-            kl_K, r_K = measured_curve(one, self.column)
-            value = getattr(fit_curve(kl_K, r_K, self.form), self.which)
-            if value is None:
-                raise ValueError(f"the {self.form.value} form has no {self.which}")
-            return float(value)
-
-        return per_seed(scope, self.arm, number)
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Log of the held-out error of a form; None: of the constant at the last fitted point."""
-
-    arm: Arm
-    form: Form | None
-    log: bool = True
-    column: str = "gold_mean"
-    share: float = FITTED_SHARE
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
-
-    @property
-    def name(self) -> str:
-        form = "a constant" if self.form is None else f"the {self.form.value} form"
-        return f"{'log ' if self.log else ''}held-out RMSE of {form}, {self.arm.name}"
-
-    def read(self, scope: Scope) -> Tables:
-        def number(one: SeedRows) -> float:
-            error = held_out_error(*measured_curve(one, self.column), self.form, self.share)
-            return float(np.log(error)) if self.log else error
-
-        return per_seed(scope, self.arm, number)
 
 
 def measured_curve(one: SeedRows, column: str) -> tuple[Floats, Floats]:

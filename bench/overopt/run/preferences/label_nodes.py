@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -93,21 +94,6 @@ class Around(Protocol):
         ...
 
 
-class Later(Protocol):
-    """What a round after the first makes otherwise (see ``run.rounds``)."""
-
-    stream: int
-    """What its draws add to where those of the first start."""
-
-    def pairs(self, stream: int) -> Node:
-        """Its unlabeled pairs."""
-        ...
-
-    def join(self, fresh: Node) -> Node:
-        """Their labels, with those of earlier rounds where these count."""
-        ...
-
-
 class LabelNodes:
     """Preference data of a cell.
 
@@ -115,29 +101,36 @@ class LabelNodes:
         cell: its task says who labels, its noise and its flaw how well.
         make: makes nodes of the cell's world.
         around: the rest of the graph.
-        later: the cell's round, where it is not the first.
+        pairs: other pairs than those of the initial policy.
+        beyond: added to the number that draws start from.
 
     Raises:
         UserError: the task's people, or the flaw, do not go with the world, the gold or the noise.
     """
 
-    def __init__(self, cell: Asked, make: Make, around: Around, later: Later | None = None) -> None:
+    def __init__(
+        self,
+        cell: Asked,
+        make: Make,
+        around: Around,
+        pairs: Callable[[], Node] | None = None,
+        beyond: int = 0,
+    ) -> None:
         self._cell, self._make, self._around = cell, make, around
-        self._later = later
-        self._kind = cell.task.world.kind
+        self._kind, self._other_pairs, self._beyond = cell.task.world.kind, pairs, beyond
         self._refuse_people()
         self._refuse_flaw()
 
     @property
     def stream(self) -> int:
         """What draws of pairs and of noise start from."""
-        return self._cell.stream + (self._later.stream if self._later else 0)
+        return self._cell.stream + self._beyond
 
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
-        if self._later is not None:
-            return self._later.pairs(self.stream)
+        if self._other_pairs is not None:
+            return self._other_pairs()
         cell, proxy, hub = self._cell, self._cell.task.proxy, self._cell.task.world.hub
         params: dict[str, Any] = {
             "comparisons": proxy.comparisons,
@@ -161,12 +154,7 @@ class LabelNodes:
 
     @cached_property
     def labels(self) -> Node:
-        """Preference data of this seed, noise and flaw, of all rounds that count."""
-        return self._later.join(self._fresh) if self._later is not None else self._fresh
-
-    @property
-    def _fresh(self) -> Node:
-        """Labels of the pairs."""
+        """Preference data of this seed, noise and flaw."""
         cell, around, hub = self._cell, self._around, self._cell.task.world.hub
         inputs = {"pairs": self.pairs, "gold": around.gold, "pool": around.pool}
         preference = "gold" if hub is None else hub.labels

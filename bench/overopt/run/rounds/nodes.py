@@ -6,6 +6,8 @@ Method files know nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Protocol, Self
 
 from overopt.errors import UserError
@@ -26,7 +28,7 @@ class Asked(Protocol):
 
     @property
     def task(self) -> TaskSpec:
-        """The task."""
+        """The task, at its round."""
         ...
 
     @property
@@ -50,6 +52,11 @@ class Asked(Protocol):
         ...
 
     @property
+    def stream(self) -> int:
+        """The number that random draws start from."""
+        ...
+
+    @property
     def place(self) -> str:
         """What tells the cell from others of its method and proxy system."""
         ...
@@ -60,12 +67,7 @@ class Rounded(Protocol):
 
     @property
     def cell(self) -> Asked:
-        """Its cell."""
-        ...
-
-    @property
-    def make(self) -> Make:
-        """Makes nodes of the cell's world."""
+        """The cell."""
         ...
 
     @property
@@ -90,49 +92,65 @@ class Rounded(Protocol):
         ...
 
 
-class LaterRound:
+class Labeled(Protocol):
+    """Preference data of one round."""
+
+    @property
+    def labels(self) -> Node:
+        """Its labels."""
+        ...
+
+
+class RoundLabels:
     """Preference data of a round after the first.
 
     Pairs that judge and scale proxies stay those of the initial policy, so that a score means the
     same in every round.
 
-    stream: what its draws add to where those of the first start.
+    Args:
+        make: makes nodes of the cell's world.
+        around: the cell's graph.
+        label: labels pairs, by draws that start so much further on.
 
     Raises:
         UserError: the cell's method trains nothing, or its pairs are not those of a policy.
     """
 
-    def __init__(self, graph: Rounded) -> None:
-        self._graph = graph
-        self.stream = graph.cell.task.round * _ROUND
-        _refuse(graph.cell)
+    def __init__(
+        self, make: Make, around: Rounded, label: Callable[[Callable[[], Node], int], Labeled]
+    ) -> None:
+        self._cell, self._make, self._graph = around.cell, make, around
+        self._number = around.cell.task.round
+        _refuse(around.cell)
+        self._fresh = label(lambda: self.pairs, self._number * _ROUND)
 
-    def pairs(self, stream: int) -> Node:
+    @cached_property
+    def pairs(self) -> Node:
         """Unlabeled pairs of the last policy of the round before."""
-        cell, before = self._graph.cell, self._graph.before
+        cell, before = self._cell, self._graph.before
         first = before
         while first.cell.task.round > 1:
             first = first.before
-        params = {"comparisons": cell.task.proxy.comparisons, "seed": stream}
+        params = {
+            "comparisons": cell.task.proxy.comparisons,
+            "seed": cell.stream + self._number * _ROUND,
+        }
         inputs = {"optimize": before.optimize(None, ()), "first": first.pairs}
-        label = f"pairs of round {cell.task.round}, {cell.place}"
-        return self._graph.make("rounds.pairs", params, inputs, label)
+        label = f"pairs of round {self._number}, {cell.place}"
+        return self._make("rounds.pairs", params, inputs, label)
 
-    def join(self, fresh: Node) -> Node:
+    @cached_property
+    def labels(self) -> Node:
         """Labels of this round's pairs, behind those of all earlier rounds where these count."""
-        cell = self._graph.cell
-        if cell.task.rounds is None or cell.task.rounds.data == "last":
+        fresh = self._fresh.labels
+        rounds = self._cell.task.rounds
+        if rounds is None or rounds.data == "last":
             return fresh
         inputs = {"earlier": self._graph.before.labels, "fresh": fresh}
-        label = f"labels of rounds 1 to {cell.task.round}, {cell.place}"
+        label = f"labels of rounds 1 to {self._number}, {self._cell.place}"
         # what else is made of labels asks how they were made
         params = {"noise": fresh.params["noise"]}
-        return self._graph.make("rounds.joined", params, inputs, label)
-
-
-def later_round(graph: Rounded) -> LaterRound | None:
-    """The cell's round; None where it is the first."""
-    return LaterRound(graph) if graph.cell.task.round > 1 else None
+        return self._make("rounds.joined", params, inputs, label)
 
 
 def of_round(

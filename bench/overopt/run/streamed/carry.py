@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from overopt.artifacts.tables import Table
 from overopt.errors import UserError
@@ -12,12 +13,21 @@ from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
+from overopt.run.cell import Cell
 from overopt.stats.pools.extrapolation import BestOfN, best_of_n
 
 
+class Asked(NamedTuple):
+    """What is drawn: prompts, samples of each, and up to which n they are read."""
+
+    prompts: int
+    samples_per_prompt: int
+    n_max: int
+
+
 def carry_out(
-    nodes: Sequence[Node],
-    n_max: int,
+    streams: Sequence[tuple[Cell, Node]],
+    asked: Asked,
     store: Store,
     executor: Executor,
     on_notice: Callable[[Notice], None] | None = None,
@@ -28,6 +38,7 @@ def carry_out(
         UserError: a stage failed, or a disk refuses; finished stages are kept.
         KeyboardInterrupt: finished stages are kept.
     """
+    nodes = [made for _, made in streams]
     (result,) = execute([_all(nodes)], store, executor, on_notice)
     if result.value is None:
         raise UserError(str(result.error))
@@ -37,7 +48,7 @@ def carry_out(
             said = f"{outcome.failure.title}: {outcome.failure.message}".rstrip(".")
             raise UserError(f"{said}; finished stages are kept.")
         assert outcome.path is not None, f"{made.label} has neither an artifact nor a failure"
-        curves.append(_read(outcome.path, n_max))
+        curves.append(_read(outcome.path, asked.n_max))
     return curves
 
 

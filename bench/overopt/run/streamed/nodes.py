@@ -7,7 +7,7 @@ from typing import Protocol
 from overopt.errors import UserError
 from overopt.execution.node import Node
 from overopt.run.making import Make
-from overopt.run.own_files import without_place
+from overopt.run.own_files import described
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
 
@@ -34,12 +34,12 @@ class Asked(Protocol):
         ...
 
 
-class Streamed(Protocol):
-    """The graph of a cell (see ``run.graph``)."""
+class Around(Protocol):
+    """The graph of a cell."""
 
     @property
     def cell(self) -> Asked:
-        """Its cell."""
+        """The cell."""
         ...
 
     @property
@@ -62,6 +62,10 @@ class Streamed(Protocol):
         """Responses of the initial policy with their gold, which scale it."""
         ...
 
+    def proxy(self, member: int) -> Node:
+        """One proxy that scores."""
+        ...
+
     @property
     def gold_code(self) -> tuple[str, ...]:
         """What has to be loaded by name to read the gold."""
@@ -69,15 +73,11 @@ class Streamed(Protocol):
 
     @property
     def reading_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read a proxy."""
-        ...
-
-    def proxy(self, member: int) -> Node:
-        """One proxy that scores."""
+        """What has to be loaded by name to read the proxies."""
         ...
 
 
-def stream(graph: Streamed, prompts: int, samples_per_prompt: int) -> Node:
+def stream(graph: Around, prompts: int, samples_per_prompt: int) -> Node:
     """The streamed pool of a cell.
 
     Args:
@@ -110,7 +110,7 @@ def stream(graph: Streamed, prompts: int, samples_per_prompt: int) -> Node:
     for member in range(cell.proxy.scored):
         inputs[f"proxy.{member}"] = graph.proxy(member)
     params = {
-        "system": without_place(cell.proxy).to_json(),
+        "system": described(cell.proxy),
         "prompts": prompts,
         "samples_per_prompt": samples_per_prompt,
         "chunk_rows": CHUNK_ROWS,

@@ -14,7 +14,7 @@ from html import escape
 from overopt.report.html.assets import read_asset
 from overopt.report.verdicts.claims import NOT_RUN, VERDICTS, Verdict
 from overopt.report.verdicts.figure import Figure
-from overopt.report.verdicts.tables import (
+from overopt.report.verdicts.shown.tables import (
     count,
     show_effect,
     show_estimate,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from overopt.errors import harmless
 from overopt.report.verdicts.arms import Measured
-from overopt.report.verdicts.drawing import draw_figures
-from overopt.report.verdicts.page import Judged, make_page
-from overopt.report.verdicts.tables import verdicts_csv, verdicts_json
+from overopt.report.verdicts.shown.drawing import draw_figures
+from overopt.report.verdicts.shown.page import Judged, make_page
+from overopt.report.verdicts.shown.tables import verdicts_csv, verdicts_json
 
 PAGE = "index.html"
 

@@ -60,6 +60,7 @@ class Graph:
             if cell.proxy.step_scores
             else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
         )
+        self.reading_code = self._proxies.reading_code
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
@@ -145,11 +146,6 @@ class Graph:
         stage, inputs, code = made_by(self.cell.task, "listing", inputs, self.gold_code)
         label = f"every response, world {self.cell.world}"
         return self.make(stage, {}, inputs, label, code)
-
-    @property
-    def reading_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read a proxy."""
-        return self._proxies.reading_code
 
     @property
     def pairs(self) -> Node:

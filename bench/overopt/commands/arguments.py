@@ -52,6 +52,8 @@ _SEVERAL = (
     "--factors",
     "--monitor",
     "--runs",
+    "--width",
+    "--variant",
 )
 _AXES = frozenset(("world.seed",))
 """Settings that say which cells are run, as ``--seed`` does, and leave the task as it is."""

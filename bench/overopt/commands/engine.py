@@ -32,6 +32,9 @@ def choose_engine(
         text = "trl" if real else "native"
     if text == "native":
         return "native"
+    if text == "stacked":
+        _check_stacked(task, methods)
+        return "stacked"
     if text == "trl":
         check_versions()
         for system in proxies:
@@ -45,3 +48,23 @@ def choose_engine(
                 )
         return "trl"
     raise UserError(unknown("engine", text, get_args(Engine)))
+
+
+def _check_stacked(task: TaskSpec, methods: tuple[MethodSpec, ...]) -> None:
+    """Refuse what a stack of small policies cannot train (``engines.stacked``).
+
+    Raises:
+        UserError: a method is not of the family pairs, or asks for more; models are given.
+    """
+    if task.world.hub is not None:
+        raise UserError(
+            f"The engine stacked trains small policies made from scratch; {task.name} takes a "
+            "model: say --engine trl or native."
+        )
+    for method in methods:
+        if method.family not in ("pairs", "selection") or method.needs or method.native_only:
+            raise UserError(
+                f"{method.name} is not trained by the engine stacked, which knows methods that "
+                "learn from pairs and from nothing besides, such as dpo and ipo; leave --engine "
+                "out or say --engine native."
+            )

@@ -67,7 +67,7 @@ def run(
         comparisons, proxy_start, proxy_width: data and proxies; by default the task's.
         kl_grid: KL budgets in nats per response; by default the task's.
         along: ``step`` or ``knob``.
-        engine: ``native`` or ``trl``; by default what fits the task.
+        engine: ``native``, ``stacked`` or ``trl``; by default what fits the task.
         rates: a file of ``bench tune``; by default every method trains at the task's rate.
         out: results go to ``out/task/method/run``.
         store: keeps finished stages; by default ``$OVEROPT_STORE``, else the user's cache.

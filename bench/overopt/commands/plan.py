@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from overopt.commands.accelerator import find_accelerator
-from overopt.commands.forecasting import print_forecast
 from overopt.commands.options.needs import is_offline, print_needs
+from overopt.commands.planning.forecasting import print_forecast
 from overopt.commands.printing import open_console, print_colored, print_json
 from overopt.execution.node import Node, uncollected
 from overopt.execution.store import Store, open_store

@@ -18,8 +18,16 @@ from torch import Tensor
 from torch.nn.functional import embedding, pad
 from transformers import PreTrainedModel
 
-from overopt.models.packed import batch_rows, is_plain, pack, packed_logits
-from overopt.models.sequences import Batch, align, bucket_rows, join, split_by_length, take_rows
+from overopt.models.packed import is_plain, pack, packed_logits
+from overopt.models.sequences import (
+    Batch,
+    align,
+    batch_rows,
+    bucket_rows,
+    join,
+    split_by_length,
+    take_rows,
+)
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
 
@@ -237,8 +245,9 @@ def score_logps(
         float32 (N, T), zero on padding.
     """
     logp_NT = np.zeros(responses.ids_NT.shape, dtype=np.float32)
+    length_N = prompts.length_N + responses.length_N
     with evaluating(model):
-        for index_B in batch_rows(model, prompts.length_N + responses.length_N, batch_tokens):
+        for index_B in batch_rows(length_N, batch_tokens, is_plain(model)):
             batch = join(prompts.take(index_B), responses.take(index_B), model.device)
             logp_BT = response_logps(model, batch).cpu().numpy()
             logp_NT[index_B, : logp_BT.shape[1]] = logp_BT
@@ -275,7 +284,7 @@ def kl_statistics(
     rb_N, entropy_N = np.zeros(shape[0]), np.zeros(shape[0])
     length_N = prompts.length_N + responses.length_N
     with evaluating(policy), evaluating(reference):
-        for index_B in batch_rows(reference, length_N, batch_tokens):
+        for index_B in batch_rows(length_N, batch_tokens, is_plain(reference)):
             batch = join(prompts.take(index_B), responses.take(index_B), policy.device)
             width = batch.mask_BT.shape[1]
             logq_BKV = predict_logps(reference, batch)

@@ -8,7 +8,7 @@ is GPT-2's calculation from the model's own weights, forward and backward, and n
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,31 @@ from torch.nn import functional
 from transformers import GPT2ForSequenceClassification, GPT2LMHeadModel, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from overopt.models.sequences import Batch, Index, bucket_rows, consecutive_rows
-
 _Ints = npt.NDArray[np.int64]
+
+
+class Joined(Protocol):
+    """B joined rows, ``models.sequences.Batch``, as far as a pass needs them."""
+
+    @property
+    def ids_BL(self) -> Tensor:
+        """``[prompt | response | PAD]``."""
+        ...
+
+    @property
+    def prompt_length_B(self) -> Tensor:
+        """Tokens of each prompt."""
+        ...
+
+    @property
+    def mask_BT(self) -> Tensor:
+        """True on response tokens."""
+        ...
+
+    @property
+    def prompt_length_min(self) -> int:
+        """The shortest prompt."""
+        ...
 
 
 class Packed(NamedTuple):
@@ -70,21 +92,7 @@ def is_plain(model: PreTrainedModel) -> bool:
     )
 
 
-def batch_rows(
-    model: PreTrainedModel, length_N: npt.NDArray[np.integer], batch_tokens: int
-) -> list[Index]:
-    """Rows in batches for passes of a model: neighbors, which share prompts, or of similar length.
-
-    Args:
-        model: what reads them.
-        length_N: tokens of each row.
-        batch_tokens: most tokens of one batch.
-    """
-    divide = consecutive_rows if is_plain(model) else bucket_rows
-    return divide(length_N, batch_tokens)
-
-
-def pack(batch: Batch, with_last: bool = False) -> Packed:
+def pack(batch: Joined, with_last: bool = False) -> Packed:
     """Lay the tokens of a batch out.
 
     Args:
@@ -114,16 +122,21 @@ def pack(batch: Batch, with_last: bool = False) -> Packed:
     token_N[place_R] = ids_BL[row_R, column_R]
     position_N[place_R] = column_R
     cell_N[place_R] = row_R * len(column_L) + column_R
+    reads_BK = _reads(batch, place_BL, prompt_B, response_B, silent, len(token_N))
+    last_B = place_BL[np.arange(len(prompt_B)), prompt_B + read_B - 1]
     return Packed(
-        *(torch.from_numpy(of) for of in (token_N, position_N, place_BL, cell_N)),
-        torch.from_numpy(_reads(batch, place_BL, prompt_B, response_B, silent, len(token_N))),
-        torch.from_numpy(place_BL[np.arange(len(prompt_B)), prompt_B + read_B - 1]),
-        silent,
+        token_N=torch.from_numpy(token_N),
+        position_N=torch.from_numpy(position_N),
+        place_BL=torch.from_numpy(place_BL),
+        cell_N=torch.from_numpy(cell_N),
+        reads_BK=torch.from_numpy(reads_BK),
+        last_B=torch.from_numpy(last_B),
+        silent=silent,
     )
 
 
 def _reads(
-    batch: Batch, place_BL: _Ints, prompt_B: _Ints, response_B: _Ints, silent: int, tokens: int
+    batch: Joined, place_BL: _Ints, prompt_B: _Ints, response_B: _Ints, silent: int, tokens: int
 ) -> _Ints:
     """Who predicts what; see ``Packed``."""
     columns = batch.ids_BL.shape[1] - batch.prompt_length_min
@@ -167,9 +180,8 @@ def _run(body: Any, packed: Packed, kept_M: Tensor) -> Tensor:
     for number, block in enumerate(body.h):
         attention = block.attn
         mixed_NE = _affine(_normal(x_ND, block.ln_1), attention.c_attn)
-        heads_BLEHW = functional.embedding(packed.place_BL, mixed_NE).unflatten(
-            2, (3, attention.num_heads, -1)
-        )
+        mixed_BLE = functional.embedding(packed.place_BL, mixed_NE)
+        heads_BLEHW = mixed_BLE.view(*packed.place_BL.shape, 3, attention.num_heads, -1)
         query, key, value = heads_BLEHW.permute(2, 0, 3, 1, 4)
         seen_BHLW = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         seen_CD = seen_BHLW.transpose(1, 2).flatten(2).flatten(0, 1)

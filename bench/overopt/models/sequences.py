@@ -154,6 +154,14 @@ def consecutive_rows(length_N: npt.NDArray[np.integer], batch_tokens: int) -> li
     return batches
 
 
+def batch_rows(
+    length_N: npt.NDArray[np.integer], batch_tokens: int, neighbors: bool
+) -> list[Index]:
+    """Row indices in batches of neighbors, or of similar length where padding is computed."""
+    divide = consecutive_rows if neighbors else bucket_rows
+    return divide(length_N, batch_tokens)
+
+
 def split_by_length(batch: Batch) -> list[tuple[Tensor, int]]:
     """Parts of a batch that are worth a pass of their own: their rows, and their longest length.
 

@@ -17,7 +17,11 @@ from overopt.spec.task import TaskSpec
 
 @dataclass(frozen=True)
 class Cell:
-    """Identity of one cell of a run."""
+    """Identity of one cell of a run.
+
+    stack: seeds of the cells that it is trained together with, itself among them; none where it is
+        trained alone.
+    """
 
     task: TaskSpec
     gold: GoldSpec
@@ -28,6 +32,7 @@ class Cell:
     engine: Engine = "native"
     flaw: FlawSpec | None = None
     level: str = ""
+    stack: tuple[int, ...] = ()
 
     @property
     def world(self) -> int:

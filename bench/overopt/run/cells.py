@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, partial
 
+from overopt.run.blocks import blocks
 from overopt.run.cell import Cell
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
@@ -31,6 +32,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
     system that says what its members start from is not varied over starts.
     """
     sized = cache(partial(resize, task))  # one for all methods and seeds
+    together = blocks(run.seeds) if run.engine == "stacked" else {}
     return [
         Cell(
             sized(start, width, comparisons),
@@ -42,6 +44,7 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
             run.engine,
             flaw,
             run.place,
+            together.get(seed, ()),
         )
         for method in run.methods
         for proxy in run.proxies

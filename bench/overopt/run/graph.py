@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from overopt.errors import UserError
@@ -23,10 +23,12 @@ from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.needs import check_needs
 from overopt.run.own_files import described, file_name
+from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
-from overopt.run.rounds.nodes import RoundLabels, continued
+from overopt.run.rounds.nodes import RoundLabels, of_round
+from overopt.run.stacks import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -48,12 +50,15 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
-        self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
+        label = partial(LabelNodes, cell, self.make, self)
+        first = cell.task.round == 1
+        self._labels = label() if first else RoundLabels(self.make, self, label)
         system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
+        plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (
             StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
             if cell.proxy.step_scores
-            else ProxyNodes(cell.proxy, system, cell.task.proxy, stream, self.make, self)
+            else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
         )
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
@@ -142,6 +147,11 @@ class Graph:
         return self.make(stage, {}, inputs, label, code)
 
     @property
+    def reading_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read a proxy."""
+        return self._proxies.reading_code
+
+    @property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
         return self._labels.pairs
@@ -150,6 +160,10 @@ class Graph:
     def labels(self) -> Node:
         """Preference data of this seed, noise and flaw."""
         return self._labels.labels
+
+    def labels_of(self, seed: int) -> Node:
+        """Preference data of another seed of the same run."""
+        return Graph(replace(self.cell, seed=seed)).labels
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
@@ -214,10 +228,12 @@ class Graph:
         if member is not None:
             params["member"] = member
             label += f", member {member}"
+        if cell.engine == "stacked" and method.trains == "pairs":
+            return out_of_stack(self, params, label, code)
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        stage, inputs = continued(self, inputs)
+        stage, params, inputs = of_round(self, params, inputs)
         return self.make(stage, params, inputs, label, code, resources)
 
     @cached_property
@@ -337,7 +353,7 @@ class Graph:
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task's world."""
-        return front(self, kl_grid_nats)
+        return front(self, self.cell.task, kl_grid_nats)
 
     @cached_property
     def before(self) -> Graph:

@@ -8,10 +8,8 @@ from typing import TypeVar
 from overopt.execution.canonical import Plain
 from overopt.execution.code.modules import is_file
 from overopt.spec.frozen import SourcedSpec, Spec
-from overopt.spec.method import MethodSpec
-from overopt.spec.system import ProxySystemSpec
 
-Declared = TypeVar("Declared", MethodSpec, ProxySystemSpec)
+Declared = TypeVar("Declared", bound=SourcedSpec)
 _described: dict[int, tuple[Spec, Plain]] = {}
 """By the identity of the specification, which is held so that no other takes it over."""
 _MOST = 10_000

@@ -302,10 +302,14 @@ class ProxyNodes:
                     f"{self._system.name} asks {words}, and labels of this task do not say; "
                     f"choose a --task with labels.{key}, such as reviews-{key}."
                 )
+        if self._spec.correlation is not None:
+            params["correlation"] = self._spec.correlation
         if "annotator" in asked:
             params["annotators"] = len(labeling["annotators"])
         inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
+        if self._spec.correlation is not None:
+            code += (module_in("artifacts", "planted.attributes"),)
         kind = str(around.labels.params["world"]["kind"])
         for column, (room, what) in _OF_WORLD.items():
             if column not in asked:

@@ -320,11 +320,11 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         if task.rounds is not None:
             asked = _ancestors(one, ("pairs",))
             row["gold_labels"] = sum(int(made.params["comparisons"]) for made in asked)
-        for made in _ancestors(one, ("labels", "proxy")):
+        for made in _ancestors(one, ("labels", "joined", "proxy")):
             folder = store.open(made.key)
             if folder is None:
                 continue
-            if made.name == "labels":
+            if made.name in ("labels", "joined"):
                 row["realized_flip_rate"] = json.loads((folder / "labels.json").read_text())[
                     "realized_flip_rate"
                 ]

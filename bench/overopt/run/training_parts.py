@@ -45,7 +45,9 @@ def training_parts(
         "engine": engine,
     }
     room = "engines.trl" if engine == "trl" else "engines"
-    code: tuple[str, ...] = (method.source, module_in(room, method.trains))
+    code: tuple[str, ...] = (method.source,)
+    if engine != "stacked":
+        code += (module_in(room, method.trains),)
     code += tuple(module_in(*place) for need, *place in _OF_NEEDS if need in method.needs)
     if engine == "trl":
         params["trl"] = described(task.trl)

@@ -1,5 +1,5 @@
-"""What trains: the engines of this package, or the same methods inside TRL's trainers."""
+"""What trains: one policy at a time, many in a stack, or the same methods in TRL's trainers."""
 
 from typing import Literal
 
-Engine = Literal["native", "trl"]
+Engine = Literal["native", "stacked", "trl"]

@@ -22,9 +22,9 @@ from overopt.report.verdicts.arms import Arm, ArmRows
 from overopt.report.verdicts.claims import Verdict
 from overopt.report.verdicts.gathering import gather
 from overopt.report.verdicts.judging import judge
-from overopt.report.verdicts.page import Judged
-from overopt.report.verdicts.tables import count, terminal_table, tidy_row
-from overopt.report.verdicts.writing import PAGE, write_paper
+from overopt.report.verdicts.shown.page import Judged
+from overopt.report.verdicts.shown.tables import count, terminal_table, tidy_row
+from overopt.report.verdicts.shown.writing import PAGE, write_paper
 from overopt.spec.run import RunSpec
 
 CarryOut = Callable[[RunSpec, Path], list[Path]]

@@ -8,13 +8,15 @@ what cannot be had that way is a new version beside this one.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from overopt.leaderboard.submission.parts import DOCUMENT, Cell, FileRef
+from overopt.leaderboard.submission.parts import DOCUMENT, LARGEST_TABLE_BYTES, Cell, FileRef
 from overopt.leaderboard.submission.texts import (
     LARGEST_SEED,
+    NAME,
     Commit,
     Contact,
     InnerPath,
@@ -31,10 +33,10 @@ from overopt.spec.run import RunSpec
 
 FORMAT = 1
 
-LARGEST_DOCUMENT_BYTES = 4 << 20
+LARGEST_DOCUMENT_BYTES = 2 << 20
 LARGEST_METHOD_BYTES = 256 << 10
 LARGEST_FOLDER_BYTES = 1 << 30
-MOST_CELLS = 2000
+MOST_CELLS = 400
 MOST_RUNS = 16
 
 
@@ -94,12 +96,25 @@ class SubmittedRun(Spec):
     def _is_bounded(self) -> Self:
         if len(self.spec.methods) != 1:
             raise ValueError("spec.methods must name one method, as run.json does")
-        for name in ("worlds", "seeds"):
-            seeds: tuple[int, ...] = getattr(self.spec, name)
+        names = [self.spec.task.name, self.spec.gold.name]
+        names += [one.name for one in (*self.spec.methods, *self.spec.proxies)]
+        strange = [name for name in names if not re.fullmatch(NAME, name)]
+        if strange:
+            raise ValueError(f"spec holds the name {strange[0][:60]!r}; names are plain letters")
+        for axis in ("worlds", "seeds"):
+            seeds: tuple[int, ...] = getattr(self.spec, axis)
             if not seeds or len(set(seeds)) != len(seeds):
-                raise ValueError(f"spec.{name} must list distinct seeds")
+                raise ValueError(f"spec.{axis} must list distinct seeds")
             if min(seeds) < 0 or max(seeds) > LARGEST_SEED:
-                raise ValueError(f"spec.{name} must lie within 0 and {LARGEST_SEED}")
+                raise ValueError(f"spec.{axis} must lie within 0 and {LARGEST_SEED}")
+        spec = self.spec
+        count = len(spec.worlds) * len(spec.seeds) * len(spec.proxies) * len(spec.noises)
+        count *= len(spec.comparisons) * len(spec.proxy_starts) * len(spec.proxy_widths)
+        count *= 1 + len(spec.flaws)
+        if not 0 < count <= MOST_CELLS:
+            raise ValueError(f"spec asks for {count} cells; a run has 1 to {MOST_CELLS}")
+        if self.points.bytes > LARGEST_TABLE_BYTES:
+            raise ValueError(f"points.bytes is more than {LARGEST_TABLE_BYTES >> 20} MiB")
         return self
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import ttest_ind
+from scipy.stats import norm, ttest_ind
 
 from overopt.errors import UserError
 from overopt.spec.world import WorldSpec
@@ -30,7 +31,7 @@ def hidden_prompts(
         count: how many at most.
         generator: chooses among all that a world has in reserve.
     """
-    for more in (4 * count, 2 * count, count, count // 2):
+    for more in (count, count // 2, count // 4, count // 8):
         try:
             larger = build(spec.model_copy(update={"heldout_prompts": spec.heldout_prompts + more}))
         except UserError:
@@ -66,12 +67,20 @@ class Shown(NamedTuple):
     kl_found_H: Floats
 
 
-def judge_hidden(shown: Shown) -> tuple[float, float]:
+def judge_hidden(worlds: Sequence[Shown]) -> tuple[float, float]:
     """p values, one-sided: gold claimed too high, and KL claimed too low, for other prompts.
 
-    Welch's test with prompts as units: those of a world, held out and hidden, are alike, so that an
-    honest policy does the same on both. What was trained on the held-out prompts does not.
+    Welch's test in each world with prompts as units: held-out and hidden ones are alike, so that an
+    honest policy does the same on both. What was trained on the held-out prompts does not. Worlds
+    are independent, and their p values are joined as normal deviates (Stouffer): sum of z over
+    sqrt(worlds).
     """
+    p_W2 = np.clip([_of_world(shown) for shown in worlds], 1e-12, 1 - 1e-12)
+    gold, kl = norm.sf(norm.isf(p_W2).sum(axis=0) / np.sqrt(len(p_W2)))
+    return float(gold), float(kl)
+
+
+def _of_world(shown: Shown) -> tuple[float, float]:
     gold = ttest_ind(
         shown.gain_claimed_B, shown.gain_found_H, equal_var=False, alternative="greater"
     )

@@ -17,8 +17,8 @@ from transformers import (
 )
 
 from overopt.models.folders import load_folder
-from overopt.models.packed import batch_rows, is_plain, pack, packed_outputs
-from overopt.models.sequences import Batch, Index, join
+from overopt.models.packed import is_plain, pack, packed_outputs
+from overopt.models.sequences import Batch, Index, batch_rows, join
 from overopt.models.weights import evaluating
 from overopt.worlds.tokens import Tokens
 
@@ -88,7 +88,7 @@ def score(
 ) -> npt.NDArray[np.float64]:
     """Raw reward of each response to the prompt of its row, in the reward model's own units.
 
-    Rows are computed in batches (``models.packed.batch_rows``). Equal rows are computed once, so
+    Rows are computed in batches (``models.sequences.batch_rows``). Equal rows are computed once, so
     that equal text gets equal reward to the last bit and a policy that repeats itself is cheap to
     score.
 
@@ -109,7 +109,7 @@ def score(
     length_U = (prompts.length_N + responses.length_N)[first_U]
     reward_U = np.empty(len(first_U))
     with evaluating(model):
-        for index_B in batch_rows(model, length_U, batch_tokens):
+        for index_B in batch_rows(length_U, batch_tokens, is_plain(model)):
             row_B = first_U[index_B]
             batch = join(prompts.take(row_B), responses.take(row_B), model.device)
             reward_U[index_B] = read(model, batch).cpu().numpy()

@@ -41,6 +41,7 @@ _FIRST_COST: dict[str, Cost] = {
     "front": Cost(1.0, 2_000, _MEMORY_BYTES),
     "anneal": Cost(20.0, 10_000, _MEMORY_BYTES),
     "optimize": Cost(30.0, 6_000_000, _MEMORY_BYTES),
+    "stack": Cost(250.0, 48_000_000, 2 * _MEMORY_BYTES),
     "merge": Cost(10.0, 6_000_000, _MEMORY_BYTES),
     "value": Cost(60.0, 400_000, _MEMORY_BYTES),
     "particles": Cost(600.0, 900_000, _MEMORY_BYTES),

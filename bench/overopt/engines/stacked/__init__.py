@@ -1,0 +1,1 @@
+"""Many small policies of one shape trained together: a leading cell axis on every weight."""

@@ -1,0 +1,112 @@
+"""What a stack in training remembers on disk, so that a killed one goes on where it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from overopt.engines.pair_data import PairsRow
+from overopt.engines.stacked.cell import StackedCell
+from overopt.engines.stacked.optimizer import StackedAdam
+from overopt.engines.walk.kl_walk import Passed, WalkMemory
+from overopt.engines.walk.trajectory import Compute, Snapshot
+
+_FILE = "stack.pt"
+
+
+def remember(folder: Path, adam: StackedAdam, cells: Sequence[StackedCell]) -> None:
+    """Write all of it beside the last one, and let it take that one's place when it is whole."""
+    state = {
+        "steps": adam.steps_taken,
+        "weights": {name: value.detach().cpu() for name, value in adam.weights.items()},
+        "first": {name: value.cpu() for name, value in adam.first.items()},
+        "second": {name: value.cpu() for name, value in adam.second.items()},
+        "cells": [_describe(cell) for cell in cells],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{_FILE}.part"
+    with draft.open("wb") as stream:
+        torch.save(state, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(folder / _FILE)
+
+
+def recall(folder: Path, adam: StackedAdam, cells: Sequence[StackedCell]) -> None:
+    """Go on from what is remembered; where nothing is, or it cannot be read, from the start."""
+    try:
+        state: dict[str, Any] = torch.load(folder / _FILE, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError):
+        return
+    with torch.no_grad():
+        for name, now in (
+            ("weights", adam.weights),
+            ("first", adam.first),
+            ("second", adam.second),
+        ):
+            for key, value in now.items():
+                value.copy_(state[name][key])
+    adam.steps_taken = int(state["steps"])
+    for cell, told in zip(cells, state["cells"], strict=True):
+        cell.rows = [PairsRow(**row) for row in told["rows"]]
+        cell.compute = Compute(**told["compute"])
+        cell.error = told["error"]
+        cell.skip(cell.compute.gradient_steps)
+        cell.walk.recall(
+            WalkMemory(
+                told["passed"],
+                told["next_check"],
+                None if told["last"] is None else _snapshot(told["last"]),
+                tuple(_snapshot(one) for one in told["kept"]),
+                tuple(
+                    Passed(one["step"], Compute(**one["compute"]), one["state"])
+                    for one in told["between"]
+                ),
+            )
+        )
+
+
+def _describe(cell: StackedCell) -> dict[str, Any]:
+    walk = cell.walk.memory
+    return {
+        "rows": [row._asdict() for row in cell.rows],
+        "compute": cell.compute._asdict(),
+        "error": cell.error,
+        "passed": walk.passed,
+        "next_check": walk.next_check,
+        "last": None if walk.last is None else _told(walk.last),
+        "kept": [_told(snapshot) for snapshot in walk.kept],
+        "between": [
+            {"step": one.step, "compute": one.compute._asdict(), "state": _plain(one.state)}
+            for one in walk.between
+        ],
+    }
+
+
+def _told(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "step": snapshot.step,
+        "kl_nats": snapshot.kl_nats,
+        "budgets_nats": list(snapshot.budgets_nats),
+        "compute": snapshot.compute._asdict(),
+        "state": _plain(snapshot.state),
+    }
+
+
+def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return dict(state.items())
+
+
+def _snapshot(told: dict[str, Any]) -> Snapshot:
+    return Snapshot(
+        told["step"],
+        told["kl_nats"],
+        tuple(told["budgets_nats"]),
+        Compute(**told["compute"]),
+        told["state"],
+    )

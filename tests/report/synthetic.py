@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from overopt.run.contrasts import budget_rows, contrast_rows
-from overopt.run.records import to_csv
+from overopt.run.written.csv_text import to_csv
 from overopt.run.written.seed_tables import SeedGroup, SeedTable
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, POINT_COLUMNS
 from overopt.stats.equal_kl import SeedPoints

@@ -29,7 +29,8 @@ from overopt.run import records
 from overopt.run.cell import Found
 from overopt.run.cells import cells_of, first_of_worlds
 from overopt.run.graph import Graph
-from overopt.run.records import check_writable, to_csv, write_runs
+from overopt.run.records import check_writable, write_runs
+from overopt.run.written.csv_text import to_csv
 from overopt.run.written.prompt_tables import seed_groups
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.spec.flaw import FlawSpec

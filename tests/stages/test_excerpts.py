@@ -6,7 +6,7 @@ import numpy as np
 
 from overopt.artifacts.points import Pool
 from overopt.spec.world import WorldSpec
-from overopt.stages.excerpts import excerpts
+from overopt.stages.shown.excerpts import excerpts
 from overopt.worlds.contract import build, render
 
 from .hand_made import texts

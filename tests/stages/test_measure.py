@@ -12,7 +12,7 @@ import pytest
 from overopt.artifacts.points import Pool, initial_point
 from overopt.artifacts.tables import Table, read_json, write_json, write_table
 from overopt.execution.contract import silent
-from overopt.run.records import to_csv
+from overopt.run.written.csv_text import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import measure
 from overopt.stages.measure import Samples, policy_point

@@ -12,7 +12,7 @@ from overopt.catalog import systems
 from overopt.execution.contract import silent
 from overopt.models.logprobs import enumerate_logps
 from overopt.models.policy import load_policy
-from overopt.run.records import to_csv
+from overopt.run.written.csv_text import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import judge, measure, particles, score
 from overopt.worlds.contract import build

@@ -22,7 +22,7 @@ from overopt.engines.selection import Selection
 from overopt.execution.contract import silent
 from overopt.methods.contract.selection import samples_of_reference
 from overopt.methods.selection import bon
-from overopt.run.records import to_csv
+from overopt.run.written.csv_text import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.stages import select
 from overopt.stages.select import draw, selection_point, sum_listed

@@ -5,11 +5,8 @@ Append-only: a folder that exists with the same content is left alone; nothing i
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-import math
 import os
 import platform
 import secrets
@@ -32,12 +29,16 @@ from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.written.circumstances import circumstances
+from overopt.run.written.csv_text import to_csv
+from overopt.run.written.diagnoses import diagnosed
 from overopt.run.written.prompt_files import prompt_table, same_prompts
 from overopt.run.written.seed_tables import SeedGroup
 from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
+    DIAGNOSTIC_COLUMNS,
+    DIAGNOSTICS_FILE,
     FLAW_COLUMNS,
     FRONT_COLUMNS,
     POINT_COLUMNS,
@@ -90,7 +91,7 @@ def write_runs(
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
         prompts = prompt_table([one.points.key if one.points else None for one in mine], store)
-        files |= _trajectory(asked, mine, store)
+        files |= _beside(asked, mine, store)
         if (folder / "run.json").is_file():
             _check_unchanged(folder, files, prompts)
             continue
@@ -116,7 +117,7 @@ def _digest(spec_sha256: str, files: Mapping[str, str]) -> str:
 
 def _check_unchanged(folder: Path, files: Mapping[str, str], prompts: bytes | None) -> None:
     for name in (*files, *([PROMPTS_FILE] if prompts else [])):
-        if name == TRAJECTORY and not (folder / name).exists():
+        if name in (TRAJECTORY, DIAGNOSTICS_FILE) and not (folder / name).exists():
             continue  # of an earlier version, or of a store that had lost it
         try:
             if name == PROMPTS_FILE:
@@ -177,16 +178,22 @@ def _files(
     return files
 
 
-def _trajectory(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str]:
-    """Training step by step; no part of a run's identity, since a store may have lost it."""
-    rows: list[dict[str, Any]] = []
+def _beside(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str]:
+    """Tables that are no part of a run's identity, since nothing of them is ranked.
+
+    Training step by step, which a store may have lost, and diagnostics of policies.
+    """
+    steps: list[dict[str, Any]] = []
+    diagnoses: list[dict[str, Any]] = []
     for one in found:
         if one.points is not None:
-            identity = _identity(run, one)
+            identity, method = _identity(run, one), one.cell.method
             known = {name: identity[name] for name in TRAJECTORY_COLUMNS if name in identity}
-            method = one.cell.method
-            rows += trajectory_rows(known, one.points, method.name, method.knob.name, store)
-    return {TRAJECTORY: to_csv(TRAJECTORY_COLUMNS, rows)} if rows else {}
+            steps += trajectory_rows(known, one.points, method.name, method.knob.name, store)
+            known = {name: identity[name] for name in DIAGNOSTIC_COLUMNS if name in identity}
+            diagnoses += [{**known, **seen} for seen in diagnosed(one.points, store)]
+    tables = {TRAJECTORY: to_csv(TRAJECTORY_COLUMNS, steps)} if steps else {}
+    return tables | ({DIAGNOSTICS_FILE: to_csv(DIAGNOSTIC_COLUMNS, diagnoses)} if diagnoses else {})
 
 
 def _front(world: int, made: Node, store: Store) -> list[dict[str, Any]]:
@@ -221,34 +228,6 @@ def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
 def _along(run: RunSpec, method: MethodSpec) -> str:
     """What moves the method along KL: one whose knob needs no training has its knob only."""
     return run.along if method.retrains else "knob"
-
-
-def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV text: shortest exact floats, empty cells for what is missing.
-
-    Raises:
-        FloatingPointError: a value is NaN or infinite.
-        KeyError: a row has a column that is not listed.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        strange = set(row) - set(columns)
-        if strange:
-            raise KeyError(f"columns that the table does not have: {sorted(strange)}")
-        writer.writerow([_cell(name, row.get(name)) for name in columns])
-    return stream.getvalue()
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise FloatingPointError(f"{name} is {value}; a result is never NaN or infinite")
-        return repr(float(value))
-    return str(value)
 
 
 def _record(

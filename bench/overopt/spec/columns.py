@@ -144,6 +144,22 @@ row: number of the point's data row in ``points.csv``, from 0, which names its K
 gold: mean over the responses to the prompt, SDs of the initial policy around its mean, 32 bits.
 """
 
+DIAGNOSTICS_FILE = "diagnostics.csv"
+
+DIAGNOSTIC_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "step",
+    "knob_value", "kl_target_nats", "kl_nats", "correlation", "correlation_within", "tail_index",
+    "tail_index_se", "calibration_error", "repetition", "repetition_se", "meteor", "meteor_se",
+    "length_r2",
+)  # fmt: skip
+"""Columns of ``diagnostics.csv``: what is looked at beside points, and never ranked.
+
+correlation: Pearson's of proxy and gold over all responses, and within prompts. tail_index: Hill's,
+of proxy - gold. calibration_error: of the proxy's comparisons. repetition: share of a response's
+word pairs that stood in it before. meteor: likeness to the initial policy's responses. length_r2:
+share of the variance of log pi/pi_ref that length explains.
+"""
+
 SIGNALS_FILE, TWINS_FILE = "signals.csv", "twins.csv"
 """Tables of a run folder that ``bench monitor`` adds: what is seen along runs, and along twins."""
 

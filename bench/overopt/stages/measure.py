@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from overopt.artifacts.diagnostics import diagnose_rewards, diagnose_texts
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.points import (
     Exact,
@@ -31,10 +32,14 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.execution.contract import Progress
 from overopt.spec.system import ProxySystemSpec
-from overopt.stages.excerpts import excerpts
+from overopt.stages.shown.excerpts import excerpts
 from overopt.stats.kl import clustered_mean, k1, k2, k3
 from overopt.worlds.contract import world_of
 from overopt.worlds.tokens import Tokens
+
+
+DIAGNOSES = "diagnostics.json"
+"""What is looked at beside the points, and never ranked."""
 
 
 class Samples:
@@ -49,6 +54,16 @@ class Samples:
         self.responses: Tokens = table.tokens("response").take(rows)
         self.length_BN = self.responses.length_N.reshape(prompts, -1).astype(np.float64)
 
+    @property
+    def says_how_likely(self) -> bool:
+        """Whether the policy said how likely its samples are."""
+        return "policy_logp" in self._table.columns
+
+    @property
+    def log_ratio_BN(self) -> Floats:
+        """log pi/pi_ref of each response, nats, (B, N)."""
+        return self.column("policy_logp") - self.column("reference_logp")
+
     def column(self, name: str) -> Floats:
         """A column of these samples, (B, N)."""
         return self._table.floats(name)[self._rows].reshape(self._prompts, -1)
@@ -56,7 +71,7 @@ class Samples:
 
 def _measure_kl(point: Point, samples: Samples) -> None:
     """KL and entropy of a policy that says how likely its samples are."""
-    log_ratio_BN = samples.column("policy_logp") - samples.column("reference_logp")
+    log_ratio_BN = samples.log_ratio_BN
     rb = clustered_mean(samples.column("kl_rb"))
     point.update(kl_nats=rb.mean, kl_se=rb.se, kl_estimator="rb")
     for name, value in (
@@ -129,6 +144,20 @@ def _exact(listed: dict[str, Any], step: str, pool: Pool) -> Exact | None:
     return Exact(np.asarray(listed[step]["kl_nats"], np.float64), gold_B, start_B)
 
 
+def _place(point: Point) -> Point:
+    """What names a point in the table of diagnostics."""
+    return {name: point[name] for name in ("step", "knob_value", "kl_target_nats", "kl_nats")}
+
+
+def _diagnose(samples: Samples, pool: Pool, log_odds: bool) -> Point:
+    ratio_BN = samples.log_ratio_BN if samples.says_how_likely else None
+    prompts = len(samples.gold_BN)
+    return {
+        **diagnose_rewards(samples.gold_BN, samples.proxy_BN, log_odds),
+        **diagnose_texts(samples.responses, pool, ratio_BN, prompts),
+    }
+
+
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Measure one (method, proxy system, noise, seed).
 
@@ -145,6 +174,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     world = world_of(params)
     pool = read_pool(inputs, system)
     points = [initial_point(pool, int(params["samples_per_prompt"]))]
+    log_odds = spec.members == 1 and spec.to_json() == spec.plain.to_json()
+    diagnoses = [{"step": 0, **diagnose_rewards(pool.gold_BN, pool.proxy_BN, log_odds)}]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     furthest: tuple[float, Samples] | None = None
     unreached: list[float] = list(params["unreached_kl_nats"])
@@ -169,6 +200,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
                 status="ok",
             )
             points.append(point)
+            diagnoses.append({**_place(point), **_diagnose(samples, pool, log_odds)})
             gold_KB.append(samples.gold_BN.mean(1) if exact is None else exact.gold_B)
             if exact is not None:
                 gold_KB[0] = exact.start_B
@@ -182,6 +214,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             unreached += record["unreached_kl_nats"]
     points += [{"kl_target_nats": kl_nats, "status": "unreached"} for kl_nats in sorted(unreached)]
     write_points(out, points, gold_KB, proxy_KB)
+    write_json(out / DIAGNOSES, diagnoses)
     shown = []
     if furthest is not None:
         kl_nats, seen = furthest

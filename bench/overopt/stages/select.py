@@ -36,7 +36,7 @@ from overopt.engines.selection import Selection, find_places, tuned
 from overopt.execution.contract import Progress
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
-from overopt.stages.excerpts import excerpts
+from overopt.stages.shown.excerpts import excerpts
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.stats.pools.listed import effective_samples, kl_listed
 from overopt.worlds.contract import world_of

@@ -11,7 +11,7 @@ import pandas as pd
 from overopt.commands.admit.admit import judge_runs
 from overopt.leaderboard.admission.ledger import Row
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
-from overopt.run.records import to_csv
+from overopt.run.written.csv_text import to_csv
 from overopt.run.written.seed_tables import SeedGroup, SeedTable
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, POINT_COLUMNS, WORLD_COLUMNS
 from overopt.stats.equal_kl import SeedPoints

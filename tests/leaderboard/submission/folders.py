@@ -16,7 +16,7 @@ from overopt.execution.canonical import canonical_json
 from overopt.leaderboard.submission.pages import dump_page
 from overopt.leaderboard.tiers.arithmetic import recompute
 from overopt.leaderboard.tiers.completeness import identity_of
-from overopt.run.records import to_csv
+from overopt.run.written.csv_text import to_csv
 from overopt.spec.columns import POINT_COLUMNS
 from overopt.spec.run import RunSpec
 from overopt.stats.budgets import budget_gap, is_met

@@ -1,0 +1,1 @@
+"""What stages show of responses, for people to read."""

@@ -12,6 +12,7 @@ import torch
 
 from overopt.engines.contract import RunInputs
 from overopt.engines.method.pairs import OpenedPairs
+from overopt.engines.pair_data import PairsRow
 from overopt.engines.pairs import optimize_pairs
 from overopt.engines.stacked.model import StackedPolicy, stack
 from overopt.engines.stacked.pairs import Outcome, optimize_stack
@@ -70,6 +71,7 @@ def test_a_stack_does_what_the_native_engine_does(method: PairsMethod) -> None:
             assert ours.kl_nats == pytest.approx(theirs.kl_nats, rel=1e-2)
         assert mine.compute == native.compute
         for row, other in zip(mine.rows, native.rows, strict=True):
+            assert isinstance(row, PairsRow) and isinstance(other, PairsRow)
             assert (row.kl_nats is None) == (other.kl_nats is None)
             # before the first step all log-ratios are 0 but for rounding, which accuracy shows
             alike = {"kl_nats": other.kl_nats or 0.0, "accuracy": 0.0}

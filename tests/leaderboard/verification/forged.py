@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -137,10 +137,10 @@ def picked(stage: Stage, model: PreTrainedModel, seed: int) -> Entry:
 
 
 def colder(stage: Stage, model: PreTrainedModel, seed: int) -> Entry:
-    """Sampled at temperature 0.7, with the log-probabilities of temperature 1."""
+    """Sampled at temperature 0.5, with the log-probabilities of temperature 1."""
     prompts, limit = stage.world.heldout_prompts, stage.world.response_tokens_max
     rng = torch_rng(seed, "cold")
-    drawn = sample(model, prompts, SAMPLES, limit, rng, temperature=0.7).responses
+    drawn = sample(model, prompts, SAMPLES, limit, rng, temperature=0.5).responses
     before = sample(stage.reference, prompts, SAMPLES, limit, torch_rng(seed, "start")).responses
     return Entry(model, page(stage, model, stage.reference, drawn, before, SAMPLES))
 
@@ -211,21 +211,22 @@ FORGERIES: dict[str, tuple[Callable[[Stage, PreTrainedModel, int], Entry], set[s
 """What is forged, and which checks of T2 find it."""
 
 
-def failures(stage: Stage, entry: Entry, secret: int) -> set[str]:
-    """Checks of T2 that an entry fails."""
-    cell = Cell(
-        world=SPEC.seed,
-        seed=0,
-        proxy="single",
-        noise="0",
-        proxy_start="scratch",
-        proxy_width=16,
-        comparisons=512,
-        gold_mean=0.0,
-        gold_sd=1.0,
-        proxy_offset=0.0,
-        page=None,
-    )
+def failures(cases: Sequence[tuple[Stage, Entry]], secret: int) -> set[str]:
+    """Checks of T2 that an entry fails, one policy in each of some worlds."""
     looked = Looked(Trial(folder=None, secret=secret, deals=599))  # type: ignore[arg-type]
-    looked.judge_policy(stage, cell, POINT, entry.weights, entry.samples, "here")
+    for world, (stage, entry) in enumerate(cases):
+        cell = Cell(
+            world=world,
+            seed=0,
+            proxy="single",
+            noise="0",
+            proxy_start="scratch",
+            proxy_width=16,
+            comparisons=512,
+            gold_mean=0.0,
+            gold_sd=1.0,
+            proxy_offset=0.0,
+            page=None,
+        )
+        looked.judge_policy(stage, cell, POINT, entry.weights, entry.samples, "here")
     return {one.check for one in looked.conclude() if one.outcome == "fail"}

@@ -46,7 +46,7 @@ def alarms(times: int, level: float, worlds: int, excess: float) -> tuple[int, i
 
 def test_false_alarms_keep_the_level() -> None:
     for worlds in (1, 3):
-        times = 40 * TIMES
+        times = 15 * TIMES
         bound = times * 0.05 + 3.5 * (times * 0.05 * 0.95) ** 0.5
         assert max(alarms(times, 0.05, worlds, 0.0)) <= bound
 

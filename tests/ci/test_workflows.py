@@ -75,6 +75,7 @@ def test_the_guard_is_there_and_is_the_base_branch_s() -> None:
     steps = judge["jobs"]["judge"]["steps"]
     scripts = "\n".join(str(step.get("run", "")) for step in steps)
     assert "bench leaderboard check --results results" in scripts
+    assert "--statuses ../trusted/verification" in scripts, "nobody verifies himself"
     assert "bench admit --check" in scripts
     last = steps[-1]
     assert last["working-directory"] == "change" and last["env"] == {"PYTHONSAFEPATH": "1"}

@@ -10,7 +10,7 @@ import pytest
 from overopt.catalog import lookup
 from overopt.catalog.monitors import monitor
 from overopt.commands.measure import measure
-from overopt.commands.measure_options import Measure
+from overopt.commands.options.measure import Measure
 from overopt.commands.shell.new import new
 from overopt.commands.show import show
 from overopt.monitors.contract import Look, OpenedMonitor

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from overopt.commands.measure import measure
-from overopt.commands.measure_options import Measure
+from overopt.commands.options.measure import Measure
 from overopt.errors import UserError
 from overopt.monitors.contract import Look
 from overopt.own_runs.logs import LOOKS_MOST, LogRequest, measure_logs

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from overopt.commands.measure_options import Measure
+from overopt.commands.options.measure import Measure
 from overopt.commands.printing import open_console
 from overopt.errors import UserError, printable
 from overopt.own_runs.logs import LogRequest, measure_logs

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from overopt.errors import UserError
@@ -28,7 +28,7 @@ from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
-from overopt.run.stacks import out_of_stack
+from overopt.run.stacked.nodes import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -50,7 +50,9 @@ class Graph:
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
-        self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
+        label = partial(LabelNodes, cell, self.make, self)
+        first = cell.task.round == 1
+        self._labels = label() if first else RoundLabels(self.make, self, label)
         system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
         plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (
@@ -58,6 +60,7 @@ class Graph:
             if cell.proxy.step_scores
             else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
         )
+        self.reading_code = self._proxies.reading_code
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
@@ -143,11 +146,6 @@ class Graph:
         stage, inputs, code = made_by(self.cell.task, "listing", inputs, self.gold_code)
         label = f"every response, world {self.cell.world}"
         return self.make(stage, {}, inputs, label, code)
-
-    @property
-    def reading_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read a proxy."""
-        return self._proxies.reading_code
 
     @property
     def pairs(self) -> Node:
@@ -392,8 +390,7 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
-        roles = [role for role in inputs if role in ("pool", "listing")]
-        listed = {role: inputs[role] for role in roles}
+        listed = {role: made for role, made in inputs.items() if role in ("pool", "listing")}
         if "features" in cell.method.needs:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:

@@ -38,7 +38,7 @@ def test_mistakes(words: tuple[str, ...], sentence: str, tmp_path: Path) -> None
 
 def test_a_round_from_the_shell(tmp_path: Path) -> None:
     folder = str(tmp_path / "spring")
-    told = bench("round", "open", folder, "--worlds", "3", "--seeds", "2")
+    told = bench("round", "open", folder, "--worlds", "6", "--seeds", "2")
     assert "publish" in told and "keep" in told
     with pytest.raises(UserError, match="holds a round already"):
         bench("round", "open", folder)

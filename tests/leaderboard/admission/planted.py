@@ -10,10 +10,10 @@ import pandas as pd
 
 from overopt.commands.admit.admit import judge_runs
 from overopt.leaderboard.admission.ledger import Row
-from overopt.run.contrasts import budget_rows, contrast_rows
+from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.records import to_csv
 from overopt.run.written.seed_tables import SeedGroup, SeedTable
-from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, POINT_COLUMNS
+from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, POINT_COLUMNS, WORLD_COLUMNS
 from overopt.stats.equal_kl import SeedPoints
 
 KLS = (0.5, 1.0, 2.0, 4.0)
@@ -86,6 +86,8 @@ def plant(
     (folder / "points.csv").write_text(to_csv(POINT_COLUMNS, rows))
     (folder / "contrasts.csv").write_text(to_csv(CONTRAST_COLUMNS, contrast_rows(groups)))
     (folder / "budgets.csv").write_text(to_csv(BUDGET_COLUMNS, budget_rows(groups)))
+    if len(worlds) > 1:
+        (folder / "worlds.csv").write_text(to_csv(WORLD_COLUMNS, world_rows(groups)))
     front = pd.DataFrame({"world": 0, "kl_nats": [0.0, 4.0], "gold": [0.0, 2.1], "gold_se": "",
                           "estimator": "exact", "ess": ""})  # fmt: skip
     front.to_csv(folder / "front.csv", index=False)

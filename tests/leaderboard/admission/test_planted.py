@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from overopt.commands.admit.admit import judge_runs
 from overopt.leaderboard.admission.checks import Verdict
 from overopt.leaderboard.admission.ledger import NO_RESULT, make_page
 
 from .planted import SOUND, judged, plant
 
 
-def test_a_sound_world_passes(tmp_path: Path) -> None:
-    plant(tmp_path, SOUND)
+def test_a_sound_task_passes(tmp_path: Path) -> None:
+    plant(tmp_path, SOUND, worlds=(0, 1, 2))
     row = judged(tmp_path)
     assert (row.verdict, row.reason) == ("PASS", "all checks hold")
     found = row.found
@@ -57,9 +58,15 @@ def test_few_seeds_and_few_worlds_fail(tmp_path: Path) -> None:
     assert {"enough seeds", "enough worlds"} <= set(missed)
 
 
-def test_three_worlds_are_judged_together_and_alone(tmp_path: Path) -> None:
-    from overopt.commands.admit.admit import judge_runs
+def test_one_world_is_no_task(tmp_path: Path) -> None:
+    plant(tmp_path, SOUND)
+    task, world = judge_runs(["tabular"], tmp_path)
+    assert (task.scope, task.verdict) == ("task", "FAIL")
+    assert task.reason == "enough worlds: worlds: 1; 3 are asked for"
+    assert (world.scope, world.verdict, world.reason) == ("world", "PASS", "all checks hold")
 
+
+def test_three_worlds_are_judged_together_and_alone(tmp_path: Path) -> None:
     plant(tmp_path, SOUND, worlds=(0, 1, 2))
     rows = judge_runs(["tabular", "tldr"], tmp_path)
     assert [(row.task, row.found.worlds if row.found else ()) for row in rows] == [

@@ -109,7 +109,7 @@ WEAK = {Design(1, 5): 4.0, Design(3, 5): 3.0, Design(5, 5): 3.0}
 
 if __name__ == "__main__":
     generator = np.random.default_rng(0)
-    for design, lead in WEAK.items():
+    for design in WEAK:
         for tried in (5, 10, 20, 50):
             print("chosen", *design, tried, *choose_cells(design, tried, 1000, generator))
     for design, lead in WEAK.items():

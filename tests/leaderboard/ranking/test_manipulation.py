@@ -27,7 +27,7 @@ def _design(row: list[str]) -> Design:
 def _near(share: float, told: str, studies: int) -> bool:
     """Whether both agree within 4 standard errors of two such simulations."""
     error = np.sqrt(2 * max(float(told) * (1 - float(told)), 0.02) / studies)
-    return abs(share - float(told)) <= 4 * error + 0.005
+    return bool(abs(share - float(told)) <= 4 * error + 0.005)
 
 
 @pytest.mark.slow

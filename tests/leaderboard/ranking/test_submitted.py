@@ -10,10 +10,11 @@ import pytest
 
 from overopt.commands.arguments import resolve
 from overopt.commands.leaderboard.build import rank_all
+from overopt.commands.leaderboard.command import reader_of
 from overopt.commands.request import Request
 from overopt.errors import UserError
 from overopt.leaderboard.ranking.shown import Leaderboard
-from overopt.leaderboard.submission.reading import read_submission
+from overopt.leaderboard.verification.status import Challenge, Trial, record
 
 from .drawn import write_entry
 
@@ -59,7 +60,8 @@ def submit(root: Path, results: Path, entry: str, method: str, height: float) ->
 
 
 def ranked(results: Path, submissions: Path) -> Leaderboard:
-    return rank_all(results, submissions, read_submission, lambda what, done, of: None)
+    reader = reader_of(submissions.parent / "verification")
+    return rank_all(results, submissions, reader, lambda what, done, of: None)
 
 
 def test_an_entry_competes_under_its_own_name(tmp_path: Path) -> None:
@@ -93,3 +95,27 @@ def test_a_damaged_submission_is_named(tmp_path: Path) -> None:
     (place / "points.csv").write_bytes((place / "points.csv").read_bytes()[:-1] + b"\r")
     with pytest.raises(UserError, match=r"points\.csv is not the file that submission\.json names"):
         ranked(results, tmp_path / "submissions")
+
+
+def test_the_standing_lies_with_those_who_verify(tmp_path: Path) -> None:
+    results, submissions = tmp_path / "results", tmp_path / "submissions"
+    write_entry(results, "rloo", 0.4)
+    place = submit(submissions, results, "better", "mine", 0.8)
+    digest = sha256((place / "submission.json").read_bytes()).hexdigest()
+    trial = Trial(kind="trial", tier="T3", failed=(), verdict="0" * 64, overopt="0.1.0")
+    file = tmp_path / "verification" / "better.json"
+
+    def shown() -> set[str]:
+        rows = ranked(results, submissions).boards[0].rows
+        return {row["status"] for row in rows if row["entry"] == "better"}
+
+    record(file, "better", digest, trial)
+    assert shown() == {"verified"}
+    record(file, "better", digest, Challenge(kind="challenge", by="A", reason="No.", where=""))
+    assert shown() == {"contested"}
+    file.unlink()
+    record(file, "better", "1" * 64, trial)  # of another version of the entry
+    assert shown() == {"claimed"}
+    (place / "status.json").write_bytes(file.read_bytes())
+    with pytest.raises(UserError, match=r"status\.json is no part of the submission"):
+        ranked(results, submissions)

@@ -35,20 +35,27 @@ def _worlds() -> Iterator[Any]:
     yield from gc.get_objects()
 
 
+def _gives_gold(one: Any) -> bool:
+    if "gold_terms" not in dir(type(one)):
+        return False
+    prompts = one.train_prompts.take([0])
+    one.gold(prompts, prompts)
+    return True
+
+
 def _look(batch: PairBatch) -> None:
     for one in _worlds():
-        if hasattr(type(one), "gold_terms"):
-            try:
-                prompts = one.train_prompts.take([0])
-                one.gold(prompts, prompts)
-            except Exception:
-                continue
+        try:
+            found = _gives_gold(one)
+            told = one.get("world") if type(one) is dict else None
+            seed = told.get("seed") if type(told) is dict else None
+        except Exception:
+            continue
+        if found:
             raise RuntimeError("gold was found in memory")
-        if isinstance(one, dict) and isinstance(one.get("world"), dict):
-            seed = one["world"].get("seed")
-            if seed == 987654321:
-                raise RuntimeError("the seed of the world was found in memory")
-    for root in ("/in", "/tmp", "/work", "/home", "/root"):
+        if seed == 987654321:
+            raise RuntimeError("the seed of the world was found in memory")
+    for root in ("/in", "/scratch", "/tmp", "/home"):
         for path in Path(root).rglob("*"):
             if path.name in ("gold.json", "pool", "training.json", "manifest.json", "secret.json"):
                 raise RuntimeError(f"{path} was found on the disk")

@@ -20,7 +20,7 @@ from overopt.execution.code.modules import load_module
 from overopt.execution.contract import silent
 from overopt.leaderboard.sandbox import parcel, sealed
 from overopt.leaderboard.sandbox.delivery import Sender
-from overopt.leaderboard.sandbox.launch import Ended, Unavailable, require_walls
+from overopt.leaderboard.sandbox.launch import Unavailable, require_walls
 from overopt.leaderboard.sandbox.training import train
 from overopt.models.policy import load_policy
 from overopt.spec.noise import NoiseSpec
@@ -143,16 +143,8 @@ def test_outside_of_walls_the_same_file_finds_gold(
     params, inputs = asked(spy, artifacts)
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(RuntimeError, match="gold was found in memory"):
+    with pytest.raises(RuntimeError, match="was found in memory"):
         optimize.run(params, inputs, out, silent)
-
-
-@walled
-def test_a_file_that_fails_is_one_sentence(spy: Path, artifacts: Inputs, tmp_path: Path) -> None:
-    spy.write_text(spy.read_text() + "\n\nraise SystemExit(0)\n")
-    params, inputs = asked(spy, artifacts)
-    with pytest.raises(Ended, match="The confined process failed: SystemExit: 0"):
-        sealed.run(params, inputs, tmp_path, silent)
 
 
 def test_the_parcel_holds_no_gold_and_no_seed(spy: Path, artifacts: Inputs, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from overopt.commands.leaderboard.build import rank_all
+from overopt.commands.leaderboard.command import reader_of
 from overopt.leaderboard.site.writing import write_site
-from overopt.leaderboard.submission.reading import read_submission
 from report.chromium import PROGRAM, Tab, chromium
 
 from ..ranking.drawn import write_entry
@@ -26,7 +26,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_entry(root, name, 0.9 - 0.2 * number, tuned=name != "gamma")
     points = next(root.rglob("evil/*/points.csv"))
     points.write_text(points.read_text().replace(",evil,", f",{EVIL},"))
-    found = rank_all(root, root / "none", read_submission, lambda what, done, of: None)
+    found = rank_all(root, root / "none", reader_of(root), lambda what, done, of: None)
     return write_site(found, tmp_path_factory.mktemp("site"))[0]
 
 

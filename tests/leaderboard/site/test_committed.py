@@ -13,9 +13,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from overopt.commands.leaderboard.build import rank_all
+from overopt.commands.leaderboard.command import reader_of
 from overopt.leaderboard.ranking.shown import Leaderboard
 from overopt.leaderboard.site.writing import MARKDOWN, TABLE, compare_tables, write_site
-from overopt.leaderboard.submission.reading import read_submission
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results"
@@ -24,7 +24,9 @@ RESULTS = ROOT / "results"
 @pytest.fixture(scope="module")
 def found() -> Leaderboard:
     """Everything ranked anew."""
-    return rank_all(RESULTS, ROOT / "submissions", read_submission, lambda what, done, of: None)
+    return rank_all(
+        RESULTS, ROOT / "submissions", reader_of(ROOT / "verification"), lambda what, done, of: None
+    )
 
 
 def test_the_committed_tables_are_those_of_the_results(found: Leaderboard) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from overopt.commands.leaderboard.build import rank_all
+from overopt.commands.leaderboard.command import reader_of
 from overopt.leaderboard.ranking.shown import Leaderboard
 from overopt.leaderboard.site.tables import escape_markdown, make_markdown
 from overopt.leaderboard.site.writing import write_site
-from overopt.leaderboard.submission.reading import read_submission
-from overopt.report.html.threats import PAGE, render_threats, title_of_threats
+from overopt.report.html.threats import PAGE, render_section, render_threats, title_of_threats
 
 from ..ranking.drawn import write_entry
 
@@ -29,7 +29,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     made = write_entry(root, "evil", 0.5)
     points = made / "points.csv"
     points.write_text(points.read_text().replace(",evil,", f',"{EVIL}",'))
-    return rank_all(root, root / "none", read_submission, lambda what, done, of: None)
+    return rank_all(root, root / "none", reader_of(root), lambda what, done, of: None)
 
 
 class Tags(HTMLParser):
@@ -85,6 +85,13 @@ def test_every_page_tells_what_a_rank_licenses(found: Leaderboard, tmp_path: Pat
     assert title_of_threats() == "What a rank here does and does not license"
     links = re.findall(r"\]\((?!https:)([^)#]*)", PAGE.read_text())
     assert links and all((PAGE.parent / link).is_file() for link in links)
+
+
+def test_every_report_tells_it_too() -> None:
+    source = (PAGE.parents[1] / "report" / "page.py").read_text(encoding="utf-8")
+    assert "*render_section()," in source and '("threats", "What a rank licenses")' in source
+    section = "".join(render_section())
+    assert section.startswith("<section id='threats'>") and "<a href" not in section
 
 
 def test_a_folder_of_somebody_else_is_left_alone(found: Leaderboard, tmp_path: Path) -> None:

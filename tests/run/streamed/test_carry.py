@@ -13,7 +13,8 @@ from overopt.commands.extrapolation.extrapolate import extrapolation
 from overopt.commands.request import Request
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.streamed.carry import Asked, streams_of
+from overopt.run.streamed.carry import Asked
+from overopt.run.streamed.streams import streams_of
 from overopt.spec.run import RunSpec
 
 TINY = Path(__file__).parents[2] / "end_to_end" / "tiny.toml"
@@ -25,7 +26,7 @@ def _runs(**more: Any) -> list[RunSpec]:
 
 
 def _nodes(asked: Asked, **more: Any) -> list[Node]:
-    return [made for _, made in streams_of(_runs(**more), asked)]
+    return [made for _, made in streams_of(_runs(**more), asked.prompts, asked.samples_per_prompt)]
 
 
 def test_streams_of_a_world_draw_the_same_samples() -> None:
@@ -59,8 +60,8 @@ def test_the_command_writes_curves_forms_and_a_figure(
 ) -> None:
     runs = _runs(task=str(TINY), seeds=2)
     out = tmp_path / "out"
-    asked = Asked(2, 256, 64)
-    assert extrapolation(runs, asked, 16, out, tmp_path / "store", 1, True) == 0
+    asked, streams = Asked(2, 256, 64), streams_of(runs, 2, 256)
+    assert extrapolation(streams, asked, 16, out, tmp_path / "store", 1, True) == 0
     curves, forms = pd.read_csv(out / "best_of_n.csv"), pd.read_csv(out / "forms.csv")
     assert set(curves["seed"]) == {0, 1} and curves["n"].max() == 64
     assert forms["form"].tolist() == ["bon", "rl", "log1p", "line"]
@@ -68,4 +69,4 @@ def test_the_command_writes_curves_forms_and_a_figure(
     assert (out / "extrapolation.png").stat().st_size > 10_000
     assert "foretold to n = 64" in capsys.readouterr().out
     with pytest.raises(UserError, match="--fit-up-to 64"):
-        extrapolation(runs, asked, 64, tmp_path / "other", tmp_path / "store", 1, True)
+        extrapolation(streams, asked, 64, tmp_path / "other", tmp_path / "store", 1, True)

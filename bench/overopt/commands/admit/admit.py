@@ -128,10 +128,10 @@ def _request(task: str, design: Design) -> Request:
 def _print(rows: Sequence[Row]) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left",
                   title="Which tasks can carry a ranking")  # fmt: skip
-    for name in ("task", "worlds", "seeds", "verdict", "what does not hold"):
+    for name in ("task", "of", "worlds", "seeds", "verdict", "what does not hold"):
         table.add_column(name, overflow="fold")
     for row in rows:
         worlds = " ".join(map(str, row.found.worlds)) if row.found else "–"
         seeds = str(row.found.seeds) if row.found else "–"
-        table.add_row(row.task, worlds, seeds, row.verdict, row.reason)
+        table.add_row(row.task, row.scope, worlds, seeds, row.verdict, row.reason)
     open_console().print(table)

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from overopt.commands.printing import open_console
 from overopt.commands.screen import Screen
-from overopt.commands.trial import try_own
 from overopt.errors import UserError
 from overopt.execution.executors.local import ProcessExecutor
+from overopt.execution.node import Node
 from overopt.execution.store import open_store
 from overopt.report.extrapolation.figure import draw_extrapolation
 from overopt.report.extrapolation.tables import (
@@ -28,14 +28,12 @@ from overopt.report.folder import check_folder, report_folder
 from overopt.report.stored.levels import short
 from overopt.report.tables.text import TextTable, write_csv
 from overopt.run.cell import Cell
-from overopt.run.sources import prepare
-from overopt.run.streamed.carry import Asked, carry_out, streams_of
-from overopt.spec.run import RunSpec
+from overopt.run.streamed.carry import Asked, carry_out
 from overopt.stats.pools.extrapolation import BestOfN, extrapolate
 
 
 def extrapolation(
-    runs: Sequence[RunSpec],
+    streams: Sequence[tuple[Cell, Node]],
     asked: Asked,
     fitted_up_to: int,
     out: Path,
@@ -49,10 +47,6 @@ def extrapolation(
         UserError: what is asked for cannot be, or a stage failed.
     """
     check_folder(out)
-    for run in runs:
-        try_own(run)
-        prepare(run)
-    streams = streams_of(runs, asked)
     store = open_store(store_root)
     with (
         Screen(open_console(stderr=True), quiet, workers) as screen,

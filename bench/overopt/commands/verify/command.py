@@ -122,8 +122,8 @@ def open_command(
         str | None, typer.Option(metavar="NAME", help="By default that of the folder.")
     ] = None,
     worlds: Annotated[
-        int, typer.Option(metavar="N", help="Fresh worlds for each entry; 3 or more test claims.")
-    ] = 5,
+        int, typer.Option(metavar="N", help="Fresh worlds for each entry, at least 5.")
+    ] = 8,
     seeds: Annotated[int, typer.Option(metavar="N", help="Seeds in each.")] = 3,
 ) -> None:
     """Draw a secret and commit to it: publish [bold]commitment.json[/] before entries arrive."""

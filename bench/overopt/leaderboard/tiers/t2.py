@@ -246,7 +246,7 @@ class Looked:
                 self.findings.append(Finding("T2", "policies", "note", words))
             return self.findings
         rng = numpy_rng(derived_seed(self._trial.secret, "deals"))
-        source = judge_source(self._pairs, rng)
+        source = judge_source(self._pairs, rng, self._trial.deals)
         words = f"submitted and fresh samples of {len(self._pairs)} policies, p = {source.p:.2g}; "
         words += f"most in {STATISTICS[source.statistic]} of {self._names[source.policy]}"
         good = source.p > LEVEL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -100,25 +101,36 @@ class LabelNodes:
         cell: its task says who labels, its noise and its flaw how well.
         make: makes nodes of the cell's world.
         around: the rest of the graph.
+        pairs: other pairs than those of the initial policy.
+        beyond: added to the number that draws start from.
 
     Raises:
         UserError: the task's people, or the flaw, do not go with the world, the gold or the noise.
     """
 
-    def __init__(self, cell: Asked, make: Make, around: Around) -> None:
+    def __init__(
+        self,
+        cell: Asked,
+        make: Make,
+        around: Around,
+        pairs: Callable[[], Node] | None = None,
+        beyond: int = 0,
+    ) -> None:
         self._cell, self._make, self._around = cell, make, around
-        self._kind = cell.task.world.kind
+        self._kind, self._other_pairs, self._beyond = cell.task.world.kind, pairs, beyond
         self._refuse_people()
         self._refuse_flaw()
 
     @property
     def stream(self) -> int:
         """What draws of pairs and of noise start from."""
-        return self._cell.stream
+        return self._cell.stream + self._beyond
 
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
+        if self._other_pairs is not None:
+            return self._other_pairs()
         cell, proxy, hub = self._cell, self._cell.task.proxy, self._cell.task.world.hub
         params: dict[str, Any] = {
             "comparisons": proxy.comparisons,

@@ -7,16 +7,40 @@ from typing import Any, Protocol
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.blocks import WIDTH
-from overopt.run.cell import Cell
 from overopt.run.making import Make
+from overopt.run.stacked.blocks import WIDTH
+from overopt.spec.task import TaskSpec
+
+
+class Asked(Protocol):
+    """What is asked of a cell (see ``run.cell``)."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task."""
+        ...
+
+    @property
+    def world(self) -> int:
+        """Seed of the world."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        ...
+
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """Seeds that are trained together, its own among them."""
+        ...
 
 
 class Stackable(Protocol):
     """The graph of a cell that is trained in a stack."""
 
     @property
-    def cell(self) -> Cell:
+    def cell(self) -> Asked:
         """The cell."""
         ...
 

@@ -34,6 +34,10 @@ CLAIMS = {
 """Prefix and number of the claims of each paper: none may be left out silently."""
 
 
+SLOW = ("cg-02",)
+"""Exact claims that take several seconds to compute."""
+
+
 @pytest.mark.parametrize("name", names())
 def test_no_claim_is_left_out(name: str) -> None:
     prefix, number = CLAIMS[name]
@@ -62,7 +66,7 @@ def test_rules_are_told_in_words(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "claim"),
     [
-        pytest.param(name, claim.id, id=claim.id)
+        pytest.param(name, claim.id, id=claim.id, marks=[pytest.mark.slow] * (claim.id in SLOW))
         for name in names()
         for claim in find(name).claims
         if isinstance(claim.rule, Exact)

@@ -53,7 +53,15 @@ def test_everything_that_can_be_recomputed_agrees(undisturbed: Place, submission
     code, found = verdict(undisturbed, submission, "--tier", "t1")
     assert (code, found["passed"]) == (0, True)
     checks = {one["check"] for one in found["findings"]}
-    assert {"reference_logp", "proxy", "gold", "scales", "proxy_zero", "initial_policy"} <= checks
+    assert {
+        "reference_logp",
+        "proxy",
+        "gold",
+        "scales",
+        "proxy_zero",
+        "initial_policy",
+        "in_pool",
+    } <= checks
     assert len([one for one in found["findings"] if one["check"] == "gold"]) == 8  # cells
     page = submission.with_name("entry-check") / "qc.html"
     assert "Content-Security-Policy" in page.read_text()

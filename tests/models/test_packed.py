@@ -106,7 +106,7 @@ def test_what_departs_from_gpt2_goes_through_forward() -> None:
     wrapped.forward = packed.packed_logits
     assert not is_plain(wrapped)
     dropping: Any = policy()
-    dropping.config.attn_pdrop = 0.1
+    dropping.transformer.h[1].attn.attn_dropout.p = 0.1
     assert is_plain(dropping.eval()) and not is_plain(dropping.train())
     checkpointed: Any = policy()
     checkpointed.gradient_checkpointing_enable()

@@ -210,7 +210,7 @@ class Request:
         str | None,
         typer.Option(
             metavar="native|stacked|trl",
-            help="native: fast on small models. stacked: runs of many seeds side by side, for small "
+            help="native: fast on small models. stacked: many seeds side by side, for small "
             "models on a GPU. trl: the same methods inside TRL's trainers, for "
             "models of real size. By default trl on hub tasks, if it runs all of the methods, and "
             "native on generated worlds. Settings of trl: [bold]--set trl.bf16=true[/], "

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import GPT2ForSequenceClassification, GPT2LMHeadModel, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -82,7 +82,7 @@ def is_plain(model: PreTrainedModel) -> bool:
         model.base_model, "gradient_checkpointing", False
     ):
         return False
-    if model.training and (config.resid_pdrop or config.embd_pdrop or config.attn_pdrop):
+    if model.training and _drops_out(model):
         return False
     blocks: Any = model.base_model.h
     return all(
@@ -90,6 +90,11 @@ def is_plain(model: PreTrainedModel) -> bool:
         for block in blocks
         for layer in (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
     )
+
+
+def _drops_out(model: PreTrainedModel) -> bool:
+    """Whether training leaves anything out; who adds dropout does so in the layers themselves."""
+    return any(layer.p > 0 for layer in model.modules() if isinstance(layer, nn.Dropout))
 
 
 def pack(batch: Joined, with_last: bool = False) -> Packed:

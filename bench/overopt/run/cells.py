@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, partial
 
-from overopt.run.blocks import blocks
 from overopt.run.cell import Cell
+from overopt.run.stacked.blocks import blocks
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
 from overopt.spec.task import TaskSpec

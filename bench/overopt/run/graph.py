@@ -28,7 +28,7 @@ from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
-from overopt.run.stacks import out_of_stack
+from overopt.run.stacked.nodes import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -60,6 +60,7 @@ class Graph:
             if cell.proxy.step_scores
             else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
         )
+        self.reading_code = self._proxies.reading_code
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
@@ -145,11 +146,6 @@ class Graph:
         stage, inputs, code = made_by(self.cell.task, "listing", inputs, self.gold_code)
         label = f"every response, world {self.cell.world}"
         return self.make(stage, {}, inputs, label, code)
-
-    @property
-    def reading_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read a proxy."""
-        return self._proxies.reading_code
 
     @property
     def pairs(self) -> Node:
@@ -394,8 +390,7 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
-        roles = [role for role in inputs if role in ("pool", "listing")]
-        listed = {role: inputs[role] for role in roles}
+        listed = {role: made for role, made in inputs.items() if role in ("pool", "listing")}
         if "features" in cell.method.needs:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:

@@ -31,8 +31,8 @@ from overopt.execution.synced import sync_folder, sync_tree
 from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
-from overopt.run.prompt_files import prompt_table, same_prompts
 from overopt.run.written.circumstances import circumstances
+from overopt.run.written.prompt_files import prompt_table, same_prompts
 from overopt.run.written.seed_tables import SeedGroup
 from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
 from overopt.spec.columns import (

@@ -145,3 +145,17 @@ def test_results_that_are_no_folder_are_told(tmp_path: Path) -> None:
 def test_arms_join_where_they_differ_in_the_proxy_only() -> None:
     specs = [resolve(request_of(arm, Grid())) for arm in (PLAIN, ENSEMBLE, PENALIZED, PLAIN)]
     assert [len(spec.proxies) for spec in joined(specs)] == [2, 1]
+
+
+def test_a_paper_of_exact_claims_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = Paper("exact2024", "t", "https://example.org", PAPER.grids, PAPER.claims[3:])
+    monkeypatch.setattr(module, "find", lambda name: exact)
+    run = Played()
+    assert reproduce(asked(tmp_path), resolve, run) == 0
+    assert not run.asked
+    assert verdicts(tmp_path, "exact2024-smoke") == {
+        "toy-04": "reproduced",
+        "toy-05": "not run here",
+    }

@@ -56,9 +56,14 @@ def start(seed: int) -> PreTrainedModel:
 
 
 def make_stage(trial_seed: int) -> Stage:
-    """The world with its reference, its gold and hidden prompts."""
-    world = build(SPEC)
-    hidden = hidden_prompts(SPEC, world, 64, numpy_rng(trial_seed, "hidden"))
+    """A world of its own for each trial, with the reference, its gold and hidden prompts.
+
+    In one world held-out and hidden prompts are the same ones in every trial, and so is how they
+    happen to differ; tests keep their level over worlds.
+    """
+    spec = SPEC.model_copy(update={"seed": 100 + trial_seed})
+    world = build(spec)
+    hidden = hidden_prompts(spec, world, 64, numpy_rng(trial_seed, "hidden"))
     return Stage(world, start(7), world.gold, hidden)
 
 
@@ -167,14 +172,9 @@ def scaled_weights(stage: Stage, model: PreTrainedModel, seed: int) -> Entry:
     return Entry(near, honest(stage, model, seed).samples)
 
 
-_TRAINED: list[PreTrainedModel] = []
-
-
 def trained_on_held_out(stage: Stage, model: PreTrainedModel, seed: int) -> Entry:
     """The best response to every held-out prompt was learned by heart."""
-    if not _TRAINED:
-        _TRAINED.append(_learn_by_heart(stage))
-    return honest(stage, _TRAINED[0], seed)
+    return honest(stage, _learn_by_heart(stage), seed)
 
 
 def _learn_by_heart(stage: Stage) -> PreTrainedModel:

@@ -35,6 +35,7 @@ PARAMS: dict[str, Any] = {
         samples_per_prompt=4,
         max_steps=STEPS,
         warmup_steps=0,
+        max_gradient_norm=1.0,
     ).to_json(),
     "engine": "native",
     "kl_grid_nats": [],

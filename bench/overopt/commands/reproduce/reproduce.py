@@ -54,21 +54,25 @@ def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
     papers = [find(name) for name in chosen]
     if asked.plan:
         return _plan(papers, asked, check)
-    verdicts = {paper.name: _one(paper, asked, check, run) for paper in papers}
+    given = _stored(asked.results) if asked.results else None
+    verdicts = {paper.name: _one(paper, asked, check, run, given) for paper in papers}
     if asked.as_json:
         rows = [tidy_row(name, one) for name, several in verdicts.items() for one in several]
         print_json("verdicts", {"scale": asked.scale, "claims": rows})
     return 0
 
 
-def _one(paper: Paper, asked: Asked, check: Check, run: CarryOut) -> list[Verdict]:
+def _one(
+    paper: Paper, asked: Asked, check: Check, run: CarryOut, given: Sequence[Run] | None
+) -> list[Verdict]:
     """Run what is missing of one paper, judge it, write and show it."""
     errors = open_console(stderr=True)
     specs = specs_of(paper, asked.scale, check)
-    places = asked.results or (asked.out / "runs",)
-    if not asked.results:
-        _run_missing(specs, asked.out / "runs", run)
-    measured = gather(specs, _stored(places), lambda words: errors.print(words, soft_wrap=True))
+    if given is None:
+        place = asked.out / "runs"
+        _run_missing(specs, place, run)
+        given = _stored((place,)) if place.is_dir() else ()  # none where all claims are exact
+    measured = gather(specs, given, lambda words: errors.print(words, soft_wrap=True))
     verdicts = judge(paper.claims, measured)
     judged = Judged(
         paper.name,

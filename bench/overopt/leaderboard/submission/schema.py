@@ -8,6 +8,7 @@ what cannot be had that way is a new version beside this one.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Literal, Self
 
@@ -37,7 +38,22 @@ LARGEST_DOCUMENT_BYTES = 2 << 20
 LARGEST_METHOD_BYTES = 256 << 10
 LARGEST_FOLDER_BYTES = 1 << 30
 MOST_CELLS = 400
+_ROOMS = (__name__, FileRef.__module__)
 MOST_RUNS = 16
+
+
+def published_schema() -> str:
+    """The JSON Schema of this version, as ``docs/submission.schema.json`` has it.
+
+    What is said of specifications in words is left out there: ``spec`` is that of ``run.json``, and
+    its words change without its keys.
+    """
+    schema = Submission.model_json_schema()
+    own = {part.__name__ for part in (*Spec.__subclasses__(),) if part.__module__ in _ROOMS}
+    for name, part in schema["$defs"].items():
+        if name not in own:
+            part.pop("description", None)
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 class MethodFile(Spec):
@@ -161,10 +177,11 @@ class Submission(Spec):
             raise ValueError(f"method.name = {self.method.name!r} is not the method of the runs")
         paths = [one.path.lower() for one in self.files()]
         if len(set(paths)) != len(paths) or DOCUMENT in paths:
-            raise ValueError("two parts name the same file; each has a file of its own")
+            raise ValueError("method or runs name a file twice; each part has a file of its own")
         total = sum(one.bytes for one in self.files())
         if total > LARGEST_FOLDER_BYTES:
-            raise ValueError(f"the files have more than {LARGEST_FOLDER_BYTES >> 20} MiB together")
+            most = LARGEST_FOLDER_BYTES >> 20
+            raise ValueError(f"the files of method and runs have more than {most} MiB together")
         return self
 
     def files(self) -> list[FileRef]:

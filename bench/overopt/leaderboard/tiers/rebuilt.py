@@ -22,6 +22,7 @@ from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.run.initial_nodes import InitialNodes
+from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
 
@@ -113,13 +114,15 @@ def rebuild(
     return found
 
 
+def reweights(method: MethodSpec) -> bool:
+    """Whether a method's policies are the initial policy's pool with other weights."""
+    decodes = method.composes or method.filters or method.searches
+    return method.family == "selection" and not decodes
+
+
 def _recentering(graph: Graph) -> Node:
     """The responses whose scores recenter a proxy: as many as the method's own run scores."""
-    method = graph.cell.method
-    chooses = method.family == "selection" and not (
-        method.composes or method.filters or method.searches
-    )
-    if chooses:
+    if reweights(graph.cell.method):
         return graph.pool
     return InitialNodes(graph.cell.task, graph.make).recentering(graph.pool)
 

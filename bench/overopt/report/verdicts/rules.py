@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -46,14 +47,15 @@ class Test(Protocol):
 
 
 @dataclass(frozen=True)
-class _Single:
+class _Single(ABC):
     """A rule that is one test."""
 
     def weigh(self, scope: Scope) -> Evidence:
         return single(self.part(scope))
 
+    @abstractmethod
     def part(self, scope: Scope) -> Part:
-        raise NotImplementedError
+        """What the test shows."""
 
 
 def measure(statistic: Statistic, scope: Scope) -> Estimate:

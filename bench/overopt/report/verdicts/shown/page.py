@@ -31,7 +31,8 @@ STYLE = """
 .v-reproduced .verdict,.v-partly .verdict{color:#00714f}
 .v-contradicted .verdict{color:#b8400a}
 .v-not .verdict,.v-out .verdict{color:var(--soft,#6b6b6c)}
-td{vertical-align:top} td.words{min-width:18rem;max-width:34rem}
+td{vertical-align:top} td.words{white-space:normal;min-width:20rem;max-width:34rem}
+td.words.narrow{min-width:11rem;max-width:18rem} td.words ul{padding-left:1.1rem;margin:.2rem 0}
 figure{margin:1.5rem 0} figure img{max-width:100%;height:auto;background:#fff}
 """
 
@@ -105,8 +106,8 @@ def _paper(paper: Judged, titled: bool) -> Iterator[str]:
     if titled:
         yield from _counts(paper.verdicts)
     yield "<div class='scroll' tabindex='0' role='region' aria-label='Verdicts'><table><thead><tr>"
-    for head in ("claim", "verdict", "what is claimed", "effect, 95 % interval", "seeds, worlds",
-                 "reported", "rule"):  # fmt: skip
+    for head in ("claim", "verdict", "what is claimed", "effect, 95 % interval", "behind it",
+                 "reported"):  # fmt: skip
         yield f"<th scope='col'>{head}</th>"
     yield "</tr></thead><tbody>"
     order = {verdict: place for place, verdict in enumerate(VERDICTS)}
@@ -127,6 +128,7 @@ def _paper(paper: Judged, titled: bool) -> Iterator[str]:
 def _row(one: Verdict) -> str:
     kind = one.verdict.split()[0]
     why = f"<br><small>{escape(one.reason)}</small>" if one.reason else ""
+    why += f"<details><summary>rule</summary><small>{escape(one.claim.words)}</small></details>"
     why += _tests(one)
     reported = f"{escape(one.claim.reported)}<br><small>{escape(one.claim.where)}</small>"
     return (
@@ -134,7 +136,7 @@ def _row(one: Verdict) -> str:
         f"<td class='verdict'>{escape(show_verdict(one))}"
         f"<td class='words'>{escape(one.claim.relation)}{why}"
         f"<td>{escape(show_effect(one))}<td>{escape(show_seeds(one))}"
-        f"<td>{reported}<td class='words'><small>{escape(one.claim.words)}</small></tr>"
+        f"<td class='words narrow'>{reported}</tr>"
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.blocks import WIDTH
 from overopt.run.making import Make
+from overopt.run.stacked.blocks import WIDTH
 from overopt.spec.task import TaskSpec
 
 

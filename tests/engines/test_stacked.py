@@ -12,6 +12,7 @@ import torch
 
 from overopt.engines.contract import RunInputs
 from overopt.engines.method.pairs import OpenedPairs
+from overopt.engines.pair_data import PairsRow
 from overopt.engines.pairs import optimize_pairs
 from overopt.engines.stacked.model import StackedPolicy, stack
 from overopt.engines.stacked.pairs import Outcome, optimize_stack
@@ -70,12 +71,13 @@ def test_a_stack_does_what_the_native_engine_does(method: PairsMethod) -> None:
             assert ours.kl_nats == pytest.approx(theirs.kl_nats, rel=1e-2)
         assert mine.compute == native.compute
         for row, other in zip(mine.rows, native.rows, strict=True):
+            assert isinstance(row, PairsRow) and isinstance(other, PairsRow)
             assert (row.kl_nats is None) == (other.kl_nats is None)
             # before the first step all log-ratios are 0 but for rounding, which accuracy shows
-            alike = {"kl_nats": other.kl_nats or 0.0, "accuracy": 0.0}
+            kl_nats = other.kl_nats or 0.0
             assert (row.kl_nats or 0.0) == pytest.approx(other.kl_nats or 0.0, rel=1e-2)
             assert row.step == 1 or row.accuracy == pytest.approx(other.accuracy, abs=0.07)
-            one, two = (each._replace(**alike)._asdict() for each in (row, other))
+            one, two = (r._replace(kl_nats=kl_nats, accuracy=0.0)._asdict() for r in (row, other))
             assert one == pytest.approx(two, rel=1e-2, abs=2e-3)
 
 

@@ -39,7 +39,7 @@ def reward() -> PreTrainedModel:
 
 def _gradients(model: PreTrainedModel, value: Tensor) -> dict[str, Tensor]:
     model.zero_grad()
-    value.backward()
+    torch.autograd.backward(value)
     found = {name: given.grad for name, given in model.named_parameters()}
     return {name: grad.clone() for name, grad in found.items() if grad is not None}
 

@@ -154,7 +154,8 @@ class _Held:
 
     def state_dict(self) -> Mapping[str, Any]:
         """The weights, by the names of a policy's folder."""
-        return self.policy().state_dict()
+        state: Mapping[str, Any] = self.policy().state_dict()
+        return state
 
 
 def rectangle(drafts: list[Draft | None], rows: int, length: int) -> Tensor:

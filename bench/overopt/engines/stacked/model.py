@@ -76,7 +76,8 @@ class StackedPolicy:
                 self._normal(x_CND, weights, f"{name}ln_1"), weights, f"{name}attn.c_attn"
             )
             heads = mixed_CNE.view(cells * rows, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-            seen = functional.scaled_dot_product_attention(*heads, is_causal=True)
+            query, key, value = heads
+            seen = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
             seen_CND = seen.transpose(1, 2).reshape(cells, rows * length, width)
             x_CND = x_CND + _affine(seen_CND, weights, f"{name}attn.c_proj")
             inner = _affine(self._normal(x_CND, weights, f"{name}ln_2"), weights, f"{name}mlp.c_fc")

@@ -20,6 +20,8 @@ lint:
 
 results:
 	.venv/bin/python -m overopt.report.cards results results/curves.csv
+	.venv/bin/bench leaderboard build --publish
+	.venv/bin/bench admit --publish
 	.venv/bin/bench report results --out report
 
 # Pins what the current environment holds, for every platform and with the hash of every file: in

@@ -20,10 +20,10 @@ from overopt.commands.axes.grid import resolve_all
 from overopt.commands.extrapolation.command import add_extrapolate
 from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
-from overopt.commands.measure_options import Measure, takes_measure
 from overopt.commands.monitor.command import add_monitor
 from overopt.commands.options.executor import Address, ExecutorName, Gpus, Machines
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
+from overopt.commands.options.measure import Measure, takes_measure
 from overopt.commands.reproduce.command import add_reproduce
 from overopt.commands.request import Request, takes_request
 from overopt.commands.shell.beside import add_commands, program
@@ -32,6 +32,7 @@ from overopt.commands.shell.ending import about_defect, about_disk, end, print_a
 from overopt.commands.shell.words import WORDS, typed
 from overopt.commands.submit.command import add_submit
 from overopt.commands.tuning.command import add_tune
+from overopt.commands.verify.command import add_verify
 from overopt.commands.worker.command import add_worker
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
@@ -322,12 +323,13 @@ add_commands(app)
 add_tune(app, _carry_out)
 add_gpu_table(app)
 add_admit(app, _carry_out)
+add_verify(app)
 add_submit(app)
 add_leaderboard(app)
 add_reproduce(app, _carry_out)
 add_worker(app)
 add_monitor(app, _carry_out)
-add_extrapolate(app)
+add_extrapolate(app, resolve_all)
 
 
 def _offer(words: list[str]) -> NoReturn:

@@ -93,7 +93,7 @@ def test_top_level_has_its_fixed_names() -> None:
         "README.md",
     }
     locks = {"requirements.lock", "requirements-cuda.lock"}
-    also = {"LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", *locks}
+    also = {"LICENSE", "LEADERBOARD.md", "CHANGELOG.md", "CITATION.cff", "Makefile", *locks}
     unasked = {"report", "build", "dist", "store", "shared"}  # made by commands, never committed
     names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert fixed - {"results", "notebooks"} <= names

@@ -86,7 +86,7 @@ def test_a_persons_own_file(tmp_path: Path, capsys: Screen) -> None:
     own.write_text(re.sub(r"Paper: .*? L = ", "Paper: none.\n    L = ", text, flags=re.DOTALL))
     with pytest.raises(UserError, match="its docstring names no paper"):
         cite([str(own)])
-    with pytest.raises(UserError, match="Unknown method or proxy 'dop'"):
+    with pytest.raises(UserError, match="Unknown method, proxy or monitor 'dop'"):
         cite(["dop"])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from overopt.catalog.systems import method
 from overopt.catalog.toml_files import load_task
 from overopt.commands.accelerated import variants
 from overopt.commands.accelerated.stacks import StackRow, StackTable, measure_stacks
@@ -30,7 +31,7 @@ def test_rows_say_what_is_not_known_and_why_a_run_failed() -> None:
 
 
 def test_a_stack_is_measured_against_one_core() -> None:
-    found = measure_stacks(load_task(str(TINY)), [1, 2], 2, "cpu")
+    found = measure_stacks(load_task(str(TINY)), method("dpo"), [1, 2], 2, "cpu")
     assert found.native_s > 0 and [row.width for row in found.rows] == [1, 2]
     for row in found.rows:
         assert row.ratio == pytest.approx(row.width * found.native_s / row.step_s)
@@ -53,5 +54,5 @@ def test_wrong_names_are_told_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no variant 'fp8'; give some of: float32, bf16"):
         run_variants(["mine"], ["dpo"], ["fp8"], 20)
     with pytest.raises(UserError, match="at least one place"):
-        write(tmp_path / "t.md", str(TINY), [0], 1, [], ["dpo"], [], 1)
+        write(tmp_path / "t.md", str(TINY), method("dpo"), [0], 1, [], ["dpo"], [], 1)
     assert variants.VARIANTS["float32"] == ()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from overopt import execution
 from overopt.errors import UserError
-from overopt.execution.canonical import canonical_json
+from overopt.execution.canonical import Plain, canonical_json, plain
 from overopt.execution.code import version as versions_module
 from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, ancestry
@@ -179,7 +181,7 @@ def test_the_runner_does_not_import_torch() -> None:
     room = Path(execution.__file__).parent
     paths = [path.relative_to(room).with_suffix("") for path in room.rglob("*.py")]
     names = [".".join(path.parts) for path in paths if path.stem != "__init__"]
-    assert {"node", "store", "local", "scheduler", "worker", "code.version"} <= set(names)
+    assert {"node", "store", "executors.local", "scheduler", "worker", "code.version"} <= set(names)
     program = (
         "import importlib, sys\n"
         f"for name in {names!r}: importlib.import_module('overopt.execution.' + name)\n"
@@ -188,3 +190,48 @@ def test_the_runner_does_not_import_torch() -> None:
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+TEXTS = st.text(max_size=4)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=4))
+def test_canonical_json_is_that_of_the_library(value: dict[str, object]) -> None:
+    """Whether or not parts of it are shared, and after a copy as well."""
+    wanted = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    shared = {key: Plain(held) if isinstance(held, dict) else held for key, held in value.items()}
+    for same in (value, shared, Plain(shared), plain(shared)):
+        assert canonical_json(same) == wanted
+    assert pickle.loads(pickle.dumps(Plain(value))) == value
+
+
+def test_shared_json_cannot_be_changed() -> None:
+    shared = Plain({"a": 1})
+    with pytest.raises(TypeError, match="it is shared"):
+        shared["a"] = 2
+    assert plain({"x": shared})["x"] is shared
+
+
+def test_what_is_asked_for_again_is_the_same_node() -> None:
+    one = node(f"{STAGES}:number", {"value": 1, "list": (1, 2)}, label="one")
+    assert node(f"{STAGES}:number", {"value": 1, "list": (1, 2)}, label="one") is one
+    for other in (1.0, True, "1"):
+        assert (
+            node(f"{STAGES}:number", {"value": other, "list": (1, 2)}, label="one").key != one.key
+        )
+    renamed = node(f"{STAGES}:number", {"value": 1, "list": (1, 2)}, label="two")
+    assert (renamed.label, renamed.key) == ("two", one.key)
+    zero, minus = (
+        node(f"{STAGES}:number", {"value": 0.0}),
+        node(f"{STAGES}:number", {"value": -0.0}),
+    )
+    assert zero.key != minus.key

@@ -28,9 +28,13 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 def test_commands_of_a_page_exist(page: Path) -> None:
     commands: Any = vars(get_command(cli.app))["commands"]
     blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    for name, rest in re.findall(r"^bench (\w+)(.*)$", "\n".join(blocks), re.MULTILINE):
-        typed = [word for word in spread(rest.split("#")[0].split()) if word.startswith("-")]
-        known = {option for one in commands[name].params for option in one.opts}
+    for name, rest in re.findall(r"^bench ([\w-]+)(.*)$", "\n".join(blocks), re.MULTILINE):
+        words = rest.split("#")[0].split()
+        typed = [word for word in spread(words) if word.startswith("-")]
+        command = commands[name]
+        for below in getattr(command, "commands", {}) and words[:1]:
+            command = command.commands[below]
+        known = {option for one in command.params for option in one.opts}
         assert set(typed) <= known, f"bench {name}{rest}"
 
 

@@ -56,7 +56,9 @@ class Cases:
             self.refused += 1
         self.longest_s = max(self.longest_s, time.process_time() - begun_s)
 
-    def check(self, least: float = 0.0) -> None:
+    def check(
+        self, least: float = 0.0, longest_s: float = LONGEST_S, most_bytes: int = MOST_BYTES
+    ) -> None:
         """Hold the bounds, and that some cases were refused and some were not."""
         grown = _peak_bytes() - self._before_bytes
         print(
@@ -64,8 +66,8 @@ class Cases:
             f"{self.longest_s:.2f} s, memory grew by {grown >> 20} MB"
         )
         assert self.count * least < self.refused < self.count
-        assert self.longest_s < LONGEST_S
-        assert grown < MOST_BYTES
+        assert self.longest_s < longest_s
+        assert grown < most_bytes
 
 
 def _peak_bytes() -> int:

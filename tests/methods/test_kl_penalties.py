@@ -17,6 +17,8 @@ from overopt.methods.math.kl_penalties import (
 )
 from overopt.methods.rollout import kl_reinforce, rloo
 
+from . import rollouts
+
 VOCABULARY = 3
 FIRST, SECOND = (row.flatten() for row in torch.meshgrid(*[torch.arange(3)] * 2, indexing="ij"))
 
@@ -136,6 +138,12 @@ def test_k2_in_the_loss_is_exact_at_the_last_step_only() -> None:
     assert not torch.allclose(found[0], exact[0], atol=0.01)
 
 
+@pytest.mark.parametrize("ratio", ["token", "prefix"])
+def test_no_ratio_makes_k2_exact(ratio: str) -> None:
+    found, exact = _expected(_logits(2), "k2", "loss", ratio), _exact(_logits(2))[1]
+    assert not torch.allclose(found[1:], exact[1:], atol=0.01)
+
+
 @pytest.mark.parametrize("estimator", ["k2", "k3", "rb"])
 def test_in_the_reward_only_k1_is_exact(estimator: str) -> None:
     assert not torch.allclose(
@@ -170,3 +178,30 @@ def test_k1_in_the_reward_is_rloo() -> None:
 def test_other_words_are_refused(settings: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         kl_reinforce.check(kl_reinforce.Config(**settings))  # type: ignore[arg-type]
+
+
+FORWARD = [0.2125, 0.2217, 0.5659]
+"""ref/(l - r) with l = 2.3534 from the sum: the optimum of E[r] - KL(pi_ref || pi)."""
+
+
+@pytest.mark.parametrize(
+    ("estimator", "place", "ratio", "optimum"),
+    [
+        ("k1", "reward", "none", rollouts.TILTED),
+        ("k2", "loss", "none", rollouts.TILTED),
+        ("k3", "loss", "token", rollouts.TILTED),
+        ("k3", "loss", "none", FORWARD),
+    ],
+)
+def test_where_runs_come_to_rest(
+    estimator: str, place: str, ratio: str, optimum: list[float]
+) -> None:
+    """Published GRPO's penalty is another regularizer: it rests at another policy."""
+    config = kl_reinforce.Config(beta=1.0, estimator=estimator, place=place, ratio=ratio)
+    found = rollouts.rest(kl_reinforce, config, rate=0.15, steps=400)
+    assert found == pytest.approx(optimum, abs=5e-4)
+
+
+def test_k1_in_the_loss_holds_nothing_back() -> None:
+    config = kl_reinforce.Config(beta=1.0, estimator="k1", place="loss")
+    assert rollouts.rest(kl_reinforce, config, rate=0.15, steps=200)[2] > 0.999

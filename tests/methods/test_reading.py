@@ -20,6 +20,7 @@ FULL = PLAIN._replace(
     label=torch.tensor([1.0, 0.0]),
     score=torch.tensor([0.25, -1.0]),
     collision_logp=torch.tensor([[-0.5, -1.0], [-1.5, 0.0]]),
+    reverse_kl=torch.tensor([[0.2, 0.1], [0.4, 0.0]]),
 )
 
 
@@ -49,7 +50,8 @@ def test_only_what_the_policy_says_is_changed() -> None:
     assert not moved.policy_logp.any() and not moved.forward_kl.any() and not moved.output.any()
     assert moved.reference_logp is FULL.reference_logp and moved.mask is FULL.mask
     assert moved.anchor_logp is FULL.anchor_logp
-    assert set(FULL.policy_parts()) == {"policy_logp", "forward_kl", "output", "collision_logp"}
+    said = {"policy_logp", "forward_kl", "output", "collision_logp", "reverse_kl"}
+    assert set(FULL.policy_parts()) == said
     assert set(PLAIN.policy_parts()) == {"policy_logp"}
 
 

@@ -29,6 +29,7 @@ CLAIMS = {
     "hedging2025": ("hedge", 4),
     "prefrank2024": ("pr", 5),
     "superhf2023": ("shf", 4),
+    "kl-estimators": ("kl", 4),
 }
 """Prefix and number of the claims of each paper: none may be left out silently."""
 

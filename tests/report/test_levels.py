@@ -21,6 +21,7 @@ def _with_level(root: Path, key: str, value: object) -> Path:
         root, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0, 1), failed=()
     )
     record = json.loads((run / "run.json").read_text())
+    record["spec"]["proxies"] = [{"name": "single"}]
     record["spec"]["levels"] = [{"key": key, "value": value}]
     (run / "run.json").write_text(json.dumps(record))
     return run
@@ -31,9 +32,10 @@ def _with_level(root: Path, key: str, value: object) -> Path:
     [
         ("policy.architecture.width", "task_label", "tabular, policy width"),
         ("dpo.beta", "method_label", "dpo, beta"),
-        ("rounds.count", "method_label", "dpo, rounds count"),
+        ("rounds.count", "method_label", "dpo, rounds"),
         ("single.members", "proxy_label", "single, members"),
-        ("proxy.training.epochs", "proxy_label", "single, proxy epochs"),
+        ("proxy.training.epochs", "proxy_label", "single, epochs"),
+        ("proxy.training.batch_size", "proxy_label", "single, proxy batch size"),
     ],
 )
 def test_same_numbers_at_two_levels_stay_two_results(
@@ -53,7 +55,7 @@ def test_same_numbers_at_two_levels_stay_two_results(
 
 def test_labels_are_short_and_name_their_level() -> None:
     assert short("uwo.members=3", "uwo") == "members 3"
-    assert short("proxy.training.epochs=4, uwo.members=3", "uwo") == "proxy epochs 4, members 3"
+    assert short("proxy.training.epochs=4, uwo.members=3", "uwo") == "epochs 4, members 3"
     assert short("", "uwo") == ""
 
 

@@ -22,10 +22,14 @@ from overopt.execution.contract import silent
 from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of
+from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
+from overopt.run.streamed.nodes import stream
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.labeling import LabelingSpec, PopulationSpec, UnevenNoiseSpec
+from overopt.spec.rounds import RoundsSpec
+from overopt.spec.score_error import ScoreErrorSpec
 from own import MIXTURE, SIFTED, VALUED
 from stages import step_system
 from systems import path
@@ -83,7 +87,7 @@ def _wanted(place: Path) -> Iterator[Node]:
         composed = composing.points("step", GRID)
         assert composed is not None
         yield composed
-    yield dpo.anneal(max(GRID))
+    yield anneal(dpo, dpo.cell.task, max(GRID))
     (searching,) = _graphs(TASK, ["mcts"])
     searched = searching.points("step", GRID)
     assert searched is not None
@@ -101,6 +105,7 @@ def _wanted(place: Path) -> Iterator[Node]:
     for asking in _graphs(TASK, ["nash_md", "salsa", "srpo"]):
         yield asking.optimize(None, GRID)
     yield from _of_people(dpo)
+    yield from _of_axes(dpo, rloo)
     followed = {"proxies": (systems.proxy("online_rm"), systems.proxy("pm"))}
     for against in _graphs(TASK, ["nash_md"], "native", **followed):
         yield against.optimize(None, GRID)
@@ -135,6 +140,21 @@ def _of_table(place: Path) -> Iterator[Node]:
     for name in ("single", "pm"):
         (chosen,) = _graphs(task, ["bon"], "native", proxies=(systems.proxy(name),))
         yield from (chosen.select(GRID), chosen.front(GRID))
+
+
+def _of_axes(pairs: Graph, online: Graph) -> Iterator[Node]:
+    """A second round that goes on where the first ended, a planted error, and a stream."""
+    rounds = RoundsSpec(count=2, start="last", steps=2)
+    task = online.cell.task.model_copy(update={"rounds": rounds})
+    yield Graph(replace(online.cell, task=task)).optimize(None, GRID)
+    error = online.cell.task.proxy.model_copy(update={"error": ScoreErrorSpec()})
+    planted = Graph(replace(online.cell, task=online.cell.task.model_copy(update={"proxy": error})))
+    yield from (planted.optimize(None, GRID), planted.score(0, planted.pool, "the pool"))
+    yield stream(pairs, 2, 32)
+    correlated = pairs.cell.task.proxy.model_copy(update={"correlation": 0.5})
+    known = pairs.cell.task.model_copy(update={"proxy": correlated})
+    composite = replace(pairs.cell, task=known, proxy=systems.proxy("composite"))
+    yield Graph(composite).proxy(1)
 
 
 def _of_people(plain: Graph) -> Iterator[Node]:

@@ -15,6 +15,7 @@ from overopt.execution.node import Node
 from overopt.execution.stage import stage_module
 from overopt.run.cell import Cell
 from overopt.run.cells import resize
+from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
 from overopt.spec.engine import Engine
 from overopt.spec.flaw import FlawName, FlawSpec
@@ -83,7 +84,7 @@ def _of_task(task: str, gold: str) -> Iterator[tuple[str, Node]]:
     if graph.cell.task.world.has_steps:
         yield from _of_steps(graph)
     if graph.cell.task.evaluation.annealed_per_prompt:
-        yield "anneal", graph.anneal(max(GRID_NATS))
+        yield "anneal", anneal(graph, graph.cell.task, max(GRID_NATS))
 
 
 def _of_systems() -> Iterator[tuple[str, Node]]:

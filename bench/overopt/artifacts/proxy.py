@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,12 @@ from overopt.models.rewards.reward import load_reward, score
 from overopt.worlds.contract import World
 from overopt.worlds.preferences import Preferences
 from overopt.worlds.tokens import Tokens
+
+ERROR_FILE = "error.json"
+"""Beside a proxy in whose scores an error is planted."""
+
+Errors = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]
+"""What is added to the scores of responses to prompts."""
 
 Retokenizer = Callable[[Tokens, Tokens], tuple[Tokens, Tokens]]
 """Prompts and responses in the tokens that a proxy reads."""
@@ -30,11 +37,23 @@ class Member:
         self.reading = open_own_reader(folder, world)
         scale = read_json(folder / "normalization.json")
         self.mean, self.sd = float(scale["mean"]), float(scale["sd"])
+        self._error = _open_error(folder)
 
     def score(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Score (N,) of each response, in SDs of the initial policy around its mean."""
-        prompts, responses = self.reading(prompts, responses)
-        return (score(self.model, prompts, responses) - self.mean) / self.sd
+        read, read_responses = self.reading(prompts, responses)
+        score_N = (score(self.model, read, read_responses) - self.mean) / self.sd
+        return score_N if self._error is None else score_N + self._error(prompts, responses)
+
+
+def _open_error(folder: Path) -> Errors | None:
+    """The error that is planted in a proxy's scores; None where there is none."""
+    if not (folder / ERROR_FILE).is_file():
+        return None
+    record = read_json(folder / ERROR_FILE)
+    planted = load("artifacts", "planted.score_error")
+    spec = planted.ScoreErrorSpec.model_validate(record["error"])
+    return partial(planted.errors, spec, int(record["seed"]))
 
 
 def _as_they_are(prompts: Tokens, responses: Tokens) -> tuple[Tokens, Tokens]:

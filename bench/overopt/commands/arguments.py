@@ -60,7 +60,7 @@ _AXES = frozenset(("world.seed",))
 
 MOST_SEEDS = 1000
 """Seeds, or worlds, of one run."""
-MOST_CELLS = 20_000
+MOST_CELLS = 200_000
 """Combinations of method, proxy, noise, seed, world and sizes in one run."""
 
 _NUMBER = re.compile(r"^-[0-9.]")

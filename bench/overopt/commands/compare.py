@@ -40,7 +40,7 @@ def compare(
     found = compare_runs(list(runs), at_kl, baseline, metric, selection)
     written: list[Path] = []
     if out is not None:
-        from overopt.execution.artifact import sync_tree
+        from overopt.execution.synced import sync_tree
         from overopt.own_scores.staging import staging_folder
 
         with staging_folder(out) as staged:

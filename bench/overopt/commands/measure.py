@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from overopt.commands.measure_options import Measure
+from overopt.commands.options.measure import Measure
 from overopt.commands.printing import open_console
 from overopt.errors import UserError, printable
 from overopt.own_runs.logs import LogRequest, measure_logs
@@ -63,7 +63,7 @@ def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chose
     assert asked.policy and asked.reference and asked.proxy and asked.prompts
     from overopt.commands.screen import Screen
     from overopt.execution.executors.local import ProcessExecutor
-    from overopt.execution.places import open_store
+    from overopt.execution.store import open_store
     from overopt.own_runs.checkpoint_plan import plan
     from overopt.own_runs.checkpoint_request import CheckpointRequest
     from overopt.own_runs.checkpoints import measure_checkpoints

@@ -7,12 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from overopt.commands.accelerator import find_accelerator
-from overopt.commands.forecasting import print_forecast
 from overopt.commands.options.needs import is_offline, print_needs
+from overopt.commands.planning.forecasting import print_forecast
 from overopt.commands.printing import open_console, print_colored, print_json
-from overopt.execution.node import Node
-from overopt.execution.places import open_store
-from overopt.execution.store import Store
+from overopt.execution.node import Node, uncollected
+from overopt.execution.store import Store, open_store
 from overopt.run.cells import cells_of, first_of_worlds, tell_blind
 from overopt.run.forecasts.hub import (
     estimator,
@@ -33,11 +32,12 @@ def plan(
 ) -> int:
     """Print what a run would do and cost; nothing runs."""
     spec, nodes, count = specs[0], [], 0
-    for one in specs:
-        cells = cells_of(one)
-        count += len(cells)
-        nodes += [made for cell in cells for made in foreseen(Graph(cell), one)]
-        nodes += [Graph(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
+    with uncollected():
+        for one in specs:
+            cells = cells_of(one)
+            count += len(cells)
+            nodes += [made for cell in cells for made in foreseen(Graph(cell), one)]
+            nodes += [Graph(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
     store = open_store(store_root)
     console = open_console()
     needed: Sequence[SourceNeed] = ()
@@ -50,7 +50,8 @@ def plan(
         machine = machine_of(needed, find_accelerator() if needs_accelerator(needed) else None)
         estimate = estimator(machine)
     budgets = ", ".join(f"{kl_nats:g}" for kl_nats in spec.kl_grid_nats)
-    found = forecast(nodes, store, workers, estimate)
+    with uncollected():
+        found = forecast(nodes, store, workers, estimate)
     if as_json:
         print_json("plan", _record(specs, found, needed, workers, store, count))
         return 0

@@ -146,8 +146,8 @@ class Request:
             metavar="K",
             help="Rounds of relabeling: gold labels pairs of each round's last policy, proxies "
             "are trained anew, and the next round runs against them; results of rounds 1 to K. "
-            "[bold]--set rounds.data=last[/], [bold]rounds.start=last[/], [bold]rounds.steps=100[/] "
-            "say how.",
+            "[bold]--set rounds.data=last[/], [bold]rounds.start=last[/], "
+            "[bold]rounds.steps=100[/] say how.",
             rich_help_panel=_DATA,
         ),
     ] = None
@@ -210,7 +210,7 @@ class Request:
         str | None,
         typer.Option(
             metavar="native|stacked|trl",
-            help="native: fast on small models. stacked: runs of many seeds side by side, for small "
+            help="native: fast on small models. stacked: many seeds side by side, for small "
             "models on a GPU. trl: the same methods inside TRL's trainers, for "
             "models of real size. By default trl on hub tasks, if it runs all of the methods, and "
             "native on generated worlds. Settings of trl: [bold]--set trl.bf16=true[/], "

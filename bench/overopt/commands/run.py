@@ -12,9 +12,10 @@ from overopt.commands.printing import open_console, print_colored
 from overopt.commands.screen import Screen
 from overopt.commands.shell.trackers import check_trackers, report_runs
 from overopt.commands.trial import try_own
-from overopt.execution.places import open_store
+from overopt.execution.store import open_store
 from overopt.run.cells import tell_blind
 from overopt.run.driver import RunOutcome, execute_runs
+from overopt.run.forecasts.hub import acceleration
 from overopt.run.sources import prepare
 from overopt.spec.run import RunSpec
 
@@ -76,7 +77,7 @@ def make_runs(
         try_own(spec)
         prepare(spec)
     store = open_store(store_root)
-    elsewhere = opening(machines, specs[0]) if machines else None
+    elsewhere = opening(machines, acceleration(specs[0])) if machines else None
     with Screen(errors, quiet, workers if elsewhere is None else None) as screen:
         outcome = execute_runs(
             specs,

@@ -163,15 +163,6 @@ def _check_format(stated: object, folder: Path) -> None:
         )
 
 
-def write_synced(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON and flush it to the disk."""
-    with path.open("x", encoding="utf-8") as stream:
-        json.dump(value, stream, indent=1, sort_keys=True, allow_nan=False)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
 def probe(path: Path) -> None:
     """Write a file and remove it; a link that lies there is removed, and what it names is left.
 
@@ -187,26 +178,6 @@ def probe(path: Path) -> None:
     except FileExistsError:
         return  # another process is writing it at this moment, so that it can be written
     path.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(folder: Path) -> None:
-    """Flush every file and folder below ``folder``, and ``folder`` itself, to the disk."""
-    for at, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            with Path(at, name).open("rb" if os.name == "posix" else "rb+") as stream:
-                os.fsync(stream.fileno())
-        sync_folder(Path(at))
 
 
 def tree_bytes(folders: Iterable[Path]) -> int:

@@ -6,9 +6,10 @@ that equal work has an equal key wherever it is asked for.
 
 from __future__ import annotations
 
+import gc
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -59,7 +60,7 @@ class Node:
     @property
     def name(self) -> str:
         """The last word of the stage's full name, such as ``initial``: what people read."""
-        return re.split(r"[.:]", self.stage)[-1]
+        return self.stage.replace(":", ".").rpartition(".")[2]
 
     @property
     def title(self) -> str:
@@ -76,6 +77,18 @@ def key_of(made: Node, input_keys: Mapping[str, str]) -> str:
         "code": made.code,
     }
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage in the block, in which many nodes are made and none is dropped."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def ancestry(nodes: Iterable[Node]) -> Iterator[Node]:

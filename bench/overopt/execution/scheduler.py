@@ -184,6 +184,7 @@ class _Run(Generic[T]):
     def _need(self, wanted: list[Node]) -> None:
         """Take nodes into the run, with those ancestors that must be built or looked at first."""
         added: list[str] = []
+        known: dict[str, bool] = {}
         stack = list(reversed(wanted))
         while stack:
             made = stack.pop()
@@ -192,7 +193,7 @@ class _Run(Generic[T]):
                 continue
             self.queue.add(made)
             added.append(key)
-            if self.store.consistent(key):
+            if self.store.consistent(key, known):
                 path = self.store.open(key)
                 if path is not None:
                     self._settle_cached(key, path)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
-from overopt.execution.canonical import canonical_json
+from overopt.execution.canonical import plain
 from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, Resources
+
+_made: WeakValueDictionary[bytes, Node] = WeakValueDictionary()
+"""Nodes by all that they were asked for with, so that what many ask for is made and held once.
+
+Inputs, and parts of parameters that never change, go by their identity, which no other has as long
+as the node holds them.
+"""
 
 
 def stage_module(stage: str) -> str:
@@ -46,13 +54,13 @@ def node(
         UserError: there is no module of the stage, or of ``extra_code``, to take a version of.
     """
     extra = tuple(sorted(set(extra_code)))
-    return Node(
-        stage=stage,
-        params=json.loads(canonical_json(params)),
-        inputs=tuple(sorted((inputs or {}).items())),
-        code=code_version(stage_module(stage), *extra),
-        extra_code=extra,
-        label=label,
-        resources=resources or Resources(),
-        kind=kind,
-    )
+    given = tuple(sorted((inputs or {}).items()))
+    allowed = resources or Resources()
+    code = code_version(stage_module(stage), *extra)
+    sources = tuple((role, id(one)) for role, one in given)
+    asked = repr((stage, params, sources, code, extra, label, allowed, kind))
+    mark = hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    known = _made.get(mark)
+    if known is None:
+        known = _made[mark] = Node(stage, plain(params), given, code, extra, label, allowed, kind)
+    return known

@@ -33,7 +33,11 @@ def status(nodes: Iterable[Node], store: Store) -> list[NodeStatus]:
     """
     wanted = list(nodes)
     everything = list(ancestry(wanted))
-    cached = {made.key for made in everything if store.consistent(made.key)}
+    known: dict[str, bool] = {}
+    there = store.keys()
+    cached = {
+        made.key for made in everything if made.key in there and store.consistent(made.key, known)
+    }
     needed = {made.key for made in wanted}
     for made in reversed(everything):
         if made.key in needed and made.key not in cached:

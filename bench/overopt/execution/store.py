@@ -9,6 +9,7 @@ per key keeps two drivers from building the same thing (``tenancy``).
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import secrets
@@ -33,13 +34,11 @@ from overopt.execution.artifact import (
     list_files,
     probe,
     read_manifest,
-    sync_folder,
-    sync_tree,
-    write_synced,
 )
 from overopt.execution.costs import Receipt, append_receipt
 from overopt.execution.disk_errors import PLACE_VARIABLE, disk_errors_explained
 from overopt.execution.node import Node
+from overopt.execution.synced import sync_folder, sync_tree, write_synced
 from overopt.execution.tenancy import Tenancy
 
 _PLACES = ("tmp", "kept", "locks", "quarantine", "failures")
@@ -50,6 +49,25 @@ def default_root() -> Path:
     """Where the store lies unless told: ``$OVEROPT_STORE``, else the user's cache folder."""
     place = os.environ.get(PLACE_VARIABLE)
     return Path(place) if place else user_cache_path("overopt") / "store"
+
+
+def open_store(place: str | Path | None = None) -> Store:
+    """The store at a place: in a folder, or on an object store with a folder as its cache.
+
+    Args:
+        place: a folder, or ``s3://bucket/prefix``, of which a ``Path`` has lost a slash; by default
+            what the environment names, else a folder in the user's cache.
+
+    Raises:
+        UserError: there is something else in that place, or a library is missing for it.
+    """
+    text = str(place or os.environ.get(PLACE_VARIABLE, ""))
+    if text.startswith("s3:/"):
+        # by its name: it is a store itself
+        module = importlib.import_module("overopt.execution.bucket.store")
+        found: Store = module.BucketStore("s3://" + text.removeprefix("s3:").strip("/"))
+        return found
+    return Store(Path(text) if text else None)
 
 
 class Store(Tenancy):
@@ -100,6 +118,10 @@ class Store(Tenancy):
             return None
         return held[1]
 
+    def keys(self) -> set[str]:
+        """Keys of all that looks like an artifact; quicker than to look for many of them."""
+        return {path.name for path in self.root.glob("[0-9a-f][0-9a-f]/*")}
+
     def digest(self, key: str) -> str | None:
         """Digest of the artifact's files as its manifest states it, or None where it is missing."""
         manifest = self.manifest(key)
@@ -127,20 +149,22 @@ class Store(Tenancy):
             return None
         return self.folder(key)
 
-    def consistent(self, key: str) -> bool:
+    def consistent(self, key: str, known: dict[str, bool] | None = None) -> bool:
         """Whether the artifact exists and was made from the inputs that the store now holds.
 
         An input that is no longer there cannot contradict. Manifests are compared, files are not
         read; the inputs' own inputs are compared likewise.
-        """
-        return self._consistent(key, {})
 
-    def _consistent(self, key: str, known: dict[str, bool]) -> bool:
+        Args:
+            key: of the artifact.
+            known: what was found of others a moment ago, which need not be looked at again.
+        """
+        known = {} if known is None else known
         if key not in known:
             manifest = self.manifest(key)
             known[key] = manifest is not None and all(
                 self.manifest(given.key) is None
-                or (self.digest(given.key) == given.digest and self._consistent(given.key, known))
+                or (self.digest(given.key) == given.digest and self.consistent(given.key, known))
                 for given in manifest.inputs.values()
             )
         return known[key]

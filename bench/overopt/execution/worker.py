@@ -36,10 +36,9 @@ from overopt.execution.costs import Receipt
 from overopt.execution.disk_errors import disk_is_full, explain_disk_error
 from overopt.execution.messages import Built, Busy, InputMissing, Lost, Message, Raised, Refused
 from overopt.execution.node import Node
-from overopt.execution.places import open_store
 from overopt.execution.progress import piped_progress
 from overopt.execution.stage import stage_function, stage_module
-from overopt.execution.store import Store
+from overopt.execution.store import Store, open_store
 
 SINGLE_THREAD = {
     "OMP_NUM_THREADS": "1",

@@ -89,7 +89,7 @@ CLAIMS = (
         None,
         "held-out error at n up to 60,000 of the form fitted on n <= 1000: below that of a line "
         "and of the RL form, and below 0.1 SD",
-        needs="best-of-n over 60,000 responses per prompt, drawn and scored in a stream",
+        needs="a statistic that reads what bench extrapolate stores (n beyond the pool's 1,024)",
     ),
     Claim(
         "gao-02",
@@ -310,7 +310,7 @@ CLAIMS = (
         "section 4.3",
         None,
         "measured gain over k against beta d log k: held-out error",
-        needs="rounds of relabeling (iterated RLHF)",
+        needs="a statistic over rounds of relabeling (bench run --rounds) at equal total d",
     ),
     Claim(
         "gao-19",

@@ -16,6 +16,7 @@ from overopt.errors import UserError
 from overopt.report.across_worlds import across_worlds
 from overopt.report.fits import GroupFit
 from overopt.report.group import Group
+from overopt.report.pareto.table import pareto_frame
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 
@@ -26,7 +27,9 @@ COMPARING = ("gold", "gap", "front", "sizes")
 """Figures in which methods meet: drawn unless others are asked for."""
 OF_METHODS = ("fits", "residuals", "estimators", "training")
 """Figures with panels for every method; the page draws all of them itself but training."""
-KINDS = (*COMPARING, *OF_METHODS)
+OF_COSTS = ("pareto",)
+"""The figure of what gold costs: drawn where it is asked for; its table always is."""
+KINDS = (*COMPARING, *OF_METHODS, *OF_COSTS)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Material:
         points: labeled points.
         runs: that hold rows of the task.
         oracles: oracle front by the seed of the world.
+        pareto: gold of the task beside what it cost.
     """
 
     folder: str
@@ -48,6 +52,7 @@ class Material:
     points: pd.DataFrame
     runs: list[Run]
     oracles: Mapping[int, pd.DataFrame]
+    pareto: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ def plan_figures(
 ) -> list[Job]:
     """The jobs that draw these kinds of figures for every task."""
     jobs = []
+    paid = pareto_frame(results)
     for task in results.tasks:
         material = Material(
             _folder_name(task) if len(results.tasks) > 1 else "",
@@ -90,6 +96,7 @@ def plan_figures(
             results.points[results.points["task_label"] == task],
             results.of_task(task),
             {world: results.front(task, world) for world in results.worlds(task)},
+            paid[paid["task"] == task],
         )
         jobs += [Job(kind, material) for kind in kinds]
     return jobs
@@ -145,6 +152,7 @@ def draw(job: Job) -> list[Drawing]:
     from overopt.report.figures.fits import draw_fits, draw_residuals
     from overopt.report.figures.sizes import draw_sizes
     from overopt.report.figures.training import draw_training
+    from overopt.report.pareto.figure import draw_pareto
 
     material = job.material
     match job.kind:
@@ -164,6 +172,8 @@ def draw(job: Job) -> list[Drawing]:
             return draw_estimators(material.points)
         case "training":
             return draw_training(material.runs)
+        case "pareto":
+            return draw_pareto(material.pareto)
         case _:
             raise ValueError(f"no figure is called {job.kind}")
 

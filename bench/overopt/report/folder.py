@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder, sync_tree
 from overopt.execution.exchange import exchange
+from overopt.execution.synced import sync_folder, sync_tree
 
 PAGE, MANIFEST = "report.html", "report.json"
 _KIND = "overopt report"

@@ -20,6 +20,7 @@ from overopt.report.fold_tables import FoldKey, Tables
 from overopt.report.folder import PAGE, check_folder, report_folder
 from overopt.report.groups import curve_table, group_results
 from overopt.report.page import make_page
+from overopt.report.pareto.table import pareto_frame
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
@@ -135,7 +136,12 @@ def compose_report(
             else None,
         ),
         jobs=plan_figures(results, groups, fits, tuple(figures)),
-        frames={"curves": curve_table([*groups, *means]), "fits": fitted, "scores": scores},
+        frames={
+            "curves": curve_table([*groups, *means]),
+            "fits": fitted,
+            "scores": scores,
+            "pareto": pareto_frame(results),
+        },
         shown=shown,
     )
 

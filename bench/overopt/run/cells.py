@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 
 from overopt.run.cell import Cell
-from overopt.run.stacks import blocks
+from overopt.run.stacked.blocks import blocks
 from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
 from overopt.spec.task import TaskSpec
@@ -30,10 +31,11 @@ def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
     Widths are those of proxies from scratch; a proxy that starts from a model has the model's. A
     system that says what its members start from is not varied over starts.
     """
+    sized = cache(partial(resize, task))  # one for all methods and seeds
     together = blocks(run.seeds) if run.engine == "stacked" else {}
     return [
         Cell(
-            resize(task, start, width, comparisons),
+            sized(start, width, comparisons),
             run.gold,
             method,
             proxy,

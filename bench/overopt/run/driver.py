@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from overopt.execution.executors.choice import Local, Opening
+from overopt.execution.executors.executor import Opening
+from overopt.execution.executors.local import Local
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Notice, Outcome
 from overopt.execution.scheduler import execute

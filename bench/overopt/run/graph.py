@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from overopt.errors import UserError
@@ -22,12 +22,13 @@ from overopt.run.initial_nodes import InitialNodes
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.needs import check_needs
-from overopt.run.own_files import file_name, without_place
+from overopt.run.own_files import described, file_name
+from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import made_by, refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
-from overopt.run.rounds.nodes import RoundLabels, continued
-from overopt.run.stacks import out_of_stack
+from overopt.run.rounds.nodes import RoundLabels, of_round
+from overopt.run.stacked.nodes import out_of_stack
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
@@ -45,17 +46,21 @@ class Graph:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self._world = cell.task.world.to_json()
+        self._world = described(cell.task.world)
         self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
         self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
         self._policies = InitialNodes(cell.task, self.make)
-        self._labels = (LabelNodes if cell.task.round == 1 else RoundLabels)(cell, self.make, self)
-        described, stream = without_place(cell.proxy).to_json(), Stream(cell.stream, cell.place)
+        label = partial(LabelNodes, cell, self.make, self)
+        first = cell.task.round == 1
+        self._labels = label() if first else RoundLabels(self.make, self, label)
+        system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
+        plain = plain_or_planted(cell.proxy, cell.task.proxy)
         self._proxies: ProxyNodes | StepNodes = (
-            StepNodes(cell.proxy, described, cell.task, cell.noise, stream, self.make, self)
+            StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
             if cell.proxy.step_scores
-            else ProxyNodes(cell.proxy, described, cell.task.proxy, stream, self.make, self)
+            else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
         )
+        self.reading_code = self._proxies.reading_code
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
@@ -115,7 +120,7 @@ class Graph:
     def gold(self) -> Node:
         """The gold."""
         gold = self.cell.gold
-        params = {"gold": gold.to_json(), "seed": self.cell.task.world.seed}
+        params = {"gold": described(gold), "seed": self.cell.task.world.seed}
         code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
         label = f"gold {gold.name}, world {self.cell.world}"
         inputs = {} if self.cell.task.world.pool is not None else {"initial": self.initial}
@@ -189,7 +194,7 @@ class Graph:
         method = with_knob(cell.method.member or cell.method, knob_value)
         params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)
         params |= {
-            "method": at_tasks_rate(without_place(method)).to_json(),
+            "method": described(at_tasks_rate(method)),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -205,7 +210,7 @@ class Graph:
             inputs["labels"] = self.labels
             code += (module_in("artifacts", "preferences"),)
         if method.learns_from_proxy:
-            params["system"] = without_place(cell.proxy).to_json()
+            params["system"] = described(cell.proxy)
             code += (cell.proxy.source, module_in("artifacts", "reward"))
             refitting = self._proxies.refitting
             params |= refitting.params
@@ -224,7 +229,7 @@ class Graph:
         if cell.engine == "trl":
             label += ", trl"
         resources = Resources(timeout_s=None) if cell.engine == "trl" else None
-        stage, inputs = continued(self, inputs)
+        stage, params, inputs = of_round(self, params, inputs)
         return self.make(stage, params, inputs, label, code, resources)
 
     @cached_property
@@ -232,13 +237,13 @@ class Graph:
         """The values of prefixes that a method learns from the proxy."""
         cell = self.cell
         label = f"values of {cell.method.name} by {cell.proxy.name}, {cell.place}"
-        return self._against_proxy("value", {"settings": cell.task.rollout.to_json()}, label)
+        return self._against_proxy("value", {"settings": described(cell.task.rollout)}, label)
 
     def novelty(self, listed: Mapping[str, Node]) -> Node:
         """How novel the responses of the pool are, and all that are listed, by their roles."""
         cell = self.cell
         label = f"novelty of {cell.method.name} by {cell.proxy.name}, {cell.place}"
-        params = {"settings": cell.task.rollout.to_json()}
+        params = {"settings": described(cell.task.rollout)}
         return self._against_proxy("beside.novelty", params, label, **listed)
 
     def particles(self, kl_grid_nats: tuple[float, ...]) -> Node:
@@ -259,8 +264,8 @@ class Graph:
         """What a method of the family selection makes of the initial policy and the proxies."""
         cell = self.cell
         known = {
-            "method": without_place(cell.method).to_json(),
-            "system": without_place(cell.proxy).to_json(),
+            "method": described(cell.method),
+            "system": described(cell.proxy),
             "seed": cell.stream,
         }
         inputs = {"initial": self.initial, **beside}
@@ -285,7 +290,7 @@ class Graph:
             for member in range(method.members):
                 inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
         params = {
-            "method": at_tasks_rate(without_place(method)).to_json(),
+            "method": described(at_tasks_rate(method)),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
@@ -344,7 +349,7 @@ class Graph:
 
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task's world."""
-        return front(self, kl_grid_nats)
+        return front(self, self.cell.task, kl_grid_nats)
 
     @cached_property
     def before(self) -> Graph:
@@ -360,7 +365,7 @@ class Graph:
             for member in range(proxy.scored):
                 inputs[f"score.{i}.{member}"] = self.score(member, evaluation, evaluation.label)
         params = {
-            "system": without_place(proxy).to_json(),
+            "system": described(proxy),
             "policies": [known for _, known in policies],
             "unreached_kl_nats": unreached,
             "samples_per_prompt": self.cell.task.evaluation.samples_per_prompt,
@@ -371,8 +376,8 @@ class Graph:
         """The points of a selection method, from the scored pool."""
         cell = self.cell
         params = {
-            "method": without_place(cell.method).to_json(),
-            "system": without_place(cell.proxy).to_json(),
+            "method": described(cell.method),
+            "system": described(cell.proxy),
             "kl_grid_nats": list(kl_grid_nats),
             "samples_per_prompt": cell.task.evaluation.samples_per_prompt,
             "seed": cell.stream,
@@ -385,8 +390,7 @@ class Graph:
             for member in range(cell.proxy.scored):
                 scored = self.score(member, self.listing, "every response")
                 inputs[f"score.listing.{member}"] = scored
-        roles = [role for role in inputs if role in ("pool", "listing")]
-        listed = {role: inputs[role] for role in roles}
+        listed = {role: made for role, made in inputs.items() if role in ("pool", "listing")}
         if "features" in cell.method.needs:
             inputs |= {f"features.{role}": self.features(one) for role, one in listed.items()}
         if "novelty" in cell.method.needs:

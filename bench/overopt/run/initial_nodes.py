@@ -8,6 +8,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.run.making import Make
+from overopt.run.own_files import described
 from overopt.spec.policy import PolicySpec
 from overopt.spec.task import TaskSpec
 
@@ -76,13 +77,13 @@ class InitialNodes:
             UserError: the task takes a model as it is.
         """
         self._check_examples(f"{asking} needs a second initial policy")
-        params = {"policy": self._task.policy.to_json(), "seed": self._task.world.seed}
+        params = {"policy": described(self._task.policy), "seed": self._task.world.seed}
         label = f"second initial policy, {self._world}"
         return self._make("second_initial", params, {"initial": self.initial}, label)
 
     def _trained(self, policy: PolicySpec, name: str, seed: int | None = None) -> Node:
         own = self._task.world.seed if seed is None else seed
-        params = {"policy": policy.to_json(), "seed": own}
+        params = {"policy": described(policy), "seed": own}
         code = (module_in("models.starts", policy.start),)
         return self._make("initial", params, {}, f"{name}, {self._world}", code)
 

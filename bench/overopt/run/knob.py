@@ -20,4 +20,4 @@ def setting(method: MethodSpec, value: float) -> float:
 
 def at_tasks_rate(method: MethodSpec) -> MethodSpec:
     """The method without its own factor on the learning rate, which stands in the settings."""
-    return method.model_copy(update={"rate_factor": 1.0})
+    return method if method.rate_factor == 1.0 else method.model_copy(update={"rate_factor": 1.0})

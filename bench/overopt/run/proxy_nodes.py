@@ -9,6 +9,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
 from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
+from overopt.run.own_files import described
 from overopt.spec.method import MethodSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
@@ -111,7 +112,7 @@ class ProxyNodes:
         if not self._system.refits:
             return NO_REFITTING
         around = self._around
-        params = {"proxy": self._spec.to_json(), "noise": around.labels.params["noise"]}
+        params = {"proxy": described(self._spec), "noise": around.labels.params["noise"]}
         inputs = {
             "refit.labels": around.labels,
             "refit.gold": around.gold,
@@ -181,7 +182,7 @@ class ProxyNodes:
         reference = around.initial
         if system.reference:
             reference = around.earlier(float(system.config[system.reference]))
-        params = {"proxy": self._spec.to_json(), "system": self._described, "member": member}
+        params = {"proxy": described(self._spec), "system": self._described, "member": member}
         inputs = {
             "optimize": around.run_pairs(method, member),
             "reference": reference,
@@ -217,7 +218,7 @@ class ProxyNodes:
 
     def _merged(self) -> Node:
         """The system's members merged into one proxy."""
-        params = {"proxy": self._spec.to_json(), "system": self._described}
+        params = {"proxy": described(self._spec), "system": self._described}
         inputs = {"labels": self._labels}
         for member in range(self._system.members):
             inputs[f"member.{member}"] = self._member(member)
@@ -228,7 +229,7 @@ class ProxyNodes:
     def _member(self, member: int) -> Node:
         """One member as it was trained."""
         system, start = self._system, self._spec.start
-        params = {"proxy": self._spec.to_json(), "seed": self._stream.seed, "member": member}
+        params = {"proxy": described(self._spec), "seed": self._stream.seed, "member": member}
         label = f"{self._named(member)}, {self._stream.place}"
         inputs = {"labels": self._labels}
         if start == "policy":
@@ -301,10 +302,14 @@ class ProxyNodes:
                     f"{self._system.name} asks {words}, and labels of this task do not say; "
                     f"choose a --task with labels.{key}, such as reviews-{key}."
                 )
+        if self._spec.correlation is not None:
+            params["correlation"] = self._spec.correlation
         if "annotator" in asked:
             params["annotators"] = len(labeling["annotators"])
         inputs = {"labels": self._labels, "gold": around.gold, "pool": around.pool}
         code = around.gold_code
+        if self._spec.correlation is not None:
+            code += (module_in("artifacts", "planted.attributes"),)
         kind = str(around.labels.params["world"]["kind"])
         for column, (room, what) in _OF_WORLD.items():
             if column not in asked:

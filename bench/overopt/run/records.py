@@ -21,17 +21,18 @@ from typing import Any
 import psutil
 
 from overopt.errors import UserError
-from overopt.execution.artifact import probe, sync_folder, sync_tree
+from overopt.execution.artifact import probe
 from overopt.execution.canonical import canonical_json
 from overopt.execution.code.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_folder, sync_tree
 from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
-from overopt.run.prompt_files import prompt_table, same_prompts
 from overopt.run.written.circumstances import circumstances
+from overopt.run.written.prompt_files import prompt_table, same_prompts
 from overopt.run.written.seed_tables import SeedGroup
 from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
 from overopt.spec.columns import (
@@ -319,11 +320,11 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
         if task.rounds is not None:
             asked = _ancestors(one, ("pairs",))
             row["gold_labels"] = sum(int(made.params["comparisons"]) for made in asked)
-        for made in _ancestors(one, ("labels", "proxy")):
+        for made in _ancestors(one, ("labels", "joined", "proxy")):
             folder = store.open(made.key)
             if folder is None:
                 continue
-            if made.name == "labels":
+            if made.name in ("labels", "joined"):
                 row["realized_flip_rate"] = json.loads((folder / "labels.json").read_text())[
                     "realized_flip_rate"
                 ]

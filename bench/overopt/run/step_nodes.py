@@ -8,6 +8,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
+from overopt.run.own_files import described
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
@@ -84,7 +85,7 @@ class StepNodes:
     @property
     def labels(self) -> Node:
         """Labels of the steps of this seed's pairs, through the same noise."""
-        params = {"noise": self._noise.to_json(), "seed": self._seed}
+        params = {"noise": described(self._noise), "seed": self._seed}
         label = f"labels of steps, {self._place}"
         return self._make("step_labels", params, {"pairs": self._around.pairs}, label)
 
@@ -92,7 +93,7 @@ class StepNodes:
         """One proxy of steps of this seed and noise."""
         start = self._spec.start
         params = {
-            "proxy": self._spec.to_json(),
+            "proxy": described(self._spec),
             "system": self._described,
             "seed": self._seed,
             "member": member,

@@ -6,6 +6,7 @@ from typing import Any
 
 from overopt.execution.code.modules import module_in
 from overopt.execution.code.version import library_version
+from overopt.run.own_files import described
 from overopt.run.stage_names import STAGES
 from overopt.spec.engine import Engine
 from overopt.spec.method import MethodSpec
@@ -36,9 +37,11 @@ def training_parts(
         rate_factor: of the task's learning rate.
     """
     settings = task.pairs if method.trains == "pairs" else task.rollout
-    rate = settings.learning_rate * rate_factor
+    if rate_factor != 1.0:
+        rate = settings.learning_rate * rate_factor
+        settings = settings.model_copy(update={"learning_rate": rate})
     params: dict[str, Any] = {
-        "settings": settings.model_copy(update={"learning_rate": rate}).to_json(),
+        "settings": described(settings),
         "engine": engine,
     }
     room = "engines.trl" if engine == "trl" else "engines"
@@ -47,7 +50,7 @@ def training_parts(
         code += (module_in(room, method.trains),)
     code += tuple(module_in(*place) for need, *place in _OF_NEEDS if need in method.needs)
     if engine == "trl":
-        params["trl"] = task.trl.to_json()
+        params["trl"] = described(task.trl)
         params["libraries"] = {name: library_version(name) for name in _TRL_LIBRARIES}
         code += (_TRL_STAGE,)
     return params, code

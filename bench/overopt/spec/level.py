@@ -6,6 +6,16 @@ from pydantic import Field
 
 from overopt.spec.frozen import Spec
 
+SHORT = {
+    "policy-width": "policy.architecture.width",
+    "epochs": "proxy.training.epochs",
+    "rounds": "rounds.count",
+    "error": "proxy.error.distribution",
+    "error-dose": "proxy.error.dose",
+    "correlation": "proxy.correlation",
+}
+"""Axes that people name by one word, and the settings of the task that they are."""
+
 
 class LevelSpec(Spec):
     """A setting as ``--set`` names it, at one of the values that an axis goes through."""

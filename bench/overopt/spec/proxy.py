@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from overopt.spec.frozen import Spec, absent
 from overopt.spec.origins import ReaderOrigin
+from overopt.spec.score_error import ScoreErrorSpec
 from overopt.spec.training import ArchitectureSpec, TrainingSpec
 
 ProxyStart = Literal["scratch", "policy", "base"]
@@ -21,6 +22,10 @@ class ProxySpec(Spec):
     They start from scratch where there is an ``architecture``, on a hub world from ``base`` where
     there is one, and otherwise from the initial policy: its width, depth and pretraining, which
     are also those of the implicit reward of methods such as DPO. The head is always fresh.
+
+    correlation: of each attribute of the gold rule with the first, over the pairs, as systems whose
+        members learn attributes are told of them; None: as the rule has it.
+    error: planted in the scores of trained proxies; see ``ScoreErrorSpec``.
     """
 
     architecture: ArchitectureSpec | None = Field(default=None, exclude_if=absent)
@@ -28,6 +33,8 @@ class ProxySpec(Spec):
     comparisons: int = Field(gt=0)
     training: TrainingSpec
     calibration_samples: int = Field(1024, gt=1)
+    correlation: float | None = Field(default=None, gt=-1, lt=1, exclude_if=absent)
+    error: ScoreErrorSpec | None = Field(default=None, exclude_if=absent)
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

@@ -145,7 +145,11 @@ def _spread(job: Job, options: TrlSpec, scratch: Path, progress: Progress) -> No
         kind: Callable[[str], Exception] = _TOLD_KINDS.get(record["kind"], RuntimeError)
         raise kind(record["message"])
     last = errors.read_text(encoding="utf-8", errors="replace").splitlines()[-_TOLD_LINES:]
-    raise RuntimeError(f"the processes ended with code {code}:\n" + "\n".join(last))
+    struck = next((line.partition("Signal")[2] for line in reversed(last) if "Signal" in line), "")
+    why = f": signal{struck}" if struck else ""
+    raise RuntimeError(f"the processes ended with code {code}{why}") from RuntimeError(
+        "\n".join(last)
+    )
 
 
 def _launcher(options: TrlSpec) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from overopt.commands.arguments import resolve
 from overopt.commands.axes.grid import resolve_all
+from overopt.commands.from_python import _axes
 from overopt.commands.request import Request
 from overopt.errors import UserError
+from overopt.spec.documents import RECORD_FORMAT
 from overopt.spec.run import RunSpec
 
 
@@ -95,3 +100,27 @@ def test_what_cannot_be_is_one_sentence(
 def test_commands_of_one_run_refuse_axes() -> None:
     with pytest.raises(UserError, match="takes one"):
         resolve(Request(method=["bon"], task="tabular", axis=["width=8,16"]))
+
+
+def test_rounds_are_an_axis() -> None:
+    runs = _runs([], method=["rloo"], rounds=3)
+    assert [run.place for run in runs] == [f"rounds.count={k}" for k in (1, 2, 3)]
+    assert [run.task.round for run in runs] == [1, 2, 3]
+    assert runs == _runs(["rounds=1,2,3"], method=["rloo"])
+    with pytest.raises(UserError, match="--rounds 0: it is a count"):
+        _runs([], method=["rloo"], rounds=0)
+    with pytest.raises(UserError, match="has an axis already"):
+        _runs(["rounds=1,2"], method=["rloo"], rounds=3)
+
+
+def test_python_takes_axes_as_a_mapping() -> None:
+    typed = _axes({"uwo.members": [1, 3], "error": ["normal", "levy"]})
+    assert typed == ["uwo.members=1,3", "error=normal,levy"]
+    assert _axes(["width=8,16"]) == ["width=8,16"]
+
+
+def test_a_stored_level_is_run_again_as_it_was(tmp_path: Path) -> None:
+    run = _runs(["uwo.members=1,3"], proxy=["uwo"])[1]
+    record = {"format": RECORD_FORMAT, "spec": run.to_json(), "own_files": {}, "arguments": []}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert resolve_all(Request(stored=tmp_path / "run.json")) == [run]

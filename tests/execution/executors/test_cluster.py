@@ -177,6 +177,12 @@ def test_a_cluster_of_this_machine_and_stages_that_fail(tmp_path: Path, toy_log:
     assert toy_log().count("fail") == 1
 
 
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:", ":6379", "head:port"])
+def test_an_address_that_is_none_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(UserError, match="write it as HOST:PORT"):
+        ClusterExecutor(Store(tmp_path), address, None, lambda made: ONE_CORE)
+
+
 def test_no_cluster_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"No Ray cluster answers at 127\.0\.0\.1:1"):
         ClusterExecutor(Store(tmp_path), "127.0.0.1:1", None, lambda made: ONE_CORE)

@@ -21,6 +21,7 @@ from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 
+from .. import toys
 from ..toys import ladder, once, total, toy
 
 Log = Callable[[], list[str]]
@@ -213,7 +214,7 @@ if __name__ == "__main__":
 def drive(folder: Path, root: Path, what: str) -> subprocess.Popen[str]:
     """Start a driver in a process of its own."""
     program = folder / "driver.py"
-    program.write_text(DRIVER.format(package=__package__))
+    program.write_text(DRIVER.format(package=toys.__package__))
     return subprocess.Popen(
         [sys.executable, str(program), str(root), what],
         stdout=subprocess.PIPE,

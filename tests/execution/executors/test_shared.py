@@ -63,7 +63,7 @@ def test_equal_bytes_and_every_stage_once(tmp_path: Path, toy_log: Log) -> None:
 
 def test_workers_killed_at_random(tmp_path: Path, toy_log: Log) -> None:
     """Four work at the same time, and for each that is killed another comes."""
-    top, quiet = ladder(*((4, 5) if KILLS == 2 else (20, 25))), Store(tmp_path / "quiet")
+    top, quiet = ladder(*((4, 5) if KILLS == 2 else (40, 26))), Store(tmp_path / "quiet")
     inline.build(quiet, *top)
     (tmp_path / "toy.log").write_text("")
     store, rng = shared(tmp_path / "store"), random.Random(0)
@@ -81,10 +81,9 @@ def test_workers_killed_at_random(tmp_path: Path, toy_log: Log) -> None:
     assert all(one.path for one in outcomes), outcomes
     assert contents(store, top) == contents(quiet, top)
     begun = Counter(inline.begun(toy_log))
-    print(
-        f"{KILLS} kills, {at_work} before the end, {begun.total() - len(begun)} of {len(begun)} stages begun again"
-    )
-    assert begun.total() - len(begun) <= KILLS
+    again = begun.total() - len(begun)
+    print(f"{KILLS} kills, {at_work} before the end, {again} of {len(begun)} stages begun again")
+    assert again <= KILLS
     for _ in range(100):  # the leases of the dead run out, where nobody has buried them
         store.sweep()
         if not [path for path in (store.root / "tmp").iterdir() if path.is_dir()]:
@@ -119,10 +118,9 @@ def test_the_lease_of_a_dead_machine_runs_out(tmp_path: Path, toy_log: Log) -> N
             children = worker.children(recursive=True)
             process.kill()
             psutil.wait_procs(children, timeout=30)
-        messages: list[Message | None] = []
-        until(executor, lambda: bool(messages.append(executor.next_message(0.1)) or messages[-1]))
-        assert isinstance(messages[-1], Lost)
-        assert messages[-1].reason == "its worker is gone"
+        heard = next(filter(None, (executor.next_message(0.5) for _ in range(120))))
+        assert isinstance(heard, Lost)
+        assert heard.reason == "its worker is gone"
         # and one of a driver who died there, with an order that nobody waits for
         desk, lock = Desk.opened(store)
         desk.lay_out(1, order(made, store.place))

@@ -29,8 +29,10 @@ def write_entry(
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
 ) -> Path:
     """One entry; see `write_run`."""
-    folder = write_run(root, method, height, family=family, proxy=proxy, worlds=worlds, seeds=seeds,
-                       name=f"step-{(sum(map(ord, proxy)) + sum(worlds)) % 10**10:010d}")  # fmt: skip
+    folder = write_run(
+        root, method, height, family=family, proxy=proxy, worlds=worlds, seeds=seeds,
+        name=f"step-{sum(map(ord, proxy)) + sum(worlds):010d}",
+    )  # fmt: skip
     path = folder / "run.json"
     record = json.loads(path.read_text())
     record["spec"]["methods"][0]["uses_gold"] = uses_gold

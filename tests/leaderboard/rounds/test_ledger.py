@@ -22,7 +22,7 @@ ENTRY, OTHER = hashlib.sha256(b"an entry").hexdigest(), hashlib.sha256(b"another
 def over(tmp_path: Path) -> Path:
     """A round with two entries that was revealed, and its public files alone."""
     folder = tmp_path / "round"
-    open_round(folder, "first", 3, 2)
+    open_round(folder, "first", 5, 2)
     arrive(folder, ENTRY, "mine")
     arrive(folder, OTHER, "yours", "00ff")
     reveal(folder)
@@ -59,7 +59,7 @@ def test_worlds_depend_on_all_that_was_fixed() -> None:
 
 def test_nothing_public_tells_the_worlds_before_the_end(tmp_path: Path) -> None:
     folder = tmp_path / "round"
-    open_round(folder, "first", 3, 2)
+    open_round(folder, "first", 5, 2)
     drawn, _ = draw(folder, arrive(folder, ENTRY, "mine"))
     public = [path for path in folder.rglob("*.json") if path.name != "secret.json"]
     salt = json.loads((folder / "secret.json").read_text())["salt"]
@@ -73,7 +73,7 @@ def test_nothing_public_tells_the_worlds_before_the_end(tmp_path: Path) -> None:
 
 def test_the_same_again_is_the_same_bytes(tmp_path: Path) -> None:
     folder = tmp_path / "round"
-    open_round(folder, "first", 3, 2)
+    open_round(folder, "first", 5, 2)
     first = arrive(folder, ENTRY, "mine")
     drawn = draw(folder, first)
     before = {path: path.read_bytes() for path in folder.rglob("*.json")}
@@ -88,9 +88,16 @@ def test_the_same_again_is_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_round_is_never_opened_again(tmp_path: Path) -> None:
-    open_round(tmp_path / "round", "first", 3, 2)
+    open_round(tmp_path / "round", "first", 5, 2)
     with pytest.raises(UserError, match="holds a round already"):
-        open_round(tmp_path / "round", "first", 3, 2)
+        open_round(tmp_path / "round", "first", 5, 2)
+
+
+@pytest.mark.parametrize(("worlds", "seeds"), [(4, 1), (101, 1), (5, 0), (5, 101)])
+def test_a_round_has_enough_worlds(worlds: int, seeds: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="5 to 100 worlds"):
+        open_round(tmp_path / "round", "first", worlds, seeds)
+    assert not (tmp_path / "round").exists()
 
 
 def test_nobody_arrives_when_it_is_over(over: Path) -> None:
@@ -108,7 +115,7 @@ def test_anybody_checks_it(over: Path) -> None:
     told = check(over)
     assert [one.entry for one in told.drawn] == [ENTRY, OTHER]
     salt = bytes.fromhex(told.salt)
-    assert told.drawn[1].worlds == worlds_of("first", salt, OTHER, "00ff", 3)
+    assert told.drawn[1].worlds == worlds_of("first", salt, OTHER, "00ff", 5)
 
 
 def _edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
@@ -125,7 +132,7 @@ def _edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
         ("reveal.json", lambda v: v["drawn"].pop(), "not those that follow"),
         ("reveal.json", lambda v: v.update(round="second"), "not the one that was committed"),
         ("commitment.json", lambda v: v.update(commitment="0" * 64), "not the one that was"),
-        ("commitment.json", lambda v: v.update(worlds=4), "does not follow"),
+        ("commitment.json", lambda v: v.update(worlds=6), "does not follow"),
         ("entries/00000.json", lambda v: v.update(entry=OTHER), "does not follow"),
         ("entries/00001.json", lambda v: v.update(beacon="ffff"), "not those that follow"),
         ("entries/00001.json", lambda v: v.update(number=7), "does not follow"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.parts import Cell
@@ -17,27 +18,27 @@ from overopt.leaderboard.tiers.recomputing import Recomputed
 from overopt.leaderboard.tiers.t1 import compare
 from overopt.stats.kl import k2
 
-from .honest import Entry, Language, draw, make_entry, make_samples, remade
+from .honest import Entry, Floats, Language, draw, make_entry, make_samples, remade
 
 Rng = np.random.Generator
 Trial = Callable[[Rng, bool], bool]
 """Makes an entry, forged or honest, and says whether it is caught."""
 
-MACHINE = 0.01
-"""By which numbers of trained models differ on another processor (nats or SDs, one SD), ten times
+MACHINE = 0.001
+"""By which numbers of trained models differ on another processor (nats or SDs, one SD), some times
 what was measured."""
 
 
 class Size(NamedTuple):
-    """Of the entries of a trial: those of a headline."""
+    """Of the entries of a trial: a third of a headline, three worlds of five seeds."""
 
-    worlds: int = 3
+    worlds: int = 1
     seeds: int = 5
     prompts: int = 128
     each: int = 8
 
 
-HEADLINE = Size()
+SIZE = Size()
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def consistent(entry: Entry) -> bool:
     return all(one.outcome != "fail" for one in tests.judge())
 
 
-def picked(share: float, size: Size = HEADLINE) -> Trial:
+def picked(share: float, size: Size = SIZE) -> Trial:
     """In a share of the slots, the better of two samples by gold."""
 
     def trial(rng: Rng, forged: bool) -> bool:
@@ -81,7 +82,7 @@ def picked(share: float, size: Size = HEADLINE) -> Trial:
     return trial
 
 
-def changed(change: Callable[[Cell, Samples, Rng], Samples], size: Size = HEADLINE) -> Trial:
+def changed(change: Callable[[Cell, Samples, Rng], Samples], size: Size = SIZE) -> Trial:
     """Log-probabilities changed by a function, with all means taken again."""
 
     def trial(rng: Rng, forged: bool) -> bool:
@@ -137,20 +138,19 @@ def altered_point(by: float) -> Trial:
     """Gold of one point raised in ``points.csv``, by SDs of the initial policy."""
 
     def trial(rng: Rng, forged: bool) -> bool:
-        import pandas as pd
-
         entry = make_entry(rng, 1, 1)
         cell, samples = entry.cells[0], entry.samples[0]
-        rows = [
+        rows: list[dict[str, object]] = [
             {"kl_nats": 0.0, "gold_mean": 0.0, "proxy_mean": 0.0, "win_rate": 0.5}
             | {"n_prompts": 128.0, "kl_estimator": "definition"}
         ]
         for k in range(1, len(samples.measured_K)):
             values: dict[str, object] = dict(recompute(cell, samples, k, "rb"))
-            rows.append(values | {"kl_estimator": "rb"})  # type: ignore[arg-type]
-        points = pd.DataFrame(rows, index=samples.measured_K)
+            rows.append({**values, "kl_estimator": "rb"})
         if forged:
-            points.loc[int(rng.choice(samples.measured_K[1:])), "gold_mean"] += by
+            stated = rows[int(rng.integers(1, len(rows)))]
+            stated["gold_mean"] = float(str(stated["gold_mean"])) + by
+        points = pd.DataFrame(rows, index=samples.measured_K)
         return judge_arithmetic(cell, samples, points, "").outcome == "fail"
 
     return trial
@@ -196,9 +196,7 @@ def recomputed(change: Callable[[Cell, Samples, Rng], Samples]) -> Trial:
         entry = make_entry(rng, 1, 1)
         cell, samples = entry.cells[0], entry.samples[0]
 
-        def near(
-            values: np.ndarray[tuple[int], np.dtype[np.float64]],
-        ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        def near(values: Floats) -> Floats:
             return values + MACHINE * rng.normal(size=len(values))
 
         ours = Recomputed(
@@ -208,6 +206,7 @@ def recomputed(change: Callable[[Cell, Samples, Rng], Samples]) -> Trial:
             gold_mean=cell.gold_mean,
             gold_sd=cell.gold_sd,
             proxy_offset=cell.proxy_offset,
+            proxy_offset_se=0.01,
             start_gold_B=samples.prompt_gold_KB[0],
             in_pool=1.0,
         )
@@ -237,10 +236,8 @@ def better_gold(cell: Cell, samples: Samples, rng: Rng) -> Samples:
 
 
 FORGERIES = (
-    Forgery("the better of two samples, in every tenth slot", "T0", "consistent_*", picked(0.1)),
-    Forgery(
-        "log-ratios and KL 15 % smaller", "T0", "consistent_normalization", changed(stretched(0.85))
-    ),
+    Forgery("the better of two samples, in every fifth slot", "T0", "consistent_*", picked(0.2)),
+    Forgery("log-ratios and KL halved", "T0", "consistent_normalization", changed(stretched(0.5))),
     Forgery("the policy's log-probabilities alone", "T0", "consistent_kl", changed(lowered(0.05))),
     Forgery("the KL of the axis 5 % smaller", "T0", "consistent_kl", changed(shrunk(0.95))),
     Forgery("k2 called Rao-Blackwellized", "T0", "consistent_kl", changed(mislabeled)),

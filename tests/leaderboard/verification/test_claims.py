@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from overopt.leaderboard.verification.claims import (
 TIMES = int(os.environ.get("SIMULATION_TIMES", "1"))
 
 
-def claim(values: list[float] | np.ndarray, name: str = "gold at 2 nats") -> Claim:  # type: ignore[type-arg]
+def claim(values: list[float] | np.ndarray, name: str = "gold at 2 nats") -> Claim:
     return Claim("proxy single", name, {world: float(v) for world, v in enumerate(values)})
 
 
@@ -102,8 +103,8 @@ def _table(worlds: int = 2, seeds: int = 2, end: float = 4.0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _gold(table: pd.DataFrame) -> dict[int, np.ndarray]:  # type: ignore[type-arg]
-    return {int(n): np.full(6, row["gold_mean"]) for n, row in table.iterrows()}  # type: ignore[call-overload]
+def _gold(table: pd.DataFrame) -> dict[int, np.ndarray]:
+    return {cast(int, n): np.full(6, row["gold_mean"]) for n, row in table.iterrows()}
 
 
 def test_claims_are_read_between_points() -> None:

@@ -54,12 +54,14 @@ def add_gpu_table(app: typer.Typer) -> None:
 
         [bold]bench gpu-table --task ./my-task.toml --out gpu-table.md[/]
         """
+        from overopt.catalog.systems import method as method_spec
         from overopt.commands.accelerated.table import write
 
         check_folder("--out", out.parent)
         write(
             out,
             stacked,
+            method_spec("dpo"),
             width or [1, 8, 32, 128],
             steps,
             task or [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +13,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from overopt.catalog.systems import method as method_spec
 from overopt.engines.contract import Randomness, RunInputs
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.pairs import OpenedPairs
-from overopt.engines.pairs import optimize_pairs
-from overopt.engines.stacked.pairs import optimize_stack
+from overopt.execution.code.modules import load
 from overopt.execution.contract import silent
 from overopt.models.starts.scratch import start_policy
+from overopt.spec.method import MethodSpec
+from overopt.spec.pairs import PairsSpec
 from overopt.spec.task import TaskSpec
 from overopt.worlds.contract import build
 from overopt.worlds.preferences import Preferences
@@ -57,7 +58,9 @@ class _Standing:
         return lambda state: 0.0
 
 
-def measure_stacks(task: TaskSpec, widths: list[int], steps: int, device: str) -> StackTable:
+def measure_stacks(
+    task: TaskSpec, dpo: MethodSpec, widths: list[int], steps: int, device: str
+) -> StackTable:
     """Time stacks of the task's policies, untrained, on reference texts in place of samples.
 
     On an accelerator by the clock, on the CPU by processor time of one thread, which a busy machine
@@ -65,31 +68,37 @@ def measure_stacks(task: TaskSpec, widths: list[int], steps: int, device: str) -
 
     Args:
         task: of a generated world.
+        dpo: the method, resolved.
         widths: of stacks.
         steps: of each measurement.
         device: cuda or cpu.
     """
     torch.set_num_threads(1)
-    opened = open_as(OpenedPairs, method_spec("dpo"))
+    opened = open_as(OpenedPairs, dpo)
     settings = task.pairs.model_copy(update={"max_steps": steps})
     cells = _cells(task, max(widths))
+    optimize_pairs = load("engines", "pairs").optimize_pairs
     native_s = _typical(lambda: optimize_pairs(opened, settings, cells(1)[0]), "cpu") / steps
     rows = []
     for width in widths:
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        stacked_s = (
-            _typical(
-                lambda width=width: optimize_stack(  # type: ignore[misc]
-                    opened, settings, cells(width), width, device=torch.device(device)
-                ),
-                device,
-            )
-            / steps
-        )
+        stacked_s = _typical(partial(_train, opened, settings, cells, width, device), device)
+        stacked_s /= steps
         peak = torch.cuda.max_memory_allocated() if device == "cuda" else None
         rows.append(StackRow(width, stacked_s, width * native_s / stacked_s, peak))
     return StackTable(native_s, tuple(rows))
+
+
+def _train(
+    opened: OpenedPairs,
+    settings: PairsSpec,
+    cells: Callable[[int], list[RunInputs]],
+    width: int,
+    device: str,
+) -> None:
+    optimize_stack = load("engines.stacked", "pairs").optimize_stack
+    optimize_stack(opened, settings, cells(width), width, device=torch.device(device))
 
 
 def _cells(task: TaskSpec, most: int) -> Callable[[int], list[RunInputs]]:

@@ -14,6 +14,7 @@ from overopt.commands.accelerated.variants import VariantRow, run_variants
 from overopt.commands.printing import open_console
 from overopt.errors import UserError
 from overopt.execution.code.version import library_version
+from overopt.spec.method import MethodSpec
 
 _UNKNOWN = "–"
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "vllm")
@@ -22,6 +23,7 @@ _LIBRARIES = ("torch", "transformers", "trl", "peft", "vllm")
 def write(
     out: Path,
     stacked: str,
+    dpo: MethodSpec,
     widths: list[int],
     steps: int,
     tasks: Sequence[str],
@@ -42,7 +44,7 @@ def write(
         raise UserError(f"--width {min(widths)}: a stack has at least one place.")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     text = _machine(device)
-    stacks = measure_stacks(task, widths, steps, device)
+    stacks = measure_stacks(task, dpo, widths, steps, device)
     text += stack_table(task.name, stacks, device)
     out.write_text(text, encoding="utf-8")
     if tasks:

@@ -12,10 +12,16 @@ from rich.table import Table
 
 from overopt.catalog import lookup
 from overopt.catalog.declarations import unknown
-from overopt.commands.printing import open_console
+from overopt.commands.printing import open_console, print_text
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.leaderboard.admission.ledger import Row, ledger_table, make_ledger, make_page
+from overopt.leaderboard.admission.ledger import (
+    Row,
+    compare_ledger,
+    ledger_table,
+    make_ledger,
+    make_page,
+)
 from overopt.leaderboard.admission.measuring import CONTROLS, PROXY, measure_tasks
 from overopt.report.groups import group_results
 from overopt.report.stored.reading import read_results
@@ -86,6 +92,19 @@ def judge_runs(tasks: Sequence[str], runs: Path) -> list[Row]:
     return make_ledger(tasks, list(measure_tasks(results, group_results(results))))
 
 
+def check_ledger(runs: Path) -> int:
+    """Compare the committed ledger with that of the run folders; 1 where they differ."""
+    rows = judge_runs(lookup.shipped("tasks"), runs)
+    told = compare_ledger(rows, TABLE, PAGE)
+    for sentence in told:
+        print_text(sentence)
+    if told:
+        print_text("Give: bench admit --publish")
+        return 1
+    print_text("The committed ledger is that of the run folders.")
+    return 0
+
+
 def write_ledger(rows: Sequence[Row], table: Path, page: Path) -> None:
     """Write both files, each in one step."""
     draft = table.with_name(f".{table.name}-{os.getpid()}")
@@ -109,10 +128,10 @@ def _request(task: str, design: Design) -> Request:
 def _print(rows: Sequence[Row]) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left",
                   title="Which tasks can carry a ranking")  # fmt: skip
-    for name in ("task", "worlds", "seeds", "verdict", "what does not hold"):
+    for name in ("task", "of", "worlds", "seeds", "verdict", "what does not hold"):
         table.add_column(name, overflow="fold")
     for row in rows:
         worlds = " ".join(map(str, row.found.worlds)) if row.found else "–"
         seeds = str(row.found.seeds) if row.found else "–"
-        table.add_row(row.task, worlds, seeds, row.verdict, row.reason)
+        table.add_row(row.task, row.scope, worlds, seeds, row.verdict, row.reason)
     open_console().print(table)

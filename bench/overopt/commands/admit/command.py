@@ -43,6 +43,12 @@ def add_admit(app: typer.Typer, run: Runner) -> None:
                 help="Write results/admission.csv and bench/overopt/docs/admission.md here.",
             ),
         ] = False,
+        check: Annotated[
+            bool,
+            typer.Option(
+                "--check", help="Say whether these two are those of FOLDER; exit with 1 where not."
+            ),
+        ] = False,
         store: StorePlace = None,
         workers: Workers = None,
         quiet: Quiet = False,
@@ -54,7 +60,10 @@ def add_admit(app: typer.Typer, run: Runner) -> None:
 
         [bold]bench admit tabular --run --worlds 3 --seeds 5[/]
         """
-        from overopt.commands.admit.admit import Design, admit
+        from overopt.commands.admit.admit import Design, admit, check_ledger
+
+        if check:
+            raise typer.Exit(check_ledger(runs))
 
         def execute(spec: RunSpec) -> None:
             run(spec, store, runs, count, quiet)

@@ -95,17 +95,19 @@ def _with_options(request: Request, axes: Sequence[Axis]) -> Request:
     for axis in axes:
         if axis.key not in OPTIONS:
             continue
-        field = "proxy_width" if axis.key == "width" else axis.key
-        if getattr(request, field):
-            option = field.replace("_", "-")
+        option = "proxy-width" if axis.key == "width" else axis.key
+        if getattr(request, option.replace("-", "_")):
             raise UserError(f"--axis {axis.key} is --{option}, which is given too; leave one out.")
-        request = replace(request, **{field: _option_values(axis)})
+        if axis.key == "noise":
+            request = replace(request, noise=list(axis.values))
+        elif axis.key == "width":
+            request = replace(request, proxy_width=_whole_numbers(axis))
+        else:
+            request = replace(request, comparisons=_whole_numbers(axis))
     return request
 
 
-def _option_values(axis: Axis) -> list[str] | list[int]:
-    if axis.key == "noise":
-        return list(axis.values)
+def _whole_numbers(axis: Axis) -> list[int]:
     numbers = [value_of(value) for value in axis.values]
     if any(type(number) is not int for number in numbers):
         raise UserError(

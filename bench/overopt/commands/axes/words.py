@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from overopt.errors import UserError
-
-SHORT = {
-    "policy-width": "policy.architecture.width",
-    "epochs": "proxy.training.epochs",
-    "rounds": "rounds.count",
-}
-"""Axes that people name by one word, and the settings of the task that they are."""
+from overopt.spec.level import SHORT
 
 OPTIONS = ("comparisons", "width", "noise")
 """Axes that have an option of their own."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from overopt.commands.axes.grid import resolve_all
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import Quiet, StorePlace, Workers
 from overopt.commands.request import Request, takes_request
 from overopt.errors import UserError
+from overopt.spec.run import RunSpec
 
 _STREAM = "The stream"
 
 
-def add_extrapolate(app: typer.Typer) -> None:
+def add_extrapolate(app: typer.Typer, resolve_all: Callable[[Request], list[RunSpec]]) -> None:
     """Give the command ``extrapolate``."""
 
     @app.command("extrapolate")
@@ -73,7 +74,14 @@ def add_extrapolate(app: typer.Typer) -> None:
         specs, count = resolve_all(replace(request, method=["bon"])), count_workers(workers)
         check_folder("--out", out.parent)
         from overopt.commands.extrapolation.extrapolate import extrapolation
+        from overopt.commands.trial import try_own
+        from overopt.run.sources import prepare
         from overopt.run.streamed.carry import Asked
+        from overopt.run.streamed.streams import streams_of
 
+        for spec in specs:
+            try_own(spec)
+            prepare(spec)
+        streams = streams_of(specs, prompts, drawn)
         asked = Asked(prompts, drawn, n)
-        raise typer.Exit(extrapolation(specs, asked, fit_up_to, out, store, count, quiet))
+        raise typer.Exit(extrapolation(streams, asked, fit_up_to, out, store, count, quiet))

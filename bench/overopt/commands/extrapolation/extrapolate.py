@@ -10,29 +10,30 @@ from rich.table import Table
 
 from overopt.commands.printing import open_console
 from overopt.commands.screen import Screen
-from overopt.commands.trial import try_own
 from overopt.errors import UserError
-from overopt.execution.local import ProcessExecutor
-from overopt.execution.store import Store
+from overopt.execution.executors.local import ProcessExecutor
+from overopt.execution.node import Node
+from overopt.execution.store import open_store
 from overopt.report.extrapolation.figure import draw_extrapolation
 from overopt.report.extrapolation.tables import (
     Extrapolated,
     curve_frame,
     form_frame,
+    point_frame,
     show_forms,
+    show_points,
 )
 from overopt.report.figures.style import save_figure
 from overopt.report.folder import check_folder, report_folder
+from overopt.report.stored.levels import short
 from overopt.report.tables.text import TextTable, write_csv
 from overopt.run.cell import Cell
-from overopt.run.sources import prepare
-from overopt.run.streamed.carry import Asked, carry_out, streams_of
-from overopt.spec.run import RunSpec
+from overopt.run.streamed.carry import Asked, carry_out
 from overopt.stats.pools.extrapolation import BestOfN, extrapolate
 
 
 def extrapolation(
-    runs: Sequence[RunSpec],
+    streams: Sequence[tuple[Cell, Node]],
     asked: Asked,
     fitted_up_to: int,
     out: Path,
@@ -46,11 +47,7 @@ def extrapolation(
         UserError: what is asked for cannot be, or a stage failed.
     """
     check_folder(out)
-    for run in runs:
-        try_own(run)
-        prepare(run)
-    streams = streams_of(runs, asked)
-    store = Store(store_root)
+    store = open_store(store_root)
     with (
         Screen(open_console(stderr=True), quiet, workers) as screen,
         ProcessExecutor(store, workers) as executor,
@@ -60,10 +57,14 @@ def extrapolation(
     with report_folder(out) as folder:
         write_csv(curve_frame(groups), folder / "best_of_n.csv")
         write_csv(form_frame(groups), folder / "forms.csv")
+        points = show_points(groups)
+        if points is not None:
+            write_csv(point_frame(groups), folder / "proxy_points.csv")
         drawing = draw_extrapolation(groups)
         save_figure(drawing.figure, folder / drawing.name)
     console = open_console()
-    console.print(_table(show_forms(groups)))
+    for shown in filter(None, (show_forms(groups), points)):
+        console.print(_table(shown))
     console.print(f"curves, forms and figure: {out}", soft_wrap=True)
     return 0
 
@@ -91,7 +92,8 @@ def _grouped(
 def _setting(cell: Cell) -> str:
     """All that tells a cell from others, but its seed."""
     proxy = cell.task.proxy
-    parts = [cell.task.name, f"world {cell.world}", cell.proxy.name, cell.level]
+    parts = [cell.task.name, f"world {cell.world}", cell.proxy.name]
+    parts.append(short(cell.level, cell.proxy.name))
     parts.append(f"width {cell.task.proxy_width}" if cell.task.proxy_width else "")
     parts.append(f"{proxy.comparisons} pairs")
     parts.append("" if cell.noise_label == "0" else f"noise {cell.noise_label}")

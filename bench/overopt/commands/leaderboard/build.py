@@ -13,7 +13,7 @@ from overopt.leaderboard.ranking.boards import make_boards
 from overopt.leaderboard.ranking.records import find_records
 from overopt.leaderboard.ranking.rows import show_board
 from overopt.leaderboard.ranking.shown import Leaderboard
-from overopt.leaderboard.ranking.submitted import Read, Submitted, submitted_runs
+from overopt.leaderboard.ranking.submitted import Reader, Submitted, submitted_runs
 from overopt.leaderboard.site.writing import compare_tables, publish, write_site
 from overopt.report.comparison.readings import Measure
 from overopt.report.folder import check_folder
@@ -24,7 +24,7 @@ from overopt.report.stored.reading import read_results
 Tell = Callable[[str, int, int], None]
 
 
-def build(results: Path, submissions: Path, out: Path, with_tables: bool, read: Read) -> int:
+def build(results: Path, submissions: Path, out: Path, with_tables: bool, reader: Reader) -> int:
     """Write the site, and the committed tables where that is asked; returns the exit code.
 
     Args:
@@ -32,10 +32,10 @@ def build(results: Path, submissions: Path, out: Path, with_tables: bool, read: 
         submissions: a folder of submissions, which need not be there.
         out: of the site.
         with_tables: whether the committed tables are written too.
-        read: reads a submission.
+        reader: reads submissions.
     """
     check_folder(out)
-    found = _tell(results, submissions, read)
+    found = _tell(results, submissions, reader)
     page, *others = write_site(found, out)
     if with_tables:
         others += publish(found, results)
@@ -45,9 +45,9 @@ def build(results: Path, submissions: Path, out: Path, with_tables: bool, read: 
     return 0
 
 
-def check(results: Path, submissions: Path, read: Read) -> int:
+def check(results: Path, submissions: Path, reader: Reader) -> int:
     """Compare the committed tables with those of the results; 1 where they differ."""
-    told = compare_tables(_tell(results, submissions, read), results)
+    told = compare_tables(_tell(results, submissions, reader), results)
     for sentence in told:
         print_text(sentence)
     if told:
@@ -57,26 +57,26 @@ def check(results: Path, submissions: Path, read: Read) -> int:
     return 0
 
 
-def _tell(results: Path, submissions: Path, read: Read) -> Leaderboard:
+def _tell(results: Path, submissions: Path, reader: Reader) -> Leaderboard:
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; give one with run folders.")
     with Steps(open_console(stderr=True)) as steps:
-        return rank_all(results, submissions, read, steps.tell)
+        return rank_all(results, submissions, reader, steps.tell)
 
 
-def rank_all(results: Path, submissions: Path, read: Read, tell: Tell) -> Leaderboard:
+def rank_all(results: Path, submissions: Path, reader: Reader, tell: Tell) -> Leaderboard:
     """Every board and record of the committed results and of the submissions.
 
     Args:
         results: committed results.
         submissions: a folder of submissions, which need not be there.
-        read: reads a submission.
+        reader: reads submissions.
         tell: is told how the work goes.
 
     Raises:
         UserError: a folder is damaged, or nothing can be compared.
     """
-    with submitted_runs(submissions, read) as submitted:
+    with submitted_runs(submissions, reader) as submitted:
         return _rank(results, submitted, tell)
 
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from overopt.leaderboard.ranking.facts import Status
+    from overopt.leaderboard.ranking.submitted import Reader
 
 Results = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Run folders, or folders that hold them.")
 ]
 Submissions = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Submissions; there need be none.")
+]
+
+Statuses = Annotated[
+    Path,
+    typer.Option(
+        metavar="FOLDER",
+        help="The standing of entries, ENTRY.json each, as bench verify --status writes it; what "
+        "has none is claimed.",
+    ),
 ]
 
 leaderboard_app = typer.Typer(
@@ -31,6 +44,7 @@ def add_leaderboard(app: typer.Typer) -> None:
 def build_command(
     results: Results = Path("results"),
     submissions: Submissions = Path("submissions"),
+    statuses: Statuses = Path("verification"),
     out: Annotated[
         Path,
         typer.Option(
@@ -55,17 +69,34 @@ def build_command(
     [bold]bench leaderboard build --results results --submissions submissions --out site[/]
     """
     from overopt.commands.leaderboard.build import build
-    from overopt.leaderboard.submission.reading import read_submission
 
-    raise typer.Exit(build(results, submissions, out, publish, read_submission))
+    raise typer.Exit(build(results, submissions, out, publish, reader_of(statuses)))
 
 
 @leaderboard_app.command("check")
 def check_command(
-    results: Results = Path("results"), submissions: Submissions = Path("submissions")
+    results: Results = Path("results"),
+    submissions: Submissions = Path("submissions"),
+    statuses: Statuses = Path("verification"),
 ) -> None:
     """Say whether the committed tables are those of the results; exit with 1 where not."""
     from overopt.commands.leaderboard.build import check
-    from overopt.leaderboard.submission.reading import read_submission
 
-    raise typer.Exit(check(results, submissions, read_submission))
+    raise typer.Exit(check(results, submissions, reader_of(statuses)))
+
+
+def reader_of(statuses: Path) -> Reader:
+    """Reads submissions; what a status says of another version of an entry does not count."""
+    from overopt.leaderboard.ranking.submitted import Reader
+    from overopt.leaderboard.submission.reading import read_submission
+    from overopt.leaderboard.verification.status import read_status
+
+    def standing(entry: str, submission: str) -> Status:
+        path = statuses / f"{entry}.json"
+        if not path.exists():
+            return "claimed"
+        found = read_status(path)
+        same = (found.entry, found.submission) == (entry, submission)
+        return found.standing if same else "claimed"
+
+    return Reader(read_submission, standing)

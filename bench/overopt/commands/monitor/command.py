@@ -12,6 +12,7 @@ from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import AsJson, Quiet, StorePlace, Workers
 from overopt.commands.options.running import Runner
 from overopt.commands.request import Request, takes_request
+from overopt.spec.monitor import Signal
 from overopt.spec.run import RunSpec
 
 
@@ -68,7 +69,24 @@ def add_monitor(app: typer.Typer, run: Runner) -> None:
         spec, count = resolve(request), count_workers(workers)
         check_folder("--results", results)
 
+        from overopt.run.watching.watch import check_watchable, twins_missing, watch_runs
+
+        check_watchable(spec)
+
         def carry_out(one: RunSpec) -> list[Path]:
             return run(one, store, results, count, quiet)
 
-        raise typer.Exit(monitor_runs(spec, asked, out, as_json, carry_out, store, count, quiet))
+        def watch(folders: list[Path], wanted: list[Signal]) -> list[str]:
+            from overopt.commands.printing import open_console
+            from overopt.commands.screen import Screen
+            from overopt.execution.executors.local import ProcessExecutor
+            from overopt.execution.store import open_store
+
+            errors = open_console(stderr=True)
+            for told in twins_missing(spec.methods):
+                errors.print(told, soft_wrap=True)
+            kept, screens = open_store(store), Screen(errors, quiet, count)
+            with ProcessExecutor(kept, count) as executor, screens as screen:
+                return watch_runs(spec, folders, kept, executor, wanted, screen).told
+
+        raise typer.Exit(monitor_runs(spec, asked, out, as_json, carry_out, watch))

@@ -13,10 +13,10 @@ from overopt.own_runs.watching.verdicts import open_monitors as open_named
 from overopt.report.monitoring.figure import draw_monitors
 from overopt.report.monitoring.output import write_scores
 from overopt.report.monitoring.scoring import CONTROL, GroupScores, score_group
-from overopt.report.monitoring.seen import NotScored, see_run
-from overopt.report.monitoring.sheet import NOTE, gold_sentence, missing_of, rows_of, table_of
+from overopt.report.monitoring.seen import NotScored, same_runs, see_run
+from overopt.report.monitoring.sheet import NOTE, gold_sentence, remarks_of, rows_of, table_of
 from overopt.report.stored.run_folder import find_runs, read_run
-from overopt.spec.monitor import WATCHED
+from overopt.spec.monitor import WATCHED, Signal
 from overopt.spec.run import RunSpec
 
 
@@ -26,9 +26,7 @@ def monitor_runs(
     out: Path,
     as_json: bool,
     carry_out: Callable[[RunSpec], list[Path]],
-    store: Path | None,
-    workers: int,
-    quiet: bool,
+    watch: Callable[[list[Path], list[Signal]], list[str]],
 ) -> int:
     """Run, watch, score and print; 1 where something could not be watched.
 
@@ -38,26 +36,16 @@ def monitor_runs(
         out: where the tables go.
         as_json: print one JSON object instead of tables.
         carry_out: carries the runs out and returns their folders.
-        store: where artifacts lie.
-        workers: worker processes.
-        quiet: show no progress.
+        watch: measures what is seen along runs in these folders; returns what failed.
     """
-    from overopt.commands.screen import Screen
-    from overopt.execution.store import Store
-    from overopt.run.watching.watch import check_watchable, twins_missing, watch_runs
-
-    check_watchable(spec)
     monitors = _open(asked)
     folders = carry_out(spec)
     wanted = [name for name in WATCHED if any(name in one.spec.reads for one in monitors)]
+    failures = watch(folders, wanted)
     errors = open_console(stderr=True)
-    with Screen(errors, quiet, workers) as screen:
-        watched = watch_runs(spec, folders, Store(store), workers, wanted, screen)
-    for told in twins_missing(spec.methods):
-        errors.print(told, soft_wrap=True)
-    for failure in watched.failures:
+    for failure in failures:
         print_colored(errors, "red", "failed", f" {failure}")
-    return max(_score(folders, monitors, out, as_json), int(bool(watched.failures)))
+    return max(_score(folders, monitors, out, as_json), int(bool(failures)))
 
 
 def score_stored(runs: Sequence[Path], asked: Sequence[str], out: Path, as_json: bool) -> int:
@@ -85,7 +73,8 @@ def _score(
     left: list[NotScored] = []
     for folder in folders:
         seen, without = see_run(read_run(folder))
-        groups += [score_group(one, monitors) for one in seen]
+        new = [one for one in seen if not any(same_runs(one, other.runs) for other in groups)]
+        groups += [score_group(one, monitors) for one in new]
         left += without
     if not groups:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in left)
@@ -99,7 +88,7 @@ def _score(
     console = open_console()
     for scores in groups:
         console.print(table_of(scores))
-        for line in (gold_sentence(scores), *missing_of(scores)):
+        for line in (gold_sentence(scores), *remarks_of(scores)):
             console.print(line, soft_wrap=True)
         console.print()
     console.print(NOTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +11,10 @@ import typer
 from overopt.catalog.declarations import unknown
 from overopt.commands.options.machine import MACHINE
 from overopt.errors import UserError
-from overopt.spec.run import RunSpec
 
 if TYPE_CHECKING:
-    from overopt.execution.executors.choice import Opening
+    from overopt.execution.executors.executor import Opening
+    from overopt.execution.node import Node
 
 KINDS = ("local", "workers", "ray")
 
@@ -78,23 +79,25 @@ class Machines:
             raise UserError(f"--gpus-per-stage {self.gpus:g}: give a number above 0, 8 at most.")
 
 
-def opening(machines: Machines, spec: RunSpec) -> Opening | None:
-    """How to open the executor; None for this machine's processes."""
-    from overopt.execution.executors.choice import Cluster, Shared
+def opening(machines: Machines, is_accelerated: Callable[[Node], bool]) -> Opening | None:
+    """How to open the executor; None for this machine's processes.
+
+    Args:
+        machines: the options.
+        is_accelerated: whether a stage gains from a GPU.
+    """
+    from overopt.execution.executors.cluster import ClusterExecutor
     from overopt.execution.executors.share import ONE_CORE, Share
-    from overopt.execution.node import Node
-    from overopt.run.forecasts.hub import estimator
-    from overopt.run.forecasts.machines import ASSUMED, Machine
+    from overopt.execution.executors.shared import SharedExecutor
 
     if machines.executor == "local":
         return None
     if machines.executor == "workers":
-        return Shared()
-    if spec.task.world.hub is None:
-        return Cluster(machines.address, machines.workers)
-    estimate = estimator(Machine(ASSUMED, is_found=False))
+        return SharedExecutor
 
     def share(made: Node) -> Share:
-        return Share(gpus=machines.gpus) if estimate(made).is_accelerated else ONE_CORE
+        return Share(gpus=machines.gpus) if is_accelerated(made) else ONE_CORE
 
-    return Cluster(machines.address, machines.workers, share)
+    return lambda store, tell: ClusterExecutor(
+        store, machines.address, machines.workers, share, tell
+    )

@@ -12,7 +12,7 @@ from rich.table import Table
 from overopt.commands.printing import open_console, print_json
 from overopt.commands.request import Request
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_tree
+from overopt.execution.synced import sync_tree
 from overopt.own_scores.staging import staging_folder
 from overopt.papers.contract.paper import Grid, Paper, Scale
 from overopt.papers.shelf import find, names
@@ -22,9 +22,9 @@ from overopt.report.verdicts.arms import Arm, ArmRows
 from overopt.report.verdicts.claims import Verdict
 from overopt.report.verdicts.gathering import gather
 from overopt.report.verdicts.judging import judge
-from overopt.report.verdicts.page import Judged
-from overopt.report.verdicts.tables import count, terminal_table, tidy_row
-from overopt.report.verdicts.writing import PAGE, write_paper
+from overopt.report.verdicts.shown.page import Judged
+from overopt.report.verdicts.shown.tables import count, terminal_table, tidy_row
+from overopt.report.verdicts.shown.writing import PAGE, write_paper
 from overopt.spec.run import RunSpec
 
 CarryOut = Callable[[RunSpec, Path], list[Path]]
@@ -54,21 +54,25 @@ def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
     papers = [find(name) for name in chosen]
     if asked.plan:
         return _plan(papers, asked, check)
-    verdicts = {paper.name: _one(paper, asked, check, run) for paper in papers}
+    given = _stored(asked.results) if asked.results else None
+    verdicts = {paper.name: _one(paper, asked, check, run, given) for paper in papers}
     if asked.as_json:
         rows = [tidy_row(name, one) for name, several in verdicts.items() for one in several]
         print_json("verdicts", {"scale": asked.scale, "claims": rows})
     return 0
 
 
-def _one(paper: Paper, asked: Asked, check: Check, run: CarryOut) -> list[Verdict]:
+def _one(
+    paper: Paper, asked: Asked, check: Check, run: CarryOut, given: Sequence[Run] | None
+) -> list[Verdict]:
     """Run what is missing of one paper, judge it, write and show it."""
     errors = open_console(stderr=True)
     specs = specs_of(paper, asked.scale, check)
-    places = asked.results or (asked.out / "runs",)
-    if not asked.results:
-        _run_missing(specs, asked.out / "runs", run)
-    measured = gather(specs, _stored(places), lambda words: errors.print(words, soft_wrap=True))
+    if given is None:
+        place = asked.out / "runs"
+        _run_missing(specs, place, run)
+        given = _stored((place,)) if place.is_dir() else ()  # none where all claims are exact
+    measured = gather(specs, given, lambda words: errors.print(words, soft_wrap=True))
     verdicts = judge(paper.claims, measured)
     judged = Judged(
         paper.name,

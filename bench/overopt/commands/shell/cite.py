@@ -39,6 +39,10 @@ def cite(names: Sequence[str]) -> int:
     return 0
 
 
+def _has_paper(kind: str, name: str) -> bool:
+    return bool(papers_of(lookup.declaration(kind, name).docstring))
+
+
 def _kind_of(name: str) -> str:
     return next(kind for kind in KINDS if name in lookup.names(kind))
 
@@ -47,7 +51,9 @@ def _asked(names: Sequence[str]) -> list[str]:
     """Names of what comes from papers, each once; ``all`` are those of every kind."""
     found: dict[str, None] = {}
     for kind in KINDS:
-        found.update(dict.fromkeys(expand(kind, [one for one in names if one.lower() == "all"])))
+        every = expand(kind, [one for one in names if one.lower() == "all"])
+        # a control has no paper, which is told to those who ask for it by name
+        found.update(dict.fromkeys(name for name in every if _has_paper(kind, name)))
     for name in expand("methods", [one for one in names if one.lower() != "all"]):
         known = {one for kind in KINDS for one in lookup.names(kind)}
         if not is_file(name) and name not in known:

@@ -21,8 +21,7 @@ from overopt.commands.shell.housekeeping import (
 )
 from overopt.errors import UserError
 from overopt.execution.disk_errors import disk_errors_explained
-from overopt.execution.places import open_store
-from overopt.execution.store import Store
+from overopt.execution.store import Store, open_store
 from overopt.report.quantities import show_bytes
 
 _LEFT = {

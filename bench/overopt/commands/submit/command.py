@@ -132,3 +132,11 @@ def check_command(
 
     count = count_workers(workers)
     raise typer.Exit(check(folder, tier or [], against or [], out, store, count, quiet, as_json))
+
+
+@submit_app.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of [bold]submission.json[/]."""
+    from overopt.leaderboard.submission.schema import published_schema
+
+    typer.echo(published_schema(), nl=False)

@@ -11,7 +11,7 @@ from types import FrameType
 from overopt.commands.printing import open_console
 from overopt.errors import UserError
 from overopt.execution.executors.serving import Server
-from overopt.execution.places import open_store
+from overopt.execution.store import open_store
 
 
 def serve(place: Path | None, workers: int, leave_after_s: float | None, quiet: bool) -> int:

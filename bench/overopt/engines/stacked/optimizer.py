@@ -64,7 +64,8 @@ class StackedAdam:
         with torch.no_grad():
             for name, gradient in gradients.items():
                 self._move(name, gradient, scale_C, share * self._rate_C, moving_C)
-        return norm_C
+        found: Tensor = norm_C
+        return found
 
     def _move(
         self, name: str, gradient: Tensor, scale_C: Tensor, rate_C: Tensor, moving_C: Tensor

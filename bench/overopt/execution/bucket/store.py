@@ -30,13 +30,12 @@ from overopt.execution.artifact import (
     Manifest,
     hash_file,
     parse_manifest,
-    sync_tree,
-    write_synced,
 )
 from overopt.execution.bucket.objects import Objects
 from overopt.execution.costs import Receipt
 from overopt.execution.node import Node
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_tree, write_synced
 
 CACHE_VARIABLE = "OVEROPT_CACHE"
 
@@ -76,6 +75,10 @@ class BucketStore(Store):
         if key not in self._keys():
             return None
         return super().manifest(key) or self._fetch_manifest(key)
+
+    def keys(self) -> set[str]:
+        """See ``Store``: of those on the object store."""
+        return set(self._keys())
 
     def open(self, key: str) -> Path | None:
         """See ``Store``; an artifact that is not in the cache is downloaded."""

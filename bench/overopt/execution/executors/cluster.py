@@ -8,6 +8,7 @@ keys. An actor or a node that dies costs the stages that ran there another try.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from collections import deque
@@ -33,6 +34,7 @@ the environment does not say otherwise."""
 _OBJECT_STORE_BYTES = 80_000_000
 """About the least that Ray allows; nothing is put there."""
 _POLL_S = 0.5
+_KNOCK_S = 10.0
 _PROGRESS_S = 2.0
 _CAPACITY_S = 3.0
 
@@ -330,12 +332,34 @@ def _longer(limit_s: float | None) -> str:
     return f"it took longer than {limit_s:g} s"
 
 
+def _check_address(address: str) -> None:
+    """Knock at a cluster's door, since Ray itself would knock for many minutes.
+
+    Raises:
+        UserError: nobody opens, or it is no address.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise UserError(f"--address {address}: write it as HOST:PORT, such as head:6379, or auto.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"No Ray cluster answers at {address}: {one_line(words_of(error))}. Check the address, "
+            "and that the head was started there with ray start --head."
+        ) from error
+
+
 def _connected(address: str | None, actors: int | None) -> Any:
     """The module of Ray, connected to a cluster.
 
     Raises:
         UserError: it is not installed, or no cluster answers there.
     """
+    if address is not None:
+        _check_address(address)
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     try:

@@ -6,10 +6,13 @@ store, take the next message, stop. Keys are passed, never tensors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from overopt.execution.messages import Message
 from overopt.execution.node import Node
+from overopt.execution.store import Store
 
 
 class Executor(Protocol):
@@ -27,3 +30,12 @@ class Executor(Protocol):
 
     def stop(self) -> None:
         """End all that runs, now; what was finished stays. May be called twice."""
+
+
+class Opening(Protocol):
+    """Opens an executor on a store; ``tell`` is called with sentences for the user."""
+
+    def __call__(
+        self, store: Store, tell: Callable[[str], None]
+    ) -> AbstractContextManager[Executor]:
+        """Open it; the context closes it."""

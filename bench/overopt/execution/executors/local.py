@@ -7,7 +7,7 @@ import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -110,6 +110,17 @@ class _Worker:
         self.pool.join()
         self._reports.close()
         self._sending.close()
+
+
+@dataclass(frozen=True)
+class Local:
+    """Opens worker processes on this machine (see ``Opening``)."""
+
+    workers: int
+
+    def __call__(self, store: Store, tell: Callable[[str], None]) -> ProcessExecutor:
+        """Open them."""
+        return ProcessExecutor(store, self.workers)
 
 
 class ProcessExecutor:

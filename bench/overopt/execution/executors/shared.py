@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from overopt.errors import UserError
 from overopt.execution.disk_errors import disk_errors_explained
 from overopt.execution.executors.board import Desk, Unreadable
 from overopt.execution.messages import Advanced, Lost, Message
@@ -38,9 +39,17 @@ class SharedExecutor:
     Args:
         store: on a folder that the workers see as well; it is ``shared`` from now on.
         tell: called with a sentence for the user, such as that no worker has come.
+
+    Raises:
+        UserError: the store is in a bucket, or a local run is at work in it.
     """
 
     def __init__(self, store: Store, tell: Callable[[str], None] = lambda text: None) -> None:
+        if not store.is_folder:
+            raise UserError(
+                "--executor workers needs a store in a folder that all machines share, not "
+                f"{store.place}; give one with --store, or use --executor ray."
+            )
         self._store = store
         self._tell = tell
         store.prepare()

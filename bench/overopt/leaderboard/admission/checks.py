@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from overopt.report.tables.text import show_number
+
 Verdict = Literal["PASS", "FAIL", "DEGENERATE", "NO RESULT"]
 """PASS: all checks hold. DEGENERATE: a control is out of order, so that gold, or the world, does
 not measure what it should. FAIL: the controls are in order, but overoptimization does not show, or
@@ -54,6 +56,7 @@ class Measured(NamedTuple):
 
     Attributes:
         task: its name.
+        whole: whether this is the task, over all worlds that were run, and not one of several.
         worlds: seeds of the worlds.
         seeds: seeds in the world that has the fewest.
         method: the optimizer.
@@ -71,6 +74,7 @@ class Measured(NamedTuple):
     """
 
     task: str
+    whole: bool
     worlds: tuple[int, ...]
     seeds: int
     method: str
@@ -168,11 +172,11 @@ def _checks(one: Measured) -> Iterator[Check]:
         one.seeds >= FEWEST_SEEDS,
         f"{one.seeds} seeds in a world; {FEWEST_SEEDS} are asked for",
     )
-    if len(one.worlds) != 1:
+    if one.whole:
         yield _plain(
             "enough worlds",
             len(one.worlds) >= FEWEST_WORLDS,
-            f"{len(one.worlds)} worlds; {FEWEST_WORLDS} are asked for",
+            f"worlds: {len(one.worlds)}; {FEWEST_WORLDS} are asked for",
         )
 
 
@@ -185,19 +189,19 @@ def _plain(name: str, holds: bool, reason: str) -> Check:
 
 
 def _number(value: float) -> str:
-    return "nothing" if value != value else f"{value:.2f}"
+    return "nothing" if value != value else show_number(value, 2)
 
 
 def _show(one: Gain) -> str:
     if one.mean != one.mean:
         return "not measured"
     if one.low != one.low:
-        return f"{one.mean:.2f}"
-    return f"{one.mean:.2f} [{one.low:.2f}, {one.high:.2f}]"
+        return show_number(one.mean, 2)
+    return f"{show_number(one.mean, 2)} [{show_number(one.low, 2)}, {show_number(one.high, 2)}]"
 
 
 def _show_apart(one: Apart) -> str:
     if one.mean != one.mean:
         return "not measured"
     p = "p < 0.001" if one.p < 0.001 else f"p = {one.p:.3f}"
-    return f"{one.mean:.2f}, {p}"
+    return f"{show_number(one.mean, 2)}, {p}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from overopt.leaderboard.admission.checks import Check, Gain, Measured, Verdict, judge
+from overopt.leaderboard.published import compare_csv, compare_text
+from overopt.report.tables.text import show_number
 
 NO_RESULT = "not admitted: no result; nobody has run this task against the controls"
 
@@ -30,6 +33,11 @@ class Row(NamedTuple):
     verdict: Verdict
     found: Measured | None
     checks: tuple[Check, ...]
+
+    @property
+    def scope(self) -> str:
+        """Whether it is about the task or about one of its worlds."""
+        return "world" if self.found is not None and not self.found.whole else "task"
 
     @property
     def reason(self) -> str:
@@ -65,6 +73,7 @@ def _record(row: Row) -> dict[str, object]:
     one = row.found
     record: dict[str, object] = {
         "task": row.task,
+        "of": row.scope,
         "worlds": " ".join(map(str, one.worlds)) if one else "",
         "seeds": str(one.seeds) if one else "",
         "method": one.method if one else "",
@@ -115,25 +124,32 @@ def make_page(rows: Sequence[Row]) -> str:
         "worlds can still be used to compare methods: what it cannot carry is a claim that gold "
         "rises or falls there.",
         "",
-        "| task | worlds | seeds | verdict | gold itself | proxy | random | longest | peak | fall |"
-        " what does not hold |",
-        f"|{' --- |' * 4}{' ---: |' * 6} --- |",
+        "| task | of | worlds | seeds | verdict | gold itself | proxy | random | longest | peak |"
+        " fall | what does not hold |",
+        f"|{' --- |' * 5}{' ---: |' * 6} --- |",
     ]
     for row in rows:
         one = row.found
-        cells = [row.task, "–", "–", f"**{row.verdict}**", *(["–"] * 6)]
+        cells = [row.task, row.scope, "–", "–", f"**{row.verdict}**", *(["–"] * 6)]
         if one is not None:
-            cells[1:3] = [" ".join(map(str, one.worlds)), str(one.seeds)]
+            cells[2:4] = [" ".join(map(str, one.worlds)), str(one.seeds)]
             gains = (one.gold, one.proxy, one.random, one.longest, one.peak, one.fall)
-            cells[4:] = [_show(gain) for gain in gains]
+            cells[5:] = [_show(gain) for gain in gains]
         lines.append(f"| {' | '.join([*cells, row.reason])} |")
     return "\n".join(lines) + "\n"
 
 
+def compare_ledger(rows: Sequence[Row], table: Path, page: Path) -> list[str]:
+    """What differs between the committed ledger and this one, in sentences."""
+    again = "bench admit --publish"
+    return [
+        *compare_csv(ledger_table(rows), table, again),
+        *compare_text(make_page(rows), page),
+    ]
+
+
 def _show(gain: Gain) -> str:
-    if gain.mean != gain.mean:
-        return "–"
-    middle = f"{gain.mean:.2f}".replace("-", "−")
+    middle = show_number(gain.mean, 2)
     if gain.low != gain.low:
         return middle
-    return f"{middle} [{gain.low:.2f}, {gain.high:.2f}]".replace("-", "−")
+    return f"{middle} [{show_number(gain.low, 2)}, {show_number(gain.high, 2)}]"

@@ -40,17 +40,17 @@ def measure_tasks(results: Results, groups: Sequence[Group]) -> Iterator[Measure
         if not {PROXY, *CONTROLS} <= names:
             continue
         worlds = sorted(contest.seeds_of)
-        for chosen in [worlds, *([[world] for world in worlds] if len(worlds) > 1 else [])]:
-            of = {world: contest.seeds_of[world] for world in chosen}
-            pool = lines if len(chosen) > 1 else groups
-            yield _measure(replace(contest, seeds_of=of), pool)
+        yield _measure(contest, lines if len(worlds) > 1 else groups, True)
+        for world in worlds:
+            alone = replace(contest, seeds_of={world: contest.seeds_of[world]})
+            yield _measure(alone, groups, False)
 
 
 def _name(label: str) -> str:
     return label.split(",")[0]
 
 
-def _measure(contest: Contest, groups: Sequence[Group]) -> Measured:
+def _measure(contest: Contest, groups: Sequence[Group], whole: bool) -> Measured:
     entrants = {_name(one.method): one.method for one in contest.entrants}
     line = next(
         one
@@ -68,6 +68,7 @@ def _measure(contest: Contest, groups: Sequence[Group]) -> Measured:
     still = reach["control-constant"]
     return Measured(
         task=contest.task,
+        whole=whole,
         worlds=tuple(sorted(contest.seeds_of)),
         seeds=contest.n_seeds,
         method=contest.proxy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import tempfile
@@ -14,8 +15,10 @@ from typing import Any, NamedTuple, Protocol
 from overopt.catalog import lookup
 from overopt.errors import UserError
 from overopt.leaderboard.ranking.facts import Status
-from overopt.leaderboard.submission.files import check_content
-from overopt.leaderboard.submission.parts import FileRef
+from overopt.leaderboard.submission.files import check_content, read_plain
+from overopt.leaderboard.submission.parts import DOCUMENT, FileRef
+
+LARGEST_DOCUMENT_BYTES = 4 << 20
 
 
 class Specified(Protocol):
@@ -79,8 +82,17 @@ class Submission(Protocol):
         ...
 
 
-Read = Callable[[Path], Submission]
-"""Reads and checks a submission's folder, `overopt.leaderboard.submission.reading`."""
+class Reader(NamedTuple):
+    """How submissions are read, and where their standing is found.
+
+    Attributes:
+        read: reads and checks a submission's folder, `overopt.leaderboard.submission.reading`.
+        standing: of an entry, by its name and the SHA-256 of its document. It lies with those who
+            verify, and never in the submission, where its authors could write it.
+    """
+
+    read: Callable[[Path], Submission]
+    standing: Callable[[str, str], Status]
 
 
 class Submitted(NamedTuple):
@@ -98,12 +110,12 @@ class Submitted(NamedTuple):
 
 
 @contextmanager
-def submitted_runs(folder: Path, read: Read) -> Iterator[Submitted]:
+def submitted_runs(folder: Path, reader: Reader) -> Iterator[Submitted]:
     """Every submission below a folder, each checked by the schema; none where there is no folder.
 
     Args:
         folder: which holds a folder for each.
-        read: reads one.
+        reader: reads one, and finds its standing.
 
     Nothing of a submission is executed: its tables are read as text, and its method's name becomes
     the entry's.
@@ -120,11 +132,13 @@ def submitted_runs(folder: Path, read: Read) -> Iterator[Submitted]:
     runs: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="overopt-submissions-") as kept:
         for place in places:
-            submission = read(place)
+            submission = reader.read(place)
             name = entry_name(submission)
             if name in statuses:
                 raise UserError(f"{place}: there is an entry {name} already; choose another name.")
-            statuses[name] = "claimed"
+            document = read_plain(place / DOCUMENT, LARGEST_DOCUMENT_BYTES, f"{place}: no document")
+            digest = hashlib.sha256(document).hexdigest()
+            statuses[name] = reader.standing(submission.entry, digest)
             if submission.method_file is not None:
                 content = check_content(place, submission.method_file)
                 lines[name] = len(content.splitlines())

@@ -13,6 +13,7 @@ from overopt.leaderboard.rounds.derivation import (
     worlds_of,
 )
 from overopt.leaderboard.rounds.documents import (
+    LEAST_WORLDS,
     Arrival,
     Commitment,
     Drawn,
@@ -30,8 +31,13 @@ def open_round(folder: Path, name: str, worlds: int, seeds: int) -> Commitment:
     """Draw a salt and commit to it; a folder that holds a round already is refused.
 
     Raises:
-        UserError: there is a round, or the folder cannot be written.
+        UserError: there is a round, the folder cannot be written, or a number is out of range.
     """
+    if worlds < LEAST_WORLDS or not 1 <= seeds <= 100 or worlds > 100:
+        raise UserError(
+            f"--worlds {worlds} --seeds {seeds}: a round has {LEAST_WORLDS} to 100 worlds of 1 to "
+            "100 seeds; with fewer worlds nothing but absurd claims could be found."
+        )
     if (folder / COMMITMENT).exists() or (folder / SECRET).exists():
         raise UserError(f"{folder} holds a round already; give a folder that does not exist.")
     salt = secrets.token_bytes(SALT_BYTES)

@@ -17,7 +17,7 @@ from overopt.leaderboard.submission.parts import DOCUMENT
 from overopt.leaderboard.submission.verdict import Asked, Finding, TierCost, Verdict
 
 TIERS = ("t0", "t1")
-_LARGEST_BYTES = 4 << 20
+_LARGEST_BYTES = 2 << 20
 
 
 def check_submission(

@@ -135,7 +135,7 @@ def parse_page(content: bytes, page: Page, where: str) -> Samples:
     length_N = tensors["length"]
     if length_N.min() < 0 or int(length_N.sum(dtype=np.int64)) != page.tokens:
         raise UserError(f"{where}: length does not add up to the {page.tokens} tokens of ids.")
-    if int(length_N.max()) * page.rows > 4 * page.tokens + (1 << 20):
+    if int(length_N.max()) * page.rows > 2 * page.tokens + (1 << 18):
         # padded to the longest, so that one long response must not multiply all others
         raise UserError(f"{where}: length holds a response far longer than the others.")
     for name in ("point", "prompt_id", "sample_id", "ids", "measured"):

@@ -14,12 +14,15 @@ from overopt.spec.frozen import Spec
 
 DOCUMENT = "submission.json"
 
-LARGEST_FILE_BYTES = 32 << 20
-"""Of a page or a table."""
-LARGEST_ROWS = 1 << 20
-"""Samples in a page."""
-LARGEST_TOKENS = 1 << 22
-"""Tokens in a page."""
+LARGEST_FILE_BYTES = 16 << 20
+"""Of a page or of weights."""
+LARGEST_TABLE_BYTES = 3 << 20
+MOST_LINES = 20_000
+"""Of a table of points: some 650 bytes and 14 rows for a cell."""
+LARGEST_ROWS = 1 << 18
+"""Samples in a page; those of the task reviews have 12,288."""
+LARGEST_TOKENS = 1 << 20
+"""Tokens in a page; those of the task reviews have some 150,000."""
 MOST_POLICIES = 64
 """Policies of a cell."""
 
@@ -79,7 +82,7 @@ class Cell(Spec):
     proxy_width: int | None = Field(ge=1, le=1 << 20)
     comparisons: int = Field(ge=0, le=1 << 30)
     gold_mean: Finite
-    gold_sd: float = Field(gt=0, le=1e30)
+    gold_sd: float = Field(ge=1e-9, le=1e30)
     proxy_offset: Finite
     page: Page | None
     policies: tuple[Policy, ...] = Field(default=(), max_length=MOST_POLICIES)

@@ -16,9 +16,9 @@ import pandas as pd
 from pydantic import ValidationError
 
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_tree
 from overopt.execution.code.modules import is_file, load
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_tree
 from overopt.leaderboard.submission.evidence.contract import Evidence, Made
 from overopt.leaderboard.submission.pages import dump_page
 from overopt.leaderboard.submission.parts import DOCUMENT

@@ -37,21 +37,15 @@ def make_quality_page(verdict: Verdict) -> str:
         *render_sheet(_sheet(verdict)),
         "</section>",
     ]
-    return "\n".join(
-        [
-            "<!doctype html>",
-            "<html lang='en'><head><meta charset='utf-8'>",
-            f'<meta http-equiv="Content-Security-Policy" content="{policy(code)}">',
-            "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-            f"<title>{escape(title)}</title>",
-            f"<style>{read_asset('page.css')}</style>",
-            "</head><body>",
-            *body,
-            f"<script>{code}</script>",
-            "</body></html>",
-            "",
-        ]
+    head = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy(code)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{read_asset('page.css')}</style>\n</head>\n"
     )
+    tail = f"<script type='application/json' id='data'>{{}}</script>\n<script>{code}</script>"
+    return f"{head}<body>\n<main>\n{chr(10).join(body)}\n</main>\n{tail}\n</body>\n</html>\n"
 
 
 def _facts(verdict: Verdict) -> Iterator[str]:

@@ -6,15 +6,23 @@ Nothing of a submission is executed here, and no file is opened before its size 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from overopt.errors import UserError
+from overopt.errors import UserError, one_line
 from overopt.leaderboard.submission.files import check_files, read_plain
 from overopt.leaderboard.submission.parts import DOCUMENT
-from overopt.leaderboard.submission.schema import FORMAT, LARGEST_DOCUMENT_BYTES, Submission
+from overopt.leaderboard.submission.schema import (
+    FORMAT,
+    LARGEST_DOCUMENT_BYTES,
+    MOST_CELLS,
+    Submission,
+)
 from overopt.spec.documents import parse_json
 from overopt.spec.explanations import explain
+
+_MOST_VALUES = 40_000
 
 
 def read_submission(folder: Path) -> Submission:
@@ -58,11 +66,28 @@ def parse_submission(content: bytes, where: str) -> Submission:
             f"{where}: format = {str(stated)[:40]}, which this version does not read; it reads "
             f"format {FORMAT}. Prepare the submission again, or use the version that wrote it."
         )
+    _check_extent(given, where)
     try:
         # from JSON once more: lists become tuples there, and nothing else is converted
         return Submission.model_validate_json(content)
     except ValidationError as error:
         raise UserError(explain(error, where, Submission)) from error
+
+
+def _check_extent(document: dict[str, Any], where: str) -> None:
+    """Refuse what would make a list of errors without end before it is checked key by key."""
+    waiting: list[tuple[str, Any]] = list(document.items())
+    seen = 0
+    while waiting:
+        key, one = waiting.pop()
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        seen += 1 + len(inner)
+        if len(inner) > MOST_CELLS or seen > _MOST_VALUES:
+            raise UserError(
+                f"{where}: {one_line(key, 60)} holds too much; a list has at most {MOST_CELLS} "
+                f"entries, the whole document {_MOST_VALUES} values."
+            )
+        waiting += ((key, value) for value in inner)
 
 
 def _document(folder: Path) -> bytes:

@@ -8,13 +8,16 @@ what cannot be had that way is a new version beside this one.
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from overopt.leaderboard.submission.parts import DOCUMENT, Cell, FileRef
+from overopt.leaderboard.submission.parts import DOCUMENT, LARGEST_TABLE_BYTES, Cell, FileRef
 from overopt.leaderboard.submission.texts import (
     LARGEST_SEED,
+    NAME,
     Commit,
     Contact,
     InnerPath,
@@ -31,11 +34,26 @@ from overopt.spec.run import RunSpec
 
 FORMAT = 1
 
-LARGEST_DOCUMENT_BYTES = 4 << 20
+LARGEST_DOCUMENT_BYTES = 2 << 20
 LARGEST_METHOD_BYTES = 256 << 10
 LARGEST_FOLDER_BYTES = 1 << 30
-MOST_CELLS = 2000
+MOST_CELLS = 400
+_ROOMS = (__name__, FileRef.__module__)
 MOST_RUNS = 16
+
+
+def published_schema() -> str:
+    """The JSON Schema of this version, as ``docs/submission.schema.json`` has it.
+
+    What is said of specifications in words is left out there: ``spec`` is that of ``run.json``, and
+    its words change without its keys.
+    """
+    schema = Submission.model_json_schema()
+    own = {part.__name__ for part in (*Spec.__subclasses__(),) if part.__module__ in _ROOMS}
+    for name, part in schema["$defs"].items():
+        if name not in own:
+            part.pop("description", None)
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 class MethodFile(Spec):
@@ -94,12 +112,25 @@ class SubmittedRun(Spec):
     def _is_bounded(self) -> Self:
         if len(self.spec.methods) != 1:
             raise ValueError("spec.methods must name one method, as run.json does")
-        for name in ("worlds", "seeds"):
-            seeds: tuple[int, ...] = getattr(self.spec, name)
+        names = [self.spec.task.name, self.spec.gold.name]
+        names += [one.name for one in (*self.spec.methods, *self.spec.proxies)]
+        strange = [name for name in names if not re.fullmatch(NAME, name)]
+        if strange:
+            raise ValueError(f"spec holds the name {strange[0][:60]!r}; names are plain letters")
+        for axis in ("worlds", "seeds"):
+            seeds: tuple[int, ...] = getattr(self.spec, axis)
             if not seeds or len(set(seeds)) != len(seeds):
-                raise ValueError(f"spec.{name} must list distinct seeds")
+                raise ValueError(f"spec.{axis} must list distinct seeds")
             if min(seeds) < 0 or max(seeds) > LARGEST_SEED:
-                raise ValueError(f"spec.{name} must lie within 0 and {LARGEST_SEED}")
+                raise ValueError(f"spec.{axis} must lie within 0 and {LARGEST_SEED}")
+        spec = self.spec
+        count = len(spec.worlds) * len(spec.seeds) * len(spec.proxies) * len(spec.noises)
+        count *= len(spec.comparisons) * len(spec.proxy_starts) * len(spec.proxy_widths)
+        count *= 1 + len(spec.flaws)
+        if not 0 < count <= MOST_CELLS:
+            raise ValueError(f"spec asks for {count} cells; a run has 1 to {MOST_CELLS}")
+        if self.points.bytes > LARGEST_TABLE_BYTES:
+            raise ValueError(f"points.bytes is more than {LARGEST_TABLE_BYTES >> 20} MiB")
         return self
 
     @property
@@ -146,10 +177,11 @@ class Submission(Spec):
             raise ValueError(f"method.name = {self.method.name!r} is not the method of the runs")
         paths = [one.path.lower() for one in self.files()]
         if len(set(paths)) != len(paths) or DOCUMENT in paths:
-            raise ValueError("two parts name the same file; each has a file of its own")
+            raise ValueError("method or runs name a file twice; each part has a file of its own")
         total = sum(one.bytes for one in self.files())
         if total > LARGEST_FOLDER_BYTES:
-            raise ValueError(f"the files have more than {LARGEST_FOLDER_BYTES >> 20} MiB together")
+            most = LARGEST_FOLDER_BYTES >> 20
+            raise ValueError(f"the files of method and runs have more than {most} MiB together")
         return self
 
     def files(self) -> list[FileRef]:

@@ -8,7 +8,9 @@ from pydantic import AfterValidator, Field
 
 LARGEST_SEED = 2**32 - 1
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}"
+
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 """A name of the catalog, of a package or of an entry."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -25,11 +25,14 @@ def judge_arithmetic(cell: Cell, samples: Samples, points: pd.DataFrame, where: 
     worst, words = 0.0, "points follow from the samples"
     for number, row in enumerate(samples.measured_K.tolist()):
         stated = points.loc[row]
-        wanted = (
-            recompute(cell, samples, number, str(stated["kl_estimator"]))
-            if number
-            else _initial(samples)
-        )
+        try:
+            wanted = (
+                recompute(cell, samples, number, str(stated["kl_estimator"]))
+                if number
+                else _initial(samples)
+            )
+        except ValueError as error:  # k3 of a log-ratio that no policy has
+            return found("T0", "arithmetic", False, f"row {row + 1}: {error}", where)
         for name, value in wanted.items():
             told = float(stated[name])
             gap = _gap(told, value)

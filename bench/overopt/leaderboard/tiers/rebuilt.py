@@ -21,6 +21,8 @@ from overopt.execution.store import Store
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
+from overopt.run.initial_nodes import InitialNodes
+from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
 
@@ -45,7 +47,8 @@ class Scorer:
 class Rebuilt:
     """Folders of one cell's artifacts.
 
-    inputs: ``pool`` and ``score.pool.<member>``, by role, as the stage that measures has them.
+    inputs: ``pool``, ``pool.scored`` where a part of it recenters the proxy, and
+    ``score.pool.<member>``, by role, as the stage that measures has them.
     """
 
     cell: Cell
@@ -111,14 +114,28 @@ def rebuild(
     return found
 
 
+def reweights(method: MethodSpec) -> bool:
+    """Whether a method's policies are the initial policy's pool with other weights."""
+    decodes = method.composes or method.filters or method.searches
+    return method.family == "selection" and not decodes
+
+
+def _recentering(graph: Graph) -> Node:
+    """The responses whose scores recenter a proxy: as many as the method's own run scores."""
+    if reweights(graph.cell.method):
+        return graph.pool
+    return InitialNodes(graph.cell.task, graph.make).recentering(graph.pool)
+
+
 def _wanted(
     graph: Graph,
 ) -> Generator[Sequence[Node], Mapping[str, Outcome], Rebuilt | str]:
     """Asks for the nodes of a cell, and returns their folders."""
     members = range(graph.cell.proxy.scored)
-    scores = [graph.score(member, graph.pool, "the pool") for member in members]
+    scored = _recentering(graph)
+    scores = [graph.score(member, scored, "the pool") for member in members]
     parts = [given for score in scores for _, given in score.inputs]
-    asked = [graph.initial, graph.gold, graph.pool, *scores, *parts]
+    asked = [graph.initial, graph.gold, graph.pool, scored, *scores, *parts]
     outcomes = yield asked
     for node in asked:
         failure = outcomes[node.key].failure
@@ -126,6 +143,8 @@ def _wanted(
             return f"{failure.title} failed: {failure.message}"
     paths = {node.key: outcomes[node.key].path or Path() for node in asked}
     inputs = {"pool": paths[graph.pool.key]}
+    if scored is not graph.pool:
+        inputs["pool.scored"] = paths[scored.key]
     scorers = []
     for member, score in zip(members, scores, strict=True):
         inputs[f"score.pool.{member}"] = paths[score.key]

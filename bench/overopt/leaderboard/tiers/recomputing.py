@@ -33,6 +33,7 @@ Floats = npt.NDArray[np.float64]
 class Recomputed(NamedTuple):
     """Numbers of each sample, (R,), as we find them, and of the world's initial policy.
 
+    proxy_offset_se: of a mean over as many responses as recenter the proxy.
     start_gold_B: mean gold of each prompt under the initial policy, in SDs.
     in_pool: share of the responses that the initial policy's pool has for their prompt.
     """
@@ -43,6 +44,7 @@ class Recomputed(NamedTuple):
     gold_mean: float
     gold_sd: float
     proxy_offset: float
+    proxy_offset_se: float
     start_gold_B: Floats
     in_pool: float
 
@@ -100,6 +102,7 @@ class Judge:
             gold_mean=pool.gold_mean,
             gold_sd=pool.gold_sd,
             proxy_offset=pool.proxy_offset,
+            proxy_offset_se=float(pool.proxy_BN.std() / np.sqrt(pool.proxy_BN.size)),
             start_gold_B=start_B,
             in_pool=_share_in(pool, samples),
         )

@@ -14,7 +14,7 @@ import pandas as pd
 from overopt.errors import UserError
 from overopt.leaderboard.submission.files import check_content
 from overopt.leaderboard.submission.pages import Samples, parse_page
-from overopt.leaderboard.submission.parts import DOCUMENT, Cell
+from overopt.leaderboard.submission.parts import DOCUMENT, MOST_LINES, Cell
 from overopt.leaderboard.submission.reading import read_submission
 from overopt.leaderboard.submission.schema import MethodFile, Submission, SubmittedRun
 from overopt.leaderboard.submission.verdict import Asked, Finding, found
@@ -53,7 +53,9 @@ def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
 
 def points_of(folder: Path, run: SubmittedRun) -> pd.DataFrame:
     """The checked table of points of a run, its rows numbered from 0."""
-    check_content(folder, run.points)
+    content = check_content(folder, run.points)
+    if content.count(b"\n") + content.count(b"\r") > MOST_LINES:
+        raise UserError(f"{folder / run.points.path} has more than {MOST_LINES} lines.")
     return read_points(folder / run.points.path, {})
 
 
@@ -72,7 +74,8 @@ def _judge_run(
     points = points_of(folder, run)
     findings += completeness.judge_rows(run, points, where)
     consistency, prints = Consistency(), {}
-    good = all(one.outcome != "fail" for one in findings)
+    # where rows and cells do not fit together, samples belong to nothing
+    good = all(one.outcome != "fail" or one.check not in ("cells", "rows") for one in findings)
     for cell in run.cells:
         place = f"{where}, {completeness.place_of(cell)}"
         told(place)

@@ -21,7 +21,7 @@ from overopt.leaderboard.submission.reading import read_submission
 from overopt.leaderboard.submission.schema import SubmittedRun
 from overopt.leaderboard.submission.verdict import Asked, Finding, found
 from overopt.leaderboard.tiers.completeness import place_of
-from overopt.leaderboard.tiers.rebuilt import rebuild, refuse_foreign
+from overopt.leaderboard.tiers.rebuilt import rebuild, refuse_foreign, reweights
 from overopt.leaderboard.tiers.recomputing import Judge, Recomputed, problem_of_tokens
 from overopt.leaderboard.tiers.t0 import samples_of
 
@@ -29,15 +29,18 @@ Floats = npt.NDArray[np.float64]
 
 GOLD_TOLERANCE = 1e-5
 """Raw units, for a rule; a gold that is a model has the tolerance of trained models."""
-SHIFT_NATS = 0.02
+SHIFT_NATS = 0.005
 """Mean difference of the reference's log-probabilities over a point: it moves its KL by as much."""
-SPREAD_NATS = 0.1
+SPREAD_NATS = 0.02
 """Root mean square difference of them over a point."""
 SHIFT_SD = 0.02
 SPREAD_SD = 0.1
 """The same of a proxy's or a trained gold's scores, in SDs of the initial policy."""
 SCALES = 0.02
-"""Of the pool's mean gold, the proxy's offset (SDs) and the SD of gold (its share)."""
+"""Of the pool's mean gold (SDs) and the SD of gold (its share)."""
+ZERO_ERRORS = 4.0
+"""Standard errors by which the zero of the proxy may differ: which responses recenter it is a
+convention that has changed from version to version, and no score but the proxy's own reads it."""
 IN_POOL = 0.99
 """Share of a reweighting method's draws that must stand in the initial policy's pool."""
 
@@ -84,13 +87,21 @@ def _judge_run(
             continue
         again = judge_of_world.recompute(ours, samples)
         is_rule = run.spec.gold.kind == "rule"
-        yield from compare(cell, samples, again, is_rule, place)
+        yield from compare(cell, samples, again, is_rule, place, reweights(ours.cell.method))
 
 
 def compare(
-    cell: Cell, samples: Samples, ours: Recomputed, gold_is_rule: bool, where: str
+    cell: Cell,
+    samples: Samples,
+    ours: Recomputed,
+    gold_is_rule: bool,
+    where: str,
+    is_reweighted: bool = False,
 ) -> Iterator[Finding]:
-    """Hold a page against what we find for its tokens."""
+    """Hold a page against what we find for its tokens.
+
+    is_reweighted: whether the method's policies are the initial policy's pool with other weights.
+    """
     gap = gap_of(samples, samples.reference_logp, ours.reference_logp)
     yield _by_gap("reference_logp", gap, SHIFT_NATS, SPREAD_NATS, "nats", where)
     gap = gap_of(samples, samples.proxy, ours.proxy)
@@ -106,19 +117,20 @@ def compare(
     scales = (
         (cell.gold_mean - ours.gold_mean) / ours.gold_sd,
         cell.gold_sd / ours.gold_sd - 1,
-        cell.proxy_offset - ours.proxy_offset,
     )
     worst = max(map(abs, scales))
-    words = f"scales of gold and proxy within {worst:.2g} of ours"
+    words = f"mean and SD of gold within {worst:.2g} of ours"
     yield found("T1", "scales", worst <= SCALES, words, where, worst, SCALES)
+    zero = abs(cell.proxy_offset - ours.proxy_offset)
+    limit = SHIFT_SD + ZERO_ERRORS * ours.proxy_offset_se
+    words = f"the zero of the proxy within {zero:.2g} of ours"
+    yield found("T1", "proxy_zero", zero <= limit, words, where, zero, limit)
     start = float(np.abs(samples.prompt_gold_KB[0] - ours.start_gold_B).max())
     words = f"gold of the initial policy within {start:.2g} of ours, prompt by prompt"
     yield found("T1", "initial_policy", start <= SPREAD_SD, words, where, start, SPREAD_SD)
-    if not len(samples.policy_logp) and np.ptp(samples.prompt_kl_KB) > 0:
-        # draws from the pool, or answers of a filter or search, which the pool need not have
-        yield Finding(
-            "T1", "in_pool", "note", f"{ours.in_pool:.1%} of the responses are in the pool", where
-        )
+    if is_reweighted:
+        words = f"{ours.in_pool:.1%} of the responses stand in the initial policy's pool"
+        yield found("T1", "in_pool", ours.in_pool >= IN_POOL, words, where, ours.in_pool, IN_POOL)
 
 
 def gap_of(samples: Samples, given: Floats, ours: Floats) -> Gap:

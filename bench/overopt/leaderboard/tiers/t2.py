@@ -9,19 +9,22 @@ and KL as low as was claimed (``hidden``). Random numbers are drawn after the su
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from overopt.artifacts.gold import load_gold
 from overopt.artifacts.randomness import derived_seed, numpy_rng, torch_rng
+from overopt.errors import UserError
 from overopt.leaderboard.sandbox.weights import read_weights
 from overopt.leaderboard.submission.files import check_content
 from overopt.leaderboard.submission.pages import Samples
-from overopt.leaderboard.submission.parts import Cell, Policy
+from overopt.leaderboard.submission.parts import Cell
 from overopt.leaderboard.submission.reading import read_submission
 from overopt.leaderboard.submission.schema import SubmittedRun
 from overopt.leaderboard.submission.verdict import Asked, Finding, found
@@ -44,6 +47,8 @@ SHIFT_NATS, SPREAD_NATS = 0.005, 0.02
 KL_SHIFT_NATS, KL_SPREAD_NATS = 0.02, 0.1
 """Of KL along samples, whose reference was trained anew."""
 STATISTICS = ("words", "gold", "policy_logp", "reference_logp", "length")
+HIDDEN = 4
+"""Hidden prompts for each held-out one, where the world has as many."""
 _TESTS = 3
 LEVEL = ALPHA / _TESTS
 
@@ -52,7 +57,7 @@ def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
     """Everything that T2 finds; T1 has found what the policies are judged by."""
     trial = asked if isinstance(asked, Trial) else Trial(**vars(asked))
     submission = read_submission(asked.folder)
-    looked = _Looked(trial)
+    looked = Looked(trial)
     for number, run in enumerate(submission.runs):
         if run.role == "method":
             where = f"runs.{number} {run.method}"
@@ -63,7 +68,7 @@ def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
     return looked.conclude()
 
 
-class _Stage(NamedTuple):
+class Stage(NamedTuple):
     """What a world's policies are judged with."""
 
     world: World
@@ -72,7 +77,19 @@ class _Stage(NamedTuple):
     hidden: Tokens | None
 
 
-class _Looked:
+def _with_weights(initial: Path, content: bytes, where: str) -> PreTrainedModel:
+    """The initial policy with other weights, which are named as its own file names them.
+
+    A weight that stands in two places, as that of tokens in and out, is in a file once.
+    """
+    model = load_policy(initial)
+    weights = read_weights(content, load_file(initial / "model.safetensors"), where)
+    model.load_state_dict(weights, strict=False)
+    model.tie_weights()
+    return model
+
+
+class Looked:
     """Findings and evidence of all policies of a submission."""
 
     def __init__(self, trial: Trial) -> None:
@@ -85,7 +102,7 @@ class _Looked:
     def judge_run(self, run: SubmittedRun, where: str, told: Callable[[str], None]) -> None:
         """Look at every policy of a run."""
         torch.set_num_threads(1)
-        opened: tuple[int, _Stage] | None = None
+        opened: tuple[int, Stage] | None = None
         with_policies = any(cell.policies for cell in run.cells)
         rebuilt = rebuild(run.spec, self._trial.store, self._trial.workers, told)
         for cell, ours in zip(run.cells, rebuilt, strict=True):
@@ -100,7 +117,13 @@ class _Looked:
             for policy in cell.policies:
                 place = f"{where}, {place_of(cell)}, row {policy.point + 1}"
                 told(place)
-                self._judge_policy(opened[1], cell, policy, samples, ours, place)
+                content = check_content(self._trial.folder, policy.file)
+                try:
+                    model = _with_weights(ours.initial / "model", content, policy.file.path)
+                except UserError as error:
+                    self.findings.append(found("T2", "policies", False, str(error), place))
+                    continue
+                self.judge_policy(opened[1], cell, policy.point, model, samples, place)
 
     def _lacks(self, where: str, cell: Cell, others_do_not: bool) -> None:
         words = "no weights came along; prepare it again with --policies end or all"
@@ -108,48 +131,55 @@ class _Looked:
             words = "no weights of this cell came along, while others have some"
         self.findings.append(found("T2", "policies", False, words, f"{where}, {place_of(cell)}"))
 
-    def _stage(self, cell: Cell, ours: Rebuilt) -> _Stage:
+    def _stage(self, cell: Cell, ours: Rebuilt) -> Stage:
         spec = ours.cell.task.world
         world = build(spec)
         rng = numpy_rng(derived_seed(self._trial.secret, "hidden", cell.world))
-        hidden = hidden_prompts(spec, world, world.heldout_prompts.rows(), rng)
-        return _Stage(
+        hidden = hidden_prompts(spec, world, HIDDEN * world.heldout_prompts.rows(), rng)
+        return Stage(
             world, load_policy(ours.initial / "model"), load_gold(ours.gold, world), hidden
         )
 
-    def _judge_policy(
+    def judge_policy(
         self,
-        stage: _Stage,
+        stage: Stage,
         cell: Cell,
-        policy: Policy,
+        point: int,
+        model: PreTrainedModel,
         samples: Samples,
-        ours: Rebuilt,
         place: str,
     ) -> None:
-        row_R = np.flatnonzero(samples.point == policy.point)
+        """Look at one policy.
+
+        Args:
+            stage: of its world.
+            cell: its cell.
+            point: data row of ``points.csv``.
+            model: with the weights that came along.
+            samples: of the cell.
+            place: for messages.
+        """
+        row_R = np.flatnonzero(samples.point == point)
         if len(row_R) == 0:
             words = "weights came along of a point without samples"
             self.findings.append(found("T2", "policies", False, words, place))
             return
-        model = load_policy(ours.initial / "model")
-        content = check_content(self._trial.folder, policy.file)
-        model.load_state_dict(read_weights(content, model.state_dict(), policy.file.path))
         prompts = stage.world.heldout_prompts
         count = len(row_R) // prompts.rows()
         submitted, kl_rb = self._numbers(stage, model, samples.responses.take(row_R), count)
         self._compare(samples, row_R, submitted.feature_FBN[1].ravel(), kl_rb, place)
-        rng = torch_rng(self._trial.secret, "fresh", cell.world, cell.seed, policy.point)
+        rng = torch_rng(self._trial.secret, "fresh", cell.world, cell.seed, point)
         drawn = sample(model, prompts, count, stage.world.response_tokens_max, rng)
         fresh, _ = self._numbers(stage, model, drawn.responses, count)
         self._pairs.append((submitted, fresh))
         self._names.append(place)
         if stage.hidden is not None:
-            k = int(np.flatnonzero(samples.measured_K == policy.point)[0])
+            k = int(np.flatnonzero(samples.measured_K == point)[0])
             shown = self._answer(stage, model, cell, samples, k, count)
             self._shown.setdefault(cell.world, []).append(shown)
 
     def _numbers(
-        self, stage: _Stage, model: PreTrainedModel, responses: Tokens, count: int
+        self, stage: Stage, model: PreTrainedModel, responses: Tokens, count: int
     ) -> tuple[Drawn, Floats]:
         """Samples with the features that tests look at, and KL along each, nats."""
         prompts = stage.world.heldout_prompts
@@ -183,7 +213,7 @@ class _Looked:
 
     def _answer(
         self,
-        stage: _Stage,
+        stage: Stage,
         model: PreTrainedModel,
         cell: Cell,
         samples: Samples,
@@ -216,7 +246,7 @@ class _Looked:
                 self.findings.append(Finding("T2", "policies", "note", words))
             return self.findings
         rng = numpy_rng(derived_seed(self._trial.secret, "deals"))
-        source = judge_source(self._pairs, rng)
+        source = judge_source(self._pairs, rng, self._trial.deals)
         words = f"submitted and fresh samples of {len(self._pairs)} policies, p = {source.p:.2g}; "
         words += f"most in {STATISTICS[source.statistic]} of {self._names[source.policy]}"
         good = source.p > LEVEL
@@ -226,9 +256,7 @@ class _Looked:
                 Shown(*(np.mean(parts, axis=0) for parts in zip(*shown, strict=True)))
                 for shown in self._shown.values()
             ]
-            tests = np.array([judge_hidden(one) for one in means])
-            for column, check in enumerate(("hidden_gold", "hidden_kl")):
-                p = min(1.0, float(tests[:, column].min()) * len(means))
+            for check, p in zip(("hidden_gold", "hidden_kl"), judge_hidden(means), strict=True):
                 words = f"{check.partition('_')[2]} on prompts that nobody has seen, in "
                 words += f"{len(means)} worlds, p = {p:.2g}"
                 self.findings.append(found("T2", check, p > LEVEL, words, "", p, LEVEL))

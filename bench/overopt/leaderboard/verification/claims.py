@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,7 @@ def read_claims(points: pd.DataFrame, gold_of_row: Mapping[int, Floats]) -> list
     for setting, rows in points.groupby(keys, dropna=False, sort=True):
         named = ", ".join(f"{key} {value}" for key, value in zip(keys, setting, strict=True))
         worlds = {
-            int(world): [mine for _, mine in of_world.groupby("seed")]
+            cast(int, world): [mine for _, mine in of_world.groupby("seed")]
             for world, of_world in rows.groupby("world")
         }
         for kl_nats in CLAIMED_KL_NATS:
@@ -115,12 +115,13 @@ def _peak(seeds: Sequence[pd.DataFrame], gold_of_row: Mapping[int, Floats]) -> f
     gold_SKB = np.full((len(seeds), len(targets), prompts), np.nan)
     kl_SK = np.full(gold_SKB.shape[:2], np.nan)
     for s, rows in enumerate(seeds):
-        for number, row in rows[rows["status"] == "ok"].iterrows():
+        for index, row in rows[rows["status"] == "ok"].iterrows():
             target = 0.0 if row["step"] == 0 else row["kl_target_nats"]
-            if target != target or int(number) not in gold_of_row:
+            number = cast(int, index)
+            if target != target or number not in gold_of_row:
                 continue
             k = targets.index(float(target))
-            gold_SKB[s, k], kl_SK[s, k] = gold_of_row[int(number)], row["kl_nats"]
+            gold_SKB[s, k], kl_SK[s, k] = gold_of_row[number], row["kl_nats"]
     try:
         table = read_peaks(Budgets(gold_SKB, kl_SK, targets), fixed_split())
     except ValueError:

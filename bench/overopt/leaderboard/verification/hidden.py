@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import ttest_ind
+from scipy.stats import norm, ttest_ind
 
 from overopt.errors import UserError
 from overopt.spec.world import WorldSpec
@@ -14,6 +15,7 @@ from overopt.worlds.contract import World, build
 from overopt.worlds.tokens import Tokens
 
 Floats = npt.NDArray[np.float64]
+_DEALS = 4999
 
 
 def hidden_prompts(
@@ -30,7 +32,7 @@ def hidden_prompts(
         count: how many at most.
         generator: chooses among all that a world has in reserve.
     """
-    for more in (4 * count, 2 * count, count, count // 2):
+    for more in (count, count // 2, count // 4, count // 8):
         try:
             larger = build(spec.model_copy(update={"heldout_prompts": spec.heldout_prompts + more}))
         except UserError:
@@ -66,14 +68,38 @@ class Shown(NamedTuple):
     kl_found_H: Floats
 
 
-def judge_hidden(shown: Shown) -> tuple[float, float]:
+def judge_hidden(worlds: Sequence[Shown]) -> tuple[float, float]:
     """p values, one-sided: gold claimed too high, and KL claimed too low, for other prompts.
 
-    Welch's test with prompts as units: those of a world, held out and hidden, are alike, so that an
-    honest policy does the same on both. What was trained on the held-out prompts does not.
+    Prompts are the units: held-out and hidden ones are alike, so that an honest policy does the
+    same on both. What was trained on the held-out prompts does not. In each world p is the larger
+    of Welch's, which allows for values that were measured on other numbers of samples, and of a
+    permutation of prompts, which allows for skewed ones. Worlds are independent, and their p values
+    are joined as normal deviates (Stouffer): sum of z over sqrt(worlds).
     """
-    gold = ttest_ind(
-        shown.gain_claimed_B, shown.gain_found_H, equal_var=False, alternative="greater"
+    p_W2 = np.clip(
+        [
+            (
+                _p_larger(shown.gain_claimed_B, shown.gain_found_H),
+                _p_larger(-shown.kl_claimed_B, -shown.kl_found_H),
+            )
+            for shown in worlds
+        ],
+        1e-12,
+        1 - 1e-12,
     )
-    kl = ttest_ind(shown.kl_claimed_B, shown.kl_found_H, equal_var=False, alternative="less")
-    return float(np.nan_to_num(gold.pvalue, nan=1.0)), float(np.nan_to_num(kl.pvalue, nan=1.0))
+    gold, kl = norm.sf(norm.isf(p_W2).sum(axis=0) / np.sqrt(len(p_W2)))
+    return float(gold), float(kl)
+
+
+def _p_larger(claimed_B: Floats, found_H: Floats) -> float:
+    """p that the claimed mean is no larger; 1 where nothing varies."""
+    every = np.concatenate([claimed_B, found_H])
+    if every.std() < 1e-12:
+        return 1.0
+    welch = ttest_ind(claimed_B, found_H, equal_var=False, alternative="greater").pvalue
+    # the mean of the claimed ones, given all of them, says the same as the difference of means
+    rng = np.random.default_rng(0)
+    dealt_R = rng.permuted(np.tile(every, (_DEALS, 1)), axis=1)[:, : len(claimed_B)].mean(axis=1)
+    at_least = int((dealt_R >= claimed_B.mean() - 1e-12).sum())
+    return float(max(np.nan_to_num(welch, nan=1.0), (1 + at_least) / (1 + _DEALS)))

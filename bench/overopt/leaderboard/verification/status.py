@@ -20,8 +20,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder
 from overopt.execution.canonical import canonical_json
+from overopt.execution.synced import sync_folder
 from overopt.leaderboard.submission.texts import Line, Name, Sha256, Version
 from overopt.spec.documents import parse_json
 from overopt.spec.explanations import explain

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from overopt.leaderboard.submission.verdict import Asked
+from overopt.leaderboard.verification.same_source import DEALS
 
 ALPHA = 0.01
 """Chance that an honest entry fails a tier by accident, over everything that the tier tests."""
@@ -20,6 +21,7 @@ class Trial(Asked):
     worlds, seeds: that the method is run in anew; no worlds where no round draws them.
     runs: where the new runs' folders go. upstream: the method's file, where the submission only
     names a commit.
+    deals: how often samples are dealt anew (``same_source``).
     """
 
     secret: int = field(default_factory=lambda: secrets.randbits(63))
@@ -27,3 +29,4 @@ class Trial(Asked):
     seeds: int = 0
     runs: Path | None = None
     upstream: Path | None = None
+    deals: int = DEALS

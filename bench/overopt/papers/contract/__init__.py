@@ -9,28 +9,29 @@ The names of this package are all that a file needs:
 
 - `Paper`, `Grid`, `Claim`, `Figure`;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
-  `Bias`, `GrowthExponent`, with `Minus`, `Along` and `Bend` of these; of two arms `LogKlAtGold`,
-  `Distance` and `GapAtProxy`; of many `Related`;
+  `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`, `Bend` and
+  `Best` of these; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
-  `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`.
+  `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`, and `Computed` for
+  numbers of random instances that need no run.
 """
 
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.figure import Axis, Figure
+from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.relations import (
     Bend,
-    Bias,
     Distance,
     GapAtProxy,
-    GrowthExponent,
     LogKlAtGold,
     Related,
 )
 from overopt.report.verdicts.rules import (
     All,
     Between,
+    Computed,
     Equal,
     Hump,
     NoHump,
@@ -43,14 +44,14 @@ from overopt.report.verdicts.rules import (
 from overopt.report.verdicts.statistics import (
     OWN_END,
     Along,
-    Coefficient,
+    Best,
     Fall,
     Gold,
-    HeldOut,
     Minus,
     Peak,
     Value,
 )
+from overopt.report.verdicts.training import Gamma, StepsToRegain, Trained
 from overopt.stats.fits.forms import Form
 
 __all__ = [
@@ -61,17 +62,20 @@ __all__ = [
     "Arm",
     "Axis",
     "Bend",
+    "Best",
     "Between",
     "Bias",
     "Checked",
     "Claim",
     "Coefficient",
+    "Computed",
     "Distance",
     "Equal",
     "Exact",
     "Fall",
     "Figure",
     "Form",
+    "Gamma",
     "GapAtProxy",
     "Gold",
     "Grid",
@@ -88,6 +92,8 @@ __all__ = [
     "Positive",
     "Related",
     "Scale",
+    "StepsToRegain",
+    "Trained",
     "Unrelated",
     "Value",
     "more",

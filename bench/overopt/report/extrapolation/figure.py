@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from overopt.report.extrapolation.tables import NAMES, Extrapolated
+from overopt.report.extrapolation.tables import NAMES, Extrapolated, name_settings
 from overopt.report.figures.style import COLORS, FAINT, INK, Drawing, drawing_style, plain
 from overopt.stats.fits.least_squares import Solution
 
@@ -28,14 +28,16 @@ def draw_extrapolation(groups: Sequence[Extrapolated]) -> Drawing:
     with drawing_style():
         figure = Figure(figsize=(3.4 * columns + 0.4, 2.8 * rows + 0.6), layout="constrained")
         panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-        for panel, group in zip(panels, groups, strict=False):
+        for panel, group, name in zip(panels, groups, name_settings(groups), strict=False):
             _draw(panel, group)
+            panel.set_title(plain(name, 44))
         for panel in panels[len(groups) :]:
             panel.set_visible(False)
         figure.supxlabel("sqrt(KL) from the initial policy (sqrt nats), ties known", fontsize=9)
         figure.supylabel("gain of gold (SDs)", fontsize=9)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(handles))
+        ncols = min(len(handles), 2 * columns)
+        figure.legend(handles, labels, loc="outside upper center", ncols=ncols)
     return Drawing("extrapolation", "Best-of-n beyond what was fitted", _CAPTION, figure)
 
 
@@ -65,7 +67,6 @@ def _draw(panel: Axes, group: Extrapolated) -> None:
     low, high = panel.get_ylim()
     floor, ceiling = float(gold_SK.min()) - span, float(gold_SK.max()) + span
     panel.set_ylim(max(low, floor), min(high, ceiling))
-    panel.set_title(plain(group.label, 48))
     top = panel.secondary_xaxis("top")
     shown = [k for k, n in enumerate(found.curves[0].n_K) if n in (1, 16, 1024, 65536)]
     top.set_xticks(d_K[shown], [f"{int(found.curves[0].n_K[k]):,}" for k in shown])

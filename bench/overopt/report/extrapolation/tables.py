@@ -12,7 +12,7 @@ from overopt.report.interval_columns import spread
 from overopt.report.tables.text import TextTable, show_number
 from overopt.stats.fits.forms import Form
 from overopt.stats.intervals import Interval
-from overopt.stats.pools.extrapolation import Extrapolation
+from overopt.stats.pools.extrapolation import Extrapolation, proxy_points
 
 NAMES = {
     Form.BON: "d (a − b d)",
@@ -28,6 +28,14 @@ class Extrapolated(NamedTuple):
     label: str
     seeds: tuple[int, ...]
     found: Extrapolation
+
+
+def name_settings(groups: Sequence[Extrapolated]) -> list[str]:
+    """What tells each setting from the others; the whole of it where there is one."""
+    parts = [group.label.split(", ") for group in groups]
+    shared = set.intersection(*map(set, parts)) if len(groups) > 1 else set()
+    named = [", ".join(part for part in own if part not in shared) for own in parts]
+    return [name or group.label for name, group in zip(named, groups, strict=True)]
 
 
 def curve_frame(groups: Sequence[Extrapolated]) -> pd.DataFrame:
@@ -75,14 +83,56 @@ def form_frame(groups: Sequence[Extrapolated]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def point_frame(groups: Sequence[Extrapolated]) -> pd.DataFrame:
+    """One row per setting and member: its gain where gold is highest, its proxy point."""
+    rows: list[dict[str, object]] = []
+    for group in groups:
+        found = proxy_points(group.found.curves)
+        known = {
+            "setting": group.label,
+            "n_at_peak": " ".join(map(str, found.n_S)),
+            **spread("gold", found.gold),
+            **spread("proxy", found.proxy),
+        }
+        rows += [
+            {**known, "member": m, **spread("member_score", one), "seeds": one.n}
+            for m, one in enumerate(found.members)
+        ]
+    return pd.DataFrame(rows)
+
+
+def show_points(groups: Sequence[Extrapolated]) -> TextTable | None:
+    """Proxy points for readers; None where no system has several members."""
+    rows = []
+    for name, group in zip(name_settings(groups), groups, strict=True):
+        found = proxy_points(group.found.curves)
+        if found.members:
+            counts = f"{min(found.n_S):,} to {max(found.n_S):,}"
+            scores = ", ".join(show_number(one.mean, 2) for one in found.members)
+            rows.append((name, counts, _show(found.gold), _show(found.proxy), scores))
+    if not rows:
+        return None
+    return TextTable(
+        name="proxy_points",
+        title="Proxy points: members where gold is highest",
+        header=("setting", "n there", "gold", "proxy", "members"),
+        rows=tuple(rows),
+        words=2,
+        note=(
+            "Gains over the initial policy, SDs. Each seed is read at the n at which the mean gold "
+            "of the other seeds is highest; intervals over seeds are in proxy_points.csv."
+        ),
+    )
+
+
 def show_forms(groups: Sequence[Extrapolated]) -> TextTable:
     """Errors beyond the fitted n for readers, in SDs of the initial policy."""
     rows = []
-    for group in groups:
+    for name, group in zip(name_settings(groups), groups, strict=True):
         found = group.found
         rows += [
             (
-                group.label,
+                name,
                 NAMES[test.form],
                 _show(test.a),
                 _show(test.b),
@@ -91,7 +141,7 @@ def show_forms(groups: Sequence[Extrapolated]) -> TextTable:
             )
             for test in found.tests
         ]
-        rows.append((group.label, "a d", "", "", _show(found.line_rmse), ""))
+        rows.append((name, "a d", "", "", _show(found.line_rmse), ""))
     first = groups[0].found
     n_max = int(first.curves[0].n_K[-1])
     return TextTable(

@@ -94,7 +94,7 @@ class MonitorScore(NamedTuple):
         if self.against_control is None or self.p_holm is None:
             return ""
         if self.p_holm >= 0.05:
-            return "not shown"
+            return "unclear"
         return "better" if self.against_control.mean < 0 else "worse"
 
 

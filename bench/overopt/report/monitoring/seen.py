@@ -20,10 +20,11 @@ from overopt.report.stored.files import names_of, numbers_of, read_optional_tabl
 from overopt.report.stored.prompts import read_prompts
 from overopt.report.stored.records import records_of
 from overopt.report.stored.run import Run
+from overopt.report.stored.schema import LEVELS
 from overopt.spec.columns import SIGNAL_COLUMNS, SIGNALS_FILE, TWINS_FILE
 from overopt.spec.monitor import WATCHED
 from overopt.stats.arrays import Floats
-from overopt.stats.rise_fall import Budgets, ReachedBudgets, common_budgets
+from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, ReachedBudgets, common_budgets
 
 GROUP = ("world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons")
 """What the seeds that are scored together have in common."""
@@ -43,6 +44,7 @@ class SeenRuns(NamedTuple):
         step_SK: steps of the looks.
         looks_S: what monitors are shown of each seed, the initial policy first.
         twins: looks of the twin of each seed that has one, by seed.
+        by_prompt: whether gold was stored by prompt; where not, intervals are over seeds alone.
     """
 
     task: str
@@ -53,6 +55,7 @@ class SeenRuns(NamedTuple):
     step_SK: Floats
     looks_S: tuple[tuple[Look, ...], ...]
     twins: dict[int, tuple[Look, ...]]
+    by_prompt: bool = True
 
 
 class NotScored(NamedTuple):
@@ -83,6 +86,16 @@ def see_run(run: Run) -> tuple[list[SeenRuns], list[NotScored]]:
     return seen, left
 
 
+def same_runs(one: SeenRuns, other: SeenRuns) -> bool:
+    """Whether two folders hold the very same runs, as far as monitors are scored on them."""
+    return (
+        (one.task, one.method, one.seeds, one.looks_S, one.twins)
+        == (other.task, other.method, other.seeds, other.looks_S, other.twins)
+        and _key(one.identity, 0) == _key(other.identity, 0)
+        and np.array_equal(one.budgets.gold_SKB, other.budgets.gold_SKB)
+    )
+
+
 def _see(
     run: Run,
     identity: dict[str, Any],
@@ -91,8 +104,6 @@ def _see(
     signals: dict[Key, dict[int, dict[str, float]]],
     twins: dict[Key, dict[int, dict[str, float]]],
 ) -> SeenRuns:
-    if gold_of is None:
-        raise ValueError("its gold by prompt (prompts.parquet) was not stored")
     if set(rows["along"]) != {"step"}:
         raise ValueError("it is no training run looked at along its steps")
     failed = sorted({int(seed) for seed in rows.loc[rows["status"] == "failed", "seed"]})
@@ -104,8 +115,11 @@ def _see(
         raise ValueError("limits are set on other seeds, and it has one only")
     targets = sorted(set(rows["kl_target_nats"].dropna()))
     shape = (len(seeds), len(targets) + 1)
-    some = next(iter(gold_of.values())).size
-    gold_SKB = np.full((*shape, some), np.nan)
+    by_prompt = gold_of is not None
+    if gold_of is None:  # all prompts are the same one, whose interval is that over seeds
+        pairs = zip(ok.index, ok["gold_mean"], strict=True)
+        gold_of = {int(number): np.full(PROMPTS_MIN, gold) for number, gold in pairs}
+    gold_SKB = np.full((*shape, next(iter(gold_of.values())).size), np.nan)
     kl_SK, step_SK = np.full(shape, np.nan), np.full(shape, np.nan)
     of_look: dict[tuple[int, int], dict[Any, Any]] = {}
     numbers = list(ok.index)
@@ -134,7 +148,7 @@ def _see(
     )
     return SeenRuns(
         task=str(rows["task"].iloc[0]),
-        method=str(rows["method"].iloc[0]),
+        method=" ".join([str(rows["method"].iloc[0]), *_levels(rows)]),
         identity=identity,
         seeds=seeds,
         budgets=reached,
@@ -145,7 +159,13 @@ def _see(
             for seed in seeds
             if (mine := _twin(twins, identity, seed))
         },
+        by_prompt=by_prompt,
     )
+
+
+def _levels(rows: pd.DataFrame) -> list[str]:
+    """The settings by which a run differs from the usual ones, as far as it says so."""
+    return sorted({str(level) for name in LEVELS for level in set(rows[name]) if level})
 
 
 def _twin(

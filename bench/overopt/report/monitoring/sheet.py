@@ -23,11 +23,11 @@ NOTE = (
     "would still have gained. Vs stop: whether regret differs from the constant stop's, paired, "
     "by Holm's correction over monitors."
 )
-_HEADS = ("monitor", "regret", "rang", "lead √nats", "steps", "false", "forgone", "vs stop")
+_HEADS = ("monitor", "regret", "lead √nats", "steps", "false", "forgone", "vs stop")
 
 
 def table_of(scores: GroupScores) -> Table:
-    """One group's table, best regret first; what could not be measured is told by `missing_of`."""
+    """One group's table, best regret first; what could not be measured is told by `remarks_of`."""
     title = f"{scores.name}: regret without a stop {_crossed(scores.to_end)}"
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -46,7 +46,6 @@ def table_of(scores: GroupScores) -> Table:
         table.add_row(
             one.monitor,
             _crossed(one.regret),
-            _share(one.rang),
             _interval(one.lead_d),
             _interval(one.lead_steps, 0),
             MISSING if twins is None else _share(twins.rang),
@@ -56,13 +55,18 @@ def table_of(scores: GroupScores) -> Table:
     return table
 
 
-def missing_of(scores: GroupScores) -> list[str]:
-    """A sentence for each monitor that reads what these runs do not have."""
-    return [
-        f"{one.monitor} is not scored: the runs hold no {', '.join(one.missing)}"
+def remarks_of(scores: GroupScores) -> list[str]:
+    """Which monitors do not ring on every seed, and which read what these runs do not have."""
+    quiet = [
+        f"{one.monitor} on {_share(one.rang)}"
         for one in scores.scores
-        if one.missing
+        if one.rang is not None and one.rang.hits < one.rang.n
     ]
+    missing = [f"{one.monitor} ({', '.join(one.missing)})" for one in scores.scores if one.missing]
+    told = [f"rings not on every seed: {', '.join(quiet)}"] if quiet else []
+    if missing:
+        told.append(f"not scored, since the runs do not hold it: {', '.join(missing)}")
+    return told
 
 
 def gold_sentence(scores: GroupScores) -> str:
@@ -75,6 +79,8 @@ def gold_sentence(scores: GroupScores) -> str:
     if scores.twins_end_highest is not None:
         highest = scores.twins_end_highest
         words += f"; {highest.hits} of {highest.n} twins have the most gold at their last look"
+    if not scores.runs.by_prompt:
+        words += "; gold by prompt was not stored, so that intervals are over seeds alone"
     return f"{scores.name}: {words}"
 
 

@@ -12,12 +12,16 @@ from typing import Any
 
 from overopt.errors import UserError
 from overopt.report.stored.schema import LEVELS
+from overopt.spec.level import SHORT
 
 _OF_METHODS = ("pairs", "rollout", "trl", "rounds")
 """Tables of a task that say how methods train."""
 
 _OF_PROXIES = ("proxy", "labels")
 """Tables of a task about proxies and the data that they learn from."""
+
+_NAMES = {key: name.replace("-", " ") for name, key in SHORT.items()}
+"""Settings that labels call by one name."""
 
 _LONGEST = 200
 """Characters of a setting's name or value."""
@@ -53,6 +57,9 @@ def short(levels: str, name: str) -> str:
     parts = []
     for level in filter(None, levels.split(", ")):
         key, _, value = level.partition("=")
+        if key in _NAMES:
+            parts.append(f"{_NAMES[key]} {value}")
+            continue
         words = [word for word in key.split(".") if word not in ("architecture", "training")]
         words = words[1:] if len(words) > 1 and words[0] == name else words
         parts.append(f"{' '.join(words).replace('_', ' ')} {value}")

@@ -20,7 +20,7 @@ from overopt.report.stored.points import add_labels
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
-from overopt.report.stored.schema import CELL, TASK
+from overopt.report.stored.schema import CELL, LEVELS, TASK
 from overopt.report.stored.selection import EVERYTHING, Selection
 from overopt.spec.columns import POINT_COLUMNS, STATUSES
 
@@ -61,7 +61,7 @@ def read_results(
     stored = _tell_apart(pd.concat(frames, ignore_index=True))
     of_run = stored.groupby(_SOURCE)["version"].unique()
     points = stored[~_outdone(stored)]
-    points = points.drop_duplicates(subset=[*POINT_COLUMNS, "version"], ignore_index=True)
+    points = points.drop_duplicates(subset=[*POINT_COLUMNS, *LEVELS, "version"], ignore_index=True)
     return Results(
         runs=runs,
         points=add_labels(points),

@@ -105,7 +105,10 @@ class Scope:
     def __init__(self, measured: Measured, arms: tuple[Arm, ...]) -> None:
         """Raises `NotMeasured` where an arm is missing, or nothing is common to all."""
         self.arms = arms
-        rows = {}
+        rows: dict[Arm, ArmRows] = {}
+        self._rows, self._seeds = rows, dict[int, list[int]]()
+        if not arms:
+            return  # numbers that need no run
         for arm in arms:
             one = measured.get(arm)
             if one is None or one.missing or not one.worlds:
@@ -124,7 +127,6 @@ class Scope:
         self._seeds = {world: seeds for world, seeds in self._seeds.items() if seeds}
         if not self._seeds:
             raise NotMeasured("the arms have no world and seed in common")
-        self._rows = rows
 
     def of(self, arms: tuple[Arm, ...]) -> Scope:
         """The same worlds and seeds with some of the arms, which then share an end of their own."""

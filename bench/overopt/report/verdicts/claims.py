@@ -106,7 +106,7 @@ class Verdict:
     Attributes:
         claim: the claim.
         verdict: one of `VERDICTS`.
-        effect: what its headline test estimates, positive where the claim says so; None: none.
+        effect: of the test that the verdict hangs on, positive where the claim says so; None: none.
         low: lower bound of the effect's 95 % interval.
         high: upper bound.
         p_holm: corrected over the claims of the paper.

@@ -18,7 +18,7 @@ from overopt.report.verdicts.claims import (
 )
 from overopt.stats.students_t import EXPLORATORY_BELOW
 from overopt.stats.verdicts.decide import Decision, decide
-from overopt.stats.verdicts.evidence import Evidence
+from overopt.stats.verdicts.evidence import Evidence, Part, Side
 
 
 def judge(claims: Sequence[Claim], measured: Measured) -> list[Verdict]:
@@ -55,10 +55,19 @@ def _exact(claim: Claim, checked: Checked) -> Verdict:
     return Verdict(claim, verdict, effect=checked.deviation, reason=words, checked=checked)
 
 
+def deciding(evidence: Evidence, side: Side | None) -> Part:
+    """The test that a verdict hangs on: what contradicts, else the one that is shown least."""
+    if side == "contradicted":
+        return min(evidence.parts, key=lambda part: part.p_against)
+    if side == "partly reproduced":
+        return min(evidence.parts, key=lambda part: part.p_for)
+    return max(evidence.parts, key=lambda part: part.p_for)
+
+
 def _decided(
     claim: Claim, evidence: Evidence, scope: Scope, decision: Decision, n_claims: int
 ) -> Verdict:
-    head = evidence.parts[0].estimate
+    head = deciding(evidence, decision.side).estimate
     bounds = head.bounds
     notes = [part.note for part in evidence.parts if part.note]
     if decision.side is None and decision.before_holm is not None:
@@ -74,9 +83,9 @@ def _decided(
         None if bounds is None else bounds[0],
         None if bounds is None else bounds[1],
         decision.p_holm,
-        scope.n_seeds,
+        head.n_seeds,
         scope.worlds,
-        scope.n_seeds < EXPLORATORY_BELOW,
+        head.n_seeds < EXPLORATORY_BELOW,
         "; ".join(notes),
         evidence,
     )

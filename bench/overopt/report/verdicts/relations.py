@@ -9,13 +9,10 @@ from typing import Literal
 import numpy as np
 
 from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows
-from overopt.report.verdicts.statistics import Statistic, Tables, measured_curve, peaks, per_seed
+from overopt.report.verdicts.statistics import Statistic, Tables, measured_curve, peaks
 from overopt.stats.arrays import Floats
-from overopt.stats.fits.forms import Form
 from overopt.stats.verdicts.curves import (
     first_kl_at,
-    held_out_bias,
-    log_log_slope,
     mean_distance,
     partial_correlation,
     rank_correlation,
@@ -56,53 +53,6 @@ class LogKlAtGold:
                 values.append([np.log(kl_nats)])
             tables[world] = np.array(values, np.float64)
         return tables
-
-
-@dataclass(frozen=True)
-class GrowthExponent:
-    """Exponent p of KL = c step^p along a training run, over the points where it was measured."""
-
-    arm: Arm
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
-
-    @property
-    def name(self) -> str:
-        return f"exponent of KL in the step, {self.arm.name}"
-
-    def read(self, scope: Scope) -> Tables:
-        def number(one: SeedRows) -> float:
-            step_K = one.column("step")
-            used = (step_K > 0.0) & (one.kl_K > 0.0)
-            return log_log_slope(step_K[used], one.kl_K[used])
-
-        return per_seed(scope, self.arm, number)
-
-
-@dataclass(frozen=True)
-class Bias:
-    """Mean of a column less what a form predicts of it, beyond the part that it is fitted on."""
-
-    arm: Arm
-    form: Form
-    column: str
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
-
-    @property
-    def name(self) -> str:
-        return f"{self.column} less the {self.form.value} form's prediction, {self.arm.name}"
-
-    def read(self, scope: Scope) -> Tables:
-        return per_seed(
-            scope,
-            self.arm,
-            lambda one: held_out_bias(*measured_curve(one, self.column), self.form),
-        )
 
 
 def per_pair(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median_low
 from typing import Protocol
+
+import numpy as np
 
 from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope
 from overopt.report.verdicts.statistics import Fall, Gold, Minus, Peak, Statistic, peaks
@@ -42,14 +47,15 @@ class Test(Protocol):
 
 
 @dataclass(frozen=True)
-class _Single:
+class _Single(ABC):
     """A rule that is one test."""
 
     def weigh(self, scope: Scope) -> Evidence:
         return single(self.part(scope))
 
+    @abstractmethod
     def part(self, scope: Scope) -> Part:
-        raise NotImplementedError
+        """What the test shows."""
 
 
 def measure(statistic: Statistic, scope: Scope) -> Estimate:
@@ -203,6 +209,31 @@ def fallen_at(arm: Arm, scope: Scope) -> float:
         if budget > peak_nats and fallen.p_above(0.0) <= ALPHA:
             return budget
     return budgets[-1]
+
+
+@dataclass(frozen=True)
+class Computed(_Single):
+    """A statistic of numbers that need no run, one for each of several random instances."""
+
+    values: Callable[[], Sequence[float]]
+    what: str
+    low: float = 0.0
+    high: float = inf
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return ()
+
+    @property
+    def words(self) -> str:
+        return f"{self.what}: between {self.low:g} and {self.high:g}"
+
+    def part(self, scope: Scope) -> Part:
+        try:
+            found = estimate({0: np.array(self.values(), np.float64)[:, None]})
+        except ValueError as error:
+            raise NotMeasured(str(error)) from error
+        return within(self.words, found, self.low, self.high)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,8 @@ import numpy as np
 from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows
 from overopt.stats.arrays import Floats
 from overopt.stats.equal_kl import weights_at
-from overopt.stats.fits.forms import Form
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakTable, fixed_split, read_peaks
-from overopt.stats.verdicts.curves import (
-    FITTED_SHARE,
-    fit_curve,
-    held_out_error,
-    slopes,
-)
+from overopt.stats.verdicts.curves import slopes
 
 Tables = dict[int, Floats]
 """By world, shape (seeds, prompts); one column where a statistic is of whole seeds."""
@@ -150,10 +144,14 @@ class Value:
 
 @dataclass(frozen=True)
 class Peak:
-    """Gold, log KL or the proxy at the peak, which is chosen on other seeds and prompts."""
+    """Gold, log KL or a column at the peak, which is chosen on other seeds and prompts.
+
+    What is known for whole seeds is the mean over the two halves of the prompts, each read at the
+    peak that the other half chose.
+    """
 
     arm: Arm
-    of: Literal["gold", "log_kl"] = "gold"
+    of: str = "gold"
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -161,7 +159,7 @@ class Peak:
 
     @property
     def name(self) -> str:
-        return f"{'gold' if self.of == 'gold' else 'log KL'} at the peak of {self.arm.name}"
+        return f"{self.of.replace('log_kl', 'log KL')} at the peak of {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
         tables = {}
@@ -169,9 +167,21 @@ class Peak:
             found = peaks(scope, self.arm, world)
             if self.of == "gold":
                 tables[world] = found.gold_SB
-            else:
+            elif self.of == "log_kl":
                 tables[world] = np.log(found.kl_SB).mean(axis=1, keepdims=True)
+            else:
+                tables[world] = self._column(scope.rows(self.arm, world), found)
         return tables
+
+    def _column(self, rows: Sequence[SeedRows], found: PeakTable) -> Floats:
+        choice_S2 = np.reshape(found.choices_nats, (len(rows), 2))
+        values = []
+        for one, choices in zip(rows, choice_S2, strict=True):
+            read = [_at_own(one, float(nats)) @ one.column(self.of) for nats in choices]
+            if np.isnan(read).any():
+                raise NotMeasured(f"{self.arm.name}: {self.of} was not measured at the peak")
+            values.append([float(np.mean(read))])
+        return np.array(values, np.float64)
 
 
 @dataclass(frozen=True)
@@ -239,66 +249,41 @@ def peaks(scope: Scope, arm: Arm, world: int) -> PeakTable:
     return found._replace(gold_SB=found.gold_SB.mean(axis=1, keepdims=True))
 
 
-@dataclass(frozen=True)
-class Coefficient:
-    """alpha (``a``), beta (``b``), gamma or AICc of a form fitted to a seed's curve."""
-
-    arm: Arm
-    form: Form
-    which: Literal["a", "b", "gamma", "aicc"]
-    column: str = "gold_mean"
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
-
-    @property
-    def name(self) -> str:
-        words = {"a": "alpha", "b": "beta", "gamma": "gamma", "aicc": "AICc"}[self.which]
-        return f"{words} of the {self.form.value} form, {self.column}, {self.arm.name}"
-
-    def read(self, scope: Scope) -> Tables:
-        def number(one: SeedRows) -> float:
-            kl_K, r_K = measured_curve(one, self.column)
-            value = getattr(fit_curve(kl_K, r_K, self.form), self.which)
-            if value is None:
-                raise ValueError(f"the {self.form.value} form has no {self.which}")
-            return float(value)
-
-        return per_seed(scope, self.arm, number)
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Log of the held-out error of a form; None: of the constant at the last fitted point."""
-
-    arm: Arm
-    form: Form | None
-    log: bool = True
-    column: str = "gold_mean"
-    share: float = FITTED_SHARE
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
-
-    @property
-    def name(self) -> str:
-        form = "a constant" if self.form is None else f"the {self.form.value} form"
-        return f"{'log ' if self.log else ''}held-out RMSE of {form}, {self.arm.name}"
-
-    def read(self, scope: Scope) -> Tables:
-        def number(one: SeedRows) -> float:
-            error = held_out_error(*measured_curve(one, self.column), self.form, self.share)
-            return float(np.log(error)) if self.log else error
-
-        return per_seed(scope, self.arm, number)
-
-
 def measured_curve(one: SeedRows, column: str) -> tuple[Floats, Floats]:
     """KL and a column where that was measured."""
     there = ~np.isnan(one.column(column)) & (one.kl_K >= 0.0)
     return one.kl_K[there], one.column(column)[there]
+
+
+@dataclass(frozen=True)
+class Best:
+    """A statistic of the best of several arms: each seed's is the best by the other seeds' mean.
+
+    What is picked is never read where it was picked. With one seed there is no best.
+    """
+
+    of: tuple[Statistic, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys(arm for one in self.of for arm in one.arms))
+
+    @property
+    def name(self) -> str:
+        return f"best on other seeds of {self.of[0].name} and {len(self.of) - 1} more"
+
+    def read(self, scope: Scope) -> Tables:
+        read = [one.read(scope) for one in self.of]
+        tables = {}
+        for world in scope.worlds:
+            value_AS = np.stack([tables_[world].mean(axis=1) for tables_ in read])
+            n_seeds = value_AS.shape[1]
+            if n_seeds < 2:
+                raise NotMeasured("the best of several arms is chosen on other seeds; there is one")
+            others_AS = (value_AS.sum(axis=1, keepdims=True) - value_AS) / (n_seeds - 1)
+            best_S = others_AS.argmax(axis=0)
+            tables[world] = value_AS[best_S, np.arange(n_seeds)][:, None]
+        return tables
 
 
 @dataclass(frozen=True)

@@ -117,3 +117,11 @@ def estimator(machine: Machine) -> Callable[[Node], Estimate]:
         )
 
     return estimate
+
+
+def acceleration(run: RunSpec) -> Callable[[Node], bool]:
+    """Which nodes of a run are computed on an accelerator where there is one."""
+    if run.task.world.hub is None:
+        return lambda made: False
+    estimate = estimator(Machine(ASSUMED, is_found=False))
+    return lambda made: estimate(made).is_accelerated

@@ -6,15 +6,13 @@ from typing import Any, Protocol
 
 from overopt.execution.node import Node
 from overopt.execution.stage import node
-from overopt.run.cell import Cell
 from overopt.run.making import Make
 from overopt.run.stage_names import STAGES, kind_of
+from overopt.spec.task import TaskSpec
 
 
 class Around(Protocol):
     """The graph that a front is a part of."""
-
-    cell: Cell
 
     @property
     def make(self) -> Make:
@@ -47,27 +45,25 @@ class Around(Protocol):
         ...
 
 
-def front(around: Around, kl_grid_nats: tuple[float, ...]) -> Node:
+def front(around: Around, task: TaskSpec, kl_grid_nats: tuple[float, ...]) -> Node:
     """The oracle front of the task's world: arithmetic on tables."""
     inputs = {"pool": around.pool}
-    task = around.cell.task
     if task.world.lists_responses:
         inputs["listing"] = around.listing
     elif task.evaluation.annealed_per_prompt:
-        inputs["anneal"] = anneal(around, max(kl_grid_nats))
-    label = f"oracle front, world {around.cell.world}"
+        inputs["anneal"] = anneal(around, task, max(kl_grid_nats))
+    label = f"oracle front, world {task.world.seed}"
     params, kind = {"kl_grid_nats": list(kl_grid_nats)}, f"{task.name}: {kind_of(label)}"
     return node(f"{STAGES}.front", params, inputs, label=label, kind=kind)
 
 
-def anneal(around: Around, kl_max_nats: float) -> Node:
+def anneal(around: Around, task: TaskSpec, kl_max_nats: float) -> Node:
     """The initial policy tilted by gold, from where its pool ends up to a KL."""
-    task = around.cell.task
     params: dict[str, Any] = {
         "per_prompt": task.evaluation.annealed_per_prompt,
         "kl_max_nats": kl_max_nats,
         "seed": task.world.seed,
     }
     inputs = {"pool": around.pool, "initial": around.initial, "gold": around.gold}
-    label = f"tilted initial policy, world {around.cell.world}"
+    label = f"tilted initial policy, world {task.world.seed}"
     return around.make("anneal", params, inputs, label, around.gold_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
 from overopt.run.making import Make
+from overopt.run.own_files import described
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.noise import NoiseSpec
@@ -99,25 +101,36 @@ class LabelNodes:
         cell: its task says who labels, its noise and its flaw how well.
         make: makes nodes of the cell's world.
         around: the rest of the graph.
+        pairs: other pairs than those of the initial policy.
+        beyond: added to the number that draws start from.
 
     Raises:
         UserError: the task's people, or the flaw, do not go with the world, the gold or the noise.
     """
 
-    def __init__(self, cell: Asked, make: Make, around: Around) -> None:
+    def __init__(
+        self,
+        cell: Asked,
+        make: Make,
+        around: Around,
+        pairs: Callable[[], Node] | None = None,
+        beyond: int = 0,
+    ) -> None:
         self._cell, self._make, self._around = cell, make, around
-        self._kind = cell.task.world.kind
+        self._kind, self._other_pairs, self._beyond = cell.task.world.kind, pairs, beyond
         self._refuse_people()
         self._refuse_flaw()
 
     @property
     def stream(self) -> int:
         """What draws of pairs and of noise start from."""
-        return self._cell.stream
+        return self._cell.stream + self._beyond
 
     @cached_property
     def pairs(self) -> Node:
         """Unlabeled pairs of this seed."""
+        if self._other_pairs is not None:
+            return self._other_pairs()
         cell, proxy, hub = self._cell, self._cell.task.proxy, self._cell.task.world.hub
         params: dict[str, Any] = {
             "comparisons": proxy.comparisons,
@@ -132,7 +145,7 @@ class LabelNodes:
         inputs = {"initial": self._around.initial}
         if cell.flaw is not None and cell.flaw.name == "coverage":
             del params["responses"]
-            params["flaw"] = cell.flaw.to_json()
+            params["flaw"] = described(cell.flaw)
             code: tuple[str, ...] = (module_in("worlds", f"{self._kind}.categories"),)
             label = label.replace("pairs", f"pairs of a part of the prompts ({cell.flaw.label})")
             return self._make("people.pairs", params, inputs, label, code)
@@ -145,18 +158,18 @@ class LabelNodes:
         cell, around, hub = self._cell, self._around, self._cell.task.world.hub
         inputs = {"pairs": self.pairs, "gold": around.gold, "pool": around.pool}
         preference = "gold" if hub is None else hub.labels
-        params: dict[str, Any] = {"noise": cell.noise.to_json(), "seed": self.stream}
+        params: dict[str, Any] = {"noise": described(cell.noise), "seed": self.stream}
         label = f"labels, {cell.place}"
         labeling, flaw, code = cell.task.labels, cell.flaw, around.gold_code
         if labeling is None and flaw is None:
             params["preference"] = preference
             return self._make("labels", params, inputs, label, code)
         if labeling is not None:
-            params["labeling"] = labeling.to_json()
+            params["labeling"] = described(labeling)
             if labeling.noise is not None:
                 code += (module_in("worlds", f"{self._kind}.{labeling.noise.by}"),)
         if flaw is not None:
-            params["flaw"] = flaw.to_json()
+            params["flaw"] = described(flaw)
             if flaw.name in _OF_THE_WORLD:
                 code += (module_in("worlds", f"{self._kind}.flaws"),)
         return self._make("people.labels", params, inputs, label, code)

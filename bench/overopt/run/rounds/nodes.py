@@ -6,24 +6,69 @@ Method files know nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.cell import Cell
 from overopt.run.making import Make
-from overopt.run.preferences.label_nodes import Around, LabelNodes
+from overopt.spec.engine import Engine
+from overopt.spec.flaw import FlawSpec
 from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
 
 _ROUND = 1 << 80
 """From one round's draws to the next: beyond all seeds of all worlds."""
 
 
-class Rounded(Around, Protocol):
+class Asked(Protocol):
+    """What is asked of a cell (see ``run.cell``)."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task, at its round."""
+        ...
+
+    @property
+    def method(self) -> MethodSpec:
+        """The method."""
+        ...
+
+    @property
+    def proxy(self) -> ProxySystemSpec:
+        """The reward-side system."""
+        ...
+
+    @property
+    def flaw(self) -> FlawSpec | None:
+        """The flaw of the preference data, if it has one."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """What trains."""
+        ...
+
+    @property
+    def stream(self) -> int:
+        """The number that random draws start from."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
+        ...
+
+
+class Rounded(Protocol):
     """A graph of a cell with rounds."""
 
-    cell: Cell
+    @property
+    def cell(self) -> Asked:
+        """The cell."""
+        ...
 
     @property
     def before(self) -> Self:
@@ -47,26 +92,37 @@ class Rounded(Around, Protocol):
         ...
 
 
-class RoundLabels(LabelNodes):
+class Labeled(Protocol):
+    """Preference data of one round."""
+
+    @property
+    def labels(self) -> Node:
+        """Its labels."""
+        ...
+
+
+class RoundLabels:
     """Preference data of a round after the first.
 
     Pairs that judge and scale proxies stay those of the initial policy, so that a score means the
     same in every round.
 
+    Args:
+        make: makes nodes of the cell's world.
+        around: the cell's graph.
+        label: labels pairs, by draws that start so much further on.
+
     Raises:
         UserError: the cell's method trains nothing, or its pairs are not those of a policy.
     """
 
-    def __init__(self, cell: Cell, make: Make, around: Rounded) -> None:
-        super().__init__(cell, make, around)
-        self._graph = around
-        self._number = cell.task.round
-        _refuse(cell)
-
-    @property
-    def stream(self) -> int:
-        """What draws of this round's pairs and noise start from."""
-        return super().stream + self._number * _ROUND
+    def __init__(
+        self, make: Make, around: Rounded, label: Callable[[Callable[[], Node], int], Labeled]
+    ) -> None:
+        self._cell, self._make, self._graph = around.cell, make, around
+        self._number = around.cell.task.round
+        _refuse(around.cell)
+        self._fresh = label(lambda: self.pairs, self._number * _ROUND)
 
     @cached_property
     def pairs(self) -> Node:
@@ -75,7 +131,10 @@ class RoundLabels(LabelNodes):
         first = before
         while first.cell.task.round > 1:
             first = first.before
-        params = {"comparisons": cell.task.proxy.comparisons, "seed": self.stream}
+        params = {
+            "comparisons": cell.task.proxy.comparisons,
+            "seed": cell.stream + self._number * _ROUND,
+        }
         inputs = {"optimize": before.optimize(None, ()), "first": first.pairs}
         label = f"pairs of round {self._number}, {cell.place}"
         return self._make("rounds.pairs", params, inputs, label)
@@ -83,29 +142,38 @@ class RoundLabels(LabelNodes):
     @cached_property
     def labels(self) -> Node:
         """Labels of this round's pairs, behind those of all earlier rounds where these count."""
-        fresh = super().labels
+        fresh = self._fresh.labels
         rounds = self._cell.task.rounds
         if rounds is None or rounds.data == "last":
             return fresh
         inputs = {"earlier": self._graph.before.labels, "fresh": fresh}
         label = f"labels of rounds 1 to {self._number}, {self._cell.place}"
-        return self._make("rounds.labels", {}, inputs, label)
+        # what else is made of labels asks how they were made
+        params = {"noise": fresh.params["noise"]}
+        return self._make("rounds.joined", params, inputs, label)
 
 
-def continued(around: Rounded, inputs: dict[str, Node]) -> tuple[str, dict[str, Node]]:
-    """The stage that a run is made by, and its inputs: from where the last round ended, or not."""
+def of_round(
+    around: Rounded, params: dict[str, Any], inputs: dict[str, Node]
+) -> tuple[str, dict[str, Any], dict[str, Node]]:
+    """The stage that a run is made by, its parameters and inputs: in which round, and from where.
+
+    Raises:
+        UserError: the run goes on where another engine's has ended.
+    """
     task = around.cell.task
-    if task.rounds is None or task.round == 1 or task.rounds.start == "initial":
-        return "optimize", inputs
-    if around.cell.engine == "trl":
+    if task.rounds is None or task.round == 1:
+        return "optimize", params, inputs
+    if task.rounds.start == "last" and around.cell.engine == "trl":
         raise UserError(
             "rounds.start = last goes on with a policy that the engine native has trained; give "
             "--engine native, or start each round from the initial policy."
         )
-    return "rounds.optimize", {**inputs, "start": around.before.optimize(None, ())}
+    params = {**params, "start": task.rounds.start}
+    return "rounds.optimize", params, {**inputs, "before": around.before.optimize(None, ())}
 
 
-def _refuse(cell: Cell) -> None:
+def _refuse(cell: Asked) -> None:
     """Refuse what has no policy that could be sampled and labeled anew."""
     task, method, proxy = cell.task, cell.method, cell.proxy
     asked = f"rounds.count = {task.round}"
@@ -118,6 +186,11 @@ def _refuse(cell: Cell) -> None:
         raise UserError(
             f"{asked}: the pairs of {task.name} are those of its data, not of a policy; choose "
             "another --task."
+        )
+    if task.labels is not None:
+        raise UserError(
+            f"{asked}: labels of later rounds are gold's through noise, and {task.name} has people "
+            "who label; choose another --task."
         )
     if proxy.step_scores or proxy.refits:
         raise UserError(

@@ -8,16 +8,12 @@ from typing import NamedTuple
 
 from overopt.artifacts.tables import Table
 from overopt.errors import UserError
-from overopt.execution.executor import Executor
+from overopt.execution.executors.executor import Executor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cell import Cell
-from overopt.run.cells import cells_of
-from overopt.run.graph import Graph
-from overopt.run.streamed.nodes import stream
-from overopt.spec.run import RunSpec
 from overopt.stats.pools.extrapolation import BestOfN, best_of_n
 
 
@@ -27,12 +23,6 @@ class Asked(NamedTuple):
     prompts: int
     samples_per_prompt: int
     n_max: int
-
-
-def streams_of(runs: Sequence[RunSpec], asked: Asked) -> list[tuple[Cell, Node]]:
-    """Every cell of the runs with the node of its stream."""
-    cells = [cell for run in runs for cell in cells_of(run)]
-    return [(cell, stream(Graph(cell), asked.prompts, asked.samples_per_prompt)) for cell in cells]
 
 
 def carry_out(
@@ -69,6 +59,11 @@ def _all(nodes: Sequence[Node]) -> Generator[Sequence[Node], Mapping[str, Outcom
 
 def _read(folder: Path, n_max: int) -> BestOfN:
     table = Table(folder / "stream.parquet")
+    members = [name for name in table.columns if name.startswith("member.")]
     return best_of_n(
-        table.integers("prompt_id"), table.floats("gold"), table.floats("proxy"), n_max
+        table.integers("prompt_id"),
+        table.floats("gold"),
+        table.floats("proxy"),
+        n_max,
+        [table.floats(name) for name in members],
     )

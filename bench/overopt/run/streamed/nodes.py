@@ -2,16 +2,82 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.graph import Graph
-from overopt.run.own_files import without_place
+from overopt.run.making import Make
+from overopt.run.own_files import described
+from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
 
 CHUNK_ROWS = 4096
 """Samples held at once; no part of what is drawn, but of how it is computed."""
 
 
-def stream(graph: Graph, prompts: int, samples_per_prompt: int) -> Node:
+class Asked(Protocol):
+    """What is asked of a cell (see ``run.cell``)."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task."""
+        ...
+
+    @property
+    def proxy(self) -> ProxySystemSpec:
+        """The reward-side system."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
+        ...
+
+
+class Around(Protocol):
+    """The graph of a cell."""
+
+    @property
+    def cell(self) -> Asked:
+        """The cell."""
+        ...
+
+    @property
+    def make(self) -> Make:
+        """Makes nodes of the cell's world."""
+        ...
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    @property
+    def gold(self) -> Node:
+        """The gold."""
+        ...
+
+    @property
+    def pool(self) -> Node:
+        """Responses of the initial policy with their gold, which scale it."""
+        ...
+
+    def proxy(self, member: int) -> Node:
+        """One proxy that scores."""
+        ...
+
+    @property
+    def gold_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read the gold."""
+        ...
+
+    @property
+    def reading_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read the proxies."""
+        ...
+
+
+def stream(graph: Around, prompts: int, samples_per_prompt: int) -> Node:
     """The streamed pool of a cell.
 
     Args:
@@ -44,12 +110,12 @@ def stream(graph: Graph, prompts: int, samples_per_prompt: int) -> Node:
     for member in range(cell.proxy.scored):
         inputs[f"proxy.{member}"] = graph.proxy(member)
     params = {
-        "system": without_place(cell.proxy).to_json(),
+        "system": described(cell.proxy),
         "prompts": prompts,
         "samples_per_prompt": samples_per_prompt,
         "chunk_rows": CHUNK_ROWS,
         "seed": world.seed,
     }
     label = f"{prompts} x {samples_per_prompt} samples by {cell.proxy.name}, {cell.place}"
-    code = (cell.proxy.source, *graph.gold_code)
+    code = (cell.proxy.source, *graph.gold_code, *graph.reading_code)
     return graph.make("streamed.stream", params, inputs, label, code)

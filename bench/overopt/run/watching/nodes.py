@@ -7,19 +7,16 @@ from comparisons of its own. None of it is an input of the run, so that no key o
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
-from overopt.run.graph import Graph
-from overopt.run.knob import at_tasks_rate
 from overopt.run.own_files import without_place
 from overopt.run.stage_names import STAGES, kind_of
-from overopt.run.training_parts import training_parts
 from overopt.spec.declare import OF_PROXY, TRAINING_FAMILIES
 from overopt.spec.method import MethodSpec
 from overopt.spec.monitor import WATCHED, Signal
@@ -53,26 +50,61 @@ def why_no_twin(method: MethodSpec) -> str:
     return ""
 
 
-_NOT_OF_GOLD = ("step_rewards", "second_initial", "revisions", "step_pairs")
+_NOT_OF_GOLD = ("step_rewards",)
+
+
+class RunGraph(Protocol):
+    """What is asked of the graph of a cell (see ``run.graph``)."""
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    @property
+    def pool(self) -> Node:
+        """The initial policy's responses to the held-out prompts."""
+        ...
+
+    def optimize(self, knob_value: float | None, kl_grid_nats: tuple[float, ...]) -> Node:
+        """The method's run."""
+        ...
+
+    def evaluate(self, optimized: Node) -> Node:
+        """The policies of a run, sampled on the held-out prompts."""
+        ...
+
+    def proxy(self, member: int) -> Node:
+        """One proxy of the cell."""
+        ...
+
+    def score(self, member: int, samples: Node, role: str) -> Node:
+        """One proxy's scores on samples."""
+        ...
 
 
 class WatchNodes:
     """What is seen along the run of a cell, and along its twin.
 
     Args:
+        graph: of a cell.
         cell: of a method that trains, along its steps.
         kl_grid_nats: budgets of the run.
         wanted: signals besides what every run has.
     """
 
     def __init__(
-        self, cell: Cell, kl_grid_nats: tuple[float, ...], wanted: Collection[Signal] = WATCHED
+        self,
+        graph: Callable[[Cell], RunGraph],
+        cell: Cell,
+        kl_grid_nats: tuple[float, ...],
+        wanted: Collection[Signal] = WATCHED,
     ) -> None:
         self._cell, self._grid, self._wanted = cell, kl_grid_nats, frozenset(wanted)
-        self._graph = Graph(cell)
+        self._make, self._graph = graph, graph(cell)
         plain = replace(cell, proxy=ENSEMBLE)
-        self._ensemble = Graph(plain)
-        self._other = Graph(replace(plain, seed=cell.seed + OTHER_SEED))
+        self._ensemble = graph(plain)
+        self._other = graph(replace(plain, seed=cell.seed + OTHER_SEED))
         base = cell.task.proxy.base
         self._reading = () if base is None else (module_in("models", "reading"),)
 
@@ -102,47 +134,27 @@ class WatchNodes:
 
     def signals(self) -> Node:
         """What is seen along the run."""
-        run = self._graph.optimize(None, self._grid)
-        samples = {"initial": self.initial(), "run": self._graph.evaluate(run)}
+        return self._signals(self._graph, self._cell)
+
+    def twin(self, gold: ProxySystemSpec) -> Node:
+        """What is seen along the run of the same method, seed and budgets against gold.
+
+        It is watched by the reward models of the run itself.
+        """
+        cell = replace(self._cell, proxy=gold)
+        return self._signals(self._make(cell), cell)
+
+    def _signals(self, graph: RunGraph, cell: Cell) -> Node:
+        run = graph.optimize(None, self._grid)
+        samples = {"initial": self.initial(), "run": graph.evaluate(run)}
         inputs: dict[str, Node] = {}
         for role, one in samples.items():
-            for member in range(self._cell.proxy.scored):
-                inputs[f"score.{role}.{member}"] = self._graph.score(member, one, one.label)
-        params = {"system": without_place(self._cell.proxy).to_json()}
-        code = (self._cell.proxy.source,)
-        return self._seen(run, samples, params, inputs, code, f"signals of {self._cell.title}")
-
-    def twin(self) -> Node:
-        """What is seen along the run of the same method, seed and budgets against gold."""
-        run = self._twin_run()
-        samples = {"initial": self.initial(), "run": self._graph.evaluate(run)}
-        inputs = {
-            f"score.{role}.0": self._node(
-                "gold_score",
-                {},
-                {"samples": one, "pool": self._graph.pool},
-                f"gold as reward on {one.label}",
-            )
-            for role, one in samples.items()
-        }
-        label = f"signals of the twin of {self._cell.title}"
-        return self._seen(run, samples, {"system": None}, inputs, (), label)
-
-    def _twin_run(self) -> Node:
-        cell = self._cell
-        params, code = training_parts(cell.method, cell.task, "native", cell.method.rate_factor)
-        params |= {
-            "method": at_tasks_rate(without_place(cell.method)).to_json(),
-            "kl_grid_nats": list(self._grid),
-            "seed": cell.stream,
-        }
-        graph = self._graph
-        inputs = {"initial": graph.initial, "gold": graph.gold, "pool": graph.pool}
-        if cell.method.observes_gold:
-            inputs |= {"observed.gold": graph.gold, "observed.pool": graph.pool}
-            code += (module_in("artifacts", "observed_gold"),)
-        label = f"{cell.method.name} against gold, world {cell.world} seed {cell.seed}"
-        return self._node("twin", params, inputs, label, (*code, *graph.gold_code))
+            for member in range(cell.proxy.scored):
+                inputs[f"score.{role}.{member}"] = graph.score(member, one, one.label)
+        params = {"system": without_place(cell.proxy).to_json()}
+        return self._seen(
+            run, samples, params, inputs, (cell.proxy.source,), f"signals of {cell.title}"
+        )
 
     def _seen(
         self,

@@ -11,15 +11,17 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from overopt.catalog.systems import proxy
 from overopt.errors import UserError
-from overopt.execution.artifact import sync_folder
-from overopt.execution.executors.local import ProcessExecutor
+from overopt.execution.executors.executor import Executor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
+from overopt.execution.synced import sync_folder
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
+from overopt.run.graph import Graph
 from overopt.run.watching.nodes import WatchNodes, can_be_watched, why_no_twin
 from overopt.spec.columns import SIGNAL_COLUMNS, SIGNALS_FILE, TWINS_FILE
 from overopt.spec.method import MethodSpec
@@ -31,10 +33,10 @@ _DIGITS = 9
 
 
 class Watched(NamedTuple):
-    """Files that were written, and what failed, one sentence each."""
+    """Files that were written, and what failed or cannot be had, one sentence each."""
 
     files: list[Path]
-    failures: list[str]
+    told: list[str]
 
 
 def check_watchable(spec: RunSpec) -> None:
@@ -59,7 +61,7 @@ def watch_runs(
     spec: RunSpec,
     folders: Sequence[Path],
     store: Store,
-    workers: int,
+    executor: Executor,
     wanted: Collection[Signal],
     on_notice: Callable[[Notice], None] | None = None,
 ) -> Watched:
@@ -69,7 +71,7 @@ def watch_runs(
         spec: the runs, which are finished.
         folders: their run folders, one for each method.
         store: where artifacts lie.
-        workers: worker processes.
+        executor: what builds them, on the same store.
         wanted: signals besides what every run has.
         on_notice: called with everything that happens.
 
@@ -81,14 +83,14 @@ def watch_runs(
         for method in spec.methods
         for cell in cells_of(spec.model_copy(update={"methods": (method,)}))
     ]
+    gold = proxy("control-gold")
     asked: list[tuple[str, Cell, Node]] = []
     for cell in cells:
-        nodes = WatchNodes(cell, spec.kl_grid_nats, wanted)
+        nodes = WatchNodes(Graph, cell, spec.kl_grid_nats, wanted)
         asked.append((SIGNALS_FILE, cell, nodes.signals()))
         if not why_no_twin(cell.method):
-            asked.append((TWINS_FILE, cell, nodes.twin()))
-    with ProcessExecutor(store, workers) as executor:
-        results = execute([_just(made) for _, _, made in asked], store, executor, on_notice)
+            asked.append((TWINS_FILE, cell, nodes.twin(gold)))
+    results = execute([_just(made) for _, _, made in asked], store, executor, on_notice)
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     failures = []
     for (file, cell, made), result in zip(asked, results, strict=True):

@@ -23,6 +23,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     """Write the columns that are asked for, a row for each pair of the ``labels`` input.
 
     params: ``world``, ``columns`` (names of ``spec.system.LabelColumn``), ``noise``, ``seed``;
+    ``correlation`` of each term with the first, where it is set;
     ``annotators``, how many populations there are, where it is asked which one labeled a pair.
 
     Raises:
@@ -58,8 +59,12 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         sizes["strength"] = 1
     if of_terms:
         of_a, of_b = (world.gold_terms(prompts, side) for side in (pairs.a, pairs.b))
+        differences = {name: (value_P - of_b[name]) / sd for name, value_P in of_a.items()}
+        if "correlation" in params:
+            mixed = load("artifacts", "planted.attributes").correlated
+            differences = mixed(differences, float(params["correlation"]))
         for name, value_P in of_a.items():
-            difference_P = (value_P - of_b[name]) / sd
+            difference_P = differences[name]
             rng = numpy_rng(int(params["seed"]), "term labels", name)
             first_P = prefer_a(difference_P, noise, rng)
             equal_P = difference_P == 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from overopt.artifacts.randomness import numpy_rng, torch_rng
-from overopt.artifacts.tables import read_json, write_table
+from overopt.artifacts.tables import Column, read_json, write_table
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
@@ -41,6 +41,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     ).responses
     progress(0.9, f"{comparisons} pairs")
     first = np.arange(0, drawn.rows(), 2)
-    columns = {"prompt_id": prompt_id_P, "a": drawn.take(first), "b": drawn.take(first + 1)}
+    columns: dict[str, Column] = {
+        "prompt_id": prompt_id_P,
+        "a": drawn.take(first),
+        "b": drawn.take(first + 1),
+    }
     write_table(out / "pairs.parquet", columns)
     shutil.copyfile(inputs["first"] / "heldout.parquet", out / "heldout.parquet")

@@ -1,1 +1,1 @@
-"""What a practitioner sees of policies along a run, and twins that are optimized against gold."""
+"""What a practitioner sees of policies along a run."""

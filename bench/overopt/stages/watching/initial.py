@@ -12,10 +12,7 @@ from overopt.execution.contract import Progress
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
-    """Copy the first ``per_prompt`` samples of each prompt, with step 0.
-
-    Gold is copied for those stages alone that look at runs whose reward is gold.
-    """
+    """Copy the first ``per_prompt`` samples of each prompt, with step 0 and without their gold."""
     table = Table(inputs["pool"] / "samples.parquet")
     row_N = np.flatnonzero(table.integers("sample_id") < int(params["per_prompt"]))
     write_table(
@@ -25,6 +22,5 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             "prompt_id": table.integers("prompt_id")[row_N].astype(np.int32),
             "sample_id": table.integers("sample_id")[row_N].astype(np.int32),
             "response": table.tokens("response").take(row_N),
-            "gold": table.floats("gold")[row_N],
         },
     )

@@ -1,6 +1,6 @@
 """What a practitioner sees of each policy of a run: joins what was measured on its samples.
 
-Gold is no input. Of a twin, whose reward is gold, the scores of the proxy are gold's.
+Gold is no input. A twin's proxy is gold itself, so that what is seen of its reward is gold.
 """
 
 from __future__ import annotations
@@ -28,15 +28,13 @@ ROLES = ("initial", "run")
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Write a row for each policy, the initial one first; what is not measured is left out.
 
-    params: ``system`` (ProxySystemSpec), or None where the reward has one member as it is;
-    ``members`` of the watching ensemble, 0 for none. inputs, for the roles ``initial`` and ``run``:
-    ``samples.<role>``, ``score.<role>.<member>`` of the proxy, and as far as they are watched
-    ``watch.<role>.<member>``, ``heldout.<role>``, ``states.<role>`` and ``energy.<role>``.
+    params: ``system`` (ProxySystemSpec); ``members`` of the watching ensemble, 0 for none. inputs,
+    for the roles ``initial`` and ``run``: ``samples.<role>``, ``score.<role>.<member>`` of the
+    proxy, and as far as they are watched ``watch.<role>.<member>``, ``heldout.<role>``,
+    ``states.<role>`` and ``energy.<role>``.
     """
-    system = None
-    if params["system"] is not None:
-        spec = ProxySystemSpec.model_validate(params["system"])
-        system = open_as(OpenedProxy, locate_own(spec, inputs))
+    spec = ProxySystemSpec.model_validate(params["system"])
+    system = open_as(OpenedProxy, locate_own(spec, inputs))
     ensemble = int(params["members"])
     start, after = (_Seen(inputs, role, system, ensemble) for role in ROLES)
     snapshots = read_json(inputs["samples.run"] / "optimize.json")["snapshots"]
@@ -48,7 +46,7 @@ class _Seen:
     """All rows of one artifact of samples, with what was measured on each."""
 
     def __init__(
-        self, inputs: dict[str, Path], role: str, system: OpenedProxy | None, ensemble: int
+        self, inputs: dict[str, Path], role: str, system: OpenedProxy, ensemble: int
     ) -> None:
         table = Table(inputs[f"samples.{role}"] / "samples.parquet")
         self.step_N = table.integers("step")
@@ -58,9 +56,8 @@ class _Seen:
         if role == "run":
             self.column["kl_nats"] = table.floats("kl_rb")
             self.column["entropy_nats"] = table.floats("entropy")
-        scored = 1 if system is None else system.members
-        score_MN = _scores(inputs, f"score.{role}", scored, table)
-        self.column["reward"] = score_MN[0] if system is None else system.combine(score_MN)
+        score_MN = _scores(inputs, f"score.{role}", system.members, table)
+        self.column["reward"] = system.combine(score_MN)
         if ensemble:
             self.column["spread"] = spread_of(_scores(inputs, f"watch.{role}", ensemble, table))
         if f"heldout.{role}" in inputs:

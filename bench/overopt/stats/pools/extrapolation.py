@@ -40,6 +40,7 @@ class BestOfN(NamedTuple):
         gold_K: gain of gold over n = 1, SDs of the initial policy.
         gold_se_K: standard error over prompts of that gain; NaN with one prompt.
         proxy_K: gain of the proxy over n = 1.
+        member_MK: gain of each of the proxy's members over n = 1; no row where there is one.
     """
 
     n_K: Ints
@@ -48,6 +49,7 @@ class BestOfN(NamedTuple):
     gold_K: Floats
     gold_se_K: Floats
     proxy_K: Floats
+    member_MK: Floats = np.empty((0, 0))
 
 
 class FormTest(NamedTuple):
@@ -84,7 +86,60 @@ class Extrapolation:
     line_rmse: Interval
 
 
-def best_of_n(prompt_R: Ints, gold_R: Floats, proxy_R: Floats, n_max: int) -> BestOfN:
+class ProxyPoints(NamedTuple):
+    """What members score where gold is highest.
+
+    Attributes:
+        n_S: for each seed the n at which the mean gold of the other seeds is highest.
+        gold: gain of gold there, over seeds.
+        proxy: gain of the proxy there.
+        members: gain of each member there: its proxy point.
+    """
+
+    n_S: tuple[int, ...]
+    gold: Interval
+    proxy: Interval
+    members: tuple[Interval, ...]
+
+
+def proxy_points(curves: Sequence[BestOfN]) -> ProxyPoints:
+    """The proxy points of a reward of several members under best-of-n by their combination.
+
+    A single seed's own highest point has to do, which is high by chance too.
+
+    Reference:
+        Moskovitz et al., "Confronting Reward Model Overoptimization with Constrained RLHF", 2023,
+        https://arxiv.org/abs/2310.04373: a component's proxy point is its value where the true
+        objective begins to fall, and it moves with the correlation of components.
+    """
+    gold_SK = np.stack([one.gold_K for one in curves])
+    seeds = len(curves)
+    peak_S = [
+        int(np.argmax((np.delete(gold_SK, s, axis=0) if seeds > 1 else gold_SK).mean(axis=0)))
+        for s in range(seeds)
+    ]
+
+    def at_peak(value_SK: Sequence[Floats]) -> Interval:
+        return t_interval(
+            np.array([one[k] for one, k in zip(value_SK, peak_S, strict=True)], np.float64)
+        )
+
+    members = range(len(curves[0].member_MK))
+    return ProxyPoints(
+        tuple(int(curves[0].n_K[k]) for k in peak_S),
+        at_peak([one.gold_K for one in curves]),
+        at_peak([one.proxy_K for one in curves]),
+        tuple(at_peak([one.member_MK[m] for one in curves]) for m in members),
+    )
+
+
+def best_of_n(
+    prompt_R: Ints,
+    gold_R: Floats,
+    proxy_R: Floats,
+    n_max: int,
+    member_MR: Sequence[Floats] = (),
+) -> BestOfN:
     """Best-of-n of a pool at n = 1, 2, 3, 4, 6, 8, 11 ... ``n_max``, two for each doubling.
 
     Unbiased in gold and proxy (`overopt.stats.pools.best_of_n`). At n = N it is one sample per
@@ -93,7 +148,8 @@ def best_of_n(prompt_R: Ints, gold_R: Floats, proxy_R: Floats, n_max: int) -> Be
     Raises:
         ValueError: a pool is smaller than ``n_max``, or a score is no number.
     """
-    found = curve(prompt_R, gold_R, proxy_R, fit_grid(n_max))
+    grid_K = fit_grid(n_max)
+    found = curve(prompt_R, gold_R, proxy_R, grid_K)
     if not found.kept_BK.all():
         raise ValueError(f"pools of {int(found.size_B.min())} samples say nothing of n = {n_max}")
     gain_BK = found.gold_BK - found.gold_BK[:, :1]
@@ -110,6 +166,14 @@ def best_of_n(prompt_R: Ints, gold_R: Floats, proxy_R: Floats, n_max: int) -> Be
         gain_BK.mean(axis=0),
         np.asarray(se_K, np.float64),
         (found.proxy_BK - found.proxy_BK[:, :1]).mean(axis=0),
+        np.array(
+            [
+                (picked_BK - picked_BK[:, :1]).mean(axis=0)
+                for picked_BK in (
+                    curve(prompt_R, one, proxy_R, grid_K).gold_BK for one in member_MR
+                )
+            ]
+        ),
     )
 
 

@@ -1,0 +1,179 @@
+"""Khalaf et al. 2025, "Inference-Time Reward Hacking in Large Language Models".
+
+Claims are those of the abstract and of the authors' site; equations were not at hand. Exact claims
+are computed over listed responses whose proxy quantiles are evenly spaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import softmax
+
+from overopt.papers.contract import (
+    OWN_END,
+    All,
+    Arm,
+    Checked,
+    Claim,
+    Exact,
+    Figure,
+    Gold,
+    Grid,
+    Paper,
+    more,
+)
+from overopt.stats.arrays import Floats
+from overopt.stats.pools import best_of_poisson, soft_best_of_n
+from overopt.stats.pools.listed import by_quantile, kl_listed, uniform
+
+PLAIN = {"bon": Arm("bon"), "bop": Arm("bop"), "soft-bon": Arm("soft-bon")}
+HEDGED = {rule: Arm("hedgetune", settings=(f"hedgetune.rule={rule}",)) for rule in PLAIN}
+LISTED = 400
+
+Rule = Callable[[Floats, Floats, float], Floats]
+"""From scores and reference, both (B, R), and a strength to a policy."""
+RULES: dict[str, Rule] = {
+    "best-of-n": lambda s, q, x: by_quantile(s, q, lambda u: u ** (1.0 + x)),
+    "best-of-Poisson": best_of_poisson.policy,
+    "soft best-of-64": lambda s, q, x: soft_best_of_n.policy(s, q, 64, 1.0 / x),
+}
+
+
+def one_turn_at_most() -> Checked:
+    """Gold turns at most once in the strength of a rule where it does so in the quantile.
+
+    Gold that rises, falls, humps and dips in the proxy's quantile, with the turn at 40 places. The
+    deviation is the largest number of turns beyond one.
+    """
+    u = (np.arange(LISTED) + 0.5) / LISTED
+    score, reference = u[None] * LISTED / 20.0, uniform(1, LISTED)
+    strengths = np.exp(np.linspace(np.log(0.02), np.log(200.0), 60))
+    shapes, worst = set[str](), 0
+    for rule in RULES.values():
+        policy_KR = np.concatenate([rule(score, reference, float(x)) for x in strengths])
+        policy_KR = np.concatenate((reference, policy_KR))
+        for turn in np.linspace(-0.2, 1.2, 40):
+            for sign in (1.0, -1.0):
+                step = np.diff(policy_KR @ (-sign * (u - turn) ** 2))
+                signs = np.sign(step[np.abs(step) > 1e-9])
+                worst = max(worst, int(np.sum(signs[1:] != signs[:-1])))
+                shapes.add({(1, 1): "up", (-1, -1): "down", (1, -1): "hump", (-1, 1): "dip"}[
+                    int(signs[0]), int(signs[-1])])  # fmt: skip
+    words = f"3 rules, 80 golds, 61 strengths; shapes met: {', '.join(sorted(shapes))}"
+    beyond = max(worst - 1, 0) + (len(shapes) < 4)
+    return Checked(beyond == 0, float(beyond), 0.0, words)
+
+
+def poisson_is_near_the_tilt() -> Checked:
+    """Mean proxy quantile of best-of-Poisson and of the exponential tilt of the same KL.
+
+    The deviation is the largest difference over KL from 0.05 to 4 nats, in SDs of the quantile.
+    """
+    u = (np.arange(4000) + 0.5) / 4000
+    reference = uniform(1, u.size)
+
+    def tilted(strength: float) -> Floats:
+        return softmax(strength * u)[None]
+
+    worst, place = 0.0, 0.0
+    for mu in np.exp(np.linspace(np.log(0.3), np.log(150.0), 40)):
+        policy = best_of_poisson.policy(u[None], reference, float(mu))
+        kl = float(kl_listed(policy, reference)[0])
+        if not 0.05 <= kl <= 4.0:
+            continue
+        same = brentq(lambda x, kl=kl: float(kl_listed(tilted(x), reference)[0]) - kl, 1e-3, 2e3)
+        gap = float(((tilted(same) - policy) @ u)[0]) / float(u.std())
+        worst, place = max((worst, place), (gap, kl))
+    words = f"the tilt is ahead by at most {worst:.2g} SD of the quantile, at {place:.2g} nats"
+    return Checked(worst <= 0.10, worst, 0.10, words)
+
+
+def the_root_is_the_best() -> Checked:
+    """The strength that HedgeTune finds has the highest mean gold of a fine grid of strengths."""
+    from overopt.methods.contract.selection import ScoredPool
+    from overopt.methods.selection import hedgetune
+
+    generator, worst = np.random.default_rng(0), 0.0
+    grid = np.exp(np.linspace(np.log(hedgetune.KNOB.low), np.log(hedgetune.KNOB.high), 150))
+    for turn in (0.5, 0.9):
+        proxy = generator.normal(size=(12, 150))
+        rank = proxy.argsort(axis=1).argsort(axis=1) / 150.0
+        gold = -4.0 * (rank - turn) ** 2 + 0.3 * generator.normal(size=rank.shape)
+        pool = ScoredPool(proxy, uniform(*proxy.shape))
+        for rule in ("bon", "bop"):
+            config = hedgetune.Config(rule=rule)
+
+            def mean_gold(x: float, config: hedgetune.Config = config, pool: ScoredPool = pool,
+                          gold: Floats = gold) -> float:  # fmt: skip
+                weights = hedgetune.weights(config, pool, x)
+                return float((weights * gold).sum(axis=1).mean())
+
+            found = mean_gold(hedgetune.tune(config, pool, gold))
+            worst = max(worst, max(mean_gold(float(x)) for x in grid) - found)
+    words = "bon and bop on 2 lists, 150 strengths each; how much the grid's best is ahead"
+    return Checked(worst <= 1e-4, worst, 1e-4, words)
+
+
+CLAIMS = (
+    Claim(
+        "hedge-01",
+        "true reward rises, falls, humps or dips in the strength of a sampling rule: it turns once "
+        "at most",
+        "a theorem, under total positivity",
+        "abstract and the authors' site",
+        Exact(one_turn_at_most, "at most one change of sign on exact curves, all four shapes met"),
+    ),
+    Claim(
+        "hedge-02",
+        "best-of-Poisson stays close to the optimal tilted distribution of the same KL",
+        "near-exact",
+        "abstract and the authors' site",
+        Exact(poisson_is_near_the_tilt, "EQ 0.10 SD of the proxy's quantile at equal KL, computed"),
+    ),
+    Claim(
+        "hedge-03",
+        "the root of the residual is the best strength",
+        "the definition of HedgeTune",
+        "the authors' site",
+        Exact(the_root_is_the_best, "gold at the root is that of the best of 150 strengths"),
+    ),
+    Claim(
+        "hedge-04",
+        "hedged rules end with at least as much gold as the same rules at their largest n",
+        "they mitigate hacking",
+        "abstract",
+        All(tuple(more(Gold(HEDGED[x], OWN_END), Gold(PLAIN[x], OWN_END)) for x in PLAIN)),
+        figure="hedged",
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "hedged", "curves of rules, hedged and not", "sqrt_kl", "gold_mean",
+        (
+            *((rule, arm) for rule, arm in PLAIN.items()),
+            *((f"{rule}, hedged", arm) for rule, arm in HEDGED.items()),
+        ),
+        beside="proxy_mean",
+    ),
+)  # fmt: skip
+
+PAPER = Paper(
+    name="hedging2025",
+    title="Inference-Time Reward Hacking in Large Language Models",
+    url="https://arxiv.org/abs/2506.19248",
+    grids={
+        "smoke": Grid(task="tabular", seeds=3),
+        "standard": Grid(),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "The hedged strength is found on gold of half of the held-out prompts and read on the "
+        "other half. A hedged rule's own end is the largest KL budget that it still reaches.",
+    ),
+)

@@ -1,0 +1,99 @@
+"""Miao et al. 2024, "InfoRM: Mitigating Reward Hacking in RLHF via Information-Theoretic Reward
+Modeling".
+
+The text was not at hand, and two notes disagree on win rates: claims are taken in sign only.
+"""
+
+from __future__ import annotations
+
+from overopt.papers.contract import (
+    OWN_END,
+    All,
+    Arm,
+    Claim,
+    Figure,
+    Grid,
+    Hump,
+    NoHump,
+    Paper,
+    Value,
+    more,
+)
+
+RL = {name: Arm("ppo", name) for name in ("single", "inform", "mean", "warm")}
+PENALIZED = Arm("ppo", settings=("ppo.beta=0.05",))
+
+CLAIMS = (
+    Claim(
+        "inf-01",
+        "RL, 25 % flipped: gold against a plain model falls late, against InfoRM it does not",
+        "the signs, for four sizes",
+        "simulation",
+        All((Hump(RL["single"]), NoHump(RL["inform"], RL["single"]))),
+        figure="gold",
+    ),
+    Claim(
+        "inf-02",
+        "samples become outliers in the latent space as gold begins to fall",
+        "a jump of the cluster separation index at 600 to 700 steps",
+        "detection",
+        None,
+        "change point of the index within a tenth of the steps of gold's peak",
+        needs="the cluster separation index of every policy along a run in the results",
+    ),
+    Claim(
+        "inf-03",
+        "the cluster separation index of InfoRM itself stays low",
+        "it does",
+        "detection",
+        None,
+        "largest index: lower for InfoRM than for the plain model",
+        needs="the cluster separation index of every policy along a run in the results",
+    ),
+    Claim(
+        "inf-04",
+        "under shift InfoRM ranks better than a plain reward model",
+        "46.87 against 40.63 on TruthfulQA",
+        "table",
+        more(Value(RL["inform"], "auroc"), Value(RL["single"], "auroc")),
+        figure="gold",
+    ),
+    Claim(
+        "inf-05",
+        "InfoRM wins more often than a plain model with a KL penalty, an ensemble and WARM",
+        "the signs",
+        "table",
+        All(
+            tuple(
+                more(Value(RL["inform"], "win_rate", OWN_END), Value(arm, "win_rate", OWN_END))
+                for arm in (PENALIZED, RL["mean"], RL["warm"])
+            )
+        ),
+        figure="gold",
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "gold", "simulation: gold along RL", "step", "gold_mean",
+        (*RL.items(), ("single, KL penalty 0.05", PENALIZED)), beside="proxy_mean",
+    ),
+)  # fmt: skip
+
+PAPER = Paper(
+    name="inform2024",
+    title="InfoRM: Mitigating Reward Hacking in RLHF via Information-Theoretic Reward Modeling",
+    url="https://arxiv.org/abs/2402.09345",
+    grids={
+        "smoke": Grid(task="tabular", seeds=3, without=frozenset({RL["warm"], RL["mean"]})),
+        "standard": Grid(seeds=5),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "Departures: win rates are those against the initial policy; accuracy under shift is that "
+        "within prompts on samples of the policy that was optimized against each model. The price "
+        "of a nat is this project's default, since the authors' lets nothing through here.",
+    ),
+)

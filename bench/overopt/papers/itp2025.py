@@ -1,0 +1,150 @@
+"""Huang et al. 2025, "Is Best-of-N the Best of Them? Coverage, Scaling, and Optimality in
+Inference-Time Alignment".
+
+Theorems and algorithm are quoted from notes; their numbers were not verified.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from overopt.papers.contract import Arm, Checked, Claim, Computed, Exact, Figure, Grid, Paper
+from overopt.stats.pools.listed import uniform
+
+BON, ITP = Arm("bon"), Arm("itp")
+ERRORS = (1.0, 1.4, 2.0, 2.8)
+"""Root mean square error of the estimated reward, in SDs of the true one."""
+
+
+def weights_have_mean_one() -> Checked:
+    """relu((r - lambda) / beta) averages 1 under the reference; its limits are uniform and greedy.
+
+    The deviation is the largest of three: of the mean from 1 over ten values of beta, of the
+    policy from the reference at beta = 1e6, and of the best response's probability from 1 at 1e-6.
+    """
+    from overopt.methods.contract.selection import ScoredPool
+    from overopt.methods.selection import itp
+
+    generator, worst = np.random.default_rng(0), 0.0
+    proxy = generator.normal(size=(8, 120))
+    reference = generator.dirichlet(np.ones(120), size=8)
+    pool = ScoredPool(proxy, reference)
+    for beta in 10.0 ** np.linspace(-3.0, 2.0, 10):
+        excess = np.maximum(proxy - itp.thresholds(pool, float(beta)), 0.0) / beta
+        worst = max(worst, float(np.abs((reference * excess).sum(axis=1) - 1.0).max()))
+        policy = itp.weights(itp.Config(), pool, float(beta))
+        worst = max(worst, float(np.abs(policy - reference * excess).max()))
+    flat = itp.weights(itp.Config(), pool, 1e6)
+    greedy = itp.weights(itp.Config(), pool, 1e-6)
+    best = greedy[np.arange(8), proxy.argmax(axis=1)]
+    worst = max(worst, float(np.abs(flat - reference).max()), float(np.abs(best - 1.0).max()))
+    return Checked(worst <= 1e-5, worst, 1e-5, "8 prompts with 120 listed responses each")
+
+
+def best_beta_exponents() -> list[float]:
+    """Exponent of the best beta in the error of the estimated reward, for 6 random instances.
+
+    True rewards are normal, the estimate adds t error of 3 degrees of freedom; 100 prompts with 300
+    responses each. With normal error there is no best beta: the expected true reward grows with the
+    estimate, so that the smallest is always best.
+
+    Raises:
+        ValueError: the best beta lies at an end of the range that is searched.
+    """
+    from overopt.methods.contract.selection import ScoredPool
+    from overopt.methods.selection import itp
+
+    found = []
+    grid = np.exp(np.linspace(np.log(1e-2), np.log(1e2), 40))
+    for instance in range(6):
+        generator = np.random.default_rng(instance)
+        true = generator.normal(size=(100, 300))
+        error = generator.standard_t(3, size=true.shape) / np.sqrt(3.0)
+        best = []
+        for scale in ERRORS:
+            pool = ScoredPool(true + scale * error, uniform(100, 300))
+            reward = [
+                float((itp.weights(itp.Config(), pool, float(b)) * true).sum(axis=1).mean())
+                for b in grid
+            ]
+            top = int(np.argmax(reward))
+            if top in (0, len(grid) - 1):
+                raise ValueError(f"the best beta is at an end of the range, at error {scale:g}")
+            best.append(float(np.log(grid[top])))
+        found.append(float(np.polyfit(np.log(ERRORS), best, 1)[0]))
+    return found
+
+
+CLAIMS = (
+    Claim(
+        "itp-01",
+        "gold of best-of-N peaks and falls in N, that of inference-time pessimism does not",
+        "GSM8K, MATH and others with Phi-3-mini",
+        "experiments (from notes)",
+        None,
+        "HUMP of best-of-n; NOHUMP of pessimism along the number of samples at a fixed beta",
+        needs="curves of pessimism along its number of samples at a fixed beta",
+        figure="frontier",
+    ),
+    Claim(
+        "itp-02",
+        "weights relu((r - lambda) / beta) average 1; a large beta is the reference, a small one "
+        "the best response",
+        "the algorithm",
+        "algorithm (number not verified)",
+        Exact(weights_have_mean_one, "mean 1 and both limits, on listed responses"),
+    ),
+    Claim(
+        "itp-03",
+        "the best beta grows with the error of the estimated reward relative to coverage",
+        "beta* about sqrt(error^2 / C), so that its exponent in the error is 1",
+        "theorem (number not verified)",
+        Computed(
+            best_beta_exponents, "exponent of the best beta in the error, random instances", 0.0
+        ),
+    ),
+    Claim(
+        "itp-04",
+        "regret falls slower in the error for best-of-N at its best N than for pessimism",
+        "error^(2/3) against sqrt(C error^2)",
+        "theorem (number not verified)",
+        None,
+        "slope of log regret over log error, pessimism less best-of-N: above 0",
+        needs="the paper's worst-case instances, which could not be verified",
+    ),
+    Claim(
+        "itp-05",
+        "with binary rewards the two are closer",
+        "the difference narrows",
+        "experiments (from notes)",
+        None,
+        "difference of gold, graded less binary rewards: above 0",
+        needs="claims over two tasks",
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "frontier", "best-of-n and pessimism, here along KL", "sqrt_kl", "gold_mean",
+        (("best-of-n", BON), ("pessimism", ITP)), beside="proxy_mean",
+        note="The paper draws accuracy along N; pessimism moves along its beta here.",
+    ),
+)  # fmt: skip
+
+PAPER = Paper(
+    name="itp2025",
+    title="Is Best-of-N the Best of Them? Coverage, Scaling, and Optimality in Inference-Time "
+    "Alignment",
+    url="https://arxiv.org/abs/2503.21878",
+    grids={
+        "smoke": Grid(task="tabular", seeds=3),
+        "standard": Grid(),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "How the best beta falls as coverage gets worse is not tested: the instances of itp-03 "
+        "have one coverage.",
+    ),
+)

@@ -1,0 +1,234 @@
+"""Rafailov et al. 2024, "Scaling Laws for Reward Model Overoptimization in Direct Alignment
+Algorithms".
+
+The paper's text was not at hand: claims are taken from three independent notes that agree, and
+section and figure numbers are theirs. One epoch is 16 steps of 64 pairs in the standard grid, and
+16 of 32 in the smoke grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, log
+
+import numpy as np
+
+from overopt.papers.contract import (
+    All,
+    Along,
+    Arm,
+    Between,
+    Checked,
+    Claim,
+    Exact,
+    Fall,
+    Figure,
+    Form,
+    Grid,
+    HeldOut,
+    Hump,
+    Minus,
+    Paper,
+    Peak,
+    Positive,
+    more,
+)
+from overopt.stats.arrays import Floats
+
+DAA = {name: Arm(name) for name in ("dpo", "ipo", "slic")}
+REGULARIZED = Arm("lrdpo")
+WIDE = Arm("dpo", settings=("dpo.beta=0.01",))
+STEPS_PER_EPOCH = 16
+WIDTHS = (32, 48, 64, 96)
+BY_WIDTH = {width: Arm("dpo", settings=(f"policy.architecture.width={width}",)) for width in WIDTHS}
+
+
+def indifferent_to_a_third() -> Checked:
+    """Pairs 1 > 2 and 2 > 1 over three responses: what the third one gets does not matter.
+
+    The losses of this package's DPO, IPO and SLiC, over policies with every share of the third
+    response and every ratio of the other two. The deviation is how far any policy with the
+    reference's ratio is from the lowest loss of all.
+    """
+    import torch
+
+    from overopt.methods.contract.pairs import PairBatch
+    from overopt.methods.contract.reading import Reading
+    from overopt.methods.pairs import dpo, ipo, slic
+
+    third = 1.0 - 10.0 ** -np.linspace(0.0, 9.0, 40)  # from nothing to all but a billionth
+    tilt = np.linspace(-4.0, 4.0, 81)  # of the log ratio of the other two; 0 is the reference's
+    odds = 5.0 / 3.0 * np.exp(tilt)
+    first = (1.0 - third)[:, None] * (odds / (1.0 + odds))
+    second = (1.0 - third)[:, None] - first
+
+    def reading(policy: Sequence[Floats], base: Sequence[float]) -> Reading:
+        """Responses of one token each: one of the two per policy, then the other per policy."""
+        logp = torch.tensor(np.log(np.concatenate([one.ravel() for one in policy])))[:, None]
+        of_base = (
+            torch.tensor(base, dtype=torch.float64).log().repeat_interleave(len(logp) // 2)[:, None]
+        )
+        return Reading(logp, of_base, torch.ones_like(logp))
+
+    batch = PairBatch(reading((first, second), (0.5, 0.3)), reading((second, first), (0.3, 0.5)))
+    worst = 0.0
+    for method in (dpo, ipo, slic):
+        loss_P = method.loss(method.Config(), batch).reshape(2, *first.shape).sum(dim=0)
+        lowest = float(loss_P.min())
+        worst = max(worst, float((loss_P[:, len(tilt) // 2] - lowest).max()) / abs(lowest))
+    return Checked(worst <= 1e-9, worst, 1e-9, "losses of dpo, ipo and slic over 3,240 policies")
+
+
+CLAIMS = (
+    Claim(
+        "daa-01",
+        "quality of DPO, IPO and SLiC rises and falls along KL",
+        "all three, at 3 sizes and 7 values of beta",
+        "section 3.1, figure 1 (from notes)",
+        All(tuple(Hump(arm) for arm in DAA.values())),
+        figure="methods",
+    ),
+    Claim(
+        "daa-02",
+        "d (alpha - beta log d) predicts better than a quadratic in KL",
+        "about half the error (of the fit; here the error held out)",
+        "section 3.1 (from notes)",
+        All(
+            tuple(
+                Positive(Minus(HeldOut(arm, Form.QUADRATIC_KL), HeldOut(arm, Form.RL)))
+                for arm in DAA.values()
+            )
+        ),
+        figure="methods",
+    ),
+    Claim(
+        "daa-03",
+        "with a small beta, a policy is best within the first half of an epoch",
+        "at about 25 % of one epoch",
+        "section 3.1, figure 2 (from notes)",
+        Between(Peak(WIDE, "step"), -inf, STEPS_PER_EPOCH / 2),
+    ),
+    Claim(
+        "daa-04",
+        "IPO falls less than DPO and SLiC",
+        "little or no fall at 6.9B parameters",
+        "section 3.1 (from notes)",
+        All(tuple(more(Fall(DAA[name]), Fall(DAA["ipo"])) for name in ("dpo", "slic"))),
+        figure="methods",
+    ),
+    Claim(
+        "daa-05",
+        "smaller policies fall more",
+        "1B parameters almost at once",
+        "section 3.1 (from notes)",
+        Positive(
+            Along("log width", tuple((log(w), Fall(arm)) for w, arm in BY_WIDTH.items())), sign=-1
+        ),
+        figure="sizes",
+    ),
+    Claim(
+        "daa-06",
+        "within a size, accuracy of the implicit reward and loss do not predict quality",
+        "no relation, a weak one for IPO",
+        "section 3.2, figure 4 (from notes)",
+        None,
+        "rank correlation over beta and checkpoints: within 0.3 of 0",
+        needs="held-out accuracy and loss of the implicit reward at every point",
+    ),
+    Claim(
+        "daa-07",
+        "length explains the log ratio best for the smallest policy and at small KL",
+        "R^2 of the regression, the sign",
+        "figure 3 right (from notes)",
+        None,
+        "slope of R^2 over log width and over KL: below 0",
+        needs="R^2 of the log ratio on length at every point",
+    ),
+    Claim(
+        "daa-08",
+        "with a length penalty quality still rises and falls",
+        "the front moves, the hump stays (one note: it can get worse)",
+        "figure 3 left (from notes)",
+        Hump(REGULARIZED),
+        figure="length",
+    ),
+    Claim(
+        "daa-09",
+        "the same form fits against forward KL",
+        "it does",
+        "figure 5 (from notes)",
+        None,
+        "held-out error against a constant, x = sqrt of the forward KL",
+        needs="forward KL at every point",
+    ),
+    Claim(
+        "daa-10",
+        "the mean log ratio of chosen responses is about minus the forward KL",
+        "an identity in expectation where the reference was trained on the chosen responses",
+        "section 3.5, equation 7 (from notes)",
+        None,
+        "relative difference within 10 %",
+        needs="an initial policy trained on the chosen responses, and forward KL at every point",
+    ),
+    Claim(
+        "daa-11",
+        "two responses preferred over each other: losses say nothing of how much a third one gets",
+        "exact",
+        "toy example (from notes)",
+        Exact(
+            indifferent_to_a_third, "the loss of (q, q, 1 - 2q) is the same for all q, and least"
+        ),
+    ),
+    Claim(
+        "daa-12",
+        "a small beta moves probability to responses that no pair holds",
+        "all three methods, in a tree",
+        "toy figures (from notes)",
+        None,
+        "probability of responses outside of the pairs, at 3 values of beta: grows",
+        needs="the probability of responses outside of the pairs, in the enumerated world",
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "methods", "figure 1: three methods", "sqrt_kl", "win_rate",
+        tuple((name, arm) for name, arm in DAA.items()), estimator="kl_k1_nats",
+        note="Which estimator the paper plots is not verified.",
+    ),
+    Figure(
+        "gold", "figure 1, in gold", "sqrt_kl", "gold_mean",
+        tuple((name, arm) for name, arm in DAA.items()), form=Form.RL,
+    ),
+    Figure(
+        "sizes", "figure 1: DPO by the width of the policy", "sqrt_kl", "win_rate",
+        tuple((f"width {width}", arm) for width, arm in BY_WIDTH.items()),
+    ),
+    Figure(
+        "length", "figure 3 left: with and without a length penalty", "sqrt_kl", "win_rate",
+        (("dpo", DAA["dpo"]), ("lrdpo", REGULARIZED)),
+    ),
+)  # fmt: skip
+
+PAPER = Paper(
+    name="rafailov2024",
+    title="Scaling Laws for Reward Model Overoptimization in Direct Alignment Algorithms",
+    url="https://arxiv.org/abs/2406.02900",
+    grids={
+        "smoke": Grid(
+            task="tabular",
+            seeds=3,
+            settings=("pairs.batch_size=32",),
+            without=frozenset(BY_WIDTH.values()),
+        ),
+        "standard": Grid(),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "Departures: quality is gold and its win rate against the initial policy, where the paper "
+        "asks a language model; labels are flipped at 25 %; one run is followed through KL, where "
+        "the paper has a run for each beta. The paper has one seed in each cell.",
+    ),
+)

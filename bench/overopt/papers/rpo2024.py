@@ -1,0 +1,94 @@
+"""Liu et al. 2024, "Provably Mitigating Overoptimization in RLHF: Your SFT Loss is Implicitly an
+Adversarial Regularizer" (RPO).
+
+The text was not at hand: claims are those of the abstract and of notes by others, and section and
+figure numbers are theirs.
+"""
+
+from __future__ import annotations
+
+from overopt.papers.contract import (
+    All,
+    Arm,
+    Claim,
+    Fall,
+    Figure,
+    Grid,
+    Hump,
+    Minus,
+    Paper,
+    Positive,
+    Trained,
+    Value,
+    more,
+)
+
+DPO, RPO = Arm("dpo"), Arm("rpo")
+STRONGER = Arm("rpo", settings=("rpo.eta=0.05",))
+
+CLAIMS = (
+    Claim(
+        "rpo-01",
+        "under DPO the likelihood of chosen responses falls in training, under RPO much less",
+        "it falls under DPO, much less under RPO",
+        "figure 1, right",
+        All(
+            (
+                Positive(Trained(DPO, "chosen_log_ratio_nats"), sign=-1),
+                more(Trained(RPO, "chosen_log_ratio_nats"), Trained(DPO, "chosen_log_ratio_nats")),
+            )
+        ),
+    ),
+    Claim(
+        "rpo-02",
+        "RPO's policy wins against DPO's on held-out prompts, judged by gold",
+        "it does, for both series of models",
+        "tables",
+        more(Value(RPO, "win_rate"), Value(DPO, "win_rate")),
+        figure="gold",
+    ),
+    Claim(
+        "rpo-03",
+        "gold of DPO falls at large KL, and RPO's falls less",
+        "RPO mitigates overoptimization",
+        "abstract",
+        All((Hump(DPO), Positive(Minus(Fall(DPO), Fall(RPO))))),
+        figure="gold",
+    ),
+    Claim(
+        "rpo-04",
+        "the fewer good responses the pairs cover, the larger RPO's gain in gold over DPO",
+        "theory of partial coverage",
+        "abstract",
+        None,
+        "gain of RPO over DPO at the end, its slope over the dose of the flaw coverage: below 0 "
+        "in coverage",
+        needs="arms with flaws of the labels by dose",
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "gold", "ours: gold along KL", "sqrt_kl", "gold_mean",
+        (("DPO", DPO), ("RPO", RPO), ("RPO, eta 0.05", STRONGER)), beside="win_rate",
+    ),
+)  # fmt: skip
+
+PAPER = Paper(
+    name="rpo2024",
+    title="Provably Mitigating Overoptimization in RLHF: Your SFT Loss is Implicitly an "
+    "Adversarial Regularizer",
+    url="https://arxiv.org/abs/2405.16436",
+    grids={
+        "smoke": Grid(task="tabular", seeds=3),
+        "standard": Grid(seeds=5),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "Departures: the win rate is that against the initial policy at the largest KL that both "
+        "reach, where the paper lets the two meet. eta is that of the authors' code; the curve of "
+        "0.05 is for the figure only.",
+    ),
+)

@@ -1,0 +1,104 @@
+"""Mukobi et al. 2023, "SuperHF: Supervised Iterative Learning from Human Feedback".
+
+Only the abstract and the authors' code were at hand.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+from overopt.papers.contract import (
+    All,
+    Along,
+    Arm,
+    Claim,
+    Figure,
+    GapAtProxy,
+    Gold,
+    Grid,
+    Minus,
+    NoWorse,
+    Paper,
+    Positive,
+    Value,
+    more,
+)
+
+PRIOR, PPO = Arm("superhf"), Arm("ppo")
+WEIGHTS = (0.01, 0.03, 0.1, 0.3, 1.0)
+BY_WEIGHT = {c: Arm("superhf", settings=(f"superhf.kl_weight={c:g}",)) for c in WEIGHTS}
+WITHOUT = Arm("superhf", settings=("superhf.kl_weight=0",))
+
+CLAIMS = (
+    Claim(
+        "shf-01",
+        "SuperHF reaches no less training reward than PPO",
+        "it exceeds PPO",
+        "abstract",
+        NoWorse(Minus(Value(PRIOR, "proxy_mean"), Value(PPO, "proxy_mean")), 0.05),
+        figure="reward",
+    ),
+    Claim(
+        "shf-02",
+        "at equal training reward SuperHF hacks less than PPO: more gold",
+        "a favorable trade of reward against similarity (METEOR) to outputs before training",
+        "abstract",
+        more(GapAtProxy(PPO, PRIOR, 0.9), GapAtProxy(PRIOR, PPO, 0.9)),
+        figure="trade",
+    ),
+    Claim(
+        "shf-03",
+        "the KL prior is what prevents hacking: gold at the end rises with its weight",
+        "a trade-off in the weight",
+        "abstract, code",
+        All(
+            (
+                Positive(
+                    Along("log weight", tuple((log(c), Gold(arm)) for c, arm in BY_WEIGHT.items()))
+                ),
+                more(Gold(PRIOR), Gold(WITHOUT)),
+            )
+        ),
+        figure="weights",
+    ),
+    Claim(
+        "shf-04",
+        "after training the policy is better calibrated than PPO's",
+        "calibration improves",
+        "abstract",
+        None,
+        "calibration error of the policy's likelihoods on held-out pairs: lower than PPO's",
+        needs="calibration of a policy's own likelihoods",
+    ),
+)
+
+FIGURES = (
+    Figure("reward", "training reward along KL", "kl", "proxy_mean",
+           (("SuperHF", PRIOR), ("PPO", PPO)), beside="gold_mean"),
+    Figure("trade", "gold against training reward", "proxy", "gold_mean",
+           (("SuperHF", PRIOR), ("PPO", PPO))),
+    Figure("weights", "gold along KL by the weight of the prior", "sqrt_kl", "gold_mean",
+           (("no prior", WITHOUT), *((f"weight {c:g}", arm) for c, arm in BY_WEIGHT.items())),
+           beside="proxy_mean"),
+)  # fmt: skip
+
+PAPER = Paper(
+    name="superhf2023",
+    title="SuperHF: Supervised Iterative Learning from Human Feedback",
+    url="https://arxiv.org/abs/2310.16763",
+    grids={
+        "smoke": Grid(
+            task="tabular",
+            seeds=3,
+            without=frozenset(arm for c, arm in BY_WEIGHT.items() if c in (0.03, 0.3)),
+        ),
+        "standard": Grid(seeds=5),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "Departures: hacking is judged by gold where both have nine tenths of the reward that both "
+        "reach; similarity to outputs before training is not a part of the verdict.",
+    ),
+)

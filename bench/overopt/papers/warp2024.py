@@ -1,0 +1,168 @@
+"""Ramé et al. 2024, "WARP: On the Benefits of Weight Averaged Rewarded Policies".
+
+The paper has no reward beside the one that is optimized, so that its claims are judged on the proxy
+here; what gold does meanwhile is ours, and drawn dashed. RL is REINFORCE with a leave-one-out
+baseline, as in this project's WARP.
+"""
+
+from __future__ import annotations
+
+from overopt.papers.contract import (
+    OWN_END,
+    All,
+    Along,
+    Arm,
+    Claim,
+    Figure,
+    Grid,
+    Paper,
+    Positive,
+    Value,
+    more,
+)
+
+EMA, FREE, WARP = Arm("ema-anchor"), Arm("rloo"), Arm("warp")
+PENALTIES = (0.01, 0.03, 0.1)
+TO_START = {beta: Arm("rloo", settings=(f"rloo.beta={beta:g}",)) for beta in PENALTIES}
+LEVELS_NATS = (1.0, 3.5, 9.0)
+"""Where fronts are compared; budgets of the default task."""
+MERGED = {count: Arm("warp", settings=(f"warp.members={count}",)) for count in (2, 3, 4, 5)}
+
+
+def _above(one: Arm, others: tuple[Arm, ...]) -> All:
+    """More proxy at equal KL, at each of the levels."""
+    return All(
+        tuple(
+            more(Value(one, "proxy_mean", nats), Value(other, "proxy_mean", nats))
+            for other in others
+            for nats in LEVELS_NATS
+        )
+    )
+
+
+CLAIMS = (
+    Claim(
+        "warp-01",
+        "anchored at a moving average, RL has more reward at equal KL than anchored at the start",
+        "for every strength of the anchor at the start",
+        "section 4.1, figure 3a and b",
+        _above(EMA, tuple(TO_START.values())),
+        figure="anchors",
+    ),
+    Claim(
+        "warp-02",
+        "without an anchor RL ends with more reward and far more KL than with a strong one",
+        "fast reward and exploding KL against early saturation",
+        "section 4.1",
+        All(
+            (
+                more(
+                    Value(FREE, "proxy_mean", OWN_END), Value(TO_START[0.1], "proxy_mean", OWN_END)
+                ),
+                more(Value(FREE, "kl_nats", OWN_END), Value(TO_START[0.1], "kl_nats", OWN_END)),
+            )
+        ),
+        figure="anchors",
+    ),
+    Claim(
+        "warp-03",
+        "SLERP of two runs has more reward than either run and than LERP, with slightly more KL",
+        "lambda of one half is best",
+        "section 4.2, figure 3c, observations 2 and 3",
+        None,
+        "reward in the order SLERP, LERP, single runs; KL of LERP below that of SLERP",
+        needs="two runs, their LERP and their SLERP at one length of training as arms",
+    ),
+    Claim(
+        "warp-04",
+        "task vectors of two runs are nearly orthogonal",
+        "about 90 degrees",
+        "observation 4, appendix C.2",
+        None,
+        "mean angle between task vectors, layer by layer: interval above 70 degrees",
+        needs="angles between the weights of two runs in the results",
+    ),
+    Claim(
+        "warp-05",
+        "interpolating toward the start traces a front above those of the runs it comes from",
+        "for shares from 0 to 1",
+        "section 4.3, figure 4a",
+        _above(WARP, (EMA,)),
+        figure="front",
+    ),
+    Claim(
+        "warp-06",
+        "more merged policies, more reward at equal KL",
+        "up to five",
+        "figure 4b",
+        Positive(
+            Along(
+                "policies merged",
+                tuple(
+                    (float(count), Value(arm, "proxy_mean", 3.5)) for count, arm in MERGED.items()
+                ),
+            )
+        ),
+        figure="members",
+    ),
+    Claim(
+        "warp-07",
+        "longer training and a smaller share is better even at low KL",
+        "3,000 to 9,000 steps",
+        "figure 4a",
+        None,
+        "reward at a low KL of the longer training less that of the shorter: above 0",
+        needs="runs to be merged that end at given steps; they end at the last KL budget here",
+    ),
+    Claim(
+        "warp-08",
+        "every iteration improves the front, by less and less",
+        "no further gain after the third",
+        "section 4.4, figure 4c, table 1",
+        None,
+        "reward at equal KL in the order of iterations; the first gain above the fourth",
+        needs="several iterations of the three stages",
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "anchors", "figure 3: KL against reward by anchor", "kl", "proxy_mean",
+        (("moving average", EMA), ("no anchor", FREE),
+         *((f"start, {beta:g}", arm) for beta, arm in TO_START.items())),
+        beside="gold_mean", estimator="kl_k1_nats",
+        note="Dashed: gold, which the paper does not have.",
+    ),
+    Figure(
+        "front", "figure 4a: KL against reward of interpolations", "kl", "proxy_mean",
+        (("WARP", WARP), ("moving average", EMA)), beside="gold_mean", estimator="kl_k1_nats",
+        note="Dashed: gold, which the paper does not have.",
+    ),
+    Figure(
+        "members", "figure 4b: by the number of merged policies", "kl", "proxy_mean",
+        tuple((f"{count} policies", arm) for count, arm in MERGED.items()), beside="gold_mean",
+        estimator="kl_k1_nats", note="Dashed: gold, which the paper does not have.",
+    ),
+)  # fmt: skip
+
+PAPER = Paper(
+    name="warp2024",
+    title="WARP: On the Benefits of Weight Averaged Rewarded Policies",
+    url="https://arxiv.org/abs/2406.16768",
+    grids={
+        "smoke": Grid(
+            task="tabular",
+            seeds=3,
+            kl_grid_nats=(0.25, 1.0, 2.0),
+            without=frozenset({MERGED[3], MERGED[4], MERGED[5]}),
+        ),
+        "standard": Grid(seeds=5),
+        "full": Grid(seeds=8, worlds=3),
+    },
+    claims=CLAIMS,
+    figures=FIGURES,
+    notes=(
+        "Departures: one iteration; fronts are compared at 1, 3.5 and 9 nats; in the smoke grid "
+        "none but 1 nat is within reach.",
+    ),
+)

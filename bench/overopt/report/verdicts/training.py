@@ -1,0 +1,146 @@
+"""Statistics of whole runs: of training, step by step, and of a curve's two areas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from overopt.report.verdicts.arms import Arm, NotMeasured, Scope, SeedRows
+from overopt.report.verdicts.statistics import Tables, measured_curve, per_seed
+from overopt.stats.arrays import Floats
+from overopt.stats.fits.forms import Form
+from overopt.stats.scores import overoptimization_degree
+from overopt.stats.verdicts.curves import fit_curve
+
+TAIL = 0.2
+"""Share of the steps that counts as the end of training."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a column of training came to: its change from first to last step, or its late slope.
+
+    Attributes:
+        arm: a method that trains, in one run.
+        column: of ``trajectory.csv``.
+        of: ``change``: mean over the last fifth of the steps less the first value; ``late-slope``:
+            slope over the last half of the steps, per hundred of them.
+    """
+
+    arm: Arm
+    column: str
+    of: Literal["change", "late-slope"] = "change"
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        return f"{self.of.replace('-', ' ')} of {self.column} in training, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        return per_seed(scope, self.arm, self._number)
+
+    def _number(self, one: SeedRows) -> float:
+        step_K, value_K = _seen(one, self.column)
+        if self.of == "change":
+            last = max(1, round(TAIL * len(value_K)))
+            return float(value_K[-last:].mean() - value_K[0])
+        half = len(step_K) // 2
+        return 100.0 * float(np.polyfit(step_K[half:], value_K[half:], 1)[0])
+
+
+@dataclass(frozen=True)
+class StepsToRegain:
+    """Share of a period that the reward takes after a reset to be at a share of its former value.
+
+    At every ``period`` steps the policy is reset. The reward before is the mean of the last tenth
+    of the period. What a reset took away is regained at the first step at which no more than
+    1 - ``share`` of it is missing; a period in which that does not come counts as 1.
+
+    Attributes:
+        arm: a run with resets.
+        period: steps from one reset to the next.
+        share: of the drop.
+    """
+
+    arm: Arm
+    period: int
+    share: float = 0.95
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        return f"share of a period until the reward is regained, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        return per_seed(scope, self.arm, self._number)
+
+    def _number(self, one: SeedRows) -> float:
+        step_K, reward_K = _seen(one, "reward_mean")
+        found = []
+        for reset in range(self.period, int(step_K[-1]), self.period):
+            before = reward_K[(step_K > reset - self.period / 10) & (step_K <= reset)]
+            after = (step_K > reset) & (step_K <= reset + self.period)
+            if not len(before) or not after.any():
+                continue
+            lowest = float(reward_K[after][0])
+            wanted = lowest + self.share * (float(before.mean()) - lowest)
+            there = np.flatnonzero(reward_K[after] >= wanted)
+            at = float(step_K[after][there[0]]) - reset if len(there) else float(self.period)
+            found.append(at / self.period)
+        if not found:
+            raise NotMeasured(f"{self.arm.name}: no reset in its training")
+        return float(np.mean(found))
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """gamma of each seed: area between the fitted proxy and gold over the area under gold.
+
+    Both curves by the best-of-n form, over KL from 0 to the furthest point, as
+    `overopt.stats.scores.overoptimization_degree` has it.
+    """
+
+    arm: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    @property
+    def name(self) -> str:
+        return f"gamma, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        return per_seed(scope, self.arm, self._number)
+
+    def _number(self, one: SeedRows) -> float:
+        (kl_K, gold_K), (_, proxy_K) = (
+            measured_curve(one, column) for column in ("gold_mean", "proxy_mean")
+        )
+        try:
+            gold, proxy = (fit_curve(kl_K, one, Form.BON) for one in (gold_K, proxy_K))
+            found = overoptimization_degree(gold, proxy, float(kl_K.max()))
+        except ValueError as error:
+            raise NotMeasured(f"{self.arm.name}, seed {one.seed}: {error}") from error
+        if found is None:
+            raise NotMeasured(f"{self.arm.name}, seed {one.seed}: gold has no area, so no gamma")
+        return found
+
+
+def _seen(one: SeedRows, column: str) -> tuple[Floats, Floats]:
+    """Steps at which a column was seen, and its values."""
+    if column not in one.training:
+        raise NotMeasured(f"no {column} in the training of seed {one.seed}")
+    step_K, value_K = one.training["step"], one.training[column]
+    there = np.isfinite(value_K)
+    if there.sum() < 4:
+        raise NotMeasured(f"fewer than 4 steps with {column} in the training of seed {one.seed}")
+    return step_K[there], value_K[there]

@@ -1,0 +1,1 @@
+"""The nodes of proxies with a planted error."""

@@ -1,0 +1,89 @@
+"""Training runs that share a stack: which cells, and how each gets its own out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from overopt.errors import UserError
+from overopt.execution.node import Node
+from overopt.run.making import Make
+from overopt.run.stacked.blocks import WIDTH
+from overopt.spec.task import TaskSpec
+
+
+class Asked(Protocol):
+    """What is asked of a cell (see ``run.cell``)."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task."""
+        ...
+
+    @property
+    def world(self) -> int:
+        """Seed of the world."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        ...
+
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """Seeds that are trained together, its own among them."""
+        ...
+
+
+class Stackable(Protocol):
+    """The graph of a cell that is trained in a stack."""
+
+    @property
+    def cell(self) -> Asked:
+        """The cell."""
+        ...
+
+    @property
+    def make(self) -> Make:
+        """Makes its nodes."""
+        ...
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    def labels_of(self, seed: int) -> Node:
+        """Preference data of a neighbor."""
+        ...
+
+
+def out_of_stack(
+    around: Stackable, params: Mapping[str, Any], label: str, code: tuple[str, ...]
+) -> Node:
+    """The run of a cell that is trained together with other seeds of the same work.
+
+    Args:
+        around: the cell's graph.
+        params, label, code: of the run as if it were trained alone.
+
+    Raises:
+        UserError: the run is one of several, at values of a knob or in rounds.
+    """
+    cell = around.cell
+    if not params["kl_grid_nats"] or cell.task.rounds is not None:
+        raise UserError(
+            "the engine stacked trains one run to each seed, along the step; leave --along knob "
+            "and --rounds out, or give --engine native."
+        )
+    world = cell.world << 32
+    inputs = {"initial": around.initial}
+    for place, seed in enumerate(cell.stack):
+        inputs[f"labels.{place}"] = around.labels_of(seed)
+    shared = {name: value for name, value in params.items() if name != "seed"}
+    shared |= {"seeds": [seed + world for seed in cell.stack], "width": WIDTH}
+    before, _, after = label.rpartition(f" seed {cell.seed}")
+    told = f"{before} seeds {', '.join(map(str, cell.stack))}{after}"
+    stack = around.make("stacked.stack", shared, inputs, told, code)
+    return around.make("stacked.optimize", dict(params), {"stack": stack}, label)

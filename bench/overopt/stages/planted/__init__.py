@@ -1,0 +1,1 @@
+"""Makers of proxies that are worse than they were trained to be, by a known amount."""

@@ -1,0 +1,1 @@
+"""What is planted in proxies and in what they learn from."""

@@ -1,0 +1,161 @@
+"""``bench reproduce`` from what is asked to the page, with runs played by written folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from overopt.commands.arguments import resolve
+from overopt.commands.reproduce import reproduce as module
+from overopt.commands.reproduce.reproduce import Asked, joined, reproduce, request_of
+from overopt.errors import UserError
+from overopt.papers.contract import (
+    SCALES,
+    Arm,
+    Checked,
+    Claim,
+    Exact,
+    Figure,
+    Gold,
+    Grid,
+    Hump,
+    Paper,
+    more,
+)
+from overopt.spec.run import RunSpec
+from report.synthetic import write_runs
+
+PLAIN, PENALIZED = Arm("rloo"), Arm("rloo", settings=("rloo.beta=0.1",))
+ENSEMBLE = Arm("rloo", proxy="uwo")
+PAPER = Paper(
+    name="toy2024",
+    title="A <toy> paper",
+    url="https://example.org/toy",
+    grids={scale: Grid(seeds=5) for scale in SCALES},
+    claims=(
+        Claim("toy-01", "gold <humps>", "it does", "section 1", Hump(PLAIN), figure="curves"),
+        Claim("toy-02", "more", "it is", "section 2", more(Gold(ENSEMBLE), Gold(PLAIN))),
+        Claim("toy-03", "a price", "it is", "section 3", more(Gold(PENALIZED), Gold(PLAIN))),
+        Claim("toy-04", "same", "=", "w", Exact(lambda: Checked(True, 0.0, 0.0, "1 = 1"), "1 = 1")),
+        Claim("toy-05", "later", "?", "w", None, "a rule", needs="streams"),
+    ),
+    figures=(Figure("curves", "figure 1", "sqrt_kl", "gold_mean", (("plain", PLAIN),)),),
+)
+
+
+@pytest.fixture(autouse=True)
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module, "find", lambda name: PAPER)
+    monkeypatch.setattr(module, "names", lambda: ["toy2024"])
+    yield
+
+
+class Played:
+    """Runs that are folders of made-up points, under the specification that was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[RunSpec] = []
+
+    def __call__(self, spec: RunSpec, out: Path) -> list[Path]:
+        self.asked.append(spec)
+        (method,) = spec.methods
+        place = out / f"part-{len(self.asked)}"
+        (folder,) = write_runs(
+            place,
+            [method.name],
+            [proxy.name for proxy in spec.proxies],
+            [noise.label for noise in spec.noises],
+            spec.seeds,
+            failed=(),
+        )
+        record = json.loads((folder / "run.json").read_text())
+        record["spec"] = spec.to_json()
+        (folder / "run.json").write_text(json.dumps(record))
+        points = pd.read_csv(folder / "points.csv")
+        points["comparisons"], points["proxy_width"] = spec.comparisons[0], spec.proxy_widths[0]
+        points["proxy_start"] = spec.proxy_starts[0]
+        points.to_csv(folder / "points.csv", index=False)
+        for name in ("contrasts.csv", "budgets.csv"):
+            (folder / name).unlink()
+        return [folder]
+
+
+def asked(out: Path, results: tuple[Path, ...] = (), plan: bool = False) -> Asked:
+    return Asked("toy2024", "smoke", results, plan, out, False)
+
+
+def verdicts(out: Path, name: str = "toy2024-smoke") -> dict[str, str]:
+    document = json.loads((out / name / "verdicts.json").read_text(encoding="utf-8"))
+    return {one["claim"]: one["verdict"] for one in document["claims"]}
+
+
+def test_what_is_missing_is_run_once_and_judged(tmp_path: Path) -> None:
+    run = Played()
+    assert reproduce(asked(tmp_path), resolve, run) == 0
+    assert [
+        ([proxy.name for proxy in spec.proxies], spec.methods[0].config["beta"])
+        for spec in run.asked
+    ] == [(["single", "uwo"], 0.0), (["single"], 0.1)]
+    first = verdicts(tmp_path)
+    assert first["toy-01"] == "reproduced" and first["toy-05"] == "not run here"
+    page = tmp_path / "toy2024-smoke" / "index.html"
+    before = page.read_bytes()
+    assert reproduce(asked(tmp_path), resolve, run) == 0
+    assert len(run.asked) == 2, "everything is stored"
+    assert page.read_bytes() == before
+
+
+def test_a_run_at_other_settings_is_not_an_arm_s(tmp_path: Path) -> None:
+    run = Played()
+    spec = resolve(request_of(PENALIZED, Grid(seeds=5)))
+    run(spec, tmp_path / "stored")
+    judged = asked(tmp_path / "out", results=(tmp_path / "stored",))
+    assert reproduce(judged, resolve, run) == 0
+    assert len(run.asked) == 1, "nothing runs where results are given"
+    found = verdicts(tmp_path / "out")
+    assert found["toy-01"] == "not run here"  # the only run has a penalty
+
+
+def test_the_page_is_escaped_and_loads_nothing(tmp_path: Path) -> None:
+    reproduce(asked(tmp_path), resolve, Played())
+    page = (tmp_path / "toy2024-smoke" / "index.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in page and "<script" not in page
+    assert "gold &lt;humps&gt;" in page and "<humps>" not in page and "<toy>" not in page
+    assert page.count("src='data:image/png;base64,") == 1
+    assert "src='http" not in page
+
+
+def test_a_plan_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Played()
+    assert reproduce(asked(tmp_path, plan=True), resolve, run) == 0
+    told = capsys.readouterr().out
+    assert "rloo, uwo, noise 0.25" in told and "no" in told
+    assert not run.asked and not list(tmp_path.iterdir())
+
+
+def test_results_that_are_no_folder_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not a folder"):
+        reproduce(asked(tmp_path, results=(tmp_path / "none",)), resolve, Played())
+
+
+def test_arms_join_where_they_differ_in_the_proxy_only() -> None:
+    specs = [resolve(request_of(arm, Grid())) for arm in (PLAIN, ENSEMBLE, PENALIZED, PLAIN)]
+    assert [len(spec.proxies) for spec in joined(specs)] == [2, 1]
+
+
+def test_a_paper_of_exact_claims_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = Paper("exact2024", "t", "https://example.org", PAPER.grids, PAPER.claims[3:])
+    monkeypatch.setattr(module, "find", lambda name: exact)
+    run = Played()
+    assert reproduce(asked(tmp_path), resolve, run) == 0
+    assert not run.asked
+    assert verdicts(tmp_path, "exact2024-smoke") == {
+        "toy-04": "reproduced",
+        "toy-05": "not run here",
+    }

@@ -1,0 +1,128 @@
+"""T3 without a run: what is run again, and what is said of claims."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from overopt.catalog.lookup import files
+from overopt.catalog.methods import method
+from overopt.catalog.systems import proxy
+from overopt.catalog.toml_files import load_gold, load_task
+from overopt.errors import UserError
+from overopt.leaderboard.sandbox.graph import SEALED, SealedGraph
+from overopt.leaderboard.tiers.t3 import again, judge, judge_claims
+from overopt.leaderboard.verification.claims import Claim
+from overopt.leaderboard.verification.trial import Trial
+from overopt.run.cell import Cell
+from overopt.spec.noise import NoiseSpec
+from overopt.spec.run import RunSpec
+
+FRESH = (2**52 + 1, 2**52 + 2, 2**52 + 3)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A shipped method as a file of one's own that writes a file whenever it is run."""
+    file = tmp_path / "mine.py"
+    shutil.copy(files("methods")["dpo"], file)
+    file.write_text(f"{file.read_text()}\n\nopen({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    return file
+
+
+def spec_of(file: Path) -> RunSpec:
+    task = load_task("tabular")
+    read = method(str(file))
+    return RunSpec(
+        task=task,
+        worlds=(0, 1),
+        gold=load_gold("rule"),
+        methods=(read.model_copy(update={"source": file.name}),),
+        proxies=(proxy("single"),),
+        noises=(NoiseSpec.parse("0"),),
+        proxy_starts=("scratch",),
+        proxy_widths=(None,),
+        comparisons=(512,),
+        seeds=(0, 1),
+        kl_grid_nats=(1.0, 2.0),
+        standard=True,
+    )
+
+
+def test_only_worlds_and_seeds_change_and_nothing_is_run(mine: Path) -> None:
+    spec = spec_of(mine)
+    fresh, problem = again(spec, mine, FRESH, 3)
+    assert problem == ""
+    assert (fresh.worlds, fresh.seeds, fresh.task.world.seed) == (FRESH, (0, 1, 2), FRESH[0])
+    assert fresh.methods[0].source == str(mine)
+    same = {"worlds": spec.worlds, "seeds": spec.seeds, "task": spec.task, "methods": spec.methods}
+    assert fresh.model_copy(update=same) == spec
+    cell = Cell(fresh.task, fresh.gold, fresh.methods[0], fresh.proxies[0], fresh.noises[0], seed=0)
+    graph = SealedGraph(cell)
+    points = graph.along_step((1.0,))
+    stages = {made.stage for made in _all(points)}
+    assert SEALED in stages
+    assert "overopt.stages.optimize" not in stages
+    own = {made.stage for made in _all(points) if str(mine) in made.extra_code}
+    assert own == {SEALED}
+    assert not (mine.parent / "ran").exists()
+
+
+def _all(made):  # type: ignore[no-untyped-def]
+    from overopt.execution.node import ancestry
+
+    return list(ancestry([made]))
+
+
+def test_a_file_that_declares_something_else_is_found(mine: Path) -> None:
+    spec = spec_of(mine)
+    mine.write_text(mine.read_text().replace('USES_GOLD = "none"', 'USES_GOLD = "training"'))
+    assert "declares something else" in again(spec, mine, FRESH, 3)[1]
+    mine.write_text("FAMILY = 'pairs'\n")
+    assert "no class Config" in again(spec, mine, FRESH, 3)[1]
+
+
+@pytest.mark.parametrize("name", ["bon", "warp", "dera", "ilql"])
+def test_methods_whose_code_runs_elsewhere_are_refused(name: str, mine: Path) -> None:
+    spec = spec_of(mine)
+    cell = Cell(spec.task, spec.gold, method(name), spec.proxies[0], spec.noises[0], seed=0)
+    with pytest.raises(UserError, match="verify it up to tier T2"):
+        SealedGraph(cell)
+
+
+def test_without_a_round_there_is_no_t3(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give --round FOLDER"):
+        judge(Trial(tmp_path), lambda words: None)
+
+
+def claim(name: str, *values: float) -> Claim:
+    return Claim("proxy single", name, dict(enumerate(values)))
+
+
+def outcomes(claimed: list[Claim], fresh: list[Claim]) -> list[tuple[str, str]]:
+    told = judge_claims(claimed, fresh, FRESH, "here")
+    return [(one.check, one.outcome) for one in told]
+
+
+def test_claims_that_hold_and_that_do_not() -> None:
+    fresh = [claim("a", 0.9, 1.0, 1.1), claim("b", 0.9, 1.0, 1.1)]
+    assert outcomes([claim("a", 1.0, 1.1), claim("b", 0.8, 0.9)], fresh) == [
+        ("claims", "pass"),
+        ("claims", "pass"),
+    ]
+    assert outcomes([claim("a", 9.0, 9.1), claim("b", 0.8, 0.9)], fresh) == [
+        ("claims", "fail"),
+        ("claims", "pass"),
+    ]
+
+
+def test_a_claim_that_fresh_worlds_do_not_reach_fails() -> None:
+    """And an entry whose claims are all out of reach is not verified by that."""
+    assert outcomes([claim("a", 1.0, 1.1)], [claim("a", 1.0)]) == [
+        ("reach", "fail"),
+        ("claims", "fail"),
+    ]
+    some = outcomes([claim("a", 1.0, 1.1)], [claim("a", 1.0, 1.1)])
+    assert some == [("reach", "note"), ("claims", "fail")]

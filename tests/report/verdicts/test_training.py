@@ -1,0 +1,73 @@
+"""Statistics of whole runs, by curves that are drawn by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from overopt.papers.contract import Arm, Gamma, StepsToRegain, Trained
+from overopt.report.verdicts.arms import ArmRows, NotMeasured, Scope
+from overopt.report.verdicts.statistics import Statistic
+from overopt.report.verdicts.training import TAIL
+
+from .planted import HUMPED, arm_rows, humped, saturating
+
+PERIOD = 20
+
+
+def read(statistic: Statistic, rows: ArmRows, arm: Arm = HUMPED) -> float:
+    tables = statistic.read(Scope({arm: rows}, (arm,)))
+    return float(np.mean([one.mean() for one in tables.values()]))
+
+
+def trained(column: str, of_step: Callable[[np.ndarray], np.ndarray]) -> ArmRows:
+    """Planted curves whose training saw a column at the steps 1 to 100."""
+    step_K = np.arange(1.0, 101.0)
+    training = {"step": step_K, column: of_step(step_K)}
+    planted = arm_rows(humped, number=1)
+    worlds = {
+        world: tuple(replace(seed, training=training) for seed in seeds)
+        for world, seeds in planted.worlds.items()
+    }
+    return ArmRows(worlds, planted.estimator, planted.folders)
+
+
+def test_the_change_in_training_is_read_at_its_last_fifth() -> None:
+    rows = trained("loss", lambda step: -0.1 * step)
+    assert TAIL == 0.2
+    # the first is -0.1, the last twenty have the mean -0.1 (81 + 100) / 2
+    assert read(Trained(HUMPED, "loss"), rows) == pytest.approx(-9.05 + 0.1)
+
+
+def test_a_late_slope_forgets_the_first_half() -> None:
+    rows = trained("kl_nats", lambda step: np.minimum(step, 40.0) + 0.02 * step)
+    assert read(Trained(HUMPED, "kl_nats", "late-slope"), rows) == pytest.approx(2.0)
+
+
+def test_what_a_reset_took_is_regained_within_a_share_of_the_period() -> None:
+    """Within each period of 20 the reward rises by .25 a step for 4 steps, and stays at 1."""
+    rows = trained("reward_mean", lambda step: np.minimum(1.0, 0.25 * ((step - 1) % PERIOD + 1)))
+    # the first step after a reset has .25; 95 % of the way to 1 is passed at the fourth
+    assert read(StepsToRegain(HUMPED, PERIOD), rows) == pytest.approx(4 / PERIOD)
+    assert read(StepsToRegain(HUMPED, PERIOD, share=0.3), rows) == pytest.approx(2 / PERIOD)
+
+
+def test_a_reward_that_does_not_come_back_counts_as_a_whole_period() -> None:
+    rows = trained("reward_mean", lambda step: -((step - 1) // PERIOD))
+    assert read(StepsToRegain(HUMPED, PERIOD), rows) == 1.0
+
+
+def test_training_that_was_not_stored_is_not_measured() -> None:
+    with pytest.raises(NotMeasured, match="no loss in the training of seed"):
+        read(Trained(HUMPED, "loss"), arm_rows(humped, number=1))
+
+
+def test_gamma_is_0_where_gold_follows_the_proxy_and_grows_with_the_gap() -> None:
+    together = arm_rows(humped, humped, number=1, noise=0.0)
+    assert read(Gamma(HUMPED), together) == pytest.approx(0.0, abs=1e-9)
+    apart = arm_rows(saturating, lambda d: saturating(d) + 0.5 * d, number=1, noise=0.0)
+    further = arm_rows(saturating, lambda d: saturating(d) + 1.0 * d, number=1, noise=0.0)
+    assert 0.1 < read(Gamma(HUMPED), apart) < read(Gamma(HUMPED), further)

@@ -1,0 +1,1 @@
+"""Streams in the graph, and the command that reads them."""

@@ -1,0 +1,1 @@
+"""Proxies with a planted error."""

@@ -1,0 +1,1 @@
+"""Makers of rounds after the first."""

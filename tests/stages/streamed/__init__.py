@@ -1,0 +1,1 @@
+"""Pools too large to be kept."""

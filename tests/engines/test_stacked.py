@@ -74,10 +74,12 @@ def test_a_stack_does_what_the_native_engine_does(method: PairsMethod) -> None:
             assert isinstance(row, PairsRow) and isinstance(other, PairsRow)
             assert (row.kl_nats is None) == (other.kl_nats is None)
             # before the first step all log-ratios are 0 but for rounding, which accuracy shows
-            kl_nats = other.kl_nats or 0.0
             assert (row.kl_nats or 0.0) == pytest.approx(other.kl_nats or 0.0, rel=1e-2)
             assert row.step == 1 or row.accuracy == pytest.approx(other.accuracy, abs=0.07)
-            one, two = (r._replace(kl_nats=kl_nats, accuracy=0.0)._asdict() for r in (row, other))
+            one, two = (
+                each._replace(kl_nats=other.kl_nats or 0.0, accuracy=0.0)._asdict()
+                for each in (row, other)
+            )
             assert one == pytest.approx(two, rel=1e-2, abs=2e-3)
 
 

@@ -9,7 +9,7 @@ from overopt.errors import UserError
 from overopt.execution.node import Node
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
-from overopt.run.stacked.nodes import WIDTH, blocks
+from overopt.run.stacked.blocks import WIDTH, blocks
 from overopt.spec.run import RunSpec
 
 from .specs import run_spec

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from torch import Tensor
@@ -28,10 +29,10 @@ class Config:
 
 
 def _worlds() -> Iterator[Any]:
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         yield from frame.f_locals.values()
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     yield from gc.get_objects()
 
 

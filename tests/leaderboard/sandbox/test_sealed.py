@@ -22,6 +22,7 @@ from overopt.leaderboard.sandbox import parcel, sealed
 from overopt.leaderboard.sandbox.delivery import Sender
 from overopt.leaderboard.sandbox.launch import Unavailable, require_walls
 from overopt.leaderboard.sandbox.training import train
+from overopt.leaderboard.sandbox.weights import read_weights
 from overopt.models.policy import load_policy
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.pairs import PairsSpec
@@ -83,7 +84,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Path:
-    return shutil.copy(Path(__file__).with_name("spy.py"), tmp_path / "spy.py")
+    return Path(shutil.copy(Path(__file__).with_name("spy.py"), tmp_path / "spy.py"))
 
 
 def asked(own: Path, artifacts: Inputs, **more: Any) -> tuple[dict[str, Any], Inputs]:
@@ -123,14 +124,14 @@ def test_behind_walls_a_method_learns_the_same_and_finds_no_gold(
     place.mkdir()
 
     class Kept(Sender):
-        def send(self, kind: str, body: bytes = b"", **head: object) -> None:  # type: ignore[override]
+        def send(self, kind: str, body: bytes = b"", **head: object) -> None:
             kept[str(head.get("name"))] = body
 
     arguments = {"parcel": str(folder), "params": plain, "roles": sorted(inputs)}
     load_module("overopt.methods.pairs.dpo")
     train({**arguments, "scratch": str(place)}, Kept(0))
     wanted = load_policy(artifacts["initial"] / "model").state_dict()
-    outside = sealed.read_weights(kept["step_000003.safetensors"], wanted, "outside")
+    outside = read_weights(kept["step_000003.safetensors"], wanted, "outside")
     assert any(not torch.equal(weights[name], wanted[name]) for name in wanted)
     for name, tensor in outside.items():
         assert torch.equal(weights[name], tensor), name
@@ -215,7 +216,7 @@ def test_weights_of_another_shape_are_refused(artifacts: Inputs) -> None:
     wanted = load_policy(artifacts["initial"] / "model").state_dict()
     good = {name: tensor.clone() for name, tensor in wanted.items()}
     name = next(iter(good))
-    assert set(sealed.read_weights(save(good), wanted, "mine")) == set(wanted)
+    assert set(read_weights(save(good), wanted, "mine")) == set(wanted)
     for change, sentence in (
         ({name: good[name][:1].clone()}, "another shape"),
         ({name: good[name].double()}, "another shape or type"),
@@ -223,6 +224,6 @@ def test_weights_of_another_shape_are_refused(artifacts: Inputs) -> None:
         ({"extra": torch.zeros(1)}, "missing or unknown"),
     ):
         with pytest.raises(UserError, match=sentence):
-            sealed.read_weights(save({**good, **change}), wanted, "mine")
+            read_weights(save({**good, **change}), wanted, "mine")
     with pytest.raises(UserError, match="no safetensors"):
-        sealed.read_weights(b"\x80\x04pickle", wanted, "mine")
+        read_weights(b"\x80\x04pickle", wanted, "mine")

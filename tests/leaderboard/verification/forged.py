@@ -193,7 +193,7 @@ def _learn_by_heart(stage: Stage) -> PreTrainedModel:
         logits_BTV = made(ids_BT).logits[:, begin - 1 : -1]
         loss = cross_entropy(logits_BTV.flatten(0, 1), ids_BT[:, begin:].flatten())
         step.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         step.step()
     made.eval()
     return made

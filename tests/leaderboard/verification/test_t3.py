@@ -12,6 +12,7 @@ from overopt.catalog.methods import method
 from overopt.catalog.systems import proxy
 from overopt.catalog.toml_files import load_gold, load_task
 from overopt.errors import UserError
+from overopt.execution.node import Node, ancestry
 from overopt.leaderboard.sandbox.graph import SEALED, SealedGraph
 from overopt.leaderboard.tiers.t3 import again, judge, judge_claims
 from overopt.leaderboard.verification.claims import Claim
@@ -70,9 +71,7 @@ def test_only_worlds_and_seeds_change_and_nothing_is_run(mine: Path) -> None:
     assert not (mine.parent / "ran").exists()
 
 
-def _all(made):  # type: ignore[no-untyped-def]
-    from overopt.execution.node import ancestry
-
+def _all(made: Node) -> list[Node]:
     return list(ancestry([made]))
 
 

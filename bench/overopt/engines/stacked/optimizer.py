@@ -55,7 +55,8 @@ class StackedAdam:
         gradients = dict(
             zip(self.weights, torch.autograd.grad(loss, list(self.weights.values())), strict=True)
         )
-        norm_C = torch.stack([g.flatten(1).norm(dim=1) for g in gradients.values()]).norm(dim=0)
+        norms = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients.values()]
+        norm_C: Tensor = torch.linalg.vector_norm(torch.stack(norms), dim=0)
         scale_C = (self._max_norm / (norm_C + 1e-6)).clamp(max=1.0)
         moving_C = active_C.to(norm_C.device) & norm_C.isfinite()
         self.steps_taken += 1

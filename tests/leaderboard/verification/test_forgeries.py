@@ -13,6 +13,7 @@ from .forged import FORGERIES, Entry, failures, honest, make_stage, policy
 
 TIMES = int(os.environ.get("SIMULATION_TIMES", "1"))
 WORLDS = 3
+QUICK = ("picked", "altered_logps")
 
 
 def failed(name: str, number: int) -> set[str]:
@@ -25,7 +26,10 @@ def failed(name: str, number: int) -> set[str]:
     return failures(list(zip(stages, entries, strict=True)), number)
 
 
-@pytest.mark.parametrize("name", FORGERIES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FORGERIES],
+)
 def test_forgery_is_found(name: str) -> None:
     found = sum(bool(failed(name, number) & FORGERIES[name][1]) for number in range(TIMES))
     print(f"{name}: found {found} of {TIMES}")

@@ -21,8 +21,8 @@ from overopt.execution.canonical import canonical_json
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
 from overopt.own_runs.measured import Checkpoints, MeasuredRuns
 from overopt.run.contrasts import budget_rows, contrast_rows
-from overopt.run.written.csv_text import to_csv
 from overopt.run.written.circumstances import circumstances
+from overopt.run.written.csv_text import to_csv
 from overopt.run.written.prompt_files import prompt_bytes
 from overopt.run.written.seed_tables import SeedGroup, SeedTable
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, POINT_COLUMNS, PROMPTS_FILE

@@ -37,7 +37,6 @@ from overopt.stats.kl import clustered_mean, k1, k2, k3
 from overopt.worlds.contract import world_of
 from overopt.worlds.tokens import Tokens
 
-
 DIAGNOSES = "diagnostics.json"
 """What is looked at beside the points, and never ranked."""
 

@@ -139,13 +139,14 @@ def _spread(job: Job, options: TrlSpec, scratch: Path, progress: Progress) -> No
         json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(scratch.glob("raised_*.json"), key=lambda path: path.stat().st_mtime_ns)
     ]
-    if records:
-        # an error in one process cuts the others off, and these then raise what follows from it
-        record = next((one for one in records if one["kind"] in _TOLD_KINDS), records[0])
-        kind: Callable[[str], Exception] = _TOLD_KINDS.get(record["kind"], RuntimeError)
-        raise kind(record["message"])
     last = errors.read_text(encoding="utf-8", errors="replace").splitlines()[-_TOLD_LINES:]
     struck = next((line.partition("Signal")[2] for line in reversed(last) if "Signal" in line), "")
+    told_kinds = [one for one in records if one["kind"] in _TOLD_KINDS]
+    if records and (told_kinds or not struck):
+        # an error in one process cuts the others off, and these then raise what follows from it
+        record = (told_kinds or records)[0]
+        kind: Callable[[str], Exception] = _TOLD_KINDS.get(record["kind"], RuntimeError)
+        raise kind(record["message"])
     why = f": signal{struck}" if struck else ""
     raise RuntimeError(f"the processes ended with code {code}{why}") from RuntimeError(
         "\n".join(last)

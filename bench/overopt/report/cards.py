@@ -18,6 +18,7 @@ from overopt.report.group import Group
 from overopt.report.groups import group_points
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.run import Run
+from overopt.report.stored.run_folder import published
 from overopt.spec.columns import CARD_COLUMNS
 
 _KEY = list(CARD_COLUMNS[:6])
@@ -97,7 +98,7 @@ def _rows(group: Group, points: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def main(results: str, out: str) -> None:
     """Write the table of all runs below a folder."""
-    table = card_table(read_results([Path(results)]).runs)
+    table = card_table(read_results(published(Path(results))).runs)
     Path(out).write_text(table.to_csv(index=False, float_format="%.6g"), "utf-8")
 
 

@@ -26,7 +26,7 @@ def add_admit(app: typer.Typer, run: Runner) -> None:
         runs: Annotated[
             Path,
             typer.Option(metavar="FOLDER", help="Run folders of tasks against the controls."),
-        ] = Path("admission"),
+        ] = Path("results/admission"),
         carry_out: Annotated[
             bool,
             typer.Option("--run", help="First run the tasks against the controls, into FOLDER."),

@@ -20,6 +20,7 @@ from overopt.report.folder import check_folder
 from overopt.report.groups import group_results
 from overopt.report.scoring import yardsticks
 from overopt.report.stored.reading import read_results
+from overopt.report.stored.run_folder import published
 
 Tell = Callable[[str, int, int], None]
 
@@ -82,7 +83,7 @@ def rank_all(results: Path, submissions: Path, reader: Reader, tell: Tell) -> Le
 
 def _rank(results: Path, submitted: Submitted, tell: Tell) -> Leaderboard:
     read = read_results(
-        [results, *submitted.runs], tell=lambda done, of: tell("reading runs", done, of)
+        [*published(results), *submitted.runs], tell=lambda done, of: tell("reading runs", done, of)
     )
     groups = group_results(read, lambda done, of: tell("averaging curves", done, of))
     measures = {

@@ -101,7 +101,8 @@ def make_page(rows: Sequence[Row]) -> str:
     lines = [
         "# Which tasks can carry a ranking",
         "",
-        "Made by `bench admit --publish` from the run folders in `admission/`; do not edit it by "
+        "Made by `bench admit --publish` from the run folders in "
+        "`results/admission/`; do not edit it by "
         "hand. All numbers are in `results/admission.csv`.",
         "",
         "A rank means nothing where gold does not measure what it should, or where the design "

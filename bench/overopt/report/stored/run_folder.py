@@ -24,6 +24,9 @@ from overopt.report.stored.trajectory import read_trajectory
 from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
 from overopt.spec.documents import LARGEST_NUMBER, check_format
 
+ADMISSION = "admission"
+"""Where runs against the admission ledger's controls lie in the results."""
+
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
     """Resolve each path to the run folders at or below it, in sorted order, each once.
@@ -53,6 +56,16 @@ def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
     if not found:
         raise UserError("no run folder was given; give at least one, such as results/TASK/METHOD.")
     return list(found)
+
+
+def published(results: Path) -> list[Path]:
+    """Folders with runs in a results folder, but for those against controls, which rank nobody."""
+    inside = sorted(
+        one
+        for one in results.iterdir()
+        if one.is_dir() and one.name != ADMISSION and any(one.rglob("run.json"))
+    )
+    return inside or [results]
 
 
 def read_run(folder: Path) -> Run:

@@ -29,14 +29,24 @@ def draw_figures(figures: Sequence[Figure], measured: Measured, folder: Path) ->
     """
     captions = {}
     for one in figures:
-        there = [(label, arm) for label, arm in one.curves if _has(measured.get(arm))]
-        if not there:
+        if not curves_of(one, measured):
             continue
         with drawing_style():
-            canvas = _draw(one, there, measured)
+            canvas, captions[one.name] = draw_figure(one, measured)
             save_figure(canvas, folder / one.name)
-        captions[one.name] = _caption(one, there, measured)
     return captions
+
+
+def curves_of(one: Figure, measured: Measured) -> list[tuple[str, Arm]]:
+    """The curves of a figure that were measured, with their labels."""
+    return [(label, arm) for label, arm in one.curves if _has(measured.get(arm))]
+
+
+def draw_figure(one: Figure, measured: Measured) -> tuple[Canvas, str]:
+    """A figure of which at least one curve was measured, and its caption."""
+    there = curves_of(one, measured)
+    with drawing_style():
+        return _draw(one, there, measured), _caption(one, there, measured)
 
 
 def _has(rows: ArmRows | None) -> bool:

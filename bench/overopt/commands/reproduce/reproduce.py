@@ -141,7 +141,7 @@ def stored_runs(places: Sequence[Path], option: str = "results") -> list[Run]:
     for place in places:
         if not place.is_dir():
             raise UserError(f"{option} {place}: it is not a folder; give one that holds runs.")
-    return [read_run(folder) for folder in find_runs(list(places))]
+    return [read_run(folder) for folder in find_runs(list(places))] if places else []
 
 
 def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:

@@ -150,6 +150,11 @@ def _points(
         x_K = np.sqrt(np.maximum(x_K, 0.0)) if one.x == "sqrt_kl" else x_K
     target_K = np.where(rows.kl_K == 0.0, 0.0, rows.target_K)
     knob_K = np.where(np.isnan(target_K), rows.columns["knob_value"], np.nan)
+    told_K = rows.columns["knob_value"][rows.kl_K > 0.0]
+    if (
+        np.unique(told_K[np.isfinite(told_K)]).size < 2
+    ):  # along step: the knob tells no places apart
+        knob_K = np.full_like(knob_K, np.nan)
     return _finite("budget", target_K, x_K, y_K) | _finite("knob", knob_K, x_K, y_K)
 
 

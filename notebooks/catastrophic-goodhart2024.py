@@ -47,7 +47,7 @@ judged = overopt.judge("catastrophic-goodhart2024", "../results/matrix", "../res
 # %%
 rng = np.random.default_rng(0)
 N = 200_000
-n_K = np.unique(np.rint(10.0 ** np.linspace(0, 4, 25)))
+n_K = np.unique(np.rint(10.0 ** np.linspace(0, 3.5, 25)))
 rank = np.arange(1, N + 1) / N
 utility = rng.normal(size=N)
 errors = {
@@ -64,9 +64,9 @@ plt.xscale("log"), plt.xlabel("n"), plt.ylabel("E[V] of the best of n"), plt.leg
 
 # %% [markdown]
 # Under normal error $E[V]$ goes on rising. Under the others it turns, the earlier the heavier the
-# tail. The curve of t with 5 degrees turns beyond the right end. Even under the Levy error, whose
-# mean is infinite, best of two gains a little before everything is lost: an independent error
-# cannot make the better of two responses worse on average.
+# tail. (Toward the right end a single list's luck begins to show; the verdicts below use
+# densities.) Even under the Levy error, whose mean is infinite, best of two gains a little before
+# everything is lost: an independent error cannot make the better of two responses worse on average.
 #
 # ## Little KL, much proxy
 #

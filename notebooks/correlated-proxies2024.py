@@ -102,7 +102,9 @@ for name in judged.figures:
 
 # %%
 overopt.plot_curves(
-    ["../results/reviews/chi2-rl", "../results/reviews/rloo/step-4941efbe95"], noise="0"
+    ["../results/reviews/chi2-rl", "../results/reviews/rloo/step-6854422d38"],
+    noise="0",
+    proxy="single",
 )
 
 # %% [markdown]

@@ -126,7 +126,7 @@ for name in judged.figures:
 
 # %%
 overopt.plot_curves(
-    ["../results/reviews/bon/knob-a7a508d99d", "../results/reviews/ppo"], noise="0", proxy="single"
+    ["../results/reviews/bon/knob-8fff6c44f3", "../results/reviews/ppo"], noise="0", proxy="single"
 )
 
 # %% [markdown]

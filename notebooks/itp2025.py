@@ -109,7 +109,9 @@ for name in judged.figures:
 
 # %%
 overopt.plot_curves(
-    ["../results/reviews/itp", "../results/reviews/bon/knob-a7a508d99d"], noise="0"
+    ["../results/reviews/itp", "../results/reviews/bon/knob-8fff6c44f3"],
+    noise="0",
+    proxy="single",
 )
 
 # %% [markdown]

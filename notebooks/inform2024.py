@@ -53,7 +53,7 @@ weights = weights / weights.sum()
 gap = np.sqrt(2) * nodes  # q1 - q2 of two responses
 prefer = 1 / (1 + np.exp(-2 * gap))  # labels follow Bradley-Terry with a scale of 2
 a, v, w = np.meshgrid(
-    np.linspace(0, 2, 21), np.geomspace(0.02, 1, 18), np.linspace(0, 6, 25), indexing="ij"
+    np.linspace(0, 2, 21), np.geomspace(1e-4, 1, 30), np.linspace(0, 6, 25), indexing="ij"
 )
 loss = np.zeros_like(a)
 for g, p, of_g in zip(gap, prefer, weights, strict=True):

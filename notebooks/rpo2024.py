@@ -82,8 +82,9 @@ axes[0].legend();
 # %% [markdown]
 # Left: under DPO the chosen responses lose probability while their margin over the rejected ones
 # grows. The likelihood term brings that to a halt, and with a large $\eta$ the run stops near the
-# chosen responses' law. Whether gold at *equal KL* is better is another question: look right, where
-# the first three curves have the same KL to compare at.
+# chosen responses' law. Whether gold at *equal KL* is better is another question. Look right: in
+# this problem a larger $\eta$ ends earlier, and at the KL that two curves share it has no more
+# gold.
 #
 # ## Verdicts
 

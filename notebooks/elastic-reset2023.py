@@ -23,6 +23,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("elastic-reset2023", "../results/matrix", "../results/reviews")
@@ -87,7 +88,8 @@ for label, path in runs.items():
 axes[0].set(xlabel="step", ylabel="KL (nats)")
 axes[1].set(xlabel="KL (nats)", ylabel="proxy (SDs)")
 axes[2].set(xlabel="KL (nats)", ylabel="gold (SDs)")
-axes[0].legend(fontsize=7);
+axes[0].legend(fontsize=7)
+plt.show()
 
 # %% [markdown]
 # Left: the sawtooth. KL is bounded by how far one period goes from where the average was, without a
@@ -101,7 +103,7 @@ axes[0].legend(fontsize=7);
 # Reward is the proxy's; gold is this project's addition.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

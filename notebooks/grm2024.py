@@ -21,10 +21,10 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("grm2024", "../results/matrix", "../results/reviews")
@@ -106,7 +106,7 @@ pd.DataFrame(rows, columns=["comparisons", "plain, shifted", "shared states, shi
 # that was optimized against the proxy.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

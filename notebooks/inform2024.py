@@ -20,10 +20,10 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("inform2024", "../results/matrix", "../results/reviews")
@@ -35,7 +35,8 @@ judged = overopt.judge("inform2024", "../results/matrix", "../results/reviews")
 # reward is read from a noisy latent, in scoring from its mean:
 #
 # $$s = \mu + \sqrt{v}\,\epsilon, \qquad r = w \cdot s, \qquad
-# L = -\log \sigma(r_w - r_l) + b \,\mathrm{KL}\bigl(\mathcal N(\mu, v) \,\|\, \mathcal N(0, 1)\bigr),$$
+# L = -\log \sigma(r_w - r_l) + b
+# \,\mathrm{KL}\bigl(\mathcal N(\mu, v) \,\|\, \mathcal N(0, 1)\bigr),$$
 #
 # where for each latent $\mathrm{KL} = \frac12 (\mu^2 + v - 1 - \log v)$. Being sharp ($v$ small)
 # and being far out ($\mu^2$ large) both cost. The weight $b$ says how much.
@@ -84,9 +85,7 @@ pd.DataFrame(rows, columns=columns).round(3)
 rng = np.random.default_rng(0)
 latents = rng.normal(size=(20_000, 3))
 score = latents[:, 0] + 0.5 * latents[:, 1]
-distance = np.sqrt(
-    np.einsum("nd,de,ne->n", latents, np.linalg.inv(np.cov(latents.T)), latents)
-)
+distance = np.sqrt(np.einsum("nd,de,ne->n", latents, np.linalg.inv(np.cov(latents.T)), latents))
 rows = []
 for strength in (0.0, 0.5, 1.0, 2.0):
     weight = np.exp(strength * score)
@@ -105,7 +104,7 @@ pd.DataFrame(
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

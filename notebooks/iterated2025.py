@@ -23,6 +23,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("iterated2025", "../results/matrix", "../results/reviews")
@@ -92,8 +93,11 @@ for color, (keep, start) in enumerate(designs):
     label = f"{keep} comparisons, start: {start} policy"
     plt.plot(range(1, 5), mean[:, 1], f"C{color}o-", label=f"gold; {label}")
     plt.plot(range(1, 5), mean[:, 0], f"C{color}--", linewidth=0.9)
-plt.xticks(range(1, 5)), plt.xlabel("round"), plt.ylabel("SDs; proxy dashed")
-plt.legend(fontsize=7);
+plt.xticks(range(1, 5))
+plt.xlabel("round")
+plt.ylabel("SDs; proxy dashed")
+plt.legend(fontsize=7)
+plt.show()
 
 # %% [markdown]
 # With all comparisons and a fresh start the gap between dashed and solid shrinks round by round,
@@ -104,7 +108,7 @@ plt.legend(fontsize=7);
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

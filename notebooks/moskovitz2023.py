@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("moskovitz2023", "../results/matrix", "../results/reviews")
@@ -85,7 +86,10 @@ for scale in (0.5, 1.0, 1.5):
     rows.append((scale, *multipliers, *read(policy)))
     plt.plot(rows[-1][3], rows[-1][6], "k*")
     plt.annotate(f" {scale:g}", (rows[-1][3], rows[-1][6]))
-plt.xlabel("KL (nats)"), plt.ylabel("gold (SDs)"), plt.xlim(0, 4), plt.legend(fontsize=8)
+plt.xlabel("KL (nats)")
+plt.ylabel("gold (SDs)")
+plt.xlim(0, 4)
+plt.legend(fontsize=8)
 columns = ["share of the point", "lambda 1", "lambda 2", "KL", "J 1", "J 2", "gold"]
 pd.DataFrame(rows, columns=columns).round(3)
 
@@ -100,7 +104,7 @@ pd.DataFrame(rows, columns=columns).round(3)
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("superhf2023", "../results/matrix", "../results/reviews")
@@ -40,8 +41,8 @@ judged = overopt.judge("superhf2023", "../results/matrix", "../results/reviews")
 #
 # $$\pi = \frac{q_\pi + c\,\pi_0}{1 + c} .$$
 #
-# So the method mixes best-of-$S$ of *itself* with the initial policy. Without a prior, $c = 0$, the
-# only fixed point is the response with the highest proxy. The prior's KL is the forward one,
+# So the method mixes best-of-$S$ of *itself* with the initial policy. Without a prior, $c = 0$,
+# it goes on to the response with the highest proxy. The prior's KL is the forward one,
 # $\mathrm{KL}(\pi_0 \| \pi)$: a policy may not drop what the initial policy does, and may add as it
 # likes.
 
@@ -72,7 +73,9 @@ for c in (0.0, 0.1, 0.3, 1.0, 2.0, 3.5):
     plt.plot(kl, of_gold, label=f"c = {c:g}")
     plt.plot(kl[-1], of_gold[-1], "k.")
     rows.append((c, kl[-1], of_proxy[-1], of_gold[-1]))
-plt.xlabel("KL (nats)"), plt.ylabel("gold (SDs)"), plt.legend()
+plt.xlabel("KL (nats)")
+plt.ylabel("gold (SDs)")
+plt.legend()
 pd.DataFrame(rows, columns=["c", "KL", "proxy", "gold"]).round(3)
 
 # %% [markdown]
@@ -88,7 +91,7 @@ pd.DataFrame(rows, columns=["c", "KL", "proxy", "gold"]).round(3)
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -93,8 +93,8 @@ plt.show()
 
 # %% [markdown]
 # Left: the sawtooth. KL is bounded by how far one period goes from where the average was, without a
-# price on it. Middle: reward at equal KL is where the method has to show a gain. In an exact,
-# convex little problem like this the ways lie close together. What a reset might remove is drift
+# price on it. Middle: reward at equal KL is where the method has to show a gain. In an exact
+# little problem like this the ways lie close together. What a reset might remove is drift
 # that brought no reward, and exact gradients hardly make any: noise of sampled gradients, and
 # clipped steps, do.
 #

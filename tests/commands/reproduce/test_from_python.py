@@ -28,8 +28,9 @@ def judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> from_python.Judgm
 def test_verdicts_are_a_table_and_figures_are_drawn(judged: from_python.Judgment) -> None:
     table = judged.verdicts
     assert list(table.index) == [claim.id for claim in PAPER.claims]
-    assert table.loc["toy-01", "verdict"] == "reproduced" and table.loc["toy-01", "low"] > 0.0
-    assert table.loc["toy-02", "verdict"] == "not run here" and pd.isna(table.loc["toy-02", "low"])
+    verdict, low = table["verdict"], table["low"]
+    assert verdict["toy-01"] == "reproduced" and low["toy-01"] > 0.0
+    assert verdict["toy-02"] == "not run here" and pd.isna(low["toy-02"])
     assert judged.counts["reproduced"] == 2 and judged.counts["not run here"] == 3
     assert judged.figures == {"curves": "figure 1"}
     (axis,) = judged.draw("curves").axes

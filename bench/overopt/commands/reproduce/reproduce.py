@@ -74,7 +74,7 @@ def _one(
         given = stored_runs((place,)) if place.is_dir() else ()  # none where all claims are exact
     measured = gather(specs, given, lambda words: errors.print(words, soft_wrap=True))
     judged = judge_measured(paper, asked.scale, measured)
-    verdicts = judged.verdicts
+    verdicts = list(judged.verdicts)
     out = asked.out / f"{paper.name}-{asked.scale}"
     with staging_folder(out) as staged:
         write_paper(judged, measured, staged)

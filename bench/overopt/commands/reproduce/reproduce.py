@@ -18,7 +18,7 @@ from overopt.papers.contract.paper import Grid, Paper, Scale
 from overopt.papers.shelf import find, names
 from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
-from overopt.report.verdicts.arms import Arm, ArmRows
+from overopt.report.verdicts.arms import Arm, ArmRows, Measured
 from overopt.report.verdicts.claims import Verdict
 from overopt.report.verdicts.gathering import gather
 from overopt.report.verdicts.judging import judge
@@ -54,7 +54,7 @@ def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
     papers = [find(name) for name in chosen]
     if asked.plan:
         return _plan(papers, asked, check)
-    given = _stored(asked.results) if asked.results else None
+    given = stored_runs(asked.results, "--results") if asked.results else None
     verdicts = {paper.name: _one(paper, asked, check, run, given) for paper in papers}
     if asked.as_json:
         rows = [tidy_row(name, one) for name, several in verdicts.items() for one in several]
@@ -71,22 +71,10 @@ def _one(
     if given is None:
         place = asked.out / "runs"
         _run_missing(specs, place, run)
-        given = _stored((place,)) if place.is_dir() else ()  # none where all claims are exact
+        given = stored_runs((place,)) if place.is_dir() else ()  # none where all claims are exact
     measured = gather(specs, given, lambda words: errors.print(words, soft_wrap=True))
-    verdicts = judge(paper.claims, measured)
-    judged = Judged(
-        paper.name,
-        paper.title,
-        paper.url,
-        asked.scale,
-        _setting(paper.grids[asked.scale]),
-        verdicts,
-        paper.figures,
-        {},
-        {},
-        paper.notes,
-        sorted({folder for rows in measured.values() for folder in rows.folders}),
-    )
+    judged = judge_measured(paper, asked.scale, measured)
+    verdicts = judged.verdicts
     out = asked.out / f"{paper.name}-{asked.scale}"
     with staging_folder(out) as staged:
         write_paper(judged, measured, staged)
@@ -100,9 +88,26 @@ def _one(
     return verdicts
 
 
+def judge_measured(paper: Paper, scale: Scale, measured: Measured) -> Judged:
+    """All verdicts of one paper, with what its page says beside them; without images."""
+    return Judged(
+        paper.name,
+        paper.title,
+        paper.url,
+        scale,
+        _setting(paper.grids[scale]),
+        judge(paper.claims, measured),
+        paper.figures,
+        {},
+        {},
+        paper.notes,
+        sorted({folder for rows in measured.values() for folder in rows.folders}),
+    )
+
+
 def _run_missing(specs: dict[Arm, RunSpec], out: Path, run: CarryOut) -> None:
     """Run every arm that is not stored in full; what is stored is found again, not made again."""
-    stored = gather(specs, _stored((out,)) if out.is_dir() else [])
+    stored = gather(specs, stored_runs((out,)) if out.is_dir() else [])
     missing = {arm: spec for arm, spec in specs.items() if not _whole(stored[arm], spec)}
     for spec in joined(missing.values()):
         run(spec, out)
@@ -127,12 +132,16 @@ def joined(specs: Iterable[RunSpec]) -> list[RunSpec]:
     return list(groups.values())
 
 
-def _stored(places: Sequence[Path]) -> list[Run]:
-    existing = [place for place in places if place.is_dir()]
-    if len(existing) < len(places):
-        lost = [str(place) for place in places if not place.is_dir()]
-        raise UserError(f"--results {lost[0]}: it is not a folder; give one that holds runs.")
-    return [read_run(folder) for folder in find_runs(existing)]
+def stored_runs(places: Sequence[Path], option: str = "results") -> list[Run]:
+    """All runs of some folders.
+
+    Raises:
+        UserError: one of them is no folder.
+    """
+    for place in places:
+        if not place.is_dir():
+            raise UserError(f"{option} {place}: it is not a folder; give one that holds runs.")
+    return [read_run(folder) for folder in find_runs(list(places))] if places else []
 
 
 def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
@@ -185,7 +194,7 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
         specs = specs_of(paper, asked.scale, check)
         places = asked.results or (asked.out / "runs",)
         there = [place for place in places if place.is_dir()]
-        stored = gather(specs, _stored(there) if there else [])
+        stored = gather(specs, stored_runs(there) if there else [])
         table = Table(title=f"{paper.name}, {asked.scale}: {_setting(paper.grids[asked.scale])}",
                       title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip
         for head in ("arm", "cells", "stored"):

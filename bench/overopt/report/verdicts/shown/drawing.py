@@ -29,14 +29,24 @@ def draw_figures(figures: Sequence[Figure], measured: Measured, folder: Path) ->
     """
     captions = {}
     for one in figures:
-        there = [(label, arm) for label, arm in one.curves if _has(measured.get(arm))]
-        if not there:
+        if not curves_of(one, measured):
             continue
         with drawing_style():
-            canvas = _draw(one, there, measured)
+            canvas, captions[one.name] = draw_figure(one, measured)
             save_figure(canvas, folder / one.name)
-        captions[one.name] = _caption(one, there, measured)
     return captions
+
+
+def curves_of(one: Figure, measured: Measured) -> list[tuple[str, Arm]]:
+    """The curves of a figure that were measured, with their labels."""
+    return [(label, arm) for label, arm in one.curves if _has(measured.get(arm))]
+
+
+def draw_figure(one: Figure, measured: Measured) -> tuple[Canvas, str]:
+    """A figure of which at least one curve was measured, and its caption."""
+    there = curves_of(one, measured)
+    with drawing_style():
+        return _draw(one, there, measured), _caption(one, there, measured)
 
 
 def _has(rows: ArmRows | None) -> bool:
@@ -140,6 +150,11 @@ def _points(
         x_K = np.sqrt(np.maximum(x_K, 0.0)) if one.x == "sqrt_kl" else x_K
     target_K = np.where(rows.kl_K == 0.0, 0.0, rows.target_K)
     knob_K = np.where(np.isnan(target_K), rows.columns["knob_value"], np.nan)
+    told_K = rows.columns["knob_value"][rows.kl_K > 0.0]
+    if (
+        np.unique(told_K[np.isfinite(told_K)]).size < 2
+    ):  # along step: the knob tells no places apart
+        knob_K = np.full_like(knob_K, np.nan)
     return _finite("budget", target_K, x_K, y_K) | _finite("knob", knob_K, x_K, y_K)
 
 

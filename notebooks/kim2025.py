@@ -1,0 +1,128 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Judging a reward model by gamma
+#
+# [Kim et al. 2025](https://arxiv.org/abs/2505.12763). Reward models are ranked by accuracy on
+# pairs. What one wants to know is what happens to a policy that is optimized against them. Can that
+# be a number, and can cheap accuracies predict it?
+
+# %%
+# %matplotlib inline
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+from scipy.stats import spearmanr
+import overopt
+
+judged = overopt.judge("kim2025", "../results/matrix", "../results/reviews")
+
+# %% [markdown]
+# ## gamma
+#
+# Fit curves to proxy and gold along KL, and compare areas:
+#
+# $$\gamma = \frac{\int (\text{proxy} - \text{gold})\, d\mathrm{KL}}{\int \text{gold}\; d\mathrm{KL}} .$$
+#
+# It is 0 for a proxy that is gold, and grows with what the proxy promises in vain. With the form
+# $d(\alpha - \beta d)$, $d = \sqrt{\mathrm{KL}}$, an area up to $K$ is $\frac23 \alpha K^{3/2} -
+# \frac12 \beta K^2$. Where gold has no area, gamma does not exist.
+#
+# ## Forty reward models on a list
+#
+# Gold normal, proxies with normal and heavy-tailed errors of many sizes. For each: accuracy on
+# pairs, gamma of best-of-n, and gold at the end of best-of-n and of another optimizer, an
+# exponential tilt.
+
+# %%
+rng = np.random.default_rng(0)
+B, R = 20, 1500
+n_K = np.unique(np.rint(2.0 ** np.linspace(0, 9, 24)))
+p_KR = np.diff((np.arange(R + 1) / R)[None] ** n_K[:, None], axis=1)
+kl_K = np.maximum(np.log(n_K) - (n_K - 1) / n_K, 0)
+d_K, K = np.sqrt(kl_K), kl_K[-1]
+gold = rng.normal(size=(B, R))
+form = np.stack([d_K, -(d_K**2)], axis=1)
+
+
+def area(curve_K: np.ndarray) -> float:
+    (alpha, beta), *_ = np.linalg.lstsq(form, curve_K, rcond=None)
+    return float(2 / 3 * alpha * K**1.5 - beta * K**2 / 2)
+
+
+def tilted_gold(proxy: np.ndarray) -> float:
+    """Mean gold of an exponential tilt as far away as the largest n."""
+    low, high = 0.0, 50.0
+    for _ in range(25):
+        strength = (low + high) / 2
+        policy = np.exp(strength * (proxy - proxy.max(axis=1, keepdims=True)))
+        policy /= policy.sum(axis=1, keepdims=True)
+        kl = (policy * np.log(np.maximum(policy * R, 1e-300))).sum(axis=1).mean()
+        low, high = (strength, high) if kl < K else (low, strength)
+    return float((policy * gold).sum(axis=1).mean())
+
+
+rows = []
+for number in range(40):
+    error = rng.normal(size=(B, R)) if number % 2 else rng.standard_t(3, size=(B, R))
+    proxy = gold + rng.uniform(0.3, 2.5) * error
+    proxy /= proxy.std()
+    order = np.argsort(proxy, axis=1)
+    of_gold, of_proxy = (
+        p_KR @ np.take_along_axis(one, order, axis=1).mean(axis=0) for one in (gold, proxy)
+    )
+    half = R // 2
+    pairs = (proxy[:, :half] > proxy[:, half:]) == (gold[:, :half] > gold[:, half:])
+    gamma = (area(of_proxy) - area(of_gold)) / area(of_gold)
+    rows.append((number % 2, pairs.mean(), gamma, of_gold[-1], tilted_gold(proxy)))
+table = pd.DataFrame(rows, columns=["normal", "accuracy", "gamma", "gold, best-of-n", "gold, tilt"])
+canvas, axes = plt.subplots(1, 2, figsize=(9, 3.2))
+for normal, part in table.groupby("normal"):
+    label = "normal error" if normal else "t error"
+    axes[0].plot(part["accuracy"], part["gold, tilt"], "o", markersize=4, label=label)
+    axes[1].plot(part["gamma"], part["gold, tilt"], "o", markersize=4)
+axes[0].set(xlabel="accuracy on pairs", ylabel="gold at the end (tilt)")
+axes[1].set(xlabel="gamma of best-of-n")
+axes[0].legend()
+table.drop(columns="normal").corr(method="spearman").round(2)
+
+# %% [markdown]
+# Two reward models of the same accuracy end apart where their *tails* differ: accuracy asks about
+# typical pairs, optimization about the best-looking responses. Gamma sees the curve itself.
+#
+# One caution. Gamma of best-of-n contains gold of best-of-n. That the two correlate is partly
+# arithmetic. The test that counts is another optimizer, the last column.
+#
+# ## Verdicts
+
+# %%
+judged
+
+# %% [markdown]
+# ## Figures
+
+# %%
+for name in judged.figures:
+    display(Markdown(judged.caption(name)), judged.draw(name))
+
+# %% [markdown]
+# ## What does not show up here, and why
+#
+# - That gamma predicts PPO's end needs 16 reward models with PPO against each. Where it is listed
+#   as not run, that grid has not been made.
+# - Six claims are about *evaluation sets by design*: which responses are compared, how many, from
+#   how many models. This project has no such sets, and those claims wait for them.
+# - The paper's text integrates up to the largest KL while its axis is the root of KL. Here areas
+#   are over KL, as everywhere in this project.

@@ -1,0 +1,49 @@
+"""Curves of a paper's figures: means over seeds at places that all of them have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
+from overopt.report.verdicts.figure import Figure
+from overopt.report.verdicts.shown.drawing import draw_figure
+
+ARM = Arm("dpo")
+FIGURE = Figure("gold", "figure 1", "kl", "gold_mean", (("dpo", ARM),))
+
+
+def seed(number: int, kl: list[float], target: list[float], knob: list[float]) -> SeedRows:
+    kl_K = np.array(kl)
+    columns = {"gold_mean": 10.0 * kl_K, "knob_value": np.array(knob)}
+    return SeedRows(number, kl_K, np.array(target), columns, None, {})
+
+
+def drawn(*seeds: SeedRows) -> tuple[list[float], list[float]]:
+    canvas, caption = draw_figure(FIGURE, {ARM: ArmRows({0: seeds}, "exact")})
+    assert "2 seeds" in caption
+    (line,) = [one for one in canvas.axes[0].lines if one.get_label() == "dpo"]
+    return list(map(float, np.asarray(line.get_xdata()))), list(
+        map(float, np.asarray(line.get_ydata()))
+    )
+
+
+def test_points_that_were_taken_for_no_budget_are_not_averaged_over_seeds() -> None:
+    nan = float("nan")
+    # along step every point has the same knob; extras lie at 0.1 nats in one seed, at 8 in another
+    x, y = drawn(
+        seed(0, [0.0, 0.1, 1.0, 2.0], [nan, nan, 1.0, 2.0], [nan, 0.05, 0.05, 0.05]),
+        seed(1, [0.0, 1.2, 2.2, 8.0], [nan, 1.0, 2.0, nan], [nan, 0.05, 0.05, 0.05]),
+    )
+    assert x == pytest.approx([0.0, 1.1, 2.1])
+    assert y == pytest.approx([0.0, 11.0, 21.0])
+
+
+def test_points_along_a_knob_belong_together_by_its_value() -> None:
+    nan = float("nan")
+    x, y = drawn(
+        seed(0, [0.0, 1.0, 2.0], [nan, nan, nan], [nan, 4.0, 16.0]),
+        seed(1, [0.0, 1.4, 2.4], [nan, nan, nan], [nan, 4.0, 16.0]),
+    )
+    assert x == pytest.approx([0.0, 1.2, 2.2])
+    assert y == pytest.approx([0.0, 12.0, 22.0])

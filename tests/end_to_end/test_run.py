@@ -36,7 +36,7 @@ def test_results_have_a_folder_per_method_with_its_files(undisturbed: Place) -> 
         trained = {"trajectory.csv"} if method == "dpo" else set()
         assert {path.name for path in folder.iterdir()} == trained | {
             "run.json", "points.csv", "excerpts.json", "contrasts.csv", "budgets.csv", "front.csv",
-            "prompts.parquet",
+            "prompts.parquet", "diagnostics.csv",
         }  # fmt: skip
 
 

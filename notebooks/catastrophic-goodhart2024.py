@@ -23,6 +23,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
+
 import overopt
 
 judged = overopt.judge("catastrophic-goodhart2024", "../results/matrix", "../results/reviews")
@@ -60,7 +62,11 @@ errors = {
 for label, error in errors.items():
     best_first = utility[np.argsort(utility + error)]
     plt.plot(n_K, [np.diff(rank**n, prepend=0) @ best_first for n in n_K], label=label)
-plt.xscale("log"), plt.xlabel("n"), plt.ylabel("E[V] of the best of n"), plt.legend();
+plt.xscale("log")
+plt.xlabel("n")
+plt.ylabel("E[V] of the best of n")
+plt.legend()
+plt.show()
 
 # %% [markdown]
 # Under normal error $E[V]$ goes on rising. Under the others it turns, the earlier the heavier the
@@ -102,7 +108,7 @@ pd.DataFrame(
 # Everything exact here is computed from densities, not from lists as above.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## What does not show up here, and why

@@ -22,6 +22,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("correlated-proxies2024", "../results/matrix", "../results/reviews")
@@ -87,7 +88,7 @@ print(f"r = {r:.2f}; smallest slack of the bound: {min(slack):.3f}")
 # probabilities.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

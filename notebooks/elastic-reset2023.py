@@ -23,6 +23,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("elastic-reset2023", "../results/matrix", "../results/reviews")
@@ -66,7 +67,7 @@ def climb(decay: float, period: int, beta: float, steps: int = 400) -> np.ndarra
         log_ratio = np.log(np.maximum(policy * 300, 1e-300))
         path.append((policy @ log_ratio, policy @ proxy, policy @ gold))
         reward = proxy - beta * log_ratio
-        theta = theta + 0.15 * features.T @ (policy * (reward - policy @ reward))
+        theta = theta + 0.03 * features.T @ (policy * (reward - policy @ reward))
         average = decay * average + (1 - decay) * theta
         if period and step % period == 0:
             theta, average = average, np.zeros(20)
@@ -82,25 +83,27 @@ runs = {
 canvas, axes = plt.subplots(1, 3, figsize=(12, 3.3))
 for label, path in runs.items():
     axes[0].plot(path[:, 0], label=label)
-    axes[1].plot(path[:, 0], path[:, 1])
-    axes[2].plot(path[:, 0], path[:, 2])
+    axes[1].plot(path[:, 0], path[:, 1], ".", markersize=2)
+    axes[2].plot(path[:, 0], path[:, 2], ".", markersize=2)
 axes[0].set(xlabel="step", ylabel="KL (nats)")
 axes[1].set(xlabel="KL (nats)", ylabel="proxy (SDs)")
 axes[2].set(xlabel="KL (nats)", ylabel="gold (SDs)")
-axes[0].legend(fontsize=7);
+axes[0].legend(fontsize=7)
+plt.show()
 
 # %% [markdown]
-# Left: the sawtooth. KL is bounded by how far one period goes, without a price on it. Middle:
-# reward at equal KL is where the method has to show a gain. In an exact, convex little problem like
-# this the ways lie close together. What a reset might remove is drift that brought no reward, and
-# exact gradients hardly make any: noise of sampled gradients, and clipped steps, do.
+# Left: the sawtooth. KL is bounded by how far one period goes from where the average was, without a
+# price on it. Middle: reward at equal KL is where the method has to show a gain. In an exact,
+# convex little problem like this the ways lie close together. What a reset might remove is drift
+# that brought no reward, and exact gradients hardly make any: noise of sampled gradients, and
+# clipped steps, do.
 #
 # ## Verdicts
 #
 # Reward is the proxy's; gold is this project's addition.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

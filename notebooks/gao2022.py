@@ -27,6 +27,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("gao2022", "../results/matrix", "../results/reviews")
@@ -37,7 +38,8 @@ judged = overopt.judge("gao2022", "../results/matrix", "../results/reviews")
 # Distance is measured by the KL divergence of the policy from the initial one, and its square root
 # $d = \sqrt{\mathrm{KL}}$ is the axis. The paper proposes one form for each way to optimize:
 #
-# $$R_{\mathrm{bon}}(d) = d\,(\alpha - \beta d), \qquad R_{\mathrm{RL}}(d) = d\,(\alpha - \beta \log d).$$
+# $$R_{\mathrm{bon}}(d) = d\,(\alpha - \beta d), \qquad
+# R_{\mathrm{RL}}(d) = d\,(\alpha - \beta \log d).$$
 #
 # $\alpha$ is the slope at which gold rises first, $\beta$ what bends it down. Best-of-n draws $n$
 # responses and keeps the one that the proxy likes best. Without ties its KL is close to $\log n -
@@ -46,7 +48,8 @@ judged = overopt.judge("gao2022", "../results/matrix", "../results/reviews")
 # Why may gold fall at all? Take a proxy $\hat X = X + Z$, gold plus an independent error, both
 # normal. Conditioning on a high proxy then gives
 #
-# $$E[X \mid \hat X = s] = E[X] + (s - E[X] - E[Z])\,\frac{\mathrm{Var} X}{\mathrm{Var} X + \mathrm{Var} Z},$$
+# $$E[X \mid \hat X = s] = E[X] + (s - E[X] - E[Z])
+# \,\frac{\mathrm{Var} X}{\mathrm{Var} X + \mathrm{Var} Z},$$
 #
 # a fixed share of every gain in the proxy. This is *regressional* Goodhart: gold is disappointing,
 # but it never falls. For a fall the error must be worse than that where the proxy is high.
@@ -79,12 +82,15 @@ for label, error_BR in errors.items():
     (alpha, beta), *_ = np.linalg.lstsq(form[near], found[label][near], rcond=None)
     plt.plot(d_K, form @ [alpha, beta], label=f"alpha {alpha:.2f}, beta {beta:.2f}")
 plt.axvline(1.6, color="gray", linewidth=0.5)
-plt.xlabel("√ KL (√ nats)"), plt.ylabel("gold (SDs)"), plt.legend();
+plt.xlabel("√ KL (√ nats)")
+plt.ylabel("gold (SDs)")
+plt.legend()
+plt.show()
 
 # %%
-pd.DataFrame(
-    {"n": n_K, "log n - (n-1)/n": np.log(n_K) - (n_K - 1) / n_K, "exact KL": kl_K}
-)[::4].round(4)
+pd.DataFrame({"n": n_K, "log n - (n-1)/n": np.log(n_K) - (n_K - 1) / n_K, "exact KL": kl_K})[
+    ::4
+].round(4)
 
 # %% [markdown]
 # The lines are fitted left of the gray mark only; what lies to the right is a prediction. Compare
@@ -98,7 +104,7 @@ pd.DataFrame(
 # claims are those that were not run, with what they wait for.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # The enumerated world was run at the smoke grid, with three seeds, and only its verdicts are

@@ -21,10 +21,10 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("grm2024", "../results/matrix", "../results/reviews")
@@ -95,10 +95,10 @@ for n in (64, 256, 1024, 4096):
 pd.DataFrame(rows, columns=["comparisons", "plain, shifted", "shared states, shifted"]).round(3)
 
 # %% [markdown]
-# The gain is largest where comparisons are few, which is what the paper reports of GRM. It rests on
-# an assumption built in above: that what the language task needs and what the reward needs are the
-# same directions. Where gold depends on something that the language model can do without, the
-# regularizer holds the reward back.
+# The gain is large where comparisons are few and shrinks where they are many, the direction that
+# the paper reports of GRM. It rests on an assumption built in above: that what the language task
+# needs and what the reward needs are the same directions. Where gold depends on something that the
+# language model can do without, the regularizer holds the reward back.
 #
 # ## Verdicts
 #
@@ -106,7 +106,7 @@ pd.DataFrame(rows, columns=["comparisons", "plain, shifted", "shared states, shi
 # that was optimized against the proxy.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("hedging2025", "../results/matrix", "../results/reviews")
@@ -68,7 +69,10 @@ for label, (law, score) in laws.items():
     plt.plot(strengths, curve, label=label)
     plt.plot(low, (gold * law(low)).mean(), "k*")
     rows.append((label, low, (gold * law(low)).mean(), max(curve), curve[-1]))
-plt.xscale("log"), plt.xlabel("strength s"), plt.ylabel("mean gold"), plt.legend()
+plt.xscale("log")
+plt.xlabel("strength s")
+plt.ylabel("mean gold")
+plt.legend()
 columns = ["rule", "root", "gold at the root", "best of 200 strengths", "gold at s = 200"]
 pd.DataFrame(rows, columns=columns).round(3)
 
@@ -78,6 +82,7 @@ pd.DataFrame(rows, columns=columns).round(3)
 # strength.
 #
 # How near is best-of-Poisson to the optimal tilt? At equal KL, mean quantiles:
+
 
 # %%
 def kl(density: np.ndarray) -> float:
@@ -100,7 +105,7 @@ pd.DataFrame(rows, columns=["s", "KL", "quantile, Poisson", "quantile, tilt"]).r
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # The smoke grid's verdicts, in the enumerated world with three seeds, are committed without its

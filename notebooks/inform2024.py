@@ -20,10 +20,10 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("inform2024", "../results/matrix", "../results/reviews")
@@ -35,7 +35,8 @@ judged = overopt.judge("inform2024", "../results/matrix", "../results/reviews")
 # reward is read from a noisy latent, in scoring from its mean:
 #
 # $$s = \mu + \sqrt{v}\,\epsilon, \qquad r = w \cdot s, \qquad
-# L = -\log \sigma(r_w - r_l) + b \,\mathrm{KL}\bigl(\mathcal N(\mu, v) \,\|\, \mathcal N(0, 1)\bigr),$$
+# L = -\log \sigma(r_w - r_l) + b
+# \,\mathrm{KL}\bigl(\mathcal N(\mu, v) \,\|\, \mathcal N(0, 1)\bigr),$$
 #
 # where for each latent $\mathrm{KL} = \frac12 (\mu^2 + v - 1 - \log v)$. Being sharp ($v$ small)
 # and being far out ($\mu^2$ large) both cost. The weight $b$ says how much.
@@ -53,7 +54,7 @@ weights = weights / weights.sum()
 gap = np.sqrt(2) * nodes  # q1 - q2 of two responses
 prefer = 1 / (1 + np.exp(-2 * gap))  # labels follow Bradley-Terry with a scale of 2
 a, v, w = np.meshgrid(
-    np.linspace(0, 2, 21), np.geomspace(0.02, 1, 18), np.linspace(0, 6, 25), indexing="ij"
+    np.linspace(0, 2, 21), np.geomspace(1e-4, 1, 30), np.linspace(0, 6, 25), indexing="ij"
 )
 loss = np.zeros_like(a)
 for g, p, of_g in zip(gap, prefer, weights, strict=True):
@@ -84,9 +85,7 @@ pd.DataFrame(rows, columns=columns).round(3)
 rng = np.random.default_rng(0)
 latents = rng.normal(size=(20_000, 3))
 score = latents[:, 0] + 0.5 * latents[:, 1]
-distance = np.sqrt(
-    np.einsum("nd,de,ne->n", latents, np.linalg.inv(np.cov(latents.T)), latents)
-)
+distance = np.sqrt(np.einsum("nd,de,ne->n", latents, np.linalg.inv(np.cov(latents.T)), latents))
 rows = []
 for strength in (0.0, 0.5, 1.0, 2.0):
     weight = np.exp(strength * score)
@@ -105,7 +104,7 @@ pd.DataFrame(
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -23,6 +23,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("iterated2025", "../results/matrix", "../results/reviews")
@@ -66,18 +67,19 @@ def rounds(seed: int, keep: str, start: str) -> np.ndarray:
     gold = (gold - gold.mean()) / gold.std()
     seen = np.concatenate([x, x**2 - 1], axis=1)
     initial = policy = np.full(R, 1 / R)
-    held, path = np.empty((0, 2), int), []
+    held, labels, path = np.empty((0, 2), int), np.empty(0), []
     for _ in range(4):
         new = rng.choice(R, size=(60, 2), p=policy)
+        margin = 2 * (gold[new[:, 0]] - gold[new[:, 1]])
+        label = (margin + rng.logistic(size=len(new)) > 0) * 1.0
         held = np.concatenate([held, new]) if keep == "all" else new
+        labels = np.concatenate([labels, label]) if keep == "all" else label
         difference = seen[held[:, 0]] - seen[held[:, 1]]
-        margin = gold[held[:, 0]] - gold[held[:, 1]]
-        label = (2 * margin + np.random.default_rng(len(path)).logistic(size=len(held)) > 0) * 1.0
         w = np.zeros(2 * D)
         for _ in range(8):
             p = 1 / (1 + np.exp(-difference @ w))
             hessian = (difference * (p * (1 - p))[:, None]).T @ difference + np.eye(2 * D)
-            w -= np.linalg.solve(hessian, difference.T @ (p - label) + w)
+            w -= np.linalg.solve(hessian, difference.T @ (p - labels) + w)
         proxy = seen @ w
         proxy = (proxy - proxy.mean()) / proxy.std()
         policy = tilt(initial if start == "initial" else policy, proxy, 2.5)
@@ -91,19 +93,22 @@ for color, (keep, start) in enumerate(designs):
     label = f"{keep} comparisons, start: {start} policy"
     plt.plot(range(1, 5), mean[:, 1], f"C{color}o-", label=f"gold; {label}")
     plt.plot(range(1, 5), mean[:, 0], f"C{color}--", linewidth=0.9)
-plt.xticks(range(1, 5)), plt.xlabel("round"), plt.ylabel("SDs; proxy dashed")
-plt.legend(fontsize=7);
+plt.xticks(range(1, 5))
+plt.xlabel("round")
+plt.ylabel("SDs; proxy dashed")
+plt.legend(fontsize=7)
+plt.show()
 
 # %% [markdown]
-# With all comparisons and a fresh start the gap between dashed and solid closes, and most of it in
-# the first new round. Comparisons of the last round alone describe one corner and forget the rest.
+# With all comparisons and a fresh start the gap between dashed and solid shrinks round by round,
+# and most at first. Comparisons of the last round alone describe one corner and forget the rest.
 # The third design goes *further*, since every round adds its own distance: its gold cannot be
 # compared with the others at equal KL, and a claim about starts has to say at which KL it compares.
 #
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

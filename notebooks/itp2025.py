@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("itp2025", "../results/matrix", "../results/reviews")
@@ -95,7 +96,7 @@ pd.DataFrame(best, columns=columns).round(3)
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

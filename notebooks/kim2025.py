@@ -24,7 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
-from scipy.stats import spearmanr
+
 import overopt
 
 judged = overopt.judge("kim2025", "../results/matrix", "../results/reviews")
@@ -34,7 +34,8 @@ judged = overopt.judge("kim2025", "../results/matrix", "../results/reviews")
 #
 # Fit curves to proxy and gold along KL, and compare areas:
 #
-# $$\gamma = \frac{\int (\text{proxy} - \text{gold})\, d\mathrm{KL}}{\int \text{gold}\; d\mathrm{KL}} .$$
+# $$\gamma = \frac{\int (\text{proxy} - \text{gold})\, d\mathrm{KL}}
+# {\int \text{gold}\; d\mathrm{KL}} .$$
 #
 # It is 0 for a proxy that is gold, and grows with what the proxy promises in vain. With the form
 # $d(\alpha - \beta d)$, $d = \sqrt{\mathrm{KL}}$, an area up to $K$ is $\frac23 \alpha K^{3/2} -
@@ -108,7 +109,7 @@ table.drop(columns="normal").corr(method="spearman").round(2)
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -23,6 +23,7 @@
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("kl-estimators", "../results/matrix", "../results/reviews")
@@ -94,7 +95,7 @@ pd.DataFrame(rows, columns=columns).round(6)
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("moskovitz2023", "../results/matrix", "../results/reviews")
@@ -44,16 +45,18 @@ judged = overopt.judge("moskovitz2023", "../results/matrix", "../results/reviews
 #
 # ## On a list
 #
-# 2,000 responses with two correlated components. Gold rises with each up to 1.2 SDs and falls
-# beyond. The multipliers of $\xi$ are found by Newton's method: the derivative of the $J_k$ in
-# $\lambda$ is the components' covariance under $\pi$.
+# 2,000 responses with two correlated components. Gold is best at 1.2 SDs of the first and 0.2 of
+# the second. Thresholds are put at half of that point, at it, and beyond it. The multipliers of
+# $\xi$ are found by Newton's method: the derivative of the $J_k$ in $\lambda$ is the components'
+# covariance under $\pi$.
 
 # %%
 rng = np.random.default_rng(0)
 shared = rng.normal(size=2000)
 parts = np.sqrt(0.4) * shared[:, None] + np.sqrt(0.6) * rng.normal(size=(2000, 2))
 parts = (parts - parts.mean(axis=0)) / parts.std(axis=0)
-gold = (1 - (parts - 1.2) ** 2).sum(axis=1)
+point = np.array([1.2, 0.2])
+gold = -((parts - point) ** 2).sum(axis=1)
 gold = (gold - gold.mean()) / gold.std()
 
 
@@ -73,29 +76,35 @@ for label, weights in (("first alone", (1, 0)), ("equal", (0.5, 0.5)), ("4 : 1",
     curve = np.array([read(tilt(s * np.array(weights))) for s in strengths])
     plt.plot(curve[:, 0], curve[:, 3], label=f"weights: {label}")
 rows = []
-for theta in (0.9, 1.2, 1.5):
+for scale in (0.5, 1.0, 1.5):
     multipliers = np.zeros(2)
     for _ in range(30):
         policy = tilt(multipliers)
         mean = policy @ parts
         covariance = (parts - mean).T @ ((parts - mean) * policy[:, None])
-        multipliers += 0.7 * np.linalg.solve(covariance, theta - mean)
-    rows.append((theta, *multipliers, *read(policy)))
+        multipliers += 0.7 * np.linalg.solve(covariance, scale * point - mean)
+    rows.append((scale, *multipliers, *read(policy)))
     plt.plot(rows[-1][3], rows[-1][6], "k*")
-    plt.annotate(f" {theta:g}", (rows[-1][3], rows[-1][6]))
-plt.xlabel("KL (nats)"), plt.ylabel("gold (SDs)"), plt.xlim(0, 4), plt.legend(fontsize=8)
-columns = ["threshold", "lambda 1", "lambda 2", "KL", "J 1", "J 2", "gold"]
+    plt.annotate(f" {scale:g}", (rows[-1][3], rows[-1][6]))
+plt.xlabel("KL (nats)")
+plt.ylabel("gold (SDs)")
+plt.xlim(0, 4)
+plt.legend(fontsize=8)
+columns = ["share of the point", "lambda 1", "lambda 2", "KL", "J 1", "J 2", "gold"]
 pd.DataFrame(rows, columns=columns).round(3)
 
 # %% [markdown]
-# Stars: constrained policies. They stop by themselves; weighted rewards go on along their curves.
+# Stars: constrained policies, by the share of the point. They stop by themselves; weighted rewards
+# go on along their curves. The second multiplier is negative: since the components correlate,
+# raising the first would carry the second beyond its threshold. Only $\xi$ can hold it back; $\mu$,
+# whose multipliers are positive, would leave it alone, and so would any positive weights.
 # Everything hangs on the thresholds: one has to know where gold turns, *over all components at
 # once*, since correlated components have a joint best point that is not that of each alone.
 #
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -23,6 +23,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
+
 import overopt
 
 judged = overopt.judge("prefrank2024", "../results/matrix", "../results/reviews")
@@ -63,8 +65,10 @@ for spread in (5, 20, 60):
     accuracy = [(c < -np.log(np.expm1(one)) / 0.1).mean() for one in loss]
     plt.plot(loss, accuracy, label=f"SD of c: {spread} nats")
 plt.gca().invert_xaxis()
-plt.xlabel("DPO loss, falling to the right (beta = 0.1)"), plt.ylabel("pairs ranked right")
-plt.legend();
+plt.xlabel("DPO loss, falling to the right (beta = 0.1)")
+plt.ylabel("pairs ranked right")
+plt.legend()
+plt.show()
 
 # %% [markdown]
 # Log-likelihoods of long responses differ by tens of nats for reasons such as length alone. With
@@ -89,7 +93,7 @@ pd.DataFrame(rows, columns=["beta", "accuracy of the optimum"]).round(3)
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## What does not show up here, and why

@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("rafailov2024", "../results/matrix", "../results/reviews")
@@ -85,8 +86,8 @@ gold = (gold - gold.mean()) / gold.std()
 pairs = rng.choice(20, size=(80, 2))
 pairs = pairs[pairs[:, 0] != pairs[:, 1]]
 better = gold[pairs[:, 0]] + rng.logistic(size=len(pairs)) * 0.5 > gold[pairs[:, 1]]
-w, l = np.where(better[:, None], pairs, pairs[:, ::-1]).T
-difference = features[w] - features[l]
+won, lost = np.where(better[:, None], pairs, pairs[:, ::-1]).T
+difference = features[won] - features[lost]
 canvas, axes = plt.subplots(1, 2, figsize=(9, 3.2))
 for beta in (0.02, 0.1, 0.5):
     theta, path = np.zeros(8), []
@@ -97,13 +98,14 @@ for beta in (0.02, 0.1, 0.5):
         kl = policy @ np.log(np.maximum(policy, 1e-300) * 60)
         path.append((np.sqrt(kl), policy @ gold, policy[20:].sum()))
         pull = 1 / (1 + np.exp(beta * difference @ theta))  # of each pair, 1/2 at the start
-        theta += 0.02 * difference.T @ pull / len(w)
+        theta += 0.02 * difference.T @ pull / len(won)
     d, of_gold, outside = np.array(path).T
     axes[0].plot(d, of_gold, label=f"beta {beta}")
     axes[1].plot(d, outside)
 axes[0].set(xlabel="√ KL", ylabel="gold (SDs)")
 axes[1].set(xlabel="√ KL", ylabel="probability outside of the pairs")
-axes[0].legend();
+axes[0].legend()
+plt.show()
 
 # %% [markdown]
 # The pairs speak of 20 of the 60 responses, which hold a third of the probability at first. The
@@ -114,7 +116,7 @@ axes[0].legend();
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

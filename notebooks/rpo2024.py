@@ -23,6 +23,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("rpo2024", "../results/matrix", "../results/reviews")
@@ -56,8 +57,8 @@ gold = (gold - gold.mean()) / gold.std()
 first = rng.integers(40, size=60)
 second = np.where(rng.uniform(size=60) < 0.7, first + 40, rng.integers(40, 80, size=60))
 better = gold[first] - gold[second] + 0.5 * rng.logistic(size=60) > 0
-w, l = np.where(better, first, second), np.where(better, second, first)
-beta, difference = 0.1, features[w] - features[l]
+won, lost = np.where(better, first, second), np.where(better, second, first)
+beta, difference = 0.1, features[won] - features[lost]
 canvas, axes = plt.subplots(1, 3, figsize=(12, 3.2))
 for eta in (0.0, 0.05, 0.5, 2.0):
     theta, path = np.zeros(12), []
@@ -66,10 +67,10 @@ for eta in (0.0, 0.05, 0.5, 2.0):
         log_policy = logits - logits.max() - np.log(np.exp(logits - logits.max()).sum())
         policy = np.exp(log_policy)
         kl = max(float(policy @ (log_policy + np.log(200))), 0.0)
-        path.append((np.sqrt(kl), (log_policy[w] + np.log(200)).mean(), policy @ gold))
+        path.append((np.sqrt(kl), (log_policy[won] + np.log(200)).mean(), policy @ gold))
         pull = 1 / (1 + np.exp(beta * difference @ theta))
-        step = difference.T @ pull + eta * (features[w] - policy @ features).sum(axis=0)
-        theta = theta + 0.03 * step / len(w)
+        step = difference.T @ pull + eta * (features[won] - policy @ features).sum(axis=0)
+        theta = theta + 0.03 * step / len(won)
     d, chosen, of_gold = np.array(path).T
     axes[0].plot(chosen, label=f"eta {eta:g}")
     axes[1].plot(d, chosen)
@@ -77,18 +78,20 @@ for eta in (0.0, 0.05, 0.5, 2.0):
 axes[0].set(xlabel="step", ylabel="mean log ratio of chosen (nats)")
 axes[1].set(xlabel="√ KL", ylabel="mean log ratio of chosen (nats)")
 axes[2].set(xlabel="√ KL", ylabel="gold (SDs)")
-axes[0].legend();
+axes[0].legend()
+plt.show()
 
 # %% [markdown]
 # Left: under DPO the chosen responses lose probability while their margin over the rejected ones
 # grows. The likelihood term brings that to a halt, and with a large $\eta$ the run stops near the
-# chosen responses' law. Whether gold at *equal KL* is better is another question: look right, where
-# the first three curves have the same KL to compare at.
+# chosen responses' law. Whether gold at *equal KL* is better is another question. Look right: in
+# this problem a larger $\eta$ ends earlier, and at the KL that two curves share it has no more
+# gold.
 #
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

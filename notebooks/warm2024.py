@@ -23,6 +23,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("warm2024", "../results/matrix", "../results/reviews")
@@ -52,7 +53,9 @@ for members in (1, 2, 6, 50):
     plt.plot(p, (learned.mean(axis=1) ** 2).mean(axis=0), label=f"weights of {members}")
 plt.plot(p, p, "k--", label="predictions, any number")
 plt.xlabel("probability p that a member learns a feature")
-plt.ylabel("mean weight of the feature"), plt.legend(fontsize=8);
+plt.ylabel("mean weight of the feature")
+plt.legend(fontsize=8)
+plt.show()
 
 # %% [markdown]
 # With finitely many members it is $p^2 + p(1-p)/M$ on average.
@@ -78,7 +81,11 @@ for _ in range(8):
         curves[label].append(p_KR @ np.take_along_axis(gold, order, axis=1).mean(axis=0))
 for label, several in curves.items():
     plt.plot(n_K, np.mean(several, axis=0), label=label)
-plt.xscale("log"), plt.xlabel("n"), plt.ylabel("gold (SDs)"), plt.legend();
+plt.xscale("log")
+plt.xlabel("n")
+plt.ylabel("gold (SDs)")
+plt.legend()
+plt.show()
 
 # %% [markdown]
 # Nothing falls here: accidental features are independent of gold, so this is regressional Goodhart
@@ -89,7 +96,7 @@ plt.xscale("log"), plt.xlabel("n"), plt.ylabel("gold (SDs)"), plt.legend();
 # ## Verdicts
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

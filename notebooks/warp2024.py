@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+
 import overopt
 
 judged = overopt.judge("warp2024", "../results/matrix", "../results/reviews")
@@ -83,7 +84,9 @@ for label, vector in merged.items():
     front = np.array([read(eta * vector) for eta in np.linspace(0, 1.6, 40)])
     plt.plot(front[:, 0], front[:, 1], "--" if label == "SLERP" else "-", label=label)
     plt.plot(*read(vector), "k.")
-plt.xlabel("KL (nats)"), plt.ylabel("reward (SDs)"), plt.legend()
+plt.xlabel("KL (nats)")
+plt.ylabel("reward (SDs)")
+plt.legend()
 print(f"angle between the task vectors: {angle:.0f} degrees")
 pd.DataFrame(
     [(label, np.linalg.norm(vector), *read(vector)) for label, vector in merged.items()],
@@ -105,7 +108,7 @@ pd.DataFrame(
 # The paper has no reward beside the one that is optimized: claims are judged on the proxy.
 
 # %%
-judged
+display(judged)
 
 # %% [markdown]
 # ## Figures

@@ -16,7 +16,11 @@ Screen = pytest.CaptureFixture[str]
 ROWS = [(kind, name) for kind in ("methods", "proxies") for name in lookup.shipped(kind)]
 
 
-ELSEWHERE = ("https://ericmitchell.ai/cdpo.pdf", "https://doi.org/10.1145/1273496.1273590")
+ELSEWHERE = (
+    "https://ericmitchell.ai/cdpo.pdf",
+    "https://doi.org/10.1145/1273496.1273590",
+    "https://people.eecs.berkeley.edu/~russell/papers/icml99-shaping.pdf",
+)
 """Papers and notes of which nothing was put on arXiv."""
 
 

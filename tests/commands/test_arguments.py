@@ -243,7 +243,7 @@ def test_what_only_the_native_engine_serves_is_told_before_anything_runs(
 
 
 def test_an_unknown_engine_is_told() -> None:
-    with pytest.raises(UserError, match="native, trl"):
+    with pytest.raises(UserError, match="native, stacked, trl"):
         resolve(Request(method=["dpo"], engine="tlr"))
 
 

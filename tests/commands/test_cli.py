@@ -223,6 +223,9 @@ def test_run_and_plan_share_their_options(monkeypatch: pytest.MonkeyPatch, capsy
         "--out",
         "--quiet",
         "--report-to",
+        "--executor",
+        "--address",
+        "--gpus-per-stage",
     }
 
 

@@ -57,7 +57,7 @@ def test_the_head_of_trl_gives_our_log_probabilities_and_gradient() -> None:
     expected = torch.autograd.grad(expected_BT.square().sum(), list(ours.parameters()))
     found = torch.autograd.grad(found_BT.square().sum(), list(theirs.parameters()))
     for one, other in zip(expected, found, strict=True):
-        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=3e-5)
 
 
 def test_pad_has_no_probability_in_the_head_and_leaves_no_trace_in_the_weights(

@@ -57,6 +57,7 @@ REQUESTS = {
     "pairs and rollout, two systems that share a member, two seeds": (
         Request(method=["dpo", "rloo"], proxy=["single", "mean"], task="tldr", seeds=2),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2,
             "proxy": 2 * 5,
             "optimize": 2 * (1 + 2), "evaluate": 2 * (1 + 2),
@@ -69,6 +70,7 @@ REQUESTS = {
     "one system": (
         Request(method=["rloo"], task="hh", seeds=1),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 1, "labels": 1, "proxy": 1,
             "optimize": 1, "evaluate": 1, "score": 2, "measure": 1,
         },
@@ -76,6 +78,7 @@ REQUESTS = {
     "three noises share pairs": (
         Request(method=["dpo"], proxy=["uwo"], task="hh", seeds=2, noise=["0", "0.1", "bt:1"]),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 6,
             "proxy": 6 * 5, "optimize": 6, "evaluate": 6, "score": 6 * (5 + 5), "measure": 6,
         },
@@ -90,6 +93,7 @@ REQUESTS = {
     "a merge method trains its members": (
         Request(method=["warp"], task="hh", seeds=2, settings=["warp.members=3"], engine="native"),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "optimize": 2 * 3, "merge": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
         },
@@ -97,6 +101,7 @@ REQUESTS = {
     "a composed policy costs the run of its member": (
         Request(method=[str(MIXTURE)], task="hh", seeds=2, engine="native"),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "optimize": 2, "compose": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
         },
@@ -104,6 +109,7 @@ REQUESTS = {
     "values are learned before a policy is composed of them": (
         Request(method=[str(VALUED)], task="hh", seeds=2),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "value": 2, "compose": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
         },
@@ -111,6 +117,7 @@ REQUESTS = {
     "answers that are resampled as they grow are judged afterwards": (
         Request(method=[str(SIFTED)], task="hh", seeds=2),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "particles": 2, "judge": 2, "score": 2 * 2, "measure": 2,
         },
@@ -121,6 +128,7 @@ REQUESTS = {
             proxy_start=["base", "policy"],
         ),
         {
+            "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 4,
             "optimize": 4, "evaluate": 4, "score": 4 * 2, "measure": 4,
         },
@@ -155,7 +163,8 @@ def test_totals_are_sums_over_the_nodes(tmp_path: Path) -> None:
         for stage in planned(run.model_copy(update={"seeds": (0,)}), tmp_path).stages
     }
     for stage in found.stages:
-        times = 1 if stage.stage in ("initial", "gold", "pool", "front") else 2
+        shared = ("initial", "gold", "pool", "pool_excerpt", "front")
+        times = 1 if stage.stage in shared else 2
         assert stage.wall_s == pytest.approx(times * (one_seed[stage.stage] or 0.0)), stage.stage
 
 
@@ -165,7 +174,8 @@ def test_one_accelerator_is_shared_by_all_workers(tmp_path: Path) -> None:
     on_gpu = sum(stage.wall_s or 0.0 for stage in one.stages if stage.accelerated)
     assert many.wall_s == pytest.approx(on_gpu)
     on_cpu = {stage.stage for stage in one.stages if not stage.accelerated}
-    assert on_cpu == {"pairs", "front", "measure"}  # the task's pairs are those of its data
+    # the task's pairs are those of its data
+    assert on_cpu == {"pairs", "front", "measure", "pool_excerpt"}
     assert many.accelerator_bytes is not None and one.accelerator_bytes is not None
     assert one.accelerator_bytes == max(s.memory_bytes or 0 for s in one.stages if s.accelerated)
     assert many.accelerator_bytes > one.accelerator_bytes
@@ -180,7 +190,8 @@ def work_of(run: RunSpec) -> dict[str, Work]:
 def test_work_of_a_shipped_task_by_hand() -> None:
     """tldr: policy 1.01 billion in float32, gold 7.5 billion in bfloat16, proxies 0.162 billion.
 
-    Rows of 560 + 64 tokens; 256 held-out prompts, 256 samples of the pool, 4 of a policy; 8,192
+    Rows of 560 + 64 tokens; 256 held-out prompts, 256 samples of the pool, 64 of which are
+    scored, 4 of a policy; 8,192
     comparisons and 512 held-out ones; at most 7 budgets + 3 early + 1 last policies.
     """
     dpo = work_of(resolve(Request(method=["dpo"], task="tldr", seeds=1)))
@@ -198,7 +209,7 @@ def test_work_of_a_shipped_task_by_hand() -> None:
     works = HubWork(Sizes(), GPU.cache_bytes)
     every = ancestry(nodes_of(resolve(Request(method=["dpo"], task="tldr", seeds=1))))
     scored = sorted(works.of(made).operations for made in every if made.name == "score")
-    assert scored == pytest.approx([2 * proxy * rows * row for rows in (evaluated, pool)])
+    assert scored == pytest.approx([2 * proxy * rows * row for rows in (evaluated, 256 * 64)])
     # steps 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188,
     # 235, 293, 366, 457, 571, 713, 891, 1113, 1391, 1738, 2172, and beyond 2,400
     probed = 128 * 35

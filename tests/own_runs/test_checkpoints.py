@@ -218,7 +218,7 @@ def test_snapshots_of_our_own_run_are_measured_as_it_measured_them(tmp_path: Pat
         ("entropy_nats", "entropy_nats"),
         ("length_mean", "length_mean"),
     ):
-        np.testing.assert_allclose(ours.loc[both, name], theirs.loc[both, other], rtol=1e-9)
+        np.testing.assert_allclose(ours.loc[both, name], theirs.loc[both, other], rtol=2e-5)
     # Where every response is listed, the exact KL lies within the error of the estimate.
     exact = theirs.loc[both, "kl_exact_nats"]
     error = 4.0 * ours.loc[both, "kl_se_nats"] + 1e-4

@@ -73,7 +73,8 @@ def test_every_file_is_written(report: list[Path]) -> None:
     assert {"curves.csv", "fits.csv", "scores.csv", "scores.tex", "fits.tex"} < names
     for stem in ("gold_d", "gold_kl", "gap", "front"):
         assert {f"{stem}.png", f"{stem}.pdf"} < names
-    assert len(names) == 1 + 8 + 5  # of one size there is no figure of sizes
+    assert "pareto.csv" in names
+    assert len(names) == 1 + 8 + 6  # of one size there is no figure of sizes
     assert all(path.stat().st_size > 500 for path in report)
     listed = json.loads((report[0].parent / "report.json").read_text())["files"]
     assert set(listed) == names

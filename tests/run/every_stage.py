@@ -25,6 +25,7 @@ from overopt.run.cells import cells_of
 from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
 from overopt.run.streamed.nodes import stream
+from overopt.run.watching.nodes import WatchNodes
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.labeling import LabelingSpec, PopulationSpec, UnevenNoiseSpec
@@ -151,10 +152,25 @@ def _of_axes(pairs: Graph, online: Graph) -> Iterator[Node]:
     planted = Graph(replace(online.cell, task=online.cell.task.model_copy(update={"proxy": error})))
     yield from (planted.optimize(None, GRID), planted.score(0, planted.pool, "the pool"))
     yield stream(pairs, 2, 32)
+    yield from _beside(pairs)
     correlated = pairs.cell.task.proxy.model_copy(update={"correlation": 0.5})
     known = pairs.cell.task.model_copy(update={"proxy": correlated})
     composite = replace(pairs.cell, task=known, proxy=systems.proxy("composite"))
     yield Graph(composite).proxy(1)
+
+
+def _beside(pairs: Graph) -> Iterator[Node]:
+    """Controls, a part of a larger pool, a stack of seeds, and what monitors see of a run."""
+    controls = ("control-gold", "control-random")
+    for name in controls:
+        (control,) = _graphs(TASK, ["bon"], "native", proxies=(systems.proxy(name),))
+        yield control.select(GRID)
+    larger = pairs.cell.task.evaluation.model_copy(update={"pool_samples_per_prompt": 96})
+    task = pairs.cell.task.model_copy(update={"evaluation": larger})
+    yield Graph(replace(pairs.cell, task=task)).along_step(GRID)
+    (stacked,) = _graphs(TASK, ["dpo"], "stacked")
+    yield stacked.optimize(None, GRID)
+    yield WatchNodes(Graph, pairs.cell, GRID).signals()
 
 
 def _of_people(plain: Graph) -> Iterator[Node]:

@@ -14,6 +14,7 @@ TESTS = Path(__file__).parents[1]
 AS_IT_MAY_BE = {
     "gold": {"worlds", "spec", "tables", "stats"},
     "error": {"worlds", "spec", "tables", "stats"},
+    "pool_excerpt": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "joined": {"worlds", "spec", "tables", "stats", "execution", "errors"},
 }
 """Stages that need not use all that their node names, and rooms of what may stay unused: a rule is
@@ -41,7 +42,10 @@ def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) ->
         rooms = {name.split(".")[1] for name in set(covered) - set(imported)}
         assert rooms <= AS_IT_MAY_BE.get(stage, set()), f"{title}: in its key, but not imported"
     room = Path(TESTS).parent / "bench" / PACKAGE / "stages"
-    rooms_of_makers = ("", "own/", "beside/", "rounds/", "planted/", "streamed/")
+    rooms_of_makers = (
+        *("", "own/", "beside/", "rounds/", "planted/", "streamed/"),
+        *("watching/", "stacked/"),
+    )
     makers = [path for within in rooms_of_makers for path in room.glob(f"{within}*.py")]
     assert stages == {path.stem for path in makers if "\ndef run(" in path.read_text()} - {
         "optimize_trl"

@@ -1,6 +1,6 @@
 """KL threshold: stop once the policy is farther from the initial one than a budget.
 
-Paper: Gao et al. 2022, "Scaling Laws for Reward Model Overoptimization"
+Paper: Gao, Schulman and Hilton 2022, "Scaling Laws for Reward Model Overoptimization"
 (https://arxiv.org/abs/2210.10760), which finds that a KL penalty in RL acts like early stopping;
 stopping at a KL is that rule itself:
     statistic = KL(pi || pi_init), nats per response

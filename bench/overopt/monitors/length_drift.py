@@ -1,8 +1,8 @@
 """Length drift: responses grow or shrink against those of the initial policy.
 
-Paper: Singhal et al. 2023, "A Long Way to Go: Investigating Length Correlations in RLHF"
-(https://arxiv.org/abs/2310.03716): much of the reward that RLHF gains comes from length. The paper
-proposes no detector; this one is ours:
+Paper: Singhal, Goyal, Xu and Durrett 2023, "A Long Way to Go: Investigating Length Correlations in
+RLHF" (https://arxiv.org/abs/2310.03716): much of the reward that RLHF gains comes from length. The
+paper proposes no detector; this one is ours:
     statistic = |length / length of the initial policy - 1|
 Deviations: as said. The default limit is the one of our callback, and is not tuned.
 """

@@ -1,6 +1,6 @@
 """Proxy curvature: the proxy gains less and less for the same way along sqrt(KL).
 
-Paper: Gao et al. 2022, "Scaling Laws for Reward Model Overoptimization"
+Paper: Gao, Schulman and Hilton 2022, "Scaling Laws for Reward Model Overoptimization"
 (https://arxiv.org/abs/2210.10760): proxy and gold are concave in d = sqrt(KL). The paper watches
 nothing; this rule is ours, diminishing returns:
     statistic = 1 - g_k / max over j <= k of g_j,   g_j = (proxy_j - proxy_(j-1)) / (d_j - d_(j-1))

@@ -1,7 +1,8 @@
 """Control: the same reward for every response.
 
-Paper: Ng, Harada and Russell 1999, "Policy Invariance under Reward Transformations": a constant
-reward changes no policy's standing (from memory).
+Paper: Ng, Harada and Russell 1999, "Policy Invariance under Reward Transformations"
+(https://people.eecs.berkeley.edu/~russell/papers/icml99-shaping.pdf): a constant reward changes no
+policy's standing (from memory).
 There is nothing to optimize: a selection method must stay the initial policy, and a method that
 trains must not gain gold. What moves here is the method's own drift.
 Deviations: it is a control, not a system of the paper.

@@ -107,9 +107,10 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
     A task is named with its gold where there are several; what differs within one of these is
     named with the method or the proxy.
 
-    Points without a ``version`` are all of the same one.
+    Points without a ``version`` are all of the same one, and those without levels have none.
     """
-    labeled = points.assign(version=points.get("version", ""))
+    levels = {name: _texts(points, name) for name in LEVELS}
+    labeled = points.assign(version=points.get("version", ""), **levels)
     labeled["task_label"] = label_tasks(labeled)
     labeled["method_label"] = _label(
         labeled, "method", {"method_level": "", "engine": "", "along": "along ", "version": ""}
@@ -125,6 +126,13 @@ def add_labels(points: pd.DataFrame) -> pd.DataFrame:
         },
     )
     return labeled
+
+
+def _texts(points: pd.DataFrame, name: str) -> pd.Series[str]:
+    """A column of texts, empty where one is missing."""
+    if name not in points:
+        return pd.Series("", index=points.index)
+    return points[name].fillna("").astype(str)
 
 
 def label_tasks(rows: pd.DataFrame) -> list[str]:

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
+from overopt.execution.stage import node
 from overopt.run.making import Make
 from overopt.run.stacked.blocks import WIDTH
+from overopt.run.stage_names import STAGES, kind_of
 from overopt.spec.task import TaskSpec
 
 
@@ -86,4 +88,7 @@ def out_of_stack(
     before, _, after = label.rpartition(f" seed {cell.seed}")
     told = f"{before} seeds {', '.join(map(str, cell.stack))}{after}"
     stack = around.make("stacked.stack", shared, inputs, told, code)
-    return around.make("stacked.optimize", dict(params), {"stack": stack}, label)
+    # a copy, which no world's code has a part in
+    kind = f"{cell.task.name}: {kind_of(label)}"
+    given = {"stack": stack}
+    return node(f"{STAGES}.stacked.optimize", dict(params), given, label=label, kind=kind)

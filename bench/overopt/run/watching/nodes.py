@@ -115,14 +115,18 @@ class WatchNodes:
         inputs: dict[str, Node],
         label: str,
         code: tuple[str, ...] = (),
+        reads_world: bool = True,
     ) -> Node:
         world = self._cell.task.world
+        if reads_world:
+            params = {"world": world.to_json(), **params}
+            code = (module_in("worlds", f"{world.kind}.world"), *code)
         return node(
             f"{STAGES}.watching.{stage}",
-            {"world": world.to_json(), **params},
+            params,
             inputs,
             label=label,
-            extra_code=(module_in("worlds", f"{world.kind}.world"), *code),
+            extra_code=code,
             kind=f"{self._cell.task.name}: {kind_of(label)}",
         )
 
@@ -130,7 +134,7 @@ class WatchNodes:
         """Samples of the initial policy that looks are compared with."""
         label = f"first look, world {self._cell.world}"
         params = {"per_prompt": INITIAL_PER_PROMPT}
-        return self._node("initial", params, {"pool": self._graph.pool}, label)
+        return self._node("initial", params, {"pool": self._graph.pool}, label, reads_world=False)
 
     def signals(self) -> Node:
         """What is seen along the run."""
@@ -192,4 +196,6 @@ class WatchNodes:
                 inputs[f"energy.{role}"] = self._node(
                     "energy", {}, {"samples": one, **policies}, f"energy loss of {one.label}"
                 )
-        return self._node("signals", {**params, "members": members}, inputs, label, code)
+        return self._node(
+            "signals", {**params, "members": members}, inputs, label, code, reads_world=False
+        )

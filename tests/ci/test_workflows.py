@@ -69,7 +69,7 @@ def test_forked_code_never_sees_credentials(path: Path) -> None:
 
 
 def test_the_guard_is_there_and_is_the_base_branch_s() -> None:
-    assert [path.name for path in WORKFLOWS] == ["judge.yml", "tests.yml"]
+    assert [path.name for path in WORKFLOWS] == ["judge.yml", "slow.yml", "tests.yml"]
     judge = yaml.safe_load((ROOT / ".github/workflows/judge.yml").read_text(encoding="utf-8"))
     assert set(judge[True]) == {"pull_request_target"}
     steps = judge["jobs"]["judge"]["steps"]

@@ -63,9 +63,13 @@ def test_commands_shown_exist() -> None:
     shown = re.findall(r"^(?:\.venv/bin/)?bench (\w+)(.*)$", "\n".join(blocks("sh")), re.MULTILINE)
     assert len(shown) > 5
     for name, rest in shown:
-        words = [word for word in spread(rest.split("#")[0].split()) if word.startswith("-")]
-        known = {option for one in commands.commands[name].params for option in one.opts}
-        assert set(words) <= known, f"bench {name}{rest}"
+        words, command = rest.split("#")[0].split(), commands.commands[name]
+        for below in getattr(command, "commands", {}) and words[:1]:
+            command = command.commands[below]
+        known = {option for one in command.params for option in one.opts}
+        assert {word for word in spread(words) if word.startswith("-")} <= known, (
+            f"bench {name}{rest}"
+        )
 
 
 def test_tree_names_every_room() -> None:

@@ -174,6 +174,20 @@ def _launcher(options: TrlSpec) -> list[str]:
     return [sys.executable, "-m", *parts, "--num_processes", str(options.processes)]
 
 
+def _end_with_launcher() -> None:
+    """End when the launcher is gone, however it went.
+
+    One that is killed tells its processes nothing. They would wait for each other for ever, and the
+    stage for the end of what they print.
+    """
+    if sys.platform != "linux":
+        return
+    launcher = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != launcher or launcher == 1:
+        _leave(1)  # it was gone before this could be asked for
+
+
 def _end_with_parent() -> None:
     """Ask the system to end the launcher, and so its processes, when this process is gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -229,5 +243,6 @@ def _leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    _end_with_launcher()
     main(Path(sys.argv[1]))
     _leave(0)

@@ -103,7 +103,14 @@ class Tenancy:
         with self._sweeping():
             lock = self.locks.take(folder)
             assert lock is not None, "nobody else knows of it"
-            folder.mkdir()
+            try:
+                folder.mkdir()
+            except OSError:
+                # held on, it would keep its file from the next sweep of this process
+                lock.release()
+                with suppress(OSError):
+                    Path(lock.lock_file).unlink(missing_ok=True)
+                raise
         return folder, lock
 
     @contextmanager

@@ -164,9 +164,11 @@ class Tenancy:
                     continue
                 lock = self.locks.take(path.with_suffix(""))
                 if lock is not None:
-                    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-                    path.unlink(missing_ok=True)
-                    lock.release()
+                    try:
+                        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                        path.unlink(missing_ok=True)
+                    finally:  # held on, it would keep its file from this process's next sweep
+                        lock.release()
             for path in (self.root / "tmp").glob("*-*"):
                 # a lock is made before its folder; a disk may have failed to remove the folder
                 if path.is_dir() and not path.with_suffix(suffix).exists():

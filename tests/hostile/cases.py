@@ -11,8 +11,8 @@ from collections.abc import Callable
 from overopt.errors import LONGEST_LINE, UserError
 
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
-MILLION: list[bool] = []
-"""Not empty while a million cases are asked for; see conftest.py."""
+WANTED: list[int] = []
+"""How many cases are asked for, in place of a kind's own number; see conftest.py."""
 LONGEST_S = 2.0
 """Processor time of a case; a busy machine does not lengthen it."""
 MOST_BYTES = 500 << 20
@@ -25,11 +25,11 @@ class Cases:
     Args:
         kind: what the cases are.
         count: how many are done by default; ``FUZZ_TIMES`` multiplies it, the slow marker asks for
-            a million.
+            ten thousand, or a million.
     """
 
     def __init__(self, kind: str, count: int) -> None:
-        self.kind, self.count = kind, 10**6 if MILLION else count * TIMES
+        self.kind, self.count = kind, WANTED[-1] if WANTED else count * TIMES
         self.refused, self.longest_s = 0, 0.0
         self._before_bytes = _peak_bytes()
 

@@ -1,4 +1,4 @@
-"""One finished run that the other tests compare with, and a slow million of each fuzz."""
+"""One finished run that the other tests compare with, and slow thousands of each fuzz."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from .inprocess import run
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each fuzz once as it is, and once, marked as slow, with a million cases."""
+    """Each fuzz as it is and, marked as slow, with ten thousand and with a million cases."""
     if metafunc.module.__name__.rpartition(".")[2].startswith("test_fuzz"):
-        metafunc.fixturenames.append("million")
-        slow = pytest.param(True, id="million", marks=pytest.mark.slow)
-        metafunc.parametrize("million", [pytest.param(False, id="some"), slow], indirect=True)
+        metafunc.fixturenames.append("wanted")
+        sizes = [pytest.param(0, id="some")] + [
+            pytest.param(size, id=name, marks=pytest.mark.slow)
+            for name, size in (("thousands", 10_000), ("million", 1_000_000))
+        ]
+        metafunc.parametrize("wanted", sizes, indirect=True)
 
 
 @pytest.fixture
-def million(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Ask for a million cases while a test runs."""
-    cases.MILLION.extend([True] * request.param)
+def wanted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ask for so many cases while a test runs; for 0, as many as it says itself."""
+    cases.WANTED.extend([request.param] if request.param else [])
     yield
-    cases.MILLION.clear()
+    cases.WANTED.clear()
 
 
 @pytest.fixture(scope="session")

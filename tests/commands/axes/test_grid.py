@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,9 @@ from overopt.spec.documents import RECORD_FORMAT
 from overopt.spec.run import RunSpec
 
 
-def _runs(axis: list[str], **more: object) -> list[RunSpec]:
-    asked: dict[str, object] = {"method": ["bon"], "task": "tabular", "seeds": 1, **more}
-    return resolve_all(Request(axis=axis, **asked))  # type: ignore[arg-type]
+def _runs(axis: list[str], **more: Any) -> list[RunSpec]:
+    asked: dict[str, Any] = {"method": ["bon"], "task": "tabular", "seeds": 1, **more}
+    return resolve_all(Request(axis=axis, **asked))
 
 
 def test_without_axes_it_is_the_same_run() -> None:

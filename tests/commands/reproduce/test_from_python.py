@@ -22,7 +22,8 @@ ROOM = Path(__file__).parents[3]
 def judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> from_python.Judgment:
     monkeypatch.setattr(from_python, "find", lambda name: PAPER)
     Played()(resolve(request_of(PLAIN, Grid(seeds=5))), tmp_path)
-    return overopt.judge("toy2024", tmp_path)  # type: ignore[no-any-return]
+    found: from_python.Judgment = overopt.judge("toy2024", tmp_path)
+    return found
 
 
 def test_verdicts_are_a_table_and_figures_are_drawn(judged: from_python.Judgment) -> None:

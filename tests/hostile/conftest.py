@@ -15,7 +15,6 @@ from .inprocess import run
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each fuzz as it is and, marked as slow, with ten thousand and with a million cases."""
     if metafunc.module.__name__.rpartition(".")[2].startswith("test_fuzz"):
-        metafunc.fixturenames.append("wanted")
         sizes = [pytest.param(0, id="some")] + [
             pytest.param(size, id=name, marks=pytest.mark.slow)
             for name, size in (("thousands", 10_000), ("million", 1_000_000))
@@ -23,10 +22,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("wanted", sizes, indirect=True)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def wanted(request: pytest.FixtureRequest) -> Iterator[None]:
     """Ask for so many cases while a test runs; for 0, as many as it says itself."""
-    cases.WANTED.extend([request.param] if request.param else [])
+    size = getattr(request, "param", 0)
+    cases.WANTED.extend([size] if size else [])
     yield
     cases.WANTED.clear()
 

@@ -1,1 +1,1 @@
-"""Judgement: admission of worlds, submissions, their verification, ranking and the site."""
+"""Judgment: admission of worlds, submissions, their verification, ranking and the site."""

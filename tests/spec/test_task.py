@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from overopt.catalog import lookup, toml_files
+from overopt.errors import UserError
 from overopt.spec.declare import Knob, knob, param
 from overopt.spec.gold import GoldSpec
 from overopt.spec.task import TaskSpec
@@ -101,3 +103,12 @@ def test_declaring_calls_carry_what_was_written() -> None:
         "at_most": None,
         "one_of": (),
     }
+
+
+@pytest.mark.parametrize("named", ["a\\u0000b", "~nobody-of-this-name/x"])
+def test_what_is_no_path_is_told_in_one_sentence(named: str, tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text(f'extends = "tabular"\nsummary = "x"\n[world.hub]\npath = "{named}"\n')
+    with pytest.raises(UserError, match=r"mine\.toml: path = '.*' is no path") as told:
+        toml_files.load_task(str(own))
+    assert str(told.value).isprintable()

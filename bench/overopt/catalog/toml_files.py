@@ -47,13 +47,23 @@ def read_toml(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
         raise UserError(f"{path} is not valid TOML: {error}.") from error
 
 
-def _anchor_paths(table: dict[str, Any], folder: Path) -> None:
-    """Make every ``path`` and ``file`` of a declaration absolute; they are relative to its own."""
+def _anchor_paths(table: dict[str, Any], declaration: Path) -> None:
+    """Make every ``path`` and ``file`` of a declaration absolute; they are relative to its own.
+
+    Raises:
+        UserError: one of them is none that this system can name.
+    """
     for key, value in table.items():
         if isinstance(value, dict):
-            _anchor_paths(value, folder)
+            _anchor_paths(value, declaration)
         elif key in ("path", "file") and isinstance(value, str):
-            table[key] = str((folder / Path(value).expanduser()).resolve())
+            try:
+                table[key] = str((declaration.parent / Path(value).expanduser()).resolve())
+            except (ValueError, OSError, RuntimeError) as error:
+                raise UserError(
+                    f"{declaration}: {key} = {value!r} is no path ({error}); give that of a file "
+                    "or a folder."
+                ) from error
 
 
 def _extended(data: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -72,7 +82,7 @@ def _extended(data: dict[str, Any], path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: extends = '{parent}', which extends another task itself; name that one."
         )
-    _anchor_paths(found, theirs.parent)
+    _anchor_paths(found, theirs)
     return _merged(found, data)
 
 
@@ -102,7 +112,7 @@ def load_task(name: str, overrides: Mapping[str, object] | None = None) -> TaskS
     path, data = read_toml("tasks", name)
     by_file = name.endswith(".toml") or name in shipped("tasks")
     data.setdefault("name", path.stem if by_file else canonical(name))
-    _anchor_paths(data, path.parent)
+    _anchor_paths(data, path)
     data = _extended(data, path)
     for dotted, value in (overrides or {}).items():
         *parents, leaf = dotted.split(".")
@@ -125,7 +135,7 @@ def load_gold(name: str) -> GoldSpec:
     """The gold by name or path of a TOML file. Raises UserError as ``load_task``."""
     path, data = read_toml("gold", name)
     data.setdefault("name", path.stem)
-    _anchor_paths(data, path.parent)
+    _anchor_paths(data, path)
     try:
         return GoldSpec.model_validate(data)
     except ValidationError as error:

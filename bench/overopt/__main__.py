@@ -314,9 +314,9 @@ def _carry_out(
     spec: RunSpec, store: Path | None, out: Path, workers: int, quiet: bool
 ) -> list[Path]:
     """Carry a run out for a command that needs runs of its own."""
-    from overopt.commands.run import make_run
+    from overopt.commands.run import make_runs
 
-    return make_run(spec, store, out, workers, quiet, typed()).folders
+    return make_runs([spec], store, out, workers, quiet, typed()).folders
 
 
 add_commands(app)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
-from overopt.execution.node import Node, Resources
+from overopt.execution.node import Node, Resources, ancestry
 from overopt.execution.outcomes import Outcome
 from overopt.execution.stage import node
+from overopt.execution.store import Store
 
 from . import toy_stages
 
@@ -38,3 +39,15 @@ def once(wanted: Sequence[Node]) -> Generator[Sequence[Node], Mapping[str, Outco
     """A cell that asks once and returns the outcomes in the order of its wishes."""
     outcomes = yield wanted
     return [outcomes[made.key] for made in wanted]
+
+
+def contents(store: Store, wanted: list[Node]) -> dict[str, bytes]:
+    """Every byte of the artifacts of some nodes and of all that they were made from."""
+    found: dict[str, bytes] = {}
+    for made in ancestry(wanted):
+        folder = store.open(made.key)
+        assert folder is not None
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.name != "receipt.json":
+                found[f"{made.key}/{path.relative_to(folder)}"] = path.read_bytes()
+    return found

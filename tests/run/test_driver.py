@@ -16,7 +16,7 @@ from overopt.report.stored.run_folder import read_run
 from overopt.run import driver
 from overopt.run.cell import Cell, Found
 from overopt.run.cells import cells_of
-from overopt.run.driver import execute_run
+from overopt.run.driver import execute_runs
 from overopt.run.graph import Graph
 
 from .finished import fail, finish, put
@@ -55,7 +55,7 @@ def test_a_cell_that_breaks_and_a_front_that_fails_leave_the_rest(
         _front(one),
     ]
     _replace_scheduler(monkeypatch, results)
-    outcome = execute_run(run, store, tmp_path / "out", workers=1, arguments=["bench"])
+    outcome = execute_runs([run], store, tmp_path / "out", workers=1, arguments=["bench"])
     (folder,) = outcome.folders
     points = read_run(folder).points
     assert points.groupby("seed")["status"].unique().map(list).to_dict() == {
@@ -80,7 +80,7 @@ def test_a_front_that_fails_leaves_that_of_another_world(
     found = [RoutineResult(finish(store, cell, (None, 0.02), GOLD_KB), None) for cell in (one, two)]
     fronts = [_front(one), RoutineResult(Found(two, made, None), None)]
     _replace_scheduler(monkeypatch, [*found, *fronts])
-    outcome = execute_run(run, store, tmp_path / "out", workers=1, arguments=["bench"])
+    outcome = execute_runs([run], store, tmp_path / "out", workers=1, arguments=["bench"])
     (folder,) = outcome.folders
     (row,) = read_run(folder).front.to_dict("records")
     assert (row["world"], row["kl_nats"], row["gold"]) == (1, 0.1, 0.4)
@@ -97,4 +97,4 @@ def test_results_are_tried_before_work_begins(
 
     monkeypatch.setattr(driver, "execute", refuse)
     with pytest.raises(UserError, match="cannot be written"):
-        execute_run(run_spec(), store, tmp_path / "file" / "out", workers=1, arguments=[])
+        execute_runs([run_spec()], store, tmp_path / "file" / "out", workers=1, arguments=[])

@@ -46,19 +46,6 @@ def run(
     return 1 if outcome.failures else 0
 
 
-def make_run(
-    spec: RunSpec,
-    store_root: Path | None,
-    out: Path,
-    workers: int,
-    quiet: bool,
-    arguments: Sequence[str],
-    machines: Machines | None = None,
-) -> RunOutcome:
-    """Run and write results; progress and what failed go to the standard error stream."""
-    return make_runs([spec], store_root, out, workers, quiet, arguments, machines)
-
-
 def make_runs(
     specs: Sequence[RunSpec],
     store_root: Path | None,
@@ -68,7 +55,10 @@ def make_runs(
     arguments: Sequence[str],
     machines: Machines | None = None,
 ) -> RunOutcome:
-    """Several runs side by side, such as the levels of an axis; as ``make_run``."""
+    """Run, side by side where there are several, such as the levels of an axis; write results.
+
+    Progress and what failed go to the standard error stream.
+    """
     errors = open_console(stderr=True)
     for notice in dict.fromkeys(map(tell_blind, specs)):
         if notice:

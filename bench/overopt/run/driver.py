@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 from overopt.execution.executors.executor import Opening
 from overopt.execution.executors.local import Local
@@ -31,28 +30,6 @@ class RunOutcome:
 
     folders: list[Path]
     failures: list[tuple[str, Failure]]
-
-
-class How(TypedDict, total=False):
-    """What else a run may be told; see ``execute_runs``."""
-
-    on_notice: Callable[[Notice], None] | None
-    graph: Callable[[Cell], Graph]
-    executor: Opening | None
-    tell: Callable[[str], None]
-
-
-def execute_run(
-    run: RunSpec,
-    store: Store,
-    out: Path,
-    *,
-    workers: int,
-    arguments: Sequence[str],
-    **how: Unpack[How],
-) -> RunOutcome:
-    """Build what is missing, and write the results: one run of ``execute_runs``."""
-    return execute_runs([run], store, out, workers=workers, arguments=arguments, **how)
 
 
 def execute_runs(

@@ -29,6 +29,39 @@ class Make(Protocol):
         ...
 
 
+class Around(Protocol):
+    """What every part of a cell's graph is made from."""
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
+
+    @property
+    def gold(self) -> Node:
+        """The gold."""
+        ...
+
+    @property
+    def pool(self) -> Node:
+        """Responses of the initial policy to held-out prompts, with their gold, which scale it."""
+        ...
+
+    @property
+    def gold_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read the gold."""
+        ...
+
+
+class Making(Around, Protocol):
+    """The graph itself, which makes nodes of the cell's world."""
+
+    @property
+    def make(self) -> Make:
+        """Makes them."""
+        ...
+
+
 class Refitting(NamedTuple):
     """What a run needs besides where its proxies are trained again on the way.
 

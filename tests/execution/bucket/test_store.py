@@ -21,14 +21,14 @@ from overopt.execution.artifact import parse_manifest
 from overopt.execution.bucket.objects import Objects
 from overopt.execution.bucket.store import BucketStore
 from overopt.execution.executors.local import ProcessExecutor
-from overopt.execution.node import Node, ancestry
+from overopt.execution.node import Node
 from overopt.execution.outcomes import Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store, open_store
 from overopt.execution.worker import _store
 
 from .. import inline
-from ..toys import ladder, once, total, toy
+from ..toys import contents, ladder, once, total, toy
 
 pytestmark = [
     pytest.mark.skipif(
@@ -98,18 +98,6 @@ def drive(place: str, *wanted: Node) -> list[Outcome]:
         [result] = execute([once(wanted)], store, executor)
     assert result.value is not None, result.error
     return result.value
-
-
-def contents(store: Store, wanted: list[Node]) -> dict[str, bytes]:
-    """Every byte of the artifacts of some nodes and of all that they were made from."""
-    found: dict[str, bytes] = {}
-    for made in ancestry(wanted):
-        folder = store.open(made.key)
-        assert folder is not None
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name != "receipt.json":
-                found[f"{made.key}/{path.relative_to(folder)}"] = path.read_bytes()
-    return found
 
 
 def test_equal_bytes_here_and_on_another_machine(

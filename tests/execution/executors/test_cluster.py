@@ -26,8 +26,7 @@ from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 
 from .. import inline
-from ..toys import ladder, once, toy
-from .test_local import contents
+from ..toys import contents, ladder, once, toy
 
 pytestmark = pytest.mark.skipif(
     find_spec("ray") is None, reason="the extra overopt[ray] is not installed"

@@ -16,13 +16,13 @@ import pytest
 
 from overopt.errors import UserError
 from overopt.execution.executors.local import InlineExecutor, ProcessExecutor
-from overopt.execution.node import Node, ancestry
+from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 
 from .. import toys
-from ..toys import ladder, once, total, toy
+from ..toys import contents, ladder, once, total, toy
 
 Log = Callable[[], list[str]]
 
@@ -37,18 +37,6 @@ def build(
         )
     assert result.value is not None, result.error
     return result.value
-
-
-def contents(store: Store, wanted: list[Node]) -> dict[str, bytes]:
-    """Every byte of the artifacts of some nodes and of all that they were made from."""
-    found: dict[str, bytes] = {}
-    for made in ancestry(wanted):
-        folder = store.open(made.key)
-        assert folder is not None
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name != "receipt.json":
-                found[f"{made.key}/{path.relative_to(folder)}"] = path.read_bytes()
-    return found
 
 
 def test_equal_bytes_with_one_worker_two_and_none(tmp_path: Path, toy_log: Log) -> None:

@@ -29,8 +29,7 @@ from overopt.execution.store import Store
 from overopt.execution.worker import order
 
 from .. import inline
-from ..toys import STAGES, ladder, total, toy
-from .test_local import contents
+from ..toys import STAGES, contents, ladder, total, toy
 from .workers import LEASE_S, drive, running, shared, start
 
 Log = Callable[[], list[str]]

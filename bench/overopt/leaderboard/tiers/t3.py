@@ -40,7 +40,7 @@ from overopt.leaderboard.verification.trial import ALPHA, Trial
 from overopt.report.stored.points import read_points
 from overopt.report.stored.prompts import read_prompts
 from overopt.run.cells import in_world
-from overopt.run.driver import execute_run
+from overopt.run.driver import execute_runs
 from overopt.run.graph import Graph
 from overopt.spec.run import RunSpec
 
@@ -112,8 +112,8 @@ def _judge_run(
             told(f"{one.kind}: {one.node.title}")
 
     assert trial.runs is not None, "checked before"
-    outcome = execute_run(
-        spec,
+    outcome = execute_runs(
+        [spec],
         Store(trial.store),
         trial.runs,
         workers=trial.workers,

@@ -172,3 +172,15 @@ class Scope:
         if not budgets:
             raise OutOfReach("no KL budget was reached by all seeds of all arms")
         return max(budgets)
+
+
+@dataclass(frozen=True)
+class OfArm:
+    """What is read of a single arm."""
+
+    arm: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms that it reads."""
+        return (self.arm,)

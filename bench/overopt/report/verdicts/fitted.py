@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, Scope, SeedRows
+from overopt.report.verdicts.arms import OfArm, Scope, SeedRows
 from overopt.report.verdicts.statistics import Tables, measured_curve, per_seed
 from overopt.stats.fits.forms import Form
 from overopt.stats.verdicts.curves import (
@@ -20,17 +20,12 @@ from overopt.stats.verdicts.curves import (
 
 
 @dataclass(frozen=True)
-class Coefficient:
+class Coefficient(OfArm):
     """alpha (``a``), beta (``b``), gamma or AICc of a form fitted to a seed's curve."""
 
-    arm: Arm
     form: Form
     which: Literal["a", "b", "gamma", "aicc"]
     column: str = "gold_mean"
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -49,18 +44,13 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOut(OfArm):
     """Log of the held-out error of a form; None: of the constant at the last fitted point."""
 
-    arm: Arm
     form: Form | None
     log: bool = True
     column: str = "gold_mean"
     share: float = FITTED_SHARE
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -76,14 +66,8 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class GrowthExponent:
+class GrowthExponent(OfArm):
     """Exponent p of KL = c step^p along a training run, over the points where it was measured."""
-
-    arm: Arm
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -99,16 +83,11 @@ class GrowthExponent:
 
 
 @dataclass(frozen=True)
-class Bias:
+class Bias(OfArm):
     """Mean of a column less what a form predicts of it, beyond the part that it is fitted on."""
 
-    arm: Arm
     form: Form
     column: str
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows
+from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, OutOfReach, Scope, SeedRows
 from overopt.stats.arrays import Floats
 from overopt.stats.equal_kl import weights_at
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakTable, fixed_split, read_peaks
@@ -76,15 +76,10 @@ def reading_weights(rows: SeedRows, kl_nats: float, arm: Arm) -> Floats:
 
 
 @dataclass(frozen=True)
-class Gold:
+class Gold(OfArm):
     """Gold above the initial policy at a KL, SDs of the initial policy."""
 
-    arm: Arm
     at_nats: float | Own | None = END
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -111,17 +106,12 @@ def _weighted_gold(rows: Sequence[SeedRows], weights: Sequence[Floats]) -> Float
 
 
 @dataclass(frozen=True)
-class Value:
+class Value(OfArm):
     """A column of ``points.csv`` at a KL, such as ``proxy_mean``, ``length_mean`` or ``auroc``."""
 
-    arm: Arm
     column: str
     at_nats: float | Own | None = END
     log: bool = False
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -143,19 +133,14 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Peak:
+class Peak(OfArm):
     """Gold, log KL or a column at the peak, which is chosen on other seeds and prompts.
 
     What is known for whole seeds is the mean over the two halves of the prompts, each read at the
     peak that the other half chose.
     """
 
-    arm: Arm
     of: str = "gold"
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -185,14 +170,8 @@ class Peak:
 
 
 @dataclass(frozen=True)
-class Fall:
+class Fall(OfArm):
     """Gold at the peak less gold at the arm's own end; positive where gold falls."""
-
-    arm: Arm
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, Scope, SeedRows
+from overopt.report.verdicts.arms import NotMeasured, OfArm, Scope, SeedRows
 from overopt.report.verdicts.statistics import Tables, measured_curve, per_seed
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
@@ -19,7 +19,7 @@ TAIL = 0.2
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(OfArm):
     """What a column of training came to: its change from first to last step, or its late slope.
 
     Attributes:
@@ -29,13 +29,8 @@ class Trained:
             slope over the last half of the steps, per hundred of them.
     """
 
-    arm: Arm
     column: str
     of: Literal["change", "late-slope"] = "change"
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -54,7 +49,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class StepsToRegain:
+class StepsToRegain(OfArm):
     """Share of a period that the reward takes after a reset to be at a share of its former value.
 
     At every ``period`` steps the policy is reset. The reward before is the mean of the last tenth
@@ -67,13 +62,8 @@ class StepsToRegain:
         share: of the drop.
     """
 
-    arm: Arm
     period: int
     share: float = 0.95
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:
@@ -101,18 +91,12 @@ class StepsToRegain:
 
 
 @dataclass(frozen=True)
-class Gamma:
+class Gamma(OfArm):
     """gamma of each seed: area between the fitted proxy and gold over the area under gold.
 
     Both curves by the best-of-n form, over KL from 0 to the furthest point, as
     `overopt.stats.scores.overoptimization_degree` has it.
     """
-
-    arm: Arm
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return (self.arm,)
 
     @property
     def name(self) -> str:

@@ -6,42 +6,17 @@ from typing import Any, Protocol
 
 from overopt.execution.node import Node
 from overopt.execution.stage import node
-from overopt.run.making import Make
+from overopt.run.making import Making
 from overopt.run.stage_names import STAGES, kind_of
 from overopt.spec.task import TaskSpec
 
 
-class Around(Protocol):
+class Around(Making, Protocol):
     """The graph that a front is a part of."""
 
     @property
-    def make(self) -> Make:
-        """Makes nodes of the cell's world."""
-        ...
-
-    @property
-    def initial(self) -> Node:
-        """The initial policy."""
-        ...
-
-    @property
-    def gold(self) -> Node:
-        """The gold."""
-        ...
-
-    @property
-    def pool(self) -> Node:
-        """The initial policy's responses to the held-out prompts."""
-        ...
-
-    @property
     def listing(self) -> Node:
-        """Every response to them, where the world lists them."""
-        ...
-
-    @property
-    def gold_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read the gold."""
+        """Every response to the held-out prompts, where the world lists them."""
         ...
 
 

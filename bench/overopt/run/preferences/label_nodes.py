@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from overopt.errors import UserError
 from overopt.execution.code.modules import find_module, module_in
 from overopt.execution.node import Node
-from overopt.run.making import Make
+from overopt.run.making import Around, Make
 from overopt.run.own_files import described
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
@@ -67,30 +67,6 @@ class Asked(Protocol):
     @property
     def place(self) -> str:
         """What tells the cell from others of its method and proxy system."""
-        ...
-
-
-class Around(Protocol):
-    """The graph that preference data is a part of: what it is made from."""
-
-    @property
-    def initial(self) -> Node:
-        """The initial policy."""
-        ...
-
-    @property
-    def gold(self) -> Node:
-        """The gold."""
-        ...
-
-    @property
-    def pool(self) -> Node:
-        """Responses of the initial policy with their gold, which scale it."""
-        ...
-
-    @property
-    def gold_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read the gold."""
         ...
 
 

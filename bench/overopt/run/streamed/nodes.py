@@ -6,7 +6,7 @@ from typing import Protocol
 
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.making import Make
+from overopt.run.making import Making
 from overopt.run.own_files import described
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
@@ -34,7 +34,7 @@ class Asked(Protocol):
         ...
 
 
-class Around(Protocol):
+class Around(Making, Protocol):
     """The graph of a cell."""
 
     @property
@@ -42,33 +42,8 @@ class Around(Protocol):
         """The cell."""
         ...
 
-    @property
-    def make(self) -> Make:
-        """Makes nodes of the cell's world."""
-        ...
-
-    @property
-    def initial(self) -> Node:
-        """The initial policy."""
-        ...
-
-    @property
-    def gold(self) -> Node:
-        """The gold."""
-        ...
-
-    @property
-    def pool(self) -> Node:
-        """Responses of the initial policy with their gold, which scale it."""
-        ...
-
     def proxy(self, member: int) -> Node:
         """One proxy that scores."""
-        ...
-
-    @property
-    def gold_code(self) -> tuple[str, ...]:
-        """What has to be loaded by name to read the gold."""
         ...
 
     @property

@@ -69,6 +69,25 @@ def test_a_search_that_prefers_nothing_is_the_initial_policy(seed: int) -> None:
     assert (np.abs(share_R - REFERENCE_R) < 4.5 * error_R + 1e-6).all()
 
 
+def test_a_node_is_one_block_longer_than_its_parent_and_nothing_follows_an_end() -> None:
+    """With three steps or more, walks of one call grow leaves of several depths."""
+    run = search(rollouts=6, branch=2, steps=tiny.RESPONSE_TOKENS)
+    generator, rng = torch.Generator().manual_seed(1), np.random.default_rng(1)
+    trees = run.grow(PROMPT.take(np.zeros(200, np.int64)), generator, rng)
+    there_RM = np.arange(trees.used_R.max()) < trees.used_R[:, None]
+    length_RM, row_R1 = trees.length_RM, np.arange(200)[:, None]
+    grown_RM = length_RM - length_RM[row_R1, trees.parent_RM]
+    assert set(grown_RM[:, 1:][there_RM[:, 1:]]) == {1}
+    ends_RMT = trees.ids_RMT == EOS
+    before_RMT = np.arange(ends_RMT.shape[2]) < length_RM[:, :, None] - 1
+    assert ends_RMT.any() and not (ends_RMT & before_RMT).any()
+    assert len(np.unique(trees.depth_RM[there_RM])) >= 4
+    answers = answer(run, 400, 0.5).responses
+    ends_RT = (answers.ids_NT == EOS) & answers.mask_NT
+    assert (ends_RT.sum(axis=1) <= 1).all()
+    assert ends_RT.any() and not ends_RT[:, :-1][answers.mask_NT[:, 1:]].any()
+
+
 def test_ratios_are_those_of_the_answers_that_are_counted() -> None:
     """A search of several walks: what its conditional runs say, and how often answers come."""
     run, runs, temperature = search(rollouts=4, branch=2, steps=2), 6000, 0.4
@@ -115,7 +134,11 @@ def test_an_answer_costs_its_branches() -> None:
 @pytest.mark.parametrize(
     ("found_", "put", "said"),
     [
-        ("return np.asarray(found_RC, np.float64)", "return np.sort(found_RC)", "on the order"),
+        (
+            "return upper_bound(children, config.exploration, config.unvisited)",
+            "return np.sort(children.value_RC)",
+            "on the order",
+        ),
         (
             "return np.asarray(value_RL / knob",
             "return np.asarray(value_RL.sum(1)",

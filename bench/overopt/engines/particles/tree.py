@@ -35,7 +35,7 @@ Value = Callable[[Tokens, Tokens], npt.NDArray[np.float64]]
 """Value (N,) of N partial answers to their prompts, in SDs of the initial policy."""
 
 
-class _Forest:
+class Forest:
     """R trees of the same number of nodes at most, which are numbered in the order they grew.
 
     ids_RMT, length_RM: tokens of each node from the response's start. depth_RM: blocks. done_RM:
@@ -106,15 +106,9 @@ class TreeSearch:
             kept: responses, one for each run: in every run one child of each node on its way grows
                 into it, and it is the answer, whichever leaf is drawn (a conditional run).
         """
+        trees = self.grow(prompts, generator, rng, kept)
         runs = prompts.rows()
-        trees = _Forest(runs, 1 + self._method.rollouts * self._method.branch, self._tokens_max)
-        trees.kept_RM[:, 0] = kept is not None
         row_R = np.arange(runs)
-        for _ in range(self._method.rollouts):
-            node_R = self._walk(trees, rng)
-            grows_R = ~trees.done_RM[row_R, node_R]
-            self._grow(trees, prompts, node_R, np.flatnonzero(grows_R), generator, kept)
-            self._back_up(trees, node_R)
         leaf_RM = trees.leaf_RM
         places_RM = trees.depth_RM * np.log(self._method.branch)
         weight_RM = self._method.preference(trees.value_RM, knob) - places_RM
@@ -128,7 +122,26 @@ class TreeSearch:
         chosen_R = (uniform_R1 >= edge_RM).sum(axis=1)
         return Answers(self._finish(trees, prompts, chosen_R, generator), share_RM[row_R, chosen_R])
 
-    def _walk(self, trees: _Forest, rng: np.random.Generator) -> Ints:
+    def grow(
+        self,
+        prompts: Tokens,
+        generator: torch.Generator,
+        rng: np.random.Generator,
+        kept: Tokens | None = None,
+    ) -> Forest:
+        """A tree for each of R prompts; arguments as those of ``run``."""
+        runs = prompts.rows()
+        trees = Forest(runs, 1 + self._method.rollouts * self._method.branch, self._tokens_max)
+        trees.kept_RM[:, 0] = kept is not None
+        row_R = np.arange(runs)
+        for _ in range(self._method.rollouts):
+            node_R = self._walk(trees, rng)
+            grows_R = ~trees.done_RM[row_R, node_R]
+            self._grow(trees, prompts, node_R, np.flatnonzero(grows_R), generator, kept)
+            self._back_up(trees, node_R)
+        return trees
+
+    def _walk(self, trees: Forest, rng: np.random.Generator) -> Ints:
         """The leaf that each run's walk ends at."""
         node_R = np.zeros(len(trees.used_R), np.int64)
         branch_C = np.arange(self._method.branch)
@@ -151,7 +164,7 @@ class TreeSearch:
 
     def _grow(
         self,
-        trees: _Forest,
+        trees: Forest,
         prompts: Tokens,
         node_R: Ints,
         row_K: Ints,
@@ -198,15 +211,16 @@ class TreeSearch:
         generator: torch.Generator,
     ) -> None:
         """Up to so many further tokens of the initial policy for rows that have not ended."""
-        for here in np.unique(length_P[grows_P]).tolist():
-            row_K = np.flatnonzero(grows_P & (length_P == here))
+        before_P = length_P.copy()  # what has grown to a length is not what began at it
+        for here in np.unique(before_P[grows_P]).tolist():
+            row_K = np.flatnonzero(grows_P & (before_P == here))
             new = min(most, self._tokens_max - here)
             begun = append(asked.take(row_K), ids_PT[row_K, :here])
             drawn = sample(self._policy, begun, 1, new, generator).responses
             ids_PT[row_K, here : here + drawn.ids_NT.shape[1]] = drawn.ids_NT
             length_P[row_K] = here + drawn.length_N
 
-    def _back_up(self, trees: _Forest, node_R: Ints) -> None:
+    def _back_up(self, trees: Forest, node_R: Ints) -> None:
         """A visit more for every node from the leaf up, and the mean value of visited children."""
         here_R = node_R.copy()
         active_R = np.ones(len(node_R), np.bool_)
@@ -226,7 +240,7 @@ class TreeSearch:
             here_R[row_K] = trees.parent_RM[row_K, at_K]
 
     def _finish(
-        self, trees: _Forest, prompts: Tokens, chosen_R: Ints, generator: torch.Generator
+        self, trees: Forest, prompts: Tokens, chosen_R: Ints, generator: torch.Generator
     ) -> Tokens:
         """What the chosen leaves say, and what the initial policy says behind them."""
         row_R = np.arange(len(chosen_R))

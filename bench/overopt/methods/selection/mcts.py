@@ -28,6 +28,7 @@ from torch import Tensor
 from overopt.methods.contract.search import Children, Floats
 from overopt.methods.contract.training import Training
 from overopt.methods.contract.values import Valued
+from overopt.methods.math.tree_search import upper_bound
 from overopt.spec.declare import knob, param
 
 FAMILY = "selection"
@@ -75,11 +76,7 @@ def priority(config: Config, children: Children) -> Floats:
     Reference:
         ReST-MCTS*, https://arxiv.org/abs/2406.03816; from the authors' code
     """
-    parent_R1 = np.maximum(children.parent_R, 1)[:, None]
-    visits_RC = np.maximum(children.visits_RC, 1)
-    bonus_RC = config.exploration * np.sqrt(2.0 * np.log(parent_R1) / visits_RC)
-    found_RC = children.value_RC + np.where(children.visits_RC > 0, bonus_RC, config.unvisited)
-    return np.asarray(found_RC, np.float64)
+    return upper_bound(children, config.exploration, config.unvisited)
 
 
 def preference(config: Config, value_RL: Floats, knob: float) -> Floats:

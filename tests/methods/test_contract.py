@@ -31,6 +31,7 @@ TOGETHER: tuple[type, ...] = (
     values.ValueMethod,
     values.CriticMethod,
     merge.WeightMerge,
+    search.WalkingMethod,
     search.SearchMethod,
     novelty.NoveltyMethod,
     selection.PoolSelection,

@@ -136,7 +136,8 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
     _check_counts(constants.get("INPUTS", ()), config, found.source)
     member = _member(constants, config, found.source)
     composes = constants["FAMILY"] in ("selection", "merge") and "compose" in found.functions
-    searches = constants["FAMILY"] == "selection" and "priority" in found.functions
+    walks = "priority" in found.functions
+    searches = constants["FAMILY"] == "selection" and walks
     learns = not {"value_loss", "critic_loss"}.isdisjoint(found.functions)
     if constants["FAMILY"] in TRAINING_FAMILIES and knob.name not in config:
         raise UserError(f"{found.source}: {unknown('knob', knob.name, config)}")
@@ -175,6 +176,13 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
             f"{found.source}: tune is handed gold, so that the file has to say so; declare "
             'USES_GOLD = "selection", or rename the function.'
         )
+    if ("searched_samples" in spec.needs) != (spec.family == "iterative" and walks):
+        raise UserError(
+            f"{found.source}: of a method of the family iterative, searched_samples in INPUTS and "
+            "the function priority(config, children) go together."
+        )
+    if "searched_samples" in spec.needs:
+        _check_growth(config, found.source, "priority", ("rollouts", "branch", "steps"))
     if spec.filters:
         _check_growth(config, found.source, "potential", ("particles", "steps"))
     if spec.searches:
@@ -188,6 +196,8 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         _require_the_plain(found, spec.family)
     for name, complete in OPTIONAL.items():
         if name in found.functions:
+            if name == "priority" and "searched_samples" in spec.needs:  # it draws no answer
+                continue
             if spec.searches:  # its values are read as it grows
                 complete = {each: complete[each] for each in complete if each != "compose"}
             require_functions(found, complete, f"a method that defines {name}")

@@ -46,6 +46,11 @@ def with_all_asked(
 def _with_opponents(
     learner: Learner, drawn: DrawnSamples, prompts: Tokens, inputs: RunInputs
 ) -> DrawnSamples:
+    for asked in ("revised", "searched"):
+        if f"{asked}_samples" in learner.inputs:
+            draw = load("engines", asked).draw_opponents
+            drawn_too: DrawnSamples = draw(learner, drawn, prompts, inputs)
+            return drawn_too
     greedy = "greedy_samples" in learner.inputs
     sampler = learner.policy if greedy else _sampler(learner)
     if sampler is None:

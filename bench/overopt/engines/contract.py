@@ -91,7 +91,10 @@ class Probe(Protocol):
 
 
 class Randomness(NamedTuple):
-    """A run's source of random numbers, for either library; an engine draws from one of them."""
+    """A run's source of random numbers, for either library; an engine draws from one of them.
+
+    Trees that are searched during training draw tokens from torch's and break ties by numpy's.
+    """
 
     numpy: np.random.Generator
     torch: torch.Generator

@@ -43,8 +43,11 @@ def optimize_iterative(
         """Mean loss of these items as the policy reads them now."""
         reading = read_rows(learner, drawn, _rows(built, index_K), _controls(built, index_K))
         if isinstance(built, KeptRows):
-            weight_K = None if built.weight_K is None else built.weight_K[index_K]
-            return method.loss(reading._replace(weight=weight_K)).mean()
+            weight_K, label_K = (
+                None if number_K is None else number_K[index_K]
+                for number_K in (built.weight_K, built.label_K)
+            )
+            return method.loss(reading._replace(weight=weight_K, label=label_K)).mean()
         label_K = None if built.label_P is None else built.label_P[index_K]
         sides = reading.group(len(index_K)).unbind(0)
         labeled = (side._replace(label=label_K) for side in sides)

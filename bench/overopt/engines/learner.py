@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -20,6 +20,8 @@ from overopt.methods.contract.training import Weights
 from overopt.models.logprobs import Prediction
 from overopt.models.sequences import Batch
 from overopt.models.weights import set_weights, weights_of
+
+Kind = TypeVar("Kind")
 
 
 class Learner:
@@ -60,6 +62,10 @@ class Learner:
     def reads_reference(self) -> bool:
         """Whether ``run`` needs the reference's pass over the same rows."""
         return self._forward.reads_reference
+
+    def method_as(self, kind: Callable[[Any, Any], Kind]) -> Kind:
+        """The method, opened for functions that are not of its family."""
+        return self._method.as_kind(kind)
 
     def run_reference(self, batch: Batch) -> Prediction:
         """The reference's pass over these rows, without gradient."""

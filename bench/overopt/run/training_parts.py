@@ -17,6 +17,9 @@ _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 _OF_NEEDS = (
     ("mixture_samples", "models", "composed"),
     ("revisions", "models", "context"),
+    ("revised_samples", "models", "context"),
+    ("revised_samples", "engines", "revised"),
+    ("searched_samples", "engines", "searched"),
     ("step_pairs", "worlds", "steps"),
 )
 """Modules that are loaded for what a method asks for."""

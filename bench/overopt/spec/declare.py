@@ -34,6 +34,8 @@ MethodInput = Literal[
     "anchor_samples",
     "mixture_samples",
     "greedy_samples",
+    "revised_samples",
+    "searched_samples",
     "opponents_now",
     "demonstrations",
     "member_rewards",
@@ -59,7 +61,9 @@ collision_logp: log of the chance that two draws of the next token are the same,
 sampled_logp: log-probabilities under the policy that drew the response. mismatched: a reading of
 responses after other pairs' prompts. reference_samples, anchor_samples, mixture_samples: opponents,
 as many samples of each prompt from another policy (one of the three); greedy_samples: instead of
-them, the policy's own likeliest tokens, one response to each prompt. opponents_now: the opponents
+them, the policy's own likeliest tokens, one response to each prompt; revised_samples: the policy's
+own revision of each sample; searched_samples: the nodes of a tree that the policy searches for each
+prompt (``contract.search.Tree``). opponents_now: the opponents
 as the policy reads them in a step, with gradient. demonstrations: a reference text of the world for
 each prompt. member_rewards: the scores of each of the proxy's members. step_rewards: the score of
 each step, of a proxy that scores steps. second_initial: a second initial policy, out of which
@@ -81,10 +85,14 @@ OPPONENTS: tuple[MethodInput, ...] = (
     "anchor_samples",
     "mixture_samples",
     "greedy_samples",
+    "revised_samples",
+    "searched_samples",
 )
 
 NEEDS: tuple[MethodInput, ...] = (
     "mixture_samples",
+    "revised_samples",
+    "searched_samples",
     "demonstrations",
     "step_rewards",
     "second_initial",
@@ -142,6 +150,8 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "revisions": ("pairs",),
     "degraded": ("pairs",),
     **dict.fromkeys(OPPONENTS, ("rollout", "iterative")),
+    "revised_samples": ("rollout",),
+    "searched_samples": ("iterative",),
     "opponents_now": ("rollout",),
     "demonstrations": ("iterative",),
     "member_rewards": ("rollout", "iterative"),

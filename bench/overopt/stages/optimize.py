@@ -91,7 +91,7 @@ def run_inputs(
     if method.observes_gold:
         gold = load("artifacts", "observed_gold").open_observed(inputs, world)
     policy, reference = load_policy(initial), load_policy(initial)
-    if "revisions" in method.needs:
+    if not {"revisions", "revised_samples"}.isdisjoint(method.needs):
         for model in (policy, reference):
             # an answer, its separator, and a response to revise it
             longer = context_tokens(world) + world.response_tokens_max + 1

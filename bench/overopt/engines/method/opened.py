@@ -12,6 +12,7 @@ class Named(Protocol):
     __name__: str
 
 
+Kind = TypeVar("Kind")
 Functions_co = TypeVar("Functions_co", bound=Named, covariant=True)
 
 
@@ -28,6 +29,10 @@ class Opened(Generic[Functions_co]):
     def __init__(self, functions: Functions_co, config: object) -> None:
         self._functions, self._config = functions, config
         self.name = functions.__name__.rpartition(".")[2]
+
+    def as_kind(self, kind: Callable[[Any, Any], Kind]) -> Kind:
+        """The same module and config, opened for what else they supply."""
+        return kind(self._functions, self._config)
 
     def _optional(self, name: str) -> Callable[..., Any] | None:
         """A function that the module may leave out."""

@@ -18,6 +18,7 @@ from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
+from overopt.methods.contract.search import Tree
 from overopt.methods.contract.training import HiddenStates, StateShape
 from overopt.spec.declare import OPPONENTS
 
@@ -98,6 +99,8 @@ class MadeUpNumbers:
             rollout = rollout._replace(demonstrations=self._rollout(1))
         if self._inputs.isdisjoint(OPPONENTS):
             return rollout
+        if "searched_samples" in self._inputs:
+            return self._with_tree(rollout)
         return rollout._replace(opponents=self._rollout(self._opponents))
 
     def step(self, rollout: Rollout, advantage: Tensor) -> RolloutStep:
@@ -115,6 +118,15 @@ class MadeUpNumbers:
     def _rollout(self, samples: int = SAMPLES) -> Rollout:
         sampled = self.reading(PROMPTS, samples).map(Tensor.detach)
         return Rollout(torch.randn((PROMPTS, samples), generator=self._generator), sampled)
+
+    def _with_tree(self, rollout: Rollout) -> Rollout:
+        """Two families of three nodes for each prompt, of which the last prompt has one only."""
+        shape = (PROMPTS, 2, 3)
+        ended = torch.rand(shape, generator=self._generator) < 0.5
+        grown = torch.ones(shape[:2], dtype=torch.bool)
+        grown[-1, -1] = False
+        tree = Tree(self._scores(*shape), ended, grown)
+        return rollout._replace(opponents=self._rollout(6), tree=tree)
 
     def _with_steps(self, rollout: Rollout) -> Rollout:
         """A step ends at every other token, and at a response's last one."""

@@ -125,13 +125,15 @@ def _try_iterative(spec: MethodSpec) -> None:
             )
         if number_K is not None:
             check_finite(source, "build", number_K)
-    numbered = (built.weight_K if isinstance(built, KeptRows) else built.label_P) is not None
-    made_up_B = torch.linspace(0.25, 0.75, PROMPTS) if numbered else None
+    made_up_B = torch.linspace(0.25, 0.75, PROMPTS)
     if isinstance(built, KeptRows):
-        kept = numbers.reading(PROMPTS)._replace(weight=made_up_B)
+        weight_B = None if built.weight_K is None else made_up_B
+        label_B = None if built.label_K is None else made_up_B
+        kept = numbers.reading(PROMPTS)._replace(weight=weight_B, label=label_B)
         _try_loss(source, method.loss, kept, (PROMPTS,), "sample")
     else:
-        sides = (numbers.reading(PROMPTS)._replace(label=made_up_B) for _ in range(2))
+        label_B = None if built.label_P is None else made_up_B
+        sides = (numbers.reading(PROMPTS)._replace(label=label_B) for _ in range(2))
         _try_loss(source, method.loss, SamplePairs(*sides), (PROMPTS,), "pair")
 
 

@@ -15,6 +15,8 @@ rollout:    advantages(config, rollout: Rollout) -> advantage (B, N) or (B, N, T
             loss(config, step: RolloutStep) -> loss_BN
 iterative:  build(config, rollout: Rollout) -> KeptRows or RowPairs      the data of a round
             loss(config, batch: Reading or SamplePairs) -> loss_B
+            and, with INPUTS searched_samples (``contract.search``),
+            priority(config, children: Children) -> priority_RC
 selection:  compose(config, knob) -> Composition     a decoding rule (``contract.composition``), or
             potential(config, grown: Grown, knob) -> log_weight_RN   resampling between tokens, with
             Config.particles and Config.steps        (``contract.particles``), or

@@ -16,7 +16,8 @@ class KeptRows(NamedTuple):
     row_K: sample n of prompt b is row b * N + n, as ``Rollout.row_BN`` says; opponents' and
         demonstrations' rows are ``opponent_row_BM`` and ``demonstration_row_B``.
 
-    weight_K: a number for each, which ``Reading.weight`` hands to the loss.
+    weight_K, label_K: numbers for each, which ``weight`` and ``label`` of ``Reading`` hand to the
+        loss.
     control_K: bool, the rows to read after the control token, which takes the place of the
         prompt's first token; the policy is sampled and measured without it.
     """
@@ -24,6 +25,7 @@ class KeptRows(NamedTuple):
     row_K: Tensor
     weight_K: Tensor | None = None
     control_K: Tensor | None = None
+    label_K: Tensor | None = None
 
 
 class RowPairs(NamedTuple):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.search import Tree
 from overopt.methods.contract.training import given
 
 
@@ -20,8 +21,8 @@ class Rollout(NamedTuple):
         the tempered policy where ``temperature`` is not 1.
     memory: what the method remembers, if it does (see ``contract.training.Memory``).
     opponents: samples of the same prompts, M each, from another policy, if INPUTS names one:
-        ``sampled.policy_logp`` is what that policy said of each token. M is 1 of greedy ones, else
-        N.
+        ``sampled.policy_logp`` is what that policy said of each token. M is 1 of greedy ones, as
+        many as a tree has nodes of searched ones, else N; revision n is that of sample n.
     preference: P(sample i beats opponent j), (B, N, M), of a proxy that compares responses; None
         where the proxy scores each on its own.
     member_reward: score of each of the proxy's K members, (B, N, K), in SDs of the initial policy,
@@ -29,6 +30,8 @@ class Rollout(NamedTuple):
     step_reward: score of each step at its last token, (B, N, T), zero elsewhere, if INPUTS names
         ``step_rewards``: log-odds that the step is right, a mean over the proxy's members.
     step_end: bool, (B, N, T), the last token of each step, beside ``step_reward``.
+    tree: what is known of searched opponents, if INPUTS names them; their rewards are those of the
+        text as it stands, and their log-probabilities the policy's before it learns from them.
     demonstrations: one reference text of each prompt, as ``opponents`` with M = 1, if INPUTS names
         them; ``sampled.policy_logp`` is what the policy said before it learned from this rollout.
     """
@@ -42,6 +45,7 @@ class Rollout(NamedTuple):
     step_reward: Tensor | None = None
     step_end: Tensor | None = None
     demonstrations: Rollout | None = None
+    tree: Tree | None = None
 
     @property
     def step_reward_BNT(self) -> Tensor:
@@ -85,6 +89,7 @@ class Rollout(NamedTuple):
             step_reward=_taken(self.step_reward, index_B),
             step_end=_taken(self.step_end, index_B),
             demonstrations=None if demonstrations is None else demonstrations.take(index_B),
+            tree=None if self.tree is None else Tree(*(part[index_B] for part in self.tree)),
         )
 
 

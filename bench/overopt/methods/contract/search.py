@@ -11,6 +11,11 @@ from it to the end; without a preference, that is the initial policy.
 
 Three fields of the method's Config are counts from 1: ``rollouts``; ``branch``; ``steps``, into how
 many equal blocks of tokens the longest response is cut.
+
+An iterative method with INPUTS ``searched_samples`` learns from such trees of the policy itself,
+one for each prompt of a round: it supplies ``priority`` and these fields, and has the nodes for
+opponents, with what is known of them beside (``Tree``). Its values are what its own module says at
+a node's last token, where it has one.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,8 +43,24 @@ class Children(NamedTuple):
     parent_R: Ints
 
 
-class SearchMethod(Protocol):
-    """A method that searches a tree of partial answers."""
+class Tree(NamedTuple):
+    """The nodes of a search for each of B prompts, in families of C siblings as they grew.
+
+    Node f C + c is sibling c of family f; there are at most as many families as walks, F. The
+    prompt itself is no node.
+
+    value_BFC: of each, in SDs of the initial policy; once it has grown children that were visited,
+        their mean. ended_BFC: bool, whole responses. grown_BF: bool, families that are there; in
+        place of the others, which walks to an end did not grow, the first one stands again.
+    """
+
+    value_BFC: Tensor
+    ended_BFC: Tensor
+    grown_BF: Tensor
+
+
+class WalkingMethod(Protocol):
+    """A method that leads walks down a tree."""
 
     def priority(self, config: Any, children: Children, /) -> Floats:
         """How much each child deserves to be next, (R, C), finite.
@@ -47,6 +69,10 @@ class SearchMethod(Protocol):
         rests on.
         """
         ...
+
+
+class SearchMethod(WalkingMethod, Protocol):
+    """A method that searches a tree of partial answers, and draws its answer among the leaves."""
 
     def preference(self, config: Any, value_RL: Floats, knob: float, /) -> Floats:
         """Log weight of each leaf at the end, (R, L), up to a constant of its run.

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from overopt.methods.contract.iterative import KeptRows
@@ -24,6 +23,7 @@ from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import StateShape, Training, given
 from overopt.methods.math.actor_critic import ValueHead
+from overopt.methods.math.weighted_regression import advantage_weighted
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
@@ -81,9 +81,4 @@ def loss(config: Config, batch: Reading) -> Tensor:
     Reference:
         Pretraining Language Models with Human Preferences, https://arxiv.org/abs/2302.08582
     """
-    value_BT = given(batch.output, "policy_states").squeeze(-1)
-    error_BT = given(batch.weight, "weight_K of build")[:, None] - value_BT
-    weight_BT = torch.exp(error_BT.detach() / config.temperature).clamp(max=config.largest_weight)
-    policy_BT = -weight_BT * batch.policy_logp
-    share = config.policy_share
-    return ((share * policy_BT + (1 - share) * error_BT**2) * batch.mask).sum(-1)
+    return advantage_weighted(batch, config.temperature, config.policy_share, config.largest_weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from overopt.papers.contract import (
     Ordering,
     Peak,
     Positive,
+    RelabelingError,
     Related,
     Value,
     more,
@@ -122,6 +124,36 @@ def test_forms_are_told_apart_by_what_they_predict() -> None:
     straight = {HUMPED: arm_rows(humped, proxy=lambda d: d * d, number=1)}
     # a curve that bends upwards lies above what d (a - b log d) makes of its lower part
     assert value(Bias(HUMPED, Form.RL, "proxy_mean"), straight) > 0.0
+
+
+def relabeled(gain: Callable[[float, int], float], noise: float = 0.01) -> tuple[Rule, Measured]:
+    """Rounds of d (1 - log(d)/2), which gain so much at k; and the rule that looks at them."""
+    once = Arm("ppo")
+    rounds = tuple((k, Arm("ppo", settings=(f"rounds.count={k}",))) for k in (2, 3, 4))
+    errors = (RelabelingError(once, rounds, foretold) for foretold in (False, True))
+
+    def of(k: int) -> ArmRows:
+        def gold(d: float) -> float:
+            return d * (1.0 - 0.5 * math.log(d)) + gain(d, k) if d else 0.0
+
+        return arm_rows(gold, number=k, noise=noise)
+
+    return Positive(Minus(*errors)), {once: of(1), **{arm: of(k) for k, arm in rounds}}
+
+
+def test_rounds_of_relabeling_are_held_against_what_one_round_foretells() -> None:
+    """beta = .5: at d = 3 two rounds gain 1.5 log 2 = 1.04."""
+    right, measured = relabeled(lambda d, k: 0.5 * d * math.log(k))
+    assert verdict(right, measured).verdict == "reproduced"
+    nothing, measured = relabeled(lambda d, k: 0.0)
+    assert verdict(nothing, measured).verdict == "contradicted"
+    half, measured = relabeled(lambda d, k: 0.25 * d * math.log(k), noise=1e-6)
+    (once, *rounds) = measured
+    told = RelabelingError(once, tuple(zip((2, 3, 4), rounds, strict=True)), foretold=True)
+    off = [0.75 * math.log(k) for k in (2, 3, 4)]
+    rmse = math.sqrt(sum(one**2 for one in off) / 3)
+    assert value(told, measured) == pytest.approx(math.log(rmse), abs=1e-3)
+    assert verdict(half, measured).verdict != "reproduced"
 
 
 def test_two_curves_may_be_far_in_kl_and_near_against_the_proxy() -> None:

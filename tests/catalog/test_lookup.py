@@ -273,6 +273,9 @@ def test_dashes_and_underscores_name_the_same_method(typed: str) -> None:
 
 
 MERGE = OWN.replace('"pairs"', '"merge"')
+ITERATIVE = (
+    OWN.replace('"pairs"', '"iterative"') + "\n\ndef build(config, rollout):\n    return 0\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -321,6 +324,23 @@ MERGE = OWN.replace('"pairs"', '"merge"')
         (
             OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("demonstrations",)\n',
             "the family rollout do not get; it is for iterative",
+        ),
+        (
+            OWN.replace('"pairs"', '"rollout"') + '\nINPUTS = ("searched_samples",)\n',
+            "the family rollout do not get; it is for iterative",
+        ),
+        (
+            ITERATIVE + '\nINPUTS = ("searched_samples",)\n',
+            "searched_samples in INPUTS and the function priority.config, children. go together",
+        ),
+        (
+            ITERATIVE + "\n\ndef priority(config, children):\n    return 0\n",
+            "searched_samples in INPUTS and the function priority.config, children. go together",
+        ),
+        (
+            ITERATIVE + '\nINPUTS = ("searched_samples",)\n'
+            "\n\ndef priority(config, children):\n    return 0\n",
+            "a whole number from 1 as the field rollouts",
         ),
         (OWN + '\nINPUTS = ("answers",)\n', "the family pairs do not get; it is for selection"),
         (

@@ -103,8 +103,8 @@ def test_siblings_differ_in_their_last_block_alone() -> None:
         length_B = torch.minimum(pairs.chosen.mask.sum(-1), pairs.rejected.mask.sum(-1))
         for number, length in enumerate(length_B.long().tolist()):
             before = (length - 1) // block * block
-            sides = [side.policy_logp[number, :before] for side in pairs]
-            assert torch.allclose(*sides, atol=1e-5)
+            chosen, rejected = (side.policy_logp[number, :before] for side in pairs)
+            assert torch.allclose(chosen, rejected, atol=1e-5)
             shared += before
     assert shared > 0
 

@@ -80,6 +80,6 @@ def test_the_value_has_seen_the_token_itself() -> None:
     after[0, 2, -1] = 1.0
     with torch.no_grad():
         for parameter in head.parameters():
-            parameter += 1.0
+            parameter.add_(1.0)
     assert head(HiddenStates(before, after)).flatten().tolist() == [1.0, 1.0, 4.0, 1.0]
     assert rest_mcts.training(rest_mcts.Config(value_rate=3.0)).module_rate == 3.0

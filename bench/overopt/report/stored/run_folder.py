@@ -103,7 +103,7 @@ def read_run(folder: Path) -> Run:
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
         trajectory=read_beside(folder / "trajectory.csv", TRAJECTORY_COLUMNS),
-        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS),
+        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, ("spread",)),
         rankings=read_beside(folder / RANKINGS_FILE, RANKING_COLUMNS),
     )
 

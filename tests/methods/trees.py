@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.search import Tree
+from overopt.methods.contract.trees import Tree
 
 from . import fresh
 

@@ -12,7 +12,7 @@ from overopt.engines.learner import Learner
 from overopt.engines.method.search import OpenedSearch
 from overopt.engines.particles.tree import TreeSearch
 from overopt.methods.contract.reading import Reading
-from overopt.methods.contract.search import Tree
+from overopt.methods.contract.trees import Tree
 from overopt.models.logprobs import choose_logps
 from overopt.models.sampling import stop_ids
 from overopt.models.sequences import join

@@ -63,7 +63,7 @@ responses after other pairs' prompts. reference_samples, anchor_samples, mixture
 as many samples of each prompt from another policy (one of the three); greedy_samples: instead of
 them, the policy's own likeliest tokens, one response to each prompt; revised_samples: the policy's
 own revision of each sample; searched_samples: the nodes of a tree that the policy searches for each
-prompt (``contract.search.Tree``). opponents_now: the opponents
+prompt (``contract.trees.Tree``). opponents_now: the opponents
 as the policy reads them in a step, with gradient. demonstrations: a reference text of the world for
 each prompt. member_rewards: the scores of each of the proxy's members. step_rewards: the score of
 each step, of a proxy that scores steps. second_initial: a second initial policy, out of which

@@ -18,8 +18,8 @@ from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.search import Tree
 from overopt.methods.contract.training import HiddenStates, StateShape
+from overopt.methods.contract.trees import Tree
 from overopt.spec.declare import OPPONENTS
 
 _STATES = StateShape(layers=2, width=6)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from overopt.methods.contract.reading import Reading
-from overopt.methods.contract.search import Tree
 from overopt.methods.contract.training import given
+from overopt.methods.contract.trees import Tree
 
 
 class Rollout(NamedTuple):

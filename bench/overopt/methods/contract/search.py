@@ -14,8 +14,8 @@ many equal blocks of tokens the longest response is cut.
 
 An iterative method with INPUTS ``searched_samples`` learns from such trees of the policy itself,
 one for each prompt of a round: it supplies ``priority`` and these fields, and has the nodes for
-opponents, with what is known of them beside (``Tree``). Its values are what its own module says at
-a node's last token, where it has one.
+opponents, with what is known of them beside (``contract.trees``). Its values are what its own
+module says at a node's last token, where it has one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,22 +40,6 @@ class Children(NamedTuple):
     value_RC: Floats
     visits_RC: Ints
     parent_R: Ints
-
-
-class Tree(NamedTuple):
-    """The nodes of a search for each of B prompts, in families of C siblings as they grew.
-
-    Node f C + c is sibling c of family f; there are at most as many families as walks, F. The
-    prompt itself is no node.
-
-    value_BFC: of each, in SDs of the initial policy; once it has grown children that were visited,
-        their mean. ended_BFC: bool, whole responses. grown_BF: bool, families that are there; in
-        place of the others, which walks to an end did not grow, the first one stands again.
-    """
-
-    value_BFC: Tensor
-    ended_BFC: Tensor
-    grown_BF: Tensor
 
 
 class WalkingMethod(Protocol):

@@ -141,7 +141,7 @@ def test_stacked_logits_are_those_of_each_policy() -> None:
     models = [build_policy(shape, 9, 12, seed).eval() for seed in range(3)]
     ids_CRL = torch.randint(0, 9, (3, 5, 7), generator=torch.Generator().manual_seed(0))
     weights = stack([dict(model.named_parameters()) for model in models])
-    found = StackedPolicy(models[0]).logits(weights, ids_CRL)
+    found = StackedPolicy(models[0]).read(weights, ids_CRL).logits_CRLV
     for place, model in enumerate(models):
         expected = model(input_ids=ids_CRL[place]).logits
         torch.testing.assert_close(found[place], expected, rtol=1e-5, atol=1e-5)

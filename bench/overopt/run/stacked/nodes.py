@@ -56,8 +56,8 @@ class Stackable(Protocol):
         """The initial policy."""
         ...
 
-    def labels_of(self, seed: int) -> Node:
-        """Preference data of a neighbor."""
+    def alone(self, seed: int) -> Node:
+        """The run of a neighbor as it would be trained alone."""
         ...
 
 
@@ -82,7 +82,8 @@ def out_of_stack(
     world = cell.world << 32
     inputs = {"initial": around.initial}
     for place, seed in enumerate(cell.stack):
-        inputs[f"labels.{place}"] = around.labels_of(seed)
+        own = around.alone(seed).inputs
+        inputs |= {f"{role}.{place}": given for role, given in own if role != "initial"}
     shared = {name: value for name, value in params.items() if name != "seed"}
     shared |= {"seeds": [seed + world for seed in cell.stack], "width": WIDTH}
     before, _, after = label.rpartition(f" seed {cell.seed}")

@@ -15,7 +15,8 @@ from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.pair_data import PairsRow
 from overopt.engines.pairs import optimize_pairs
 from overopt.engines.stacked.model import StackedPolicy, stack
-from overopt.engines.stacked.pairs import Outcome, optimize_stack
+from overopt.engines.stacked.pairs import optimize_stack
+from overopt.engines.stacked.stack import Outcome
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairsMethod

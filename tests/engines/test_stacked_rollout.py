@@ -1,4 +1,4 @@
-"""Cells that sample and learn in a stack against the same cells trained alone by the native engine."""
+"""Cells that sample and learn in a stack, against the same cells trained alone natively."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ from overopt.engines.stacked.rollout import optimize_stack
 from overopt.engines.stacked.sampling import Asked, Ending, Span, sample_stack
 from overopt.engines.stacked.stack import Outcome
 from overopt.engines.walk.trajectory import Trajectory
-from overopt.methods.rollout import ppo, rloo
+from overopt.errors import UserError
+from overopt.methods.rollout import (
+    adaptive_kl,
+    bond,
+    elastic_reset,
+    gradreg,
+    kl_reinforce,
+    ppo,
+    rloo,
+    t1,
+)
 from overopt.models.logprobs import suppressed_ids
 from overopt.models.sampling import sample, stop_ids
 from overopt.models.starts.scratch import build_policy
@@ -32,7 +42,7 @@ from overopt.worlds.tokens import Tokens
 from . import tiny
 
 WIDTH = 3
-SETTINGS = tiny.ROLLOUT.model_copy(update={"learning_rate": 1e-3, "max_steps": 24})
+SETTINGS = tiny.ROLLOUT.model_copy(update={"learning_rate": 1e-3, "max_steps": 10})
 
 
 def cell(seed: int, budgets: tuple[float, ...] = (0.01, 0.04)) -> RunInputs:
@@ -47,7 +57,7 @@ def cell(seed: int, budgets: tuple[float, ...] = (0.01, 0.04)) -> RunInputs:
 
 
 def opened(method: ModuleType = rloo, **config: float) -> OpenedRollout:
-    return OpenedRollout(method, method.Config(**config))  # type: ignore[arg-type]
+    return OpenedRollout(method, method.Config(**config))
 
 
 def run(
@@ -60,12 +70,125 @@ def rows_of(trajectory: Trajectory) -> list[RolloutRow]:
     return [row for row in trajectory.rows if isinstance(row, RolloutRow)]
 
 
-def test_tmp() -> None:
-    for m in (opened(), opened(ppo), opened(ppo, minibatches=2, epochs=2)):
-        for seed, found in zip((0, 1), run([0, 1], m), strict=True):
-            native = optimize_rollout(m, SETTINGS, cell(seed))
-            print(found.error, native.unreached_nats, found.trajectory.unreached_nats, native.compute, found.trajectory.compute)
-            for a, b in zip(found.trajectory.snapshots, native.snapshots): print(a.step,a.kl_nats,a.budgets_nats,b.step,b.kl_nats,b.budgets_nats)
-            for a, b in zip(rows_of(found.trajectory), rows_of(native)):
-                d = {k: (abs((v or 0)-(b._asdict()[k] or 0))) for k, v in a._asdict().items()}
-                print(d)
+def assert_same_bits(one: Trajectory, other: Trajectory) -> None:
+    assert one.rows == other.rows and one.compute == other.compute
+    assert len(one.snapshots) == len(other.snapshots) > 0
+    for mine, theirs in zip(one.snapshots, other.snapshots, strict=True):
+        assert (mine.step, mine.kl_nats) == (theirs.step, theirs.kl_nats)
+        assert all(torch.equal(mine.state[name], theirs.state[name]) for name in theirs.state)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [opened(), opened(ppo, epochs=2), opened(ppo, epochs=2, minibatches=2), opened(kl_reinforce)],
+    ids=["rloo", "ppo", "minibatches", "reverse_kl"],
+)
+def test_a_stack_does_what_the_native_engine_does(method: OpenedRollout) -> None:
+    """Within 1e-3, or 1e-6, of every loss, gradient norm and KL; the very same samples."""
+    for seed, found in zip((0, 1), run([0, 1], method), strict=True):
+        native, mine = optimize_rollout(method, SETTINGS, cell(seed)), found.trajectory
+        assert found.error is None and mine.unreached_nats == native.unreached_nats
+        assert mine.compute == native.compute
+        for ours, theirs in zip(mine.snapshots, native.snapshots, strict=True):
+            assert (ours.step, ours.budgets_nats) == (theirs.step, theirs.budgets_nats)
+            assert ours.kl_nats == pytest.approx(theirs.kl_nats, rel=1e-3, abs=1e-6)
+            assert ours.compute == theirs.compute
+        for row, other in zip(rows_of(mine), rows_of(native), strict=True):
+            assert (row.step, row.loss is None) == (other.step, other.loss is None)
+            # rewards and lengths tell samples apart, unless rounding decides a tie
+            assert (row.reward_mean, row.length_mean) == (other.reward_mean, other.length_mean)
+            for name, value in other._asdict().items():
+                expected = pytest.approx(value or 0.0, rel=1e-3, abs=1e-6)
+                assert (row._asdict()[name] or 0.0) == expected, name
+
+
+def test_the_bits_of_a_cell_depend_on_neither_neighbors_nor_place() -> None:
+    for method in (opened(), opened(ppo, epochs=2)):
+        alone, together, last = run([4], method), run([4, 1, 2], method), run([1, 7, 4], method)
+        assert_same_bits(alone[0].trajectory, together[0].trajectory)
+        assert_same_bits(alone[0].trajectory, last[2].trajectory)
+        assert together[0].trajectory.rows != together[1].trajectory.rows
+
+
+def test_the_tokens_drawn_are_those_of_the_native_sampler() -> None:
+    shape = ArchitectureSpec(layers=2, width=16, heads=2)
+    models = [build_policy(shape, 12, 16, seed).eval() for seed in range(2)]
+    asked = []
+    for seed in range(2):
+        prompts = tiny.prompts().take(np.random.default_rng(seed).integers(24, size=7))
+        uniform_RT = torch.rand(
+            (35, 6), generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+        )
+        asked.append(Asked(prompts, uniform_RT))
+    ending = Ending(suppressed_ids(models[0]), stop_ids(models[0]))
+    drawn = sample_stack(
+        StackedPolicy(models[0]),
+        stack([weights_of(model) for model in [*models, models[0]]]),
+        [*asked, None],
+        Span(shortest=2, longest=6, new_tokens=6),
+        ending,
+    )
+    assert drawn[2] is None
+    for seed, (model, one, found) in enumerate(zip(models, asked, drawn, strict=False)):
+        assert found is not None
+        own = sample(model, one.prompts, 5, 6, torch.Generator().manual_seed(seed))
+        np.testing.assert_array_equal(found.responses.ids_NT, own.responses.ids_NT)
+        np.testing.assert_array_equal(found.responses.length_N, own.responses.length_N)
+        np.testing.assert_allclose(found.logp_NT, own.logp_NT, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "method", [opened(ppo, epochs=3), opened(adaptive_kl)], ids=["ppo", "memory"]
+)
+def test_a_killed_stack_goes_on_and_ends_the_same(
+    method: OpenedRollout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overopt.engines.stacked.stack.REMEMBER_STEPS", 4)
+
+    def cells() -> list[RunInputs]:
+        return [cell(0, ()), cell(1, (0.003,))]
+
+    whole = optimize_stack(method, SETTINGS, cells(), WIDTH)
+
+    def die(done: float, told: str) -> None:
+        if told.startswith("step 9,"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        optimize_stack(method, SETTINGS, cells(), WIDTH, kept=tmp_path, progress=die)
+    seen: list[str] = []
+    again = optimize_stack(
+        method,
+        SETTINGS,
+        cells(),
+        WIDTH,
+        kept=tmp_path,
+        progress=lambda _, told: seen.append(told.partition(",")[0]),
+    )
+    assert seen[0] in ("step 9", "step 10")  # a rollout after the last one remembered
+    for one, other in zip(whole, again, strict=True):
+        assert_same_bits(one.trajectory, other.trajectory)
+
+
+def test_a_cell_that_breaks_leaves_the_others_alone() -> None:
+    def broken(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        calls.append(asked.rows())
+        return np.full(responses.rows(), np.nan if len(calls) > 2 else 1.0)
+
+    calls: list[int] = []
+    cells = [cell(0), replace(cell(1), reward=broken), cell(2)]
+    found = optimize_stack(opened(), SETTINGS, cells, WIDTH)
+    assert found[1].error == "rloo: a reward of step 3 is not finite"
+    nan = optimize_stack(
+        opened(), SETTINGS, [cell(0), cell(3), cell(2)], WIDTH, rates=[1e-3, float("nan"), 1e-3]
+    )
+    assert nan[1].error is not None and "is nan" in nan[1].error
+    for place in (0, 2):
+        assert found[place].error is nan[place].error is None
+        assert_same_bits(found[place].trajectory, nan[place].trajectory)
+
+
+@pytest.mark.parametrize("method", [elastic_reset, bond, gradreg, t1])
+def test_a_method_that_asks_for_more_is_refused(method: ModuleType) -> None:
+    with pytest.raises(UserError, match="does not serve; give --engine native"):
+        optimize_stack(opened(method), SETTINGS, [cell(0)], WIDTH)

@@ -60,6 +60,7 @@ class StackedCell(ABC):
 
     def recall_notes(self, told: Any, tensors: dict[str, Tensor]) -> None:
         """Let the method remember what ``notes`` told."""
+        assert told is None and not tensors
 
     @property
     def trajectory(self) -> Trajectory:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -39,9 +38,9 @@ class StackedDecoder:
         cells, prompts, length = prompt_CBL.shape
 
         def attend(mixed_CNE: Tensor) -> Tensor:
-            query, *read = policy.split(mixed_CNE, cells * prompts)
-            self._room.append(_repeat(read, cells, index_R, length + new_tokens))
-            seen = functional.scaled_dot_product_attention(query, *read, is_causal=True)
+            query, key, value = policy.split(mixed_CNE, cells * prompts)
+            self._room.append(_repeat((key, value), cells, index_R, length + new_tokens))
+            seen = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
             return seen.transpose(1, 2).reshape(cells, prompts * length, -1)
 
         x_CND = policy.embed(weights, prompt_CBL, 0)
@@ -73,7 +72,7 @@ class StackedDecoder:
         self.logits_CRV = policy.head(self._weights, policy.last_norm(self._weights, x_CRD))
 
 
-def _repeat(read: list[Tensor], cells: int, index_R: Tensor, positions: int) -> Tensor:
+def _repeat(read: tuple[Tensor, Tensor], cells: int, index_R: Tensor, positions: int) -> Tensor:
     """Room for keys and values of all rows, those of the prompts filled in."""
     _, heads, length, width = read[0].shape
     rows = cells * len(index_R)

@@ -133,9 +133,9 @@ class StackedPolicy:
 
     def split(self, mixed_CNE: Tensor, rows: int) -> Tensor:
         """Queries, keys and values (3, rows, H, L, W) of all cells' rows."""
-        return mixed_CNE.view(rows, -1, 3, self.heads, mixed_CNE.shape[-1] // 3 // self.heads).permute(
-            2, 0, 3, 1, 4
-        )
+        return mixed_CNE.view(
+            rows, -1, 3, self.heads, mixed_CNE.shape[-1] // 3 // self.heads
+        ).permute(2, 0, 3, 1, 4)
 
     def last_norm(self, weights: Mapping[str, Tensor], x_CND: Tensor) -> Tensor:
         """States after the last block, as the head reads them."""

@@ -160,9 +160,7 @@ class _Rounds:
             if (samples := drawn[place]) is not None
         }
         with torch.no_grad():
-            reference = self._pass(
-                batches, "reference_states" in self._inputs, of_reference=True
-            )
+            reference = self._pass(batches, "reference_states" in self._inputs, of_reference=True)
         with torch.set_grad_enabled(with_gradient):
             said = self._pass(batches, "policy_states" in self._inputs)
             self._tell(said, reference)

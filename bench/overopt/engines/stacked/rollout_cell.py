@@ -12,7 +12,7 @@ from torch import Tensor
 
 from overopt.engines.beside import with_all_asked
 from overopt.engines.contract import RunInputs, required
-from overopt.engines.drawn import DrawnSamples, read_responses
+from overopt.engines.drawn import read_responses
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.rows import tokens_of
 from overopt.engines.sample_data import RolloutRow, deal, prompt_batches
@@ -192,7 +192,7 @@ class RolloutCell(StackedCell):
         """The cell's own proxy's.
 
         Raises:
-            FloatingPointError: it is not finite; names the step, of which the learner knows nothing.
+            FloatingPointError: it is not finite; names the step, which the learner does not know.
         """
         reward_R = required(self.inputs.reward, "a reward")(prompts, responses)
         if not np.isfinite(reward_R).all():

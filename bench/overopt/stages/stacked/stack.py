@@ -22,7 +22,7 @@ def run(
     progress: Progress,
     kept: Path | None = None,
 ) -> None:
-    """Optimize every cell from the same initial policy, each on data and against proxies of its own.
+    """Optimize every cell from the same initial policy, each with data or proxies of its own.
 
     params: those of ``stages.optimize`` with ``seeds`` in place of a seed, and ``width``. inputs:
     ``initial``, and ``<role>.<i>`` of the i-th seed for every further role of a run alone. Each

@@ -17,6 +17,7 @@ from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.rollout import optimize_rollout
 from overopt.engines.sample_data import RolloutRow
 from overopt.engines.stacked.model import StackedPolicy, stack
+from overopt.engines.stacked.rewards import ModelReward, stackable
 from overopt.engines.stacked.rollout import optimize_stack
 from overopt.engines.stacked.sampling import Asked, Ending, Span, sample_stack
 from overopt.engines.stacked.stack import Outcome
@@ -33,8 +34,9 @@ from overopt.methods.rollout import (
     t1,
 )
 from overopt.models.logprobs import suppressed_ids
+from overopt.models.rewards.reward import score
 from overopt.models.sampling import sample, stop_ids
-from overopt.models.starts.scratch import build_policy
+from overopt.models.starts.scratch import build_policy, build_reward
 from overopt.models.weights import weights_of
 from overopt.spec.training import ArchitectureSpec
 from overopt.worlds.tokens import Tokens
@@ -168,6 +170,42 @@ def test_a_killed_stack_goes_on_and_ends_the_same(
     assert seen[0] in ("step 9", "step 10")  # a rollout after the last one remembered
     for one, other in zip(whole, again, strict=True):
         assert_same_bits(one.trajectory, other.trajectory)
+
+
+def test_rewards_of_a_stack_are_those_of_each_model() -> None:
+    """Within 1e-4 of every reward and of all that follows; the same samples; in any place."""
+
+    def judged(seed: int, members: int = 2) -> RunInputs:
+        shape = ArchitectureSpec(layers=1, width=16, heads=2)
+        models = [build_reward(shape, 12, 16, 10 * seed + k).eval() for k in range(members)]
+
+        def combine(raw_KN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            return (5 * raw_KN - 1).min(0)
+
+        def alone(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+            return combine(np.stack([score(model, asked, responses) for model in models]))
+
+        return replace(cell(seed), reward=ModelReward(models, combine, alone))
+
+    def train(seeds: Sequence[int], together: bool) -> list[Trajectory]:
+        cells = [judged(seed) for seed in seeds]
+        found = optimize_stack(opened(), SETTINGS, cells, WIDTH, reward_together=together)
+        assert not [one.error for one in found if one.error]
+        return [one.trajectory for one in found]
+
+    together, apart, other = train([0, 1], True), train([0, 1], False), train([2, 3, 0], True)
+    assert_same_bits(together[0], other[2])
+    for one, two in zip(together, apart, strict=True):
+        assert one.compute == two.compute
+        for row, expected in zip(rows_of(one), rows_of(two), strict=True):
+            assert row.length_mean == expected.length_mean
+            assert row.reward_mean == pytest.approx(expected.reward_mean, rel=1e-4, abs=1e-5)
+            assert row.kl_nats == pytest.approx(expected.kl_nats, rel=1e-3, abs=1e-6)
+    cpu = torch.device("cpu")
+    rewards = [judged(0).reward, judged(1).reward]
+    assert stackable(rewards, WIDTH, cpu) is not None
+    assert stackable([rewards[0], judged(1, 1).reward], WIDTH, cpu) is None
+    assert stackable([rewards[0], cell(1).reward], WIDTH, cpu) is None
 
 
 def test_a_cell_that_breaks_leaves_the_others_alone() -> None:

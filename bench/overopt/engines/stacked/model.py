@@ -78,6 +78,18 @@ class StackedPolicy:
             ids_CRL: int64, rows of any tokens; a token sees those before it and itself.
             with_states: whether hidden states are kept.
         """
+        states = self._run(weights, ids_CRL)
+        shape = (*ids_CRL.shape, -1)
+        logits_CNV = self.head(weights, states[-1])
+        kept = tuple(state.view(shape) for state in states) if with_states else None
+        return Said(logits_CNV.view(shape), kept)
+
+    def last_states(self, weights: Mapping[str, Tensor], ids_CRL: Tensor) -> Tensor:
+        """States (C, R, L, D) after the last block and its norm."""
+        return self._run(weights, ids_CRL)[-1].view(*ids_CRL.shape, -1)
+
+    def _run(self, weights: Mapping[str, Tensor], ids_CRL: Tensor) -> list[Tensor]:
+        """States (C, N, D) of the embeddings and all blocks, the last after the final norm."""
         cells, rows, length = ids_CRL.shape
 
         def attend(mixed_CNE: Tensor) -> Tensor:
@@ -85,16 +97,11 @@ class StackedPolicy:
             seen = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
             return seen.transpose(1, 2).reshape(cells, rows * length, -1)
 
-        x_CND = self.embed(weights, ids_CRL, 0)
-        states = [x_CND]
+        states = [self.embed(weights, ids_CRL, 0)]
         for number in range(self.blocks):
-            x_CND = self.block(weights, number, x_CND, attend)
-            states.append(x_CND)
-        states[-1] = self.last_norm(weights, x_CND)
-        logits_CNV = self.head(weights, states[-1])
-        shape = (cells, rows, length, -1)
-        kept = tuple(state.view(shape) for state in states) if with_states else None
-        return Said(logits_CNV.view(shape), kept)
+            states.append(self.block(weights, number, states[-1], attend))
+        states[-1] = self.last_norm(weights, states[-1])
+        return states
 
     def embed(self, weights: Mapping[str, Tensor], ids_CRL: Tensor, first: int) -> Tensor:
         """Embeddings (C, R x L, D) of tokens whose positions count from ``first``."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from overopt.engines.contract import RunInputs
 from overopt.engines.method.loading import open_as
@@ -16,6 +17,7 @@ from overopt.engines.sample_data import steps_dealt
 from overopt.engines.stacked.cell import longest_prompt, rectangle
 from overopt.engines.stacked.learner import Heard
 from overopt.engines.stacked.model import Said
+from overopt.engines.stacked.rewards import StackedRewards, stackable
 from overopt.engines.stacked.rollout_cell import RolloutCell
 from overopt.engines.stacked.sampling import Ending, Span, sample_stack
 from overopt.engines.stacked.serving import check_method
@@ -51,6 +53,7 @@ def optimize_stack(
     kept: Path | None = None,
     progress: Progress = silent,
     device: torch.device | None = None,
+    reward_together: bool | None = None,
 ) -> list[Outcome]:
     """Optimize cells that differ in their proxies and randomness side by side.
 
@@ -68,6 +71,8 @@ def optimize_stack(
         kept: folder that outlives a killed process.
         progress: told the fraction done.
         device: of the stack; by default an accelerator where there is one.
+        reward_together: whether rewards that are made of small models are computed in a stack, too;
+            by default on an accelerator only, since a CPU is faster cell by cell.
 
     Raises:
         UserError: the method asks for more.
@@ -79,7 +84,11 @@ def optimize_stack(
     rate = method.training.module_rate
     modules = [cell.learner.module for cell in own if cell.learner.module is not None]
     stack = Stack(own, settings, width, rates, place, modules, rate)
-    return stack.train(_Rounds(stack, method, settings, cells[0]).advance, kept, progress)
+    if reward_together is None:
+        reward_together = place.type != "cpu"
+    rewards = stackable([one.reward for one in cells], width, place) if reward_together else None
+    rounds = _Rounds(stack, method, settings, cells[0], rewards)
+    return stack.train(rounds.advance, kept, progress)
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ class _Rounds:
         stack: of the cells.
         method, settings: which give the shapes of a round with the world.
         some: what one of the cells is given.
+        rewards: of all cells together; None where each has its own computed.
     """
 
     def __init__(
@@ -112,7 +122,9 @@ class _Rounds:
         method: OpenedRollout,
         settings: RolloutSpec,
         some: RunInputs,
+        rewards: StackedRewards | None,
     ) -> None:
+        self._rewards = rewards
         self._stack, self._training, self._inputs = stack, method.training, method.inputs
         self._max_steps = settings.max_steps
         shortest = int(np.min(some.prompts.length_N))
@@ -137,8 +149,7 @@ class _Rounds:
             read_before = at_once and number == 0
             if not read_before:
                 batches = {place: cell.minibatch(number) for place, cell in going.items()}
-                said = self._pass(batches, "policy_states" in self._inputs)
-                self._tell(said, None)
+                self._tell(self._pass(self._lay_out(batches)), None)
             losses = {place: cell.loss(number, read_before) for place, cell in going.items()}
             norms = stack.step(losses)
             for place, cell in going.items():
@@ -159,26 +170,31 @@ class _Rounds:
             for place, cell in stack.going.items()
             if (samples := drawn[place]) is not None
         }
+        ids_CRL = self._lay_out(batches)
+        if self._rewards is not None:
+            texts = {place: cell.texts for place, cell in stack.going.items()}
+            for place, reward_R in self._rewards.score(ids_CRL, batches, texts).items():
+                stack.cells[place].reward_R = reward_R
         with torch.no_grad():
-            reference = self._pass(batches, "reference_states" in self._inputs, of_reference=True)
+            states = "reference_states" in self._inputs
+            reference = _Pass.of(stack.policy.read(stack.reference, ids_CRL, states))
         with torch.set_grad_enabled(with_gradient):
-            said = self._pass(batches, "policy_states" in self._inputs)
-            self._tell(said, reference)
+            self._tell(self._pass(ids_CRL), reference)
             for place, cell in stack.going.items():
                 with cell.failing_alone():
                     cell.read(with_gradient, stack.weights_at(place))
 
-    def _pass(
-        self, batches: Mapping[int, Batch], with_states: bool, of_reference: bool = False
-    ) -> _Pass:
-        """One pass over rows of the cells at these places, in a rectangle of the world's size."""
-        stack = self._stack
+    def _lay_out(self, batches: Mapping[int, Batch]) -> Tensor:
+        """Rows of the cells at these places, in a rectangle of the world's size."""
         rows = max(len(batch.ids_BL) for batch in batches.values())
         length = self._span.longest + self._span.new_tokens
-        given = [batches.get(place) for place in range(stack.width)]
-        ids_CRL = rectangle(given, rows, length).to(stack.device)
-        weights = stack.reference if of_reference else stack.adam.weights
-        return _Pass.of(stack.policy.read(weights, ids_CRL, with_states))
+        given = [batches.get(place) for place in range(self._stack.width)]
+        return rectangle(given, rows, length).to(self._stack.device)
+
+    def _pass(self, ids_CRL: Tensor) -> _Pass:
+        """The policies' pass over these rows."""
+        policy, weights = self._stack.policy, self._stack.adam.weights
+        return _Pass.of(policy.read(weights, ids_CRL, "policy_states" in self._inputs))
 
     def _tell(self, policy: _Pass, reference: _Pass | None) -> None:
         """Let every cell's learner hear what the stack has said."""

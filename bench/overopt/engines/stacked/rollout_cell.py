@@ -52,6 +52,10 @@ def _draws(settings: RolloutSpec, training: Training, inputs: RunInputs) -> Iter
 class RolloutCell(StackedCell):
     """What is a cell's own while a stack learns from its samples.
 
+    Attributes:
+        texts: prompts and responses of its samples, row by row.
+        reward_R: their rewards, where the stack has computed them.
+
     Args:
         method: which supplies the mathematics.
         settings: prompts per step, samples per prompt, number of steps.
@@ -74,6 +78,7 @@ class RolloutCell(StackedCell):
         self._max_steps = settings.max_steps
         self.learner = StackedLearner(method, settings, inputs, device)
         self._rounds = _draws(settings, method.training, inputs)
+        self.reward_R: npt.NDArray[np.float64] | None = None
         self._learned: list[tuple[float, float]] = []  # loss and gradient norm of each step
 
     @property
@@ -106,7 +111,8 @@ class RolloutCell(StackedCell):
         """Take the samples; the rows that are to be read of them."""
         self._received = samples
         row_R = np.arange(samples.responses.rows()) // self._samples
-        return join(self._prompts.take(row_R), samples.responses)
+        self.texts = self._prompts.take(row_R), samples.responses
+        return join(*self.texts)
 
     def read(self, with_gradient: bool, weights: dict[str, Tensor]) -> None:
         """Reward the samples and read them, as the learner has heard of them.
@@ -194,7 +200,9 @@ class RolloutCell(StackedCell):
         Raises:
             FloatingPointError: it is not finite; names the step, which the learner does not know.
         """
-        reward_R = required(self.inputs.reward, "a reward")(prompts, responses)
+        reward_R = self.reward_R
+        if reward_R is None:
+            reward_R = required(self.inputs.reward, "a reward")(prompts, responses)
         if not np.isfinite(reward_R).all():
             step = self.compute.gradient_steps + 1
             raise FloatingPointError(f"{self._name}: a reward of step {step} is not finite")

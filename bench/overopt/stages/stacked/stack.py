@@ -34,6 +34,12 @@ def run(
         run_inputs({**params, "seed": seed}, _of_place(inputs, place), method, world, progress)
         for place, seed in enumerate(seeds)
     ]
+    if "system" in params:
+        with_models = load("artifacts", "stacked_reward").with_models
+        given = [
+            with_models(cell, _of_place(inputs, place), params["system"], world)
+            for place, cell in enumerate(given)
+        ]
     engine = load("engines.stacked", method.trains)
     outcomes = engine.optimize(
         method, params["settings"], given, int(params["width"]), kept, progress

@@ -180,7 +180,7 @@ def test_rewards_of_a_stack_are_those_of_each_model() -> None:
         models = [build_reward(shape, 12, 16, 10 * seed + k).eval() for k in range(members)]
 
         def combine(raw_KN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return (5 * raw_KN - 1).min(0)
+            return np.asarray((5 * raw_KN - 1).min(0), np.float64)
 
         def alone(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
             return combine(np.stack([score(model, asked, responses) for model in models]))
@@ -189,7 +189,8 @@ def test_rewards_of_a_stack_are_those_of_each_model() -> None:
 
     def train(seeds: Sequence[int], together: bool) -> list[Trajectory]:
         cells = [judged(seed) for seed in seeds]
-        found = optimize_stack(opened(), SETTINGS, cells, WIDTH, reward_together=together)
+        settings = SETTINGS.model_copy(update={"max_steps": 4})
+        found = optimize_stack(opened(), settings, cells, WIDTH, reward_together=together)
         assert not [one.error for one in found if one.error]
         return [one.trajectory for one in found]
 

@@ -1,4 +1,4 @@
-"""Rewards of all cells of a stack at once, where each cell's proxy is made of small reward models."""
+"""Rewards of all cells of a stack at once, where their proxies are made of small reward models."""
 
 from __future__ import annotations
 

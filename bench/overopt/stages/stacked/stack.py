@@ -31,13 +31,13 @@ def run(
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     world, seeds = world_of(params), [int(seed) for seed in params["seeds"]]
     given = [
-        run_inputs({**params, "seed": seed}, _of_place(inputs, place), method, world, progress)
+        run_inputs({**params, "seed": seed}, of_place(inputs, place), method, world, progress)
         for place, seed in enumerate(seeds)
     ]
     if "system" in params:
         with_models = load("artifacts", "stacked_reward").with_models
         given = [
-            with_models(cell, _of_place(inputs, place), params["system"], world)
+            with_models(cell, of_place(inputs, place), params["system"], world)
             for place, cell in enumerate(given)
         ]
     engine = load("engines.stacked", method.trains)
@@ -53,7 +53,7 @@ def run(
             write_trajectory(folder, found.trajectory, world, cell.policy, {})
 
 
-def _of_place(inputs: dict[str, Path], place: int) -> dict[str, Path]:
+def of_place(inputs: dict[str, Path], place: int) -> dict[str, Path]:
     """The inputs of a cell by their roles in a run alone: its own, and those that all share."""
     own = {}
     for role, path in inputs.items():

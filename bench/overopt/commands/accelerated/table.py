@@ -33,7 +33,7 @@ def write(
     variants: Sequence[str],
     timeout_s: int,
 ) -> None:
-    """Measure, print, and write the table; what was measured is kept if a later part fails.
+    """Measure, print and write the table, line by line.
 
     Raises:
         UserError: a name is unknown, a width is not positive, the task to be stacked has no small
@@ -48,15 +48,26 @@ def write(
         raise UserError(f"--width {min(widths)}: a stack has at least one place.")
     for method in trained:
         check_stackable(method)
-    text = _machine(device) + stack_head(task.name, device)
+    paper = _Paper(out)
+    paper.write(_machine(device) + stack_head(task.name, device))
     for row in measure_stacks(task, trained, widths, steps, device):
-        text += stack_line(row)
-        out.write_text(text, encoding="utf-8")
+        paper.write(stack_line(row))
     if tasks:
-        text += variant_table(run_variants(tasks, methods, variants, timeout_s))
-        out.write_text(text, encoding="utf-8")
-    open_console().print(text, soft_wrap=True, markup=False, highlight=False)
+        paper.write(variant_table(run_variants(tasks, methods, variants, timeout_s)))
     open_console().print(f"written to {out}", soft_wrap=True)
+
+
+class _Paper:
+    """The table on its way: what is written is printed, and kept if a later part fails."""
+
+    def __init__(self, out: Path) -> None:
+        self._out, self._text, self._console = out, "", open_console()
+
+    def write(self, text: str) -> None:
+        """Write more of it."""
+        self._text += text
+        self._out.write_text(self._text, encoding="utf-8")
+        self._console.print(text, end="", soft_wrap=True, markup=False, highlight=False)
 
 
 def _machine(device: str) -> str:

@@ -12,7 +12,10 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from overopt.catalog import systems
+from overopt.catalog.stackable import stackable_methods
 from overopt.engines.contract import RunInputs
+from overopt.engines.method.loading import open_as
 from overopt.engines.method.rollout import OpenedRollout
 from overopt.engines.rollout import optimize_rollout
 from overopt.engines.sample_data import RolloutRow
@@ -102,6 +105,34 @@ def test_a_stack_does_what_the_native_engine_does(method: OpenedRollout) -> None
             for name, value in other._asdict().items():
                 expected = pytest.approx(value or 0.0, rel=1e-3, abs=1e-6)
                 assert (row._asdict()[name] or 0.0) == expected, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", stackable_methods("rollout"))
+def test_every_method_that_a_stack_trains_does_what_it_does_natively(name: str) -> None:
+    # at the start the log-ratios are rounding, which these would bring to an SD of 1
+    config = {"standardized": False} if name.startswith("constrained") else {}
+    spec = systems.method(name, config)
+    method, settings = open_as(OpenedRollout, spec), SETTINGS.model_copy(update={"max_steps": 5})
+
+    def asked() -> RunInputs:
+        one = cell(1, ())
+        taste = one.reward
+        assert taste is not None
+
+        def members(prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+            score_R = taste(prompts, responses)
+            return np.stack([score_R, 1 - score_R])
+
+        return replace(one, member_rewards=members)
+
+    found = optimize_stack(method, settings, [asked(), asked()], WIDTH)[1]
+    native = optimize_rollout(method, settings, asked())
+    assert found.error is None and found.trajectory.compute == native.compute
+    for row, other in zip(rows_of(found.trajectory), rows_of(native), strict=True):
+        for column, value in other._asdict().items():
+            expected = pytest.approx(value or 0.0, rel=1e-3, abs=1e-5)
+            assert (row._asdict()[column] or 0.0) == expected, column
 
 
 def test_the_bits_of_a_cell_depend_on_neither_neighbors_nor_place() -> None:

@@ -27,14 +27,14 @@ def check_stackable(method: MethodSpec) -> None:
         if not found:
             return
         why, asked = f"has {' and '.join(found)}", [method.family]
-    trained = [f"{', '.join(_stackable(family))} of the family {family}" for family in asked]
+    trained = [f"{', '.join(stackable_methods(family))} of the family {family}" for family in asked]
     raise UserError(
         f"{method.name} {why}, which the engine stacked does not serve: leave --engine out or say "
         f"--engine native; it trains {', and '.join(trained)}."
     )
 
 
-def _stackable(family: Family) -> list[str]:
+def stackable_methods(family: Family) -> list[str]:
     """Shipped methods of a family that a stack trains."""
     named = [name for name, path in files("methods").items() if path.parent.name == family]
     return sorted(name for name in named if not _unserved(name, family))

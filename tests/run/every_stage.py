@@ -169,8 +169,8 @@ def _beside(pairs: Graph) -> Iterator[Node]:
     larger = pairs.cell.task.evaluation.model_copy(update={"pool_samples_per_prompt": 96})
     task = pairs.cell.task.model_copy(update={"evaluation": larger})
     yield Graph(replace(pairs.cell, task=task)).along_step(GRID)
-    (stacked,) = _graphs(TASK, ["dpo"], "stacked")
-    yield stacked.optimize(None, GRID)
+    for stacked in _graphs(TASK, ["dpo", "rloo"], "stacked"):
+        yield stacked.optimize(None, GRID)
     yield WatchNodes(Graph, pairs.cell, GRID).signals()
     yield from beside(pairs, pairs.cell.method, pairs.cell.noise, "dpo", "step", GRID)
 

@@ -48,7 +48,8 @@ def honest_documents() -> list[dict[str, Any]]:
 
 
 MUTATOR = Mutator(honest_documents())
-_FIELDS = re.compile(rf"\b({'|'.join(Submission.model_fields)})\b")
+_FIELDS = re.compile(rf"\b({'|'.join(Submission.model_fields)})\b|: x holds too much")
+"""Fields of the document, and the one that damage to its text may add."""
 
 
 def names_field(told: str, touched: tuple[Place, ...]) -> bool:

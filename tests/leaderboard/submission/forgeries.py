@@ -19,7 +19,7 @@ from overopt.leaderboard.tiers.arithmetic import judge_arithmetic, recompute
 from overopt.leaderboard.tiers.completeness import judge_spec
 from overopt.leaderboard.tiers.consistency import Consistency
 from overopt.leaderboard.tiers.copies import COPIED, excess, prints_of
-from overopt.leaderboard.tiers.recomputing import Recomputed
+from overopt.leaderboard.tiers.ours import Recomputed
 from overopt.leaderboard.tiers.t1 import compare
 from overopt.stats.kl import k2
 from overopt.worlds.tokens import EOS

@@ -23,8 +23,8 @@ from overopt.leaderboard.submission.parts import Cell
 from overopt.leaderboard.submission.verdict import Finding
 from overopt.leaderboard.tiers.arithmetic import judge_arithmetic, recompute
 from overopt.leaderboard.tiers.columns import Draws, judge_columns
-from overopt.leaderboard.tiers.recomputing import Recomputed
-from overopt.spec.columns import POINT_COLUMNS
+from overopt.leaderboard.tiers.ours import Recomputed
+from overopt.spec.columns import POINT_COLUMNS, TEXT
 from overopt.stages.select import draw as draw_rows
 from overopt.stages.select import selection_point
 
@@ -72,8 +72,7 @@ def _case(cell: Cell, samples: Samples, pool: Pool, rows: list[Point], reweights
         reweights=reweights,
     )
     table = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
-    numbers = [name for name in table if name not in ("kl_estimator", "status")]
-    table[numbers] = table[numbers].astype(np.float64)
+    table = table.astype({name: np.float64 for name in POINT_COLUMNS if name not in TEXT})
     return Case(cell, samples, ours, pool, table)
 
 

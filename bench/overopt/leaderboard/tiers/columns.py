@@ -34,7 +34,7 @@ from overopt.artifacts.points import (
 )
 from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.verdict import Finding, found
-from overopt.leaderboard.tiers.recomputing import Recomputed
+from overopt.leaderboard.tiers.ours import Recomputed
 
 Floats = npt.NDArray[np.float64]
 

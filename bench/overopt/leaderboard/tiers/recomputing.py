@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.execution.code.modules import load_module
 from overopt.leaderboard.submission.pages import Samples
+from overopt.leaderboard.tiers.ours import Recomputed
 from overopt.leaderboard.tiers.rebuilt import Rebuilt, reweights
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
@@ -28,27 +28,6 @@ from overopt.worlds.contract import Gold, World, build, stop_ids
 from overopt.worlds.tokens import PAD
 
 Floats = npt.NDArray[np.float64]
-
-
-class Recomputed(NamedTuple):
-    """Numbers of each sample, (R,), as we find them, and of the world's initial policy.
-
-    proxy_offset_se: of a mean over as many responses as recenter the proxy.
-    start_gold_B: mean gold of each prompt under the initial policy, in SDs.
-    in_pool: share of the responses that the initial policy's pool has for their prompt.
-    reweights: whether the method's policies are that pool with other weights.
-    """
-
-    reference_logp: Floats
-    gold: Floats
-    proxy: Floats
-    gold_mean: float
-    gold_sd: float
-    proxy_offset: float
-    proxy_offset_se: float
-    start_gold_B: Floats
-    in_pool: float
-    reweights: bool = False
 
 
 def problem_of_tokens(world: World, samples: Samples) -> str:

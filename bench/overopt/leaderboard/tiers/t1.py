@@ -23,8 +23,9 @@ from overopt.leaderboard.submission.schema import SubmittedRun
 from overopt.leaderboard.submission.verdict import Asked, Finding, found
 from overopt.leaderboard.tiers.columns import Draws, judge_columns
 from overopt.leaderboard.tiers.completeness import place_of
+from overopt.leaderboard.tiers.ours import Recomputed
 from overopt.leaderboard.tiers.rebuilt import rebuild, refuse_foreign
-from overopt.leaderboard.tiers.recomputing import Judge, Recomputed, problem_of_tokens
+from overopt.leaderboard.tiers.recomputing import Judge, problem_of_tokens
 from overopt.leaderboard.tiers.t0 import points_of, samples_of
 
 Floats = npt.NDArray[np.float64]

@@ -178,11 +178,22 @@ class Submission(Spec):
 
     @model_validator(mode="after")
     def _has_own_runs_and_distinct_files(self) -> Self:
-        names = {run.method for run in self.runs if run.role == "method"}
-        if len(names) != 1:
-            raise ValueError("runs must hold those of one method with role = 'method'")
-        if isinstance(self.method, MethodShipped) and names != {self.method.name}:
-            raise ValueError(f"method.name = {self.method.name!r} is not the method of the runs")
+        named = {
+            f"runs.{number}.spec.methods": run.method
+            for number, run in enumerate(self.runs)
+            if run.role == "method"
+        }
+        if len(set(named.values())) != 1:
+            told = ", ".join(f"{place} {name!r}" for place, name in named.items())
+            raise ValueError(
+                f"runs with role = 'method' must be of one method; there is {told or 'no such run'}"
+            )
+        place, name = next(iter(named.items()))
+        if isinstance(self.method, MethodShipped) and name != self.method.name:
+            raise ValueError(
+                f"method.name = {self.method.name!r} is not the method of the runs; {place} has "
+                f"{name!r}"
+            )
         total, seen = 0, {DOCUMENT: "the document"}
         for place, one in self._placed_files():
             total += one.bytes

@@ -218,6 +218,11 @@ def test_a_forged_value_of_the_initial_policy_is_caught(name: str) -> None:
     assert failing(case, forged(case, 0, name, 0.1 * abs(value) + 0.05)) == {"initial_row"}
 
 
+def test_another_size_of_the_pool_is_caught() -> None:
+    case = reweighted()
+    assert failing(case, forged(case, 1, "n_samples", 1.0)) == {"n_samples"}
+
+
 @pytest.mark.parametrize(
     ("name", "by"), [("win_rate", 0.1), ("length_mean", 1.0), ("entropy_nats", 1.5)]
 )

@@ -71,7 +71,9 @@ def judge_columns(
         gold_BN = ((ours.gold[chosen] - ours.gold_mean) / ours.gold_sd).reshape(prompts, -1)
         wanted: Point = {}
         ranking(wanted, ours.proxy[chosen].reshape(prompts, -1), gold_BN)
-        if not ours.reweights:
+        if ours.reweights:
+            wanted["n_samples"] = pool.gold_BN.size
+        else:
             estimate(wanted, "win_rate", win_rate(gold_BN, pool.gold_BN), "")
         responses = samples.responses.take(chosen)
         for order in (1, 2):
@@ -91,7 +93,12 @@ def judge_columns(
         yield found("T1", check, gap <= limit, words, where, value, limit)
 
 
-_LIMITS = {"win_rate": WIN_TOLERANCE, "auroc": AUROC_TOLERANCE, "distinct": EXACT}
+_LIMITS = {
+    "win_rate": WIN_TOLERANCE,
+    "auroc": AUROC_TOLERANCE,
+    "distinct": EXACT,
+    "n_samples": EXACT,
+}
 
 
 def _names(wanted: Point) -> list[str]:

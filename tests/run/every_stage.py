@@ -26,6 +26,7 @@ from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
 from overopt.run.streamed.nodes import stream
 from overopt.run.watching.nodes import WatchNodes
+from overopt.run.watching.rankings import beside
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.labeling import LabelingSpec, PopulationSpec, UnevenNoiseSpec
@@ -171,6 +172,7 @@ def _beside(pairs: Graph) -> Iterator[Node]:
     (stacked,) = _graphs(TASK, ["dpo"], "stacked")
     yield stacked.optimize(None, GRID)
     yield WatchNodes(Graph, pairs.cell, GRID).signals()
+    yield from beside(pairs, pairs.cell.method, pairs.cell.noise, "dpo", "step", GRID)
 
 
 def _of_people(plain: Graph) -> Iterator[Node]:

@@ -68,7 +68,7 @@ class Costs:
 
     Args:
         root: the store's folder; one without receipts knows nothing.
-        first: expected cost of a stage that never ran here, by its full name.
+        first: expected cost of a stage that never ran here, by the last part of its name.
         otherwise: expected cost of all other stages.
     """
 
@@ -85,7 +85,7 @@ class Costs:
 
     def expected(self, stage: str, kind: str) -> Cost:
         """Expected cost of one stage of some kind of work."""
-        return self.known(stage, kind) or self._first.get(stage, self._otherwise)
+        return self.known(stage, kind) or self._first.get(stage.rpartition(".")[2], self._otherwise)
 
 
 def _typical(paid: list[Receipt]) -> Cost:

@@ -1,7 +1,8 @@
 """One stored run: what was stored is what is shown, or the user is told why not.
 
 A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
-``contrasts.csv``, ``budgets.csv``, ``worlds.csv``, ``front.csv`` and ``trajectory.csv``.
+``contrasts.csv``, ``budgets.csv``, ``worlds.csv``, ``front.csv``, ``trajectory.csv``,
+``diagnostics.csv`` and ``rankings.csv``.
 """
 
 from __future__ import annotations
@@ -15,13 +16,21 @@ import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.stored import older
+from overopt.report.stored.beside import read_beside
 from overopt.report.stored.contrasts import read_budgets, read_contrasts, read_worlds
 from overopt.report.stored.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.stored.levels import levels_of
 from overopt.report.stored.points import read_points
 from overopt.report.stored.run import Excerpt, Run
-from overopt.report.stored.trajectory import read_trajectory
-from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
+from overopt.spec.columns import (
+    DIAGNOSTIC_COLUMNS,
+    DIAGNOSTICS_FILE,
+    FRONT_COLUMNS,
+    FRONT_ESTIMATORS,
+    RANKING_COLUMNS,
+    RANKINGS_FILE,
+    TRAJECTORY_COLUMNS,
+)
 from overopt.spec.documents import LARGEST_NUMBER, check_format
 
 ADMISSION = "admission"
@@ -93,7 +102,9 @@ def read_run(folder: Path) -> Run:
         budgets=read_budgets(folder / "budgets.csv", known),
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
-        trajectory=read_trajectory(folder / "trajectory.csv"),
+        trajectory=read_beside(folder / "trajectory.csv", TRAJECTORY_COLUMNS),
+        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS),
+        rankings=read_beside(folder / RANKINGS_FILE, RANKING_COLUMNS),
     )
 
 

@@ -15,7 +15,6 @@ from overopt.execution.costs import Cost, Costs, free_bytes
 from overopt.execution.node import Node
 from overopt.execution.status import status
 from overopt.execution.store import Store
-from overopt.run.stage_names import STAGES
 
 _MEMORY_BYTES = 900_000_000
 
@@ -48,6 +47,7 @@ _FIRST_COST: dict[str, Cost] = {
     "judge": Cost(1.0, 900_000, _MEMORY_BYTES),
     "compose": Cost(20.0, 1_200_000, _MEMORY_BYTES),
     "evaluate": Cost(7.0, 900_000, _MEMORY_BYTES),
+    "rankings": Cost(1.5, 5_000, _MEMORY_BYTES),
     "measure": Cost(1.0, 60_000, _MEMORY_BYTES),
     "select": Cost(4.0, 60_000, _MEMORY_BYTES),
 }
@@ -56,8 +56,7 @@ _UNKNOWN_COST = Cost(10.0, 1_000_000, _MEMORY_BYTES)
 
 def expected_costs(root: Path) -> Costs:
     """Expected costs of stages from the receipts of a store."""
-    first = {f"{STAGES}.{stage}": cost for stage, cost in _FIRST_COST.items()}
-    return Costs(root, first, _UNKNOWN_COST)
+    return Costs(root, _FIRST_COST, _UNKNOWN_COST)
 
 
 @dataclass(frozen=True)

@@ -171,11 +171,11 @@ RANKING_COLUMNS: tuple[str, ...] = (
 """Columns of ``rankings.csv``: how the policies along a run rank preference pairs.
 
 ranking: share of held-out pairs, labeled by gold without noise, whose better response is the
-likelier one; per_token: by the mean over tokens. ranking_ideal: the same of a direct method's
-optimum, where its loss names a beta and the labels err at one rate. implicit: share of the held-out
-pairs whose better response gained more log-probability. flipped: of the training pairs
-that the initial policy ranks wrong, the share that are ranked right. heldout_loss_nats: DPO's loss
-on the held-out pairs. Standard errors are over pairs.
+likelier one; per_token: by the mean over tokens. ranking_ideal: the same of the optimum that DPO
+has at the beta of a method that learns from pairs, where labels err at one rate. implicit: share
+of the held-out pairs whose better response gained more log-probability. flipped: of the training
+pairs that the initial policy ranks wrong, the share that are ranked right. heldout_loss_nats:
+DPO's loss on the held-out pairs. Standard errors are over pairs.
 """
 
 SIGNALS_FILE, TWINS_FILE = "signals.csv", "twins.csv"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overopt.artifacts.diagnostics import diagnose_members, diagnose_rewards, diagnose_texts
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.points import (
     Exact,
@@ -32,6 +31,7 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.execution.contract import Progress
 from overopt.spec.system import ProxySystemSpec
+from overopt.stages.shown.diagnostics import diagnose_members, diagnose_rewards, diagnose_texts
 from overopt.stages.shown.excerpts import excerpts
 from overopt.stats.kl import clustered_mean, k1, k2, k3
 from overopt.worlds.contract import world_of

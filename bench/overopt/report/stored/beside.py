@@ -18,15 +18,20 @@ RUN = ("world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "
 """What tells training runs of ``trajectory.csv`` apart."""
 
 
-def read_beside(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_beside(path: Path, columns: tuple[str, ...], later: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read ``trajectory.csv`` or a table like it; empty where there is none.
+
+    Args:
+        path: of the table.
+        columns: that it has.
+        later: those of them that tables of earlier versions lack, where they are missing.
 
     Raises:
         UserError: a column is missing, a cell is no number, or a row names no run or step.
     """
     if not path.is_file():
         return empty_table(columns)
-    table = read_optional_table(path, columns)
+    table = read_optional_table(path, columns, dict.fromkeys(later, ""))
     for name in columns:
         texts = [str(text) for text in table[name]]
         read = names_of if name in _TEXT else numbers_of

@@ -33,8 +33,9 @@ from overopt.spec.columns import (
 )
 from overopt.spec.documents import LARGEST_NUMBER, check_format
 
-ADMISSION = "admission"
-"""Where runs against the admission ledger's controls lie in the results."""
+_UNRANKED = ("admission", "grids")
+"""Where runs lie that rank nobody: against the admission ledger's controls, and those of papers'
+grids, whose sizes and settings are not the tasks' own."""
 
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
@@ -68,11 +69,11 @@ def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
 
 
 def published(results: Path) -> list[Path]:
-    """Folders with runs in a results folder, but for those against controls, which rank nobody."""
+    """Folders with runs in a results folder, but for those that rank nobody."""
     inside = sorted(
         one
         for one in results.iterdir()
-        if one.is_dir() and one.name != ADMISSION and any(one.rglob("run.json"))
+        if one.is_dir() and one.name not in _UNRANKED and any(one.rglob("run.json"))
     )
     return inside or [results]
 
@@ -103,7 +104,7 @@ def read_run(folder: Path) -> Run:
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
         trajectory=read_beside(folder / "trajectory.csv", TRAJECTORY_COLUMNS),
-        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS),
+        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, ("spread",)),
         rankings=read_beside(folder / RANKINGS_FILE, RANKING_COLUMNS),
     )
 

@@ -68,7 +68,7 @@ def beside(
 
 
 def _beta(method: MethodSpec) -> float | None:
-    """The weight of the KL in a direct method's loss; None of other methods."""
+    """The weight of the KL that a method which learns from pairs names; None of others."""
     beta = method.config.get("beta") if method.family == "pairs" else None
     return float(beta) if isinstance(beta, int | float) and beta > 0 else None
 

@@ -54,8 +54,8 @@ def _told(**shares: Share) -> dict[str, float | None]:
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Write a row for the initial policy, and one for each snapshot of ``optimize``.
 
-    params: ``beta``, the weight of the KL in a direct method's loss, and ``right_share`` of the
-    labels, from which the ideal accuracy follows, None where it does not; ``pairs``, read of those
+    params: ``beta`` of a method that learns from pairs, at which DPO's loss and optimum are told,
+    and ``right_share`` of the labels, None where there is no such number; ``pairs``, read of those
     held out and of those trained on. inputs: ``initial``, ``optimize``, and ``labels``, whose
     held-out pairs gold labels without noise.
     """

@@ -51,6 +51,9 @@ SPREAD = 0.02
 """Of the initial policy's standard errors, as a share."""
 FALSE_ALARMS = 0.003
 """Of ``Draws``, over all cells of a run."""
+RARE = 8.0
+"""Draws' worth of responses that may be missed: a share m of a policy stands in none of n draws
+with chance (1 - m)^n, below 0.0005 from m = 8 / n on, and the draws' SD knows nothing of it."""
 
 
 def judge_columns(
@@ -153,8 +156,9 @@ class Draws:
     """Whether expectations over a reweighted pool fit the draws beside them, over a run's cells.
 
     z = (mean of the draws - what is stated) / sqrt(mean of s_b^2 / (N B)), with s_b the SD of the
-    N draws of prompt b of B: given the weights, draws are independent. Normal, two-sided,
-    Bonferroni over all numbers of a run.
+    N draws of prompt b of B: given the weights, draws are independent. The difference is first
+    lessened by what responses that were never drawn could account for (``RARE``). Normal,
+    two-sided, Bonferroni over all numbers of a run.
     """
 
     def __init__(self) -> None:
@@ -169,18 +173,25 @@ class Draws:
             chosen = np.flatnonzero(samples.point == row)
             gold_BN = ((ours.gold[chosen] - ours.gold_mean) / ours.gold_sd).reshape(prompts, -1)
             entropy = -ours.reference_logp[chosen] - _number(points, row, "kl_pool_nats")
-            for name, drawn in (
-                ("win_rate", _win_chances(gold_BN, pool.gold_BN).ravel()),
-                ("length_mean", samples.responses.length_N[chosen].astype(np.float64)),
-                ("entropy_nats", entropy),
+            length_BN = pool.responses.length_N.reshape(prompts, -1)
+            for name, drawn, widest in (
+                ("win_rate", _win_chances(gold_BN, pool.gold_BN).ravel(), 1.0),
+                (
+                    "length_mean",
+                    samples.responses.length_N[chosen].astype(np.float64),
+                    float(np.ptp(length_BN, axis=1).mean()),
+                ),
+                ("entropy_nats", entropy, float(np.ptp(pool.reference_logp_BN, axis=1).mean())),
             ):
                 drawn_BN = drawn.reshape(prompts, -1)
                 error = math.sqrt(float(drawn_BN.var(axis=1, ddof=1).mean()) / drawn_BN.size)
                 stated = _number(points, row, name)
                 gap = float(drawn_BN.mean()) - stated
-                # where each prompt has one response, nothing is left to chance
-                z = math.inf if error < EXACT < abs(gap) else gap / max(error, EXACT)
-                z = math.inf if math.isnan(z) else z
+                if math.isnan(gap):
+                    z = math.inf
+                else:
+                    beyond = max(0.0, abs(gap) - RARE * widest / drawn_BN.size)
+                    z = beyond / max(error, EXACT)
                 told = f"{where}, row {row + 1}: {name} = {stated:.6g}, its draws say "
                 self._seen.append((abs(z), f"{told}{drawn_BN.mean():.6g}, z = {z:.2f}"))
 

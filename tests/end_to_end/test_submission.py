@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from overopt.leaderboard.tiers import t2, t3
+from overopt.leaderboard.verification.trial import Trial
+
 from .command import Place, environment
 
 WHO = ("--who", "A. Name", "--contact", "name@example.org", "--summary", "A test.")
@@ -61,6 +64,11 @@ def test_everything_that_can_be_recomputed_agrees(undisturbed: Place, submission
         "proxy_zero",
         "initial_policy",
         "in_pool",
+        "initial_row",
+        "win_rate",
+        "auroc",
+        "distinct",
+        "draws",
     } <= checks
     assert len([one for one in found["findings"] if one["check"] == "gold"]) == 8  # cells
     page = submission.with_name("entry-check") / "qc.html"
@@ -75,3 +83,29 @@ def test_a_folder_that_is_no_submission_and_one_that_exists(
     runs = str(undisturbed.folder("dpo"))
     done = bench(undisturbed, "prepare", runs, "--out", str(submission), *WHO)
     assert done.returncode == 2 and "exists" in done.stderr
+
+
+@pytest.mark.slow
+def test_policies_are_sampled_and_the_method_is_run_again(
+    undisturbed: Place, submission: Path, tmp_path: Path
+) -> None:
+    """T2 and T3 of an honest entry: nothing fails, and seeds and likelihood were tested."""
+    trial = Trial(
+        submission,
+        store=undisturbed.store,
+        secret=5,
+        worlds=(2**32 + 1, 2**32 + 2, 2**32 + 3),
+        seeds=1,
+        runs=tmp_path / "runs",
+        deals=199,
+    )
+    for tier, checks in ((t2, {"likelihood", "source", "kl"}), (t3, {"runs", "seeds"})):
+        found = tier.judge(trial, lambda words: None)
+        # claims of so short a run lie below 2 nats, which is told as a failure of its own
+        failed = [one for one in found if one.outcome == "fail" and one.check != "claims"]
+        assert not failed
+        assert checks <= {one.check for one in found}
+    folders = sorted((tmp_path / "runs").glob("*/*/*/run.json"))
+    specs = [json.loads(path.read_text())["spec"] for path in folders]
+    seeds = sorted(tuple(spec["seeds"]) for spec in specs)
+    assert seeds == [(0,), t3.fresh_seeds(5, 2)]

@@ -42,12 +42,26 @@ def most_telling(error: ValidationError) -> ErrorDetails:
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    current: type[BaseModel] = model
+    """Keys that are allowed in a place; indexes of lists and tags of unions stand in its path."""
+    current = [model]
     for part in path:
-        found = current.model_fields.get(part)
-        options = [found.annotation, *get_args(found.annotation)] if found else []
-        inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        if not inner:
-            return []
-        current = inner[0]
-    return sorted(current.model_fields)
+        holders = [one for one in current if part in one.model_fields]
+        tagged = [one for one in current if _is_tagged(one, part)] if len(current) > 1 else []
+        if holders and not tagged:
+            current = [
+                inner for one in holders for inner in _models(one.model_fields[part].annotation)
+            ]
+        else:
+            current = tagged or current
+    return sorted({name for one in current for name in one.model_fields})
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    """The models that a type is made of: itself, members of a union, elements of a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [inner for one in get_args(annotation) for inner in _models(one)]
+
+
+def _is_tagged(model: type[BaseModel], tag: str) -> bool:
+    return any(tag in get_args(field.annotation) for field in model.model_fields.values())

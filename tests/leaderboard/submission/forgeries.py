@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,16 +10,33 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from overopt.execution.canonical import canonical_json
 from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.parts import Cell
+from overopt.leaderboard.submission.schema import SubmittedRun
+from overopt.leaderboard.submission.verdict import Finding
 from overopt.leaderboard.tiers.arithmetic import judge_arithmetic, recompute
+from overopt.leaderboard.tiers.completeness import judge_spec
 from overopt.leaderboard.tiers.consistency import Consistency
 from overopt.leaderboard.tiers.copies import COPIED, excess, prints_of
-from overopt.leaderboard.tiers.recomputing import Recomputed
+from overopt.leaderboard.tiers.ours import Recomputed
 from overopt.leaderboard.tiers.t1 import compare
 from overopt.stats.kl import k2
+from overopt.worlds.tokens import EOS
 
-from .honest import Entry, Floats, Language, draw, make_entry, make_samples, remade
+from .folders import spec_of
+from .honest import (
+    WORDS,
+    Drawn,
+    Entry,
+    Floats,
+    Language,
+    draw,
+    make_cell,
+    make_entry,
+    make_samples,
+    remade,
+)
 
 Rng = np.random.Generator
 Trial = Callable[[Rng, bool], bool]
@@ -27,6 +45,8 @@ Trial = Callable[[Rng, bool], bool]
 MACHINE = 0.001
 """By which numbers of trained models differ on another processor (nats or SDs, one SD), some times
 what was measured."""
+
+SPEC = spec_of("dpo", worlds=1, seeds=5)
 
 
 class Size(NamedTuple):
@@ -55,10 +75,12 @@ class Forgery:
 
     @property
     def honest(self) -> str:
-        """Entries, a table, a pair or a page that is recomputed."""
+        """Entries, a table, a pair, seeds, or pages that are recomputed."""
+        if self.check == "proxy":
+            return "seeds of proxies"
         if self.tier == "T1":
             return "page"
-        return self.check if self.check in ("arithmetic", "copy") else "entry"
+        return self.check if self.check in ("arithmetic", "copy", "seeds") else "entry"
 
 
 def consistent(entry: Entry) -> bool:
@@ -189,6 +211,74 @@ def copied(noise_nats: float) -> Trial:
     return trial
 
 
+def chosen_seeds(of: int) -> Trial:
+    """The best five of so many seeds by gold, under their own numbers."""
+
+    def trial(rng: Rng, forged: bool) -> bool:
+        best = np.sort(np.argsort(-rng.normal(size=of))[:5])
+        seeds = tuple(map(int, best)) if forged else tuple(range(5))
+        spec = SPEC.model_copy(update={"seeds": seeds})
+        digest = hashlib.sha256(canonical_json(spec.to_json()).encode()).hexdigest()
+        run = SubmittedRun.model_construct(spec=spec, spec_sha256=digest)
+        failed = {one.check for one in judge_spec(run, "") if one.outcome == "fail"}
+        assert failed <= {"seeds"}
+        return bool(failed)
+
+    return trial
+
+
+def renumbered_seeds(of: int, spread: float = 0.3) -> Trial:
+    """The best five of so many seeds by gold, called seeds 0 to 4; T1 builds these seeds' proxies.
+
+    spread: of a seed's proxy around what all have in common; at 0.3, scores of two seeds agree at
+    some r = 0.9.
+    """
+
+    def trial(rng: Rng, forged: bool) -> bool:
+        language, own = Language(rng), rng.normal(size=(of, WORDS))
+        proxy_SV = language.proxy_V + spread * np.where(np.arange(WORDS) < WORDS - 1, own, 0.0)
+
+        def sampled(seed: int, rows: int) -> Drawn:
+            language.proxy_V = proxy_SV[seed]
+            language.direction_PV = np.tile(proxy_SV[seed], (WORDS, 1))
+            return draw(language, language.policy(2.0), rows, rng)
+
+        best = np.argsort([-sampled(seed, 256).gold.mean() for seed in range(of)])
+        found: list[Finding] = []
+        for number, seed in enumerate(best[:5] if forged else range(5)):
+            drawn = sampled(int(seed), 1024)
+            cell = make_cell(language, 0, number, rng)
+            samples = make_samples(cell, [drawn], 128, 0)
+            word_NT = np.where(
+                samples.responses.ids_NT == EOS, WORDS - 1, samples.responses.ids_NT - 4
+            )
+            score_NT = np.where(samples.responses.mask_NT, proxy_SV[number][word_NT], 0.0)
+            ours = _ours(cell, samples, rng)._replace(proxy=score_NT.sum(axis=1))
+            found += compare(cell, samples, ours, True, "")
+        return any(one.outcome == "fail" for one in found)
+
+    return trial
+
+
+def _ours(cell: Cell, samples: Samples, rng: Rng) -> Recomputed:
+    """What another processor finds for the tokens of an honest page."""
+
+    def near(values: Floats) -> Floats:
+        return values + MACHINE * rng.normal(size=len(values))
+
+    return Recomputed(
+        reference_logp=near(samples.reference_logp),
+        gold=samples.gold,
+        proxy=near(samples.proxy),
+        gold_mean=cell.gold_mean,
+        gold_sd=cell.gold_sd,
+        proxy_offset=cell.proxy_offset,
+        proxy_offset_se=0.01,
+        start_gold_B=samples.prompt_gold_KB[0],
+        in_pool=1.0,
+    )
+
+
 def recomputed(change: Callable[[Cell, Samples, Rng], Samples]) -> Trial:
     """A page that T1 holds against what another processor finds for its tokens."""
 
@@ -196,20 +286,7 @@ def recomputed(change: Callable[[Cell, Samples, Rng], Samples]) -> Trial:
         entry = make_entry(rng, 1, 1)
         cell, samples = entry.cells[0], entry.samples[0]
 
-        def near(values: Floats) -> Floats:
-            return values + MACHINE * rng.normal(size=len(values))
-
-        ours = Recomputed(
-            reference_logp=near(samples.reference_logp),
-            gold=samples.gold,
-            proxy=near(samples.proxy),
-            gold_mean=cell.gold_mean,
-            gold_sd=cell.gold_sd,
-            proxy_offset=cell.proxy_offset,
-            proxy_offset_se=0.01,
-            start_gold_B=samples.prompt_gold_KB[0],
-            in_pool=1.0,
-        )
+        ours = _ours(cell, samples, rng)
         page = remade(cell, change(cell, samples, rng)) if forged else samples
         return any(one.outcome == "fail" for one in compare(cell, page, ours, True, ""))
 
@@ -220,13 +297,6 @@ def other_reference(cell: Cell, samples: Samples, rng: Rng) -> Samples:
     """A reference that lies 5 % of the way to the policy: every KL is 5 % smaller."""
     moved = 0.05 * (samples.policy_logp - samples.reference_logp)
     return samples._replace(reference_logp=samples.reference_logp + moved)
-
-
-def other_proxy(cell: Cell, samples: Samples, rng: Rng) -> Samples:
-    """Scores of the proxy of another seed, which agrees with this one at r = 0.9."""
-    sd = samples.proxy.std()
-    noise = sd * np.sqrt(1 / 0.9**2 - 1) * rng.normal(size=len(samples.proxy))
-    return samples._replace(proxy=samples.proxy + noise)
 
 
 def better_gold(cell: Cell, samples: Samples, rng: Rng) -> Samples:
@@ -243,10 +313,11 @@ FORGERIES = (
     Forgery("k2 called Rao-Blackwellized", "T0", "consistent_kl", changed(mislabeled)),
     Forgery("one point raised by 0.001 SD", "T0", "arithmetic", altered_point(0.001)),
     Forgery("another entry's samples, 0.01 nats of noise", "T0", "copy", copied(0.01)),
+    Forgery("the best 5 of 20 seeds", "T0", "seeds", chosen_seeds(20)),
     Forgery(
         "a reference nearer to the policy", "T1", "reference_logp", recomputed(other_reference)
     ),
-    Forgery("a chosen seed under another number", "T1", "proxy", recomputed(other_proxy)),
+    Forgery("the best 5 of 20 seeds, called 0 to 4", "T1", "proxy", renumbered_seeds(20)),
     Forgery("gold of one sample in a hundred", "T1", "gold", recomputed(better_gold)),
 )
 """Those whose detection is a matter of chance or of size; the rest is in ``test_forgeries``."""

@@ -10,7 +10,7 @@ import copy
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,41 +33,16 @@ from overopt.leaderboard.submission.schema import Submission
 from overopt.leaderboard.submission.verdict import Asked
 
 from .folders import Folder, make_folder
+from .mutating import NUMBERS, SHAPES, TEXTS, paths_in
 
 LONGEST_S = 1.0
 MOST_BYTES = 200 << 20
-
-TEXTS = (
-    "../../etc/passwd", "/etc/passwd", "runs/../../x.py", "a//b", "a/./b", "C:\\x", "\\\\host\\x",
-    "method/mine.py\x00.txt", "con.", "a" * 5000, "submission.json", "SUBMISSION.JSON",
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "'\"><svg onload=alert(1)>",
-    "\\input{/etc/passwd}", "\\write18{id}", "$\\immediate$", "%0a\\def", "=cmd|' /C calc'!A0",
-    "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r\nX: y", "\u202egnp.exe", "\x1b[2J", "\ud800", "\ufeff",
-    "javascript:alert(1)", "https://user:pw@host/x", "file:///etc/passwd", "ssh://x", "e" * 300,
-    "NaN", "1e999", "٣", "{{7*7}}", "${x}", "`id`", "$(id)", "A. Name\n", " A. Name", "A. Name ",
-)  # fmt: skip
-NUMBERS = (
-    -1, 0, 1, 2**31, 2**53, 2**63, 2**64, 10**299, -(10**299), 1e308, 1e30, -1e30, 1e-320, 0.5,
-    True, float("nan"), float("inf"),
-)  # fmt: skip
-SHAPES: tuple[object, ...] = (
-    None, [], {}, [[]], {"a": 1}, [0] * 5000, {str(i): i for i in range(5000)}, "", [None] * 3,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def folder() -> Folder:
     """A small honest submission."""
     return make_folder(worlds=1, seeds=1)
-
-
-def paths_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every place in a document."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, one in inner:
-        yield (*path, key)
-        if isinstance(one, dict | list):
-            yield from paths_in(one, (*path, key))
 
 
 def spoiled(

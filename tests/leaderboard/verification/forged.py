@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -124,23 +125,24 @@ def other_policy(stage: Stage, model: PreTrainedModel, seed: int) -> Entry:
     return Entry(model, honest(stage, policy(stage, 99, 0.6), seed).samples)
 
 
-def picked(stage: Stage, model: PreTrainedModel, seed: int) -> Entry:
-    """Of every two samples the one with more gold was kept."""
+def picked(stage: Stage, model: PreTrainedModel, seed: int, share: float = 1.0) -> Entry:
+    """Of every two samples the one with more gold was kept, in a share of the slots."""
     whole = honest(stage, model, seed, 2 * SAMPLES).samples
-    best_R = whole.gold.reshape(-1, 2).argmax(axis=1) + 2 * np.arange(len(whole.gold) // 2)
+    best_R = whole.gold.reshape(-1, 2).argmax(axis=1)
+    best_R[numpy_rng(seed, "slots").random(len(best_R)) >= share] = 0
     first = honest(stage, model, seed + 1).samples
-    drawn = whole.responses.take(best_R)
+    drawn = whole.responses.take(best_R + 2 * np.arange(len(best_R)))
     before = first.responses
     made = page(stage, model, stage.reference, drawn, before, SAMPLES)
     start_B = first.prompt_gold_KB[0]
     return Entry(model, made._replace(prompt_gold_KB=np.stack([start_B, made.prompt_gold_KB[1]])))
 
 
-def colder(stage: Stage, model: PreTrainedModel, seed: int) -> Entry:
-    """Sampled at temperature 0.5, with the log-probabilities of temperature 1."""
+def colder(stage: Stage, model: PreTrainedModel, seed: int, temperature: float = 0.5) -> Entry:
+    """Sampled at another temperature, with the log-probabilities of temperature 1."""
     prompts, limit = stage.world.heldout_prompts, stage.world.response_tokens_max
     rng = torch_rng(seed, "cold")
-    drawn = sample(model, prompts, SAMPLES, limit, rng, temperature=0.5).responses
+    drawn = sample(model, prompts, SAMPLES, limit, rng, temperature=temperature).responses
     before = sample(stage.reference, prompts, SAMPLES, limit, torch_rng(seed, "start")).responses
     return Entry(model, page(stage, model, stage.reference, drawn, before, SAMPLES))
 
@@ -200,15 +202,32 @@ def _learn_by_heart(stage: Stage) -> PreTrainedModel:
 
 
 FORGERIES: dict[str, tuple[Callable[[Stage, PreTrainedModel, int], Entry], set[str]]] = {
-    "other_policy": (other_policy, {"source", "policy_logp", "kl"}),
+    "other_policy": (other_policy, {"source", "likelihood", "policy_logp", "kl"}),
     "picked": (picked, {"source"}),
-    "colder": (colder, {"source"}),
+    "colder": (colder, {"source", "likelihood"}),
     "altered_logps": (altered_logps, {"policy_logp"}),
     "wrong_reference": (wrong_reference, {"kl"}),
-    "scaled_weights": (scaled_weights, {"source", "policy_logp", "kl"}),
+    "scaled_weights": (scaled_weights, {"source", "likelihood", "policy_logp", "kl"}),
     "trained_on_held_out": (trained_on_held_out, {"hidden_gold"}),
 }
 """What is forged, and which checks of T2 find it."""
+
+
+SMALLER: dict[str, Callable[[Stage, PreTrainedModel, int], Entry]] = {
+    "temperature 0.5": colder,
+    "temperature 0.7": partial(colder, temperature=0.7),
+    "temperature 0.8": partial(colder, temperature=0.8),
+    "temperature 0.9": partial(colder, temperature=0.9),
+    "picked": picked,
+    "picked in every second slot": partial(picked, share=0.5),
+    "picked in every fifth slot": partial(picked, share=0.2),
+    "other_policy": other_policy,
+    "altered_logps": altered_logps,
+    "wrong_reference": wrong_reference,
+    "scaled_weights": scaled_weights,
+    "honest": honest,
+}
+"""Forgeries whose power is counted, down to small ones; ``honest`` is none."""
 
 
 def failures(cases: Sequence[tuple[Stage, Entry]], secret: int) -> set[str]:

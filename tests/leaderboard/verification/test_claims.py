@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
+from overopt.leaderboard.tiers.t3 import LEVEL
 from overopt.leaderboard.verification.claims import (
     PEAK,
     Claim,
@@ -54,16 +55,22 @@ def test_too_few_fresh_worlds_test_nothing() -> None:
     assert verify_claims([claim([1.0, 2.0])], [claim([0.0, 0.1])], 0.01) == []
 
 
-def _alarms(times: int, excess: float) -> int:
-    """Of three claims that hang together, in 3 claimed and 8 fresh worlds."""
+def _alarms(
+    times: int, excess: float, fresh_worlds: int = 8, level: float = 0.01, of: int = 3
+) -> int:
+    """Of three claims that hang together, in 3 claimed and some fresh worlds, SD 0.99 each.
+
+    of: the best 3 of so many worlds, by the first claim, were claimed.
+    """
     rng = np.random.default_rng(5)
     names, found = ("a", "b", "c"), 0
     for _ in range(times):
-        common_W = rng.normal(size=11)
-        value_NW = 0.7 * common_W + 0.7 * rng.normal(size=(3, 11))
-        claimed = [claim(v[:3] + excess, n) for n, v in zip(names, value_NW, strict=True)]
-        fresh = [claim(v[3:], n) for n, v in zip(names, value_NW, strict=True)]
-        found += any(done.p <= 0.01 for done in verify_claims(claimed, fresh, 0.01))
+        common_W = rng.normal(size=of + fresh_worlds)
+        value_NW = 0.7 * common_W + 0.7 * rng.normal(size=(3, of + fresh_worlds))
+        best = np.argsort(-value_NW[0, :of])[:3]
+        claimed = [claim(v[best] + excess, n) for n, v in zip(names, value_NW, strict=True)]
+        fresh = [claim(v[of:], n) for n, v in zip(names, value_NW, strict=True)]
+        found += any(done.p <= level for done in verify_claims(claimed, fresh, level))
     return found
 
 
@@ -77,6 +84,18 @@ def test_the_told_difference_is_found() -> None:
     times = 200 * TIMES
     found = _alarms(times, noticed * math.sqrt(0.98))  # SD of a world's number
     assert found >= times * 0.95 - 3.5 * (times * 0.95 * 0.05) ** 0.5
+
+
+@pytest.mark.slow
+def test_power_of_the_tier(capsys: pytest.CaptureFixture[str]) -> None:
+    """Excesses in SDs between worlds, and worlds that were chosen, as ``verification.md`` tells."""
+    sd, times = math.sqrt(0.98), 1000
+    for excess, of in ((0, 3), (2, 3), (4, 3), (6, 3), (8, 3), (0, 6), (0, 12), (0, 30)):
+        found = [_alarms(times, excess * sd, worlds, LEVEL, of) / times for worlds in (5, 8, 12)]
+        with capsys.disabled():
+            print(f"\n{excess} SD too high, the best 3 of {of}: {found} with 5, 8, 12 worlds")
+        if excess == 0 and of == 3:
+            assert max(found) <= LEVEL + 3.5 * (LEVEL / times) ** 0.5
 
 
 def _table(worlds: int = 2, seeds: int = 2, end: float = 4.0) -> pd.DataFrame:

@@ -35,11 +35,12 @@ def draw(
     return Drawn(ids_BNT.astype(np.int32), np.stack([gold_BN, logp_BN]))
 
 
-def rejections(times: int, level: float, **other: float) -> int:
+def rejections(times: int, level: float, fresh: int = 16, **other: float) -> int:
     rng = np.random.default_rng(11)
     found = 0
     for _ in range(times):
-        pairs = [(draw(rng, **other), draw(rng)), (draw(rng), draw(rng))]  # type: ignore[arg-type]
+        forged = draw(rng, **other), draw(rng, samples=fresh)  # type: ignore[arg-type]
+        pairs = [forged, (draw(rng), draw(rng, samples=fresh))]
         found += judge_source(pairs, rng, deals=199).p <= level
     return found
 
@@ -65,6 +66,12 @@ def test_false_alarms_keep_the_level() -> None:
         assert rejections(times, level) <= bound
 
 
+def test_false_alarms_keep_the_level_with_more_samples_of_ours() -> None:
+    times = 60 * TIMES
+    bound = times * 0.05 + BOUND_SD * (times * 0.05 * 0.95) ** 0.5
+    assert rejections(times, 0.05, fresh=64) <= bound
+
+
 def test_another_policy_is_found() -> None:
     assert rejections(20 * TIMES, 0.01, tilt=2.0) >= 19 * TIMES
 
@@ -82,6 +89,6 @@ def test_identical_samples_are_no_alarm() -> None:
 def test_shapes_must_fit() -> None:
     rng = np.random.default_rng(3)
     with pytest.raises(ValueError, match="differ in shape"):
-        judge_source([(draw(rng), draw(rng, samples=8))], rng)
+        judge_source([(draw(rng), draw(rng, prompts=4))], rng)
     with pytest.raises(ValueError, match="no policy"):
         judge_source([], rng)

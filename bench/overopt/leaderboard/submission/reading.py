@@ -76,18 +76,19 @@ def parse_submission(content: bytes, where: str) -> Submission:
 
 def _check_extent(document: dict[str, Any], where: str) -> None:
     """Refuse what would make a list of errors without end before it is checked key by key."""
-    waiting: list[tuple[str, Any]] = list(document.items())
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
     seen = 0
     while waiting:
-        key, one = waiting.pop()
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-        seen += 1 + len(inner)
-        if len(inner) > MOST_CELLS or seen > _MOST_VALUES:
+        place, holder = waiting.pop()
+        seen += len(holder)
+        if len(holder) > MOST_CELLS or seen > _MOST_VALUES:
+            named = one_line(".".join(map(str, place)), 200) or "it"
             raise UserError(
-                f"{where}: {one_line(key, 60)} holds too much; a list has at most {MOST_CELLS} "
+                f"{where}: {named} holds too much; a list has at most {MOST_CELLS} "
                 f"entries, the whole document {_MOST_VALUES} values."
             )
-        waiting += ((key, value) for value in inner)
+        inner = holder.items() if isinstance(holder, dict) else enumerate(holder)
+        waiting += [((*place, key), one) for key, one in inner if isinstance(one, dict | list)]
 
 
 def _document(folder: Path) -> bytes:

@@ -9,7 +9,9 @@ what cannot be had that way is a new version beside this one.
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -64,9 +66,11 @@ class MethodFile(Spec):
 
     @model_validator(mode="after")
     def _is_small_python(self) -> Self:
-        if not self.file.path.endswith(".py") or self.file.bytes > LARGEST_METHOD_BYTES:
+        if not self.file.path.endswith(".py"):
+            raise ValueError(f"path = {self.file.path!r}: a method is one .py file")
+        if self.file.bytes > LARGEST_METHOD_BYTES:
             raise ValueError(
-                f"a method is one .py file of at most {LARGEST_METHOD_BYTES >> 10} KiB"
+                f"bytes = {self.file.bytes}: a method has at most {LARGEST_METHOD_BYTES >> 10} KiB"
             )
         return self
 
@@ -112,23 +116,27 @@ class SubmittedRun(Spec):
     def _is_bounded(self) -> Self:
         if len(self.spec.methods) != 1:
             raise ValueError("spec.methods must name one method, as run.json does")
-        names = [self.spec.task.name, self.spec.gold.name]
-        names += [one.name for one in (*self.spec.methods, *self.spec.proxies)]
-        strange = [name for name in names if not re.fullmatch(NAME, name)]
-        if strange:
-            raise ValueError(f"spec holds the name {strange[0][:60]!r}; names are plain letters")
+        names = {"task": self.spec.task.name, "gold": self.spec.gold.name}
+        for axis in ("methods", "proxies"):
+            names |= {f"{axis}.{n}": one.name for n, one in enumerate(getattr(self.spec, axis))}
+        for place, name in names.items():
+            if not re.fullmatch(NAME, name):
+                raise ValueError(f"spec.{place}.name = {name[:60]!r}; names are plain letters")
         for axis in ("worlds", "seeds"):
             seeds: tuple[int, ...] = getattr(self.spec, axis)
             if not seeds or len(set(seeds)) != len(seeds):
                 raise ValueError(f"spec.{axis} must list distinct seeds")
             if min(seeds) < 0 or max(seeds) > LARGEST_SEED:
                 raise ValueError(f"spec.{axis} must lie within 0 and {LARGEST_SEED}")
-        spec = self.spec
-        count = len(spec.worlds) * len(spec.seeds) * len(spec.proxies) * len(spec.noises)
-        count *= len(spec.comparisons) * len(spec.proxy_starts) * len(spec.proxy_widths)
-        count *= 1 + len(spec.flaws)
-        if not 0 < count <= MOST_CELLS:
-            raise ValueError(f"spec asks for {count} cells; a run has 1 to {MOST_CELLS}")
+        axes = ("worlds", "seeds", "proxies", "noises", "comparisons", "proxy_starts")
+        counts = {axis: len(getattr(self.spec, axis)) for axis in (*axes, "proxy_widths")}
+        counts["flaws"] = 1 + len(self.spec.flaws)
+        if empty := [axis for axis, count in counts.items() if not count]:
+            raise ValueError(f"spec.{empty[0]} must not be empty")
+        cells = math.prod(counts.values())
+        if cells > MOST_CELLS:
+            listed = " x ".join(f"{count} {axis}" for axis, count in counts.items() if count > 1)
+            raise ValueError(f"spec asks for {cells} cells ({listed}); a run has 1 to {MOST_CELLS}")
         if self.points.bytes > LARGEST_TABLE_BYTES:
             raise ValueError(f"points.bytes is more than {LARGEST_TABLE_BYTES >> 20} MiB")
         return self
@@ -170,15 +178,30 @@ class Submission(Spec):
 
     @model_validator(mode="after")
     def _has_own_runs_and_distinct_files(self) -> Self:
-        names = {run.method for run in self.runs if run.role == "method"}
-        if len(names) != 1:
-            raise ValueError("runs must hold those of one method with role = 'method'")
-        if isinstance(self.method, MethodShipped) and names != {self.method.name}:
-            raise ValueError(f"method.name = {self.method.name!r} is not the method of the runs")
-        paths = [one.path.lower() for one in self.files()]
-        if len(set(paths)) != len(paths) or DOCUMENT in paths:
-            raise ValueError("method or runs name a file twice; each part has a file of its own")
-        total = sum(one.bytes for one in self.files())
+        named = {
+            f"runs.{number}.spec.methods": run.method
+            for number, run in enumerate(self.runs)
+            if run.role == "method"
+        }
+        if len(set(named.values())) != 1:
+            told = ", ".join(f"{place} {name!r}" for place, name in named.items())
+            raise ValueError(
+                f"runs with role = 'method' must be of one method; there is {told or 'no such run'}"
+            )
+        place, name = next(iter(named.items()))
+        if isinstance(self.method, MethodShipped) and name != self.method.name:
+            raise ValueError(
+                f"method.name = {self.method.name!r} is not the method of the runs; {place} has "
+                f"{name!r}"
+            )
+        total, seen = 0, {DOCUMENT: "the document"}
+        for place, one in self._placed_files():
+            total += one.bytes
+            # some systems do not tell capitals apart
+            if (earlier := seen.setdefault(one.path.lower(), place)) != place:
+                raise ValueError(
+                    f"{place}.path = {one.path!r} is the file of {earlier}; each part has its own"
+                )
         if total > LARGEST_FOLDER_BYTES:
             most = LARGEST_FOLDER_BYTES >> 20
             raise ValueError(f"the files of method and runs have more than {most} MiB together")
@@ -186,13 +209,19 @@ class Submission(Spec):
 
     def files(self) -> list[FileRef]:
         """Every file of the folder besides this document."""
-        found = [self.method.file] if isinstance(self.method, MethodFile) else []
-        for run in self.runs:
-            found.append(run.points)
-            for cell in run.cells:
-                found += [cell.page.file] if cell.page is not None else []
-                found += [policy.file for policy in cell.policies]
-        return found
+        return [file for _, file in self._placed_files()]
+
+    def _placed_files(self) -> Iterator[tuple[str, FileRef]]:
+        if isinstance(self.method, MethodFile):
+            yield "method.file", self.method.file
+        for number, run in enumerate(self.runs):
+            yield f"runs.{number}.points", run.points
+            for index, cell in enumerate(run.cells):
+                place = f"runs.{number}.cells.{index}"
+                if cell.page is not None:
+                    yield f"{place}.page.file", cell.page.file
+                for nth, policy in enumerate(cell.policies):
+                    yield f"{place}.policies.{nth}.file", policy.file
 
     @property
     def method_file(self) -> FileRef | None:

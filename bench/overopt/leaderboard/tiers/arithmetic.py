@@ -12,6 +12,7 @@ from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.parts import Cell
 from overopt.leaderboard.submission.verdict import Finding, found
 from overopt.stats.kl import Estimate, clustered_mean, k1, k2, k3
+from overopt.stats.proxy_quality import ranking_accuracy
 
 TOLERANCE = 1e-6
 """By which a number of ``points.csv`` may differ from the one that its samples give, relative to
@@ -95,6 +96,18 @@ def recompute(cell: Cell, samples: Samples, k: int, estimator: str) -> Wanted:
         put("proxy", clustered_mean(proxy_BN))
         if estimator != "exact":
             put("gold", clustered_mean(gold_BN))
+    if estimator == "smc":
+        reference_B = samples.reference_logp[rows].reshape(prompts, -1).mean(axis=1)
+        entropy_B = -reference_B - samples.prompt_kl_KB[k]
+        put("entropy", clustered_mean(entropy_B[:, None]), "_nats")
+    accuracy = ranking_accuracy(
+        np.repeat(np.arange(prompts), gold_BN.shape[1]), gold_BN.ravel(), proxy_BN.ravel()
+    )
+    within = accuracy.within
+    wanted["auroc"], wanted["auroc_se"] = (
+        (None, None) if within is None else (within.mean, within.se)
+    )
+    wanted["auroc_pooled"] = accuracy.pooled
     wanted["n_prompts"] = float(prompts)
     return wanted
 

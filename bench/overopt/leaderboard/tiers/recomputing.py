@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,8 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.execution.code.modules import load_module
 from overopt.leaderboard.submission.pages import Samples
-from overopt.leaderboard.tiers.rebuilt import Rebuilt
+from overopt.leaderboard.tiers.ours import Recomputed
+from overopt.leaderboard.tiers.rebuilt import Rebuilt, reweights
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
 from overopt.stages.enumeration import Enumeration
@@ -28,25 +28,6 @@ from overopt.worlds.contract import Gold, World, build, stop_ids
 from overopt.worlds.tokens import PAD
 
 Floats = npt.NDArray[np.float64]
-
-
-class Recomputed(NamedTuple):
-    """Numbers of each sample, (R,), as we find them, and of the world's initial policy.
-
-    proxy_offset_se: of a mean over as many responses as recenter the proxy.
-    start_gold_B: mean gold of each prompt under the initial policy, in SDs.
-    in_pool: share of the responses that the initial policy's pool has for their prompt.
-    """
-
-    reference_logp: Floats
-    gold: Floats
-    proxy: Floats
-    gold_mean: float
-    gold_sd: float
-    proxy_offset: float
-    proxy_offset_se: float
-    start_gold_B: Floats
-    in_pool: float
 
 
 def problem_of_tokens(world: World, samples: Samples) -> str:
@@ -84,8 +65,11 @@ class Judge:
             exact = Enumeration(self.world, self._reference, self._gold)
             self._start_raw_B = exact.start_gold_B
 
-    def recompute(self, rebuilt: Rebuilt, samples: Samples) -> Recomputed:
-        """Everything of a page that can be known from its tokens; they were checked before."""
+    def recompute(self, rebuilt: Rebuilt, samples: Samples) -> tuple[Recomputed, Pool]:
+        """Everything of a page that can be known from its tokens; they were checked before.
+
+        The pool of the initial policy comes along.
+        """
         prompts = self.world.heldout_prompts.take(samples.prompt_id)
         responses = samples.responses
         spec = rebuilt.cell.proxy
@@ -95,7 +79,7 @@ class Judge:
         if self._start_raw_B is not None:
             start_B = (self._start_raw_B - pool.gold_mean) / pool.gold_sd
         logp_NT = score_logps(self._reference, prompts, responses)
-        return Recomputed(
+        found = Recomputed(
             reference_logp=logp_NT.sum(axis=1, dtype=np.float64),
             gold=self._gold(prompts, responses),
             proxy=self._proxy(rebuilt, samples, system),
@@ -105,7 +89,9 @@ class Judge:
             proxy_offset_se=float(pool.proxy_BN.std() / np.sqrt(pool.proxy_BN.size)),
             start_gold_B=start_B,
             in_pool=_share_in(pool, samples),
+            reweights=reweights(rebuilt.cell.method),
         )
+        return found, pool
 
     def _proxy(self, rebuilt: Rebuilt, samples: Samples, system: OpenedProxy) -> Floats:
         """The system's reward of each sample, by the stage that scores the pool."""

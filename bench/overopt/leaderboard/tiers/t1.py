@@ -1,7 +1,8 @@
 """T1: gold, proxy and reference log-probabilities recomputed from the tokens, in the named worlds.
 
 The initial policy, the gold, the pool and the proxies of every cell are built by our own code from
-the seeds; the method is not needed. What was submitted must agree. Gold is a rule and agrees to
+the seeds; the method is not needed. What was submitted must agree, and so must the columns of the
+table that follow from it (``columns``). Gold is a rule and agrees to
 the last digits. Policies and proxies are trained, and on another processor their weights differ a
 little: the tolerances below are wider than that (``submissions.md`` has what was measured) and
 narrower than anything that would move a point by what its interval says.
@@ -20,10 +21,12 @@ from overopt.leaderboard.submission.parts import Cell
 from overopt.leaderboard.submission.reading import read_submission
 from overopt.leaderboard.submission.schema import SubmittedRun
 from overopt.leaderboard.submission.verdict import Asked, Finding, found
+from overopt.leaderboard.tiers.columns import Draws, judge_columns
 from overopt.leaderboard.tiers.completeness import place_of
-from overopt.leaderboard.tiers.rebuilt import rebuild, refuse_foreign, reweights
-from overopt.leaderboard.tiers.recomputing import Judge, Recomputed, problem_of_tokens
-from overopt.leaderboard.tiers.t0 import samples_of
+from overopt.leaderboard.tiers.ours import Recomputed
+from overopt.leaderboard.tiers.rebuilt import rebuild, refuse_foreign
+from overopt.leaderboard.tiers.recomputing import Judge, problem_of_tokens
+from overopt.leaderboard.tiers.t0 import points_of, samples_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,6 +74,7 @@ def _judge_run(
     asked: Asked, run: SubmittedRun, where: str, told: Callable[[str], None]
 ) -> Iterator[Finding]:
     rebuilt = rebuild(run.spec, asked.store, asked.workers, told)
+    points, draws = points_of(asked.folder, run), Draws()
     open_world: tuple[int, Judge] | None = None
     for cell, ours in zip(run.cells, rebuilt, strict=True):
         place = f"{where}, {place_of(cell)}"
@@ -85,9 +89,14 @@ def _judge_run(
         if problem:
             yield found("T1", "tokens", False, problem, place)
             continue
-        again = judge_of_world.recompute(ours, samples)
+        again, pool = judge_of_world.recompute(ours, samples)
         is_rule = run.spec.gold.kind == "rule"
-        yield from compare(cell, samples, again, is_rule, place, reweights(ours.cell.method))
+        yield from compare(cell, samples, again, is_rule, place)
+        each = run.spec.task.evaluation.samples_per_prompt
+        yield from judge_columns(samples, again, pool, points, each, place)
+        if again.reweights:
+            draws.add(samples, again, pool, points, place)
+    yield from draws.judge(where)
 
 
 def compare(
@@ -96,12 +105,8 @@ def compare(
     ours: Recomputed,
     gold_is_rule: bool,
     where: str,
-    is_reweighted: bool = False,
 ) -> Iterator[Finding]:
-    """Hold a page against what we find for its tokens.
-
-    is_reweighted: whether the method's policies are the initial policy's pool with other weights.
-    """
+    """Hold a page against what we find for its tokens."""
     gap = gap_of(samples, samples.reference_logp, ours.reference_logp)
     yield _by_gap("reference_logp", gap, SHIFT_NATS, SPREAD_NATS, "nats", where)
     gap = gap_of(samples, samples.proxy, ours.proxy)
@@ -128,7 +133,7 @@ def compare(
     start = float(np.abs(samples.prompt_gold_KB[0] - ours.start_gold_B).max())
     words = f"gold of the initial policy within {start:.2g} of ours, prompt by prompt"
     yield found("T1", "initial_policy", start <= SPREAD_SD, words, where, start, SPREAD_SD)
-    if is_reweighted:
+    if ours.reweights:
         words = f"{ours.in_pool:.1%} of the responses stand in the initial policy's pool"
         yield found("T1", "in_pool", ours.in_pool >= IN_POOL, words, where, ours.in_pool, IN_POOL)
 

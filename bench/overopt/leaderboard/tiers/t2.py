@@ -1,8 +1,9 @@
 """T2: policies loaded from safetensors and sampled again, on the prompts and on hidden ones.
 
 Of every policy whose weights came along: its log-probabilities and KL of the submitted samples are
-computed (they must be those submitted); it is sampled anew, and the samples compared with those
-submitted (``same_source``); and it answers prompts that nobody has seen, where gold must be as high
+computed (they must be those submitted), and so is whether its own samples are as likely
+(``likelihood``); it is sampled anew, and the samples compared with those submitted
+(``same_source``); and it answers prompts that nobody has seen, where gold must be as high
 and KL as low as was claimed (``hidden``). Random numbers are drawn after the submission arrived.
 """
 
@@ -32,12 +33,18 @@ from overopt.leaderboard.tiers.completeness import place_of
 from overopt.leaderboard.tiers.rebuilt import Rebuilt, rebuild, refuse_foreign
 from overopt.leaderboard.tiers.t0 import samples_of
 from overopt.leaderboard.verification.hidden import Shown, hidden_prompts, judge_hidden
+from overopt.leaderboard.verification.likelihood import (
+    FUNCTIONS,
+    Score,
+    judge_likelihood,
+    score_samples,
+)
 from overopt.leaderboard.verification.same_source import Drawn, judge_source
 from overopt.leaderboard.verification.trial import ALPHA, Trial
 from overopt.models.logprobs import kl_statistics
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.worlds.contract import Gold, World, build
+from overopt.worlds.contract import Gold, World, build, stop_ids
 from overopt.worlds.tokens import Tokens
 
 Floats = npt.NDArray[np.float64]
@@ -49,7 +56,9 @@ KL_SHIFT_NATS, KL_SPREAD_NATS = 0.02, 0.1
 STATISTICS = ("words", "gold", "policy_logp", "reference_logp", "length")
 HIDDEN = 4
 """Hidden prompts for each held-out one, where the world has as many."""
-_TESTS = 3
+FRESH = 4
+"""Fresh samples for each submitted one."""
+_TESTS = 4
 LEVEL = ALPHA / _TESTS
 
 
@@ -96,6 +105,7 @@ class Looked:
         self._trial = trial
         self.findings: list[Finding] = []
         self._pairs: list[tuple[Drawn, Drawn]] = []
+        self._scores: list[Score] = []
         self._names: list[str] = []
         self._shown: dict[int, list[Shown]] = {}
 
@@ -169,9 +179,18 @@ class Looked:
         submitted, kl_rb = self._numbers(stage, model, samples.responses.take(row_R), count)
         self._compare(samples, row_R, submitted.feature_FBN[1].ravel(), kl_rb, place)
         rng = torch_rng(self._trial.secret, "fresh", cell.world, cell.seed, point)
-        drawn = sample(model, prompts, count, stage.world.response_tokens_max, rng)
-        fresh, _ = self._numbers(stage, model, drawn.responses, count)
+        drawn = sample(model, prompts, FRESH * count, stage.world.response_tokens_max, rng)
+        fresh, _ = self._numbers(stage, model, drawn.responses, FRESH * count)
         self._pairs.append((submitted, fresh))
+        self._scores.append(
+            score_samples(
+                model,
+                stage.reference,
+                prompts.take(np.repeat(np.arange(prompts.rows()), count)),
+                samples.responses.take(row_R),
+                stop_ids(stage.world),
+            )
+        )
         self._names.append(place)
         if stage.hidden is not None:
             k = int(np.flatnonzero(samples.measured_K == point)[0])
@@ -245,6 +264,12 @@ class Looked:
                 words = "no policy was trained; its samples are judged by T1 and its run by T3"
                 self.findings.append(Finding("T2", "policies", "note", words))
             return self.findings
+        likely = judge_likelihood(self._scores)
+        of = "all together" if likely.policy is None else self._names[likely.policy]
+        words = f"samples of {len(self._scores)} policies under their own weights, p = "
+        words += f"{likely.p:.2g}; most in {FUNCTIONS[likely.function]}, {of}, z = {likely.z:.2f}"
+        good = likely.p > LEVEL
+        self.findings.append(found("T2", "likelihood", good, words, "", likely.p, LEVEL))
         rng = numpy_rng(derived_seed(self._trial.secret, "deals"))
         source = judge_source(self._pairs, rng, self._trial.deals)
         words = f"submitted and fresh samples of {len(self._pairs)} policies, p = {source.p:.2g}; "

@@ -2,7 +2,8 @@
 
 A method that comes as a file runs behind walls (``sandbox``), where there is neither gold nor
 anything that gold follows from; one that overopt ships runs as it always does. Claims of gold are
-then held against what the fresh worlds say (``claims``).
+then held against what the fresh worlds say (``claims``). The worlds that the entry names are run
+once more as well, with fresh seeds, beside which claimed seeds must be no better (``seeds``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from overopt.artifacts.randomness import numpy_rng
 from overopt.catalog.methods import method
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
@@ -36,6 +39,7 @@ from overopt.leaderboard.submission.verdict import Asked, Finding, found
 from overopt.leaderboard.tiers.rebuilt import refuse_foreign
 from overopt.leaderboard.tiers.t0 import points_of, samples_of
 from overopt.leaderboard.verification.claims import Claim, read_claims, verify_claims
+from overopt.leaderboard.verification.seeds import compare_seeds, least_p, read_both
 from overopt.leaderboard.verification.trial import ALPHA, Trial
 from overopt.report.stored.points import read_points
 from overopt.report.stored.prompts import read_prompts
@@ -45,6 +49,10 @@ from overopt.run.graph import Graph
 from overopt.spec.run import RunSpec
 
 Floats = npt.NDArray[np.float64]
+
+LEVEL = ALPHA / 2
+"""Of the claims in fresh worlds, and of the claimed worlds' seeds."""
+_FIRST_FRESH_SEED, _SEEDS_END = 2**31, 2**32
 
 
 def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
@@ -102,7 +110,9 @@ def _judge_run(
     if foreign := refuse_foreign(run.spec):
         yield found("T3", "ours", False, foreign, where)
         return
-    spec, problem = again(run.spec, file, trial.worlds, trial.seeds)
+    seeds = fresh_seeds(trial.secret, len(run.spec.seeds))
+    spec, problem = again(run.spec, file, trial.worlds, tuple(range(trial.seeds)))
+    beside, _ = again(run.spec, file, run.spec.worlds, seeds)
     if problem:
         yield found("T3", "method", False, problem, where)
         return
@@ -113,7 +123,7 @@ def _judge_run(
 
     assert trial.runs is not None, "checked before"
     outcome = execute_runs(
-        [spec],
+        [spec, beside],
         Store(trial.store),
         trial.runs,
         workers=trial.workers,
@@ -127,12 +137,31 @@ def _judge_run(
         words = f"{len(outcome.failures)} of its runs failed {behind}; {title}: {failure.message}"
         yield found("T3", "runs", False, words, where)
         return
-    yield found("T3", "runs", True, f"run again in {len(trial.worlds)} worlds {behind}", where)
+    words = (
+        f"run again in {len(trial.worlds)} fresh worlds, and in the {len(run.spec.worlds)} that "
+    )
+    words += f"are claimed with {len(seeds)} fresh seeds, {behind}"
+    yield found("T3", "runs", True, words, where)
     yield from _judge_claims(trial, run, outcome.folders[0], where)
+    yield from judge_seeds(
+        points_of(trial.folder, run),
+        read_points(outcome.folders[1] / "points.csv", {}),
+        numpy_rng(trial.secret, "deals of seeds"),
+        where,
+    )
+
+
+def fresh_seeds(secret: int, count: int) -> tuple[int, ...]:
+    """Seeds that nobody could have run before the secret was drawn, in ascending order."""
+    rng = numpy_rng(secret, "fresh seeds")
+    chosen: set[int] = set()
+    while len(chosen) < count:
+        chosen.add(int(rng.integers(_FIRST_FRESH_SEED, _SEEDS_END)))
+    return tuple(sorted(chosen))
 
 
 def again(
-    spec: RunSpec, file: Path | None, worlds: tuple[int, ...], seeds: int
+    spec: RunSpec, file: Path | None, worlds: tuple[int, ...], seeds: tuple[int, ...]
 ) -> tuple[RunSpec, str]:
     """The specification of a submitted run in other worlds, its method read from its own file.
 
@@ -152,7 +181,7 @@ def again(
     fresh = {
         "task": in_world(spec.task, worlds[0]),
         "worlds": worlds,
-        "seeds": tuple(range(seeds)),
+        "seeds": seeds,
         "methods": (read,),
     }
     return spec.model_copy(update=fresh), ""
@@ -179,15 +208,30 @@ def judge_claims(
             yield found("T3", "reach", False, words, where)
         elif missed:
             yield Finding("T3", "reach", "note", words, where)
-    tested = verify_claims(claimed, fresh, ALPHA)
+    tested = verify_claims(claimed, fresh, LEVEL)
     for done in tested:
         words = f"{done.claim.setting}: {done.claim.name} claimed {done.claimed:.3f}, found "
         words += f"{done.found:.3f} in {done.worlds} fresh worlds (SD {done.sd:.3f}), p = "
         words += f"{done.p:.2g}; {done.noticed:.2f} too much would have been noticed"
-        yield found("T3", "claims", done.p > ALPHA, words, where, done.p, ALPHA)
+        yield found("T3", "claims", done.p > LEVEL, words, where, done.p, LEVEL)
     if not tested:
         words = "no claim was tested: gold at 2, 4 and 8 nats or at a peak, in 3 fresh worlds"
         yield found("T3", "claims", False, words, where)
+
+
+def judge_seeds(
+    claimed: pd.DataFrame, fresh: pd.DataFrame, rng: np.random.Generator, where: str
+) -> Iterator[Finding]:
+    """Gold of the claimed seeds held against that of fresh ones in the same worlds."""
+    both = read_both(claimed, fresh)
+    if least_p(both) > LEVEL:
+        words = "too few seeds to say whether they were chosen: there is no p as small as "
+        yield Finding("T3", "seeds", "note", f"{words}{LEVEL:g}", where)
+        return
+    worst = min(compare_seeds(both, rng), key=lambda one: (one.p, -one.excess))
+    words = f"{worst.setting}: {worst.name}, claimed seeds less fresh ones {worst.excess:+.3f} in "
+    words += f"{worst.worlds} claimed worlds, p = {worst.p:.2g}"
+    yield found("T3", "seeds", worst.p > LEVEL, words, where, worst.p, LEVEL)
 
 
 def submitted_claims(folder: Path, run: SubmittedRun) -> list[Claim]:

@@ -74,18 +74,25 @@ def read_claims(points: pd.DataFrame, gold_of_row: Mapping[int, Floats]) -> list
         gold_of_row: gold by prompt of each measured row, SDs.
     """
     found: list[Claim] = []
+    for setting, worlds in settings_of(points).items():
+        for kl_nats in CLAIMED_KL_NATS:
+            read = {world: _at_kl(seeds, kl_nats) for world, seeds in worlds.items()}
+            found += _claim(setting, f"gold at {kl_nats:g} nats", read)
+        read = {world: _peak(seeds, gold_of_row) for world, seeds in worlds.items()}
+        found += _claim(setting, PEAK, read)
+    return found
+
+
+def settings_of(points: pd.DataFrame) -> dict[str, dict[int, list[pd.DataFrame]]]:
+    """Rows of ``points.csv`` by setting, in words, by world, and then seed by seed."""
     keys = [name for name in GROUP if points[name].notna().any()]
+    found: dict[str, dict[int, list[pd.DataFrame]]] = {}
     for setting, rows in points.groupby(keys, dropna=False, sort=True):
         named = ", ".join(f"{key} {value}" for key, value in zip(keys, setting, strict=True))
-        worlds = {
+        found[named] = {
             cast(int, world): [mine for _, mine in of_world.groupby("seed")]
             for world, of_world in rows.groupby("world")
         }
-        for kl_nats in CLAIMED_KL_NATS:
-            read = {world: _at_kl(seeds, kl_nats) for world, seeds in worlds.items()}
-            found += _claim(named, f"gold at {kl_nats:g} nats", read)
-        read = {world: _peak(seeds, gold_of_row) for world, seeds in worlds.items()}
-        found += _claim(named, PEAK, read)
     return found
 
 

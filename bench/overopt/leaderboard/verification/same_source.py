@@ -1,12 +1,13 @@
 """Whether submitted samples are a policy's: a two-sample test against fresh samples of it.
 
-For each of B prompts there are N submitted and N fresh samples. If both are independent draws from
-one policy, the 2 N samples of a prompt are exchangeable, whatever the policy, so that dealing them
-anew, prompt by prompt, gives the distribution of every statistic exactly; no asymptotics. The
-statistics of each policy, all summed over prompts:
+For each of B prompts there are N submitted and M fresh samples; with M = 4 N the noise of ours adds
+a quarter to that of the submitted ones, with M = N as much again. If both are independent draws
+from one policy, the N + M samples of a prompt are exchangeable, whatever the policy, so that
+dealing them anew, prompt by prompt, gives the distribution of every statistic exactly; no
+asymptotics. The statistics of each policy, all summed over prompts:
 
 - MMD^2 with the kernel that counts the positions at which two responses have the same token (what
-  stands after the end counts as one more token), s' K s / N^2 with s = 1 for submitted and -1 for
+  stands after the end counts as one more token), s' K s with s = 1 / N for submitted and -1 / M for
   fresh samples: where the words of responses differ, in whatever way;
 - the difference of means, squared, of gold, of the log-probability under the policy and under the
   initial policy, and of the length: where few words matter much, as in samples chosen by gold.
@@ -41,7 +42,7 @@ DEALS = 1999
 
 
 class Drawn(NamedTuple):
-    """Samples of one policy, submitted or fresh, in the same order of prompts.
+    """N samples of one policy for each prompt, submitted or fresh, in the same order of prompts.
 
     ids_BNT: tokens, padded. feature_FBN: numbers of each sample.
     """
@@ -73,7 +74,7 @@ def judge_source(
         deals: how often, R.
 
     Raises:
-        ValueError: there is no policy, or the two sides have different shapes.
+        ValueError: there is no policy, or the two sides have other prompts or features.
     """
     if not pairs:
         raise ValueError("there is no policy to test")
@@ -98,23 +99,24 @@ def _statistics(
 ) -> Floats:
     """Statistics (S, R + 1) of one policy, as submitted (column 0) and dealt anew."""
     shapes = submitted.feature_FBN.shape, fresh.feature_FBN.shape
-    if shapes[0] != shapes[1] or submitted.ids_BNT.shape[:2] != fresh.ids_BNT.shape[:2]:
+    if shapes[0][:2] != shapes[1][:2]:
         raise ValueError(f"submitted and fresh samples differ in shape: {shapes}")
     features, prompts, samples = shapes[0]
+    more = shapes[1][2]
     width = max(submitted.ids_BNT.shape[2], fresh.ids_BNT.shape[2])
     value_SR = np.zeros((1 + features, deals + 1))
     difference_FR = np.zeros((features, deals + 1))
-    as_given = np.repeat((1.0, -1.0), samples)
+    as_given = np.repeat((1.0 / samples, -1.0 / more), (samples, more))
     for b in range(prompts):
         ids_NT = np.concatenate([_widen(one.ids_BNT[b], width) for one in (submitted, fresh)])
-        kernel_NN = np.zeros((2 * samples, 2 * samples))
+        kernel_NN = np.zeros((samples + more, samples + more))
         for t in range(width):
             kernel_NN += ids_NT[:, t, None] == ids_NT[None, :, t]
         feature_FN = np.concatenate([submitted.feature_FBN[:, b], fresh.feature_FBN[:, b]], axis=1)
         dealt_RN = generator.permuted(np.tile(as_given, (deals, 1)), axis=1)
-        sign_RN = np.concatenate([as_given[None], dealt_RN])
-        value_SR[0] += ((sign_RN @ kernel_NN) * sign_RN).sum(axis=1) / samples**2
-        difference_FR += feature_FN @ sign_RN.T / samples
+        weight_RN = np.concatenate([as_given[None], dealt_RN])
+        value_SR[0] += ((weight_RN @ kernel_NN) * weight_RN).sum(axis=1)
+        difference_FR += feature_FN @ weight_RN.T
     value_SR[1:] = difference_FR**2
     return value_SR
 

@@ -22,7 +22,7 @@ from overopt.run.forecasts.hub import (
 from overopt.run.forecasts.machines import Machine
 from overopt.run.forecasts.source_need import SourceNeed, download_gb
 from overopt.run.forecasts.stages import Estimate, Forecast, forecast, laptop
-from overopt.run.graph import Graph
+from overopt.run.graphs import Graphs
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 
@@ -32,12 +32,13 @@ def plan(
 ) -> int:
     """Print what a run would do and cost; nothing runs."""
     spec, nodes, count = specs[0], [], 0
+    graphs = Graphs()
     with uncollected():
         for one in specs:
             cells = cells_of(one)
             count += len(cells)
-            nodes += [made for cell in cells for made in foreseen(Graph(cell), one)]
-            nodes += [Graph(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
+            nodes += [made for cell in cells for made in foreseen(graphs(cell), one)]
+            nodes += [graphs(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
     store = open_store(store_root)
     console = open_console()
     needed: Sequence[SourceNeed] = ()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 _FILE = "costs.jsonl"
+_READ_BYTES = 1 << 25
 _MOST = 1e18
 """Seconds or bytes of one stage."""
 
@@ -108,9 +109,15 @@ def append_receipt(root: Path, key: str, receipt: Receipt) -> None:
 
 
 def read_receipts(root: Path) -> list[Receipt]:
-    """What the stages built in this store cost, oldest first; unreadable lines are left out."""
+    """What the last stages built in this store cost, oldest first.
+
+    Unreadable lines are left out, and of a store of hundreds of thousands of stages all but the
+    newest ``_READ_BYTES``.
+    """
     try:
-        lines = (root / _FILE).read_bytes().splitlines()
+        with (root / _FILE).open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _READ_BYTES))
+            lines = stream.read().splitlines()
     except OSError:
         return []
     receipts: list[Receipt] = []

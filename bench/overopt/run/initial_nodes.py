@@ -7,6 +7,7 @@ from functools import cached_property
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
+from overopt.run.given.once import once_per_spec
 from overopt.run.making import Make
 from overopt.run.own_files import described
 from overopt.spec.policy import PolicySpec
@@ -17,6 +18,11 @@ _SIBLING = 1_000_003
 RECENTERING_SAMPLES = 64
 """Responses to each prompt of the pool that a proxy scores whose policies have samples of their
 own: they recenter it, and show how it ranks under the initial policy. Only selection needs all."""
+
+
+@once_per_spec
+def _fewer(policy: PolicySpec, examples: int) -> PolicySpec:
+    return policy.model_copy(update={"examples": examples})
 
 
 class InitialNodes:
@@ -55,7 +61,7 @@ class InitialNodes:
         examples = max(1, round(share * policy.examples))
         if examples == policy.examples:
             return self.initial
-        fewer = policy.model_copy(update={"examples": examples})
+        fewer = _fewer(policy, examples)
         return self._trained(fewer, f"initial policy after {examples} examples")
 
     def sibling(self, member: int, asking: str) -> Node:

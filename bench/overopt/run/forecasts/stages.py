@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 
 from overopt.execution.costs import Cost, Costs, free_bytes
 from overopt.execution.node import Node
-from overopt.execution.status import status
+from overopt.execution.standing.status import status
 from overopt.execution.store import Store
 from overopt.run.stage_names import STAGES
 
@@ -78,7 +79,12 @@ class Estimate:
 
 def laptop(made: Node) -> Estimate:
     """What a stage costs on the default task, on one core of a laptop."""
-    cost = _FIRST_COST.get(made.name, _UNKNOWN_COST)
+    return _on_laptop(made.name)
+
+
+@cache
+def _on_laptop(stage: str) -> Estimate:
+    cost = _FIRST_COST.get(stage, _UNKNOWN_COST)
     return Estimate(cost.wall_s, cost.memory_bytes, cost.disk_bytes)
 
 
@@ -146,16 +152,19 @@ def forecast(
     chain_s: dict[str, float | None] = {}
     for one in status(nodes, store):
         made = one.node
-        row = rows.setdefault(made.name, _Row())
+        row = rows.get(made.name)
+        if row is None:
+            row = rows[made.name] = _Row()
         before_s = _largest([chain_s[given.key] for _, given in made.inputs])
         chain_s[made.key] = before_s
         if one.state == "cached":
             row.cached += 1
         elif one.state == "new":
-            guess = estimate(made)
+            cost = estimate(made)
             known = costs.known(made.stage, made.kind)
-            cost = guess if known is None else _measured(known, guess)
-            row.measured += known is not None
+            if known is not None:
+                cost = _measured(known, cost)
+                row.measured += 1
             row.new.append(cost)
             chain_s[made.key] = _total([before_s, cost.wall_s])
     stages = tuple(_summary(stage, row) for stage, row in rows.items())
@@ -177,6 +186,7 @@ def forecast(
     )
 
 
+@lru_cache(maxsize=10_000)
 def _measured(known: Cost, guess: Estimate) -> Estimate:
     """What the same work has cost here, on the CPU where the accelerator is only assumed.
 
@@ -201,13 +211,11 @@ def _summary(stage: str, row: _Row) -> StageForecast:
 
 
 def _total(parts: Sequence[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
+    return None if None in parts else sum(part or 0.0 for part in parts)
 
 
 def _largest(parts: Sequence[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return max(known, default=0.0) if len(known) == len(parts) else None
+    return None if None in parts else max((part or 0.0 for part in parts), default=0.0)
 
 
 def _at_once(costs: Sequence[Estimate], workers: int) -> float | None:

@@ -18,6 +18,7 @@ from overopt.execution.node import uncollected
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of
 from overopt.run.forecasts.stages import forecast
+from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
 from overopt.run.pursuit import foreseen
 from overopt.spec.noise import NoiseSpec
@@ -62,7 +63,7 @@ def test_plan_of_an_empty_store(benchmark: BenchmarkFixture, tmp_path: Path) -> 
     store = Store(tmp_path / "store")
 
     def plan() -> int:
-        graphs = Graphs()
+        graphs = Graphs(Graph)
         with uncollected():
             wanted = [made for cell in cells for made in foreseen(graphs(cell), run)]
             return sum(one.new for one in forecast(wanted, store, 2).stages)

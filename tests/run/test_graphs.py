@@ -10,10 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from overopt.catalog import toml_files
+from overopt.execution import stage as making
 from overopt.execution.node import Node, ancestry
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of, first_of_worlds
-from overopt.execution import stage as making
 from overopt.run.given.once import once_per_spec
 from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
@@ -68,7 +68,7 @@ GRIDS: dict[str, Callable[[], RunSpec]] = {
 @pytest.mark.parametrize("grid", GRIDS)
 def test_sharing_graphs_make_the_nodes_of_graphs_on_their_own(grid: str) -> None:
     run = GRIDS[grid]()
-    assert _everything(run, Graphs()) == _everything(run, Graph)
+    assert _everything(run, Graphs(Graph)) == _everything(run, Graph)
 
 
 @pytest.mark.parametrize("axes", [{}, {"along": "knob"}], ids=["step", "knob"])
@@ -80,7 +80,7 @@ def test_specifications_are_copied_and_written_out_once_whatever_the_number_of_c
         run = run_spec(METHODS[:4], ["single", "uwo"], noises, range(seeds), **axes)
         tuned = [one.model_copy(update={"rate_factor": rate_factor}) for one in run.methods]
         run = run.model_copy(update={"methods": tuple(tuned)})
-        cells, graphs, counted = cells_of(run), Graphs(), Counter[str]()
+        cells, graphs, counted = cells_of(run), Graphs(Graph), Counter[str]()
         with monkeypatch.context() as patch:
             for name in ("model_dump", "model_copy", "__init__"):
                 patch.setattr(BaseModel, name, _counting(getattr(BaseModel, name), counted))
@@ -114,9 +114,9 @@ def test_what_cells_have_in_common_is_asked_for_once(monkeypatch: pytest.MonkeyP
         asked[stage.removeprefix("overopt.stages.")] += 1
         return node(stage, *given, **named)
 
-    monkeypatch.setattr("overopt.run.given.world_nodes.node", counting)
+    monkeypatch.setattr("overopt.run.given.nodes.node", counting)
     run = run_spec(["rloo", "ppo", "grpo"], ["uwo"], seeds=(0, 1), worlds=(0, 1))
-    graphs = Graphs()
+    graphs = Graphs(Graph)
     wanted = [made for cell in cells_of(run) for made in foreseen(graphs(cell), run)]
     made = Counter(one.stage.removeprefix("overopt.stages.") for one in ancestry(wanted))
     assert asked == made

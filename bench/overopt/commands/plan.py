@@ -22,6 +22,7 @@ from overopt.run.forecasts.hub import (
 from overopt.run.forecasts.machines import Machine
 from overopt.run.forecasts.source_need import SourceNeed, download_gb
 from overopt.run.forecasts.stages import Estimate, Forecast, forecast, laptop
+from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
@@ -32,7 +33,7 @@ def plan(
 ) -> int:
     """Print what a run would do and cost; nothing runs."""
     spec, nodes, count = specs[0], [], 0
-    graphs = Graphs()
+    graphs = Graphs(Graph)
     with uncollected():
         for one in specs:
             cells = cells_of(one)

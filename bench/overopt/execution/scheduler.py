@@ -139,8 +139,7 @@ class _Run(Generic[T]):
                 break
             if not self.queue.tally().running and not self.elsewhere:
                 raise RuntimeError("routines wait for nodes that nobody builds")
-            message = self.executor.next_message(self._patience_s())
-            if message is not None:
+            if message := self.executor.next_message(self._patience_s()):
                 self._handle(message)
                 self._wake()
             self._look_elsewhere()

@@ -69,7 +69,7 @@ def execute_runs(
     # A front is a cell of its own, so that its failure leaves the others alone.
     firsts_of_run = [first_of_worlds(cells) for cells in cells_of_run]
     routines: list[Pursuit] = []
-    plain = Graphs()
+    plain = Graphs(Graph)
     for run, cells, firsts in zip(runs, cells_of_run, firsts_of_run, strict=True):
         routines += [pursue((graph or plain)(cell), run) for cell in cells]
         routines += [_just(plain(cell).front(run.kl_grid_nats), cell) for cell in firsts]

@@ -17,8 +17,8 @@ from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node, Resources
 from overopt.run.cell import Cell
 from overopt.run.fronts.nodes import front
+from overopt.run.given.nodes import WorldNodes
 from overopt.run.given.once import once_per_spec
-from overopt.run.given.world_nodes import WorldNodes
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.needs import check_needs

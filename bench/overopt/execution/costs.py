@@ -69,12 +69,9 @@ class Costs:
 
     Args:
         root: the store's folder; one without receipts knows nothing.
-        first: expected cost of a stage that never ran here, by its full name.
-        otherwise: expected cost of all other stages.
     """
 
-    def __init__(self, root: Path, first: Mapping[str, Cost], otherwise: Cost) -> None:
-        self._first, self._otherwise = first, otherwise
+    def __init__(self, root: Path) -> None:
         receipts: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
         for receipt in read_receipts(root):
             receipts[receipt.stage, receipt.kind].append(receipt)
@@ -83,10 +80,6 @@ class Costs:
     def known(self, stage: str, kind: str) -> Cost | None:
         """What a stage of some kind of work has typically cost here; None where it never ran."""
         return self._known.get((stage, kind))
-
-    def expected(self, stage: str, kind: str) -> Cost:
-        """Expected cost of one stage of some kind of work."""
-        return self.known(stage, kind) or self._first.get(stage, self._otherwise)
 
 
 def _typical(paid: list[Receipt]) -> Cost:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from overopt.execution.costs import Costs
 from overopt.execution.executors.executor import Opening
 from overopt.execution.executors.local import Local
 from overopt.execution.node import Node
@@ -16,7 +17,7 @@ from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cell import Cell, Found
 from overopt.run.cells import cells_of, first_of_worlds
-from overopt.run.forecasts.stages import expected_costs
+from overopt.run.forecasts.first_costs import first_cost
 from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
 from overopt.run.pursuit import Pursuit, pursue
@@ -64,7 +65,7 @@ def execute_runs(
     """
     started_s = time.monotonic()
     check_writable(out)
-    costs = expected_costs(store.root)
+    costs = Costs(store.root)
     cells_of_run = [cells_of(run) for run in runs]
     # A front is a cell of its own, so that its failure leaves the others alone.
     firsts_of_run = [first_of_worlds(cells) for cells in cells_of_run]
@@ -80,7 +81,7 @@ def execute_runs(
             store,
             opened,
             on_notice,
-            lambda made: costs.expected(made.stage, made.kind).wall_s,
+            lambda made: (costs.known(made.stage, made.kind) or first_cost(made)).wall_s,
         )
     folders: list[Path] = []
     failures: list[tuple[str, Failure]] = []

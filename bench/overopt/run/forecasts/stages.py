@@ -10,55 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from pathlib import Path
 
 from overopt.execution.costs import Cost, Costs, free_bytes
 from overopt.execution.node import Node
 from overopt.execution.standing.status import status
 from overopt.execution.store import Store
-from overopt.run.stage_names import STAGES
-
-_MEMORY_BYTES = 900_000_000
-
-# Seconds, and bytes on disk, of one stage on the default task; one core of a 2-core laptop.
-_FIRST_COST: dict[str, Cost] = {
-    "initial": Cost(20.0, 600_000, _MEMORY_BYTES),
-    "second_initial": Cost(7.0, 600_000, _MEMORY_BYTES),
-    "gold": Cost(20.0, 800_000, _MEMORY_BYTES),
-    "pool": Cost(20.0, 4_000_000, _MEMORY_BYTES),
-    "pool_excerpt": Cost(0.5, 300_000, _MEMORY_BYTES),
-    "pairs": Cost(2.0, 100_000, _MEMORY_BYTES),
-    "labels": Cost(0.5, 120_000, _MEMORY_BYTES),
-    "proxy": Cost(6.0, 250_000, _MEMORY_BYTES),
-    "merged_proxy": Cost(3.0, 250_000, _MEMORY_BYTES),
-    "policy_proxy": Cost(4.0, 1_200_000, _MEMORY_BYTES),
-    "opponents": Cost(15.0, 1_500_000, _MEMORY_BYTES),
-    "label_columns": Cost(1.0, 20_000, _MEMORY_BYTES),
-    "routed_labels": Cost(10.0, 120_000, _MEMORY_BYTES),
-    "score": Cost(4.0, 900_000, _MEMORY_BYTES),
-    "step_labels": Cost(0.5, 120_000, _MEMORY_BYTES),
-    "step_proxy": Cost(6.0, 250_000, _MEMORY_BYTES),
-    "step_score": Cost(4.0, 900_000, _MEMORY_BYTES),
-    "front": Cost(1.0, 2_000, _MEMORY_BYTES),
-    "anneal": Cost(20.0, 10_000, _MEMORY_BYTES),
-    "optimize": Cost(30.0, 6_000_000, _MEMORY_BYTES),
-    "stack": Cost(250.0, 48_000_000, 2 * _MEMORY_BYTES),
-    "merge": Cost(10.0, 6_000_000, _MEMORY_BYTES),
-    "value": Cost(60.0, 400_000, _MEMORY_BYTES),
-    "particles": Cost(600.0, 900_000, _MEMORY_BYTES),
-    "judge": Cost(1.0, 900_000, _MEMORY_BYTES),
-    "compose": Cost(20.0, 1_200_000, _MEMORY_BYTES),
-    "evaluate": Cost(7.0, 900_000, _MEMORY_BYTES),
-    "measure": Cost(1.0, 60_000, _MEMORY_BYTES),
-    "select": Cost(4.0, 60_000, _MEMORY_BYTES),
-}
-_UNKNOWN_COST = Cost(10.0, 1_000_000, _MEMORY_BYTES)
-
-
-def expected_costs(root: Path) -> Costs:
-    """Expected costs of stages from the receipts of a store."""
-    first = {f"{STAGES}.{stage}": cost for stage, cost in _FIRST_COST.items()}
-    return Costs(root, first, _UNKNOWN_COST)
+from overopt.run.forecasts.first_costs import first_cost
 
 
 @dataclass(frozen=True)
@@ -78,13 +35,12 @@ class Estimate:
 
 
 def laptop(made: Node) -> Estimate:
-    """What a stage costs on the default task, on one core of a laptop."""
-    return _on_laptop(made.name)
+    """What a stage costs on a shipped task, on one core of a laptop."""
+    return _as_estimate(first_cost(made))
 
 
 @cache
-def _on_laptop(stage: str) -> Estimate:
-    cost = _FIRST_COST.get(stage, _UNKNOWN_COST)
+def _as_estimate(cost: Cost) -> Estimate:
     return Estimate(cost.wall_s, cost.memory_bytes, cost.disk_bytes)
 
 
@@ -147,7 +103,7 @@ def forecast(
         workers: stages that run at once.
         estimate: cost of a stage of whose kind none was built in this store.
     """
-    costs = expected_costs(store.root)
+    costs = Costs(store.root)
     rows: dict[str, _Row] = {}
     chain_s: dict[str, float | None] = {}
     for one in status(nodes, store):

@@ -1,0 +1,157 @@
+"""What executors add to the stages of real cells, and whether all of them leave the same bytes.
+
+``python tests/benchmarks/real_cells.py local workers ray`` runs a small grid by the command line,
+from an empty store, once with each executor and two stages at a time: two local processes, two
+``bench worker``, and a Ray cluster of two nodes on this machine with a core each. It prints a line
+for each and ends with an error where an artifact or a table of results is not that of the first.
+
+The cost of a stage is what its receipt says; what the command and all that it needs have used
+beyond that is the executor's, with what is done once: starting Python, planning, writing results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+GRID = ("--task", "tabular", "--method", "dpo", "rloo", "--seeds", "2", "--kl-grid", "0.5", "1")
+BENCH = (sys.executable, "-m", "overopt")
+NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+
+
+class Ran(NamedTuple):
+    """One run: what it left by name, and what it took."""
+
+    left: dict[str, str]
+    stages: int
+    wall_s: float
+    stages_wall_s: float
+    cpu_s: float
+    stages_cpu_s: float
+
+    def line(self, name: str, places: int = 2) -> str:
+        """What it took, and what of it was not the stages'."""
+        beyond_s, idle_s = self.cpu_s - self.stages_cpu_s, self.wall_s - self.stages_wall_s / places
+        return (
+            f"{name}: {self.stages} stages, processor {self.cpu_s:.1f} s, of which stages "
+            f"{self.stages_cpu_s:.1f}; beyond them {beyond_s / self.stages:.2f} s a stage, "
+            f"{beyond_s / self.stages_cpu_s:.0%}; wall {self.wall_s:.1f} s, beyond the stages' "
+            f"{idle_s / self.stages:.2f} s a stage; load {os.getloadavg()[0]:.0f}"
+        )
+
+
+def run(name: str, folder: Path, grid: Sequence[str] = GRID) -> Ran:
+    """Run the grid from nothing with an executor."""
+    store, out = folder / "store", folder / "results"
+    command = [*BENCH, "run", *grid, "--quiet", "--store", str(store), "--out", str(out)]
+    with OPENED[name](store) as (options, spent_s):
+        before_s, began_s = spent_s(), time.monotonic()
+        subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+        wall_s, cpu_s = time.monotonic() - began_s, spent_s() - before_s
+    receipts = [json.loads(line) for line in (store / "costs.jsonl").read_text().splitlines()]
+    return Ran(
+        {**_artifacts(store), **_tables(out)},
+        len(receipts),
+        wall_s,
+        sum(one["wall_s"] for one in receipts),
+        cpu_s,
+        sum(one["cpu_s"] for one in receipts),
+    )
+
+
+def _artifacts(store: Path) -> dict[str, str]:
+    manifests = (json.loads(path.read_bytes()) for path in store.glob("??/*/manifest.json"))
+    return {one["key"]: one["digest"] for one in manifests}
+
+
+def _tables(out: Path) -> dict[str, str]:
+    found = (path for path in out.rglob("*.csv"))
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found
+    }
+
+
+def _spent_s() -> float:
+    """Processor seconds of all below this process, dead ones that were waited for too."""
+    times = [psutil.Process().cpu_times()]
+    for one in psutil.Process().children(recursive=True):
+        try:
+            times.append(one.cpu_times())
+        except psutil.NoSuchProcess:
+            continue
+    own = times[0].user + times[0].system
+    return sum(t.user + t.system + t.children_user + t.children_system for t in times) - own
+
+
+Opened = Iterator[tuple[list[str], Callable[[], float]]]
+
+
+@contextmanager
+def _local(store: Path) -> Opened:
+    yield ["--workers", "2"], _spent_s
+
+
+@contextmanager
+def _workers(store: Path) -> Opened:
+    command = [*BENCH, "worker", "--store", str(store), "--workers", "1"]
+    processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+    try:
+        yield ["--executor", "workers"], _spent_s
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def _ray(store: Path) -> Opened:
+    from overopt.execution.executors.cluster import SETTINGS
+
+    os.environ.update({**SETTINGS, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    os.environ["PYTHONPATH"] = os.pathsep.join(place for place in sys.path if place)
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args=dict(NODE), shutdown_at_exit=False)
+    try:
+        cluster.add_node(**NODE)
+        yield ["--executor", "ray", "--address", cluster.address], _spent_s
+    finally:
+        cluster.shutdown()
+
+
+OPENED = {"local": _local, "workers": _workers, "ray": _ray}
+
+
+def main(names: Sequence[str]) -> None:
+    """Run the grid with each executor.
+
+    Raises:
+        SystemExit: one of them left other bytes.
+    """
+    first: Ran | None = None
+    for name in names:
+        with tempfile.TemporaryDirectory() as place:
+            found = run(name, Path(place))
+        print(found.line(name), flush=True)
+        first = first or found
+        if found.left != first.left:
+            differ = [one for one in first.left if found.left.get(one) != first.left[one]]
+            raise SystemExit(f"{name} left other bytes: {differ}")
+    assert first is not None
+    print(f"equal: {len(first.left)} artifacts and tables")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -77,9 +77,9 @@ def _artifacts(store: Path) -> dict[str, str]:
 
 
 def _tables(out: Path) -> dict[str, str]:
-    found = (path for path in out.rglob("*.csv"))
     return {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in out.rglob("*.csv")
     }
 
 
@@ -92,7 +92,8 @@ def _spent_s() -> float:
         except psutil.NoSuchProcess:
             continue
     own = times[0].user + times[0].system
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times) - own
+    spent = (t.user + t.system + t.children_user + t.children_system for t in times)
+    return float(sum(spent)) - own
 
 
 Opened = Iterator[tuple[list[str], Callable[[], float]]]

@@ -60,7 +60,7 @@ def plan(
     print_forecast(found, machine, workers, download_gb(needed), console)
     worlds = f"world{'s' if len(spec.worlds) > 1 else ''} {', '.join(map(str, spec.worlds))}"
     console.print(
-        f"{count} cells in {worlds}; KL budgets {budgets} nats; store {store.root}",
+        f"{count} cells in {worlds}; KL budgets {budgets} nats; store {store.place}",
         soft_wrap=True,
     )
     if spec.flaws:
@@ -113,7 +113,7 @@ def _record(
         "cells": cells,
         "more_runs_follow": any(map(_is_searched, specs)),
         "workers": workers,
-        "store": str(store.root),
+        "store": store.place,
         **asdict(found),
         "sources": [asdict(one) for one in needed],
     }

@@ -19,9 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import NamedTuple
 
 import psutil
@@ -56,10 +57,10 @@ def run(name: str, folder: Path, grid: Sequence[str] = GRID) -> Ran:
     """Run the grid from nothing with an executor."""
     store, out = folder / "store", folder / "results"
     command = [*BENCH, "run", *grid, "--quiet", "--store", str(store), "--out", str(out)]
-    with OPENED[name](store) as (options, spent_s):
-        before_s, began_s = spent_s(), time.monotonic()
+    with OPENED[name](store) as options, Meter() as meter:
+        before_s, began_s = meter.spent_s(), time.monotonic()
         subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
-        wall_s, cpu_s = time.monotonic() - began_s, spent_s() - before_s
+        wall_s, cpu_s = time.monotonic() - began_s, meter.spent_s() - before_s
     receipts = [json.loads(line) for line in (store / "costs.jsonl").read_text().splitlines()]
     return Ran(
         {**_artifacts(store), **_tables(out)},
@@ -83,25 +84,48 @@ def _tables(out: Path) -> dict[str, str]:
     }
 
 
-def _spent_s() -> float:
-    """Processor seconds of all below this process, dead ones that were waited for too."""
-    times = [psutil.Process().cpu_times()]
-    for one in psutil.Process().children(recursive=True):
-        try:
-            times.append(one.cpu_times())
-        except psutil.NoSuchProcess:
-            continue
-    own = times[0].user + times[0].system
-    spent = (t.user + t.system + t.children_user + t.children_system for t in times)
-    return float(sum(spent)) - own
+class Meter:
+    """Processor seconds of all below this process, by a look at each of them twice a second.
+
+    Whoever ends between two looks takes with it what it has used since the first: Ray's actors
+    are waited for by nobody who would say.
+    """
+
+    def __init__(self) -> None:
+        self._spent_s: dict[tuple[int, float], float] = {}
+        self._ended = Event()
+        self._thread = Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Meter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def spent_s(self) -> float:
+        """All that was seen so far."""
+        self._note()
+        return sum(self._spent_s.values())
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.5):
+            self._note()
+
+    def _note(self) -> None:
+        for one in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                times = one.cpu_times()
+                self._spent_s[one.pid, one.create_time()] = float(times.user + times.system)
 
 
-Opened = Iterator[tuple[list[str], Callable[[], float]]]
+Opened = Iterator[list[str]]
 
 
 @contextmanager
 def _local(store: Path) -> Opened:
-    yield ["--workers", "2"], _spent_s
+    yield ["--workers", "2"]
 
 
 @contextmanager
@@ -109,7 +133,7 @@ def _workers(store: Path) -> Opened:
     command = [*BENCH, "worker", "--store", str(store), "--workers", "1"]
     processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
     try:
-        yield ["--executor", "workers"], _spent_s
+        yield ["--executor", "workers"]
     finally:
         for process in processes:
             process.terminate()
@@ -127,7 +151,7 @@ def _ray(store: Path) -> Opened:
     cluster = Cluster(initialize_head=True, head_node_args=dict(NODE), shutdown_at_exit=False)
     try:
         cluster.add_node(**NODE)
-        yield ["--executor", "ray", "--address", cluster.address], _spent_s
+        yield ["--executor", "ray", "--address", cluster.address]
     finally:
         cluster.shutdown()
 

@@ -10,8 +10,8 @@ import pytest
 from overopt.catalog.systems import method
 from overopt.catalog.toml_files import load_task
 from overopt.commands.accelerated import variants
-from overopt.commands.accelerated.stacks import StackRow, StackTable, measure_stacks
-from overopt.commands.accelerated.table import stack_table, variant_table, write
+from overopt.commands.accelerated.stacks import StackRow, measure_stacks
+from overopt.commands.accelerated.table import stack_head, stack_line, variant_table, write
 from overopt.commands.accelerated.variants import VariantRow, run_variants
 from overopt.errors import UserError
 
@@ -26,16 +26,21 @@ def test_rows_say_what_is_not_known_and_why_a_run_failed() -> None:
     *_, first, second = variant_table(rows).splitlines()
     assert first == "| mine | bf16 | 61 | 75 | 3.00 | – | ok |"
     assert second == "| mine | vllm | – | 2 | – | 0.50 | failed: no module / vllm |"
-    told = stack_table("reviews", StackTable(0.04, (StackRow(8, 0.005, 64.0, 1 << 30),)), "cuda")
-    assert "40.0 ms a step on one core" in told and "| 8 | 5.0 | 64.00 | 1.00 |" in told
+    line = stack_line(StackRow("rloo", 8, 0.04, 0.005, 64.0, 1 << 30))
+    assert line == "| rloo | 8 | 40.0 | 5.0 | 64.00 | 1.00 |\n"
+    *_, names, rule = stack_head("reviews", "cuda").splitlines()
+    assert names.count("|") == rule.count("|") == line.count("|") and "on cuda" in names
 
 
-def test_a_stack_is_measured_against_one_core() -> None:
-    found = measure_stacks(load_task(str(TINY)), method("dpo"), [1, 2], 2, "cpu")
-    assert found.native_s > 0 and [row.width for row in found.rows] == [1, 2]
-    for row in found.rows:
-        assert row.ratio == pytest.approx(row.width * found.native_s / row.step_s)
-        assert row.peak_bytes is None
+def test_stacks_of_every_method_are_measured_against_one_core() -> None:
+    methods = [method(name) for name in ("dpo", "ppo")]
+    found = list(measure_stacks(load_task(str(TINY)), methods, [1, 2], 2, "cpu"))
+    assert [(row.method, row.width) for row in found] == [
+        (name, width) for name in ("dpo", "ppo") for width in (1, 2)
+    ]
+    for row in found:
+        assert row.native_s > 0 and row.peak_bytes is None
+        assert row.ratio == pytest.approx(row.width * row.native_s / row.step_s)
 
 
 def test_a_run_that_fails_is_a_row_with_its_last_words(
@@ -54,5 +59,7 @@ def test_wrong_names_are_told_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no variant 'fp8'; give some of: float32, bf16"):
         run_variants(["mine"], ["dpo"], ["fp8"], 20)
     with pytest.raises(UserError, match="at least one place"):
-        write(tmp_path / "t.md", str(TINY), method("dpo"), [0], 1, [], ["dpo"], [], 1)
+        write(tmp_path / "t.md", str(TINY), [method("dpo")], [0], 1, [], ["dpo"], [], 1)
+    with pytest.raises(UserError, match="elastic-reset has the function after_step"):
+        write(tmp_path / "t.md", str(TINY), [method("elastic-reset")], [1], 1, [], [], [], 1)
     assert variants.VARIANTS["float32"] == ()

@@ -33,7 +33,9 @@ def test_results_have_a_folder_per_method_with_its_files(undisturbed: Place) -> 
     for method, axis in (("bon", "knob"), ("dpo", "step")):
         folder = undisturbed.folder(method)
         assert folder.name.startswith(f"{axis}-")
-        trained = {"trajectory.csv", "diagnostics.csv"} if method == "dpo" else set()
+        trained = (
+            {"trajectory.csv", "diagnostics.csv", "rankings.csv"} if method == "dpo" else set()
+        )
         assert {path.name for path in folder.iterdir()} == trained | {
             "run.json", "points.csv", "excerpts.json", "contrasts.csv", "budgets.csv", "front.csv",
             "prompts.parquet",

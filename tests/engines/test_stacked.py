@@ -15,7 +15,8 @@ from overopt.engines.method.pairs import OpenedPairs
 from overopt.engines.pair_data import PairsRow
 from overopt.engines.pairs import optimize_pairs
 from overopt.engines.stacked.model import StackedPolicy, stack
-from overopt.engines.stacked.pairs import Outcome, optimize_stack
+from overopt.engines.stacked.pairs import optimize_stack
+from overopt.engines.stacked.stack import Outcome
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairsMethod
@@ -141,7 +142,7 @@ def test_stacked_logits_are_those_of_each_policy() -> None:
     models = [build_policy(shape, 9, 12, seed).eval() for seed in range(3)]
     ids_CRL = torch.randint(0, 9, (3, 5, 7), generator=torch.Generator().manual_seed(0))
     weights = stack([dict(model.named_parameters()) for model in models])
-    found = StackedPolicy(models[0]).logits(weights, ids_CRL)
+    found = StackedPolicy(models[0]).read(weights, ids_CRL).logits_CRLV
     for place, model in enumerate(models):
         expected = model(input_ids=ids_CRL[place]).logits
         torch.testing.assert_close(found[place], expected, rtol=1e-5, atol=1e-5)

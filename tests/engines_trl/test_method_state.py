@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from overopt.engines.method.remembered import is_writable
 from overopt.engines.method.training import OpenedTraining, TrainedMethod
 from overopt.engines.trl.method_state import (
     MethodState,
-    is_writable,
     read_method_state,
     write_method_state,
 )

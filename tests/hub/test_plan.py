@@ -64,7 +64,7 @@ REQUESTS = {
             # the pool by 5 members; dpo, which sees none, by that of the first system; rloo against
             # single by 1 and against mean by 5
             "score": 2 * (5 + 1 + 1 + 5),
-            "measure": 2 * (1 + 2),
+            "measure": 2 * (1 + 2), "rankings": 2 * (1 + 2),
         },
     ),
     "one system": (
@@ -73,6 +73,7 @@ REQUESTS = {
             "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 1, "labels": 1, "proxy": 1,
             "optimize": 1, "evaluate": 1, "score": 2, "measure": 1,
+            "rankings": 1,
         },
     ),
     "three noises share pairs": (
@@ -81,6 +82,7 @@ REQUESTS = {
             "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 6,
             "proxy": 6 * 5, "optimize": 6, "evaluate": 6, "score": 6 * (5 + 5), "measure": 6,
+            "rankings": 6,
         },
     ),
     "a selection method trains no policy": (
@@ -131,6 +133,7 @@ REQUESTS = {
             "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 4,
             "optimize": 4, "evaluate": 4, "score": 4 * 2, "measure": 4,
+            "rankings": 4,
         },
     ),
 }  # fmt: skip
@@ -355,7 +358,7 @@ def test_a_plan_tells_one_story(
 
 def test_what_a_plan_assumes_is_what_the_engines_do() -> None:
     """Their modules import torch, which a plan leaves alone, so that the numbers stand twice."""
-    assert kl_walk.LARGEST_GAP == hub_work.LONGEST_GAP
+    assert kl_walk.LARGEST_GAP == hub_nodes.LONGEST_GAP
     assert len(kl_walk.EARLY_FRACTIONS) == hub_nodes.EARLY_POLICIES
     assert trajectory.PROBE_ROWS == hub_work.PROBE_ROWS
     assert sampling.BATCH_ROWS == hub_work.SAMPLING_ROWS

@@ -112,7 +112,7 @@ def test_every_stage_of(name: str, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.prepare()
     (cell,) = cells_of(run)
-    (points,) = foreseen(Graph(cell), run)
+    points, *_ = foreseen(Graph(cell), run)
     build_all([points, Graph(cell).front(run.kl_grid_nats)], store)
     folder = store.open(points.key)
     assert folder is not None

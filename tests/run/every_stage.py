@@ -26,6 +26,7 @@ from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
 from overopt.run.streamed.nodes import stream
 from overopt.run.watching.nodes import WatchNodes
+from overopt.run.watching.rankings import beside
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.labeling import LabelingSpec, PopulationSpec, UnevenNoiseSpec
@@ -168,9 +169,10 @@ def _beside(pairs: Graph) -> Iterator[Node]:
     larger = pairs.cell.task.evaluation.model_copy(update={"pool_samples_per_prompt": 96})
     task = pairs.cell.task.model_copy(update={"evaluation": larger})
     yield Graph(replace(pairs.cell, task=task)).along_step(GRID)
-    (stacked,) = _graphs(TASK, ["dpo"], "stacked")
-    yield stacked.optimize(None, GRID)
+    for stacked in _graphs(TASK, ["dpo", "rloo"], "stacked"):
+        yield stacked.optimize(None, GRID)
     yield WatchNodes(Graph, pairs.cell, GRID).signals()
+    yield from beside(pairs, pairs.cell.method, pairs.cell.noise, "dpo", "step", GRID)
 
 
 def _of_people(plain: Graph) -> Iterator[Node]:

@@ -55,7 +55,7 @@ def test_new_and_cached_add_up_and_a_chain_cannot_be_split(store: Store) -> None
     before = forecast(wanted, store, workers=1)
     assert sum(one.new for one in before.stages) == len(every)
     assert sum(one.cached for one in before.stages) == 0
-    assert before.wall_s == sum(cost_of(store, made).wall_s for made in every)
+    assert before.wall_s == pytest.approx(sum(cost_of(store, made).wall_s for made in every))
     many = forecast(wanted, store, workers=1000)
     chain = ("initial", "gold", "pool", "labels", "optimize", "evaluate", "score", "measure")
     by_stage = {made.name: cost_of(store, made).wall_s for made in every}
@@ -159,12 +159,12 @@ COUNTS = {
     "noises and seeds of one pairs method": (
         run_spec(["dpo"], ["single"], ["0", "0.25"], [0, 1, 2]),
         {"pairs": 3, "labels": 6, "proxy": 6, "optimize": 6, "evaluate": 6, "score": 12,
-         "measure": 6},
+         "measure": 6, "rankings": 6},
     ),
     "systems share members, and a pairs method its runs": (
         run_spec(["dpo", "rloo"], ["single", "mean"], ["0"], [0, 1]),
         {"pairs": 2, "labels": 2, "proxy": 10, "optimize": 6, "evaluate": 6, "score": 24,
-         "measure": 6},
+         "measure": 6, "rankings": 6},
     ),
     "selection reads the pool, and every response where all can be listed": (
         run_spec(["bon", "itp"], ["uwo"], ["0"], [0]),
@@ -178,7 +178,7 @@ COUNTS = {
     "composing shares the run of another method": (
         run_spec(["dpo", str(MIXTURE)], ["single"], ["0"], [0, 1]),
         {"pairs": 2, "labels": 2, "proxy": 2, "optimize": 2, "compose": 2, "evaluate": 4,
-         "score": 6, "measure": 4},
+         "score": 6, "measure": 4, "rankings": 2},
     ),
     "values are learned against each proxy system": (
         run_spec([str(VALUED)], ["single", "mean"]),
@@ -193,7 +193,7 @@ COUNTS = {
     "widths, starts and sizes of data": (
         run_spec(["rloo"], widths=[8, 16], comparisons=[32, 64], starts=["scratch", "policy"]),
         {"pairs": 2, "labels": 2, "proxy": 6, "optimize": 6, "evaluate": 6, "score": 12,
-         "measure": 6},
+         "measure": 6, "rankings": 6},
     ),
 }  # fmt: skip
 

@@ -142,7 +142,7 @@ def test_a_method_sees_the_proxy_where_its_policies_are_made_of_it(name: str) ->
     if "answers" in run.methods[0].needs:  # which the tiny world has none of
         sums = {"task": toml_files.load_task("arithmetic"), "proxy_widths": (None,)}
         run = run.model_copy(update={**sums, "proxy_starts": ("policy",)})
-    (points,) = foreseen(Graph(cells_of(run)[0]), run)
+    points, *_ = foreseen(Graph(cells_of(run)[0]), run)
     policies = [given for role, given in points.inputs if role.startswith("evaluate.")]
     made_of = {made.name for made in ancestry(policies)}
     proxies = made_of & {"proxy", "step_proxy"}

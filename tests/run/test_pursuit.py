@@ -43,15 +43,32 @@ def _to_end(pursuit: Pursuit, folder: Path) -> tuple[list[list[Node]], Found]:
             return asked, found
 
 
-@pytest.mark.parametrize(("method", "stage"), [("bon", "select"), ("dpo", "measure")])
-def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stage: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "stages"), [("bon", ["select"]), ("dpo", ["measure", "rankings"])]
+)
+def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stages: list[str]) -> None:
     run = run_spec([method])
     (cell,) = cells_of(run)
     asked, found = _to_end(pursue(Graph(cell), run), tmp_path)
-    ((made,),) = asked
-    assert made.name == stage
-    assert found.points is made and found.failure is None
-    assert [one.key for one in foreseen(Graph(cell), run)] == [made.key]
+    (wanted,) = asked
+    assert [made.name for made in wanted] == stages
+    assert found.points is wanted[0] and found.failure is None
+    assert list(found.beside) == wanted[1:] and not found.beside_failures
+    assert [one.key for one in foreseen(Graph(cell), run)] == [made.key for made in wanted]
+
+
+def test_what_fails_beside_the_points_leaves_them(tmp_path: Path) -> None:
+    run = run_spec(["dpo"])
+    (cell,) = cells_of(run)
+    pursuit = pursue(Graph(cell), run)
+    measured, ranked = next(pursuit)
+    broken = Failure(ranked.key, "rankings", ranked.label, "raised", "no pairs", "", ranked.key)
+    outcomes = _outcomes([measured], tmp_path)
+    with pytest.raises(StopIteration) as ended:
+        pursuit.send({**outcomes, ranked.key: Outcome(None, broken)})
+    found = ended.value.value
+    assert found.points is measured and found.failure is None
+    assert found.beside == () and found.beside_failures == (broken,)
 
 
 def test_a_driven_knob_asks_for_runs_and_then_for_those_that_serve(tmp_path: Path) -> None:

@@ -55,14 +55,38 @@ def test_a_knob_that_is_driven_is_refused() -> None:
         Graph(cells_of(_stacked())[0]).optimize(0.2, ())
 
 
-@pytest.mark.parametrize("name", ["rloo", "dpo-kto-mismatch"])
-def test_other_methods_are_sent_to_the_native_engine(name: str) -> None:
-    methods = run_spec(("rloo",)).methods
-    if name != "rloo":
-        asking = run_spec().methods[0].model_copy(update={"name": name, "needs": ("step_pairs",)})
-        methods = (asking,)
-    with pytest.raises(UserError, match=f"{name} is not trained by the engine stacked"):
-        choose_engine("stacked", run_spec().task, methods, ())
-    assert choose_engine("stacked", run_spec().task, run_spec(("dpo", "bon")).methods, ()) == (
-        "stacked"
-    )
+def test_each_cell_of_a_stack_has_proxies_of_its_own() -> None:
+    run = _stacked(("rloo",))
+    first, second = (Graph(cell).optimize(None, run.kl_grid_nats) for cell in cells_of(run))
+    stack = _stack(first)
+    assert _stack(second).key == stack.key
+    given = dict(stack.inputs)
+    assert sorted(given) == ["initial", "proxy.0.0", "proxy.0.1"]
+    for place, cell in enumerate(cells_of(run)):
+        assert given[f"proxy.0.{place}"].key == Graph(cell).proxy(0).key
+    assert "overopt.engines.stacked.rollout" in stack.extra_code
+    pairs = _stack(Graph(cells_of(_stacked())[0]).optimize(None, run.kl_grid_nats))
+    assert not [name for name in pairs.extra_code if "rollout" in name]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("elastic-reset", "has the function after_step"),
+        ("bond", "has INPUTS with opponents_now, reference_samples"),
+        ("iter-dpo", "is of the family iterative"),
+        ("step-dpo", "has INPUTS with step_pairs"),
+    ],
+)
+def test_other_methods_are_refused_with_those_that_a_stack_trains(name: str, why: str) -> None:
+    with pytest.raises(UserError, match=f"{name} {why}, which the engine stacked does not") as told:
+        choose_engine("stacked", run_spec().task, run_spec((name,)).methods, ())
+    pairs = ("dpo", "ipo") if name in ("iter-dpo", "step-dpo") else ()
+    rollout = () if name == "step-dpo" else ("rloo", "ppo", "grpo")
+    assert all(f" {one}," in str(told.value) for one in (*pairs, *rollout))
+    assert name not in str(told.value).partition("it trains")[2].split(", ")
+
+
+def test_the_engine_stacked_is_chosen_where_all_can_be_trained() -> None:
+    methods = run_spec(("dpo", "bon", "rloo", "ppo")).methods
+    assert choose_engine("stacked", run_spec().task, methods, ()) == "stacked"

@@ -96,15 +96,18 @@ def check_prompt_major(prompt_id_N: npt.NDArray[np.int64], prompts: int) -> None
         raise ValueError("samples are not in prompt-major order, equally many of each prompt")
 
 
+def member_scores(inputs: dict[str, Path], role: str, samples: Table, members: int) -> Floats:
+    """Scores (M, N) of every row of ``samples`` from the inputs ``score.<role>.<member>``."""
+    return np.stack(
+        [aligned_scores(inputs[f"score.{role}.{member}"], samples) for member in range(members)]
+    )
+
+
 def system_scores(
     inputs: dict[str, Path], role: str, samples: Table, system: OpenedProxy
 ) -> Floats:
-    """Reward (N,) of every row of ``samples`` from the inputs ``score.<role>.<member>``."""
-    members = [
-        aligned_scores(inputs[f"score.{role}.{member}"], samples)
-        for member in range(system.members)
-    ]
-    return system.combine(np.stack(members))
+    """Reward (N,) of every row of ``samples`` from the scores of the system's members."""
+    return system.combine(member_scores(inputs, role, samples, system.members))
 
 
 def estimate(point: Point, name: str, value: Estimate | None, suffix: str = "_mean") -> None:

@@ -53,6 +53,7 @@ _SEVERAL = (
     "--monitor",
     "--runs",
     "--width",
+    "--stacked-method",
     "--variant",
 )
 _AXES = frozenset(("world.seed",))

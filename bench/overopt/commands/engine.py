@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from overopt.catalog.declarations import unknown
+from overopt.catalog.stackable import check_stackable
 from overopt.engines.trl.version import FAMILIES, check_versions
 from overopt.errors import UserError
 from overopt.spec.engine import Engine
@@ -33,7 +34,7 @@ def choose_engine(
     if text == "native":
         return "native"
     if text == "stacked":
-        _check_stacked(task, methods)
+        _check_stacked(task, methods, proxies)
         return "stacked"
     if text == "trl":
         check_versions()
@@ -50,21 +51,21 @@ def choose_engine(
     raise UserError(unknown("engine", text, get_args(Engine)))
 
 
-def _check_stacked(task: TaskSpec, methods: tuple[MethodSpec, ...]) -> None:
+def _check_stacked(
+    task: TaskSpec, methods: tuple[MethodSpec, ...], proxies: tuple[ProxySystemSpec, ...]
+) -> None:
     """Refuse what a stack of small policies cannot train (``engines.stacked``).
 
     Raises:
-        UserError: a method is not of the family pairs, or asks for more; models are given.
+        UserError: a method is not served, a proxy is trained during a run, or models are given.
     """
     if task.world.hub is not None:
         raise UserError(
             f"The engine stacked trains small policies made from scratch; {task.name} takes a "
             "model: say --engine trl or native."
         )
+    for system in proxies:
+        if system.refits:
+            raise UserError(f"{system.name} is trained during a run; give --engine native.")
     for method in methods:
-        if method.family not in ("pairs", "selection") or method.needs or method.native_only:
-            raise UserError(
-                f"{method.name} is not trained by the engine stacked, which knows methods that "
-                "learn from pairs and from nothing besides, such as dpo and ipo; leave --engine "
-                "out or say --engine native."
-            )
+        check_stackable(method)

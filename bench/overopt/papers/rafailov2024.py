@@ -14,12 +14,14 @@ from math import inf, log
 import numpy as np
 
 from overopt.papers.contract import (
+    AcrossRuns,
     All,
     Along,
     Arm,
     Between,
     Checked,
     Claim,
+    Equal,
     Exact,
     Fall,
     Figure,
@@ -31,6 +33,7 @@ from overopt.papers.contract import (
     Paper,
     Peak,
     Positive,
+    Together,
     more,
 )
 from overopt.stats.arrays import Floats
@@ -131,18 +134,30 @@ CLAIMS = (
         "within a size, accuracy of the implicit reward and loss do not predict quality",
         "no relation, a weak one for IPO",
         "section 3.2, figure 4 (from notes)",
-        None,
-        "rank correlation over beta and checkpoints: within 0.3 of 0",
-        needs="held-out accuracy and loss of the implicit reward at every point",
+        All(
+            tuple(
+                Equal(AcrossRuns((DAA["dpo"], WIDE), column, "gold_mean"), 0.3)
+                for column in ("implicit", "heldout_loss_nats")
+            )
+        ),
     ),
     Claim(
         "daa-07",
         "length explains the log ratio best for the smallest policy and at small KL",
         "R^2 of the regression, the sign",
         "figure 3 right (from notes)",
-        None,
-        "slope of R^2 over log width and over KL: below 0",
-        needs="R^2 of the log ratio on length at every point",
+        All(
+            (
+                Positive(
+                    Along(
+                        "log width",
+                        tuple((log(w), Peak(arm, "length_r2")) for w, arm in BY_WIDTH.items()),
+                    ),
+                    sign=-1,
+                ),
+                Positive(Together(DAA["dpo"], "length_r2", "kl_nats"), sign=-1),
+            )
+        ),
     ),
     Claim(
         "daa-08",

@@ -67,8 +67,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Found:
-    """What became of a cell: its points' artifact, or the failure that ended it."""
+    """What became of a cell: its points' artifact, or the failure that ended it.
+
+    beside: what is looked at beside its points, as far as it was made. beside_failures: the rest.
+    """
 
     cell: Cell
     points: Node | None
     failure: Failure | None
+    beside: tuple[Node, ...] = ()
+    beside_failures: tuple[Failure, ...] = ()

@@ -149,9 +149,10 @@ class Graph:
         """Preference data of this seed, noise and flaw."""
         return self._labels.labels
 
-    def labels_of(self, seed: int) -> Node:
-        """Preference data of another seed of the same run."""
-        return Graph(replace(self.cell, seed=seed), self._world).labels
+    def alone(self, seed: int) -> Node:
+        """The run of another seed of the same run, trained alone."""
+        cell = replace(self.cell, seed=seed, engine="native")
+        return Graph(cell, self._world).optimize(None, ())
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
@@ -217,7 +218,7 @@ class Graph:
         if member is not None:
             params["member"] = member
             label += f", member {member}"
-        if cell.engine == "stacked" and method.trains == "pairs":
+        if cell.engine == "stacked":
             return out_of_stack(self, params, label, code)
         if cell.engine == "trl":
             label += ", trl"

@@ -11,22 +11,19 @@ from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Outcome
 from overopt.run.cell import Cell, Found
 from overopt.run.targeting import Search
+from overopt.run.watching.rankings import RunGraph, beside
 from overopt.spec.run import RunSpec
 
 Pursuit = Generator[Sequence[Node], Mapping[str, Outcome], "Found"]
 
 
-class CellGraph(Protocol):
+class CellGraph(RunGraph, Protocol):
     """What a pursuit asks of the graph of its cell (see ``run.graph``)."""
 
     cell: Cell
 
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
-        ...
-
-    def optimize(self, knob_value: float | None, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The method's run with its knob at a value."""
         ...
 
     def evaluate(self, optimized: Node) -> Node:
@@ -50,10 +47,15 @@ def pursue(graph: CellGraph, run: RunSpec) -> Pursuit:
         points = graph.points(run.along, run.kl_grid_nats)
         if points is None:
             points = yield from _drive_knob(graph, run)
-        yield from _built([points])
+        extra = _beside(graph, run)
+        outcomes = yield [points, *extra]
+        _path(outcomes[points.key])
     except _Failed as error:
         return Found(graph.cell, None, error.failure)
-    return Found(graph.cell, points, None)
+    failure_of = {made: outcomes[made.key].failure for made in extra}
+    failures = tuple(failure for failure in failure_of.values() if failure is not None)
+    looked_at = tuple(made for made, failure in failure_of.items() if failure is None)
+    return Found(graph.cell, points, None, looked_at, failures)
 
 
 def foreseen(graph: CellGraph, run: RunSpec) -> list[Node]:
@@ -63,23 +65,28 @@ def foreseen(graph: CellGraph, run: RunSpec) -> list[Node]:
     """
     points = graph.points(run.along, run.kl_grid_nats)
     if points is not None:
-        return [points]
+        return [points, *_beside(graph, run)]
     values = Search(graph.cell.method.knob, run.kl_grid_nats).first_values()
     return [graph.evaluate(graph.optimize(value, ())) for value in values]
+
+
+def _beside(graph: CellGraph, run: RunSpec) -> list[Node]:
+    cell = graph.cell
+    return beside(graph, cell.method, cell.noise, cell.title, run.along, run.kl_grid_nats)
 
 
 def _built(
     nodes: list[Node],
 ) -> Generator[Sequence[Node], Mapping[str, Outcome], list[Path]]:
     outcomes = yield nodes
-    paths = []
-    for made in nodes:
-        outcome = outcomes[made.key]
-        if outcome.failure is not None:
-            raise _Failed(outcome.failure)
-        assert outcome.path is not None
-        paths.append(outcome.path)
-    return paths
+    return [_path(outcomes[made.key]) for made in nodes]
+
+
+def _path(outcome: Outcome) -> Path:
+    if outcome.failure is not None:
+        raise _Failed(outcome.failure)
+    assert outcome.path is not None
+    return outcome.path
 
 
 def _drive_knob(

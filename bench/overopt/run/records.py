@@ -30,10 +30,11 @@ from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.written.circumstances import circumstances
 from overopt.run.written.csv_text import to_csv
-from overopt.run.written.diagnoses import diagnosed
-from overopt.run.written.prompt_files import prompt_table, same_prompts
+from overopt.run.written.diagnoses import diagnosed, ranked
+from overopt.run.written.prompt_files import prompt_table
 from overopt.run.written.seed_tables import SeedGroup
 from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
+from overopt.run.written.unchanged import check_unchanged
 from overopt.spec.columns import (
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
@@ -43,6 +44,8 @@ from overopt.spec.columns import (
     FRONT_COLUMNS,
     POINT_COLUMNS,
     PROMPTS_FILE,
+    RANKING_COLUMNS,
+    RANKINGS_FILE,
     TRAJECTORY_COLUMNS,
     WORLD_COLUMNS,
 )
@@ -93,7 +96,7 @@ def write_runs(
         prompts = prompt_table([one.points.key if one.points else None for one in mine], store)
         files |= _beside(asked, mine, store)
         if (folder / "run.json").is_file():
-            _check_unchanged(folder, files, prompts)
+            check_unchanged(folder, files, prompts)
             continue
         record.update(
             run_id=run_id,
@@ -113,24 +116,6 @@ def _digest(spec_sha256: str, files: Mapping[str, str]) -> str:
     for name in sorted(files):
         digest.update(b"\0" + name.encode() + b"\0" + files[name].encode())
     return digest.hexdigest()
-
-
-def _check_unchanged(folder: Path, files: Mapping[str, str], prompts: bytes | None) -> None:
-    for name in (*files, *([PROMPTS_FILE] if prompts else [])):
-        if name in (TRAJECTORY, DIAGNOSTICS_FILE) and not (folder / name).exists():
-            continue  # of an earlier version, or of a store that had lost it
-        try:
-            if name == PROMPTS_FILE:
-                same = same_prompts(folder / name, prompts or b"")
-            else:
-                same = (folder / name).read_bytes() == files[name].encode()
-        except OSError:
-            same = False
-        if not same:
-            raise UserError(
-                f"{folder / name} is not what this run wrote there; results are never overwritten, "
-                "so move the folder away and repeat the command: finished stages are kept."
-            )
 
 
 def _files(
@@ -181,10 +166,12 @@ def _files(
 def _beside(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str]:
     """Tables that are no part of a run's identity, since nothing of them is ranked.
 
-    Training step by step, which a store may have lost, and diagnostics of policies.
+    Training step by step, which a store may have lost, diagnostics of policies, and how they rank
+    pairs.
     """
     steps: list[dict[str, Any]] = []
     diagnoses: list[dict[str, Any]] = []
+    rankings: list[dict[str, Any]] = []
     for one in found:
         if one.points is not None:
             identity, method = _identity(run, one), one.cell.method
@@ -192,8 +179,14 @@ def _beside(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str
             steps += trajectory_rows(known, one.points, method.name, method.knob.name, store)
             known = {name: identity[name] for name in DIAGNOSTIC_COLUMNS if name in identity}
             diagnoses += [{**known, **seen} for seen in diagnosed(one.points, store)]
-    tables = {TRAJECTORY: to_csv(TRAJECTORY_COLUMNS, steps)} if steps else {}
-    return tables | ({DIAGNOSTICS_FILE: to_csv(DIAGNOSTIC_COLUMNS, diagnoses)} if diagnoses else {})
+            known = {name: identity[name] for name in RANKING_COLUMNS if name in identity}
+            rankings += [{**known, **seen} for seen in ranked(one.beside, store)]
+    tables = (
+        (TRAJECTORY, TRAJECTORY_COLUMNS, steps),
+        (DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, diagnoses),
+        (RANKINGS_FILE, RANKING_COLUMNS, rankings),
+    )
+    return {name: to_csv(columns, rows) for name, columns, rows in tables if rows}
 
 
 def _front(world: int, made: Node, store: Store) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec
 from overopt.spec.task import TaskSpec
 
+_ROOMS = {"native": "engines", "stacked": "engines.stacked", "trl": "engines.trl"}
 _TRL_STAGE = f"{STAGES}.optimize_trl"
 _TRL_LIBRARIES = ("trl", "accelerate", "peft", "vllm")
 _OF_NEEDS = (
@@ -45,7 +46,7 @@ def training_parts(
     Args:
         method: what trains, with its knob set; the cell's own or the one that it merges.
         task: whose settings they are.
-        engine: native or trl.
+        engine: what trains.
         rate_factor: of the task's learning rate.
     """
     settings = task.pairs if method.trains == "pairs" else task.rollout
@@ -53,10 +54,7 @@ def training_parts(
         "settings": described(_at_rate(settings, rate_factor)),
         "engine": engine,
     }
-    room = "engines.trl" if engine == "trl" else "engines"
-    code: tuple[str, ...] = (method.source,)
-    if engine != "stacked":
-        code += (module_in(room, method.trains),)
+    code: tuple[str, ...] = (method.source, module_in(_ROOMS[engine], method.trains))
     code += tuple(module_in(*place) for need, *place in _OF_NEEDS if need in method.needs)
     if engine == "trl":
         params["trl"] = described(task.trl)

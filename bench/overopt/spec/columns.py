@@ -150,14 +150,32 @@ DIAGNOSTIC_COLUMNS: tuple[str, ...] = (
     "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "step",
     "knob_value", "kl_target_nats", "kl_nats", "correlation", "correlation_within", "tail_index",
     "tail_index_se", "calibration_error", "repetition", "repetition_se", "meteor", "meteor_se",
-    "length_r2",
+    "length_r2", "spread",
 )  # fmt: skip
 """Columns of ``diagnostics.csv``: what is looked at beside points, and never ranked.
 
 correlation: Pearson's of proxy and gold over all responses, and within prompts. tail_index: Hill's,
 of proxy - gold. calibration_error: of the proxy's comparisons. repetition: share of a response's
 word pairs that stood in it before. meteor: likeness to the initial policy's responses. length_r2:
-share of the variance of log pi/pi_ref that length explains.
+share of the variance of log pi/pi_ref that length explains. spread: mean SD over the members of an
+ensemble.
+"""
+
+RANKINGS_FILE = "rankings.csv"
+
+RANKING_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "step",
+    "ranking", "ranking_se", "ranking_per_token", "ranking_per_token_se", "ranking_ideal",
+    "implicit", "implicit_se", "flipped", "flipped_se", "heldout_loss_nats",
+)  # fmt: skip
+"""Columns of ``rankings.csv``: how the policies along a run rank preference pairs.
+
+ranking: share of held-out pairs, labeled by gold without noise, whose better response is the
+likelier one; per_token: by the mean over tokens. ranking_ideal: the same of the optimum that DPO
+has at the beta of a method that learns from pairs, where labels err at one rate. implicit: share
+of the held-out pairs whose better response gained more log-probability. flipped: of the training
+pairs that the initial policy ranks wrong, the share that are ranked right. heldout_loss_nats:
+DPO's loss on the held-out pairs. Standard errors are over pairs.
 """
 
 SIGNALS_FILE, TWINS_FILE = "signals.csv", "twins.csv"

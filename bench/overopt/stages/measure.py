@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overopt.artifacts.diagnostics import diagnose_rewards, diagnose_texts
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.points import (
     Exact,
@@ -20,9 +19,9 @@ from overopt.artifacts.points import (
     distinct_n,
     estimate,
     initial_point,
+    member_scores,
     ranking,
     read_pool,
-    system_scores,
     win_rate,
     write_exact,
     write_points,
@@ -32,6 +31,7 @@ from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
 from overopt.execution.contract import Progress
 from overopt.spec.system import ProxySystemSpec
+from overopt.stages.shown.diagnostics import diagnose_members, diagnose_rewards, diagnose_texts
 from overopt.stages.shown.excerpts import excerpts
 from overopt.stats.kl import clustered_mean, k1, k2, k3
 from overopt.worlds.contract import world_of
@@ -174,7 +174,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     pool = read_pool(inputs, system)
     points = [initial_point(pool, int(params["samples_per_prompt"]))]
     log_odds = spec.members == 1 and spec.to_json() == spec.plain.to_json()
-    diagnoses = [{"step": 0, **diagnose_rewards(pool.gold_BN, pool.proxy_BN, log_odds)}]
+    pooled = Table(inputs.get("pool.scored", inputs["pool"]) / "samples.parquet")
+    spread = diagnose_members(member_scores(inputs, "pool", pooled, system.members))
+    rewards = diagnose_rewards(pool.gold_BN, pool.proxy_BN, log_odds)
+    diagnoses = [{"step": 0, **rewards, **spread}]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     furthest: tuple[float, Samples] | None = None
     unreached: list[float] = list(params["unreached_kl_nats"])
@@ -182,7 +185,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         folder = inputs[f"evaluate.{i}"]
         record, listed = read_json(folder / "optimize.json"), read_json(folder / "exact.json")
         table = Table(folder / "samples.parquet")
-        proxy_N = system_scores(inputs, str(i), table, system)
+        score_MN = member_scores(inputs, str(i), table, system.members)
+        proxy_N = system.combine(score_MN)
         step_N = table.integers("step")
         for snapshot in record["snapshots"]:
             rows = np.flatnonzero(step_N == snapshot["step"])
@@ -199,7 +203,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
                 status="ok",
             )
             points.append(point)
-            diagnoses.append({**_place(point), **_diagnose(samples, pool, log_odds)})
+            spread = diagnose_members(score_MN[:, rows])
+            diagnoses.append({**_place(point), **_diagnose(samples, pool, log_odds), **spread})
             gold_KB.append(samples.gold_BN.mean(1) if exact is None else exact.gold_B)
             if exact is not None:
                 gold_KB[0] = exact.start_B

@@ -24,14 +24,22 @@ def add_gpu_table(app: typer.Typer) -> None:
         stacked: Annotated[
             str, typer.Option(metavar="NAME", help="Generated task whose policies are stacked.")
         ] = "reviews",
+        stacked_method: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME...", help="What trains them; by default dpo rloo ppo."),
+        ] = None,
         width: Annotated[
             list[int] | None,
-            typer.Option(metavar="W...", help="Widths of stacks; by default 1 8 32 128."),
+            typer.Option(
+                metavar="W...", help="Widths of stacks; by default 1 8 32 128, on a CPU 1 8."
+            ),
         ] = None,
         steps: Annotated[int, typer.Option(min=1, help="Steps of each measurement.")] = 50,
         method: Annotated[
             list[str] | None,
-            typer.Option("--method", "-m", metavar="NAME...", help="By default dpo and rloo."),
+            typer.Option(
+                "--method", "-m", metavar="NAME...", help="Of hub tasks; by default dpo and rloo."
+            ),
         ] = None,
         variant: Annotated[
             list[str] | None,
@@ -61,8 +69,8 @@ def add_gpu_table(app: typer.Typer) -> None:
         write(
             out,
             stacked,
-            method_spec("dpo"),
-            width or [1, 8, 32, 128],
+            [method_spec(name) for name in stacked_method or ["dpo", "rloo", "ppo"]],
+            width or [],
             steps,
             task or [],
             method or ["dpo", "rloo"],

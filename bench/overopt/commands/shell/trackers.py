@@ -59,8 +59,8 @@ def report_runs(folders: Sequence[Path], names: Sequence[str], out: Path) -> int
 
 def seen_in(folder: Path) -> Iterator[Seen]:
     """The training runs of a run folder, in its order."""
+    from overopt.report.stored.beside import RUN
     from overopt.report.stored.run_folder import read_run
-    from overopt.report.stored.trajectory import RUN
     from overopt.spec.columns import TRAJECTORY_QUANTITIES
 
     run = read_run(folder)

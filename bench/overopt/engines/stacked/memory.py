@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from overopt.engines.pair_data import PairsRow
 from overopt.engines.stacked.cell import StackedCell
-from overopt.engines.stacked.optimizer import StackedAdam
+from overopt.engines.stacked.optimizer import Moved, StackedAdam
 from overopt.engines.walk.kl_walk import Passed, WalkMemory
 from overopt.engines.walk.trajectory import Compute, Snapshot
 
@@ -20,13 +19,19 @@ _FILE = "stack.pt"
 
 
 def remember(folder: Path, adam: StackedAdam, cells: Sequence[StackedCell]) -> None:
-    """Write all of it beside the last one, and let it take that one's place when it is whole."""
+    """Write all of it beside the last one, and let it take that one's place when it is whole.
+
+    Where a method's memory cannot be written, nothing is, and a killed stack starts anew.
+    """
+    notes = [cell.notes for cell in cells]
+    if None in notes:
+        return
     state = {
         "steps": adam.steps_taken,
-        "weights": {name: value.detach().cpu() for name, value in adam.weights.items()},
-        "first": {name: value.cpu() for name, value in adam.first.items()},
-        "second": {name: value.cpu() for name, value in adam.second.items()},
+        "policies": _describe_moved(adam.policies),
+        "modules": _describe_moved(adam.modules),
         "cells": [_describe(cell) for cell in cells],
+        "notes": notes,
     }
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"{_FILE}.part"
@@ -43,20 +48,15 @@ def recall(folder: Path, adam: StackedAdam, cells: Sequence[StackedCell]) -> Non
         state: dict[str, Any] = torch.load(folder / _FILE, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError):
         return
-    with torch.no_grad():
-        for name, now in (
-            ("weights", adam.weights),
-            ("first", adam.first),
-            ("second", adam.second),
-        ):
-            for key, value in now.items():
-                value.copy_(state[name][key])
+    for name, now in (("policies", adam.policies), ("modules", adam.modules)):
+        _recall_moved(now, state[name])
     adam.steps_taken = int(state["steps"])
-    for cell, told in zip(cells, state["cells"], strict=True):
-        cell.rows = [PairsRow(**row) for row in told["rows"]]
+    for cell, told, (memory, tensors) in zip(cells, state["cells"], state["notes"], strict=True):
+        cell.rows = [cell.ROW(**row) for row in told["rows"]]
         cell.compute = Compute(**told["compute"])
         cell.error = told["error"]
-        cell.skip(cell.compute.gradient_steps)
+        cell.skip(len(cell.rows))
+        cell.recall_notes(memory, tensors)
         cell.walk.recall(
             WalkMemory(
                 told["passed"],
@@ -69,6 +69,25 @@ def recall(folder: Path, adam: StackedAdam, cells: Sequence[StackedCell]) -> Non
                 ),
             )
         )
+
+
+def _describe_moved(part: Moved) -> dict[str, dict[str, Tensor]]:
+    return {
+        "weights": {name: value.detach().cpu() for name, value in part.weights.items()},
+        "first": {name: value.cpu() for name, value in part.first.items()},
+        "second": {name: value.cpu() for name, value in part.second.items()},
+    }
+
+
+def _recall_moved(part: Moved, told: Mapping[str, Mapping[str, Tensor]]) -> None:
+    with torch.no_grad():
+        for name, now in (
+            ("weights", part.weights),
+            ("first", part.first),
+            ("second", part.second),
+        ):
+            for key, value in now.items():
+                value.copy_(told[name][key])
 
 
 def _describe(cell: StackedCell) -> dict[str, Any]:

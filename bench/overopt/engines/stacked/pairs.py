@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from overopt.engines.contract import RunInputs
+from overopt.engines.method.loading import open_as
 from overopt.engines.method.pairs import OpenedPairs
-from overopt.engines.stacked.cell import StackedCell, longest_row, rectangle
-from overopt.engines.stacked.memory import recall, remember
-from overopt.engines.stacked.model import StackedPolicy, stack, unstack
-from overopt.engines.stacked.optimizer import StackedAdam
-from overopt.engines.walk.trajectory import Trajectory
-from overopt.errors import UserError
+from overopt.engines.stacked.cell import longest_prompt, rectangle
+from overopt.engines.stacked.pair_cell import PairCell
+from overopt.engines.stacked.serving import check_method
+from overopt.engines.stacked.stack import Outcome, Stack, check_width, place_for
 from overopt.execution.contract import Progress, silent
-from overopt.models.weights import weights_of
+from overopt.spec.method import MethodSpec
 from overopt.spec.pairs import PairsSpec
 
-REMEMBER_STEPS = 50
-"""Steps after which a killed stack can be continued."""
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a cell leaves, or why it failed."""
-
-    trajectory: Trajectory
-    error: str | None
+def optimize(
+    method: MethodSpec,
+    settings: Mapping[str, object],
+    cells: Sequence[RunInputs],
+    width: int,
+    kept: Path | None,
+    progress: Progress,
+) -> list[Outcome]:
+    """Runs of this family; see ``optimize_stack``."""
+    opened = open_as(OpenedPairs, method)
+    spec = PairsSpec.model_validate(settings)
+    return optimize_stack(opened, spec, cells, width, kept=kept, progress=progress)
 
 
 def optimize_stack(
@@ -45,9 +47,8 @@ def optimize_stack(
     """Train cells that differ in their data and randomness side by side.
 
     Each step is one pass over a stack of ``width`` policies, whose rows form a rectangle of the
-    world's longest prompt and response. Places without a cell, and cells that are over, are dummies
-    that learn nothing. Order of pairs, KL probes and walks are those of the native engine, cell by
-    cell. A cell whose loss or KL is not finite fails alone.
+    world's longest prompt and response. Order of pairs, KL probes and walks are those of the native
+    engine, cell by cell. A cell whose loss or KL is not finite fails alone.
 
     Args:
         method: which supplies ``loss`` and asks for nothing besides.
@@ -62,78 +63,25 @@ def optimize_stack(
     Raises:
         UserError: the method asks for more than log-probabilities of pairs.
     """
-    check_method(method)
-    if len(cells) > width:
-        raise ValueError(f"{len(cells)} cells do not fit into a stack of {width}")
-    rows, length = 2 * settings.batch_size, longest_row(cells[0])
-    if device is None:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    policy = StackedPolicy(cells[0].policy)
-    first = [weights_of(cells[min(place, len(cells) - 1)].policy) for place in range(width)]
-    weights = {name: value.to(device) for name, value in stack(first).items()}
-    rate_C = [*(rates or [settings.learning_rate] * len(cells))]
-    rate_C += [0.0] * (width - len(cells))
-    adam = StackedAdam(weights, rate_C, settings.warmup_steps, settings.max_gradient_norm)
-    own = [StackedCell(method, settings, inputs) for inputs in cells]
-    if kept is not None:
-        recall(kept, adam, own)
-    while not all(cell.over for cell in own):
-        _step(policy, adam, own, width, rows, length)
-        if kept is not None and adam.steps_taken % REMEMBER_STEPS == 0:
-            remember(kept, adam, own)
-        done = [1.0 if cell.over else cell.walk.fraction(adam.steps_taken) for cell in own]
-        going = sum(not cell.over for cell in own)
-        progress(min(done), f"step {adam.steps_taken}, {going} of {len(own)} cells on their way")
-    return [Outcome(cell.trajectory, cell.error) for cell in own]
+    check_method("pairs", method)
+    check_width(cells, width)
+    own = [PairCell(method, settings, inputs) for inputs in cells]
+    stack = Stack(own, settings, width, rates, place_for(device))
+    length = longest_prompt(cells[0]) + cells[0].max_new_tokens
+    return stack.train(partial(_step, stack, 2 * settings.batch_size, length), kept, progress)
 
 
-def _step(
-    policy: StackedPolicy,
-    adam: StackedAdam,
-    cells: Sequence[StackedCell],
-    width: int,
-    rows: int,
-    length: int,
-) -> None:
+def _step(stack: Stack[PairCell], rows: int, length: int) -> None:
     """One gradient step of every cell that is not over."""
-    drafts = [None if cell.over else cell.draft() for cell in cells]
-    drafts += [None] * (width - len(cells))
-    some = next(iter(adam.weights.values()))
-    logits_CRLV = policy.logits(adam.weights, rectangle(drafts, rows, length).to(some.device))
-    pairs = {
-        place: cells[place].read(draft, logits_CRLV[place])
-        for place, draft in enumerate(drafts)
-        if draft is not None
-    }
-    losses = {place: cells[place].loss(read) for place, read in pairs.items()}
-    active_C = torch.tensor([draft is not None for draft in drafts])
-    norm_C = adam.step(torch.stack(list(losses.values())).sum(), active_C).tolist()
-    for place, draft in enumerate(drafts):
-        if draft is None:
-            continue
-        weights = unstack(adam.weights, place)
-        try:
-            loss = losses[place].item()
-            cells[place].observe(draft, pairs[place], loss, norm_C[place], weights)
-        except FloatingPointError as error:
-            cells[place].error = str(error)
-
-
-def check_method(method: OpenedPairs) -> None:
-    """Refuse a method that a stack cannot train.
-
-    Raises:
-        UserError: it asks for inputs, has a module, or acts between steps.
-    """
-    asked: Mapping[str, bool] = {
-        "inputs beside log-probabilities": bool(method.inputs),
-        "hooks on weights": method.acts_on_weights,
-        "a second gradient": method.perturbs,
-        "functions of the native engine": bool(method.native_only),
-    }
-    found = [what for what, is_asked in asked.items() if is_asked]
-    if found:
-        raise UserError(
-            f"{method.name} has {' and '.join(found)}, which the engine stacked does not serve; "
-            "give --engine native."
-        )
+    going = stack.going
+    drafts = {place: cell.draft() for place, cell in going.items()}
+    batches = [drafts[place].batch if place in drafts else None for place in range(stack.width)]
+    ids_CRL = rectangle(batches, rows, length).to(stack.device)
+    logits_CRLV = stack.policy.read(stack.adam.weights, ids_CRL).logits_CRLV.unbind(0)
+    pairs = {place: cell.read(drafts[place], logits_CRLV[place]) for place, cell in going.items()}
+    losses = {place: going[place].loss(read) for place, read in pairs.items()}
+    norms = stack.step(losses)
+    for place, cell in going.items():
+        with cell.failing_alone():
+            loss, weights = losses[place].item(), stack.weights_at(place)
+            cell.observe(drafts[place], pairs[place], loss, norms[place], weights)

@@ -16,12 +16,12 @@ from transformers import PreTrainedModel
 from overopt.engines.contract import RunInputs
 from overopt.engines.forward import ForwardPass, state_shape
 from overopt.engines.hooks import Hooks
+from overopt.engines.method.remembered import is_writable
 from overopt.engines.method.training import TrainedMethod
 from overopt.engines.optimizer import OptimizerSettings, warmup
 from overopt.engines.trl.checkpoints import AnyRow, RunState, read_run_state, write_run_state
 from overopt.engines.trl.method_state import (
     MethodState,
-    is_writable,
     read_method_state,
     write_method_state,
 )

@@ -10,7 +10,8 @@ The names of this package are all that a file needs:
 - `Paper`, `Grid`, `Claim`, `Figure`;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
   `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`, `Bend` and
-  `Best` of these; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related`;
+  `Best` of these; over the points of runs `Together`, `AcrossRuns` and `AtLowest`; of two arms
+  `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
   `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`, and `Computed` for
   numbers of random instances that need no run.
@@ -21,6 +22,7 @@ from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
+from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
 from overopt.report.verdicts.relations import (
     Bend,
     Distance,
@@ -57,9 +59,11 @@ from overopt.stats.fits.forms import Form
 __all__ = [
     "OWN_END",
     "SCALES",
+    "AcrossRuns",
     "All",
     "Along",
     "Arm",
+    "AtLowest",
     "Axis",
     "Bend",
     "Best",
@@ -93,6 +97,7 @@ __all__ = [
     "Related",
     "Scale",
     "StepsToRegain",
+    "Together",
     "Trained",
     "Unrelated",
     "Value",

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from overopt.report.figures.panels import line_key
 from overopt.report.figures.style import Drawing, Mark, assign_marks, drawing_style, plain
 from overopt.report.noise_labels import name_noise
+from overopt.report.stored.beside import RUN
 from overopt.report.stored.run import Run
-from overopt.report.stored.trajectory import RUN
 
 QUANTITIES = {
     "kl_nats": "KL, cheap (nats)",

@@ -1,7 +1,8 @@
 """One stored run: what was stored is what is shown, or the user is told why not.
 
 A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
-``contrasts.csv``, ``budgets.csv``, ``worlds.csv``, ``front.csv`` and ``trajectory.csv``.
+``contrasts.csv``, ``budgets.csv``, ``worlds.csv``, ``front.csv``, ``trajectory.csv``,
+``diagnostics.csv`` and ``rankings.csv``.
 """
 
 from __future__ import annotations
@@ -15,17 +16,26 @@ import pandas as pd
 
 from overopt.errors import UserError
 from overopt.report.stored import older
+from overopt.report.stored.beside import read_beside
 from overopt.report.stored.contrasts import read_budgets, read_contrasts, read_worlds
 from overopt.report.stored.files import numbers_of, read_json, read_optional_table, refuse
 from overopt.report.stored.levels import levels_of
 from overopt.report.stored.points import read_points
 from overopt.report.stored.run import Excerpt, Run
-from overopt.report.stored.trajectory import read_trajectory
-from overopt.spec.columns import FRONT_COLUMNS, FRONT_ESTIMATORS
+from overopt.spec.columns import (
+    DIAGNOSTIC_COLUMNS,
+    DIAGNOSTICS_FILE,
+    FRONT_COLUMNS,
+    FRONT_ESTIMATORS,
+    RANKING_COLUMNS,
+    RANKINGS_FILE,
+    TRAJECTORY_COLUMNS,
+)
 from overopt.spec.documents import LARGEST_NUMBER, check_format
 
-ADMISSION = "admission"
-"""Where runs against the admission ledger's controls lie in the results."""
+_UNRANKED = ("admission", "grids")
+"""Where runs lie that rank nobody: against the admission ledger's controls, and those of papers'
+grids, whose sizes and settings are not the tasks' own."""
 
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
@@ -59,11 +69,11 @@ def find_runs(run_dirs: Iterable[Path]) -> list[Path]:
 
 
 def published(results: Path) -> list[Path]:
-    """Folders with runs in a results folder, but for those against controls, which rank nobody."""
+    """Folders with runs in a results folder, but for those that rank nobody."""
     inside = sorted(
         one
         for one in results.iterdir()
-        if one.is_dir() and one.name != ADMISSION and any(one.rglob("run.json"))
+        if one.is_dir() and one.name not in _UNRANKED and any(one.rglob("run.json"))
     )
     return inside or [results]
 
@@ -93,7 +103,9 @@ def read_run(folder: Path) -> Run:
         budgets=read_budgets(folder / "budgets.csv", known),
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
-        trajectory=read_trajectory(folder / "trajectory.csv"),
+        trajectory=read_beside(folder / "trajectory.csv", TRAJECTORY_COLUMNS),
+        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, ("spread",)),
+        rankings=read_beside(folder / RANKINGS_FILE, RANKING_COLUMNS),
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from overopt.report.stored.beside import RUN
 from overopt.report.stored.run import Run
-from overopt.report.stored.trajectory import RUN
 from overopt.report.tables.text import MISSING, TextTable, show_number
 
 

@@ -53,7 +53,8 @@ class SeedRows:
         seed: the seed.
         kl_K: KL, nats.
         target_K: budget that a point was taken for, nats; NaN where it was taken for none.
-        columns: further columns of ``points.csv`` by name, one number per point; NaN for missing.
+        columns: further columns of ``points.csv``, and of the tables beside it, by name, one number
+            per point; NaN for missing.
         gain_KB: gold above the initial policy by prompt; None where that was not stored.
         training: columns of ``trajectory.csv`` of its run, by name; empty where none was stored.
     """
@@ -66,8 +67,16 @@ class SeedRows:
     training: Mapping[str, Floats] = field(default_factory=dict)
 
     def column(self, name: str) -> Floats:
-        """One column, shape (K,)."""
-        return self.kl_K if name == "kl_nats" else self.columns[name]
+        """One column, shape (K,).
+
+        Raises:
+            NotMeasured: it was not stored.
+        """
+        if name == "kl_nats":
+            return self.kl_K
+        if name not in self.columns:
+            raise NotMeasured(f"no {name} was stored of seed {self.seed}")
+        return self.columns[name]
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,8 @@ def _seed_rows(
                     f"{run.folder}: the means of prompts.parquet are not the gold of points.csv; "
                     "restore the run folder, or remove prompts.parquet to judge seed by seed."
                 )
+    for table in (run.diagnostics, run.rankings):
+        columns |= _looked_at(table, rows, seed, world)
     return SeedRows(
         seed,
         columns["kl_nats"],
@@ -166,22 +168,40 @@ def _seed_rows(
     )
 
 
-def _training(run: Run, rows: pd.DataFrame, seed: int, world: int) -> dict[str, Floats]:
-    """Training step by step, of a run that is a single training run."""
-    steps = run.trajectory
-    if steps.empty:
-        return {}
+def _of_cell(table: pd.DataFrame, rows: pd.DataFrame, seed: int, world: int) -> pd.DataFrame:
+    """The rows of a table beside the points that are of the cell of some points."""
+    if table.empty:
+        return table
     first = rows.iloc[0]
     mine = (
-        (steps["world"] == world)
-        & (steps["seed"] == seed)
-        & (steps["proxy"] == first["proxy"])
-        & (steps["noise"] == first["noise"])
-        & (steps["proxy_start"] == first["proxy_start"])
-        & (steps["comparisons"] == first["comparisons"])
-        & (steps["proxy_width"].isna() | (steps["proxy_width"] == first["proxy_width"]))
+        (table["world"] == world)
+        & (table["seed"] == seed)
+        & (table["proxy"] == first["proxy"])
+        & (table["noise"] == first["noise"])
+        & (table["proxy_start"] == first["proxy_start"])
+        & (table["comparisons"] == first["comparisons"])
+        & (table["proxy_width"].isna() | (table["proxy_width"] == first["proxy_width"]))
     )
-    found = steps[mine]
+    found: pd.DataFrame = table[mine]
+    return found
+
+
+def _looked_at(table: pd.DataFrame, rows: pd.DataFrame, seed: int, world: int) -> dict[str, Floats]:
+    """Columns of a table beside the points, at the steps of the points; NaN where it has none."""
+    found = _of_cell(table, rows, seed, world)
+    if found.empty or found["step"].duplicated().any():
+        return {}  # several knobs at one step: no one run
+    at = found.set_index("step").reindex(rows["step"].to_numpy(np.float64))
+    return {
+        str(name): at[name].to_numpy(np.float64)
+        for name in found.columns
+        if name not in rows.columns and found[name].dtype.kind == "f"
+    }
+
+
+def _training(run: Run, rows: pd.DataFrame, seed: int, world: int) -> dict[str, Floats]:
+    """Training step by step, of a run that is a single training run."""
+    found = _of_cell(run.trajectory, rows, seed, world)
     if found.empty or found["step"].duplicated().any():
         return {}  # several members or knobs: no one run
     found = found.sort_values("step")

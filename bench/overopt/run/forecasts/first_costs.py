@@ -35,7 +35,7 @@ _REVIEWS: _Table = {
     "trained_policy": (4.0, 890_000),
     "opponents": (8.0, 630_000),
     "label_columns": (0.1, 10_000),
-    "routed_labels": (0.1, 70_000),
+    "routed_labels": (10.0, 70_000),
     "score": (8.4, 2_400_000),
     "score.pool_excerpt": (0.5, 200_000),
     "score.evaluate": (0.85, 250_000),

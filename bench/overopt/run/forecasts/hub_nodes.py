@@ -9,6 +9,8 @@ from overopt.spec.proxy import ProxySpec
 
 EARLY_POLICIES = 3
 """Policies kept on the way to the first budget (``engines.kl_walk``)."""
+LONGEST_GAP = 0.25
+"""Steps between two such estimates, as a fraction of those taken (``engines.walk.kl_walk``)."""
 _TOKEN_BYTES = 2
 NUMBERS_BYTES = 64
 """On disk: a token of a response, and the numbers that stand beside a response."""
@@ -33,6 +35,12 @@ def evaluation_rows(made: Node) -> int:
     return (
         policies_of(drawn) * world_of(made).heldout_prompts * int(made.params["samples_per_prompt"])
     )
+
+
+def ranked_rows(made: Node) -> int:
+    """Responses that every policy of a run, and the initial one, reads to rank pairs."""
+    policies = 1 + policies_of(input_of(made, "optimize"))
+    return policies * 2 * 2 * int(made.params["pairs"])
 
 
 def pool_rows(made: Node) -> int:
@@ -80,3 +88,12 @@ def proxy_of(made: Node) -> ProxySpec:
 def policy_of(made: Node) -> PolicySpec:
     """The initial policy's specification."""
     return PolicySpec.model_validate(made.params["policy"])
+
+
+def count_probes(steps: int) -> int:
+    """KL estimates of a run whose steps draw no samples; those just before budgets come on top."""
+    count, step = 0, 0
+    while step < steps:
+        step += max(1, int(LONGEST_GAP * step))
+        count += 1
+    return count

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from overopt.execution.node import Node
 from overopt.run.forecasts.hub_nodes import (
     NUMBERS_BYTES,
+    count_probes,
     evaluation_rows,
     hub_of,
     input_of,
@@ -36,6 +37,7 @@ from overopt.run.forecasts.hub_nodes import (
     policy_of,
     pool_rows,
     proxy_of,
+    ranked_rows,
     row_bytes,
     world_of,
 )
@@ -52,10 +54,6 @@ _WHOLE_BATCHES = TrlSpec()
 """How the native engine trains: one process, a batch in one pass, all weights."""
 PROBE_ROWS = 128
 """Responses of one cheap KL estimate (``stages.trajectory``)."""
-LONGEST_GAP = 0.25
-"""Steps between two such estimates, as a fraction of those taken (``engines.walk.kl_walk``)."""
-EARLY_POLICIES = 3
-"""Policies kept on the way to the first budget (``engines.walk.kl_walk``)."""
 _KNOB_VALUES = 8
 """Merged policies looked at for each place on the knob."""
 LINEAGES = 16
@@ -135,6 +133,7 @@ class HubWork:
             "particles": self._particles,
             "judge": self._judged,
             "evaluate": self._evaluate,
+            "rankings": self._rankings,
         }
         work = Work()
         if made.name in stages:
@@ -256,7 +255,7 @@ class HubWork:
             comparisons = int(pairs.params["comparisons"])
             drawn = sampled * min(comparisons, steps * batch)
             self._read(work, made, policy, 2 * comparisons + listed * steps * batch)
-            rows = PROBE_ROWS * _count_probes(steps)
+            rows = PROBE_ROWS * count_probes(steps)
             self._sample(work, made, rows + drawn)
             self._read(work, made, policy, 2 * rows)
             for proxy in proxies:
@@ -340,6 +339,10 @@ class HubWork:
         self._judge(work, made, gold, rows)
         work.disk_bytes = rows * row_bytes(made)
 
+    def _rankings(self, made: Node, work: Work) -> None:
+        work.hold(self._policy(made))
+        self._read(work, made, self._policy(made), ranked_rows(made))
+
 
 def _train(
     work: Work,
@@ -379,12 +382,3 @@ def _samples_beside(method: MethodSpec) -> tuple[int, int]:
     asked = {"reference_scores", "listed"}.intersection(method.needs)
     samples = int(method.config[COUNTED["listed"]]) if asked else 0
     return samples, samples if "listed" in asked else 0
-
-
-def _count_probes(steps: int) -> int:
-    """KL estimates of a run whose steps draw no samples; those just before budgets come on top."""
-    count, step = 0, 0
-    while step < steps:
-        step += max(1, int(LONGEST_GAP * step))
-        count += 1
-    return count

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from overopt.errors import UserError
+from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
 from overopt.execution.stage import node
 from overopt.run.making import Make
@@ -56,8 +57,8 @@ class Stackable(Protocol):
         """The initial policy."""
         ...
 
-    def labels_of(self, seed: int) -> Node:
-        """Preference data of a neighbor."""
+    def alone(self, seed: int) -> Node:
+        """The run of a neighbor as it would be trained alone."""
         ...
 
 
@@ -82,9 +83,12 @@ def out_of_stack(
     world = cell.world << 32
     inputs = {"initial": around.initial}
     for place, seed in enumerate(cell.stack):
-        inputs[f"labels.{place}"] = around.labels_of(seed)
+        own = around.alone(seed).inputs
+        inputs |= {f"{role}.{place}": given for role, given in own if role != "initial"}
     shared = {name: value for name, value in params.items() if name != "seed"}
     shared |= {"seeds": [seed + world for seed in cell.stack], "width": WIDTH}
+    if "system" in params:
+        code += (module_in("artifacts", "stacked_reward"),)
     before, _, after = label.rpartition(f" seed {cell.seed}")
     told = f"{before} seeds {', '.join(map(str, cell.stack))}{after}"
     stack = around.make("stacked.stack", shared, inputs, told, code)

@@ -1,20 +1,30 @@
-"""Diagnostics of a cell's policies, as their stage left them."""
+"""Diagnostics of a cell's policies, as their stages left them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 
-_FILE = "diagnostics.json"
+_FILE, _RANKINGS = "diagnostics.json", "rankings.json"
 
 
 def diagnosed(points: Node, store: Store) -> list[dict[str, Any]]:
     """A row per policy; none of a stage that diagnoses nothing, or of an earlier version."""
-    folder = store.open(points.key)
-    if folder is None or not (folder / _FILE).is_file():
+    return _rows(points, _FILE, store)
+
+
+def ranked(beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:
+    """A row per policy of how it ranks pairs, out of what was made beside a cell's points."""
+    return [row for made in beside for row in _rows(made, _RANKINGS, store)]
+
+
+def _rows(made: Node, name: str, store: Store) -> list[dict[str, Any]]:
+    folder = store.open(made.key)
+    if folder is None or not (folder / name).is_file():
         return []
-    rows: list[dict[str, Any]] = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = json.loads((folder / name).read_text(encoding="utf-8"))
     return rows

@@ -1,4 +1,4 @@
-"""The table of training, step by step: numbers as float64, every row of a run and a step."""
+"""Tables beside the points: numbers as float64, every row of a run and a step."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import pandas as pd
 
 from overopt.report.stored.empty import empty_table
 from overopt.report.stored.files import names_of, numbers_of, read_optional_table, refuse
-from overopt.spec.columns import TRAJECTORY_COLUMNS
 
 _TEXT = ("proxy", "noise", "proxy_start")
 _REQUIRED = ("world", "seed", "step")
 
 RUN = ("world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "member",
        "knob_value")  # fmt: skip
-"""What tells training runs apart."""
+"""What tells training runs of ``trajectory.csv`` apart."""
 
 
-def read_trajectory(path: Path) -> pd.DataFrame:
-    """Read ``trajectory.csv``; empty where there is none.
+def read_beside(path: Path, columns: tuple[str, ...], later: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read ``trajectory.csv`` or a table like it; empty where there is none.
+
+    Args:
+        path: of the table.
+        columns: that it has.
+        later: those of them that tables of earlier versions lack, where they are missing.
 
     Raises:
         UserError: a column is missing, a cell is no number, or a row names no run or step.
     """
     if not path.is_file():
-        return empty_table(TRAJECTORY_COLUMNS)
-    table = read_optional_table(path, TRAJECTORY_COLUMNS)
-    for name in TRAJECTORY_COLUMNS:
+        return empty_table(columns)
+    table = read_optional_table(path, columns, dict.fromkeys(later, ""))
+    for name in columns:
         texts = [str(text) for text in table[name]]
         read = names_of if name in _TEXT else numbers_of
         table[name] = read(texts, name, str(path))

@@ -9,6 +9,7 @@ from overopt.artifacts.points import Floats, Point, Pool, estimate
 from overopt.stats.diagnostics.lengths import length_r2
 from overopt.stats.diagnostics.similarity import meteor, repeated_share
 from overopt.stats.kl import clustered_mean
+from overopt.stats.monitoring.outliers import spread_of
 from overopt.stats.proxy_quality import (
     calibration_error,
     correlate_proxy,
@@ -55,6 +56,11 @@ def diagnose_rewards(gold_BN: Floats, proxy_BN: Floats, log_odds: bool) -> Point
         found_error = calibration_error(preference_probability(margin_P), wins_P)
         point["calibration_error"] = found_error.error
     return point
+
+
+def diagnose_members(score_MN: Floats) -> Point:
+    """The mean over samples of the SD over M members, in the members' unit; nothing of one."""
+    return {"spread": float(spread_of(score_MN).mean())} if len(score_MN) > 1 else {}
 
 
 def diagnose_texts(

@@ -51,8 +51,7 @@ class Graph:
     Args:
         cell: the cell.
         world: what its world has once.
-        beside: of a cell that differs in its method only, to share data and proxies with; the
-            round must be the first.
+        beside: of a cell of the first round that differs in its method only, to share with.
 
     Raises:
         UserError: the method and the proxy system are different files of the same name; the system
@@ -67,6 +66,7 @@ class Graph:
         self._labels: LabelNodes | RoundLabels
         self._proxies: ProxyNodes | StepNodes
         self._pool_scores: dict[str, dict[str, Node]]
+        self._runs: dict[tuple[object, ...], Node] = {}
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
@@ -184,6 +184,14 @@ class Graph:
 
         ``member`` numbers the runs whose policies are merged.
         """
+        asked = type(knob_value), knob_value, kl_grid_nats, member
+        if asked not in self._runs:
+            self._runs[asked] = self._optimize(knob_value, kl_grid_nats, member)
+        return self._runs[asked]
+
+    def _optimize(
+        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None
+    ) -> Node:
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method.member or cell.method, knob_value)
         params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)

@@ -10,7 +10,7 @@ from overopt.execution.executors.local import InlineExecutor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
-from overopt.execution.status import status
+from overopt.execution.standing.status import status
 from overopt.execution.store import Store
 
 from . import toy_stages

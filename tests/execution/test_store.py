@@ -20,7 +20,7 @@ from filelock import FileLock
 from overopt.errors import UserError
 from overopt.execution.artifact import InputEntry, read_manifest
 from overopt.execution.canonical import canonical_json
-from overopt.execution.costs import Cost, Costs, Receipt, free_bytes, read_receipts
+from overopt.execution.costs import Costs, Receipt, free_bytes, read_receipts
 from overopt.execution.disk_errors import disk_is_full, explain_disk_error
 from overopt.execution.node import Node
 from overopt.execution.stage import node
@@ -437,4 +437,4 @@ def test_receipts_without_sense_cost_nothing(spoil: dict[str, object], store: St
     line = json.loads(path.read_text())
     path.write_text(json.dumps({**line, **spoil}) + "\n" + "[" * 100_000 + "\n[]\n")
     assert read_receipts(store.root) == []
-    Costs(store.root, {}, Cost(1.0, 1, 1))
+    Costs(store.root)

@@ -6,11 +6,14 @@ from collections import Counter
 
 import pytest
 
-from overopt.execution.costs import Cost, append_receipt
+from overopt.catalog import toml_files
+from overopt.execution.costs import Cost, Costs, append_receipt
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of
-from overopt.run.forecasts.stages import Estimate, StageForecast, expected_costs, forecast
+from overopt.run.forecasts import first_costs
+from overopt.run.forecasts.first_costs import first_cost
+from overopt.run.forecasts.stages import Estimate, StageForecast, forecast
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from own import MIXTURE, SIFTED, VALUED
@@ -21,7 +24,7 @@ from .specs import run_spec
 
 def cost_of(store: Store, made: Node) -> Cost:
     """Expected cost of a node, as the store's receipts are now."""
-    return expected_costs(store.root).expected(made.stage, made.kind)
+    return Costs(store.root).known(made.stage, made.kind) or first_cost(made)
 
 
 def test_costs_are_medians_of_the_same_kind_of_work(store: Store) -> None:
@@ -107,6 +110,49 @@ def test_what_is_unknown_is_no_number(store: Store) -> None:
     assert {one.stage: one.wall_s for one in found.stages} == {
         "initial": 1.0, "gold": None, "pool": 1.0,
     }  # fmt: skip
+
+
+def _first_costs(task: str) -> dict[str, float]:
+    """Seconds of each stage of a small grid, by its name; of scores by what is scored."""
+    run = run_spec(["dpo", "rloo", "bon"])
+    task_spec = toml_files.load_task(task)
+    start = "policy" if task == "arithmetic" else "scratch"
+    run = run.model_copy(
+        update={"task": task_spec, "proxy_widths": (None,), "proxy_starts": (start,)}
+    )
+    cells = cells_of(run)
+    wanted = [made for cell in cells for made in foreseen(Graph(cell), run)]
+    wanted.append(Graph(cells[0]).front(run.kl_grid_nats))
+    found: dict[str, float] = {}
+    for made in ancestry(wanted):
+        name = made.name
+        if name == "score":
+            name = f"score of {dict(made.inputs)['samples'].name}"
+        found[name] = first_cost(made).wall_s
+    return found
+
+
+def test_where_nothing_was_measured_work_and_world_decide() -> None:
+    reviews, tabular, sums = map(_first_costs, ("reviews", "tabular", "arithmetic"))
+    assert reviews["gold"] < 0.1 < reviews["initial"]
+    assert reviews["score of pool"] > 5 * reviews["score of evaluate"]
+    assert reviews["score of pool_excerpt"] < reviews["score of pool"]
+    assert {"score of listing", "listing"} <= set(tabular)
+    assert all(tabular[name] <= reviews[name] for name in set(tabular) & set(reviews))
+    assert tabular["optimize"] < 0.2 * reviews["optimize"]
+    assert sums["initial"] > reviews["initial"] and sums["gold"] == reviews["gold"]
+
+
+@pytest.mark.parametrize("task", ["reviews", "tabular", "arithmetic"])
+def test_all_of_an_ordinary_run_has_a_first_cost_of_its_own(
+    task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_costs, "_UNKNOWN", (float("inf"), 0))
+    first_costs._cost.cache_clear()
+    try:
+        assert max(_first_costs(task).values()) < 100
+    finally:
+        first_costs._cost.cache_clear()
 
 
 COUNTS = {

@@ -56,7 +56,7 @@ def registered(kind: str) -> tuple[Registered, ...]:
 
 @cache
 def _registered(kind: str, path: tuple[str, ...]) -> tuple[Registered, ...]:
-    found = sorted(_entries(kind, list(path)), key=lambda one: (one.name, one.package))
+    found = sorted(_entries(kind, path), key=lambda one: (one.name, one.package))
     holders: dict[str, list[str]] = {}
     for one in found:
         holders.setdefault(one.name, []).append(one.package)
@@ -72,17 +72,22 @@ def _registered(kind: str, path: tuple[str, ...]) -> tuple[Registered, ...]:
     )
 
 
-def _entries(kind: str, path: list[str]) -> Iterator[Registered]:
-    seen: set[str] = set()
-    for distribution in metadata.distributions(path=path):
+@cache
+def _installed(path: tuple[str, ...]) -> tuple[tuple[str, metadata.Distribution], ...]:
+    """Every installed package by its name and version; of two of one name the first."""
+    found: dict[str, tuple[str, metadata.Distribution]] = {}
+    for distribution in metadata.distributions(path=list(path)):
         try:
-            package = f"{distribution.name} {distribution.version}"
-            name = distribution.name.lower().replace("_", "-")
+            known = distribution.metadata
+            name, version = known["Name"], known["Version"]
+            found.setdefault(name.lower().replace("_", "-"), (f"{name} {version}", distribution))
         except Exception:
             continue  # a leftover without a name is nobody's package
-        if name in seen:
-            continue  # an earlier folder of the path wins, as it does for imports
-        seen.add(name)
+    return tuple(found.values())
+
+
+def _entries(kind: str, path: tuple[str, ...]) -> Iterator[Registered]:
+    for package, distribution in _installed(path):
         try:
             entries = [e for e in distribution.entry_points if e.group == GROUPS[kind]]
         except Exception as error:

@@ -23,6 +23,7 @@ from overopt.run.forecasts.machines import Machine
 from overopt.run.forecasts.source_need import SourceNeed, download_gb
 from overopt.run.forecasts.stages import Estimate, Forecast, forecast, laptop
 from overopt.run.graph import Graph
+from overopt.run.graphs import Graphs
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
 
@@ -32,12 +33,13 @@ def plan(
 ) -> int:
     """Print what a run would do and cost; nothing runs."""
     spec, nodes, count = specs[0], [], 0
+    graphs = Graphs(Graph)
     with uncollected():
         for one in specs:
             cells = cells_of(one)
             count += len(cells)
-            nodes += [made for cell in cells for made in foreseen(Graph(cell), one)]
-            nodes += [Graph(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
+            nodes += [made for cell in cells for made in foreseen(graphs(cell), one)]
+            nodes += [graphs(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
     store = open_store(store_root)
     console = open_console()
     needed: Sequence[SourceNeed] = ()
@@ -58,7 +60,7 @@ def plan(
     print_forecast(found, machine, workers, download_gb(needed), console)
     worlds = f"world{'s' if len(spec.worlds) > 1 else ''} {', '.join(map(str, spec.worlds))}"
     console.print(
-        f"{count} cells in {worlds}; KL budgets {budgets} nats; store {store.root}",
+        f"{count} cells in {worlds}; KL budgets {budgets} nats; store {store.place}",
         soft_wrap=True,
     )
     if spec.flaws:
@@ -111,7 +113,7 @@ def _record(
         "cells": cells,
         "more_runs_follow": any(map(_is_searched, specs)),
         "workers": workers,
-        "store": str(store.root),
+        "store": store.place,
         **asdict(found),
         "sources": [asdict(one) for one in needed],
     }

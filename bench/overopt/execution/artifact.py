@@ -143,7 +143,7 @@ def parse_manifest(text: bytes, folder: Path) -> Manifest:
         stated = body.pop("checksum")
         if stated != _checksum(body):
             raise Damage("the manifest's checksum does not fit")
-        _check_format(body.pop("format"), folder)
+        check_format(body.pop("format"), folder / MANIFEST)
         digest = body.pop("digest")
         body["inputs"] = {role: InputEntry(**entry) for role, entry in body["inputs"].items()}
         body["files"] = {name: FileEntry(**entry) for name, entry in body["files"].items()}
@@ -155,10 +155,15 @@ def parse_manifest(text: bytes, folder: Path) -> Manifest:
     return manifest
 
 
-def _check_format(stated: object, folder: Path) -> None:
+def check_format(stated: object, place: str | Path) -> None:
+    """Refuse a manifest of another form.
+
+    Raises:
+        UserError: another version wrote it.
+    """
     if stated != FORMAT:
         raise UserError(
-            f"{folder / MANIFEST}: format = {str(stated)[:40]}, which this version does not read; "
+            f"{place}: format = {str(stated)[:40]}, which this version does not read; "
             f"it reads format {FORMAT}. Use the version of overopt that wrote it, or another store."
         )
 

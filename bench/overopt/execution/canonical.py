@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
 from json.encoder import encode_basestring_ascii
 from math import isfinite
 from typing import Any, NoReturn
@@ -20,15 +20,25 @@ class Plain(dict[str, Any]):
         """Its canonical text."""
         return _object(self)
 
-    def __repr__(self) -> str:
-        """Its identity: quick, and another one for every other."""
-        return f"Plain({id(self)})"
-
     def __setitem__(self, key: str, value: object) -> NoReturn:
         raise TypeError("it is shared; make a copy with dict()")
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
         return dict, (dict(self),)
+
+
+def _shared_text(value: Plain) -> str:
+    return value.text
+
+
+_WRITE: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring_ascii,
+    int: int.__repr__,
+    Plain: _shared_text,
+}
+"""What most values are, by their exact type; a number that JSON may not have is none of them."""
+_ATOMS = frozenset((str, int, bool, type(None), Plain))
+"""What a copy need not copy."""
 
 
 def canonical_json(value: Any) -> str:
@@ -39,28 +49,35 @@ def canonical_json(value: Any) -> str:
         TypeError: for what JSON cannot hold, and for keys that are not text.
     """
     kind = type(value)
-    if kind is str:
-        return encode_basestring_ascii(value)
-    if kind is Plain:
-        text: str = value.text
-        return text
-    if kind is int:
-        return int.__repr__(value)
+    if kind in _WRITE:
+        return _WRITE[kind](value)
     if kind is float and isfinite(value):
         return float.__repr__(value)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return _object(value)
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(canonical_json, value))}]"
+    if kind is list or isinstance(value, list | tuple):
+        return f"[{','.join([_WRITE.get(type(one), canonical_json)(one) for one in value])}]"
     return _encode(value)
 
 
 def _object(value: Mapping[str, Any]) -> str:
-    for key in value:
-        if not isinstance(key, str):
-            raise TypeError(f"JSON keys are text, not {key!r}")
-    held = [f"{encode_basestring_ascii(key)}:{canonical_json(value[key])}" for key in sorted(value)]
+    try:
+        held = [
+            f"{_name(key)}:{_WRITE.get(type(value[key]), canonical_json)(value[key])}"
+            for key in sorted(value)
+        ]
+    except TypeError:
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"JSON keys are text, not {key!r}") from None
+        raise
     return f"{{{','.join(held)}}}"
+
+
+@lru_cache(maxsize=4096)
+def _name(key: str) -> str:
+    """A key's text; the same few thousand stand in all nodes of a run."""
+    return encode_basestring_ascii(key)
 
 
 def plain(value: Any) -> Any:
@@ -71,10 +88,10 @@ def plain(value: Any) -> Any:
         TypeError: likewise.
     """
     kind = type(value)
-    if kind in (str, int, bool, Plain) or value is None or (kind is float and isfinite(value)):
+    if kind in _ATOMS or (kind is float and isfinite(value)):
         return value
     if kind is dict and all(type(key) is str for key in value):
-        return {key: plain(held) for key, held in value.items()}
+        return {key: held if type(held) in _ATOMS else plain(held) for key, held in value.items()}
     if kind is list or kind is tuple:
-        return [plain(held) for held in value]
+        return [held if type(held) in _ATOMS else plain(held) for held in value]
     return json.loads(canonical_json(value))

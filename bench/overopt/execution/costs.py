@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 _FILE = "costs.jsonl"
+_READ_BYTES = 1 << 25
 _MOST = 1e18
 """Seconds or bytes of one stage."""
 
@@ -68,12 +69,9 @@ class Costs:
 
     Args:
         root: the store's folder; one without receipts knows nothing.
-        first: expected cost of a stage that never ran here, by the last part of its name.
-        otherwise: expected cost of all other stages.
     """
 
-    def __init__(self, root: Path, first: Mapping[str, Cost], otherwise: Cost) -> None:
-        self._first, self._otherwise = first, otherwise
+    def __init__(self, root: Path) -> None:
         receipts: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
         for receipt in read_receipts(root):
             receipts[receipt.stage, receipt.kind].append(receipt)
@@ -82,10 +80,6 @@ class Costs:
     def known(self, stage: str, kind: str) -> Cost | None:
         """What a stage of some kind of work has typically cost here; None where it never ran."""
         return self._known.get((stage, kind))
-
-    def expected(self, stage: str, kind: str) -> Cost:
-        """Expected cost of one stage of some kind of work."""
-        return self.known(stage, kind) or self._first.get(stage.rpartition(".")[2], self._otherwise)
 
 
 def _typical(paid: list[Receipt]) -> Cost:
@@ -108,9 +102,15 @@ def append_receipt(root: Path, key: str, receipt: Receipt) -> None:
 
 
 def read_receipts(root: Path) -> list[Receipt]:
-    """What the stages built in this store cost, oldest first; unreadable lines are left out."""
+    """What the last stages built in this store cost, oldest first.
+
+    Unreadable lines are left out, and of a store of hundreds of thousands of stages all but the
+    newest ``_READ_BYTES``.
+    """
     try:
-        lines = (root / _FILE).read_bytes().splitlines()
+        with (root / _FILE).open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _READ_BYTES))
+            lines = stream.read().splitlines()
     except OSError:
         return []
     receipts: list[Receipt] = []

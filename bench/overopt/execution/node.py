@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from overopt.execution.canonical import canonical_json
@@ -60,7 +60,7 @@ class Node:
     @property
     def name(self) -> str:
         """The last word of the stage's full name, such as ``initial``: what people read."""
-        return self.stage.replace(":", ".").rpartition(".")[2]
+        return _last_word(self.stage)
 
     @property
     def title(self) -> str:
@@ -68,26 +68,33 @@ class Node:
         return self.label or self.name
 
 
+@cache
+def _last_word(stage: str) -> str:
+    return stage.replace(":", ".").rpartition(".")[2]
+
+
 def key_of(made: Node, input_keys: Mapping[str, str]) -> str:
     """The key of a node that may have traveled without its inputs, given their keys by role."""
-    identity = {
-        "stage": made.stage,
-        "params": made.params,
-        "inputs": input_keys,
-        "code": made.code,
-    }
-    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+    identity = (
+        f'{{"code":{canonical_json(made.code)},"inputs":{canonical_json(input_keys)},'
+        f'"params":{canonical_json(made.params)},"stage":{canonical_json(made.stage)}}}'
+    )
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage in the block, in which many nodes are made and none is dropped."""
+    """Look for no garbage in the block, in which many nodes are made and none is dropped.
+
+    Nor among what was made in it afterwards: for commands that end soon after.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            gc.freeze()
             gc.enable()
 
 

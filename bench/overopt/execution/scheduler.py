@@ -30,7 +30,7 @@ from overopt.execution.messages import (
     Raised,
     Refused,
 )
-from overopt.execution.node import Node
+from overopt.execution.node import Node, uncollected
 from overopt.execution.outcomes import (
     Failure,
     FailureKind,
@@ -125,26 +125,32 @@ class _Run(Generic[T]):
         self.results: dict[int, RoutineResult[T]] = {}
         self.elsewhere: set[str] = set()
         self.fresh: deque[str] = deque()
+        self.known: dict[str, bool] = {}  # of what was looked at a moment ago
         self.left_s, self.left_until_s = 0.0, -1.0
 
     def to_end(self) -> list[RoutineResult[T]]:
         """Turn messages into progress until every routine has ended."""
+        with uncollected():  # most nodes of a run are made here, and kept to its end
+            self._resume_all()
         while len(self.results) < len(self.routines):
-            while self.resumable:
-                self._resume(self.resumable.popleft())
+            self._resume_all()
             self._submit()
             if len(self.results) == len(self.routines):
                 break
             if not self.queue.tally().running and not self.elsewhere:
                 raise RuntimeError("routines wait for nodes that nobody builds")
-            message = self.executor.next_message(self._patience_s())
-            if message is not None:
+            if message := self.executor.next_message(self._patience_s()):
                 self._handle(message)
                 self._wake()
             self._look_elsewhere()
         return [self.results[index] for index in range(len(self.routines))]
 
     # Routines -------------------------------------------------------------------------------------
+
+    def _resume_all(self) -> None:
+        self.known.clear()
+        while self.resumable:
+            self._resume(self.resumable.popleft())
 
     def _resume(self, index: int) -> None:
         """Send a routine the outcomes that it asked for, and take its next request."""
@@ -184,7 +190,6 @@ class _Run(Generic[T]):
     def _need(self, wanted: list[Node]) -> None:
         """Take nodes into the run, with those ancestors that must be built or looked at first."""
         added: list[str] = []
-        known: dict[str, bool] = {}
         stack = list(reversed(wanted))
         while stack:
             made = stack.pop()
@@ -193,7 +198,7 @@ class _Run(Generic[T]):
                 continue
             self.queue.add(made)
             added.append(key)
-            if self.store.consistent(key, known):
+            if self.store.consistent(key, self.known):
                 path = self.store.open(key)
                 if path is not None:
                     self._settle_cached(key, path)
@@ -355,6 +360,7 @@ class _Run(Generic[T]):
         self.queue.count("running", "waiting")
         state.phase = "waiting"
         given = self.states[message.input_key]
+        self.known.clear()
         if given.phase == "settled":
             del self.states[message.input_key]
             self.queue.count("cached" if given.cached else "built", None)
@@ -386,7 +392,8 @@ class _Run(Generic[T]):
     ) -> None:
         now_s = time.monotonic()
         if now_s >= self.left_until_s:  # it takes a look at every node
-            self.left_s, self.left_until_s = self.queue.left_s(), now_s + _WAIT_S
+            self.left_s = self.queue.left_s()
+            self.left_until_s = now_s + max(_WAIT_S, 100 * (time.monotonic() - now_s))
         tally = self.queue.tally()
         self.on_notice(
             Notice(kind, self.states[key].node, tally, text, fraction, wall_s, self.left_s)

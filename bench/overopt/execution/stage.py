@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
@@ -11,12 +10,9 @@ from overopt.execution.canonical import plain
 from overopt.execution.code.version import code_version
 from overopt.execution.node import Node, Resources
 
-_made: WeakValueDictionary[bytes, Node] = WeakValueDictionary()
-"""Nodes by all that they were asked for with, so that what many ask for is made and held once.
-
-Inputs, and parts of parameters that never change, go by their identity, which no other has as long
-as the node holds them.
-"""
+_ORDINARY = Resources()
+_made: WeakValueDictionary[str, Node] = WeakValueDictionary()
+"""Nodes by their keys, so that what many ask for is held once."""
 
 
 def stage_module(stage: str) -> str:
@@ -55,12 +51,21 @@ def node(
     """
     extra = tuple(sorted(set(extra_code)))
     given = tuple(sorted((inputs or {}).items()))
-    allowed = resources or Resources()
+    allowed = resources or _ORDINARY
     code = code_version(stage_module(stage), *extra)
-    sources = tuple((role, id(one)) for role, one in given)
-    asked = repr((stage, params, sources, code, extra, label, allowed, kind))
-    mark = hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    known = _made.get(mark)
-    if known is None:
-        known = _made[mark] = Node(stage, plain(params), given, code, extra, label, allowed, kind)
-    return known
+    made = Node(stage, plain(params), given, code, extra, label, allowed, kind)
+    known = _made.get(made.key)
+    if known is not None and _is_told_alike(known, made):
+        return known
+    _made[made.key] = made
+    return made
+
+
+def _is_told_alike(one: Node, other: Node) -> bool:
+    """Whether nodes of one key agree in what is no part of it."""
+    return (
+        one.label == other.label
+        and one.kind == other.kind
+        and one.extra_code == other.extra_code
+        and one.resources == other.resources
+    )

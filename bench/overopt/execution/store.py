@@ -42,6 +42,7 @@ from overopt.execution.synced import sync_folder, sync_tree, write_synced
 from overopt.execution.tenancy import Tenancy
 
 _PLACES = ("tmp", "kept", "locks", "quarantine", "failures")
+_FIRST_DIGITS = tuple(f"{number:02x}" for number in range(256))
 _Signature = tuple[int, int, int]
 
 
@@ -120,7 +121,11 @@ class Store(Tenancy):
 
     def keys(self) -> set[str]:
         """Keys of all that looks like an artifact; quicker than to look for many of them."""
-        return {path.name for path in self.root.glob("[0-9a-f][0-9a-f]/*")}
+        found: set[str] = set()
+        for place in _FIRST_DIGITS:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found.update(entry.name for entry in os.scandir(self.root / place))
+        return found
 
     def digest(self, key: str) -> str | None:
         """Digest of the artifact's files as its manifest states it, or None where it is missing."""

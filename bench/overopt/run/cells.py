@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from overopt.run.cell import Cell
@@ -19,19 +19,20 @@ def cells_of(run: RunSpec) -> list[Cell]:
 
     A method that does not see the proxy has the cells of one proxy (``RunSpec.of``).
     """
-    tasks = [in_world(run.task, world) for world in run.worlds]
-    return [
-        cell for task in tasks for method in run.methods for cell in _cells(task, run.of(method))
-    ]
+    runs = [run.of(method) for method in run.methods]
+    cells: list[Cell] = []
+    for world in run.worlds:
+        sized = cache(partial(resize, in_world(run.task, world)))  # one for all methods and seeds
+        cells += [cell for one in runs for cell in _cells(sized, one)]
+    return cells
 
 
-def _cells(task: TaskSpec, run: RunSpec) -> list[Cell]:
-    """Every cell of one world.
+def _cells(sized: Callable[[ProxyStart, int | None, int], TaskSpec], run: RunSpec) -> list[Cell]:
+    """Every cell of one world, whose task comes with proxies of each start and size.
 
     Widths are those of proxies from scratch; a proxy that starts from a model has the model's. A
     system that says what its members start from is not varied over starts.
     """
-    sized = cache(partial(resize, task))  # one for all methods and seeds
     together = blocks(run.seeds) if run.engine == "stacked" else {}
     return [
         Cell(

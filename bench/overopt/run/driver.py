@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from overopt.execution.costs import Costs
 from overopt.execution.executors.executor import Opening
 from overopt.execution.executors.local import Local
 from overopt.execution.node import Node
@@ -16,8 +17,9 @@ from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cell import Cell, Found
 from overopt.run.cells import cells_of, first_of_worlds
-from overopt.run.forecasts.stages import expected_costs
+from overopt.run.forecasts.first_costs import first_cost
 from overopt.run.graph import Graph
+from overopt.run.graphs import Graphs
 from overopt.run.pursuit import Pursuit, pursue
 from overopt.run.records import check_writable, write_runs
 from overopt.run.written.prompt_tables import seed_groups
@@ -40,7 +42,7 @@ def execute_runs(
     workers: int,
     arguments: Sequence[str],
     on_notice: Callable[[Notice], None] | None = None,
-    graph: Callable[[Cell], Graph] = Graph,
+    graph: Callable[[Cell], Graph] | None = None,
     executor: Opening | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> RunOutcome:
@@ -53,7 +55,7 @@ def execute_runs(
         workers: worker processes, one torch thread each.
         arguments: the command as given, for the record.
         on_notice: called with everything that happens.
-        graph: makes the graph of each cell.
+        graph: makes the graph of each cell; by default they share what they can.
         executor: what runs the stages; by default the worker processes of this machine.
         tell: called with what the executor has to say to the user.
 
@@ -63,14 +65,15 @@ def execute_runs(
     """
     started_s = time.monotonic()
     check_writable(out)
-    costs = expected_costs(store.root)
+    costs = Costs(store.root)
     cells_of_run = [cells_of(run) for run in runs]
     # A front is a cell of its own, so that its failure leaves the others alone.
     firsts_of_run = [first_of_worlds(cells) for cells in cells_of_run]
     routines: list[Pursuit] = []
+    plain = Graphs(Graph)
     for run, cells, firsts in zip(runs, cells_of_run, firsts_of_run, strict=True):
-        routines += [pursue(graph(cell), run) for cell in cells]
-        routines += [_just(Graph(cell).front(run.kl_grid_nats), cell) for cell in firsts]
+        routines += [pursue((graph or plain)(cell), run) for cell in cells]
+        routines += [_just(plain(cell).front(run.kl_grid_nats), cell) for cell in firsts]
     opening = executor or Local(workers)
     with opening(store, tell) as opened:
         results = execute(
@@ -78,7 +81,7 @@ def execute_runs(
             store,
             opened,
             on_notice,
-            lambda made: costs.expected(made.stage, made.kind).wall_s,
+            lambda made: (costs.known(made.stage, made.kind) or first_cost(made)).wall_s,
         )
     folders: list[Path] = []
     failures: list[tuple[str, Failure]] = []

@@ -15,28 +15,43 @@ from typing import Any
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node, Resources
-from overopt.execution.stage import node
 from overopt.run.cell import Cell
 from overopt.run.fronts.nodes import front
-from overopt.run.initial_nodes import InitialNodes
+from overopt.run.given.nodes import WorldNodes
+from overopt.run.given.once import once_per_spec
 from overopt.run.knob import at_tasks_rate, setting, with_knob
 from overopt.run.making import Stream
 from overopt.run.needs import check_needs
 from overopt.run.own_files import described, file_name
 from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
-from overopt.run.preferences.pooled import made_by, refuse_new_responses
+from overopt.run.preferences.pooled import refuse_new_responses
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
 from overopt.run.stacked.nodes import out_of_stack
-from overopt.run.stage_names import STAGES, kind_of
 from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
 from overopt.spec.method import MethodSpec
+from overopt.spec.system import ProxySystemSpec
+
+
+@once_per_spec
+def _plain(system: ProxySystemSpec) -> ProxySystemSpec:
+    return system.plain
+
+
+@once_per_spec
+def _attacked(system: ProxySystemSpec) -> ProxySystemSpec:
+    return system.attacked
 
 
 class Graph:
     """Nodes of a cell, from the initial policy to its points; each is made once.
+
+    Args:
+        cell: the cell.
+        world: what its world has once.
+        beside: of a cell of the first round that differs in its method only, to share with.
 
     Raises:
         UserError: the method and the proxy system are different files of the same name; the system
@@ -44,108 +59,85 @@ class Graph:
             or a flaw do not go with the rest (``run.preferences``).
     """
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(
+        self, cell: Cell, world: WorldNodes | None = None, beside: Graph | None = None
+    ) -> None:
         self.cell = cell
-        self._world = described(cell.task.world)
-        self._world_code = (module_in("worlds", f"{cell.task.world.kind}.world"),)
-        self.gold_code = (module_in("artifacts.golds", cell.gold.kind),)
-        self._policies = InitialNodes(cell.task, self.make)
-        label = partial(LabelNodes, cell, self.make, self)
-        first = cell.task.round == 1
-        self._labels = label() if first else RoundLabels(self.make, self, label)
-        system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
-        plain = plain_or_planted(cell.proxy, cell.task.proxy)
-        self._proxies: ProxyNodes | StepNodes = (
-            StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
-            if cell.proxy.step_scores
-            else plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
-        )
-        self.reading_code = self._proxies.reading_code
+        self._labels: LabelNodes | RoundLabels
+        self._proxies: ProxyNodes | StepNodes
+        self._pool_scores: dict[str, dict[str, Node]]
+        self._runs: dict[tuple[object, ...], Node] = {}
         one, other = cell.method.source, cell.proxy.source
         if one != other and file_name(one) == file_name(other):
             raise UserError(f"{one} and {other} have the same name; rename one of them.")
+        self._world = world or WorldNodes(cell.task, cell.gold)
+        self.make, self.gold_code = self._world.make, self._world.gold_code
+        if beside is not None:
+            self._labels, self._proxies = beside._labels, beside._proxies
+            self._pool_scores = beside._pool_scores
+        else:
+            label = partial(LabelNodes, cell, self.make, self)
+            first = cell.task.round == 1
+            self._labels = label() if first else RoundLabels(self.make, self, label)
+            self._proxies = self._make_proxies()
+            self._pool_scores = {}
+        self.reading_code = self._proxies.reading_code
 
-    def make(
-        self,
-        stage: str,
-        params: dict[str, Any],
-        inputs: dict[str, Node],
-        label: str,
-        code: tuple[str, ...] = (),
-        resources: Resources | None = None,
-    ) -> Node:
-        """The node of a stage in the cell's world; ``code`` is what the stage loads by name."""
-        return node(
-            f"{STAGES}.{stage}",
-            {"world": self._world, **params},
-            inputs,
-            label=label,
-            extra_code=self._world_code + code,
-            resources=resources,
-            kind=f"{self.cell.task.name}: {kind_of(label)}",
-        )
+    def _make_proxies(self) -> ProxyNodes | StepNodes:
+        cell = self.cell
+        system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
+        plain = plain_or_planted(cell.proxy, cell.task.proxy)
+        if cell.proxy.step_scores:
+            return StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
+        return plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
 
     @property
     def initial(self) -> Node:
         """The initial policy of the task's world."""
-        return self._policies.initial
+        return self._world.policies.initial
 
     def earlier(self, share: float) -> Node:
         """The initial policy as it would be after a share of its examples; see ``InitialNodes``."""
-        return self._policies.earlier(share, self.cell.proxy.name)
+        return self._world.policies.earlier(share, self.cell.proxy.name)
 
     def run_optimized(self, method: MethodSpec) -> Node:
         """A run of a method to its last step: on the pairs, or against plain reward models."""
         if method.family == "pairs":
             return self.run_pairs(method, 0)
-        plain = replace(self.cell, method=method, proxy=self.cell.proxy.plain, engine="native")
-        return Graph(plain).optimize(None, ())
+        plain = replace(self.cell, method=method, proxy=_plain(self.cell.proxy), engine="native")
+        return Graph(plain, self._world).optimize(None, ())
 
     def attack(self, method: MethodSpec) -> dict[str, Node]:
         """An adversary's run against two plain reward models, and these, by role."""
-        attacked = self.cell.proxy.attacked
-        graph = Graph(replace(self.cell, method=method, proxy=attacked, engine="native"))
+        attacked = _attacked(self.cell.proxy)
+        cell = replace(self.cell, method=method, proxy=attacked, engine="native")
+        graph = Graph(cell, self._world)
         proxies = {f"proxy.{index}": graph.proxy(index) for index in range(attacked.members)}
         return {"optimized": graph.optimize(None, ()), **proxies}
 
     def sibling(self, member: int) -> Node:
         """The initial policy as the seed of a member would train it; see ``InitialNodes``."""
-        return self._policies.sibling(member, self.cell.proxy.name)
+        return self._world.policies.sibling(member, self.cell.proxy.name)
 
     def run_pairs(self, method: MethodSpec, member: int) -> Node:
         """A run of a method on this cell's preference data, to its last step."""
-        return Graph(replace(self.cell, method=method, engine="native")).optimize(None, (), member)
+        cell = replace(self.cell, method=method, engine="native")
+        return Graph(cell, self._world).optimize(None, (), member)
 
-    @cached_property
+    @property
     def gold(self) -> Node:
         """The gold."""
-        gold = self.cell.gold
-        params = {"gold": described(gold), "seed": self.cell.task.world.seed}
-        code = () if gold.kind == "rule" else (module_in("stages.golds", gold.kind),)
-        label = f"gold {gold.name}, world {self.cell.world}"
-        inputs = {} if self.cell.task.world.pool is not None else {"initial": self.initial}
-        return self.make("gold", params, inputs, label, code)
+        return self._world.gold
 
-    @cached_property
+    @property
     def pool(self) -> Node:
         """The initial policy's responses to the held-out prompts."""
-        task = self.cell.task
-        params = {
-            "samples_per_prompt": task.evaluation.pool_samples_per_prompt,
-            "seed": task.world.seed,
-        }
-        inputs = {"initial": self.initial, "gold": self.gold}
-        stage, inputs, code = made_by(task, "pool", inputs, self.gold_code)
-        label = f"pool of the initial policy, world {self.cell.world}"
-        return self.make(stage, params, inputs, label, code)
+        return self._world.pool
 
-    @cached_property
+    @property
     def listing(self) -> Node:
         """Every response to the held-out prompts, where the world lists them."""
-        inputs = {"initial": self.initial, "gold": self.gold}
-        stage, inputs, code = made_by(self.cell.task, "listing", inputs, self.gold_code)
-        label = f"every response, world {self.cell.world}"
-        return self.make(stage, {}, inputs, label, code)
+        return self._world.listing
 
     @property
     def pairs(self) -> Node:
@@ -159,7 +151,8 @@ class Graph:
 
     def alone(self, seed: int) -> Node:
         """The run of another seed of the same run, trained alone."""
-        return Graph(replace(self.cell, seed=seed, engine="native")).optimize(None, ())
+        cell = replace(self.cell, seed=seed, engine="native")
+        return Graph(cell, self._world).optimize(None, ())
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
@@ -176,12 +169,13 @@ class Graph:
 
     def _scored_pool(self, scored: Node) -> dict[str, Node]:
         """The pool and every member's scores on it, or on a part of it, by role."""
-        inputs = {"pool": self.pool}
-        if scored is not self.pool:
-            inputs["pool.scored"] = scored
-        for member in range(self.cell.proxy.scored):
-            inputs[f"score.pool.{member}"] = self.score(member, scored, "the pool")
-        return inputs
+        if scored.key not in self._pool_scores:
+            inputs = self._pool_scores[scored.key] = {"pool": self.pool}
+            if scored is not self.pool:
+                inputs["pool.scored"] = scored
+            for member in range(self.cell.proxy.scored):
+                inputs[f"score.pool.{member}"] = self.score(member, scored, "the pool")
+        return dict(self._pool_scores[scored.key])
 
     def optimize(
         self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None = None
@@ -190,6 +184,14 @@ class Graph:
 
         ``member`` numbers the runs whose policies are merged.
         """
+        asked = type(knob_value), knob_value, kl_grid_nats, member
+        if asked not in self._runs:
+            self._runs[asked] = self._optimize(knob_value, kl_grid_nats, member)
+        return self._runs[asked]
+
+    def _optimize(
+        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None
+    ) -> Node:
         cell, task = self.cell, self.cell.task
         method = with_knob(cell.method.member or cell.method, knob_value)
         params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)
@@ -201,7 +203,7 @@ class Graph:
         inputs = {"initial": self.initial}
         check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
-            inputs["second"] = self._policies.second(method.name)
+            inputs["second"] = self._world.policies.second(method.name)
         if method.observes_gold:
             inputs |= {"observed.gold": self.gold, "observed.pool": self.pool}
             code += (module_in("artifacts", "observed_gold"), *self.gold_code)
@@ -359,7 +361,7 @@ class Graph:
     def measure(self, policies: list[tuple[Node, dict[str, Any]]], unreached: list[float]) -> Node:
         """The cell's points: evaluations with what is known of each (see ``stages.measure``)."""
         proxy = self.cell.proxy
-        inputs = self._scored_pool(self._policies.recentering(self.pool))
+        inputs = self._scored_pool(self._world.recentering)
         for i, (evaluation, _) in enumerate(policies):
             inputs[f"evaluate.{i}"] = evaluation
             for member in range(proxy.scored):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from overopt.run.given.once import once_per_spec
 from overopt.spec.method import MethodSpec
 
 
+@once_per_spec
 def with_knob(method: MethodSpec, value: float | None) -> MethodSpec:
     """The method with its knob at another value; None leaves it as configured."""
     if value is None:
@@ -18,6 +20,7 @@ def setting(method: MethodSpec, value: float) -> float:
     return round(value) if isinstance(method.config[method.knob.name], int) else value
 
 
+@once_per_spec
 def at_tasks_rate(method: MethodSpec) -> MethodSpec:
     """The method without its own factor on the learning rate, which stands in the settings."""
     return method if method.rate_factor == 1.0 else method.model_copy(update={"rate_factor": 1.0})

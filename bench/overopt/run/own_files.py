@@ -7,12 +7,10 @@ from typing import TypeVar
 
 from overopt.execution.canonical import Plain
 from overopt.execution.code.modules import is_file
+from overopt.run.given.once import once_per_spec
 from overopt.spec.frozen import SourcedSpec, Spec
 
 Declared = TypeVar("Declared", bound=SourcedSpec)
-_described: dict[int, tuple[Spec, Plain]] = {}
-"""By the identity of the specification, which is held so that no other takes it over."""
-_MOST = 10_000
 
 
 def without_place(spec: Declared) -> Declared:
@@ -24,20 +22,13 @@ def without_place(spec: Declared) -> Declared:
     return spec.model_copy(update={"source": file_name(spec.source)})
 
 
+@once_per_spec
 def described(spec: Spec) -> Plain:
-    """A specification as JSON, without the place of a user's own file; made once.
-
-    A run's nodes are many and its specifications are few.
-    """
-    kept = _described.get(id(spec))
-    if kept is None:
-        if len(_described) >= _MOST:
-            _described.clear()
-        values = spec.to_json()
-        if isinstance(spec, SourcedSpec):
-            values["source"] = file_name(spec.source)
-        kept = _described[id(spec)] = spec, Plain(values)
-    return kept[1]
+    """A specification as JSON, without the place of a user's own file; made once."""
+    values = spec.to_json()
+    if isinstance(spec, SourcedSpec):
+        values["source"] = file_name(spec.source)
+    return Plain(values)
 
 
 def file_name(source: str) -> str:

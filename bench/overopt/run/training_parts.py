@@ -6,10 +6,14 @@ from typing import Any
 
 from overopt.execution.code.modules import module_in
 from overopt.execution.code.version import library_version
+from overopt.run.given.once import once_per_spec
 from overopt.run.own_files import described
 from overopt.run.stage_names import STAGES
 from overopt.spec.engine import Engine
+from overopt.spec.frozen import Spec
 from overopt.spec.method import MethodSpec
+from overopt.spec.pairs import PairsSpec
+from overopt.spec.rollout import RolloutSpec
 from overopt.spec.task import TaskSpec
 
 _ROOMS = {"native": "engines", "stacked": "engines.stacked", "trl": "engines.trl"}
@@ -24,6 +28,14 @@ _OF_NEEDS = (
     ("step_pairs", "worlds", "steps"),
 )
 """Modules that are loaded for what a method asks for."""
+
+
+@once_per_spec
+def _at_rate(settings: PairsSpec | RolloutSpec, factor: float) -> Spec:
+    """Settings at another learning rate."""
+    if factor == 1.0:
+        return settings
+    return settings.model_copy(update={"learning_rate": settings.learning_rate * factor})
 
 
 def training_parts(
@@ -41,11 +53,8 @@ def training_parts(
         rate_factor: of the task's learning rate.
     """
     settings = task.pairs if method.trains == "pairs" else task.rollout
-    if rate_factor != 1.0:
-        rate = settings.learning_rate * rate_factor
-        settings = settings.model_copy(update={"learning_rate": rate})
     params: dict[str, Any] = {
-        "settings": described(settings),
+        "settings": described(_at_rate(settings, rate_factor)),
         "engine": engine,
     }
     code: tuple[str, ...] = (method.source, module_in(_ROOMS[engine], method.trains))

@@ -28,9 +28,13 @@ from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.execution.worker import OFFLINE, SINGLE_THREAD, Order, order
 
-SETTINGS = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Only who has the cluster's token may use it, and Ray reports nothing to its makers; as long as
-the environment does not say otherwise."""
+SETTINGS = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+}
+"""Only who has the cluster's token may use it, Ray reports nothing to its makers, and stages rank
+with other processes, not at nice 15; as long as the environment does not say otherwise."""
 _OBJECT_STORE_BYTES = 80_000_000
 """About the least that Ray allows; nothing is put there."""
 _POLL_S = 0.5

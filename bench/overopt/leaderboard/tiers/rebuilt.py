@@ -20,8 +20,8 @@ from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
+from overopt.run.given.nodes import InitialNodes
 from overopt.run.graph import Graph
-from overopt.run.initial_nodes import InitialNodes
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec

@@ -9,54 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache, lru_cache
 
 from overopt.execution.costs import Cost, Costs, free_bytes
 from overopt.execution.node import Node
-from overopt.execution.status import status
+from overopt.execution.standing.status import status
 from overopt.execution.store import Store
-
-_MEMORY_BYTES = 900_000_000
-
-# Seconds, and bytes on disk, of one stage on the default task; one core of a 2-core laptop.
-_FIRST_COST: dict[str, Cost] = {
-    "initial": Cost(20.0, 600_000, _MEMORY_BYTES),
-    "second_initial": Cost(7.0, 600_000, _MEMORY_BYTES),
-    "gold": Cost(20.0, 800_000, _MEMORY_BYTES),
-    "pool": Cost(20.0, 4_000_000, _MEMORY_BYTES),
-    "pool_excerpt": Cost(0.5, 300_000, _MEMORY_BYTES),
-    "pairs": Cost(2.0, 100_000, _MEMORY_BYTES),
-    "labels": Cost(0.5, 120_000, _MEMORY_BYTES),
-    "proxy": Cost(6.0, 250_000, _MEMORY_BYTES),
-    "merged_proxy": Cost(3.0, 250_000, _MEMORY_BYTES),
-    "policy_proxy": Cost(4.0, 1_200_000, _MEMORY_BYTES),
-    "opponents": Cost(15.0, 1_500_000, _MEMORY_BYTES),
-    "label_columns": Cost(1.0, 20_000, _MEMORY_BYTES),
-    "routed_labels": Cost(10.0, 120_000, _MEMORY_BYTES),
-    "score": Cost(4.0, 900_000, _MEMORY_BYTES),
-    "step_labels": Cost(0.5, 120_000, _MEMORY_BYTES),
-    "step_proxy": Cost(6.0, 250_000, _MEMORY_BYTES),
-    "step_score": Cost(4.0, 900_000, _MEMORY_BYTES),
-    "front": Cost(1.0, 2_000, _MEMORY_BYTES),
-    "anneal": Cost(20.0, 10_000, _MEMORY_BYTES),
-    "optimize": Cost(30.0, 6_000_000, _MEMORY_BYTES),
-    "stack": Cost(250.0, 48_000_000, 2 * _MEMORY_BYTES),
-    "merge": Cost(10.0, 6_000_000, _MEMORY_BYTES),
-    "value": Cost(60.0, 400_000, _MEMORY_BYTES),
-    "particles": Cost(600.0, 900_000, _MEMORY_BYTES),
-    "judge": Cost(1.0, 900_000, _MEMORY_BYTES),
-    "compose": Cost(20.0, 1_200_000, _MEMORY_BYTES),
-    "evaluate": Cost(7.0, 900_000, _MEMORY_BYTES),
-    "rankings": Cost(1.5, 5_000, _MEMORY_BYTES),
-    "measure": Cost(1.0, 60_000, _MEMORY_BYTES),
-    "select": Cost(4.0, 60_000, _MEMORY_BYTES),
-}
-_UNKNOWN_COST = Cost(10.0, 1_000_000, _MEMORY_BYTES)
-
-
-def expected_costs(root: Path) -> Costs:
-    """Expected costs of stages from the receipts of a store."""
-    return Costs(root, _FIRST_COST, _UNKNOWN_COST)
+from overopt.run.forecasts.first_costs import first_cost
 
 
 @dataclass(frozen=True)
@@ -76,8 +35,12 @@ class Estimate:
 
 
 def laptop(made: Node) -> Estimate:
-    """What a stage costs on the default task, on one core of a laptop."""
-    cost = _FIRST_COST.get(made.name, _UNKNOWN_COST)
+    """What a stage costs on a shipped task, on one core of a laptop."""
+    return _as_estimate(first_cost(made))
+
+
+@cache
+def _as_estimate(cost: Cost) -> Estimate:
     return Estimate(cost.wall_s, cost.memory_bytes, cost.disk_bytes)
 
 
@@ -140,21 +103,24 @@ def forecast(
         workers: stages that run at once.
         estimate: cost of a stage of whose kind none was built in this store.
     """
-    costs = expected_costs(store.root)
+    costs = Costs(store.root)
     rows: dict[str, _Row] = {}
     chain_s: dict[str, float | None] = {}
     for one in status(nodes, store):
         made = one.node
-        row = rows.setdefault(made.name, _Row())
+        row = rows.get(made.name)
+        if row is None:
+            row = rows[made.name] = _Row()
         before_s = _largest([chain_s[given.key] for _, given in made.inputs])
         chain_s[made.key] = before_s
         if one.state == "cached":
             row.cached += 1
         elif one.state == "new":
-            guess = estimate(made)
+            cost = estimate(made)
             known = costs.known(made.stage, made.kind)
-            cost = guess if known is None else _measured(known, guess)
-            row.measured += known is not None
+            if known is not None:
+                cost = _measured(known, cost)
+                row.measured += 1
             row.new.append(cost)
             chain_s[made.key] = _total([before_s, cost.wall_s])
     stages = tuple(_summary(stage, row) for stage, row in rows.items())
@@ -176,6 +142,7 @@ def forecast(
     )
 
 
+@lru_cache(maxsize=10_000)
 def _measured(known: Cost, guess: Estimate) -> Estimate:
     """What the same work has cost here, on the CPU where the accelerator is only assumed.
 
@@ -200,13 +167,11 @@ def _summary(stage: str, row: _Row) -> StageForecast:
 
 
 def _total(parts: Sequence[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
+    return None if None in parts else sum(part or 0.0 for part in parts)
 
 
 def _largest(parts: Sequence[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return max(known, default=0.0) if len(known) == len(parts) else None
+    return None if None in parts else max((part or 0.0 for part in parts), default=0.0)
 
 
 def _at_once(costs: Sequence[Estimate], workers: int) -> float | None:

@@ -28,7 +28,7 @@ def front(around: Around, task: TaskSpec, kl_grid_nats: tuple[float, ...]) -> No
     elif task.evaluation.annealed_per_prompt:
         inputs["anneal"] = anneal(around, task, max(kl_grid_nats))
     label = f"oracle front, world {task.world.seed}"
-    params, kind = {"kl_grid_nats": list(kl_grid_nats)}, f"{task.name}: {kind_of(label)}"
+    params, kind = {"kl_grid_nats": list(kl_grid_nats)}, kind_of(task.name, label)
     return node(f"{STAGES}.front", params, inputs, label=label, kind=kind)
 
 

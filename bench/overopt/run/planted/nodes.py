@@ -7,12 +7,19 @@ from typing import Any
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
+from overopt.run.given.once import once_per_spec
 from overopt.run.making import Make, Stream
+from overopt.run.own_files import described
 from overopt.run.proxy_nodes import Around, ProxyNodes
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
 
 _READER = module_in("artifacts", "planted.score_error")
+
+
+@once_per_spec
+def _without_error(spec: ProxySpec) -> ProxySpec:
+    return spec.model_copy(update={"error": None})
 
 
 class PlantedNodes(ProxyNodes):
@@ -27,8 +34,7 @@ class PlantedNodes(ProxyNodes):
         make: Make,
         around: Around,
     ) -> None:
-        super().__init__(system, described, spec.model_copy(update={"error": None}), stream, make,
-                         around)  # fmt: skip
+        super().__init__(system, described, _without_error(spec), stream, make, around)
         assert spec.error is not None, "see plain_or_planted"
         self._error = spec.error
         self.reading_code = (*self.reading_code, _READER)
@@ -37,7 +43,7 @@ class PlantedNodes(ProxyNodes):
     def proxy(self, member: int) -> Node:
         """One proxy of the cell, with its error."""
         if member not in self._planted:
-            params = {"error": self._error.to_json(), "seed": self._stream.seed}
+            params = {"error": described(self._error), "seed": self._stream.seed}
             label = f"proxy {member} with a {self._error.distribution} error, {self._stream.place}"
             inputs = {"proxy": super().proxy(member)}
             self._planted[member] = self._make("planted.error", params, inputs, label)

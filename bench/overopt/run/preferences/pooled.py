@@ -1,21 +1,10 @@
-"""What a world whose responses lie in a table changes in a cell's graph."""
+"""What a world whose responses lie in a table refuses."""
 
 from __future__ import annotations
 
 from overopt.errors import UserError
-from overopt.execution.node import Node
 from overopt.spec.method import MethodSpec
 from overopt.spec.task import TaskSpec
-
-
-def made_by(
-    task: TaskSpec, stage: str, inputs: dict[str, Node], code: tuple[str, ...]
-) -> tuple[str, dict[str, Node], tuple[str, ...]]:
-    """Which stage makes responses, from what, and what it loads by name.
-
-    Those of a table need neither a policy nor a gold.
-    """
-    return (stage, inputs, code) if task.world.pool is None else (f"pooled.{stage}", {}, ())
 
 
 def refuse_new_responses(task: TaskSpec, method: MethodSpec) -> None:

@@ -93,6 +93,6 @@ def out_of_stack(
     told = f"{before} seeds {', '.join(map(str, cell.stack))}{after}"
     stack = around.make("stacked.stack", shared, inputs, told, code)
     # a copy, which no world's code has a part in
-    kind = f"{cell.task.name}: {kind_of(label)}"
+    kind = kind_of(cell.task.name, label)
     given = {"stack": stack}
     return node(f"{STAGES}.stacked.optimize", dict(params), given, label=label, kind=kind)

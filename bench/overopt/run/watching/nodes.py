@@ -127,7 +127,7 @@ class WatchNodes:
             inputs,
             label=label,
             extra_code=code,
-            kind=f"{self._cell.task.name}: {kind_of(label)}",
+            kind=kind_of(self._cell.task.name, label),
         )
 
     def initial(self) -> Node:

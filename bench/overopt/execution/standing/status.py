@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from overopt.execution.node import Node, ancestry
+from overopt.execution.standing.glance import glance
 from overopt.execution.store import Store
 
 
@@ -33,20 +34,32 @@ def status(nodes: Iterable[Node], store: Store) -> list[NodeStatus]:
     """
     wanted = list(nodes)
     everything = list(ancestry(wanted))
-    known: dict[str, bool] = {}
     there = store.keys()
-    cached = {
-        made.key for made in everything if made.key in there and store.consistent(made.key, known)
-    }
+    digests: dict[str, str] = {}
+    cached: dict[str, int] = {}
+    for made in everything:
+        found = glance(store, made.key) if made.key in there else None
+        if found is None:
+            continue
+        digests[made.key] = found.digest
+        # an input that is gone cannot contradict
+        if all(
+            key not in digests or (key in cached and digests[key] == digest)
+            for key, digest in found.inputs.items()
+        ):
+            cached[made.key] = found.size_bytes
     needed = {made.key for made in wanted}
     for made in reversed(everything):
         if made.key in needed and made.key not in cached:
             needed.update(given.key for _, given in made.inputs)
-    found: list[NodeStatus] = []
-    for made in everything:
-        manifest = store.manifest(made.key) if made.key in cached else None
-        if manifest is not None:
-            found.append(NodeStatus(made, "cached", manifest.size_bytes))
-        else:
-            found.append(NodeStatus(made, "new" if made.key in needed else "unneeded", 0))
-    return found
+    return [NodeStatus(made, *_state(made.key, cached, needed)) for made in everything]
+
+
+def _state(
+    key: str, cached: Mapping[str, int], needed: Collection[str]
+) -> tuple[Literal["cached", "new", "unneeded"], int]:
+    """State of a key, and its bytes."""
+    size_bytes = cached.get(key)
+    if size_bytes is not None:
+        return "cached", size_bytes
+    return ("new" if key in needed else "unneeded"), 0

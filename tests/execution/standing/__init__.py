@@ -1,0 +1,1 @@
+"""Tests of how nodes stand in a store."""

@@ -24,7 +24,7 @@ MAIN = ("--method", "bon", "dpo", "--seeds", "1")
 
 STAGES = (
     "initial", "gold", "pairs", "labels", "proxy", "pool", "score", "listing", "front", "select",
-    "optimize", "evaluate", "measure",
+    "optimize", "evaluate", "measure", "rankings",
 )  # fmt: skip
 """Kinds of stage, inputs first."""
 

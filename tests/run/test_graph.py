@@ -180,15 +180,16 @@ def test_nodes_of_a_graph_are_made_once() -> None:
     graph = Graph(cell)
     assert graph.labels is graph.labels and graph.proxy(1) is graph.proxy(1)
     measured = graph.along_step((0.1,))
-    objects: dict[str, set[int]] = {}
-    stack = [measured]
+    asked: dict[str, dict[int, list[str]]] = {}  # by key and object: what it is an input of
+    stack = [(measured, "")]
     while stack:
-        made = stack.pop()
-        objects.setdefault(made.key, set()).add(id(made))
-        stack.extend(given for _, given in made.inputs)
+        made, of = stack.pop()
+        asked.setdefault(made.key, {}).setdefault(id(made), []).append(of)
+        stack.extend((given, made.title) for _, given in made.inputs)
     shared = {"initial", "gold", "pool", "pairs", "labels", "proxy"}
-    several = {key for key, ids in objects.items() if len(ids) > 1}
-    assert not several & {made.key for made in ancestry([measured]) if made.name in shared}
+    for made in ancestry([measured]):
+        if made.name in shared:
+            assert len(asked[made.key]) == 1, (made.title, list(asked[made.key].values()))
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from overopt.execution.artifact import read_manifest
-from overopt.run.stage_names import STAGES
 
 TASK = Path(__file__).with_name("tiny.toml")
 
@@ -98,9 +97,9 @@ class Place:
         return Counter(json.loads(line)["key"] for line in lines)
 
     def stages(self, stage: str) -> list[Path]:
-        """Folders of the artifacts of one stage."""
+        """Folders of the artifacts of one stage, by the last part of its name."""
         found = sorted(self.store.glob("??/*"))
-        return [folder for folder in found if read_manifest(folder).stage == f"{STAGES}.{stage}"]
+        return [one for one in found if read_manifest(one).stage.rpartition(".")[2] == stage]
 
     def folder(self, method: str) -> Path:
         """The one run folder of a method."""

@@ -235,3 +235,12 @@ def test_what_is_asked_for_again_is_the_same_node() -> None:
         node(f"{STAGES}:number", {"value": -0.0}),
     )
     assert zero.key != minus.key
+
+
+def test_a_node_brings_no_inputs_that_are_told_otherwise() -> None:
+    """One key, asked for by two graphs that call its input by two names."""
+    one, two = (node(f"{STAGES}:number", {"value": 7}, label=label) for label in ("one", "two"))
+    before, after = (node(f"{STAGES}:number", {"value": 8}, {"of": given}) for given in (one, two))
+    assert before.key == after.key
+    assert dict(after.inputs)["of"] is two and dict(before.inputs)["of"] is one
+    assert node(f"{STAGES}:number", {"value": 8}, {"of": two}) is after

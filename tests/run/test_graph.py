@@ -186,7 +186,7 @@ def test_nodes_of_a_graph_are_made_once() -> None:
         made, of = stack.pop()
         asked.setdefault(made.key, {}).setdefault(id(made), []).append(of)
         stack.extend((given, made.title) for _, given in made.inputs)
-    shared = {"gold", "pool", "pairs", "labels", "proxy"}
+    shared = {"initial", "gold", "pool", "pairs", "labels", "proxy"}
     for made in ancestry([measured]):
         if made.name in shared:
             assert len(asked[made.key]) == 1, (made.title, list(asked[made.key].values()))

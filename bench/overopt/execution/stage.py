@@ -62,10 +62,14 @@ def node(
 
 
 def _is_told_alike(one: Node, other: Node) -> bool:
-    """Whether nodes of one key agree in what is no part of it."""
+    """Whether nodes of one key agree in what is no part of it, and are made of the same nodes.
+
+    Without the latter, a node of another graph would bring inputs that are told otherwise.
+    """
     return (
         one.label == other.label
         and one.kind == other.kind
         and one.extra_code == other.extra_code
         and one.resources == other.resources
+        and all(mine is its for (_, mine), (_, its) in zip(one.inputs, other.inputs, strict=True))
     )

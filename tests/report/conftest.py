@@ -28,3 +28,11 @@ def run_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(run_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The files of the report of ``run_root``, the page first."""
     return write_report([run_root], tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """One small run folder that a test may damage."""
+    return write_runs(
+        tmp_path, methods=("dpo",), proxies=("single",), noises=("0",), seeds=(0,), failed=()
+    )[0]

@@ -303,3 +303,10 @@ def excerpts(proxies: list[str], noises: list[str], seeds: list[int]) -> list[Ro
         for noise in noises
         for tone, length in (("glad", 12), ("bitter", 20))
     ]
+
+
+def edit_points(run: Path, column: str, row: int, value: str) -> None:
+    """Change one cell of a run's points."""
+    table = pd.read_csv(run / "points.csv", dtype=str, keep_default_na=False)
+    table.loc[row, column] = value
+    table.to_csv(run / "points.csv", index=False)

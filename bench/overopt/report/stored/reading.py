@@ -77,46 +77,56 @@ def _finished(run: Run) -> str:
 def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
     """Add ``version``: empty, or "run 1", "run 2" ... where runs of a method contradict each other.
 
-    Runs that do not, because they are copies or hold other cells, share a version.
+    Runs that do not, because they are copies or hold other cells, share a version; those that agree
+    on a budget come together first, so that no version repeats what another holds only because a
+    third run, which has nothing in common with one of them, was looked at before.
     """
     versioned = stored.assign(version="")
     for _, rows in versioned.groupby([*TASK, "method"]):
         if rows[_SOURCE].nunique() == 1:
             continue
-        contradictions = _contradictions(rows[~_outdone(rows)])
-        if not contradictions:
+        agreeing, contradictory = _overlaps(rows[~_outdone(rows)])
+        if not contradictory:
             continue
-        versions: list[set[int]] = []
-        for source in rows[_SOURCE].unique():
-            fitting = (
-                version
-                for version in versions
-                if not any(frozenset((source, other)) in contradictions for other in version)
-            )
-            home = next(fitting, None)
-            if home is None:
-                versions.append({source})
-            else:
-                home.add(source)
+        versions: list[set[int]] = [{int(source)} for source in rows[_SOURCE].unique()]
+        for pair in sorted(agreeing, key=sorted):
+            _join(versions, [version for version in versions if version & pair], contradictory)
+        for version in list(versions):
+            _join(versions, versions[: versions.index(version) + 1], contradictory)
         for number, version in enumerate(versions, start=1):
             members = rows.index[rows[_SOURCE].isin(version)]
             versioned.loc[members, "version"] = f"run {number}"
     return versioned
 
 
-def _contradictions(points: pd.DataFrame) -> set[frozenset[int]]:
-    """Pairs of runs that store the same budget of a cell with different rows."""
+def _join(
+    versions: list[set[int]], among: list[set[int]], contradictory: set[frozenset[int]]
+) -> None:
+    """Let the last of some versions join the first of them that nothing in it contradicts."""
+    *others, joining = among
+    for version in others:
+        if not any(
+            frozenset((one, other)) in contradictory for one in version for other in joining
+        ):
+            version |= joining
+            versions.remove(joining)
+            return
+
+
+def _overlaps(points: pd.DataFrame) -> tuple[set[frozenset[int]], set[frozenset[int]]]:
+    """Pairs of runs that store a budget of a cell alike everywhere, and that do not somewhere."""
     sources = points.groupby(list(_PLACE), dropna=False)[_SOURCE].transform("nunique")
-    pairs: set[frozenset[int]] = set()
+    agreeing: set[frozenset[int]] = set()
+    contradictory: set[frozenset[int]] = set()
     for _, rows in points[sources > 1].groupby(list(_PLACE), dropna=False):
         of_source = {
-            source: part[list(POINT_COLUMNS)].reset_index(drop=True)
+            int(str(source)): part[list(POINT_COLUMNS)].reset_index(drop=True)
             for source, part in rows.groupby(_SOURCE)
         }
-        for one, other in combinations(of_source, 2):
-            if not of_source[one].equals(of_source[other]):
-                pairs.add(frozenset((int(str(one)), int(str(other)))))
-    return pairs
+        for pair in combinations(of_source, 2):
+            same = of_source[pair[0]].equals(of_source[pair[1]])
+            (agreeing if same else contradictory).add(frozenset(pair))
+    return agreeing - contradictory, contradictory
 
 
 def _outdone(stored: pd.DataFrame) -> NDArray[np.bool_]:

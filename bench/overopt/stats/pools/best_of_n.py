@@ -1,6 +1,6 @@
 """What best-of-n would give, for every n at once, from one pool of scored reference samples.
 
-Pools may be ragged: prompts with different numbers of samples share one vectorised path, in which
+Pools may be ragged: prompts with different numbers of samples share one vectorized path, in which
 every row carries its rank inside its prompt.
 """
 

@@ -20,6 +20,7 @@ from overopt.papers.contract import (
     Checked,
     Claim,
     Exact,
+    Figure,
     Grid,
     Minus,
     Paper,
@@ -84,6 +85,7 @@ CLAIMS = (
         "under 10 % (HH, 2.8B parameters)",
         "section 4.1, figure 2 (from notes)",
         Between(AtLowest(DPO, "flipped", "heldout_loss_nats"), -inf, 0.25),
+        figure="flipped",
     ),
     Claim(
         "pr-05",
@@ -96,8 +98,18 @@ CLAIMS = (
                 Together(DPO, "ranking", "win_rate", "far"),
             )
         ),
+        figure="rankings",
     ),
 )
+
+FIGURES = (
+    Figure(
+        "rankings", "the figure of section 5, ranking and win rate along training", "step",
+        "ranking", (("dpo", DPO),), beside="win_rate",
+        note="Both are shares; the paper has an axis for each.",
+    ),
+    Figure("flipped", "figure 2", "step", "flipped", (("dpo", DPO),)),
+)  # fmt: skip
 
 PAPER = Paper(
     name="prefrank2024",
@@ -105,4 +117,5 @@ PAPER = Paper(
     url="https://arxiv.org/abs/2405.19534",
     grids={"smoke": Grid(task="tabular", seeds=3), "standard": Grid(), "full": Grid(seeds=8)},
     claims=CLAIMS,
+    figures=FIGURES,
 )

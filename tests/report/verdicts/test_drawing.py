@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,17 @@ def test_points_along_a_knob_belong_together_by_its_value() -> None:
     )
     assert x == pytest.approx([0.0, 1.2, 2.2])
     assert y == pytest.approx([0.0, 12.0, 22.0])
+
+
+def test_a_column_that_an_arm_has_not_stored_is_no_curve_of_it() -> None:
+    nan, other = float("nan"), Arm("ipo")
+    plain = [seed(n, [0.0, 1.0, 2.0], [nan, 1.0, 2.0], [nan, 0.1, 0.1]) for n in (0, 1)]
+    steps = {"step": np.array([0.0, 5.0, 9.0]), "ranking": np.array([0.5, 0.6, 0.7])}
+    ranked = [replace(one, columns={**one.columns, **steps}) for one in plain]
+    figure = Figure("r", "figure 2", "step", "ranking", (("dpo", ARM), ("ipo", other)))
+    rows = {ARM: ArmRows({0: tuple(ranked)}, "rb"), other: ArmRows({0: tuple(plain)}, "rb")}
+    canvas, _ = draw_figure(figure, rows)
+    lines = {one.get_label(): one for one in canvas.axes[0].lines}
+    assert np.asarray(lines["dpo"].get_xdata()).tolist() == [0.0, 5.0, 9.0]
+    assert np.asarray(lines["dpo"].get_ydata()).tolist() == [0.5, 0.6, 0.7]
+    assert "ipo" not in lines

@@ -70,12 +70,12 @@ class SeedRows:
         """One column, shape (K,).
 
         Raises:
-            NotMeasured: it was not stored.
+            ValueError: it was not stored.
         """
         if name == "kl_nats":
             return self.kl_K
         if name not in self.columns:
-            raise NotMeasured(f"no {name} was stored of seed {self.seed}")
+            raise ValueError(f"no {name} was stored")
         return self.columns[name]
 
 

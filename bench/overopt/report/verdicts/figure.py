@@ -25,6 +25,8 @@ Y_WORDS = {
     "proxy_mean": "proxy (SDs of the initial policy)",
     "kl_nats": "KL from the initial policy (nats)",
     "win_rate": "win rate against the initial policy",
+    "ranking": "pairs ranked right by likelihood",
+    "flipped": "wrongly ranked training pairs, now right",
 }
 
 
@@ -36,7 +38,7 @@ class Figure:
         name: stem of its file: letters, digits and dashes.
         of: the paper's figure, such as ``figure 3b``.
         x: the x axis.
-        y: a column of ``points.csv``, drawn solid.
+        y: a column of ``points.csv`` or of a table beside it, drawn solid.
         curves: arms with their labels, in the order of the legend.
         beside: a second column, drawn dashed; empty for none.
         estimator: the paper's KL, drawn in a second panel beside ours.

@@ -85,12 +85,12 @@ class AcrossRuns:
         for world in scope.worlds:
             values = []
             for seeds in zip(*(scope.rows(arm, world) for arm in self.runs), strict=True):
-                columns = [_measured(one, self.first, self.second) for one in seeds]
-                first, second = (np.concatenate([pair[i] for pair in columns]) for i in (0, 1))
                 try:
+                    columns = [_measured(one, self.first, self.second) for one in seeds]
+                    first, second = (np.concatenate([pair[i] for pair in columns]) for i in (0, 1))
                     values.append([rank_correlation(first, second)])
                 except ValueError as error:
-                    raise NotMeasured(f"seed {seeds[0].seed}: {error}") from error
+                    raise NotMeasured(f"{self.name}, seed {seeds[0].seed}: {error}") from error
             tables[world] = np.array(values, np.float64)
         return tables
 
@@ -115,5 +115,5 @@ class AtLowest(OfArm):
     def _number(self, one: SeedRows) -> float:
         lowest_K, value_K = _measured(one, self.lowest, self.column)
         if not len(lowest_K):
-            raise NotMeasured(f"no point of seed {one.seed} has {self.column} and {self.lowest}")
+            raise ValueError(f"no point has {self.column} and {self.lowest}")
         return float(value_K[lowest_K.argmin()])

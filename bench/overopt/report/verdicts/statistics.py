@@ -162,7 +162,11 @@ class Peak(OfArm):
         choice_S2 = np.reshape(found.choices_nats, (len(rows), 2))
         values = []
         for one, choices in zip(rows, choice_S2, strict=True):
-            read = [_at_own(one, float(nats)) @ one.column(self.of) for nats in choices]
+            try:
+                column_K = one.column(self.of)
+            except ValueError as error:
+                raise NotMeasured(f"{self.arm.name}, seed {one.seed}: {error}") from error
+            read = [_at_own(one, float(nats)) @ column_K for nats in choices]
             if np.isnan(read).any():
                 raise NotMeasured(f"{self.arm.name}: {self.of} was not measured at the peak")
             values.append([float(np.mean(read))])

@@ -135,10 +135,12 @@ Key = tuple[str, float]
 def _points(
     one: Figure, rows: SeedRows, column: str, estimator: str
 ) -> dict[Key, tuple[float, float]]:
-    """x and y of one seed's points."""
-    if one.x == "step" and rows.training:
-        step_T, y_T = rows.training["step"], rows.training.get(column)
-        return {} if y_T is None else _finite("step", step_T, step_T, y_T)
+    """x and y of one seed's points; none of what was not stored."""
+    if one.x == "step" and column in rows.training:
+        step_T = rows.training["step"]
+        return _finite("step", step_T, step_T, rows.training[column])
+    if column != "kl_nats" and column not in rows.columns:
+        return {}
     y_K = rows.column(column)
     if one.x == "step":
         x_K = rows.columns["step"]

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -20,34 +20,11 @@ from filelock import FileLock
 from overopt.errors import UserError
 from overopt.execution.artifact import InputEntry, read_manifest
 from overopt.execution.canonical import canonical_json
-from overopt.execution.costs import Costs, Receipt, free_bytes, read_receipts
+from overopt.execution.costs import Costs, free_bytes, read_receipts
 from overopt.execution.disk_errors import disk_is_full, explain_disk_error
-from overopt.execution.node import Node
-from overopt.execution.stage import node
 from overopt.execution.store import Store, default_root
 
-from .toys import STAGES
-
-RECEIPT = Receipt("toy", "", 1.5, 1.0, 2**20, 9, 1, "host", 0.0, {"python": "3"})
-
-
-def named(value: int) -> Node:
-    """A node of the stage ``number``."""
-    return node(f"{STAGES}:number", {"value": value})
-
-
-def put(
-    store: Store, made: Node, text: str = "seven", inputs: Mapping[str, InputEntry] | None = None
-) -> Path:
-    """Write an artifact of two files."""
-    with store.lock(made.key) as held:
-        assert held
-        draft = store.draft(made.key)
-        (draft / "a.txt").write_text(text)
-        (draft / "deep").mkdir()
-        (draft / "deep" / "b.bin").write_bytes(bytes(range(256)))
-        store.commit(made.key, draft, made, inputs or {}, RECEIPT)
-    return store.folder(made.key)
+from .toys import RECEIPT, flip, named, put
 
 
 def test_write_and_read(store: Store) -> None:
@@ -73,76 +50,6 @@ def test_digest_covers_the_bytes_and_nothing_else(store: Store) -> None:
     for made, text in ((first, "same"), (second, "same"), (third, "other")):
         put(store, made, text)
     assert store.digest(first.key) == store.digest(second.key) != store.digest(third.key)
-
-
-def flip(path: Path) -> None:
-    """Flip one bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def into_link(path: Path) -> None:
-    """Replace a file by a link."""
-    path.unlink()
-    path.symlink_to("deep")
-
-
-def into_file(folder: Path) -> None:
-    """Replace a folder by a file."""
-    shutil.rmtree(folder)
-    folder.write_text("")
-
-
-DAMAGES: dict[str, Callable[[Path], object]] = {
-    "flipped bit": lambda f: flip(f / "deep" / "b.bin"),
-    "truncated": lambda f: (f / "a.txt").write_text("sev"),
-    "emptied": lambda f: (f / "a.txt").write_text(""),
-    "file deleted": lambda f: (f / "a.txt").unlink(),
-    "file added": lambda f: (f / "c.txt").write_text("?"),
-    "file became a link": lambda f: into_link(f / "a.txt"),
-    "manifest deleted": lambda f: (f / "manifest.json").unlink(),
-    "manifest flipped": lambda f: flip(f / "manifest.json"),
-    "manifest truncated": lambda f: (f / "manifest.json").write_text("{"),
-    "manifest is a list": lambda f: (f / "manifest.json").write_text("[]"),
-    "manifest of other parameters": lambda f: (f / "manifest.json").write_text(
-        (f / "manifest.json").read_text().replace('"value": 7', '"value": 8')
-    ),
-    "folder became a file": into_file,
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("fresh", [True, False])
-def test_damage_is_quarantined_and_counts_as_missing(
-    store: Store, damage: str, fresh: bool
-) -> None:
-    made = named(7)
-    folder = put(store, made)
-    assert store.open(made.key) is not None
-    DAMAGES[damage](folder)
-    reader = Store(store.root) if fresh else store
-    assert reader.open(made.key) is None
-    assert not folder.exists()
-    reasons = list((store.root / "quarantine").glob("*.txt"))
-    assert len(reasons) == 1
-    assert reasons[0].read_text().strip()
-    put(reader, made)
-    assert reader.open(made.key) == folder
-
-
-def test_every_flipped_byte_is_seen(store: Store) -> None:
-    made = named(7)
-    folder = put(store, made)
-    names = ("a.txt", "manifest.json")
-    for path in (folder / name for name in names):
-        content = path.read_bytes()
-        for at in range(0, len(content), max(1, len(content) // 40)):
-            path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
-            with pytest.raises(Exception, match=r"manifest|is not what"):
-                Store(store.root)._verify(made.key)
-        path.write_bytes(content)
-    assert store.open(made.key) == folder
 
 
 def test_a_receipt_is_outside_of_the_checks(store: Store) -> None:
@@ -212,7 +119,7 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from overopt.execution.store import Store
-from {package}.test_store import named, put
+from {package}.toys import named, put
 store = Store(Path(sys.argv[1]))
 value = int(sys.argv[2])
 while True:
@@ -355,27 +262,6 @@ def test_failures_are_kept_until_success(store: Store) -> None:
     assert json.loads((store.root / "failures" / f"{made.key}.json").read_text())
     put(store, made)
     assert store.failure(made.key) is None
-
-
-@pytest.mark.parametrize("spoil", ["folder", "deep", "link"])
-def test_what_lies_in_place_of_a_manifest_is_damage(spoil: str, store: Store) -> None:
-    made = named(7)
-    folder = put(store, made)
-    path = folder / "manifest.json"
-    assert path.is_file()
-    path.unlink()
-    if spoil == "folder":
-        path.mkdir()
-    elif spoil == "deep":
-        path.write_text("[" * 100_000)
-    else:
-        path.symlink_to(folder / "nowhere")
-    again = Store(store.root)
-    assert again.manifest(made.key) is None
-    assert again.open(made.key) is None
-    assert not folder.exists()
-    put(again, made)
-    assert again.open(made.key) == folder
 
 
 def test_a_probe_of_the_store_does_not_follow_a_link(store: Store, tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 
+from overopt.execution.artifact import InputEntry
+from overopt.execution.costs import Receipt
 from overopt.execution.node import Node, Resources, ancestry
 from overopt.execution.outcomes import Outcome
 from overopt.execution.stage import node
@@ -51,3 +54,32 @@ def contents(store: Store, wanted: list[Node]) -> dict[str, bytes]:
             if path.is_file() and path.name != "receipt.json":
                 found[f"{made.key}/{path.relative_to(folder)}"] = path.read_bytes()
     return found
+
+
+RECEIPT = Receipt("toy", "", 1.5, 1.0, 2**20, 9, 1, "host", 0.0, {"python": "3"})
+
+
+def named(value: int) -> Node:
+    """A node of the stage ``number``."""
+    return node(f"{STAGES}:number", {"value": value})
+
+
+def put(
+    store: Store, made: Node, text: str = "seven", inputs: Mapping[str, InputEntry] | None = None
+) -> Path:
+    """Write an artifact of two files."""
+    with store.lock(made.key) as held:
+        assert held
+        draft = store.draft(made.key)
+        (draft / "a.txt").write_text(text)
+        (draft / "deep").mkdir()
+        (draft / "deep" / "b.bin").write_bytes(bytes(range(256)))
+        store.commit(made.key, draft, made, inputs or {}, RECEIPT)
+    return store.folder(made.key)
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)

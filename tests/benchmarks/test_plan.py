@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +15,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from overopt.catalog import systems, toml_files
-from overopt.execution.node import uncollected
+from overopt.execution.artifact import MANIFEST, FileEntry, InputEntry, Manifest
+from overopt.execution.node import Node, ancestry, uncollected
+from overopt.execution.standing.brief import FILE
 from overopt.execution.store import Store
 from overopt.run.cells import cells_of
 from overopt.run.forecasts.stages import forecast
@@ -56,19 +59,57 @@ def large_run(cells: int) -> RunSpec:
     )
 
 
+def wanted_of(run: RunSpec) -> list[Node]:
+    """What a plan of a run looks up."""
+    graphs = Graphs(Graph)
+    return [made for cell in cells_of(run) for made in foreseen(graphs(cell), run)]
+
+
+def planned(run: RunSpec, store: Store) -> tuple[int, int]:
+    """Stages that a plan finds new, and that it finds done."""
+    with uncollected():
+        stages = forecast(wanted_of(run), store, 2).stages
+    return sum(one.new for one in stages), sum(one.cached for one in stages)
+
+
+def fill(store: Store, nodes: list[Node]) -> int:
+    """A manifest for each node and all that it needs, and no data: a plan reads none."""
+    every = list(ancestry(nodes))
+    for made in every:
+        folder = store.folder(made.key)
+        folder.mkdir(parents=True)
+        manifest = Manifest(
+            made.key,
+            made.stage,
+            made.label,
+            made.params,
+            made.code,
+            {role: InputEntry(given.key, given.key) for role, given in made.inputs},
+            {"points.json": FileEntry("0" * 64, 1000)},
+        )
+        body = {**manifest.to_json(), "digest": made.key}
+        (folder / MANIFEST).write_text(json.dumps(body, indent=1))
+    return len(every)
+
+
 @pytest.mark.benchmark(group="plan", timer=time.process_time)
 def test_plan_of_an_empty_store(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    run = large_run(CELLS)
-    cells = cells_of(run)
-    store = Store(tmp_path / "store")
+    run, store = large_run(CELLS), Store(tmp_path / "store")
+    measure: Callable[..., tuple[int, int]] = benchmark.pedantic
+    stages, _ = measure(planned, args=(run, store), rounds=1)
+    cells = len(cells_of(run))
+    benchmark.extra_info.update(cells=cells, stages=stages)
+    assert stages > 4 * cells
 
-    def plan() -> int:
-        graphs = Graphs(Graph)
-        with uncollected():
-            wanted = [made for cell in cells for made in foreseen(graphs(cell), run)]
-            return sum(one.new for one in forecast(wanted, store, 2).stages)
 
-    measure: Callable[..., int] = benchmark.pedantic
-    stages = measure(plan, rounds=1)
-    benchmark.extra_info.update(cells=len(cells), stages=stages)
-    assert stages > 4 * len(cells)
+@pytest.mark.parametrize("notes", [False, True])
+@pytest.mark.benchmark(group="plan of a full store", timer=time.process_time)
+def test_plan_of_a_full_store(benchmark: BenchmarkFixture, tmp_path: Path, notes: bool) -> None:
+    run, store = large_run(CELLS if CELLS > 20_000 else CELLS // 5), Store(tmp_path / "store")
+    count = fill(store, wanted_of(run))
+    if notes:
+        planned(run, store)
+    assert (store.root / FILE).exists() is notes
+    measure: Callable[..., tuple[int, int]] = benchmark.pedantic
+    assert measure(planned, args=(run, store), rounds=1) == (0, count)
+    benchmark.extra_info.update(stages=count)

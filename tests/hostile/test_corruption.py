@@ -22,7 +22,7 @@ from overopt.execution.store import Store
 from .inprocess import check, run
 
 TIMES = 500 if int(os.environ.get("FUZZ_TIMES", "1")) > 1 else 30
-KINDS = ("data", "manifest.json", "receipt.json", "costs.jsonl", "lock")
+KINDS = ("data", "manifest.json", "receipt.json", "costs.jsonl", "standing.txt", "lock")
 
 
 def damage(path: Path, other: Path, rng: random.Random) -> str:

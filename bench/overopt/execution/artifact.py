@@ -20,6 +20,7 @@ from typing import Any
 
 from overopt.errors import UserError
 from overopt.execution.canonical import canonical_json
+from overopt.execution.standing.brief import Brief
 
 MANIFEST = "manifest.json"
 RECEIPT = "receipt.json"
@@ -68,6 +69,12 @@ class Manifest:
     def size_bytes(self) -> int:
         """Bytes of all files, without the manifest and the receipt."""
         return sum(entry.size_bytes for entry in self.files.values())
+
+    @property
+    def brief(self) -> Brief:
+        """What a plan asks."""
+        inputs = [(role, given.digest) for role, given in self.inputs.items()]
+        return Brief.of(self.digest, inputs, self.size_bytes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values with the digest, the format and a checksum over all of it."""

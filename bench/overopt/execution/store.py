@@ -38,6 +38,7 @@ from overopt.execution.artifact import (
 from overopt.execution.costs import Receipt, append_receipt
 from overopt.execution.disk_errors import PLACE_VARIABLE, disk_errors_explained
 from overopt.execution.node import Node
+from overopt.execution.standing.brief import Noted, note_briefs
 from overopt.execution.synced import sync_folder, sync_tree, write_synced
 from overopt.execution.tenancy import Tenancy
 
@@ -126,6 +127,14 @@ class Store(Tenancy):
             with suppress(FileNotFoundError, NotADirectoryError):
                 found.update(entry.name for entry in os.scandir(self.root / place))
         return found
+
+    def stamp(self, key: str) -> str | None:
+        """What tells the manifest of a key from any other of that key; None where it is missing."""
+        try:
+            stat = os.lstat(f"{self.root}/{key[:2]}/{key}/{MANIFEST}")
+        except OSError:
+            return None
+        return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
 
     def digest(self, key: str) -> str | None:
         """Digest of the artifact's files as its manifest states it, or None where it is missing."""
@@ -258,6 +267,8 @@ class Store(Tenancy):
         manifest = self._seal(key, draft, made, inputs, receipt)
         if self._place_draft(draft, manifest):
             self._finish(key, receipt)
+            if (stamp := self.stamp(key)) is not None:
+                note_briefs(self.root, [Noted(key, stamp, manifest.brief)])
 
     def _seal(
         self, key: str, draft: Path, made: Node, inputs: Mapping[str, InputEntry], receipt: Receipt

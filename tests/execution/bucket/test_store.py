@@ -24,6 +24,7 @@ from overopt.execution.executors.local import ProcessExecutor
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Outcome
 from overopt.execution.scheduler import execute
+from overopt.execution.standing.status import status
 from overopt.execution.store import Store, open_store
 from overopt.execution.worker import _store
 
@@ -122,6 +123,30 @@ def test_equal_bytes_here_and_on_another_machine(
     assert len(toy_log()) == count + 2, "what is there is not made again"
 
 
+def test_a_plan_asks_for_each_manifest_once(
+    place: str, tmp_path: Path, toy_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top, asked = ladder(2, 3), []
+    drive(place, *top)
+    of_one = Objects.get
+
+    def counting(one: Objects, name: str) -> bytes | None:
+        asked.append(name)
+        return of_one(one, name)
+
+    monkeypatch.setattr(Objects, "get", counting)
+    move(monkeypatch, tmp_path / "there")
+    there = open_store(place)
+    there.prepare()
+    for _ in range(2):
+        found = status(top, open_store(place))
+        assert {one.state for one in found} == {"cached"}
+        assert len(asked) == len(set(asked)) == len(found) > 3
+    above = total("above", {"x": top[0]})
+    drive(place, above)
+    assert {one.state for one in status([above], open_store(place))} == {"cached"}
+
+
 def test_an_upload_that_was_killed_left_nothing_to_read(
     place: str, tmp_path: Path, toy_log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,11 +237,11 @@ def test_of_two_writers_the_first_counts(
     move(monkeypatch, tmp_path / "there")
     late.root = BucketStore(place).root
     late.prepare()
-    late._listed = set()
+    late._listed = {}
     inline.build(late, made)
     late.close()
     assert Objects(place).get(f"artifacts/{made.key[:2]}/{made.key}.json") == first
-    assert len(list(Objects(place).names("artifacts"))) == 1
+    assert len(list(Objects(place).tags("artifacts"))) == 1
 
 
 def test_what_the_server_refuses_is_one_sentence(

@@ -267,7 +267,7 @@ def test_a_killed_driver_leaves_nothing_that_the_next_one_does_not_remove(
     assert list(temporary.iterdir()) == []
     assert {path.name for path in (root / "tmp").iterdir()} == {"sweep.lock"}
     assert {path.name for path in root.iterdir() if len(path.name) > 2} == {
-        *("tmp", "kept", "locks", "quarantine", "failures", "costs.jsonl")
+        *("tmp", "kept", "locks", "quarantine", "failures", "costs.jsonl", "standing.txt")
     }
     for place in ("kept", "quarantine", "failures"):
         assert list((root / place).iterdir()) == []

@@ -50,12 +50,16 @@ class Objects:
                 retry_config=_RETRIED,
             )
 
-    def names(self, folder: str) -> Iterator[str]:
-        """Names of the objects whose names begin with ``folder/``."""
+    def tags(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Names of the objects whose names begin with ``folder/``, and the tag of each's content.
+
+        A server that gives none gives the time of the last change and the size instead.
+        """
         with self._explained():
             for several in self._library.list(self._store, folder, chunk_size=1000):
                 for one in several:
-                    yield one["path"]
+                    tag = one["e_tag"] or f"{one['last_modified'].isoformat()}.{one['size']}"
+                    yield one["path"], tag
 
     def get(self, name: str) -> bytes | None:
         """An object's bytes; None where there is none."""

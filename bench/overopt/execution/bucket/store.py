@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -58,7 +59,7 @@ class BucketStore(Store):
         super().__init__(cache_of(place))
         self._place = place
         self._objects = Objects(place)
-        self._listed: set[str] | None = None
+        self._listed: dict[str, str] | None = None
         self._there: dict[str, Manifest] = {}
 
     @property
@@ -79,6 +80,11 @@ class BucketStore(Store):
     def keys(self) -> set[str]:
         """See ``Store``: of those on the object store."""
         return set(self._keys())
+
+    def stamp(self, key: str) -> str | None:
+        """See ``Store``: as of the last look at all that is on the object store."""
+        tag = self._keys().get(key)
+        return None if tag is None else hashlib.sha256(tag.encode()).hexdigest()[:16]
 
     def open(self, key: str) -> Path | None:
         """See ``Store``; an artifact that is not in the cache is downloaded."""
@@ -105,11 +111,13 @@ class BucketStore(Store):
                 return None
         return held
 
-    def _keys(self) -> set[str]:
-        """Keys of all artifacts on the object store, as of the last look at them all."""
+    def _keys(self) -> dict[str, str]:
+        """Keys of all artifacts, and tags of their manifests, as of the last look at them all."""
         if self._listed is None:
-            names = self._objects.names("artifacts")
-            self._listed = {name.rpartition("/")[2].removesuffix(".json") for name in names}
+            tags = self._objects.tags("artifacts")
+            self._listed = {
+                name.rpartition("/")[2].removesuffix(".json"): tag for name, tag in tags
+            }
         return self._listed
 
     def _fetch_manifest(self, key: str) -> Manifest | None:
@@ -124,8 +132,7 @@ class BucketStore(Store):
             self._objects.remove(_manifest_name(key))
             self._forget(key)
             return None
-        self._there[key] = found
-        self._keys().add(key)
+        self._know(found)
         return found
 
     def _is_cached(self, wanted: Manifest) -> bool:
@@ -137,9 +144,14 @@ class BucketStore(Store):
         """See ``Store``: only a copy of what the object store has."""
         return self._is_cached(manifest)
 
+    def _know(self, manifest: Manifest) -> None:
+        self._there[manifest.key] = manifest
+        # of what came after the look at them all the tag is unknown: one that is like no other
+        self._keys().setdefault(manifest.key, secrets.token_hex(8))
+
     def _forget(self, key: str) -> None:
         self._there.pop(key, None)
-        self._keys().discard(key)
+        self._keys().pop(key, None)
 
     def _download(self, key: str, wanted: Manifest) -> None:
         """Put an artifact into the cache, once each of its files was hashed.
@@ -202,8 +214,7 @@ class BucketStore(Store):
         record = json.dumps(asdict(receipt), sort_keys=True).encode()
         self._objects.remove(_receipt_name(key))
         self._objects.create(_receipt_name(key), record)
-        self._there[key] = manifest
-        self._keys().add(key)
+        self._know(manifest)
         self._place_draft(draft, manifest)
         self._finish(key, receipt)
 

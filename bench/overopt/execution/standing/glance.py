@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from overopt.execution.artifact import MANIFEST, check_format
+from overopt.execution.standing.brief import Brief
 from overopt.execution.store import Store
 
 
-class Glance(NamedTuple):
-    """What a manifest says of its artifact.
-
-    digest: of the files. inputs: digest of each input that was used, by its key. size_bytes: of
-    all files.
-    """
-
-    digest: str
-    inputs: Mapping[str, str]
-    size_bytes: int
-
-
-def glance(store: Store, key: str) -> Glance | None:
+def glance(store: Store, key: str) -> Brief | None:
     """What an artifact's manifest says, or None where it is missing or cannot be read.
 
     Unlike ``Store.manifest`` it trusts the text and keeps nothing, since a large run has hundreds
@@ -34,19 +21,16 @@ def glance(store: Store, key: str) -> Glance | None:
     """
     if not store.is_folder:
         manifest = store.manifest(key)
-        if manifest is None:
-            return None
-        inputs = {given.key: given.digest for given in manifest.inputs.values()}
-        return Glance(manifest.digest, inputs, manifest.size_bytes)
+        return None if manifest is None else manifest.brief
     path = f"{store.root}/{key[:2]}/{key}/{MANIFEST}"
     try:
         body = json.loads(_bytes_of(path))
         if body["key"] != key:
             return None
         check_format(body["format"], path)
-        inputs = {given["key"]: given["digest"] for given in body["inputs"].values()}
+        inputs = [(str(role), str(given["digest"])) for role, given in body["inputs"].items()]
         size_bytes = sum(int(entry["size_bytes"]) for entry in body["files"].values())
-        return Glance(str(body["digest"]), inputs, size_bytes)
+        return Brief.of(str(body["digest"]), inputs, size_bytes)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

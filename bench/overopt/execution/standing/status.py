@@ -1,14 +1,19 @@
-"""What a run would find in the store: cached, new, or not needed. Nothing runs, no file is read."""
+"""What a run would find in the store: cached, new, or not needed. Nothing runs, no data is read."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 from overopt.execution.node import Node, ancestry
+from overopt.execution.standing.brief import Brief, Briefs, Noted, note_briefs
 from overopt.execution.standing.glance import glance
 from overopt.execution.store import Store
+
+_REQUESTS = 32
+"""Manifests that are asked of an object store at once."""
 
 
 @dataclass(frozen=True)
@@ -30,29 +35,60 @@ class NodeStatus:
 def status(nodes: Iterable[Node], store: Store) -> list[NodeStatus]:
     """State of the wanted nodes and of all their ancestors, inputs first.
 
-    Manifests are looked at, checksums are not: a damaged artifact shows only when it is read.
+    Manifests are looked at, or what was noted of them (``standing.brief``); checksums are not: a
+    damaged artifact shows only when it is read.
     """
     wanted = list(nodes)
     everything = list(ancestry(wanted))
-    there = store.keys()
-    digests: dict[str, str] = {}
+    found = _look_up(everything, store)
     cached: dict[str, int] = {}
     for made in everything:
-        found = glance(store, made.key) if made.key in there else None
-        if found is None:
+        brief = found.get(made.key)
+        if brief is None or len(brief.inputs) != len(made.inputs):
             continue
-        digests[made.key] = found.digest
         # an input that is gone cannot contradict
         if all(
-            key not in digests or (key in cached and digests[key] == digest)
-            for key, digest in found.inputs.items()
+            given.key not in found or (given.key in cached and found[given.key].digest == digest)
+            for (_, given), digest in zip(made.inputs, brief.inputs, strict=True)
         ):
-            cached[made.key] = found.size_bytes
+            cached[made.key] = brief.size_bytes
     needed = {made.key for made in wanted}
     for made in reversed(everything):
         if made.key in needed and made.key not in cached:
             needed.update(given.key for _, given in made.inputs)
     return [NodeStatus(made, *_state(made.key, cached, needed)) for made in everything]
+
+
+def _look_up(nodes: Sequence[Node], store: Store) -> dict[str, Brief]:
+    """What is there of them, by its key; what had to be read is noted for the next time."""
+    there, noted = store.keys(), Briefs(store.root)
+    found: dict[str, Brief] = {}
+    stamps: dict[str, str] = {}
+    for made in nodes:
+        key = made.key
+        stamp = store.stamp(key) if key in there else None
+        if stamp is None:
+            continue
+        brief = noted.find(key, stamp, len(made.inputs))
+        if brief is None:
+            stamps[key] = stamp
+        else:
+            found[key] = brief
+    read = dict(_glances(list(stamps), store))
+    note_briefs(store.root, [Noted(key, stamps[key], brief) for key, brief in read.items()])
+    return {**found, **read}
+
+
+def _glances(keys: Sequence[str], store: Store) -> Iterator[tuple[str, Brief]]:
+    """Briefs from the manifests of those that have one."""
+    if store.is_folder:
+        seen: Iterable[Brief | None] = [glance(store, key) for key in keys]
+    else:
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            seen = list(pool.map(lambda key: glance(store, key), keys))
+    for key, brief in zip(keys, seen, strict=True):
+        if brief is not None:
+            yield key, brief
 
 
 def _state(

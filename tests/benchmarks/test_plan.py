@@ -105,7 +105,7 @@ def test_plan_of_an_empty_store(benchmark: BenchmarkFixture, tmp_path: Path) -> 
 @pytest.mark.parametrize("notes", [False, True])
 @pytest.mark.benchmark(group="plan of a full store", timer=time.process_time)
 def test_plan_of_a_full_store(benchmark: BenchmarkFixture, tmp_path: Path, notes: bool) -> None:
-    run, store = large_run(CELLS if CELLS > 20_000 else CELLS // 5), Store(tmp_path / "store")
+    run, store = large_run(CELLS if CELLS > 20_000 else CELLS // 20), Store(tmp_path / "store")
     count = fill(store, wanted_of(run))
     if notes:
         planned(run, store)

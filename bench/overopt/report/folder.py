@@ -25,7 +25,7 @@ _KIND = "overopt report"
 _DRAFT = ".writing-report-"
 _DRAWN = re.compile(r"[a-z0-9_]{8}")
 """What tells drafts of one report apart (`tempfile.mkdtemp`)."""
-_ENDINGS = frozenset((".html", ".png", ".pdf", ".csv", ".tex", ".md"))
+_ENDINGS = frozenset((".html", ".png", ".pdf", ".csv", ".tex", ".md", ".json"))
 _FORMER = re.compile(
     r"(?:curves|fits|scores)\.(?:csv|tex)|report\.html"
     r"|(?:gold_d|gold_kl|gap|fits|residuals|front|estimators)(?:_\d+)*\.(?:png|pdf)"

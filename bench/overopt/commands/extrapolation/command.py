@@ -66,22 +66,24 @@ def add_extrapolate(app: typer.Typer, resolve_all: Callable[[Request], list[RunS
         if request.method not in ([], ["bon"]):
             raise UserError("bench extrapolate draws best-of-n; leave --method out.")
         drawn = 4 * n if samples is None else samples
-        if not 2 <= n <= drawn or prompts < 1:
+        if not 2 <= n <= drawn or prompts < 1 or fit_up_to < 2:
             raise UserError(
-                f"--n {n}, --samples {drawn}, --prompts {prompts}: n is at least 2, samples at "
-                "least n and prompts at least 1."
+                f"--n {n}, --samples {drawn}, --prompts {prompts}, --fit-up-to {fit_up_to}: n and "
+                "what is fitted are at least 2, samples at least n and prompts at least 1."
             )
         specs, count = resolve_all(replace(request, method=["bon"])), count_workers(workers)
         check_folder("--out", out.parent)
         from overopt.commands.extrapolation.extrapolate import extrapolation
         from overopt.commands.trial import try_own
         from overopt.run.sources import prepare
-        from overopt.run.streamed.carry import Asked
         from overopt.run.streamed.streams import streams_of
+        from overopt.spec.stream import StreamSpec
 
         for spec in specs:
             try_own(spec)
             prepare(spec)
-        streams = streams_of(specs, prompts, drawn)
-        asked = Asked(prompts, drawn, n)
-        raise typer.Exit(extrapolation(streams, asked, fit_up_to, out, store, count, quiet))
+        asked = StreamSpec(
+            prompts=prompts, samples_per_prompt=drawn, n_max=n, fitted_up_to=fit_up_to
+        )
+        streams = streams_of(specs, asked)
+        raise typer.Exit(extrapolation(streams, specs, asked, out, store, count, quiet))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from overopt.commands.printing import open_console
 from overopt.commands.screen import Screen
 from overopt.errors import UserError
 from overopt.execution.executors.local import ProcessExecutor
-from overopt.execution.node import Node
 from overopt.execution.store import open_store
 from overopt.report.extrapolation.figure import draw_extrapolation
 from overopt.report.extrapolation.tables import (
@@ -26,22 +26,37 @@ from overopt.report.extrapolation.tables import (
 from overopt.report.figures.style import save_figure
 from overopt.report.folder import check_folder, report_folder
 from overopt.report.stored.levels import short
+from overopt.report.stored.streams import CURVES, RECORD
 from overopt.report.tables.text import TextTable, write_csv
 from overopt.run.cell import Cell
-from overopt.run.streamed.carry import Asked, carry_out
+from overopt.run.own_files import without_place
+from overopt.run.streamed.carry import Stream, carry_out
+from overopt.run.written.circumstances import circumstances
+from overopt.spec.documents import RECORD_FORMAT
+from overopt.spec.run import RunSpec
+from overopt.spec.stream import StreamSpec
 from overopt.stats.pools.extrapolation import BestOfN, extrapolate
 
 
 def extrapolation(
-    streams: Sequence[tuple[Cell, Node]],
-    asked: Asked,
-    fitted_up_to: int,
+    streams: Sequence[Stream],
+    runs: Sequence[RunSpec],
+    asked: StreamSpec,
     out: Path,
     store_root: Path | None,
     workers: int,
     quiet: bool,
+    show: bool = True,
 ) -> int:
-    """Carry out what was asked, and write curves, forms and a figure.
+    """Carry out what was asked, and write curves, forms, a figure and what they are of.
+
+    Args:
+        streams: of the runs (``run.streamed.streams``).
+        runs: what was asked for.
+        asked: how much is drawn.
+        out: folder of a report.
+        store_root, workers, quiet: as options.
+        show: whether forms and proxy points are printed.
 
     Raises:
         UserError: what is asked for cannot be, or a stage failed.
@@ -52,41 +67,90 @@ def extrapolation(
         Screen(open_console(stderr=True), quiet, workers) as screen,
         ProcessExecutor(store, workers) as executor,
     ):
-        curves = carry_out(streams, asked, store, executor, screen)
-    groups = _grouped([cell for cell, _ in streams], curves, fitted_up_to)
-    with report_folder(out) as folder:
-        write_csv(curve_frame(groups), folder / "best_of_n.csv")
-        write_csv(form_frame(groups), folder / "forms.csv")
-        points = show_points(groups)
-        if points is not None:
-            write_csv(point_frame(groups), folder / "proxy_points.csv")
-        drawing = draw_extrapolation(groups)
-        save_figure(drawing.figure, folder / drawing.name)
-    console = open_console()
-    for shown in filter(None, (show_forms(groups), points)):
-        console.print(_table(shown))
-    console.print(f"curves, forms and figure: {out}", soft_wrap=True)
+        curves = carry_out(streams, asked.n_max, store, executor, screen)
+    groups = grouped(streams, curves, asked.fitted_up_to)
+    write(groups, runs, asked, out)
+    if show:
+        console = open_console()
+        for shown in filter(None, (show_forms(groups), show_points(groups))):
+            console.print(_table(shown))
+        console.print(f"curves, forms and figure: {out}", soft_wrap=True)
     return 0
 
 
-def _grouped(
-    cells: Sequence[Cell], curves: Sequence[BestOfN], fitted_up_to: int
+def write(
+    groups: Sequence[Extrapolated], runs: Sequence[RunSpec], asked: StreamSpec, out: Path
+) -> None:
+    """Write curves, forms, proxy points, a figure, and what they are of.
+
+    Raises:
+        UserError: the folder holds files of somebody else, or cannot be written.
+    """
+    with report_folder(out) as folder:
+        write_csv(curve_frame(groups), folder / CURVES)
+        write_csv(form_frame(groups), folder / "forms.csv")
+        if show_points(groups) is not None:
+            write_csv(point_frame(groups), folder / "proxy_points.csv")
+        drawing = draw_extrapolation(groups)
+        save_figure(drawing.figure, folder / drawing.name)
+        (folder / RECORD).write_text(_record(runs, asked), encoding="utf-8")
+
+
+def _record(runs: Sequence[RunSpec], asked: StreamSpec) -> str:
+    """What was asked for, and with what it was made, for whoever judges the curves."""
+    record = {
+        "format": RECORD_FORMAT,
+        "stream": asked.to_json(),
+        "specs": [_placeless(run).to_json() for run in runs],
+        **circumstances(*(proxy for run in runs for proxy in run.proxies)),
+    }
+    return json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _placeless(run: RunSpec) -> RunSpec:
+    own = {
+        "methods": tuple(map(without_place, run.methods)),
+        "proxies": tuple(map(without_place, run.proxies)),
+    }
+    return run.model_copy(update=own)
+
+
+def grouped(
+    streams: Sequence[Stream], curves: Sequence[BestOfN], fitted_up_to: int
 ) -> list[Extrapolated]:
-    """Curves by setting, its seeds together."""
-    named: dict[str, list[tuple[int, BestOfN]]] = {}
-    for cell, one in zip(cells, curves, strict=True):
-        named.setdefault(_setting(cell), []).append((cell.seed, one))
+    """Curves by setting, its seeds together.
+
+    Raises:
+        UserError: forms cannot be fitted up to that n.
+    """
+    named: dict[str, list[tuple[Stream, BestOfN]]] = {}
+    for one, curve in zip(streams, curves, strict=True):
+        named.setdefault(_setting(one.cell), []).append((one, curve))
     try:
         return [
             Extrapolated(
                 label,
-                tuple(seed for seed, _ in seeds),
-                extrapolate([one for _, one in seeds], fitted_up_to),
+                tuple(one.cell.seed for one, _ in seeds),
+                extrapolate([curve for _, curve in seeds], fitted_up_to),
+                _place(seeds[0][0]),
             )
             for label, seeds in named.items()
         ]
     except ValueError as error:
         raise UserError(f"--fit-up-to {fitted_up_to}: {error}; change it or --n.") from error
+
+
+def _place(one: Stream) -> dict[str, str | int | None]:
+    cell = one.cell
+    return {
+        "spec": one.run,
+        "world": cell.world,
+        "proxy": cell.proxy.name,
+        "noise": cell.noise_label,
+        "proxy_start": cell.task.proxy.start,
+        "proxy_width": cell.task.proxy_width,
+        "comparisons": cell.task.proxy.comparisons,
+    }
 
 
 def _setting(cell: Cell) -> str:

@@ -60,11 +60,20 @@ def add_reproduce(app: typer.Typer, run: Runner) -> None:
 
         [bold]bench reproduce gao2022 --scale standard --results results/matrix[/]
         """
+        from overopt.commands.extrapolation.extrapolate import extrapolation
         from overopt.commands.reproduce.reproduce import Asked, reproduce
+        from overopt.run.streamed.streams import streams_of
 
         asked = Asked(paper, scale, tuple(results or ()), plan, out, as_json)
         count = count_workers(workers)
         check_folder("--out", out)
         raise typer.Exit(
-            reproduce(asked, resolve, lambda spec, to: run(spec, store, to, count, quiet))
+            reproduce(
+                asked,
+                resolve,
+                lambda spec, to: run(spec, store, to, count, quiet),
+                lambda spec, stream, to: extrapolation(
+                    streams_of([spec], stream), [spec], stream, to, store, count, quiet, show=False
+                ),
+            )
         )

@@ -12,13 +12,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from overopt.commands.arguments import resolve
-from overopt.commands.reproduce.reproduce import judge_measured, specs_of, stored_runs
+from overopt.commands.reproduce.reproduce import judge_measured, measured_of, specs_of, stored
 from overopt.errors import UserError
 from overopt.papers.contract.paper import Scale
 from overopt.papers.shelf import find
 from overopt.report.verdicts.arms import Measured
 from overopt.report.verdicts.claims import NOT_RUN, Verdict
-from overopt.report.verdicts.gathering import gather
 from overopt.report.verdicts.shown.drawing import curves_of, draw_figure
 from overopt.report.verdicts.shown.page import Judged
 from overopt.report.verdicts.shown.tables import (
@@ -50,9 +49,10 @@ def judge(paper: str, *results: str | PathLike[str], scale: Scale = "standard") 
     if scale not in get_args(Scale):
         raise UserError(f"scale = {scale!r}: choose {', '.join(get_args(Scale))}.")
     found = find(paper)
-    runs = stored_runs([Path(place) for place in results])
+    there = stored([Path(place) for place in results])
     left_out: list[str] = []
-    measured = gather(specs_of(found, scale, resolve), runs, left_out.append)
+    specs = specs_of(found, scale, resolve)
+    measured = measured_of(specs, there, left_out.append)
     return Judgment(judge_measured(found, scale, measured), measured, tuple(left_out))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,18 +19,30 @@ from overopt.papers.contract.paper import Grid, Paper, Scale
 from overopt.papers.shelf import find, names
 from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
+from overopt.report.stored.streams import StoredStreams, find_streams
 from overopt.report.verdicts.arms import Arm, ArmRows, Measured
+from overopt.report.verdicts.beyond import Part, drawn_of, with_streams
 from overopt.report.verdicts.claims import Verdict
-from overopt.report.verdicts.gathering import gather
+from overopt.report.verdicts.gathering import gather, holds
 from overopt.report.verdicts.judging import judge
 from overopt.report.verdicts.shown.page import Judged
 from overopt.report.verdicts.shown.tables import count, terminal_table, tidy_row
 from overopt.report.verdicts.shown.writing import PAGE, write_paper
 from overopt.spec.run import RunSpec
+from overopt.spec.stream import StreamSpec
 
 CarryOut = Callable[[RunSpec, Path], list[Path]]
+Draw = Callable[[RunSpec, StreamSpec, Path], int]
+"""Draws best-of-n beyond the pool into a folder."""
 Check = Callable[[Request], RunSpec]
 """Resolves what is asked for."""
+
+
+class Stored(NamedTuple):
+    """What lies in some folders."""
+
+    runs: Sequence[Run] = ()
+    streams: Sequence[StoredStreams] = ()
 
 
 class Asked(NamedTuple):
@@ -46,7 +59,7 @@ class Asked(NamedTuple):
     as_json: bool
 
 
-def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
+def reproduce(asked: Asked, check: Check, run: CarryOut, draw: Draw) -> int:
     """Carry out what was asked; 0 whatever the verdicts are, since a contradiction is a result."""
     if asked.paper.lower() == "list":
         return _list()
@@ -54,8 +67,8 @@ def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
     papers = [find(name) for name in chosen]
     if asked.plan:
         return _plan(papers, asked, check)
-    given = stored_runs(asked.results, "--results") if asked.results else None
-    verdicts = {paper.name: _one(paper, asked, check, run, given) for paper in papers}
+    given = stored(asked.results, "--results") if asked.results else None
+    verdicts = {paper.name: _one(paper, asked, check, (run, draw), given) for paper in papers}
     if asked.as_json:
         rows = [tidy_row(name, one) for name, several in verdicts.items() for one in several]
         print_json("verdicts", {"scale": asked.scale, "claims": rows})
@@ -63,16 +76,17 @@ def reproduce(asked: Asked, check: Check, run: CarryOut) -> int:
 
 
 def _one(
-    paper: Paper, asked: Asked, check: Check, run: CarryOut, given: Sequence[Run] | None
+    paper: Paper, asked: Asked, check: Check, by: tuple[CarryOut, Draw], given: Stored | None
 ) -> list[Verdict]:
     """Run what is missing of one paper, judge it, write and show it."""
     errors = open_console(stderr=True)
     specs = specs_of(paper, asked.scale, check)
     if given is None:
         place = asked.out / "runs"
-        _run_missing(specs, place, run)
-        given = stored_runs((place,)) if place.is_dir() else ()  # none where all claims are exact
-    measured = gather(specs, given, lambda words: errors.print(words, soft_wrap=True))
+        _run_missing(specs, place, by[0])
+        _draw_missing(paper, asked.scale, specs, place, by[1])
+        given = stored((place,)) if place.is_dir() else Stored()  # none where all claims are exact
+    measured = measured_of(specs, given, lambda words: errors.print(words, soft_wrap=True))
     judged = judge_measured(paper, asked.scale, measured)
     verdicts = list(judged.verdicts)
     out = asked.out / f"{paper.name}-{asked.scale}"
@@ -86,6 +100,27 @@ def _one(
         console.print(told, soft_wrap=True)
         console.print(f"page: {out / PAGE}", soft_wrap=True)
     return verdicts
+
+
+def measured_of(
+    specs: Mapping[Arm, RunSpec], there: Stored, tell: Callable[[str], None]
+) -> dict[Arm, ArmRows]:
+    """What is stored of every arm, in runs and beyond the pool."""
+    found = gather(specs, there.runs, tell)
+    return {
+        arm: with_streams(rows, specs[arm], parts_of(specs[arm], there.streams))
+        for arm, rows in found.items()
+    }
+
+
+def parts_of(wanted: RunSpec, streams: Sequence[StoredStreams]) -> list[Part]:
+    """The parts of all that was drawn beyond the pool that hold cells of an arm."""
+    return [
+        (stored.curves, number)
+        for stored in streams
+        for number, spec in enumerate(stored.specs)
+        if holds(spec, wanted)
+    ]
 
 
 def judge_measured(paper: Paper, scale: Scale, measured: Measured) -> Judged:
@@ -107,10 +142,30 @@ def judge_measured(paper: Paper, scale: Scale, measured: Measured) -> Judged:
 
 def _run_missing(specs: dict[Arm, RunSpec], out: Path, run: CarryOut) -> None:
     """Run every arm that is not stored in full; what is stored is found again, not made again."""
-    stored = gather(specs, stored_runs((out,)) if out.is_dir() else [])
-    missing = {arm: spec for arm, spec in specs.items() if not _whole(stored[arm], spec)}
+    there = gather(specs, stored((out,)).runs if out.is_dir() else [])
+    missing = {arm: spec for arm, spec in specs.items() if not _whole(there[arm], spec)}
     for spec in joined(missing.values()):
         run(spec, out)
+
+
+def _draw_missing(
+    paper: Paper, scale: Scale, specs: dict[Arm, RunSpec], out: Path, draw: Draw
+) -> None:
+    """Draw the arms that go beyond the pool, where that is not stored."""
+    asked = paper.grids[scale].stream
+    if asked is None:
+        return
+    streams = find_streams((out,)) if out.is_dir() else []
+    for arm in paper.streamed:
+        spec = specs[arm]
+        if not _drawn(spec, streams):
+            name = hashlib.sha256(f"{spec.model_dump_json()} {asked}".encode()).hexdigest()[:10]
+            draw(spec, asked, out / "beyond-the-pool" / name)
+
+
+def _drawn(spec: RunSpec, streams: Sequence[StoredStreams]) -> bool:
+    there = drawn_of(spec, parts_of(spec, streams))
+    return {(world, seed) for world in spec.worlds for seed in spec.seeds} <= set(there)
 
 
 def _whole(rows: ArmRows, spec: RunSpec) -> bool:
@@ -132,8 +187,8 @@ def joined(specs: Iterable[RunSpec]) -> list[RunSpec]:
     return list(groups.values())
 
 
-def stored_runs(places: Sequence[Path], option: str = "results") -> list[Run]:
-    """All runs of some folders.
+def stored(places: Sequence[Path], option: str = "results") -> Stored:
+    """All runs and streams of some folders.
 
     Raises:
         UserError: one of them is no folder.
@@ -141,7 +196,18 @@ def stored_runs(places: Sequence[Path], option: str = "results") -> list[Run]:
     for place in places:
         if not place.is_dir():
             raise UserError(f"{option} {place}: it is not a folder; give one that holds runs.")
-    return [read_run(folder) for folder in find_runs(list(places))] if places else []
+    if not places:
+        return Stored()
+    streams = find_streams(places)
+    drawn = {one.folder for one in streams}
+    of_runs = [
+        place
+        for place in places
+        if not any(folder.is_relative_to(place.resolve()) for folder in drawn)
+        or any(place.rglob("run.json"))
+    ]
+    runs = [read_run(folder) for folder in find_runs(of_runs)] if of_runs else []
+    return Stored(runs, streams)
 
 
 def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
@@ -193,14 +259,20 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
     for paper in papers:
         specs = specs_of(paper, asked.scale, check)
         places = asked.results or (asked.out / "runs",)
-        there = [place for place in places if place.is_dir()]
-        stored = gather(specs, stored_runs(there) if there else [])
+        found = stored([place for place in places if place.is_dir()])
+        rows = gather(specs, found.runs)
         table = Table(title=f"{paper.name}, {asked.scale}: {_setting(paper.grids[asked.scale])}",
                       title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip
         for head in ("arm", "cells", "stored"):
             table.add_column(head)
         for arm, spec in specs.items():
             cells = len(spec.seeds) * len(spec.worlds)
-            table.add_row(arm.name, str(cells), "yes" if _whole(stored[arm], spec) else "no")
+            table.add_row(arm.name, str(cells), "yes" if _whole(rows[arm], spec) else "no")
+        stream = paper.grids[asked.scale].stream
+        if stream is not None:
+            for arm in paper.streamed:
+                cells = len(specs[arm].seeds) * len(specs[arm].worlds)
+                there = "yes" if _drawn(specs[arm], found.streams) else "no"
+                table.add_row(f"{arm.name}, to n = {stream.n_max:,}", str(cells), there)
         console.print(table)
     return 0

@@ -7,11 +7,11 @@ judged yet are declared all the same, with what they need.
 
 The names of this package are all that a file needs:
 
-- `Paper`, `Grid`, `Claim`, `Figure`;
+- `Paper`, `Grid`, `Claim`, `Figure`, and `StreamSpec`, how far best-of-n is drawn;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
-  `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`, `Bend` and
-  `Best` of these; over the points of runs `Together`, `AcrossRuns` and `AtLowest`; of two arms
-  `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
+  `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`,
+  `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns` and `AtLowest`; of
+  two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
   `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`, and `Computed` for
   numbers of random instances that need no run.
@@ -22,6 +22,7 @@ from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
+from overopt.report.verdicts.foretold import Foretold
 from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
 from overopt.report.verdicts.relabeling import RelabelingError
 from overopt.report.verdicts.relations import (
@@ -55,6 +56,7 @@ from overopt.report.verdicts.statistics import (
     Value,
 )
 from overopt.report.verdicts.training import Gamma, StepsToRegain, Trained
+from overopt.spec.stream import StreamSpec
 from overopt.stats.fits.forms import Form
 
 __all__ = [
@@ -79,6 +81,7 @@ __all__ = [
     "Exact",
     "Fall",
     "Figure",
+    "Foretold",
     "Form",
     "Gamma",
     "GapAtProxy",
@@ -99,6 +102,7 @@ __all__ = [
     "Related",
     "Scale",
     "StepsToRegain",
+    "StreamSpec",
     "Together",
     "Trained",
     "Unrelated",

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Claim
 from overopt.report.verdicts.figure import Figure
+from overopt.spec.stream import StreamSpec
 
 Scale = Literal["smoke", "standard", "full"]
 """smoke: minutes; standard: at most about 2 hours; both on 2 cores; full: a box with GPUs."""
@@ -26,6 +27,7 @@ class Grid:
         settings: of all arms, as ``--set`` takes them, before an arm's own.
         kl_grid_nats: KL budgets; empty for the task's own.
         without: arms that this scale leaves out; claims that need them are not run.
+        stream: how much is drawn of the arms that go beyond the pool; None: nothing.
     """
 
     task: str = "reviews"
@@ -34,6 +36,7 @@ class Grid:
     settings: tuple[str, ...] = ()
     kl_grid_nats: tuple[float, ...] = ()
     without: frozenset[Arm] = field(default_factory=frozenset)
+    stream: StreamSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Paper:
         claims: all claims, those that cannot be judged yet included.
         figures: of the paper, drawn again.
         also: arms that are run for figures only.
+        streamed: arms of best-of-n that are drawn far beyond the pool too.
         notes: what of the paper could not be verified, and where this departs from it.
     """
 
@@ -58,6 +62,7 @@ class Paper:
     claims: tuple[Claim, ...]
     figures: tuple[Figure, ...] = ()
     also: tuple[Arm, ...] = ()
+    streamed: tuple[Arm, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -23,11 +24,16 @@ NAMES = {
 
 
 class Extrapolated(NamedTuple):
-    """Seeds of one setting: what tells it from others, its seeds, and what was found."""
+    """Seeds of one setting: what tells it from others, its seeds, and what was found.
+
+    place: the same in columns, as ``points.csv`` names them, and ``spec``, which of the runs asked
+        for it is of.
+    """
 
     label: str
     seeds: tuple[int, ...]
     found: Extrapolation
+    place: Mapping[str, str | int | None] = MappingProxyType({})
 
 
 def name_settings(groups: Sequence[Extrapolated]) -> list[str]:
@@ -43,14 +49,15 @@ def curve_frame(groups: Sequence[Extrapolated]) -> pd.DataFrame:
     rows = [
         {
             "setting": group.label,
+            **group.place,
             "seed": seed,
             "n": int(n),
             "fitted": 1 < n <= group.found.fitted_up_to,
             "kl_nats": one.kl_nats_K[k],
             "kl_bound_nats": one.kl_bound_K[k],
-            "gold": one.gold_K[k],
-            "gold_se": None if math.isnan(one.gold_se_K[k]) else one.gold_se_K[k],
-            "proxy": one.proxy_K[k],
+            "gold_gain": one.gold_K[k],
+            "gold_gain_se": None if math.isnan(one.gold_se_K[k]) else one.gold_se_K[k],
+            "proxy_gain": one.proxy_K[k],
         }
         for group in groups
         for seed, one in zip(group.seeds, group.found.curves, strict=True)

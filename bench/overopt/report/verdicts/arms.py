@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from overopt.stats.arrays import Floats
 
@@ -45,6 +46,14 @@ class Arm:
         return ", ".join(parts)
 
 
+class Beyond(NamedTuple):
+    """Best-of-n beyond the pool, n ascending: KL with ties known, nats; gold above the initial."""
+
+    n_K: Floats
+    kl_nats_K: Floats
+    gold_K: Floats
+
+
 @dataclass(frozen=True)
 class SeedRows:
     """What one seed of an arm was measured at, sorted by KL, the initial policy first.
@@ -57,6 +66,7 @@ class SeedRows:
             per point; NaN for missing.
         gain_KB: gold above the initial policy by prompt; None where that was not stored.
         training: columns of ``trajectory.csv`` of its run, by name; empty where none was stored.
+        beyond: best-of-n beyond the pool; None where it was not drawn.
     """
 
     seed: int
@@ -65,6 +75,7 @@ class SeedRows:
     columns: Mapping[str, Floats]
     gain_KB: Floats | None
     training: Mapping[str, Floats] = field(default_factory=dict)
+    beyond: Beyond | None = None
 
     def column(self, name: str) -> Floats:
         """One column, shape (K,).

@@ -65,7 +65,7 @@ def _find(arm: Arm, wanted: RunSpec, stored: list[tuple[Run, RunSpec]]) -> ArmRo
     """The stored run that has most of an arm; of equals, the one that comes first."""
     best = ArmRows({}, missing=NOT_RUN)
     for run, spec in stored:
-        if not _holds(spec, wanted):
+        if not holds(spec, wanted):
             continue
         found = _rows_of(run, wanted)
         if _count(found) > _count(best):
@@ -77,7 +77,7 @@ def _count(rows: ArmRows) -> int:
     return sum(map(len, rows.worlds.values()))
 
 
-def _holds(spec: RunSpec, wanted: RunSpec) -> bool:
+def holds(spec: RunSpec, wanted: RunSpec) -> bool:
     """Whether a run holds the cells of an arm: its settings, whatever else was varied beside."""
     (method,), (proxy,), (noise,) = wanted.methods, wanted.proxies, wanted.noises
     (start,), (width,), (pairs,) = wanted.proxy_starts, wanted.proxy_widths, wanted.comparisons

@@ -17,28 +17,28 @@ from overopt.run.cell import Cell
 from overopt.stats.pools.extrapolation import BestOfN, best_of_n
 
 
-class Asked(NamedTuple):
-    """What is drawn: prompts, samples of each, and up to which n they are read."""
+class Stream(NamedTuple):
+    """A cell of one of several runs, which is told by its place among them, and its stream."""
 
-    prompts: int
-    samples_per_prompt: int
-    n_max: int
+    run: int
+    cell: Cell
+    node: Node
 
 
 def carry_out(
-    streams: Sequence[tuple[Cell, Node]],
-    asked: Asked,
+    streams: Sequence[Stream],
+    n_max: int,
     store: Store,
     executor: Executor,
     on_notice: Callable[[Notice], None] | None = None,
 ) -> list[BestOfN]:
-    """Build what is missing, and read each stream as a curve, in order.
+    """Build what is missing, and read each stream as a curve up to an n, in order.
 
     Raises:
         UserError: a stage failed, or a disk refuses; finished stages are kept.
         KeyboardInterrupt: finished stages are kept.
     """
-    nodes = [made for _, made in streams]
+    nodes = [one.node for one in streams]
     (result,) = execute([_all(nodes)], store, executor, on_notice)
     if result.value is None:
         raise UserError(str(result.error))
@@ -48,7 +48,7 @@ def carry_out(
             said = f"{outcome.failure.title}: {outcome.failure.message}".rstrip(".")
             raise UserError(f"{said}; finished stages are kept.")
         assert outcome.path is not None, f"{made.label} has neither an artifact nor a failure"
-        curves.append(_read(outcome.path, asked.n_max))
+        curves.append(_read(outcome.path, n_max))
     return curves
 
 

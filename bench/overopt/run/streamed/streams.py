@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overopt.execution.node import Node
-from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
+from overopt.run.streamed.carry import Stream
 from overopt.run.streamed.nodes import stream
 from overopt.spec.run import RunSpec
+from overopt.spec.stream import StreamSpec
 
 
-def streams_of(
-    runs: Sequence[RunSpec], prompts: int, samples_per_prompt: int
-) -> list[tuple[Cell, Node]]:
-    """Every cell of the runs with the node of its stream."""
-    cells = [cell for run in runs for cell in cells_of(run)]
-    return [(cell, stream(Graph(cell), prompts, samples_per_prompt)) for cell in cells]
+def streams_of(runs: Sequence[RunSpec], asked: StreamSpec) -> list[Stream]:
+    """Every cell of the runs with the node of its stream.
+
+    Raises:
+        UserError: a stream cannot be drawn.
+    """
+    return [
+        Stream(number, cell, stream(Graph(cell), asked.prompts, asked.samples_per_prompt))
+        for number, run in enumerate(runs)
+        for cell in cells_of(run)
+    ]

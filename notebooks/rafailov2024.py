@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -27,7 +29,8 @@ from IPython.display import Markdown, display
 
 import overopt
 
-judged = overopt.judge("rafailov2024", "../results/matrix", "../results/reviews")
+stored = [f"../results/{name}" for name in ("grids", "matrix", "reviews")]
+judged = overopt.judge("rafailov2024", *stored)
 
 # %% [markdown]
 # ## The implicit reward

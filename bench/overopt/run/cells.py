@@ -11,8 +11,6 @@ from overopt.spec.proxy import ProxyStart
 from overopt.spec.run import RunSpec
 from overopt.spec.task import TaskSpec
 
-_FROM_POLICY: tuple[ProxyStart, ...] = ("policy",)
-
 
 def cells_of(run: RunSpec) -> list[Cell]:
     """Every cell of a run: worlds x methods x proxies x starts and sizes x noises x flaws x seeds.
@@ -49,7 +47,7 @@ def _cells(sized: Callable[[ProxyStart, int | None, int], TaskSpec], run: RunSpe
         )
         for method in run.methods
         for proxy in run.proxies
-        for start in (run.proxy_starts if proxy.start is None else _FROM_POLICY)
+        for start in run.starts_of(proxy)
         for width in (run.proxy_widths if start == "scratch" else (None,))
         for comparisons in run.comparisons
         for noise in run.noises

@@ -64,6 +64,10 @@ class RunSpec(Spec):
                 asked[axis] = getattr(self, axis)[:1]
         return self.model_copy(update=asked)
 
+    def starts_of(self, proxy: ProxySystemSpec) -> tuple[ProxyStart, ...]:
+        """What proxies of a system start from: one that says so itself starts from a policy."""
+        return self.proxy_starts if proxy.start is None else ("policy",)
+
     def gold_use(self, method: MethodSpec) -> GoldUse:
         """What one of its methods is told of gold, by itself or through the proxies it sees."""
         told = any(proxy.uses_gold == "training" for proxy in self.proxies)

@@ -19,5 +19,5 @@ class StreamSpec(Spec):
 
     prompts: int = Field(ge=1)
     samples_per_prompt: int = Field(ge=2)
-    n_max: int = Field(ge=2)
-    fitted_up_to: int = Field(ge=2)
+    n_max: int = Field(default=65_536, ge=2)
+    fitted_up_to: int = Field(default=1_000, ge=2)

@@ -66,6 +66,7 @@ def test_what_cannot_be_judged_is_told(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rafailov2024", "coste2023", "rpo2024", "correlated-proxies2024"])
 def test_committed_verdicts_are_found_again(name: str) -> None:
-    judged = overopt.judge(name, ROOM / "results/matrix", ROOM / "results/reviews")
-    stored = pd.read_csv(ROOM / f"results/papers/{name}-standard/verdicts.csv", index_col="claim")
-    assert list(judged.verdicts["verdict"]) == list(stored["verdict"])
+    stored = [ROOM / "results" / part for part in ("grids", "matrix", "reviews")]
+    judged = overopt.judge(name, *stored)
+    told = pd.read_csv(ROOM / f"results/papers/{name}-standard/verdicts.csv", index_col="claim")
+    assert list(judged.verdicts["verdict"]) == list(told["verdict"])

@@ -26,6 +26,8 @@ from overopt.papers.contract import (
     Paper,
     more,
 )
+from overopt.report.stored.run_folder import read_run
+from overopt.report.verdicts.gathering import gather
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
 from report.synthetic import write_runs
@@ -123,6 +125,18 @@ def test_a_run_at_other_settings_is_not_an_arm_s(tmp_path: Path) -> None:
     assert len(run.asked) == 1, "nothing runs where results are given"
     found = verdicts(tmp_path / "out")
     assert found["toy-01"] == "not run here"  # the only run has a penalty
+
+
+def test_an_arm_whose_proxies_say_what_they_start_from_is_found(tmp_path: Path) -> None:
+    arm = Arm("bon", proxy="warm")
+    spec = resolve(request_of(arm, Grid(seeds=5)))
+    assert spec.proxy_starts == ("scratch",) and spec.starts_of(spec.proxies[0]) == ("policy",)
+    [folder] = Played()(spec, tmp_path)
+    points = pd.read_csv(folder / "points.csv")
+    points["proxy_start"], points["proxy_width"] = "policy", None
+    points.to_csv(folder / "points.csv", index=False)
+    found = gather({arm: spec}, [read_run(folder)])
+    assert len(found[arm].worlds[0]) == 5
 
 
 def test_the_page_is_escaped_and_loads_nothing(tmp_path: Path) -> None:

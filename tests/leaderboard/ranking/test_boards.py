@@ -55,6 +55,20 @@ def test_an_untuned_or_gold_using_entry_has_a_score_and_no_rank(tmp_path: Path) 
     assert rows[1]["reference"] == "best", "what has no rank is no reference"
 
 
+@pytest.mark.parametrize(("low_worlds", "ranked"), [((0,), True), ((0, 1), False)])
+def test_rates_are_those_of_the_worlds_that_are_compared(
+    tmp_path: Path, low_worlds: tuple[int, ...], ranked: bool
+) -> None:
+    write_entry(tmp_path, "high", 0.9, worlds=(0,), tuned=True)
+    write_entry(tmp_path, "high", 0.9, worlds=(1,), tuned=False)
+    for world in low_worlds:
+        write_entry(tmp_path, "low", 0.1, worlds=(world,), tuned=True)
+    rows = board_rows(_board(boards_of(tmp_path), "online"))
+    assert rows[0]["worlds"] == " ".join(map(str, low_worlds))
+    high = [row for row in rows if row["entry"] == "high" and row["metric"] == "hypervolume"]
+    assert [row["rates"] for row in high] == ["tuned" if ranked else "task's own"]
+
+
 def test_where_nobody_is_tuned_nobody_ranks_and_differences_stay(tmp_path: Path) -> None:
     write_entry(tmp_path, "high", 0.9, tuned=False)
     write_entry(tmp_path, "low", 0.1, tuned=False)

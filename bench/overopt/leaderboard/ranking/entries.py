@@ -15,8 +15,8 @@ _GOLD = ("none", "steps", "selection", "training")
 """Uses of gold, the least first."""
 
 
-Known = Mapping[tuple[str, str], Facts]
-"""By task and what the entry is called."""
+Known = Mapping[tuple[str, str, int, str], Facts]
+"""By task, label noise, world and what the entry is called: each has runs of its own."""
 
 
 def track_of(entrant: Entrant) -> Track:
@@ -41,8 +41,9 @@ def facts_of(results: Results, of: Compared, statuses: Mapping[str, Status]) -> 
         of: what is compared.
         statuses: by method; what is missing is claimed.
     """
-    found: dict[tuple[str, str], list[Facts]] = {}
-    labels = ["task_label", "method_label", "proxy_label", "method", "proxy", "source"]
+    found: dict[tuple[str, str, int, str], list[Facts]] = {}
+    labels = ["task_label", "method_label", "proxy_label", "noise", "world", "method", "proxy",
+              "source"]  # fmt: skip
     for row in results.points[labels].drop_duplicates().itertuples(index=False):
         task, method, proxy = str(row.task_label), str(row.method_label), str(row.proxy_label)
         run = results.runs[int(str(row.source))]
@@ -53,18 +54,20 @@ def facts_of(results: Results, of: Compared, statuses: Mapping[str, Status]) -> 
         elif of == "methods":
             names.add(method)
         for name in names:
-            found.setdefault((task, name), []).append(one)
+            place = (task, str(row.noise), int(float(str(row.world))), name)
+            found.setdefault(place, []).append(one)
     return {key: _together(each) for key, each in found.items()}
 
 
 def facts_in(known: Known, contest: Contest, entrant: Entrant, of: Compared) -> Facts:
-    """The facts of one entrant of a contest."""
+    """The facts of one entrant of a contest, of its runs in the contest's worlds."""
     name = entrant.method
     if of == "proxies":
         name = name_system(contest.proxy, entrant.method)
     elif of == "methods" and entrant.sees_proxy and contest.proxy:
         name = name_system(entrant.method, contest.proxy)
-    return known[contest.task, name]
+    worlds = contest.seeds_of
+    return _together(known[contest.task, contest.noise, world, name] for world in worlds)
 
 
 def _together(each: Iterable[Facts]) -> Facts:

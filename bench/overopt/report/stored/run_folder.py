@@ -33,10 +33,9 @@ from overopt.spec.columns import (
 )
 from overopt.spec.documents import LARGEST_NUMBER, check_format
 
-_UNRANKED = ("admission", "grids", "tuned")
-"""Where runs lie that rank nobody: against the admission ledger's controls; those of papers' grids,
-whose sizes and settings are not the tasks' own; and a second standard matrix, of another version
-than the other results, whose initial policies are not quite theirs."""
+_UNRANKED = ("admission", "grids")
+"""Where runs lie that rank nobody: against the admission ledger's controls, and those of papers'
+grids, whose sizes and settings are not the tasks' own."""
 
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:

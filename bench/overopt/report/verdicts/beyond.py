@@ -43,7 +43,7 @@ def drawn_of(wanted: RunSpec, parts: Iterable[Part]) -> dict[tuple[int, int], Be
 
 def _mine(curves: pd.DataFrame, number: int, wanted: RunSpec) -> pd.DataFrame:
     (proxy,), (noise,) = wanted.proxies, wanted.noises
-    (start,), (width,), (pairs,) = wanted.proxy_starts, wanted.proxy_widths, wanted.comparisons
+    (start,), (width,), (pairs,) = wanted.starts_of(proxy), wanted.proxy_widths, wanted.comparisons
     mine = (
         (curves["spec"] == number)
         & (curves["proxy"] == proxy.name)

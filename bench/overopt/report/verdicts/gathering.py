@@ -80,14 +80,14 @@ def _count(rows: ArmRows) -> int:
 def holds(spec: RunSpec, wanted: RunSpec) -> bool:
     """Whether a run holds the cells of an arm: its settings, whatever else was varied beside."""
     (method,), (proxy,), (noise,) = wanted.methods, wanted.proxies, wanted.noises
-    (start,), (width,), (pairs,) = wanted.proxy_starts, wanted.proxy_widths, wanted.comparisons
+    (start,), (width,), (pairs,) = wanted.starts_of(proxy), wanted.proxy_widths, wanted.comparisons
     blind = not method.sees_proxy
     return (
         _plain(spec) == _plain(wanted)
         and method in spec.methods
         and (blind or proxy in spec.proxies)
         and noise in spec.noises
-        and (blind or start in spec.proxy_starts)
+        and (blind or start in spec.starts_of(proxy))
         and (blind or start != "scratch" or width in spec.proxy_widths)
         and pairs in spec.comparisons
     )
@@ -112,8 +112,9 @@ def _rows_of(run: Run, wanted: RunSpec) -> ArmRows:
     )
     if method.sees_proxy:
         mine &= points["proxy"] == proxy.name
-        mine &= points["proxy_start"] == wanted.proxy_starts[0]
-        if wanted.proxy_starts[0] == "scratch":
+        (start,) = wanted.starts_of(proxy)
+        mine &= points["proxy_start"] == start
+        if start == "scratch":
             mine &= points["proxy_width"] == wanted.proxy_widths[0]
     rows = points[mine]
     broken = sorted({int(seed) for seed in rows.loc[rows["status"] == "failed", "seed"]})

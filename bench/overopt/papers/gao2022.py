@@ -392,10 +392,9 @@ PAPER = Paper(
     streamed=(BON,),
     notes=(
         "Departures: the gold is a rule of a synthetic world; a quarter of the labels is flipped; "
-        "RL is PPO without a penalty; widths stand for sizes, and parameters grow about with "
-        "their square. A policy of another width has pairs and proxies of its own; the paper's "
-        "keeps its proxies. An alpha shared across sizes is not compared by AICc with one for "
-        "each. Rounds run for equal steps, not equal d. Best-of-n beyond the pool is of the first "
-        "prompts.",
+        "RL is PPO without a penalty; widths stand for sizes, parameters grow about with their "
+        "square. A policy of another width has pairs and proxies of its own. An alpha shared "
+        "across sizes is not compared by AICc with one for each. Rounds run for equal steps, not "
+        "equal d. Best-of-n beyond the pool is of the first prompts.",
     ),
 )

@@ -62,3 +62,7 @@ class UserError(Exception):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(one_line(sentence))
+
+
+class NothingToRun(UserError):
+    """What was asked for cannot be, all of it, which is known before anything is built."""

@@ -16,6 +16,7 @@ from overopt.execution.store import open_store
 from overopt.run.cells import tell_blind
 from overopt.run.driver import RunOutcome, execute_runs
 from overopt.run.forecasts.hub import acceleration
+from overopt.run.refusals import check_possible
 from overopt.run.sources import prepare
 from overopt.spec.run import RunSpec
 
@@ -66,6 +67,8 @@ def make_runs(
     for spec in specs:
         try_own(spec)
         prepare(spec)
+    for name, reason in check_possible(specs).items():
+        print_colored(errors, "red", "cannot run", f" {name}: {reason}")
     store = open_store(store_root)
     elsewhere = opening(machines, acceleration(specs[0])) if machines else None
     with Screen(errors, quiet, workers if elsewhere is None else None) as screen:

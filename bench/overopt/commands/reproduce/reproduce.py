@@ -12,7 +12,7 @@ from rich.table import Table
 
 from overopt.commands.printing import open_console, print_json
 from overopt.commands.request import Request
-from overopt.errors import UserError
+from overopt.errors import NothingToRun, UserError
 from overopt.execution.synced import sync_tree
 from overopt.own_scores.staging import staging_folder
 from overopt.papers.contract.paper import Grid, Paper, Scale
@@ -145,7 +145,10 @@ def _run_missing(specs: dict[Arm, RunSpec], out: Path, run: CarryOut) -> None:
     there = gather(specs, stored((out,)).runs if out.is_dir() else [])
     missing = {arm: spec for arm, spec in specs.items() if not _whole(there[arm], spec)}
     for spec in joined(missing.values()):
-        run(spec, out)
+        try:
+            run(spec, out)
+        except NothingToRun as error:
+            open_console(stderr=True).print(str(error), soft_wrap=True, markup=False)
 
 
 def _draw_missing(

@@ -101,11 +101,10 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# The same systems with clean labels, and beside them with flipped ones, from the committed results:
-# best-of-n, with peaks and ends.
+# The same systems with clean labels, from the committed results: best-of-n, with peaks and ends.
 
 # %%
-overopt.plot_curves("../results/reviews/bon/knob-8fff6c44f3", seeds=False)
+overopt.plot_curves("../results/reviews/bon/knob-e55df09622", seeds=False)
 
 # %% [markdown]
 # ## What does not show up here, and why

@@ -135,7 +135,7 @@ for name in judged.figures:
 
 # %%
 overopt.plot_curves(
-    ["../results/reviews/bon/knob-8fff6c44f3", "../results/reviews/ppo"], noise="0", proxy="single"
+    ["../results/reviews/bon/knob-e55df09622", "../results/reviews/ppo"], noise="0", proxy="single"
 )
 
 # %% [markdown]

@@ -113,7 +113,7 @@ for name in judged.figures:
 
 # %%
 overopt.plot_curves(
-    ["../results/reviews/itp", "../results/reviews/bon/knob-8fff6c44f3"],
+    ["../results/reviews/itp", "../results/reviews/bon/knob-e55df09622"],
     noise="0",
     proxy="single",
 )

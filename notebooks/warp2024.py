@@ -127,7 +127,7 @@ for name in judged.figures:
 
 # %%
 overopt.plot_curves(
-    ["../results/reviews/warp", "../results/reviews/rloo/step-6854422d38"],
+    ["../results/reviews/warp", "../results/reviews/rloo/step-d50e3b2b74"],
     noise="0",
     proxy="single",
 )

@@ -30,7 +30,8 @@ from overopt.stats.pools.best_of_n import kl_bound
 from overopt.stats.pools.extrapolation import BestOfN
 from overopt.stats.pools.n_grids import fit_grid
 
-STREAM = StreamSpec(prompts=2, samples_per_prompt=70_000, n_max=65_536, fitted_up_to=1_000)
+STREAM = StreamSpec(prompts=8, samples_per_prompt=1 << 18)
+assert STREAM == GAO.grids["standard"].stream
 FIRST = replace(GAO, claims=tuple(one for one in GAO.claims if one.id == "gao-01"))
 """gao2022 with its first claim alone."""
 Shape = Callable[[Floats], Floats]
@@ -61,7 +62,7 @@ def drawn(spec: RunSpec, out: Path, shape: Shape = bon, n_max: int = 65_536) -> 
 
 
 def found_in(place: Path, spec: RunSpec) -> list[Part]:
-    return parts_of(spec, find_streams([place]))
+    return [part for one in find_streams([place]) for part in parts_of(spec, one.stream, [one])]
 
 
 def rows_of(spec: RunSpec) -> ArmRows:
@@ -132,6 +133,13 @@ def test_a_stream_that_is_too_short_is_not_judged(spec: RunSpec, tmp_path: Path)
     assert found.verdict == "not run here" and "n = 60,000 was not drawn" in found.reason
 
 
+def test_a_stream_of_another_size_is_another_setting(spec: RunSpec, tmp_path: Path) -> None:
+    drawn(spec, tmp_path, n_max=32_768)
+    assert parts_of(spec, STREAM, find_streams([tmp_path])) == []
+    drawn(spec, tmp_path / "whole")
+    assert len(parts_of(spec, STREAM, find_streams([tmp_path]))) == 1
+
+
 def test_what_is_missing_is_drawn_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +152,7 @@ def test_what_is_missing_is_drawn_once(
         drawn(spec, out)
         return 0
 
+    drawn(specs_of(only, "standard", resolve)[BON], tmp_path / "runs" / "short", n_max=2_048)
     request = Asked("toy2024", "standard", (), False, tmp_path, False)
     for _ in range(2):
         assert reproduce(request, resolve, lambda spec, out: [], draw) == 0

@@ -39,10 +39,11 @@ Check = Callable[[Request], RunSpec]
 
 
 class Stored(NamedTuple):
-    """What lies in some folders."""
+    """What lies in some folders; left_out: streams that could not be read, and why."""
 
     runs: Sequence[Run] = ()
     streams: Sequence[StoredStreams] = ()
+    left_out: Sequence[str] = ()
 
 
 class Asked(NamedTuple):
@@ -86,7 +87,12 @@ def _one(
         _run_missing(specs, place, by[0])
         _draw_missing(paper, asked.scale, specs, place, by[1])
         given = stored((place,)) if place.is_dir() else Stored()  # none where all claims are exact
-    measured = measured_of(specs, given, lambda words: errors.print(words, soft_wrap=True))
+    measured = measured_of(
+        specs,
+        paper.grids[asked.scale].stream,
+        given,
+        lambda words: errors.print(words, soft_wrap=True),
+    )
     judged = judge_measured(paper, asked.scale, measured)
     verdicts = list(judged.verdicts)
     out = asked.out / f"{paper.name}-{asked.scale}"
@@ -103,21 +109,32 @@ def _one(
 
 
 def measured_of(
-    specs: Mapping[Arm, RunSpec], there: Stored, tell: Callable[[str], None]
+    specs: Mapping[Arm, RunSpec],
+    asked: StreamSpec | None,
+    there: Stored,
+    tell: Callable[[str], None],
 ) -> dict[Arm, ArmRows]:
     """What is stored of every arm, in runs and beyond the pool."""
+    for words in there.left_out:
+        tell(words)
     found = gather(specs, there.runs, tell)
     return {
-        arm: with_streams(rows, specs[arm], parts_of(specs[arm], there.streams))
+        arm: with_streams(rows, specs[arm], parts_of(specs[arm], asked, there.streams))
         for arm, rows in found.items()
     }
 
 
-def parts_of(wanted: RunSpec, streams: Sequence[StoredStreams]) -> list[Part]:
-    """The parts of all that was drawn beyond the pool that hold cells of an arm."""
+def parts_of(
+    wanted: RunSpec, asked: StreamSpec | None, streams: Sequence[StoredStreams]
+) -> list[Part]:
+    """The parts of all that was drawn beyond the pool, as a grid asks, that hold cells of an arm.
+
+    Streams of other sizes are other settings, as runs of another KL grid are.
+    """
     return [
         (stored.curves, number)
         for stored in streams
+        if stored.stream == asked
         for number, spec in enumerate(stored.specs)
         if holds(spec, wanted)
     ]
@@ -161,13 +178,13 @@ def _draw_missing(
     streams = find_streams((out,)) if out.is_dir() else []
     for arm in paper.streamed:
         spec = specs[arm]
-        if not _drawn(spec, streams):
+        if not _drawn(spec, asked, streams):
             name = hashlib.sha256(f"{spec.model_dump_json()} {asked}".encode()).hexdigest()[:10]
             draw(spec, asked, out / "beyond-the-pool" / name)
 
 
-def _drawn(spec: RunSpec, streams: Sequence[StoredStreams]) -> bool:
-    there = drawn_of(spec, parts_of(spec, streams))
+def _drawn(spec: RunSpec, asked: StreamSpec, streams: Sequence[StoredStreams]) -> bool:
+    there = drawn_of(spec, parts_of(spec, asked, streams))
     return {(world, seed) for world in spec.worlds for seed in spec.seeds} <= set(there)
 
 
@@ -201,7 +218,8 @@ def stored(places: Sequence[Path], option: str = "results") -> Stored:
             raise UserError(f"{option} {place}: it is not a folder; give one that holds runs.")
     if not places:
         return Stored()
-    streams = find_streams(places)
+    left_out: list[str] = []
+    streams = find_streams(places, left_out.append)
     drawn = {one.folder for one in streams}
     of_runs = [
         place
@@ -210,7 +228,7 @@ def stored(places: Sequence[Path], option: str = "results") -> Stored:
         or any(place.rglob("run.json"))
     ]
     runs = [read_run(folder) for folder in find_runs(of_runs)] if of_runs else []
-    return Stored(runs, streams)
+    return Stored(runs, streams, left_out)
 
 
 def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
@@ -275,7 +293,7 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
         if stream is not None:
             for arm in paper.streamed:
                 cells = len(specs[arm].seeds) * len(specs[arm].worlds)
-                there = "yes" if _drawn(specs[arm], found.streams) else "no"
+                there = "yes" if _drawn(specs[arm], stream, found.streams) else "no"
                 table.add_row(f"{arm.name}, to n = {stream.n_max:,}", str(cells), there)
         console.print(table)
     return 0

@@ -25,6 +25,7 @@ from overopt.run.forecasts.stages import Estimate, Forecast, forecast, laptop
 from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
 from overopt.run.pursuit import foreseen
+from overopt.run.refusals import check_possible, name_of
 from overopt.spec.run import RunSpec
 
 
@@ -34,9 +35,12 @@ def plan(
     """Print what a run would do and cost; nothing runs."""
     spec, nodes, count = specs[0], [], 0
     graphs = Graphs(Graph)
+    refused = check_possible(specs)
+    for name, reason in refused.items():
+        print_colored(open_console(stderr=True), "red", "cannot run", f" {name}: {reason}")
     with uncollected():
         for one in specs:
-            cells = cells_of(one)
+            cells = [cell for cell in cells_of(one) if name_of(cell) not in refused]
             count += len(cells)
             nodes += [made for cell in cells for made in foreseen(graphs(cell), one)]
             nodes += [graphs(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]

@@ -67,7 +67,8 @@ def make_runs(
     for spec in specs:
         try_own(spec)
         prepare(spec)
-    for name, reason in check_possible(specs).items():
+    refused = check_possible(specs)
+    for name, reason in refused.items():
         print_colored(errors, "red", "cannot run", f" {name}: {reason}")
     store = open_store(store_root)
     elsewhere = opening(machines, acceleration(specs[0])) if machines else None
@@ -85,6 +86,8 @@ def make_runs(
     if screen.found_everything and not outcome.failures:
         errors.print("This run is complete: all of it had been done before, and nothing ran.")
     for title, failure in outcome.failures:
+        if failure.message in refused.values():
+            continue  # told before the run
         stage = "" if failure.title == title else f" {failure.title}:"
         print_colored(errors, "red", "failed", f" {title}:{stage} {failure.message}")
     return outcome

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from overopt.errors import NothingToRun, UserError
+from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec
+
+
+def name_of(cell: Cell) -> str:
+    """A cell's method and proxy, and the level of an axis, which is what may be refused."""
+    name = f"{cell.method.name} with {cell.proxy.name}"
+    return f"{name}, {cell.level}" if cell.level else name
 
 
 def check_possible(runs: Sequence[RunSpec]) -> dict[str, str]:
@@ -26,9 +33,7 @@ def check_possible(runs: Sequence[RunSpec]) -> dict[str, str]:
     asked: set[str] = set()
     for run in runs:
         for cell in cells_of(run):
-            name = f"{cell.method.name} with {cell.proxy.name}"
-            if cell.level:
-                name += f", {cell.level}"
+            name = name_of(cell)
             if name in asked:
                 continue
             asked.add(name)

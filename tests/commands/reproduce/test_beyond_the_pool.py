@@ -31,7 +31,7 @@ from overopt.stats.pools.extrapolation import BestOfN
 from overopt.stats.pools.n_grids import fit_grid
 
 STREAM = StreamSpec(prompts=8, samples_per_prompt=1 << 18)
-assert STREAM == GAO.grids["standard"].stream
+assert GAO.grids["standard"].stream == STREAM
 FIRST = replace(GAO, claims=tuple(one for one in GAO.claims if one.id == "gao-01"))
 """gao2022 with its first claim alone."""
 Shape = Callable[[Floats], Floats]

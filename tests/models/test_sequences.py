@@ -69,6 +69,20 @@ def test_align_moves_whole_vectors_alike() -> None:
     assert torch.equal(aligned_BTD[..., 1], -align(value_BK, batch))
 
 
+def test_align_may_look_further_and_hands_gradients_back_once() -> None:
+    batch = join(tokens([1, 4, 2], [1, 2]), tokens([5, 3], [4, 4, 3]))
+    value_BKD = torch.arange(16.0).view(2, 4, 2).requires_grad_()
+    aligned_BTD = align(value_BKD, batch, later=1)
+    assert aligned_BTD.tolist() == [
+        [[4.0, 5.0], [6.0, 7.0], [0.0, 0.0]],
+        [[10.0, 11.0], [12.0, 13.0], [14.0, 15.0]],
+    ]
+    (aligned_BTD * aligned_BTD).sum().backward()
+    assert value_BKD.grad is not None
+    used_BK = torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1]])
+    assert torch.equal(value_BKD.grad, 2 * value_BKD.detach() * used_BK[..., None])
+
+
 def test_taken_rows_keep_the_width_and_the_offset() -> None:
     batch = join(tokens([1, 4, 2], [1, 2], [1, 5, 2]), tokens([5, 3], [4, 4, 3], [3]))
     part = take_rows(batch, torch.tensor([2, 0]))

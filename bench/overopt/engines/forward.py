@@ -113,4 +113,4 @@ def hidden_states(prediction: Prediction, batch: Batch) -> HiddenStates:
     """The hidden states of a pass, aligned with the response's tokens."""
     assert prediction.states_LBJD is not None
     states_BJLD = torch.stack(prediction.states_LBJD, dim=2)
-    return HiddenStates(align(states_BJLD[:, :-1], batch), align(states_BJLD[:, 1:], batch))
+    return HiddenStates(align(states_BJLD, batch), align(states_BJLD, batch, later=1))

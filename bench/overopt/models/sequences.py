@@ -79,28 +79,32 @@ def join(prompts: Tokens, responses: Tokens, device: torch.device | str | None =
     )
 
 
-def align(value_BK: Tensor, batch: Batch) -> Tensor:
+def align(value_BK: Tensor, batch: Batch, later: int = 0) -> Tensor:
     """Values of the predicted positions moved so that column t belongs to response token t.
 
     Args:
         value_BK: a value for each predicted token, column 0 being the token that follows the
-            shortest prompt; more dimensions may follow, such as (B, K, D).
+            shortest prompt; more dimensions may follow, such as (B, K, D), and more columns.
         batch: the rows the values belong to.
+        later: how many columns further to look.
 
     Returns:
         (B, T) and what follows, zero where the mask is False.
     """
     tokens_max = batch.mask_BT.shape[1]
-    column_BT = (batch.prompt_length_B - batch.prompt_length_min)[:, None] + torch.arange(
-        tokens_max, device=value_BK.device
-    )
+    first_B1 = (batch.prompt_length_B - batch.prompt_length_min + later)[:, None]
+    column_BT = first_B1 + torch.arange(tokens_max, device=value_BK.device)
     column_BT = column_BT.clamp(max=value_BK.shape[1] - 1)
     outside_BT = ~batch.mask_BT
-    if value_BK.dim() > 2:
-        more = (1,) * (value_BK.dim() - 2)
-        column_BT = column_BT.view(*column_BT.shape, *more).expand(-1, -1, *value_BK.shape[2:])
-        outside_BT = outside_BT.view(*outside_BT.shape, *more)
-    return value_BK.gather(1, column_BT).masked_fill(outside_BT, 0.0)
+    if value_BK.dim() == 2:
+        return value_BK.gather(1, column_BT).masked_fill(outside_BT, 0.0)
+    rows, columns, *more = value_BK.shape
+    # whole vectors are copied; gather would look up an index for each of their numbers
+    start_B1 = columns * torch.arange(rows, device=value_BK.device)[:, None]
+    flat_SX = value_BK.reshape(rows * columns, -1)
+    value_SX = flat_SX.index_select(0, (start_B1 + column_BT).flatten())
+    outside_BT = outside_BT.view(rows, tokens_max, *(1 for _ in more))
+    return value_SX.view(rows, tokens_max, *more).masked_fill(outside_BT, 0.0)
 
 
 def take_rows(batch: Batch, index_B: Tensor) -> Batch:

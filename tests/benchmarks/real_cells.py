@@ -142,7 +142,7 @@ def _workers(store: Path) -> Opened:
 
 @contextmanager
 def _ray(store: Path) -> Opened:
-    from overopt.execution.executors.cluster import SETTINGS
+    from overopt.execution.executors.connection import SETTINGS
 
     os.environ.update({**SETTINGS, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
     os.environ["PYTHONPATH"] = os.pathsep.join(place for place in sys.path if place)

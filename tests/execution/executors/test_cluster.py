@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from overopt.errors import UserError
-from overopt.execution.executors.cluster import SETTINGS, ClusterExecutor
+from overopt.execution.executors.cluster import ClusterExecutor
+from overopt.execution.executors.connection import SETTINGS
 from overopt.execution.executors.share import ONE_CORE, Share
 from overopt.execution.node import Node
 from overopt.execution.outcomes import Notice, Outcome
@@ -116,7 +117,11 @@ def test_two_nodes_equal_bytes_whatever_dies(tmp_path: Path, toy_log: Log) -> No
         *_, third = wait_for(toy_log, 3)
         assert third.split()[1] == first.split()[1]
         [node] = started.worker_nodes
+        raylet = node.all_processes["raylet"][0].process.pid
+        there = [line.split()[2] for line in (second, third) if line.split()[3] == str(raylet)]
+        lost = [psutil.Process(int(process)) for process in there]
         started.remove_node(node, allow_graceful=False)
+        psutil.wait_procs(lost, timeout=60)  # they outlive their node for a moment
         go_on(log)
 
     with cluster(2) as started:

@@ -7,9 +7,6 @@ keys. An actor or a node that dies costs the stages that ran there another try.
 
 from __future__ import annotations
 
-import os
-import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,23 +19,14 @@ from filelock import BaseFileLock
 
 from overopt.errors import UserError, one_line, words_of
 from overopt.execution.executors.actor import Builder, Seen, seen_here
+from overopt.execution.executors.connection import connected
 from overopt.execution.executors.share import Share
 from overopt.execution.messages import Advanced, Busy, Lost, Message
 from overopt.execution.node import Node
 from overopt.execution.store import Store
-from overopt.execution.worker import OFFLINE, SINGLE_THREAD, Order, order
+from overopt.execution.worker import Order, order
 
-SETTINGS = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",
-}
-"""Only who has the cluster's token may use it, Ray reports nothing to its makers, and stages rank
-with other processes, not at nice 15; as long as the environment does not say otherwise."""
-_OBJECT_STORE_BYTES = 80_000_000
-"""About the least that Ray allows; nothing is put there."""
 _POLL_S = 0.5
-_KNOCK_S = 10.0
 _PROGRESS_S = 2.0
 _CAPACITY_S = 3.0
 
@@ -97,7 +85,7 @@ class ClusterExecutor:
         share: Callable[[Node], Share],
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._ray = _connected(address, actors)
+        self._ray = connected(address, actors)
         self._store, self._share, self._most, self._tell = store, share, actors, tell
         store.prepare()
         if store.is_folder:
@@ -220,9 +208,7 @@ class ClusterExecutor:
         room = self._capacity()
         if self._most is not None and len(self._actors) >= self._most:
             return False
-        taken = [*(actor.share for actor in self._actors), share]
-        fits = sum(one.cpus for one in taken) <= room.cpus
-        return not self._actors or (fits and sum(one.gpus for one in taken) <= room.gpus)
+        return not self._actors or room.holds([*(one.share for one in self._actors), share])
 
     def _start(self, share: Share) -> _Actor:
         handle = self._build.options(
@@ -235,6 +221,21 @@ class ClusterExecutor:
         actor = _Actor(handle, share, handle.see.remote(self._store.place))
         self._actors.append(actor)
         return actor
+
+    def _recall(self) -> None:
+        """Take stages back from actors that cannot come up, since a node is gone meanwhile.
+
+        They would wait for room for ever, beside idle actors that could have built them.
+        """
+        room = self._capacity()
+        for actor in reversed(self._actors[1:]):  # newest first; some cluster grows on demand
+            if room.holds([one.share for one in self._actors]):
+                return
+            if actor.ready_s is None:
+                for attempt in [one for one in self._attempts.values() if one.actor is actor]:
+                    del self._attempts[attempt.task.key]
+                    self._waiting.appendleft((actor.share, attempt.task))
+                self._discard(actor)
 
     def _discard(self, actor: _Actor) -> None:
         with suppress(ValueError):
@@ -262,6 +263,7 @@ class ClusterExecutor:
             ready, _ = self._ray.wait(list(promises), num_returns=len(promises), timeout=0)
         for ref in ready:
             promises[ref]()
+        self._recall()
         now_s = time.monotonic()
         for attempt in list(self._attempts.values()):
             if attempt.overdue(now_s):
@@ -334,67 +336,3 @@ def _bound(call: Callable[[Any], None], argument: Any) -> Callable[[], None]:
 
 def _longer(limit_s: float | None) -> str:
     return f"it took longer than {limit_s:g} s"
-
-
-def _check_address(address: str) -> None:
-    """Knock at a cluster's door, since Ray itself would knock for many minutes.
-
-    Raises:
-        UserError: nobody opens, or it is no address.
-    """
-    if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdecimal():
-        raise UserError(f"--address {address}: write it as HOST:PORT, such as head:6379, or auto.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            f"No Ray cluster answers at {address}: {one_line(words_of(error))}. Check the address, "
-            "and that the head was started there with ray start --head."
-        ) from error
-
-
-def _connected(address: str | None, actors: int | None) -> Any:
-    """The module of Ray, connected to a cluster.
-
-    Raises:
-        UserError: it is not installed, or no cluster answers there.
-    """
-    if address is not None:
-        _check_address(address)
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ImportError as error:
-        raise UserError(
-            f"--executor ray needs Ray, which is not installed ({error}); install overopt[ray], "
-            "or leave --executor out."
-        ) from error
-    environment = {
-        **SINGLE_THREAD,
-        **OFFLINE,
-        "PYTHONPATH": os.pathsep.join(place for place in sys.path if place),
-    }
-    settings: dict[str, Any] = {
-        "runtime_env": {"env_vars": environment},
-        "log_to_driver": False,
-        "logging_level": "ERROR",
-    }
-    if address is None:
-        settings |= {
-            "include_dashboard": False,
-            "num_cpus": actors,
-            "object_store_memory": _OBJECT_STORE_BYTES,
-        }
-    try:
-        ray.init(address or "local", **settings)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        where = f"No Ray cluster answers at {address}" if address else "Ray does not start here"
-        raise UserError(
-            f"{where}: {one_line(words_of(error))[:500]} Check the address, and that "
-            "RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token."
-        ) from error
-    return ray

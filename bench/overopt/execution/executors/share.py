@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -15,6 +16,11 @@ class Share:
 
     cpus: float = 1.0
     gpus: float = 0.0
+
+    def holds(self, shares: Collection[Share]) -> bool:
+        """Whether there is room for all of these."""
+        cpus, gpus = (sum(one.cpus for one in shares), sum(one.gpus for one in shares))
+        return cpus <= self.cpus and gpus <= self.gpus
 
 
 ONE_CORE = Share()

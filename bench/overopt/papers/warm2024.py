@@ -5,6 +5,8 @@ from __future__ import annotations
 from overopt.papers.contract import (
     All,
     Arm,
+    BestBelow,
+    BestOf,
     Between,
     Claim,
     Equal,
@@ -30,6 +32,14 @@ BON = {members: _warm("bon", members) for members in MEMBERS}
 RL = {members: _warm("rloo", members) for members in MEMBERS}
 PAIR = Arm("bon", "mean", settings=("mean.members=2",))
 ONE, ONE_RL = Arm("bon"), Arm("rloo")
+COEFFICIENTS = (0.01, 0.03, 0.1, 0.3)
+ONE_AT = {beta: Arm("rloo", settings=(f"rloo.beta={beta:g}",)) for beta in COEFFICIENTS}
+WARM_AT = {beta: _warm("rloo", 6, f"rloo.beta={beta:g}") for beta in COEFFICIENTS}
+
+
+def _best_coefficient(arms: dict[float, Arm]) -> BestOf:
+    return BestOf("KL coefficient", tuple((beta, Peak(arm)) for beta, arm in arms.items()))
+
 
 CLAIMS = (
     Claim(
@@ -89,9 +99,8 @@ CLAIMS = (
         "the best KL coefficient is smaller for averaged reward models than for one",
         "it is",
         "figure 8c",
-        None,
-        "log of the coefficient of the highest peak: smaller for the average",
-        needs="the place of the best of several arms, chosen on other seeds",
+        BestBelow(_best_coefficient(WARM_AT), _best_coefficient(ONE_AT)),
+        figure="coefficients",
     ),
     Claim(
         "warm-07",
@@ -138,6 +147,14 @@ FIGURES = (
         "rl", "figures 8 and 9: gold along RL", "kl", "gold_mean",
         (("one", ONE_RL), *((f"average of {members}", arm) for members, arm in RL.items())),
         beside="proxy_mean",
+    ),
+    Figure(
+        "coefficients", "figure 8c: gold along RL by KL coefficient", "kl", "gold_mean",
+        tuple(
+            (f"{name}, {beta:g}", arms[beta])
+            for beta in COEFFICIENTS
+            for name, arms in (("one", ONE_AT), ("average of 6", WARM_AT))
+        ),
     ),
 )  # fmt: skip
 

@@ -13,8 +13,8 @@ The names of this package are all that a file needs:
   `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns` and `AtLowest`; of
   two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
-  `Unrelated`, `Ordering` (ORD), `All`, `Exact` with `Checked`, and `Computed` for
-  numbers of random instances that need no run.
+  `BestBetween` and `BestBelow` of `BestOf` several arms, `Unrelated`, `Ordering` (ORD), `All`,
+  `Exact` with `Checked`, and `Computed` for numbers of random instances that need no run.
 """
 
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
@@ -23,6 +23,7 @@ from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
+from overopt.report.verdicts.places import BestBelow, BestBetween, BestOf
 from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
 from overopt.report.verdicts.relabeling import RelabelingError
 from overopt.report.verdicts.relations import (
@@ -70,6 +71,9 @@ __all__ = [
     "Axis",
     "Bend",
     "Best",
+    "BestBelow",
+    "BestBetween",
+    "BestOf",
     "Between",
     "Bias",
     "Checked",

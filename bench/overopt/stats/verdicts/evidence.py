@@ -22,6 +22,7 @@ class Estimate(NamedTuple):
         n_seeds: seeds in the world that has the fewest.
         n_worlds: worlds.
         over: what the standard error takes for random.
+        held: the 95 % interval, of what has no standard error, such as a place; None: by t.
     """
 
     mean: float
@@ -30,6 +31,7 @@ class Estimate(NamedTuple):
     n_seeds: int
     n_worlds: int
     over: str
+    held: tuple[float, float] | None = None
 
     @property
     def exploratory(self) -> bool:
@@ -39,6 +41,8 @@ class Estimate(NamedTuple):
     @property
     def bounds(self) -> tuple[float, float] | None:
         """The 95 % interval; None where there is none."""
+        if self.held is not None:
+            return self.held
         if self.se is None or self.df is None:
             return None
         half = t_half_width(self.se, self.df, LEVEL)
@@ -46,7 +50,8 @@ class Estimate(NamedTuple):
 
     def flipped(self) -> Estimate:
         """Of the negative quantity."""
-        return self._replace(mean=-self.mean)
+        held = None if self.held is None else (-self.held[1], -self.held[0])
+        return self._replace(mean=-self.mean, held=held)
 
     def p_above(self, bound: float) -> float:
         """Twice the one-sided p value of "the mean is above the bound", at most 1.

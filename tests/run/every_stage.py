@@ -145,10 +145,15 @@ def _of_table(place: Path) -> Iterator[Node]:
 
 
 def _of_axes(pairs: Graph, online: Graph) -> Iterator[Node]:
-    """A second round that goes on where the first ended, a planted error, and a stream."""
-    rounds = RoundsSpec(count=2, start="last", steps=2)
-    task = online.cell.task.model_copy(update={"rounds": rounds})
-    yield Graph(replace(online.cell, task=task)).optimize(None, GRID)
+    """Second rounds of all kinds, a planted error, and a stream."""
+    for rounds in (
+        RoundsSpec(count=2, start="last", steps=2),
+        RoundsSpec(count=2, start="liti", share=0.5, prompts="repeated", proxy="mean", steps=2),
+        RoundsSpec(count=2, proxy="average", steps=2),
+    ):
+        task = online.cell.task.model_copy(update={"rounds": rounds})
+        later = Graph(replace(online.cell, task=task))
+        yield from (later.optimize(None, GRID), later.score(0, later.pool, "the pool"))
     error = online.cell.task.proxy.model_copy(update={"error": ScoreErrorSpec()})
     planted = Graph(replace(online.cell, task=online.cell.task.model_copy(update={"proxy": error})))
     yield from (planted.optimize(None, GRID), planted.score(0, planted.pool, "the pool"))

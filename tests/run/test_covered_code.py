@@ -16,10 +16,11 @@ AS_IT_MAY_BE = {
     "error": {"worlds", "spec", "tables", "stats"},
     "pool_excerpt": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "joined": {"worlds", "spec", "tables", "stats", "execution", "errors"},
+    "scores": {"worlds", "spec", "tables", "stats", "execution", "errors"},
 }
 """Stages that need not use all that their node names, and rooms of what may stay unused: a rule is
 recorded without building its world, or reading the table that one is made of, and files of a proxy
-or of labels are copied."""
+or of labels are copied, or scores averaged."""
 
 
 def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) -> None:

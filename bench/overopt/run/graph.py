@@ -20,16 +20,13 @@ from overopt.run.fronts.nodes import front
 from overopt.run.given.nodes import WorldNodes
 from overopt.run.given.once import once_per_spec
 from overopt.run.knob import at_tasks_rate, setting, with_knob
-from overopt.run.making import Stream
 from overopt.run.needs import check_needs
 from overopt.run.own_files import described, file_name
-from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import refuse_new_responses
-from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
+from overopt.run.rounds.proxies import CombinedNodes, Proxies, proxies_of
 from overopt.run.stacked.nodes import out_of_stack
-from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
 from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
@@ -64,7 +61,7 @@ class Graph:
     ) -> None:
         self.cell = cell
         self._labels: LabelNodes | RoundLabels
-        self._proxies: ProxyNodes | StepNodes
+        self._proxies: Proxies
         self._pool_scores: dict[str, dict[str, Node]]
         self._runs: dict[tuple[object, ...], Node] = {}
         one, other = cell.method.source, cell.proxy.source
@@ -79,17 +76,9 @@ class Graph:
             label = partial(LabelNodes, cell, self.make, self)
             first = cell.task.round == 1
             self._labels = label() if first else RoundLabels(self.make, self, label)
-            self._proxies = self._make_proxies()
+            self._proxies = proxies_of(cell, self.make, self)
             self._pool_scores = {}
         self.reading_code = self._proxies.reading_code
-
-    def _make_proxies(self) -> ProxyNodes | StepNodes:
-        cell = self.cell
-        system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
-        plain = plain_or_planted(cell.proxy, cell.task.proxy)
-        if cell.proxy.step_scores:
-            return StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
-        return plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
 
     @property
     def initial(self) -> Node:
@@ -352,6 +341,12 @@ class Graph:
     def front(self, kl_grid_nats: tuple[float, ...]) -> Node:
         """The oracle front of the task's world."""
         return front(self, self.cell.task, kl_grid_nats)
+
+    @property
+    def combined(self) -> CombinedNodes:
+        """Proxies of its round, where the task combines those of several rounds."""
+        assert isinstance(self._proxies, CombinedNodes), "see RoundsSpec.proxy"
+        return self._proxies
 
     @cached_property
     def before(self) -> Graph:

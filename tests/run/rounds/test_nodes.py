@@ -13,6 +13,7 @@ from overopt.errors import UserError
 from overopt.execution.node import Node, ancestry
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
+from overopt.spec.rounds import RoundsSpec
 
 
 def _points(method: str = "rloo", **more: Any) -> list[Node]:
@@ -68,6 +69,75 @@ def test_a_run_may_go_on_where_the_last_one_ended() -> None:
     assert inputs["initial"].name == "initial"
 
 
+def test_a_run_may_start_between_the_initial_policy_and_the_last() -> None:
+    (_, second) = _points(rounds=2, settings=["rounds.start=liti", "rounds.share=0.25"])
+    run = next(made for made in ancestry([second]) if made.stage.endswith("rounds.optimize"))
+    assert (run.params["start"], run.params["share"]) == ("liti", 0.25)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [["rounds.start=liti"], ["rounds.share=0.5"], ["rounds.start=last", "rounds.share=1"]],
+)
+def test_a_share_belongs_to_liti(settings: list[str]) -> None:
+    with pytest.raises(UserError, match="share"):
+        _points(rounds=2, settings=settings)
+
+
+VARIANTS = (
+    ["rounds.prompts=repeated"],
+    ["rounds.proxy=mean"],
+    ["rounds.proxy=average"],
+    ["rounds.start=liti", "rounds.share=0.5"],
+)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=" ".join)
+@pytest.mark.parametrize("method", ["rloo", "dpo"])
+def test_in_the_first_round_every_variant_is_a_run_without_rounds(
+    method: str, settings: list[str]
+) -> None:
+    first, second = _points(method, rounds=2, settings=settings)
+    assert first.key == _points(method)[0].key
+    assert second.key != _points(method, rounds=2)[1].key
+
+
+def test_variants_leave_no_trace_where_they_are_not_asked_for() -> None:
+    told = RoundsSpec(count=3).to_json()
+    assert told == {"count": 3, "data": "all", "start": "initial", "steps": None}
+
+
+def test_prompts_are_repeated_in_every_later_round() -> None:
+    third = _points(rounds=3, settings=["rounds.prompts=repeated"])[-1]
+    drawn = [made for made in ancestry([third]) if made.stage.endswith("rounds.pairs")]
+    assert [made.params["repeated"] for made in drawn] == [True, True]
+
+
+def test_the_mean_of_rounds_reads_every_proxy_and_trains_none_twice() -> None:
+    third = _points(rounds=3, settings=["rounds.proxy=mean"], proxy=["mean"])[-1]
+    stages, plain = _stages(third), _stages(_points(rounds=3, proxy=["mean"])[-1])
+    assert stages["proxy"] == plain["proxy"]
+    assert stages["rounds.scores"] == stages["score"] / 3 > 0
+    runs = {
+        made.params.get("earlier"): made for made in ancestry([third]) if made.name == "optimize"
+    }
+    assert set(runs) == {None, 1, 2}
+    inputs = dict(runs[2].inputs)
+    read = [inputs[f"{role}proxy.0"].key for role in ("round.1.", "round.2.", "")]
+    assert len(set(read)) == 3
+    assert dict(runs[1].inputs)["round.1.proxy.0"].key == read[0]
+
+
+def test_the_average_of_rounds_is_of_plain_proxies_and_scores_alone() -> None:
+    third = _points(rounds=3, settings=["rounds.proxy=average"])[-1]
+    averaged = [made for made in ancestry([third]) if made.name == "averaged"]
+    assert sorted(made.params["rounds"] for made in averaged) == [2, 3]
+    roles = [role for made in averaged for role, given in made.inputs if given.name == "proxy"]
+    assert sorted(roles) == ["round.1", "round.1", "round.2", "round.2", "round.3"]
+    scored = [dict(made.inputs)["proxy"] for made in ancestry([third]) if made.name == "score"]
+    assert {one.key for one in scored} == {averaged[-1].key}
+
+
 def test_steps_of_earlier_rounds() -> None:
     (_, second) = _points(rounds=2, settings=["rounds.steps=7"])
     steps = [
@@ -86,6 +156,9 @@ def test_steps_of_earlier_rounds() -> None:
         ("rloo", {"task": "reviews-clean"}, "has people who label"),
         ("rloo", {"proxy": ["online-rm"]}, "has labels of its own"),
         ("rloo", {"settings": ["rounds.start=last"], "engine": "trl"}, "give --engine native"),
+        ("rloo", {"settings": ["rounds.proxy=mean"], "engine": "trl"}, "give --engine native"),
+        ("rloo", {"settings": ["rounds.proxy=mean"], "proxy": ["pm"]}, "plain reward models"),
+        ("rloo", {"settings": ["rounds.proxy=average"], "proxy": ["grm"]}, "plain reward models"),
     ],
 )
 def test_what_has_no_rounds_is_refused(method: str, more: dict[str, Any], said: str) -> None:

@@ -9,19 +9,27 @@ from typing import Any
 import numpy as np
 import pytest
 
+from overopt.artifacts.reward import SystemReward
+from overopt.artifacts.rounds.reward import MeanReward
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.catalog import systems
+from overopt.engines.method.loading import open_as
+from overopt.engines.proxy import OpenedProxy
 from overopt.execution.contract import silent
 from overopt.models.policy import load_policy
+from overopt.models.rewards.reward import load_reward
 from overopt.models.weights import weights_of
 from overopt.run.own_files import without_place
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.rollout import RolloutSpec
 from overopt.stages import labels, optimize
-from overopt.stages.rounds import joined, pairs
+from overopt.stages.rounds import averaged, joined, pairs, scores
 from overopt.stages.rounds import optimize as later
+from overopt.worlds.contract import world_of
+from overopt.worlds.tokens import Tokens
 
 from ..conftest import WORLD
+from ..hand_made import ids, texts, write_scores
 
 STEPS = 3
 PARAMS: dict[str, Any] = {
@@ -81,6 +89,100 @@ def test_a_round_may_go_on_from_the_last_policy(first: dict[str, Path], tmp_path
     assert _first_kl(tmp_path) > 0.01
     mine, theirs = _last(tmp_path), _last(first["before"])
     assert any(not np.array_equal(mine[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize(("share", "start"), [(0.0, "initial"), (1.0, "last")])
+def test_an_interpolated_start_has_the_other_two_as_its_ends(
+    first: dict[str, Path], tmp_path: Path, share: float, start: str
+) -> None:
+    for name, told in (("liti", {"start": "liti", "share": share}), ("end", {"start": start})):
+        (tmp_path / name).mkdir()
+        later.run({**PARAMS, **told}, first, tmp_path / name, silent)
+    mine, theirs = _last(tmp_path / "liti"), _last(tmp_path / "end")
+    assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_a_start_in_the_middle_has_the_mean_weights(first: dict[str, Path]) -> None:
+    place = read_json(first["before"] / "optimize.json")["snapshots"][-1]["folder"]
+    initial = load_policy(first["initial"] / "model")
+    own = {name: value.clone() for name, value in weights_of(initial).items()}
+    last = load_policy(first["before"] / place)
+    later.interpolate(initial, last, 0.25)
+    for name, value in weights_of(initial).items():
+        expected = 0.75 * own[name] + 0.25 * weights_of(last)[name]
+        assert np.allclose(value.numpy(), expected.numpy())
+        assert not np.array_equal(expected.numpy(), own[name].numpy()) or not own[name].any()
+
+
+def test_a_mean_over_equal_rounds_is_the_run_against_one(
+    first: dict[str, Path], tmp_path: Path
+) -> None:
+    again = {f"round.{number}.proxy.0": first["proxy.0"] for number in (1, 2, 3)}
+    later.run({**PARAMS, "start": "initial", "earlier": 3}, {**first, **again}, tmp_path, silent)
+    mine, theirs = _last(tmp_path), _last(first["before"])
+    for name in theirs:
+        assert np.allclose(mine[name], theirs[name], atol=1e-5)
+
+
+def test_a_mean_reward_is_that_of_the_scores(artifacts: dict[str, Path]) -> None:
+    """A second round whose proxy has the mean moved by 2 SDs: every reward is 1 SD lower."""
+    world = world_of({"world": WORLD.to_json()})
+    spec = systems.proxy("single")
+    one = SystemReward({"proxy.0": artifacts["proxy"]}, spec, world)
+
+    def lower(prompts: Tokens, responses: Tokens) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return one.members(prompts, responses) - 2.0
+
+    reward = MeanReward([one.members, lower], open_as(OpenedProxy, spec))
+    prompts, responses = world.heldout_prompts.take(np.zeros(2, np.int64)), texts([[5], [6, 7]])
+    assert reward(prompts, responses) == pytest.approx(one(prompts, responses) - 1.0)
+    assert reward.members(prompts, responses).shape == (1, 2)
+
+
+def test_an_average_of_equal_proxies_is_that_proxy(
+    artifacts: dict[str, Path], tmp_path: Path
+) -> None:
+    inputs = {f"round.{number}": artifacts["proxy"] for number in (1, 2)}
+    inputs["labels"] = artifacts["labels"]
+    averaged.run({"world": WORLD.to_json(), "rounds": 2}, inputs, tmp_path, silent)
+    mine, theirs = (
+        weights_of(load_reward(one / "model")) for one in (tmp_path, artifacts["proxy"])
+    )
+    assert all(np.array_equal(mine[name].numpy(), theirs[name].numpy()) for name in theirs)
+    scales = [read_json(one / "normalization.json") for one in (tmp_path, artifacts["proxy"])]
+    assert scales[0] == pytest.approx(scales[1])
+
+
+def test_scores_of_rounds_are_averaged_row_by_row(tmp_path: Path) -> None:
+    drawn = texts([[1], [2], [3], [4]])
+    inputs = {
+        f"score.{number}": write_scores(tmp_path / str(number), ids(2, 2), drawn, given)
+        for number, given in ((1, [0.0, 1.0, 2.0, 3.0]), (2, [2.0, 1.0, 0.0, -3.0]))
+    }
+    (tmp_path / "out").mkdir()
+    scores.run({"rounds": 2}, inputs, tmp_path / "out", silent)
+    table = Table(tmp_path / "out" / "scores.parquet")
+    assert table.floats("score").tolist() == [1.0, 1.0, 1.0, 0.0]
+    assert table.integers("sample_id").tolist() == [0, 1, 0, 1]
+    inputs["score.2"] = write_scores(tmp_path / "else", ids(2, 2), texts([[1]] * 4), [0.0] * 4)
+    with pytest.raises(ValueError, match="differ in fingerprint"):
+        scores.run({"rounds": 2}, inputs, tmp_path / "out", silent)
+
+
+def test_prompts_may_be_those_of_the_first_round(
+    artifacts: dict[str, Path], first: dict[str, Path], tmp_path: Path
+) -> None:
+    """With a seed of their own, which would else draw other prompts."""
+    old = Table(artifacts["pairs"] / "pairs.parquet")
+    inputs = {"optimize": first["before"], "first": artifacts["pairs"]}
+    params = {"world": WORLD.to_json(), "seed": 7, "comparisons": len(old)}
+    prompts = {}
+    for name, told in (("anew", {}), ("repeated", {"repeated": True})):
+        (tmp_path / name).mkdir()
+        pairs.run({**params, **told}, inputs, tmp_path / name, silent)
+        prompts[name] = Table(tmp_path / name / "pairs.parquet").integers("prompt_id")
+    assert np.array_equal(prompts["repeated"], old.integers("prompt_id"))
+    assert not np.array_equal(prompts["anew"], old.integers("prompt_id"))
 
 
 def test_pairs_are_of_the_last_policy_and_labels_add_up(

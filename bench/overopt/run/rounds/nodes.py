@@ -131,10 +131,12 @@ class RoundLabels:
         first = before
         while first.cell.task.round > 1:
             first = first.before
-        params = {
+        params: dict[str, Any] = {
             "comparisons": cell.task.proxy.comparisons,
             "seed": cell.stream + self._number * _ROUND,
         }
+        if cell.task.rounds is not None and cell.task.rounds.prompts == "repeated":
+            params["repeated"] = True
         inputs = {"optimize": before.optimize(None, ()), "first": first.pairs}
         label = f"pairs of round {self._number}, {cell.place}"
         return self._make("rounds.pairs", params, inputs, label)
@@ -164,12 +166,19 @@ def of_round(
     task = around.cell.task
     if task.rounds is None or task.round == 1:
         return "optimize", params, inputs
-    if task.rounds.start == "last" and around.cell.engine == "trl":
+    if around.cell.engine == "trl" and task.rounds.start != "initial":
         raise UserError(
-            "rounds.start = last goes on with a policy that the engine native has trained; give "
-            "--engine native, or start each round from the initial policy."
+            f"rounds.start = {task.rounds.start} goes on with a policy that the engine native has "
+            "trained; give --engine native, or start each round from the initial policy."
+        )
+    if around.cell.engine == "trl" and task.rounds.proxy == "mean":
+        raise UserError(
+            "rounds.proxy = mean is read by the engine native only; give --engine native, or "
+            "rounds.proxy=average."
         )
     params = {**params, "start": task.rounds.start}
+    if task.rounds.share is not None:
+        params["share"] = task.rounds.share
     return "rounds.optimize", params, {**inputs, "before": around.before.optimize(None, ())}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from overopt.execution.contract import Progress
 from overopt.models.folders import save_model
 from overopt.models.rewards.reward import score
 from overopt.models.weights import set_weights, weights_of
+from overopt.proxies.contract.members import Weights
 from overopt.spec.system import ProxySystemSpec
-from overopt.worlds.contract import world_of
+from overopt.worlds.contract import World, world_of
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -32,8 +34,20 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     system = ProxySystemSpec.model_validate(params["system"])
     opened = open_as(OpenedMembers, locate_own(system, inputs))
     folders = [inputs[f"member.{member}"] for member in range(system.members)]
+    write_merged(opened.merge, folders, inputs["labels"], world, out, progress)
+
+
+def write_merged(
+    merge: Callable[[Sequence[Weights]], Weights],
+    folders: Sequence[Path],
+    labels: Path,
+    world: World,
+    out: Path,
+    progress: Progress,
+) -> None:
+    """Merge the weights of proxies into one, whose scores are normalized by held-out pairs."""
     models = [Member(folder, world).model for folder in folders]
-    merged = opened.merge([weights_of(model) for model in models])
+    merged = merge([weights_of(model) for model in models])
     model = models[0]
     set_weights(model, merged)
     save_model(model, out / "model", folders[0] / "model")
@@ -41,7 +55,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         shutil.copyfile(folders[0] / "reader.json", out / "reader.json")
     progress(0.5, "scores of the merged model")
     reading = open_own_reader(out, world)
-    heldout = load_preferences(inputs["labels"], world, "heldout").preferences
+    heldout = load_preferences(labels, world, "heldout").preferences
     score_2P = [
         score(model, *reading(heldout.prompts, side)) for side in (heldout.chosen, heldout.rejected)
     ]

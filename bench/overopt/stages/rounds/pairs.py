@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from overopt.artifacts.randomness import numpy_rng, torch_rng
-from overopt.artifacts.tables import Column, read_json, write_table
+from overopt.artifacts.tables import Column, Table, read_json, write_table
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
@@ -23,15 +23,20 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     ``heldout.parquet`` is that of the first round: pairs of the initial policy judge and scale the
     proxies of every round.
 
-    params: ``comparisons``, ``seed``.
+    params: ``comparisons``, ``seed``; ``repeated`` where prompts are those of the first round's
+    pairs, and not drawn anew.
     """
     world = world_of(params)
     seed, comparisons = int(params["seed"]), int(params["comparisons"])
     trained = read_json(inputs["optimize"] / "optimize.json")["snapshots"][-1]
     policy = load_policy(inputs["optimize"] / trained["folder"])
-    prompt_id_P = prompts_without_repeats(
-        numpy_rng(seed, "pairs", "pairs"), world.train_prompts.rows(), comparisons
-    )
+    if params.get("repeated"):
+        first_pairs = Table(inputs["first"] / "pairs.parquet")
+        prompt_id_P = first_pairs.integers("prompt_id").astype(np.int32)
+    else:
+        prompt_id_P = prompts_without_repeats(
+            numpy_rng(seed, "pairs", "pairs"), world.train_prompts.rows(), comparisons
+        )
     drawn = sample(
         policy,
         world.train_prompts.take(prompt_id_P),

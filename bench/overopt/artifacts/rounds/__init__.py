@@ -1,0 +1,1 @@
+"""What is read of the proxies of several rounds."""

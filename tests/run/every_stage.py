@@ -25,11 +25,13 @@ from overopt.run.cells import cells_of
 from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
 from overopt.run.streamed.nodes import stream
+from overopt.run.watching.looks import Looked, looks
 from overopt.run.watching.nodes import WatchNodes
 from overopt.run.watching.rankings import beside
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.labeling import LabelingSpec, PopulationSpec, UnevenNoiseSpec
+from overopt.spec.look import LOOKS
 from overopt.spec.rounds import RoundsSpec
 from overopt.spec.score_error import ScoreErrorSpec
 from own import MIXTURE, SIFTED, VALUED
@@ -178,6 +180,10 @@ def _beside(pairs: Graph) -> Iterator[Node]:
         yield stacked.optimize(None, GRID)
     yield WatchNodes(Graph, pairs.cell, GRID).signals()
     yield from beside(pairs, pairs.cell.method, pairs.cell.noise, "dpo", "step", GRID)
+    cell = pairs.cell
+    yield from looks(
+        pairs, LOOKS, Looked(pairs.optimize(None, GRID), cell.task, cell.proxy, cell.title)
+    )
 
 
 def _of_people(plain: Graph) -> Iterator[Node]:

@@ -93,14 +93,13 @@ class Graph:
         """A run of a method to its last step: on the pairs, or against plain reward models."""
         if method.family == "pairs":
             return self.run_pairs(method, 0)
-        plain = replace(self.cell, method=method, proxy=_plain(self.cell.proxy), engine="native")
-        return Graph(plain, self._world).optimize(None, ())
+        plain = _plain(self.cell.proxy)
+        return self.varied(method=method, proxy=plain, engine="native").optimize(None, ())
 
     def attack(self, method: MethodSpec) -> dict[str, Node]:
         """An adversary's run against two plain reward models, and these, by role."""
         attacked = _attacked(self.cell.proxy)
-        cell = replace(self.cell, method=method, proxy=attacked, engine="native")
-        graph = Graph(cell, self._world)
+        graph = self.varied(method=method, proxy=attacked, engine="native")
         proxies = {f"proxy.{index}": graph.proxy(index) for index in range(attacked.members)}
         return {"optimized": graph.optimize(None, ()), **proxies}
 
@@ -110,8 +109,7 @@ class Graph:
 
     def run_pairs(self, method: MethodSpec, member: int) -> Node:
         """A run of a method on this cell's preference data, to its last step."""
-        cell = replace(self.cell, method=method, engine="native")
-        return Graph(cell, self._world).optimize(None, (), member)
+        return self.varied(method=method, engine="native").optimize(None, (), member)
 
     @property
     def gold(self) -> Node:
@@ -140,8 +138,11 @@ class Graph:
 
     def alone(self, seed: int) -> Node:
         """The run of another seed of the same run, trained alone."""
-        cell = replace(self.cell, seed=seed, engine="native")
-        return Graph(cell, self._world).optimize(None, ())
+        return self.varied(seed=seed, engine="native").optimize(None, ())
+
+    def varied(self, **changed: Any) -> Graph:
+        """The graph of this cell with some of its fields changed, in the same world."""
+        return Graph(replace(self.cell, **changed), self._world)
 
     def proxy(self, member: int) -> Node:
         """One proxy of this seed and noise that scores."""
@@ -324,8 +325,7 @@ class Graph:
         """The points of one run, measured at the policies that it passes on its way."""
         method = self.cell.method
         evaluation = self.evaluate(self.optimize(None, kl_grid_nats))
-        known = {"knob_value": method.config[method.knob.name]}
-        return self.measure([(evaluation, known)], [])
+        return self.measure([(evaluation, {"knob_value": method.config[method.knob.name]})], [])
 
     def along_knob(self, met: Mapping[float, float], unreached: list[float]) -> Node:
         """The points of a driven knob: the value at which it meets each budget, nats."""

@@ -11,13 +11,14 @@ from overopt.execution.node import Node
 from overopt.execution.outcomes import Failure, Outcome
 from overopt.run.cell import Cell, Found
 from overopt.run.targeting import Search
+from overopt.run.watching.looks import Looked, LookGraph, looks
 from overopt.run.watching.rankings import RunGraph, beside
 from overopt.spec.run import RunSpec
 
 Pursuit = Generator[Sequence[Node], Mapping[str, Outcome], "Found"]
 
 
-class CellGraph(RunGraph, Protocol):
+class CellGraph(LookGraph, RunGraph, Protocol):
     """What a pursuit asks of the graph of its cell (see ``run.graph``)."""
 
     cell: Cell
@@ -72,7 +73,11 @@ def foreseen(graph: CellGraph, run: RunSpec) -> list[Node]:
 
 def _beside(graph: CellGraph, run: RunSpec) -> list[Node]:
     cell = graph.cell
-    return beside(graph, cell.method, cell.noise, cell.title, run.along, run.kl_grid_nats)
+    ranked = beside(graph, cell.method, cell.noise, cell.title, run.along, run.kl_grid_nats)
+    if not ranked:  # nothing trains, or every point is a run of its own
+        return []
+    of = Looked(graph.optimize(None, run.kl_grid_nats), cell.task, cell.proxy, cell.title)
+    return [*ranked, *looks(graph, run.looks, of)]
 
 
 def _built(

@@ -178,7 +178,7 @@ def _beside(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str
             known = {name: identity[name] for name in TRAJECTORY_COLUMNS if name in identity}
             steps += trajectory_rows(known, one.points, method.name, method.knob.name, store)
             known = {name: identity[name] for name in DIAGNOSTIC_COLUMNS if name in identity}
-            diagnoses += [{**known, **seen} for seen in diagnosed(one.points, store)]
+            diagnoses += [{**known, **seen} for seen in diagnosed(one.points, one.beside, store)]
             known = {name: identity[name] for name in RANKING_COLUMNS if name in identity}
             rankings += [{**known, **seen} for seen in ranked(one.beside, store)]
     tables = (

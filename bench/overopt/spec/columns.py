@@ -150,7 +150,7 @@ DIAGNOSTIC_COLUMNS: tuple[str, ...] = (
     "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "step",
     "knob_value", "kl_target_nats", "kl_nats", "correlation", "correlation_within", "tail_index",
     "tail_index_se", "calibration_error", "repetition", "repetition_se", "meteor", "meteor_se",
-    "length_r2", "spread",
+    "length_r2", "spread", "csi",
 )  # fmt: skip
 """Columns of ``diagnostics.csv``: what is looked at beside points, and never ranked.
 
@@ -158,8 +158,11 @@ correlation: Pearson's of proxy and gold over all responses, and within prompts.
 of proxy - gold. calibration_error: of the proxy's comparisons. repetition: share of a response's
 word pairs that stood in it before. meteor: likeness to the initial policy's responses. length_r2:
 share of the variance of log pi/pi_ref that length explains. spread: mean SD over the members of an
-ensemble.
+ensemble. csi: cluster separation index of the samples in InfoRM's latents, where a run asks for it.
 """
+
+LATER_DIAGNOSTICS: tuple[str, ...] = ("spread", "csi")
+"""Those that tables of earlier versions lack."""
 
 RANKINGS_FILE = "rankings.csv"
 

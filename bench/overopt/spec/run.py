@@ -13,6 +13,7 @@ from overopt.spec.flaw import FlawSpec
 from overopt.spec.frozen import Spec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.level import LevelSpec
+from overopt.spec.look import Look
 from overopt.spec.method import MethodSpec
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxyStart
@@ -30,6 +31,7 @@ class RunSpec(Spec):
     flaws: of the preference data, each run beside the data without any.
     proxy_widths: of proxies from scratch; None for the task's own.
     tuned: whether methods train at learning rates that ``bench tune`` has chosen.
+    looks: what is looked at beside policies that other runs leave out.
     levels: settings that are those of this run because an axis has them among its levels; the
         rest of the specification has them already.
     """
@@ -50,6 +52,7 @@ class RunSpec(Spec):
     kl_grid_nats: tuple[float, ...]
     standard: bool
     tuned: bool = Field(default=False, exclude_if=operator.not_)
+    looks: tuple[Look, ...] = Field(default=(), exclude_if=operator.not_)
     levels: tuple[LevelSpec, ...] = Field(default=(), exclude_if=operator.not_)
 
     def of(self, method: MethodSpec) -> Self:

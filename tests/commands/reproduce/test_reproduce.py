@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,14 @@ import pytest
 
 from overopt.commands.arguments import resolve
 from overopt.commands.reproduce import reproduce as module
-from overopt.commands.reproduce.reproduce import Asked, joined, reproduce, request_of
+from overopt.commands.reproduce.reproduce import (
+    Asked,
+    joined,
+    reproduce,
+    request_of,
+    specs_of,
+    stored,
+)
 from overopt.errors import UserError
 from overopt.papers.contract import (
     SCALES,
@@ -178,3 +186,24 @@ def test_a_paper_of_exact_claims_runs_nothing(
         "toy-04": "reproduced",
         "toy-05": "not run here",
     }
+
+
+def test_a_run_without_the_looks_that_a_paper_asks_for_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claims are judged meanwhile; the run with them is preferred once it is there."""
+    run = Played()
+    assert reproduce(asked(tmp_path), resolve, run, no_streams) == 0
+    looking = replace(PAPER, looked={"separation": (PLAIN,)})
+    monkeypatch.setattr(module, "find", lambda name: looking)
+    specs = specs_of(looking, "smoke", resolve)
+    assert [arm for arm, spec in specs.items() if spec.looks] == [PLAIN]
+    before = gather(specs, stored((tmp_path / "runs",)).runs)
+    assert len(before[PLAIN].worlds[0]) == 5 and not before[PLAIN].looks
+    asked_before = len(run.asked)
+    for _ in range(2):
+        assert reproduce(asked(tmp_path), resolve, run, no_streams) == 0
+    (again,) = run.asked[asked_before:]
+    assert again.looks == ("separation",) and [one.name for one in again.proxies] == ["single"]
+    after = gather(specs, stored((tmp_path / "runs",)).runs)
+    assert after[PLAIN].looks == {"separation"}

@@ -189,10 +189,14 @@ def _drawn(spec: RunSpec, asked: StreamSpec, streams: Sequence[StoredStreams]) -
 
 
 def _whole(rows: ArmRows, spec: RunSpec) -> bool:
-    """Whether every world and seed of an arm was measured; failures are what a run came to."""
+    """Whether every world and seed of an arm was measured, with the looks that it asks for.
+
+    Failures are what a run came to.
+    """
     if rows.missing.startswith("failed"):
         return True
-    return all(len(rows.worlds.get(world, ())) == len(spec.seeds) for world in spec.worlds)
+    seen = rows.looks.issuperset(spec.looks)
+    return seen and all(len(rows.worlds.get(world, ())) == len(spec.seeds) for world in spec.worlds)
 
 
 def joined(specs: Iterable[RunSpec]) -> list[RunSpec]:
@@ -234,7 +238,10 @@ def stored(places: Sequence[Path], option: str = "results") -> Stored:
 def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
     """Every arm of a paper at a scale as the run that ``bench run`` would make of it."""
     grid = paper.grids[scale]
-    return {arm: check(request_of(arm, grid)) for arm in paper.arms(scale)}
+    return {
+        arm: check(request_of(arm, grid)).model_copy(update={"looks": paper.looks_of(arm)})
+        for arm in paper.arms(scale)
+    }
 
 
 def request_of(arm: Arm, grid: Grid) -> Request:

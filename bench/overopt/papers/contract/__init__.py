@@ -9,9 +9,10 @@ The names of this package are all that a file needs:
 
 - `Paper`, `Grid`, `Claim`, `Figure`, and `StreamSpec`, how far best-of-n is drawn;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
-  `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`, `Along`,
-  `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns` and `AtLowest`; of
-  two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
+  `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`,
+  `LogRatio`, `Along`, `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns`,
+  `AtLowest`, `Largest` and `Jump`; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many
+  `Related` and `RelabelingError`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
   `BestBetween` and `BestBelow` of `BestOf` several arms, `Unrelated`, `Ordering` (ORD), `All`,
   `Exact` with `Checked`, and `Computed` for numbers of random instances that need no run.
@@ -20,6 +21,7 @@ The names of this package are all that a file needs:
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
+from overopt.report.verdicts.courses import Jump, Largest, LogRatio
 from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
@@ -94,7 +96,10 @@ __all__ = [
     "GrowthExponent",
     "HeldOut",
     "Hump",
+    "Jump",
+    "Largest",
     "LogKlAtGold",
+    "LogRatio",
     "Minus",
     "NoHump",
     "NoWorse",

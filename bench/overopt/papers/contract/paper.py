@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Claim
 from overopt.report.verdicts.figure import Figure
+from overopt.spec.look import Look
 from overopt.spec.stream import StreamSpec
 
 Scale = Literal["smoke", "standard", "full"]
@@ -52,6 +53,7 @@ class Paper:
         figures: of the paper, drawn again.
         also: arms that are run for figures only.
         streamed: arms of best-of-n that are drawn far beyond the pool too.
+        looked: what is looked at beside the policies of which arms; other runs leave it out.
         notes: what of the paper could not be verified, and where this departs from it.
     """
 
@@ -63,6 +65,7 @@ class Paper:
     figures: tuple[Figure, ...] = ()
     also: tuple[Arm, ...] = ()
     streamed: tuple[Arm, ...] = ()
+    looked: Mapping[Look, tuple[Arm, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -75,6 +78,10 @@ class Paper:
         lost = {claim.figure for claim in self.claims if claim.figure} - drawn
         if lost:
             raise ValueError(f"{self.name}: claims name figures that it has not: {sorted(lost)}")
+
+    def looks_of(self, arm: Arm) -> tuple[Look, ...]:
+        """What is looked at beside the policies of an arm."""
+        return tuple(look for look, arms in self.looked.items() if arm in arms)
 
     def arms(self, scale: Scale) -> tuple[Arm, ...]:
         """Every arm that a claim or a figure needs at a scale, each once."""

@@ -27,6 +27,7 @@ from overopt.spec.columns import (
     DIAGNOSTICS_FILE,
     FRONT_COLUMNS,
     FRONT_ESTIMATORS,
+    LATER_DIAGNOSTICS,
     RANKING_COLUMNS,
     RANKINGS_FILE,
     TRAJECTORY_COLUMNS,
@@ -104,7 +105,7 @@ def read_run(folder: Path) -> Run:
         worlds=read_worlds(folder / "worlds.csv"),
         front=_read_front(folder / "front.csv", known),
         trajectory=read_beside(folder / "trajectory.csv", TRAJECTORY_COLUMNS),
-        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, ("spread",)),
+        diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, LATER_DIAGNOSTICS),
         rankings=read_beside(folder / RANKINGS_FILE, RANKING_COLUMNS),
     )
 

@@ -99,12 +99,14 @@ class ArmRows:
         estimator: of the KL axis.
         folders: names of the run folders that it comes from.
         missing: why it cannot be judged; empty where it can.
+        looks: what its run was asked to look at besides.
     """
 
     worlds: Mapping[int, tuple[SeedRows, ...]]
     estimator: str = ""
     folders: tuple[str, ...] = ()
     missing: str = ""
+    looks: frozenset[str] = frozenset()
 
 
 Measured = Mapping[Arm, ArmRows]

@@ -27,6 +27,7 @@ Y_WORDS = {
     "win_rate": "win rate against the initial policy",
     "ranking": "pairs ranked right by likelihood",
     "flipped": "wrongly ranked training pairs, now right",
+    "csi": "cluster separation in InfoRM's latents",
 }
 
 

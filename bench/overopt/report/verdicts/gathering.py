@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,19 +63,20 @@ def _spec_of(run: Run) -> RunSpec | None:
 
 
 def _find(arm: Arm, wanted: RunSpec, stored: list[tuple[Run, RunSpec]]) -> ArmRows:
-    """The stored run that has most of an arm; of equals, the one that comes first."""
+    """The stored run that has most of an arm; of equals, that with all looks, or the first one."""
     best = ArmRows({}, missing=NOT_RUN)
     for run, spec in stored:
         if not holds(spec, wanted):
             continue
-        found = _rows_of(run, wanted)
-        if _count(found) > _count(best):
+        found = replace(_rows_of(run, wanted), looks=frozenset(spec.looks))
+        if _worth(found, wanted) > _worth(best, wanted):
             best = found
     return best
 
 
-def _count(rows: ArmRows) -> int:
-    return sum(map(len, rows.worlds.values()))
+def _worth(rows: ArmRows, wanted: RunSpec) -> tuple[int, int]:
+    """How many seeds there are, and how many of the looks that are wanted."""
+    return sum(map(len, rows.worlds.values())), len(rows.looks.intersection(wanted.looks))
 
 
 def holds(spec: RunSpec, wanted: RunSpec) -> bool:

@@ -134,6 +134,7 @@ class HubWork:
             "judge": self._judged,
             "evaluate": self._evaluate,
             "rankings": self._rankings,
+            "separation": self._separation,
         }
         work = Work()
         if made.name in stages:
@@ -342,6 +343,13 @@ class HubWork:
     def _rankings(self, made: Node, work: Work) -> None:
         work.hold(self._policy(made))
         self._read(work, made, self._policy(made), ranked_rows(made))
+
+    def _separation(self, made: Node, work: Work) -> None:
+        proxy = self._proxy_of(input_of(made, "proxy"))
+        work.hold(proxy)
+        policies = 2 + policies_of(input_of(input_of(made, "samples"), "optimize"))
+        rows = policies * world_of(made).heldout_prompts * int(made.params["per_prompt"])
+        self._read(work, made, proxy, rows)
 
 
 def _train(

@@ -10,11 +10,20 @@ from overopt.execution.node import Node
 from overopt.execution.store import Store
 
 _FILE, _RANKINGS = "diagnostics.json", "rankings.json"
+_LOOKS = ("separation.json",)
 
 
-def diagnosed(points: Node, store: Store) -> list[dict[str, Any]]:
-    """A row per policy; none of a stage that diagnoses nothing, or of an earlier version."""
-    return _rows(points, _FILE, store)
+def diagnosed(points: Node, beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:
+    """A row per policy; none of a stage that diagnoses nothing, or of an earlier version.
+
+    What was looked at beside the points of one run joins its rows by the step.
+    """
+    rows = _rows(points, _FILE, store)
+    for made in beside:
+        for name in _LOOKS:
+            seen = {look["step"]: look for look in _rows(made, name, store)}
+            rows = [{**row, **seen.get(row["step"], {})} for row in rows]
+    return rows
 
 
 def ranked(beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:

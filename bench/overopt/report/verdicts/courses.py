@@ -1,0 +1,83 @@
+"""Statistics of a column along each run: its largest value, and where it jumps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from overopt.report.verdicts.arms import Arm, OfArm, OutOfReach, Scope, SeedRows
+from overopt.report.verdicts.statistics import Statistic, Tables, per_seed
+from overopt.stats.arrays import Floats
+from overopt.stats.verdicts.courses import change_point
+
+
+def _along(one: SeedRows, place: str, column: str) -> tuple[Floats, Floats]:
+    """A column at all points that have it, the initial policy included.
+
+    Raises:
+        ValueError: no point has it, or it was not stored.
+    """
+    place_K, value_K = one.column(place), one.column(column)
+    there = np.isfinite(place_K) & np.isfinite(value_K)
+    if not there.any():
+        raise ValueError(f"no point has {column}")
+    return place_K[there], value_K[there]
+
+
+@dataclass(frozen=True)
+class Largest(OfArm):
+    """The largest value of a column over the points of each run."""
+
+    column: str
+
+    @property
+    def name(self) -> str:
+        return f"largest {self.column} of {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        return per_seed(
+            scope, self.arm, lambda one: float(_along(one, "kl_nats", self.column)[1].max())
+        )
+
+
+@dataclass(frozen=True)
+class Jump(OfArm):
+    """The step at which a column jumps to a higher level, `change_point`."""
+
+    column: str
+
+    @property
+    def name(self) -> str:
+        return f"step at which {self.column} jumps, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        return per_seed(
+            scope, self.arm, lambda one: change_point(*_along(one, "step", self.column))
+        )
+
+
+@dataclass(frozen=True)
+class LogRatio:
+    """Log of one statistic over another, seed by seed."""
+
+    first: Statistic
+    second: Statistic
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys((*self.first.arms, *self.second.arms)))
+
+    @property
+    def name(self) -> str:
+        return f"log of {self.first.name} over {self.second.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        first, second = self.first.read(scope), self.second.read(scope)
+        tables = {}
+        for world in scope.worlds:
+            both = [table[world].mean(axis=1, keepdims=True) for table in (first, second)]
+            if not all((one > 0.0).all() for one in both):
+                raise OutOfReach(f"{self.name}: one of the two is 0 in a seed")
+            tables[world] = np.log(both[0] / both[1])
+        return tables

@@ -1,0 +1,80 @@
+"""Claims about the course of a column along runs, planted true, false and drowned in noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import pytest
+
+from overopt.papers.contract import Arm, Claim, Equal, Jump, Largest, LogRatio, Peak, more
+from overopt.report.verdicts.arms import ArmRows, Scope
+from overopt.report.verdicts.claims import Rule
+from overopt.report.verdicts.judging import judge
+from overopt.stats.arrays import Floats
+
+from .planted import HUMPED, STEADY, arm_rows, humped, saturating
+
+BUDGETS = tuple(float(d) ** 2 for d in np.arange(0.2, 3.01, 0.2))
+"""Every fifth of a unit of sqrt(KL), where the step is ten times that; gold peaks at step 20."""
+
+
+def with_column(
+    rows: ArmRows, name: str, value: Callable[[Floats], Floats], noise: float
+) -> ArmRows:
+    """Seeds with a further column, a function of their steps with some noise."""
+    seeds = []
+    for one in rows.worlds[0]:
+        generator = np.random.default_rng((7, one.seed))
+        step_K = one.column("step")
+        column_K = value(step_K) + generator.normal(0.0, noise, step_K.size)
+        seeds.append(replace(one, columns={**one.columns, name: column_K}))
+    return replace(rows, worlds={0: tuple(seeds)})
+
+
+def planted(value: Callable[[Floats], Floats], noise: float = 0.02) -> ArmRows:
+    return with_column(arm_rows(humped, budgets=BUDGETS), "csi", value, noise)
+
+
+def verdict(rule: Rule, measured: dict[Arm, ArmRows]) -> str:
+    (found,) = judge([Claim("x-01", "a relation", "a number", "section 1", rule)], measured)
+    return found.verdict
+
+
+AT_PEAK = Equal(LogRatio(Jump(HUMPED, "csi"), Peak(HUMPED, "step")), log(1.1))
+
+
+def jump_at(step: float) -> Callable[[Floats], Floats]:
+    return lambda step_K: np.where(step_K > step, 1.0, 0.0)
+
+
+def test_a_jump_at_the_peak_is_one_and_a_later_one_is_not() -> None:
+    assert verdict(AT_PEAK, {HUMPED: planted(jump_at(20.0))}) == "reproduced"
+    assert verdict(AT_PEAK, {HUMPED: planted(jump_at(26.5))}) == "contradicted"
+    assert verdict(AT_PEAK, {HUMPED: planted(jump_at(9.0))}) == "contradicted"
+
+
+def test_a_jump_that_noise_hides_is_not_resolved() -> None:
+    found = verdict(AT_PEAK, {HUMPED: planted(jump_at(20.0), noise=20.0)})
+    assert found == "not resolved at this scale"
+
+
+def test_a_column_that_never_rises_or_was_not_stored_gives_no_verdict() -> None:
+    falls = {HUMPED: planted(lambda step_K: -step_K, noise=0.0)}
+    assert verdict(AT_PEAK, falls) == "not run here"
+    assert verdict(AT_PEAK, {HUMPED: arm_rows(humped, budgets=BUDGETS)}) == "not run here"
+
+
+def test_the_largest_value_is_compared_wherever_it_lies() -> None:
+    lower = with_column(arm_rows(saturating, number=2), "csi", lambda s: 1.0 - s / 100.0, 0.01)
+    higher = with_column(arm_rows(humped, number=1), "csi", lambda s: s / 10.0, 0.01)
+    rule = more(Largest(HUMPED, "csi"), Largest(STEADY, "csi"))
+    assert verdict(rule, {HUMPED: higher, STEADY: lower}) == "reproduced"
+    assert verdict(rule, {HUMPED: lower, STEADY: higher}) == "contradicted"
+    same = with_column(arm_rows(saturating, number=3), "csi", lambda s: s / 10.0, 0.5)
+    other = with_column(arm_rows(humped, number=4), "csi", lambda s: s / 10.0, 0.5)
+    assert verdict(rule, {HUMPED: same, STEADY: other}) == "not resolved at this scale"
+    tables = Largest(HUMPED, "csi").read(Scope({HUMPED: lower}, (HUMPED,)))
+    assert tables[0] == pytest.approx(1.0, abs=0.05)  # at the initial policy

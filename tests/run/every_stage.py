@@ -180,10 +180,9 @@ def _beside(pairs: Graph) -> Iterator[Node]:
         yield stacked.optimize(None, GRID)
     yield WatchNodes(Graph, pairs.cell, GRID).signals()
     yield from beside(pairs, pairs.cell.method, pairs.cell.noise, "dpo", "step", GRID)
-    cell = pairs.cell
-    yield from looks(
-        pairs, LOOKS, Looked(pairs.optimize(None, GRID), cell.task, cell.proxy, cell.title)
-    )
+    cell, run = pairs.cell, pairs.optimize(None, GRID)
+    of = Looked(pairs.along_step(GRID), run, cell.task, cell.proxy, cell.title)
+    yield from looks(pairs, LOOKS, of)
 
 
 def _of_people(plain: Graph) -> Iterator[Node]:

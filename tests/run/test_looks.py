@@ -70,8 +70,12 @@ def test_what_was_looked_at_joins_the_rows_of_its_step(tmp_path: Path) -> None:
     graph, store = graph_of(run), Store(tmp_path)
     points = graph.along_step((0.1,))
     put(store, points, {"diagnostics.json": [{"step": 0, "meteor": 1.0}, {"step": 4}]})
-    made, *_ = looked(run)
+    made, other, *_ = looked(run)
     put(store, made, {"separation.json": [{"step": 4, "csi": 0.5}, {"step": 9, "csi": 7.0}]})
-    rows = diagnosed(points, (made,), store)
-    assert rows == [{"step": 0, "meteor": 1.0}, {"step": 4, "csi": 0.5}]
+    put(store, other, {"scores.json": [{"step": 0, "mmd": 0.0}, {"step": 4, "mmd": 0.25}]})
+    rows = diagnosed(points, (made, other), store)
+    assert rows == [
+        {"step": 0, "meteor": 1.0, "mmd": 0.0},
+        {"step": 4, "csi": 0.5, "mmd": 0.25},
+    ]
     assert diagnosed(points, (), store) == [{"step": 0, "meteor": 1.0}, {"step": 4}]

@@ -48,7 +48,7 @@ def pursue(graph: CellGraph, run: RunSpec) -> Pursuit:
         points = graph.points(run.along, run.kl_grid_nats)
         if points is None:
             points = yield from _drive_knob(graph, run)
-        extra = _beside(graph, run)
+        extra = _beside(graph, run, points)
         outcomes = yield [points, *extra]
         _path(outcomes[points.key])
     except _Failed as error:
@@ -66,17 +66,18 @@ def foreseen(graph: CellGraph, run: RunSpec) -> list[Node]:
     """
     points = graph.points(run.along, run.kl_grid_nats)
     if points is not None:
-        return [points, *_beside(graph, run)]
+        return [points, *_beside(graph, run, points)]
     values = Search(graph.cell.method.knob, run.kl_grid_nats).first_values()
     return [graph.evaluate(graph.optimize(value, ())) for value in values]
 
 
-def _beside(graph: CellGraph, run: RunSpec) -> list[Node]:
+def _beside(graph: CellGraph, run: RunSpec, points: Node) -> list[Node]:
     cell = graph.cell
     ranked = beside(graph, cell.method, cell.noise, cell.title, run.along, run.kl_grid_nats)
     if not ranked:  # nothing trains, or every point is a run of its own
         return []
-    of = Looked(graph.optimize(None, run.kl_grid_nats), cell.task, cell.proxy, cell.title)
+    optimized = graph.optimize(None, run.kl_grid_nats)
+    of = Looked(points, optimized, cell.task, cell.proxy, cell.title)
     return [*ranked, *looks(graph, run.looks, of)]
 
 

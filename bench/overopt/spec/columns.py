@@ -150,7 +150,7 @@ DIAGNOSTIC_COLUMNS: tuple[str, ...] = (
     "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "step",
     "knob_value", "kl_target_nats", "kl_nats", "correlation", "correlation_within", "tail_index",
     "tail_index_se", "calibration_error", "repetition", "repetition_se", "meteor", "meteor_se",
-    "length_r2", "spread", "csi",
+    "length_r2", "spread", "csi", "mmd", "component_1", "component_2", "component_3",
 )  # fmt: skip
 """Columns of ``diagnostics.csv``: what is looked at beside points, and never ranked.
 
@@ -158,10 +158,14 @@ correlation: Pearson's of proxy and gold over all responses, and within prompts.
 of proxy - gold. calibration_error: of the proxy's comparisons. repetition: share of a response's
 word pairs that stood in it before. meteor: likeness to the initial policy's responses. length_r2:
 share of the variance of log pi/pi_ref that length explains. spread: mean SD over the members of an
-ensemble. csi: cluster separation index of the samples in InfoRM's latents, where a run asks for it.
+ensemble. What follows is there where a run asks for it (``spec.look``). csi: cluster
+separation index of the samples in InfoRM's latents. mmd: maximum mean discrepancy of proxy and
+gold. component_1 to 3: mean scores of reward models that learn one attribute each.
 """
 
-LATER_DIAGNOSTICS: tuple[str, ...] = ("spread", "csi")
+LATER_DIAGNOSTICS: tuple[str, ...] = (
+    "spread", "csi", "mmd", "component_1", "component_2", "component_3",
+)  # fmt: skip
 """Those that tables of earlier versions lack."""
 
 RANKINGS_FILE = "rankings.csv"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Look = Literal["separation"]
-"""It costs models or passes of its own. separation: how far samples lie off the initial policy's in
-InfoRM's latents."""
+Look = Literal["separation", "scores"]
+"""separation: how far samples lie off the initial policy's in InfoRM's latents. scores: how far the
+distributions of proxy and gold are apart, and what members that learn one attribute each score."""
 LOOKS: tuple[Look, ...] = get_args(Look)

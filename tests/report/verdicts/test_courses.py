@@ -9,7 +9,19 @@ from math import log
 import numpy as np
 import pytest
 
-from overopt.papers.contract import Arm, Claim, Equal, Jump, Largest, LogRatio, Peak, more
+from overopt.papers.contract import (
+    All,
+    AlongKl,
+    Arm,
+    Claim,
+    Equal,
+    Jump,
+    Largest,
+    LogRatio,
+    Peak,
+    Positive,
+    more,
+)
 from overopt.report.verdicts.arms import ArmRows, Scope
 from overopt.report.verdicts.claims import Rule
 from overopt.report.verdicts.judging import judge
@@ -78,3 +90,24 @@ def test_the_largest_value_is_compared_wherever_it_lies() -> None:
     assert verdict(rule, {HUMPED: same, STEADY: other}) == "not resolved at this scale"
     tables = Largest(HUMPED, "csi").read(Scope({HUMPED: lower}, (HUMPED,)))
     assert tables[0] == pytest.approx(1.0, abs=0.05)  # at the initial policy
+
+
+FALLS_THEN_RISES = All(
+    (Positive(AlongKl(HUMPED, "mmd", "bend")), Positive(AlongKl(HUMPED, "mmd", "start"), sign=-1))
+)
+
+
+def distance(value: Callable[[Floats], Floats], noise: float = 0.02) -> dict[Arm, ArmRows]:
+    """A column that is a function of KL; steps are ten times its root."""
+    rows = arm_rows(humped, budgets=BUDGETS)
+    return {HUMPED: with_column(rows, "mmd", lambda s: value((s / 10.0) ** 2), noise)}
+
+
+def test_a_distance_that_falls_and_then_rises_is_told_from_others() -> None:
+    assert verdict(FALLS_THEN_RISES, distance(lambda kl: (kl - 3.0) ** 2 / 10.0)) == "reproduced"
+    assert verdict(FALLS_THEN_RISES, distance(lambda kl: kl - kl**2 / 20.0)) == "contradicted"
+    only_rises = distance(lambda kl: kl / 10.0 + kl**2 / 10.0)
+    assert verdict(Positive(AlongKl(HUMPED, "mmd", "bend")), only_rises) == "reproduced"
+    assert verdict(FALLS_THEN_RISES, only_rises) == "contradicted"
+    noise = distance(lambda kl: 0.0 * kl, noise=1.0)
+    assert verdict(FALLS_THEN_RISES, noise) == "not resolved at this scale"

@@ -11,8 +11,8 @@ The names of this package are all that a file needs:
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
   `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`,
   `LogRatio`, `Along`, `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns`,
-  `AtLowest`, `Largest` and `Jump`; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many
-  `Related` and `RelabelingError`;
+  `AtLowest`, `AlongKl`, `Largest` and `Jump`; of two arms `LogKlAtGold`, `Distance` and
+  `GapAtProxy`; of many `Related` and `RelabelingError`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
   `BestBetween` and `BestBelow` of `BestOf` several arms, `Unrelated`, `Ordering` (ORD), `All`,
   `Exact` with `Checked`, and `Computed` for numbers of random instances that need no run.
@@ -21,7 +21,7 @@ The names of this package are all that a file needs:
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
-from overopt.report.verdicts.courses import Jump, Largest, LogRatio
+from overopt.report.verdicts.courses import AlongKl, Jump, Largest, LogRatio
 from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
@@ -68,6 +68,7 @@ __all__ = [
     "AcrossRuns",
     "All",
     "Along",
+    "AlongKl",
     "Arm",
     "AtLowest",
     "Axis",

@@ -1,15 +1,16 @@
-"""Statistics of a column along each run: its largest value, and where it jumps."""
+"""Statistics of a column along each run: its largest value, where it jumps, how it bends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from overopt.report.verdicts.arms import Arm, OfArm, OutOfReach, Scope, SeedRows
 from overopt.report.verdicts.statistics import Statistic, Tables, per_seed
 from overopt.stats.arrays import Floats
-from overopt.stats.verdicts.courses import change_point
+from overopt.stats.verdicts.courses import change_point, parabola
 
 
 def _along(one: SeedRows, place: str, column: str) -> tuple[Floats, Floats]:
@@ -55,6 +56,31 @@ class Jump(OfArm):
         return per_seed(
             scope, self.arm, lambda one: change_point(*_along(one, "step", self.column))
         )
+
+
+@dataclass(frozen=True)
+class AlongKl(OfArm):
+    """A term of the parabola in KL that fits a column along each run.
+
+    Attributes:
+        arm: a method that passes several policies.
+        column: at its points, the initial policy included.
+        term: ``start``: the slope at the initial policy, per nat; ``bend``: the quadratic term.
+    """
+
+    column: str
+    term: Literal["start", "bend"]
+
+    @property
+    def name(self) -> str:
+        words = {"start": "slope at the start", "bend": "quadratic term"}[self.term]
+        return f"{words} of {self.column} in KL, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        def number(one: SeedRows) -> float:
+            return float(getattr(parabola(*_along(one, "kl_nats", self.column)), self.term))
+
+        return per_seed(scope, self.arm, number)
 
 
 @dataclass(frozen=True)

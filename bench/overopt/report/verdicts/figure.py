@@ -27,6 +27,8 @@ Y_WORDS = {
     "win_rate": "win rate against the initial policy",
     "ranking": "pairs ranked right by likelihood",
     "flipped": "wrongly ranked training pairs, now right",
+    "mmd": "distance (MMD) of the distributions of proxy and gold",
+    "component_1": "score of the first component (SDs)",
     "csi": "cluster separation in InfoRM's latents",
 }
 

@@ -30,6 +30,7 @@ _REVIEWS: _Table = {
     "labels": (0.03, 70_000),
     "rankings": (2.2, 5_000),
     "separation": (2.0, 1_000),
+    "scores": (0.5, 2_000),
     "proxy": (1.8, 160_000),
     "control_proxy": (0.01, 1_000),
     "merged_proxy": (0.2, 440_000),

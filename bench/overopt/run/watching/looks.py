@@ -63,8 +63,9 @@ class LookGraph(Protocol):
 
 
 class Looked(NamedTuple):
-    """What of a cell is looked at: its run, and what the cell says of itself."""
+    """What of a cell is looked at: its points, its run, and what the cell says of itself."""
 
+    points: Node
     optimized: Node
     task: TaskSpec
     proxy: ProxySystemSpec
@@ -97,4 +98,14 @@ def _separation(graph: LookGraph, of: Looked) -> Node:
     return graph.make("beside.separation", params, inputs, f"separation of {of.title}", code)
 
 
-_MAKERS: dict[Look, Callable[[LookGraph, Looked], Node]] = {"separation": _separation}
+def _scores(graph: LookGraph, of: Looked) -> Node:
+    """Distributions of scores, of all that the points are measured on."""
+    params = {"system": described(of.proxy)}
+    label = f"scores of {of.title}"
+    return graph.make("beside.scores", params, dict(of.points.inputs), label, (of.proxy.source,))
+
+
+_MAKERS: dict[Look, Callable[[LookGraph, Looked], Node]] = {
+    "separation": _separation,
+    "scores": _scores,
+}

@@ -10,7 +10,7 @@ from overopt.execution.node import Node
 from overopt.execution.store import Store
 
 _FILE, _RANKINGS = "diagnostics.json", "rankings.json"
-_LOOKS = ("separation.json",)
+_LOOKS = ("separation.json", "scores.json")
 
 
 def diagnosed(points: Node, beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:

@@ -233,6 +233,18 @@ def test_a_setting_may_name_the_words_that_it_may_be(own: Path) -> None:
         systems.method(str(own), {"steps": 1})
 
 
+def test_a_setting_that_came_later_stands_in_a_specification_where_it_is_set(own: Path) -> None:
+    text = OWN.replace('help="which kind"', 'help="which kind", later=True')
+    own.write_text(text, encoding="utf-8")
+    assert "kind" not in systems.method(str(own), {"steps": 1}).config
+    assert "kind" not in systems.method(str(own), {"steps": 1, "kind": "plain"}).config
+    assert systems.method(str(own), {"steps": 1, "kind": "fancy"}).config["kind"] == "fancy"
+    for wrong in ("later=1", 'later="yes"'):
+        own.write_text(text.replace("later=True", wrong), encoding="utf-8")
+        with pytest.raises(UserError, match="it is True or False, with a default"):
+            systems.method(str(own), {"steps": 1})
+
+
 def test_proxy_without_members_is_refused(own: Path) -> None:
     own.write_text(OWN.replace("FAMILY", "WORDS"), encoding="utf-8")
     with pytest.raises(UserError, match="no field members; declare how many reward models"):

@@ -63,6 +63,42 @@ def test_three_members_on_one_line_are_averaged() -> None:
     assert warp.merge(CONFIG, initial, trained, 1.0)["layer 0"].tolist() == pytest.approx([0, 7])
 
 
+def test_both_ends_of_either_path_are_the_runs_and_the_middle_of_a_line_is_the_mean() -> None:
+    """Task vectors (1, 0) and (0, 1): half way (.5, .5) on the line, (.7071, .7071) on the arc."""
+    initial = weights((1.0, 1.0))
+    runs = [weights((2.0, 1.0)), weights((1.0, 2.0))]
+    for path in ("slerp", "lerp"):
+        for share, run in enumerate(runs):
+            config = warp.Config(path=path, share=float(share))
+            merged = warp.merge(config, initial, runs, 1.0)
+            assert torch.equal(merged["layer 0"], run["layer 0"])
+    half = warp.merge(warp.Config(path="lerp"), initial, runs, 1.0)
+    assert half["layer 0"].tolist() == [1.5, 1.5]
+    quarter = warp.merge(warp.Config(path="lerp", share=0.25), initial, runs, 1.0)
+    assert quarter["layer 0"].tolist() == [1.75, 1.25]
+    assert warp.merge(CONFIG, initial, runs, 1.0)["layer 0"].tolist() == pytest.approx(
+        [1 + math.sqrt(0.5), 1 + math.sqrt(0.5)]
+    )
+
+
+def test_a_line_through_three_members_has_a_third_of_each() -> None:
+    initial = weights((0.0, 0.0))
+    runs = [weights((3.0, 0.0)), weights((0.0, 6.0)), weights((9.0, 9.0))]
+    merged = warp.merge(warp.Config(members=3, path="lerp"), initial, runs, 1.0)
+    assert merged["layer 0"].tolist() == pytest.approx([4.0, 5.0])
+
+
+def test_the_last_of_several_iterations_is_drawn_to_where_the_first_began() -> None:
+    """The arc's middle (.7071, .7071), 0.3 of the way from (0, 0): (.2121, .2121)."""
+    merged = weights((math.sqrt(0.5), math.sqrt(0.5)))
+    drawn = warp.draw_back(CONFIG, weights((0.0, 0.0)), merged, 0.3)
+    assert drawn["layer 0"].tolist() == pytest.approx([0.2121, 0.2121], abs=1e-4)
+    begun = weights((1.0, 0.0))
+    for knob, expected in ((0.0, begun), (1.0, merged)):
+        at = warp.draw_back(CONFIG, begun, merged, knob)["layer 0"]
+        assert torch.allclose(at, expected["layer 0"])
+
+
 def test_the_anchor_follows_the_policy() -> None:
     config = warp.Config(mu=0.25)
     memory = warp.begin(config, {"w": torch.tensor(0.0)})

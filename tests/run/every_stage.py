@@ -86,6 +86,7 @@ def _wanted(place: Path) -> Iterator[Node]:
     merged = warp.points("step", GRID)
     assert merged is not None
     yield from (dpo.along_step(GRID), dpo.front(GRID), bon.select(GRID), merged)
+    yield from _of_merges(warp)
     for own in (MIXTURE, VALUED, SIFTED):
         (composing,) = _graphs(TASK, [str(own)])
         composed = composing.points("step", GRID)
@@ -135,6 +136,13 @@ def _wanted(place: Path) -> Iterator[Node]:
     yield from (of_data.along_step(GRID), of_data.front(GRID))
     yield from _of_steps(place)
     yield from _of_table(place)
+
+
+def _of_merges(plain: Graph) -> Iterator[Node]:
+    """Two iterations of runs that end at steps, and the angles between the last."""
+    method = systems.method("warp", {"steps": 2, "iterations": 2})
+    again = Graph(replace(plain.cell, method=method))
+    yield from (again.merge(GRID), *again.angles(GRID))
 
 
 def _of_table(place: Path) -> Iterator[Node]:

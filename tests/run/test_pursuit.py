@@ -44,7 +44,12 @@ def _to_end(pursuit: Pursuit, folder: Path) -> tuple[list[list[Node]], Found]:
 
 
 @pytest.mark.parametrize(
-    ("method", "stages"), [("bon", ["select"]), ("dpo", ["measure", "rankings"])]
+    ("method", "stages"),
+    [
+        ("bon", ["select"]),
+        ("dpo", ["measure", "rankings"]),
+        ("warp", ["measure", "angles"]),
+    ],
 )
 def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stages: list[str]) -> None:
     run = run_spec([method])

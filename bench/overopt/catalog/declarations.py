@@ -17,7 +17,7 @@ from typing import Any
 from overopt.errors import UserError, one_line
 
 _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
-_KEYWORDS = {"default", "help", "unit", "above", "at_least", "at_most", "one_of"}
+_KEYWORDS = {"default", "help", "unit", "above", "at_least", "at_most", "one_of", "later"}
 _SHOWN_CHARACTERS = 100
 _SEES = ("methods", "proxies", "monitors", "spec", "stats", "errors")
 """Rooms of this package that a plug-in may import: none of them leads to gold."""
@@ -28,6 +28,7 @@ class Parameter:
     """One field of a ``Config``: its type, default (None = required), meaning, unit and bounds.
 
     one_of: the words that it may be; empty for any.
+    later: whether it stands in no specification where it has its default.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Parameter:
     at_least: float | None
     at_most: float | None
     one_of: tuple[str, ...] = ()
+    later: bool = False
 
     def check(self, value: object, where: str) -> bool | int | float | str:
         """The value in this field's type, or a UserError that says what is allowed."""
@@ -100,6 +102,8 @@ class Declaration:
     def resolve(self, given: Mapping[str, object]) -> dict[str, bool | int | float | str]:
         """Every field's value: the given ones checked, the rest by default.
 
+        Fields that came later are left out where they have their default.
+
         Raises:
             UserError: for an unknown field, a value of the wrong type or out of bounds.
         """
@@ -115,7 +119,9 @@ class Declaration:
                     f"{self.name}: {parameter.name} has no default; give it with "
                     f"--set {self.name}.{parameter.name}=VALUE ({parameter.allowed()})."
                 )
-            values[parameter.name] = parameter.check(value, self.name)
+            checked = parameter.check(value, self.name)
+            if not (parameter.later and checked == parameter.default):
+                values[parameter.name] = checked
         return values
 
 
@@ -304,7 +310,16 @@ def _parameter(item: ast.AnnAssign, path: Path) -> Parameter:
         at_least=parts.get("at_least"),
         at_most=parts.get("at_most"),
         one_of=parts.get("one_of", ()),
+        later=_is_later(parts, default, f"{path}, line {item.lineno}: {name}"),
     )
+
+
+def _is_later(parts: Mapping[str, Any], default: object, where: str) -> bool:
+    """Whether a field came later; only a field with a default can have."""
+    later = parts.get("later", False)
+    if not isinstance(later, bool) or (later and default is None):
+        raise UserError(f"{where}: later = {later!r}; it is True or False, with a default.")
+    return later
 
 
 def _check_parts(parts: Mapping[str, Any], where: str) -> None:

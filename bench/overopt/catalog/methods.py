@@ -46,6 +46,7 @@ _VALUES = {
 }
 _CRITIC = {"critic_loss": "config, critic", "follow": "config", **_COMPOSED}
 _MERGED = {"merge": "config, initial, trained, knob"}
+_ITERATED = {"draw_back": "config, initial, merged, knob"}
 _POOL = {"samples_used": "config, pool_samples, knob"}
 _POLICY = {"weights": "config, pool, knob"}
 _DRAWS = {"draw_size": "config, knob", "draw_weights": "config, draws, knob"}
@@ -155,6 +156,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         ),
         needs=tuple(name for name in NEEDS if name in constants.get("INPUTS", ())),
         member=member,
+        merging=tuple(name for name in constants.get("MERGING", ()) if name in config),
         composes=composes,
         filters=constants["FAMILY"] == "selection" and "potential" in found.functions,
         searches=searches,
@@ -194,6 +196,8 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
             )
     if not (spec.composes or spec.filters or spec.searches):
         _require_the_plain(found, spec.family)
+    if spec.iterations > 1:
+        require_functions(found, _ITERATED, "a method of several iterations")
     for name, complete in OPTIONAL.items():
         if name in found.functions:
             if name == "priority" and "searched_samples" in spec.needs:  # it draws no answer

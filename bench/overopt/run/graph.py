@@ -20,6 +20,7 @@ from overopt.run.fronts.nodes import front
 from overopt.run.given.nodes import WorldNodes
 from overopt.run.given.once import once_per_spec
 from overopt.run.knob import at_tasks_rate, setting, with_knob
+from overopt.run.merging.nodes import angles, as_trained, member_task, merged
 from overopt.run.needs import check_needs
 from overopt.run.own_files import described, file_name
 from overopt.run.preferences.label_nodes import LabelNodes
@@ -168,29 +169,37 @@ class Graph:
         return dict(self._pool_scores[scored.key])
 
     def optimize(
-        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None = None
+        self,
+        knob_value: float | None,
+        kl_grid_nats: tuple[float, ...],
+        member: int | None = None,
+        start: Node | None = None,
     ) -> Node:
         """The method's run, with its knob at a value (None: as configured).
 
-        ``member`` numbers the runs whose policies are merged.
+        ``member`` numbers the runs whose policies are merged; ``start`` is where they start.
         """
-        asked = type(knob_value), knob_value, kl_grid_nats, member
+        asked = type(knob_value), knob_value, kl_grid_nats, member, start and start.key
         if asked not in self._runs:
-            self._runs[asked] = self._optimize(knob_value, kl_grid_nats, member)
+            self._runs[asked] = self._optimize(knob_value, kl_grid_nats, member, start)
         return self._runs[asked]
 
     def _optimize(
-        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None
+        self,
+        knob_value: float | None,
+        kl_grid_nats: tuple[float, ...],
+        member: int | None,
+        start: Node | None,
     ) -> Node:
-        cell, task = self.cell, self.cell.task
-        method = with_knob(cell.method.member or cell.method, knob_value)
+        cell, task = self.cell, member_task(self.cell.task, self.cell.method)
+        method = with_knob(as_trained(cell.method.member or cell.method), knob_value)
         params, code = training_parts(method, task, cell.engine, cell.method.rate_factor)
         params |= {
             "method": described(at_tasks_rate(method)),
             "kl_grid_nats": list(kl_grid_nats),
             "seed": cell.stream,
         }
-        inputs = {"initial": self.initial}
+        inputs = {"initial": start or self.initial}
         check_needs(method, task, cell.proxy)
         if "second_initial" in method.needs:
             inputs["second"] = self._world.policies.second(method.name)
@@ -269,28 +278,12 @@ class Graph:
         return self.make(stage, {**known, **params}, inputs, label, code)
 
     def merge(self, kl_grid_nats: tuple[float, ...]) -> Node:
-        """The policies of a method along its knob, merged or composed of others.
+        """The policies of a method along its knob, merged or composed of others."""
+        return merged(self, kl_grid_nats)
 
-        Members run to the last budget. The run of another method is that method's own, budgets and
-        all, and is shared with it.
-        """
-        cell, method = self.cell, self.cell.method
-        inputs = {"initial": self.initial}
-        if method.member is not None:
-            inputs["optimize.0"] = self.optimize(None, kl_grid_nats)
-        elif method.family == "merge":
-            for member in range(method.members):
-                inputs[f"optimize.{member}"] = self.optimize(None, kl_grid_nats[-1:], member)
-        params = {
-            "method": described(at_tasks_rate(method)),
-            "kl_grid_nats": list(kl_grid_nats),
-            "seed": cell.stream,
-        }
-        if method.values:
-            inputs["value"] = self.value
-        stage, done = ("compose", "composed") if method.composes else ("merge", "merged")
-        label = f"{method.name} {done}, {cell.place}"
-        return self.make(stage, params, inputs, label, (method.source,))
+    def angles(self, kl_grid_nats: tuple[float, ...]) -> list[Node]:
+        """Beside merged policies: the angles between those that were trained; else nothing."""
+        return angles(self, kl_grid_nats)
 
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""

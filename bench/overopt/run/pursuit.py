@@ -27,6 +27,10 @@ class CellGraph(LookGraph, RunGraph, Protocol):
         """The cell's points, or None where they depend on what its knob is found to do."""
         ...
 
+    def angles(self, kl_grid_nats: tuple[float, ...]) -> list[Node]:
+        """The angles between policies that are merged; none of other methods."""
+        ...
+
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         ...
@@ -73,6 +77,8 @@ def foreseen(graph: CellGraph, run: RunSpec) -> list[Node]:
 
 def _beside(graph: CellGraph, run: RunSpec, points: Node) -> list[Node]:
     cell = graph.cell
+    if cell.method.family == "merge":
+        return graph.angles(run.kl_grid_nats)
     ranked = beside(graph, cell.method, cell.noise, cell.title, run.along, run.kl_grid_nats)
     if not ranked:  # nothing trains, or every point is a run of its own
         return []

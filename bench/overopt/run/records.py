@@ -30,12 +30,14 @@ from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.written.circumstances import circumstances
 from overopt.run.written.csv_text import to_csv
-from overopt.run.written.diagnoses import diagnosed, ranked
+from overopt.run.written.diagnoses import angled, diagnosed, ranked
 from overopt.run.written.prompt_files import prompt_table
 from overopt.run.written.seed_tables import SeedGroup
 from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
 from overopt.run.written.unchanged import check_unchanged
 from overopt.spec.columns import (
+    ANGLE_COLUMNS,
+    ANGLES_FILE,
     BUDGET_COLUMNS,
     CONTRAST_COLUMNS,
     DIAGNOSTIC_COLUMNS,
@@ -166,12 +168,13 @@ def _files(
 def _beside(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str]:
     """Tables that are no part of a run's identity, since nothing of them is ranked.
 
-    Training step by step, which a store may have lost, diagnostics of policies, and how they rank
-    pairs.
+    Training step by step, which a store may have lost, diagnostics of policies, how they rank
+    pairs, and angles between those that are merged.
     """
     steps: list[dict[str, Any]] = []
     diagnoses: list[dict[str, Any]] = []
     rankings: list[dict[str, Any]] = []
+    angles: list[dict[str, Any]] = []
     for one in found:
         if one.points is not None:
             identity, method = _identity(run, one), one.cell.method
@@ -181,10 +184,13 @@ def _beside(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str
             diagnoses += [{**known, **seen} for seen in diagnosed(one.points, one.beside, store)]
             known = {name: identity[name] for name in RANKING_COLUMNS if name in identity}
             rankings += [{**known, **seen} for seen in ranked(one.beside, store)]
+            known = {name: identity[name] for name in ANGLE_COLUMNS if name in identity}
+            angles += [{**known, **seen} for seen in angled(one.beside, store)]
     tables = (
         (TRAJECTORY, TRAJECTORY_COLUMNS, steps),
         (DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, diagnoses),
         (RANKINGS_FILE, RANKING_COLUMNS, rankings),
+        (ANGLES_FILE, ANGLE_COLUMNS, angles),
     )
     return {name: to_csv(columns, rows) for name, columns, rows in tables if rows}
 

@@ -185,6 +185,19 @@ pairs that the initial policy ranks wrong, the share that are ranked right. held
 DPO's loss on the held-out pairs. Standard errors are over pairs.
 """
 
+ANGLES_FILE, ALL_WEIGHTS = "angles.csv", "all"
+
+ANGLE_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "first",
+    "second", "layer", "weights", "angle_degrees",
+)  # fmt: skip
+"""Columns of ``angles.csv``: angles between what the members of a merged policy have learned.
+
+first, second: numbers of two members, from 0. layer: a parameter by name, or ``all`` weights at
+once; weights: how many it has. angle_degrees: between what training has added to these weights in
+the one and in the other, 0 to 180; empty where one of them has not moved.
+"""
+
 SIGNALS_FILE, TWINS_FILE = "signals.csv", "twins.csv"
 """Tables of a run folder that ``bench monitor`` adds: what is seen along runs, and along twins."""
 

@@ -177,6 +177,7 @@ def param(
     at_least: float | None = None,
     at_most: float | None = None,
     one_of: tuple[str, ...] = (),
+    later: bool = False,
 ) -> Any:
     """Declare one field of a method's or proxy's ``Config``: default, meaning, unit and bounds.
 
@@ -190,6 +191,8 @@ def param(
         at_least: inclusive lower bound.
         at_most: inclusive upper bound.
         one_of: the words that a field of type str may be; empty for any.
+        later: whether runs were stored before the field was there: a specification in which it has
+            its default does not name it, and is that of those runs.
     """
     metadata = {
         "help": help,
@@ -198,6 +201,7 @@ def param(
         "at_least": at_least,
         "at_most": at_most,
         "one_of": one_of,
+        "later": later,
     }
     return field(default=default, metadata=metadata)
 

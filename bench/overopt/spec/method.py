@@ -27,6 +27,7 @@ class MethodSpec(SourcedSpec):
     member_family: of the merge family, the family of the runs whose policies are merged, where its
         own file says how they are trained.
     member: of the merge family, the method whose run is used, where it is another one.
+    merging: of the merge family, the fields of ``config`` that the runs of its members do not read.
     composes: whether its policy is put together at every token.
     filters: whether it resamples between tokens.
     searches: whether it searches a tree of partial answers.
@@ -41,6 +42,7 @@ class MethodSpec(SourcedSpec):
     native_only: tuple[str, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
     needs: tuple[MethodInput, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
     member: Self | None = Field(default=None, exclude_if=absent)
+    merging: tuple[str, ...] = Field(default=(), strict=False, exclude_if=operator.not_)
     composes: bool = Field(default=False, exclude_if=operator.not_)
     filters: bool = Field(default=False, exclude_if=operator.not_)
     searches: bool = Field(default=False, exclude_if=operator.not_)
@@ -83,6 +85,17 @@ class MethodSpec(SourcedSpec):
     def observes_gold(self) -> bool:
         """Whether it is handed gold of the samples that it trains on."""
         return "observe_gold" in self.native_only
+
+    @property
+    def member_steps(self) -> int | None:
+        """Of the merge family, gradient steps of each run; None: until the last KL budget."""
+        steps = self.config.get("steps", 0) if self.family == "merge" else 0
+        return int(steps) or None
+
+    @property
+    def iterations(self) -> int:
+        """Of the merge family, how often members are trained and merged."""
+        return int(self.config.get("iterations", 1)) if self.family == "merge" else 1
 
     @property
     def members(self) -> int:

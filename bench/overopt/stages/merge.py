@@ -6,9 +6,9 @@ and not by training, and are numbered by rising KL in place of their step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel
 
@@ -20,6 +20,7 @@ from overopt.engines.walk.kl_walk import EARLY_FRACTIONS
 from overopt.engines.walk.placing import Place, place
 from overopt.engines.walk.trajectory import Compute, Snapshot, Trajectory
 from overopt.execution.contract import Progress
+from overopt.methods.contract.training import Weights
 from overopt.models.policy import load_policy
 from overopt.models.weights import set_weights, weights_of
 from overopt.spec.method import MethodSpec
@@ -29,26 +30,40 @@ from overopt.worlds.contract import world_of
 _LOG_KNOB_TOLERANCE = 0.01
 """sqrt(KL) grows about linearly in eta, so that a budget is met to about 2 % of its KL."""
 
+RESTART = "restart.json"
+"""What was spent up to the policy that an iteration starts from."""
+
+
+class Members(NamedTuple):
+    """Last policies of the members' runs, and what was spent on them and on what they started from.
+
+    weights: of each.
+    """
+
+    weights: list[Weights]
+    spent: Compute
+
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Place the merged policies on the budgets by the cheap KL estimate, and write their folders.
 
     params: ``world``, ``method`` (MethodSpec), ``kl_grid_nats``, ``seed``. inputs: ``initial`` and
-    ``optimize.<m>`` of every member, whose last policy is merged.
+    ``optimize.<m>`` of every member, whose last policy is merged; ``start``, which they started
+    from, where that is not the initial policy. Where members end at given steps, the merged policy
+    itself is kept too, whatever its KL.
     """
     method = locate_own(MethodSpec.model_validate(params["method"]), inputs)
     opened = open_as(OpenedMerge, method)
     world = world_of(params)
     reference = load_policy(inputs["initial"] / "model")
     policy = load_policy(inputs["initial"] / "model")
-    members = [load_member(inputs[f"optimize.{member}"]) for member in range(method.members)]
-    trained = [weights_of(model) for model, _ in members]
-    start = weights_of(reference)
+    members = load_members(inputs, method.members)
+    at = _along_knob(opened, weights_of(reference), members.weights, inputs.get("start"))
     probe = build_probe(world, int(params["seed"]))
     budgets = [float(kl_nats) for kl_nats in params["kl_grid_nats"]]
 
     def merged_at(knob_value: float) -> PreTrainedModel:
-        set_weights(policy, opened.merge(start, trained, knob_value))
+        set_weights(policy, at(knob_value))
         return policy
 
     def kl_of(knob_value: float) -> float:
@@ -57,7 +72,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
     early = [fraction * fraction * budgets[0] for fraction in EARLY_FRACTIONS]
     places = place(kl_of, method.knob, budgets, early, _LOG_KNOB_TOLERANCE)
-    spent = Compute(*(sum(parts) for parts in zip(*(made for _, made in members), strict=True)))
+    if method.member_steps is not None:
+        places = _with_the_end(places, method.knob.high)
+    spent = members.spent
     snapshots, knob_of_step = _snapshots(
         places, merged_at, lambda model: probe(model, reference), spent
     )
@@ -68,12 +85,41 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     write_trajectory(out, trajectory, world, policy, knob_of_step)
 
 
+def load_members(inputs: Mapping[str, Path], count: int) -> Members:
+    """The last policies of ``optimize.<m>``, with what all of them and ``start`` have cost."""
+    loaded = [load_member(inputs[f"optimize.{member}"]) for member in range(count)]
+    costs = [cost for _, cost in loaded]
+    if "start" in inputs:
+        costs.append(Compute(**read_json(inputs["start"] / RESTART)))
+    spent = Compute(*(sum(parts) for parts in zip(*costs, strict=True)))
+    return Members([weights_of(model) for model, _ in loaded], spent)
+
+
 def load_member(folder: Path) -> tuple[PreTrainedModel, Compute]:
     """The last policy of a run, and what the run has spent on it."""
     record = read_json(folder / "optimize.json")
     last = record["snapshots"][-1]
     spent = Compute(*(int(last[name]) for name in Compute._fields))
     return load_policy(folder / last["folder"]), spent
+
+
+def _along_knob(
+    opened: OpenedMerge, initial: Weights, members: Sequence[Weights], start: Path | None
+) -> Callable[[float], Weights]:
+    """Weights at each value of the knob: of one iteration, or of the last of several."""
+    if start is None:
+        return lambda knob_value: opened.merge(initial, members, knob_value)
+    begun = weights_of(load_policy(start / "model"))
+    whole = opened.merge(begun, members, 1.0)
+    return lambda knob_value: opened.draw_back(initial, whole, knob_value)
+
+
+def _with_the_end(places: list[Place], end: float) -> list[Place]:
+    """The places, and the end of the knob behind those that were met."""
+    met = [one for one in places if one.knob_value is not None]
+    unmet = [one for one in places if one.knob_value is None]
+    there = any(one.knob_value == end for one in met)
+    return [*met, *([] if there else [Place(None, end)]), *unmet]
 
 
 def _snapshots(

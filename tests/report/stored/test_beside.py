@@ -10,7 +10,7 @@ import pytest
 from overopt.errors import UserError
 from overopt.report.stored.beside import read_beside
 from overopt.run.written.csv_text import to_csv
-from overopt.spec.columns import DIAGNOSTIC_COLUMNS, RANKING_COLUMNS
+from overopt.spec.columns import ANGLE_COLUMNS, DIAGNOSTIC_COLUMNS, RANKING_COLUMNS
 
 ROW = {"world": 0, "proxy": "mean", "noise": "0.25", "seed": 1, "step": 4}
 
@@ -39,3 +39,17 @@ def test_a_row_that_names_no_step_is_refused(tmp_path: Path) -> None:
     path.write_text(to_csv(RANKING_COLUMNS, [{**ROW, "step": None}]), encoding="utf-8")
     with pytest.raises(UserError, match="has no step"):
         read_beside(path, RANKING_COLUMNS)
+
+
+def test_angles_name_layers_and_no_step(tmp_path: Path) -> None:
+    path = tmp_path / "angles.csv"
+    row = {**{name: ROW[name] for name in ("world", "proxy", "noise", "seed")}, "first": 0}
+    rows = [{**row, "second": 1, "layer": name, "weights": 4} for name in ("head.weight", "all")]
+    rows[1]["angle_degrees"] = 88.5
+    path.write_text(to_csv(ANGLE_COLUMNS, rows), encoding="utf-8")
+    table = read_beside(path, ANGLE_COLUMNS, text=("layer",))
+    assert table["layer"].tolist() == ["head.weight", "all"]
+    assert np.isnan(table["angle_degrees"][0]) and table["angle_degrees"][1] == 88.5
+    path.write_text(to_csv(ANGLE_COLUMNS, [{**rows[0], "seed": None}]), encoding="utf-8")
+    with pytest.raises(UserError, match="has no seed"):
+        read_beside(path, ANGLE_COLUMNS, text=("layer",))

@@ -145,6 +145,10 @@ def _try_merge(spec: MethodSpec) -> None:
     with blamed(spec.source, "merge"):
         merged = method.merge(initial, trained, knob)
     _check_weights(spec.source, "merge", merged, initial)
+    if spec.iterations > 1:
+        with blamed(spec.source, "draw_back"):
+            drawn = method.draw_back(initial, merged, knob)
+        _check_weights(spec.source, "draw_back", drawn, initial)
 
 
 _TRIALS: dict[Family, Callable[[MethodSpec], None]] = {

@@ -35,10 +35,14 @@ class SealedGraph(Graph):
             )
 
     def optimize(
-        self, knob_value: float | None, kl_grid_nats: tuple[float, ...], member: int | None = None
+        self,
+        knob_value: float | None,
+        kl_grid_nats: tuple[float, ...],
+        member: int | None = None,
+        start: Node | None = None,
     ) -> Node:
         """The method's run as the graph makes it, behind walls."""
-        made = super().optimize(knob_value, kl_grid_nats, member)
+        made = super().optimize(knob_value, kl_grid_nats, member, start)
         return node(
             SEALED,
             made.params,

@@ -39,8 +39,14 @@ selection:  compose(config, knob) -> Composition     a decoding rule (``contract
 merge:      MEMBER_FAMILY: family of the runs whose policies are merged; its functions too
             Config.members: how many they are
             or Config.member: name of a method that trains, whose own run is used
+            MERGING: fields of Config that those runs do not read, so that arms share them
+            and, where there are such fields: Config.steps, after which each run ends (0: at the
+            last KL budget); Config.iterations, of which each but the first starts from what the
+            one before has merged, at knob = Config.between
             merge(config, initial, trained, knob) -> Weights, or
             compose(config, knob) -> Composition        at every token (``contract.composition``)
+            and, with iterations,
+            draw_back(config, initial, merged, knob) -> Weights   of the last, to the task's start
 
 A method that composes or searches may have values of prefixes, learned from the proxy
 (``contract.values``):

@@ -1,6 +1,8 @@
 """The merge family: policies made of trained ones, by their weights or token by token.
 
-A method supplies ``merge``, or ``compose`` (``contract.composition``).
+A method supplies ``merge``, or ``compose`` (``contract.composition``). One whose runs may start
+from what was merged before supplies ``draw_back(config, initial, merged, knob) -> Weights`` too:
+the policy of the last iteration, drawn toward the initial policy of the task.
 """
 
 from __future__ import annotations

@@ -6,11 +6,15 @@ Paper: Ramé et al. 2024, "WARP: On the Benefits of Weight Averaged Rewarded Pol
     2. their task vectors d_m = theta_m - theta_init are merged layer by layer by SLERP,
        d = sin((1 - l) W) / sin W d_1 + sin(l W) / sin W d_2,   W the angle between d_1 and d_2
     3. LITI: theta = (1 - eta) theta_init + eta (theta_init + d)
-Sweeping eta from 0 to 1 traces a front from one training. Equation numbers were not verified.
-Deviations: one iteration of the three stages, not several. Layer by layer means parameter by
-parameter. More than two members are merged one after the other, the m-th with l = 1 / m (the
-paper's own generalization was not verified). The runs are REINFORCE with a leave-one-out baseline.
-They end at the last KL budget, so that the front reaches as far as the task asks.
+Sweeping eta from 0 to 1 traces a front from one training. Of I iterations (algorithm 1) each begins
+at theta_init <- (1 - eta) theta_init + eta (theta_init + d) of the one before, eta = ``between``,
+anchor included; the front of the last is drawn toward the initial policy of the task,
+theta = (1 - eta) theta_sft + eta theta_I. Equation numbers were not verified.
+Deviations: one iteration unless more are asked for, all of as many steps, where the paper's get
+shorter. Layer by layer means parameter by parameter. More than two members are merged one after the
+other, the m-th with l = 1 / m (the paper's own generalization was not verified). The runs are
+REINFORCE with a leave-one-out baseline. They end at the last KL budget, so that the front reaches
+as far as the task asks, unless steps are given, as in the paper.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ FAMILY = "merge"
 MEMBER_FAMILY = "rollout"
 KNOB = knob("eta", low=0.01, high=1.0, raises_kl=True)
 USES_GOLD = "none"
+MERGING = ("share", "path", "steps", "iterations", "between")
 
 PARALLEL = 1e-6
 
@@ -42,6 +47,21 @@ class Config:
     members: int = param(2, help="M, policies that are trained and merged", at_least=2)
     beta: float = param(0.1, help="KL penalty to the anchor", unit="reward SDs/nat", at_least=0.0)
     mu: float = param(0.01, help="anchor's share of the new policy", above=0.0, at_most=1.0)
+    steps: int = param(
+        0, help="gradient steps of each run; 0: until the last KL budget", at_least=0, later=True
+    )
+    share: float = param(
+        0.5, help="l, share of the second of the members", at_least=0.0, at_most=1.0, later=True
+    )
+    path: str = param(
+        "slerp", help="arc or straight line of task vectors", one_of=("slerp", "lerp"), later=True
+    )
+    iterations: int = param(
+        1, help="I, how often policies are trained and merged", at_least=1, later=True
+    )
+    between: float = param(
+        0.3, help="eta from one iteration to the next", above=0.0, at_most=1.0, later=True
+    )
 
 
 def begin(config: Config, initial: Weights) -> Weights:
@@ -99,10 +119,10 @@ def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:
 
 
 def merge(config: Config, initial: Weights, trained: Sequence[Weights], knob: float) -> Weights:
-    """SLERP of the members' task vectors, then LITI at eta = ``knob``.
+    """SLERP (or LERP) of the members' task vectors, then LITI at eta = ``knob``.
 
     Args:
-        config: unused here.
+        config: share, path.
         initial: theta_init.
         trained: theta of each member.
         knob: eta, 0 (the initial policy) to 1 (the merged one).
@@ -113,10 +133,21 @@ def merge(config: Config, initial: Weights, trained: Sequence[Weights], knob: fl
     Reference:
         WARP, stages 2 and 3, https://arxiv.org/abs/2406.16768
     """
+    between = torch.lerp if config.path == "lerp" else slerp
     merged: dict[str, Tensor] = {}
     for name, start in initial.items():
         vector = trained[0][name] - start
         for count, member in enumerate(trained[1:], start=2):
-            vector = slerp(vector, member[name] - start, 1 / count)
+            share = config.share if count == 2 else 1 / count
+            vector = between(vector, member[name] - start, share)
         merged[name] = start + knob * vector
     return merged
+
+
+def draw_back(config: Config, initial: Weights, merged: Weights, knob: float) -> Weights:
+    """LITI of the last of several iterations: (1 - eta) theta_sft + eta theta_I, eta = ``knob``.
+
+    Reference:
+        WARP, algorithm 1, https://arxiv.org/abs/2406.16768
+    """
+    return {name: torch.lerp(start, merged[name], knob) for name, start in initial.items()}

@@ -11,7 +11,12 @@ import pandas as pd
 
 from overopt.report.stored.empty import empty_table
 from overopt.report.stored.records import records_of
-from overopt.spec.columns import DIAGNOSTIC_COLUMNS, RANKING_COLUMNS, TRAJECTORY_COLUMNS
+from overopt.spec.columns import (
+    ANGLE_COLUMNS,
+    DIAGNOSTIC_COLUMNS,
+    RANKING_COLUMNS,
+    TRAJECTORY_COLUMNS,
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class Run:
     front: oracle fronts, ``FRONT_COLUMNS``, gold in SDs of the initial policy; may be
         empty.
     trajectory: training step by step, ``TRAJECTORY_COLUMNS``; empty when none was stored.
-    diagnostics: of each policy, ``DIAGNOSTIC_COLUMNS``. rankings: ``RANKING_COLUMNS``. Both may be
-        empty.
+    diagnostics: of each policy, ``DIAGNOSTIC_COLUMNS``. rankings: ``RANKING_COLUMNS``. angles:
+        ``ANGLE_COLUMNS``. All may be empty.
     """
 
     folder: Path
@@ -63,6 +68,7 @@ class Run:
     trajectory: pd.DataFrame = field(default_factory=lambda: empty_table(TRAJECTORY_COLUMNS))
     diagnostics: pd.DataFrame = field(default_factory=lambda: empty_table(DIAGNOSTIC_COLUMNS))
     rankings: pd.DataFrame = field(default_factory=lambda: empty_table(RANKING_COLUMNS))
+    angles: pd.DataFrame = field(default_factory=lambda: empty_table(ANGLE_COLUMNS))
 
     @cached_property
     def world_rows(self) -> list[dict[Any, Any]]:

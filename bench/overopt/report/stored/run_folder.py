@@ -2,7 +2,7 @@
 
 A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
 ``contrasts.csv``, ``budgets.csv``, ``worlds.csv``, ``front.csv``, ``trajectory.csv``,
-``diagnostics.csv`` and ``rankings.csv``.
+``diagnostics.csv``, ``rankings.csv`` and ``angles.csv``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from overopt.report.stored.levels import levels_of
 from overopt.report.stored.points import read_points
 from overopt.report.stored.run import Excerpt, Run
 from overopt.spec.columns import (
+    ANGLE_COLUMNS,
+    ANGLES_FILE,
     DIAGNOSTIC_COLUMNS,
     DIAGNOSTICS_FILE,
     FRONT_COLUMNS,
@@ -107,6 +109,7 @@ def read_run(folder: Path) -> Run:
         trajectory=read_beside(folder / "trajectory.csv", TRAJECTORY_COLUMNS),
         diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, LATER_DIAGNOSTICS),
         rankings=read_beside(folder / RANKINGS_FILE, RANKING_COLUMNS),
+        angles=read_beside(folder / ANGLES_FILE, ANGLE_COLUMNS, text=("layer",)),
     )
 
 

@@ -128,6 +128,8 @@ class HubWork:
             "score": self._score,
             "optimize": self._optimize,
             "merge": self._merge,
+            "restart": self._restart,
+            "angles": self._angles,
             "value": self._value,
             "compose": self._compose,
             "particles": self._particles,
@@ -287,6 +289,14 @@ class HubWork:
         self._sample(work, made, rows)
         self._read(work, made, policy, 2 * rows)
         work.disk_bytes = policies_of(made) * policy.weight_bytes
+
+    def _restart(self, made: Node, work: Work) -> None:
+        self._angles(made, work)
+        work.disk_bytes = self._policy(made).weight_bytes
+
+    def _angles(self, made: Node, work: Work) -> None:
+        members = sum(role.startswith("optimize.") for role, _ in made.inputs)
+        work.hold(*[self._policy(made)] * (2 + members))
 
     def _value(self, made: Node, work: Work) -> None:
         policy, proxies = self._policy(made), self._proxies_of(made)

@@ -9,7 +9,7 @@ from typing import Any
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 
-_FILE, _RANKINGS = "diagnostics.json", "rankings.json"
+_FILE, _RANKINGS, _ANGLES = "diagnostics.json", "rankings.json", "angles.json"
 _LOOKS = ("separation.json", "scores.json")
 
 
@@ -29,6 +29,11 @@ def diagnosed(points: Node, beside: Iterable[Node], store: Store) -> list[dict[s
 def ranked(beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:
     """A row per policy of how it ranks pairs, out of what was made beside a cell's points."""
     return [row for made in beside for row in _rows(made, _RANKINGS, store)]
+
+
+def angled(beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:
+    """A row per pair of merged policies and layer, out of what was made beside a cell's points."""
+    return [row for made in beside for row in _rows(made, _ANGLES, store)]
 
 
 def _rows(made: Node, name: str, store: Store) -> list[dict[str, Any]]:

@@ -60,12 +60,14 @@ def _trained(points: Node) -> list[Node]:
 
 
 def _runs(policies: Node) -> Iterator[Node]:
-    """A training run itself, or those whose policies are merged or composed."""
+    """A training run itself, or those whose policies are merged, in all iterations, or composed."""
     if policies.name == "optimize":
         yield policies
         return
     for role, made in policies.inputs:
-        if role.partition(".")[0] == "optimize":
+        if role == "start":
+            yield from _runs(made)
+        elif role.partition(".")[0] == "optimize":
             yield made
 
 

@@ -1,0 +1,1 @@
+"""Nodes of policies that are merged, in one iteration or several."""

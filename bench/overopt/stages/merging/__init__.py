@@ -1,0 +1,1 @@
+"""Makers of what several iterations of merging start from."""

@@ -247,7 +247,7 @@ PAPER = Paper(
         "starts have half of the last policy's weights, the paper's share was not verified. "
         "The distance of it-09 is that of scores in SDs of the initial policy, with a Gaussian "
         "kernel whose width is the median distance of two scores under the initial policy: the "
-        "paper's kernel and scale were not verified. A parabola that bends upward is not enough, since a distance "
-        "that only grows may bend too: it has to fall first.",
+        "paper's kernel and scale were not verified. A parabola that bends upward is not enough, "
+        "since a distance that only grows may bend too: it has to fall first.",
     ),
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
-from overopt.report.verdicts.figure import Figure
-from overopt.report.verdicts.shown.drawing import draw_figure
+from overopt.report.verdicts.figure import Figure, LevelFigure
+from overopt.report.verdicts.merging import AtKnob
+from overopt.report.verdicts.shown.drawing import can_draw, draw_figure
 
 ARM = Arm("dpo")
 FIGURE = Figure("gold", "figure 1", "kl", "gold_mean", (("dpo", ARM),))
@@ -63,3 +64,21 @@ def test_a_column_that_an_arm_has_not_stored_is_no_curve_of_it() -> None:
     assert np.asarray(lines["dpo"].get_xdata()).tolist() == [0.0, 5.0, 9.0]
     assert np.asarray(lines["dpo"].get_ydata()).tolist() == [0.5, 0.6, 0.7]
     assert "ipo" not in lines
+
+
+def test_statistics_are_drawn_over_the_levels_that_were_measured() -> None:
+    """Gold where the knob is 1 is ten times the KL there, 2 and 2.4 in the two seeds."""
+    nan, other = float("nan"), Arm("ipo")
+    seeds = [
+        seed(n, [0.0, 1.0, kl], [nan, 1.0, nan], [nan, 0.5, 1.0]) for n, kl in enumerate((2.0, 2.4))
+    ]
+    levels = tuple((x, AtKnob(arm, "gold_mean", 1.0)) for x, arm in ((0.0, ARM), (0.5, other)))
+    figure = LevelFigure("l", "figure 3", "share", "gold", (("arc", levels), ("line", levels[1:])))
+    rows = {ARM: ArmRows({0: tuple(seeds)}, "rb")}
+    canvas, caption = draw_figure(figure, rows)
+    line = canvas.axes[0].containers[0].get_children()[0]
+    assert np.asarray(line.get_xdata()).tolist() == [0.0]
+    assert np.asarray(line.get_ydata()) == pytest.approx([22.0])
+    assert "2 seeds" in caption and "Not run: line" in caption
+    assert figure.arms == (ARM, other)
+    assert can_draw(figure, rows) and not can_draw(figure, {})

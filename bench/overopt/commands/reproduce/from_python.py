@@ -18,7 +18,7 @@ from overopt.papers.contract.paper import Scale
 from overopt.papers.shelf import find
 from overopt.report.verdicts.arms import Measured
 from overopt.report.verdicts.claims import NOT_RUN, Verdict
-from overopt.report.verdicts.shown.drawing import curves_of, draw_figure
+from overopt.report.verdicts.shown.drawing import can_draw, draw_figure
 from overopt.report.verdicts.shown.page import Judged
 from overopt.report.verdicts.shown.tables import (
     count,
@@ -84,7 +84,7 @@ class Judgment:
     @property
     def figures(self) -> dict[str, str]:
         """Name and subject of every figure that stored runs have a curve of."""
-        return {one.name: one.of for one in self.paper.figures if curves_of(one, self.measured)}
+        return {one.name: one.of for one in self.paper.figures if can_draw(one, self.measured)}
 
     def draw(self, figure: str) -> Figure:
         """One of the paper's figures, drawn again.
@@ -100,7 +100,7 @@ class Judgment:
 
     def _drawn(self, name: str) -> tuple[Figure, str]:
         for one in self.paper.figures:
-            if one.name == name and curves_of(one, self.measured):
+            if one.name == name and can_draw(one, self.measured):
                 return draw_figure(one, self.measured)
         there = ", ".join(self.figures) or "none"
         raise UserError(

@@ -7,12 +7,12 @@ judged yet are declared all the same, with what they need.
 
 The names of this package are all that a file needs:
 
-- `Paper`, `Grid`, `Claim`, `Figure`, and `StreamSpec`, how far best-of-n is drawn;
+- `Paper`, `Grid`, `Claim`, `Figure`, `LevelFigure`, and `StreamSpec`, how far best-of-n is drawn;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
   `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`,
   `LogRatio`, `Along`, `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns`,
-  `AtLowest`, `AlongKl`, `Largest` and `Jump`; of two arms `LogKlAtGold`, `Distance` and
-  `GapAtProxy`; of many `Related` and `RelabelingError`;
+  `AtLowest`, `AlongKl`, `Largest` and `Jump`; of merged policies `AtKnob` and `TaskAngle`; of two
+  arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
   `BestBetween` and `BestBelow` of `BestOf` several arms, `Unrelated`, `Ordering` (ORD), `All`,
   `Exact` with `Checked`, and `Computed` for numbers of random instances that need no run.
@@ -22,9 +22,10 @@ from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.courses import AlongKl, Jump, Largest, LogRatio
-from overopt.report.verdicts.figure import Axis, Figure
+from overopt.report.verdicts.figure import Axis, Figure, LevelFigure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
+from overopt.report.verdicts.merging import AtKnob, TaskAngle
 from overopt.report.verdicts.places import BestBelow, BestBetween, BestOf
 from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
 from overopt.report.verdicts.relabeling import RelabelingError
@@ -70,6 +71,7 @@ __all__ = [
     "Along",
     "AlongKl",
     "Arm",
+    "AtKnob",
     "AtLowest",
     "Axis",
     "Bend",
@@ -99,6 +101,7 @@ __all__ = [
     "Hump",
     "Jump",
     "Largest",
+    "LevelFigure",
     "LogKlAtGold",
     "LogRatio",
     "Minus",
@@ -113,6 +116,7 @@ __all__ = [
     "Scale",
     "StepsToRegain",
     "StreamSpec",
+    "TaskAngle",
     "Together",
     "Trained",
     "Unrelated",

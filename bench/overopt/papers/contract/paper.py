@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Claim
-from overopt.report.verdicts.figure import Figure
+from overopt.report.verdicts.figure import AnyFigure
 from overopt.spec.look import Look
 from overopt.spec.stream import StreamSpec
 
@@ -62,7 +62,7 @@ class Paper:
     url: str
     grids: Mapping[Scale, Grid]
     claims: tuple[Claim, ...]
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[AnyFigure, ...] = ()
     also: tuple[Arm, ...] = ()
     streamed: tuple[Arm, ...] = ()
     looked: Mapping[Look, tuple[Arm, ...]] = field(default_factory=dict)

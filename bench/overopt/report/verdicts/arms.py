@@ -67,6 +67,8 @@ class SeedRows:
         gain_KB: gold above the initial policy by prompt; None where that was not stored.
         training: columns of ``trajectory.csv`` of its run, by name; empty where none was stored.
         beyond: best-of-n beyond the pool; None where it was not drawn.
+        angles: between what the members of a merged policy have learned, degrees, by layer and over
+            all weights; a mean over pairs of members, without layers that one has not moved in.
     """
 
     seed: int
@@ -76,6 +78,7 @@ class SeedRows:
     gain_KB: Floats | None
     training: Mapping[str, Floats] = field(default_factory=dict)
     beyond: Beyond | None = None
+    angles: Mapping[str, float] = field(default_factory=dict)
 
     def column(self, name: str) -> Floats:
         """One column, shape (K,).

@@ -168,6 +168,7 @@ def _seed_rows(
         columns,
         gain_KB,
         _training(run, rows, seed, world),
+        angles=_angles(run, rows, seed, world),
     )
 
 
@@ -213,3 +214,11 @@ def _training(run: Run, rows: pd.DataFrame, seed: int, world: int) -> dict[str, 
         for name in found.columns
         if found[name].dtype.kind == "f"
     }
+
+
+def _angles(run: Run, rows: pd.DataFrame, seed: int, world: int) -> dict[str, float]:
+    """Angles between merged members by layer, degrees: the mean over pairs of members."""
+    found = _of_cell(run.angles, rows, seed, world)
+    there = found[found["angle_degrees"].notna()] if len(found) else found
+    of_layer = there.groupby("layer")["angle_degrees"] if len(there) else ()
+    return {str(layer): float(angles.mean()) for layer, angles in of_layer}

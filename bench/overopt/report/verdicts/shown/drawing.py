@@ -12,7 +12,8 @@ from matplotlib.figure import Figure as Canvas
 from overopt.report.figures.style import COLORS, FAINT, MARKERS, drawing_style, save_figure
 from overopt.report.stored.schema import estimator_name
 from overopt.report.verdicts.arms import Arm, ArmRows, Measured, SeedRows
-from overopt.report.verdicts.figure import X_WORDS, Y_WORDS, Figure
+from overopt.report.verdicts.figure import X_WORDS, Y_WORDS, AnyFigure, Figure, LevelFigure
+from overopt.report.verdicts.shown.levels import draw_levels, levels_caption, lines_of
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
 from overopt.stats.intervals import t_interval
@@ -21,7 +22,7 @@ from overopt.stats.verdicts.curves import fit_curve
 WIDTH_IN, HEIGHT_IN = 4.2, 3.1
 
 
-def draw_figures(figures: Sequence[Figure], measured: Measured, folder: Path) -> dict[str, str]:
+def draw_figures(figures: Sequence[AnyFigure], measured: Measured, folder: Path) -> dict[str, str]:
     """Write every figure that has a curve, as PNG and PDF.
 
     Returns:
@@ -29,7 +30,7 @@ def draw_figures(figures: Sequence[Figure], measured: Measured, folder: Path) ->
     """
     captions = {}
     for one in figures:
-        if not curves_of(one, measured):
+        if not can_draw(one, measured):
             continue
         with drawing_style():
             canvas, captions[one.name] = draw_figure(one, measured)
@@ -37,13 +38,24 @@ def draw_figures(figures: Sequence[Figure], measured: Measured, folder: Path) ->
     return captions
 
 
+def can_draw(one: AnyFigure, measured: Measured) -> bool:
+    """Whether anything that a figure shows was measured."""
+    return bool(
+        lines_of(one, measured) if isinstance(one, LevelFigure) else curves_of(one, measured)
+    )
+
+
 def curves_of(one: Figure, measured: Measured) -> list[tuple[str, Arm]]:
     """The curves of a figure that were measured, with their labels."""
     return [(label, arm) for label, arm in one.curves if _has(measured.get(arm))]
 
 
-def draw_figure(one: Figure, measured: Measured) -> tuple[Canvas, str]:
+def draw_figure(one: AnyFigure, measured: Measured) -> tuple[Canvas, str]:
     """A figure of which at least one curve was measured, and its caption."""
+    if isinstance(one, LevelFigure):
+        with drawing_style():
+            drawn = draw_levels(one, measured, WIDTH_IN, HEIGHT_IN)
+        return drawn, levels_caption(one, measured)
     there = curves_of(one, measured)
     with drawing_style():
         return _draw(one, there, measured), _caption(one, there, measured)

@@ -13,7 +13,7 @@ from html import escape
 
 from overopt.report.html.assets import read_asset
 from overopt.report.verdicts.claims import NOT_RUN, VERDICTS, Verdict
-from overopt.report.verdicts.figure import Figure
+from overopt.report.verdicts.figure import AnyFigure
 from overopt.report.verdicts.shown.tables import (
     count,
     show_effect,
@@ -61,7 +61,7 @@ class Judged:
     scale: str
     setting: str
     verdicts: Sequence[Verdict]
-    figures: Sequence[Figure]
+    figures: Sequence[AnyFigure]
     captions: Mapping[str, str]
     images: Mapping[str, bytes]
     notes: Sequence[str]
@@ -153,7 +153,7 @@ def _tests(one: Verdict) -> str:
     return f"<details><summary>{len(parts)} tests</summary><ul>{items}</ul></details>"
 
 
-def _figure(figure: Figure, paper: Judged) -> Iterator[str]:
+def _figure(figure: AnyFigure, paper: Judged) -> Iterator[str]:
     caption = escape(paper.captions[figure.name])
     image = b64encode(paper.images[figure.name]).decode()
     claims = [one.claim.id for one in paper.verdicts if one.claim.figure == figure.name]

@@ -9,10 +9,10 @@ from typing import Any, Protocol, Self
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
-from overopt.run import proxy_nodes
 from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
 from overopt.run.own_files import described
 from overopt.run.planted.nodes import plain_or_planted
+from overopt.run.proxy_nodes import Around as AroundOne
 from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import Asked
 from overopt.run.step_nodes import StepNodes
@@ -30,7 +30,7 @@ class Cell(Asked, Protocol):
         ...
 
 
-class Around(proxy_nodes.Around, Protocol):
+class Around(AroundOne, Protocol):
     """The graph that proxies are a part of."""
 
     @property

@@ -17,6 +17,7 @@ from overopt.commands.accelerated.command import add_gpu_table
 from overopt.commands.admit.command import add_admit
 from overopt.commands.arguments import spread
 from overopt.commands.axes.grid import resolve_all
+from overopt.commands.examination.command import add_examine
 from overopt.commands.extrapolation.command import add_extrapolate
 from overopt.commands.leaderboard.command import add_leaderboard
 from overopt.commands.machine import check_folder, count_workers
@@ -329,6 +330,7 @@ add_leaderboard(app)
 add_reproduce(app, _carry_out)
 add_worker(app)
 add_monitor(app, _carry_out)
+add_examine(app, resolve_all)
 add_extrapolate(app, resolve_all)
 
 

@@ -94,11 +94,16 @@ def _suits(system: ProxySystemSpec, name: str) -> bool:
         (task.world.has_steps or not system.step_scores)
         and (categories is not None or "category" not in system.labels)
         and (outcomes is not None or "outcomes" not in system.labels)
-        and (task.policy.examples > 0 or not (system.reference or system.start == "policies"))
+        and (task.policy.examples > 0 or not _of_examples(system))
         and not (task.labels is not None and system.refits)
         and ("annotator" not in system.labels or bool(task.labels and task.labels.annotators))
         and ("clean" not in system.labels or bool(task.labels and task.labels.clean))
     )
+
+
+def _of_examples(system: ProxySystemSpec) -> bool:
+    """Whether a system needs an initial policy that is trained here."""
+    return bool(system.reference or system.earlier or system.start == "policies")
 
 
 @pytest.mark.parametrize("along", ["step", "knob"])

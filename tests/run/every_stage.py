@@ -22,12 +22,14 @@ from overopt.execution.contract import silent
 from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import stage_function, stage_module
 from overopt.run.cells import cells_of
+from overopt.run.exams.nodes import exams
 from overopt.run.fronts.nodes import anneal
 from overopt.run.graph import Graph
 from overopt.run.streamed.nodes import stream
 from overopt.run.watching.looks import Looked, looks
 from overopt.run.watching.nodes import WatchNodes
 from overopt.run.watching.rankings import beside
+from overopt.spec.exam import ExamSpec
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
 from overopt.spec.labeling import LabelingSpec, PopulationSpec, UnevenNoiseSpec
@@ -106,6 +108,7 @@ def _wanted(place: Path) -> Iterator[Node]:
         own_system = {"proxies": (systems.proxy(str(path(name))),)}
         with_own, own_rloo = _graphs(TASK, ["bon", "rloo"], "native", **own_system)
         yield from (with_own.select(GRID), own_rloo.optimize(None, GRID))
+        yield from exams(with_own, ExamSpec()) if name == "averaged" else ()
     yield from (rloo.optimize(None, GRID), online.optimize(None, GRID))
     for asking in _graphs(TASK, ["nash_md", "salsa", "srpo"]):
         yield asking.optimize(None, GRID)

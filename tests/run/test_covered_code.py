@@ -45,7 +45,7 @@ def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) ->
     room = Path(TESTS).parent / "bench" / PACKAGE / "stages"
     rooms_of_makers = (
         *("", "own/", "beside/", "rounds/", "planted/", "streamed/"),
-        *("watching/", "stacked/"),
+        *("watching/", "stacked/", "exams/"),
     )
     makers = [path for within in rooms_of_makers for path in room.glob(f"{within}*.py")]
     assert stages == {path.stem for path in makers if "\ndef run(" in path.read_text()} - {

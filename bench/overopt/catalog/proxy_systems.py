@@ -80,6 +80,7 @@ def resolve_proxy(
         policy=policy,
         own_policy=own_policy,
         reference=found.constants.get("REFERENCE", ""),
+        earlier=found.constants.get("EARLIER", ""),
         varies="vary" in supplied,
         merges="merge" in supplied,
         own_head="make_head" in supplied,
@@ -281,6 +282,15 @@ def _check_parts(spec: ProxySystemSpec) -> None:
                 f"{spec.source}: ROUNDS names a field of Config that is a count from 1, how often "
                 "each member is trained, for a loss that reads what the round before says; define "
                 f"loss(config, batch), and add the field; {spec.rounds} is {rounds!r}."
+            )
+    if spec.earlier:
+        share = spec.config.get(spec.earlier)
+        is_share = isinstance(share, float) and 0 < share <= 1
+        if spec.start != "probed" or spec.prepares or not is_share:
+            raise UserError(
+                f"{spec.source}: EARLIER names a field of Config that is a share from above 0 to "
+                f'1, for members with START = "probed" and without prepare; {spec.earlier} is '
+                f"{share!r}."
             )
     if spec.routes and {"annotator", "clean"}.intersection(spec.labels):
         raise UserError(

@@ -235,6 +235,8 @@ class ProxyNodes:
         if start == "policy":
             several = system.start == "policies"
             inputs["initial"] = self._around.sibling(member) if several else self._around.initial
+        if system.earlier:
+            inputs["initial"] = self._around.earlier(system.start_share(member))
         if system.prepares:
             inputs["initial"] = inputs.get("initial", self._around.initial)
         if system.optimized is not None:

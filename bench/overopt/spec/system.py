@@ -60,6 +60,8 @@ class ProxySystemSpec(SourcedSpec):
     own_policy: whether its members are policies that its own loss trains.
     reference: of members that a method trains, the field of ``Config`` that says how much of the
         initial policy's examples the reference has seen; empty: it is the initial policy.
+    earlier: the field of ``Config`` that says how much of the initial policy's examples the
+        earliest start of a member has seen; empty: all start from the initial policy.
     rounds: the field of ``Config`` that says how often each member is trained; empty: once.
     prepares: whether it makes columns of all pairs before its members are trained.
     optimized: the method whose last policy it is shown for that; None: none.
@@ -85,6 +87,7 @@ class ProxySystemSpec(SourcedSpec):
     policy: MethodSpec | None = Field(default=None, exclude_if=absent)
     own_policy: bool = Field(default=False, exclude_if=operator.not_)
     reference: str = Field(default="", exclude_if=operator.not_)
+    earlier: str = Field(default="", exclude_if=operator.not_)
     rounds: str = Field(default="", exclude_if=operator.not_)
     prepares: bool = Field(default=False, exclude_if=operator.not_)
     optimized: MethodSpec | None = Field(default=None, exclude_if=absent)
@@ -110,6 +113,15 @@ class ProxySystemSpec(SourcedSpec):
         """Whether its members take more than another loss to train."""
         parts = (self.varies, self.own_head, self.labels, self.rounds, self.prepares)
         return any(parts) or self.start == "probed"
+
+    def start_share(self, member: int) -> float:
+        """Share of the initial policy's examples that the start of a member has seen.
+
+        Three checkpoints, evenly spaced: all, halfway and the earliest. Members take them in turn,
+        shifted by one after each three, so that rates that go round in threes meet all of them.
+        """
+        earliest = float(self.config[self.earlier])
+        return 1.0 - (1.0 - earliest) * ((member + member // 3) % 3) / 2.0
 
     @property
     def plain(self) -> Self:

@@ -13,7 +13,14 @@ import pytest
 from overopt.commands.arguments import resolve
 from overopt.commands.extrapolation.extrapolate import grouped, write
 from overopt.commands.reproduce.from_python import judge
-from overopt.commands.reproduce.reproduce import Asked, parts_of, reproduce, request_of, specs_of
+from overopt.commands.reproduce.reproduce import (
+    Asked,
+    Making,
+    parts_of,
+    reproduce,
+    request_of,
+    specs_of,
+)
 from overopt.errors import UserError
 from overopt.papers.contract import Arm, Foretold, Form, Grid, Paper
 from overopt.papers.gao2022 import BON
@@ -23,6 +30,7 @@ from overopt.report.verdicts.arms import ArmRows, Scope, SeedRows
 from overopt.report.verdicts.beyond import Part, drawn_of, with_streams
 from overopt.report.verdicts.judging import judge as judge_claims
 from overopt.run.streamed.streams import streams_of
+from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
 from overopt.stats.arrays import Floats
@@ -152,16 +160,20 @@ def test_what_is_missing_is_drawn_once(
         drawn(spec, out)
         return 0
 
+    def examine(spec: RunSpec, exam: ExamSpec, out: Path) -> int:
+        raise AssertionError("this paper examines nothing")
+
+    by = Making(lambda spec, out: [], draw, examine)
     drawn(specs_of(only, "standard", resolve)[BON], tmp_path / "runs" / "short", n_max=2_048)
     request = Asked("toy2024", "standard", (), False, tmp_path, False)
     for _ in range(2):
-        assert reproduce(request, resolve, lambda spec, out: [], draw) == 0
+        assert reproduce(request, resolve, by) == 0
     assert asked == [GAO.grids["standard"].stream]
     capsys.readouterr()
-    assert reproduce(request._replace(plan=True), resolve, lambda spec, out: [], draw) == 0
+    assert reproduce(request._replace(plan=True), resolve, by) == 0
     told = capsys.readouterr().out
     assert "to n = 65,536" in told and told.count("yes") == 1
-    assert reproduce(request._replace(scale="smoke"), resolve, lambda spec, out: [], draw) == 0
+    assert reproduce(request._replace(scale="smoke"), resolve, by) == 0
     assert len(asked) == 1, "the smallest grid draws none"
 
 

@@ -14,6 +14,7 @@ from overopt.commands.arguments import resolve
 from overopt.commands.reproduce import reproduce as module
 from overopt.commands.reproduce.reproduce import (
     Asked,
+    Making,
     joined,
     reproduce,
     request_of,
@@ -36,6 +37,7 @@ from overopt.papers.contract import (
 )
 from overopt.report.stored.run_folder import read_run
 from overopt.report.verdicts.gathering import gather
+from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
 from report.synthetic import write_runs
@@ -99,6 +101,15 @@ def no_streams(spec: RunSpec, stream: StreamSpec, out: Path) -> int:
     raise AssertionError("this paper draws nothing beyond the pool")
 
 
+def no_exams(spec: RunSpec, exam: ExamSpec, out: Path) -> int:
+    raise AssertionError("this paper examines nothing")
+
+
+def making(run: Played) -> Making:
+    """Runs alone."""
+    return Making(run, no_streams, no_exams)
+
+
 def asked(out: Path, results: tuple[Path, ...] = (), plan: bool = False) -> Asked:
     return Asked("toy2024", "smoke", results, plan, out, False)
 
@@ -110,7 +121,7 @@ def verdicts(out: Path, name: str = "toy2024-smoke") -> dict[str, str]:
 
 def test_what_is_missing_is_run_once_and_judged(tmp_path: Path) -> None:
     run = Played()
-    assert reproduce(asked(tmp_path), resolve, run, no_streams) == 0
+    assert reproduce(asked(tmp_path), resolve, making(run)) == 0
     assert [
         ([proxy.name for proxy in spec.proxies], spec.methods[0].config["beta"])
         for spec in run.asked
@@ -119,7 +130,7 @@ def test_what_is_missing_is_run_once_and_judged(tmp_path: Path) -> None:
     assert first["toy-01"] == "reproduced" and first["toy-05"] == "not run here"
     page = tmp_path / "toy2024-smoke" / "index.html"
     before = page.read_bytes()
-    assert reproduce(asked(tmp_path), resolve, run, no_streams) == 0
+    assert reproduce(asked(tmp_path), resolve, making(run)) == 0
     assert len(run.asked) == 2, "everything is stored"
     assert page.read_bytes() == before
 
@@ -129,7 +140,7 @@ def test_a_run_at_other_settings_is_not_an_arm_s(tmp_path: Path) -> None:
     spec = resolve(request_of(PENALIZED, Grid(seeds=5)))
     run(spec, tmp_path / "stored")
     judged = asked(tmp_path / "out", results=(tmp_path / "stored",))
-    assert reproduce(judged, resolve, run, no_streams) == 0
+    assert reproduce(judged, resolve, making(run)) == 0
     assert len(run.asked) == 1, "nothing runs where results are given"
     found = verdicts(tmp_path / "out")
     assert found["toy-01"] == "not run here"  # the only run has a penalty
@@ -148,7 +159,7 @@ def test_an_arm_whose_proxies_say_what_they_start_from_is_found(tmp_path: Path) 
 
 
 def test_the_page_is_escaped_and_loads_nothing(tmp_path: Path) -> None:
-    reproduce(asked(tmp_path), resolve, Played(), no_streams)
+    reproduce(asked(tmp_path), resolve, making(Played()))
     page = (tmp_path / "toy2024-smoke" / "index.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in page and "<script" not in page
     assert "gold &lt;humps&gt;" in page and "<humps>" not in page and "<toy>" not in page
@@ -158,7 +169,7 @@ def test_the_page_is_escaped_and_loads_nothing(tmp_path: Path) -> None:
 
 def test_a_plan_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = Played()
-    assert reproduce(asked(tmp_path, plan=True), resolve, run, no_streams) == 0
+    assert reproduce(asked(tmp_path, plan=True), resolve, making(run)) == 0
     told = capsys.readouterr().out
     assert "rloo, uwo, noise 0.25" in told and "no" in told
     assert not run.asked and not list(tmp_path.iterdir())
@@ -166,7 +177,7 @@ def test_a_plan_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_results_that_are_no_folder_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not a folder"):
-        reproduce(asked(tmp_path, results=(tmp_path / "none",)), resolve, Played(), no_streams)
+        reproduce(asked(tmp_path, results=(tmp_path / "none",)), resolve, making(Played()))
 
 
 def test_arms_join_where_they_differ_in_the_proxy_only() -> None:
@@ -180,7 +191,7 @@ def test_a_paper_of_exact_claims_runs_nothing(
     exact = Paper("exact2024", "t", "https://example.org", PAPER.grids, PAPER.claims[3:])
     monkeypatch.setattr(module, "find", lambda name: exact)
     run = Played()
-    assert reproduce(asked(tmp_path), resolve, run, no_streams) == 0
+    assert reproduce(asked(tmp_path), resolve, making(run)) == 0
     assert not run.asked
     assert verdicts(tmp_path, "exact2024-smoke") == {
         "toy-04": "reproduced",

@@ -60,20 +60,22 @@ def add_reproduce(app: typer.Typer, run: Runner) -> None:
 
         [bold]bench reproduce gao2022 --scale standard --results results/matrix[/]
         """
+        from overopt.commands.examination.examine import examine
         from overopt.commands.extrapolation.extrapolate import extrapolation
-        from overopt.commands.reproduce.reproduce import Asked, reproduce
+        from overopt.commands.reproduce.reproduce import Asked, Making, reproduce
+        from overopt.run.exams.sitting import sittings_of
         from overopt.run.streamed.streams import streams_of
 
         asked = Asked(paper, scale, tuple(results or ()), plan, out, as_json)
         count = count_workers(workers)
         check_folder("--out", out)
-        raise typer.Exit(
-            reproduce(
-                asked,
-                resolve,
-                lambda spec, to: run(spec, store, to, count, quiet),
-                lambda spec, stream, to: extrapolation(
-                    streams_of([spec], stream), [spec], stream, to, store, count, quiet, show=False
-                ),
-            )
+        by = Making(
+            lambda spec, to: run(spec, store, to, count, quiet),
+            lambda spec, stream, to: extrapolation(
+                streams_of([spec], stream), [spec], stream, to, store, count, quiet, show=False
+            ),
+            lambda spec, exam, to: examine(
+                sittings_of([spec], exam), [spec], exam, to, store, count, quiet, show=False
+            ),
         )
+        raise typer.Exit(reproduce(asked, resolve, by))

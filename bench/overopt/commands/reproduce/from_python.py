@@ -52,7 +52,7 @@ def judge(paper: str, *results: str | PathLike[str], scale: Scale = "standard") 
     there = stored([Path(place) for place in results])
     left_out: list[str] = []
     specs = specs_of(found, scale, resolve)
-    measured = measured_of(specs, found.grids[scale].stream, there, left_out.append)
+    measured = measured_of(specs, found.grids[scale], there, left_out.append)
     return Judgment(judge_measured(found, scale, measured), measured, tuple(left_out))
 
 

@@ -17,33 +17,47 @@ from overopt.execution.synced import sync_tree
 from overopt.own_scores.staging import staging_folder
 from overopt.papers.contract.paper import Grid, Paper, Scale
 from overopt.papers.shelf import find, names
+from overopt.report.stored.exams import StoredExams, find_exams
 from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
 from overopt.report.stored.streams import StoredStreams, find_streams
 from overopt.report.verdicts.arms import Arm, ArmRows, Measured
 from overopt.report.verdicts.beyond import Part, drawn_of, with_streams
 from overopt.report.verdicts.claims import Verdict
+from overopt.report.verdicts.examined.joining import exam_rows, is_exam
 from overopt.report.verdicts.gathering import gather, holds
 from overopt.report.verdicts.judging import judge
 from overopt.report.verdicts.shown.page import Judged
 from overopt.report.verdicts.shown.tables import count, terminal_table, tidy_row
 from overopt.report.verdicts.shown.writing import PAGE, write_paper
+from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
 
 CarryOut = Callable[[RunSpec, Path], list[Path]]
 Draw = Callable[[RunSpec, StreamSpec, Path], int]
 """Draws best-of-n beyond the pool into a folder."""
+Examine = Callable[[RunSpec, ExamSpec, Path], int]
+"""Examines proxies into a folder."""
 Check = Callable[[Request], RunSpec]
 """Resolves what is asked for."""
 
 
 class Stored(NamedTuple):
-    """What lies in some folders; left_out: streams that could not be read, and why."""
+    """What lies in some folders; left_out: streams and exams that could not be read, and why."""
 
     runs: Sequence[Run] = ()
     streams: Sequence[StoredStreams] = ()
+    exams: Sequence[StoredExams] = ()
     left_out: Sequence[str] = ()
+
+
+class Making(NamedTuple):
+    """What makes what is missing: runs, best-of-n beyond the pool, and exams."""
+
+    run: CarryOut
+    draw: Draw
+    examine: Examine
 
 
 class Asked(NamedTuple):
@@ -60,7 +74,7 @@ class Asked(NamedTuple):
     as_json: bool
 
 
-def reproduce(asked: Asked, check: Check, run: CarryOut, draw: Draw) -> int:
+def reproduce(asked: Asked, check: Check, by: Making) -> int:
     """Carry out what was asked; 0 whatever the verdicts are, since a contradiction is a result."""
     if asked.paper.lower() == "list":
         return _list()
@@ -69,7 +83,7 @@ def reproduce(asked: Asked, check: Check, run: CarryOut, draw: Draw) -> int:
     if asked.plan:
         return _plan(papers, asked, check)
     given = stored(asked.results, "--results") if asked.results else None
-    verdicts = {paper.name: _one(paper, asked, check, (run, draw), given) for paper in papers}
+    verdicts = {paper.name: _one(paper, asked, check, by, given) for paper in papers}
     if asked.as_json:
         rows = [tidy_row(name, one) for name, several in verdicts.items() for one in several]
         print_json("verdicts", {"scale": asked.scale, "claims": rows})
@@ -77,19 +91,20 @@ def reproduce(asked: Asked, check: Check, run: CarryOut, draw: Draw) -> int:
 
 
 def _one(
-    paper: Paper, asked: Asked, check: Check, by: tuple[CarryOut, Draw], given: Stored | None
+    paper: Paper, asked: Asked, check: Check, by: Making, given: Stored | None
 ) -> list[Verdict]:
     """Run what is missing of one paper, judge it, write and show it."""
     errors = open_console(stderr=True)
     specs = specs_of(paper, asked.scale, check)
     if given is None:
         place = asked.out / "runs"
-        _run_missing(specs, place, by[0])
-        _draw_missing(paper, asked.scale, specs, place, by[1])
+        _run_missing(specs, place, by.run)
+        _draw_missing(paper, asked.scale, specs, place, by.draw)
+        _examine_missing(paper.grids[asked.scale].exam, specs, place, by.examine)
         given = stored((place,)) if place.is_dir() else Stored()  # none where all claims are exact
     measured = measured_of(
         specs,
-        paper.grids[asked.scale].stream,
+        paper.grids[asked.scale],
         given,
         lambda words: errors.print(words, soft_wrap=True),
     )
@@ -109,19 +124,23 @@ def _one(
 
 
 def measured_of(
-    specs: Mapping[Arm, RunSpec],
-    asked: StreamSpec | None,
-    there: Stored,
-    tell: Callable[[str], None],
+    specs: Mapping[Arm, RunSpec], grid: Grid, there: Stored, tell: Callable[[str], None]
 ) -> dict[Arm, ArmRows]:
-    """What is stored of every arm, in runs and beyond the pool."""
+    """What is stored of every arm: in runs, beyond the pool and in exams."""
     for words in there.left_out:
         tell(words)
-    found = gather(specs, there.runs, tell)
+    found = gather(_optimized(specs), there.runs, tell)
     return {
-        arm: with_streams(rows, specs[arm], parts_of(specs[arm], asked, there.streams))
-        for arm, rows in found.items()
+        arm: exam_rows(spec, grid.exam, there.exams)
+        if is_exam(arm)
+        else with_streams(found[arm], spec, parts_of(spec, grid.stream, there.streams))
+        for arm, spec in specs.items()
     }
+
+
+def _optimized(specs: Mapping[Arm, RunSpec]) -> dict[Arm, RunSpec]:
+    """The arms that are run."""
+    return {arm: spec for arm, spec in specs.items() if not is_exam(arm)}
 
 
 def parts_of(
@@ -159,8 +178,9 @@ def judge_measured(paper: Paper, scale: Scale, measured: Measured) -> Judged:
 
 def _run_missing(specs: dict[Arm, RunSpec], out: Path, run: CarryOut) -> None:
     """Run every arm that is not stored in full; what is stored is found again, not made again."""
-    there = gather(specs, stored((out,)).runs if out.is_dir() else [])
-    missing = {arm: spec for arm, spec in specs.items() if not _whole(there[arm], spec)}
+    wanted = _optimized(specs)
+    there = gather(wanted, stored((out,)).runs if out.is_dir() else [])
+    missing = {arm: spec for arm, spec in wanted.items() if not _whole(there[arm], spec)}
     for spec in joined(missing.values()):
         try:
             run(spec, out)
@@ -179,8 +199,22 @@ def _draw_missing(
     for arm in paper.streamed:
         spec = specs[arm]
         if not _drawn(spec, asked, streams):
-            name = hashlib.sha256(f"{spec.model_dump_json()} {asked}".encode()).hexdigest()[:10]
-            draw(spec, asked, out / "beyond-the-pool" / name)
+            draw(spec, asked, out / "beyond-the-pool" / _name(spec, asked))
+
+
+def _examine_missing(
+    asked: ExamSpec, specs: dict[Arm, RunSpec], out: Path, examine: Examine
+) -> None:
+    """Examine the proxies whose exams are not stored."""
+    exams = find_exams((out,)) if out.is_dir() else []
+    for arm, spec in specs.items():
+        if is_exam(arm) and not _whole(exam_rows(spec, asked, exams), spec):
+            examine(spec, asked, out / "exams" / _name(spec, asked))
+
+
+def _name(spec: RunSpec, asked: StreamSpec | ExamSpec) -> str:
+    """Of a folder that holds what was asked of a run, and nothing else."""
+    return hashlib.sha256(f"{spec.model_dump_json()} {asked}".encode()).hexdigest()[:10]
 
 
 def _drawn(spec: RunSpec, asked: StreamSpec, streams: Sequence[StoredStreams]) -> bool:
@@ -212,7 +246,7 @@ def joined(specs: Iterable[RunSpec]) -> list[RunSpec]:
 
 
 def stored(places: Sequence[Path], option: str = "results") -> Stored:
-    """All runs and streams of some folders.
+    """All runs, streams and exams of some folders.
 
     Raises:
         UserError: one of them is no folder.
@@ -224,7 +258,8 @@ def stored(places: Sequence[Path], option: str = "results") -> Stored:
         return Stored()
     left_out: list[str] = []
     streams = find_streams(places, left_out.append)
-    drawn = {one.folder for one in streams}
+    exams = find_exams(places, left_out.append)
+    drawn = {one.folder for one in streams} | {one.folder for one in exams}
     of_runs = [
         place
         for place in places
@@ -232,7 +267,7 @@ def stored(places: Sequence[Path], option: str = "results") -> Stored:
         or any(place.rglob("run.json"))
     ]
     runs = [read_run(folder) for folder in find_runs(of_runs)] if of_runs else []
-    return Stored(runs, streams, left_out)
+    return Stored(runs, streams, exams, left_out)
 
 
 def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
@@ -247,7 +282,7 @@ def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
 def request_of(arm: Arm, grid: Grid) -> Request:
     """The options of ``bench run`` for one arm."""
     return Request(
-        method=[arm.method],
+        method=["bon" if is_exam(arm) else arm.method],
         proxy=[arm.proxy],
         task=grid.task,
         settings=[*grid.settings, *arm.settings],
@@ -288,7 +323,7 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
         specs = specs_of(paper, asked.scale, check)
         places = asked.results or (asked.out / "runs",)
         found = stored([place for place in places if place.is_dir()])
-        rows = gather(specs, found.runs)
+        rows = measured_of(specs, paper.grids[asked.scale], found, lambda words: None)
         table = Table(title=f"{paper.name}, {asked.scale}: {_setting(paper.grids[asked.scale])}",
                       title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip
         for head in ("arm", "cells", "stored"):

@@ -13,6 +13,8 @@ The names of this package are all that a file needs:
   `LogRatio`, `Along`, `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns`,
   `AtLowest`, `AlongKl`, `Largest` and `Jump`; of merged policies `AtKnob` and `TaskAngle`; of two
   arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
+- `examined`, an arm whose proxies are examined, and `Marked`, a number of an exam; of such and
+  other statistics `Squared`, and `Leading`, of a polynomial through several points;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
   `BestBetween` and `BestBelow` of `BestOf` several arms, `Unrelated`, `Ordering` (ORD), `All`,
   `Exact` with `Checked`, and `Computed` for numbers of random instances that need no run.
@@ -22,6 +24,8 @@ from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.courses import AlongKl, Jump, Largest, LogRatio
+from overopt.report.verdicts.examined.joining import examined
+from overopt.report.verdicts.examined.statistics import Leading, Marked, Squared
 from overopt.report.verdicts.figure import Axis, Figure, LevelFigure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
@@ -101,9 +105,11 @@ __all__ = [
     "Hump",
     "Jump",
     "Largest",
+    "Leading",
     "LevelFigure",
     "LogKlAtGold",
     "LogRatio",
+    "Marked",
     "Minus",
     "NoHump",
     "NoWorse",
@@ -114,6 +120,7 @@ __all__ = [
     "RelabelingError",
     "Related",
     "Scale",
+    "Squared",
     "StepsToRegain",
     "StreamSpec",
     "TaskAngle",
@@ -121,5 +128,6 @@ __all__ = [
     "Trained",
     "Unrelated",
     "Value",
+    "examined",
     "more",
 ]

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Claim
 from overopt.report.verdicts.figure import AnyFigure
+from overopt.spec.exam import ExamSpec
 from overopt.spec.look import Look
 from overopt.spec.stream import StreamSpec
 
@@ -29,6 +30,7 @@ class Grid:
         kl_grid_nats: KL budgets; empty for the task's own.
         without: arms that this scale leaves out; claims that need them are not run.
         stream: how much is drawn of the arms that go beyond the pool; None: nothing.
+        exam: how sets are drawn for the arms that are examined.
     """
 
     task: str = "reviews"
@@ -38,6 +40,7 @@ class Grid:
     kl_grid_nats: tuple[float, ...] = ()
     without: frozenset[Arm] = field(default_factory=frozenset)
     stream: StreamSpec | None = None
+    exam: ExamSpec = field(default_factory=ExamSpec)
 
 
 @dataclass(frozen=True)

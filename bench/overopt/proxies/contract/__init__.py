@@ -21,6 +21,9 @@ What its members start from is the task's matter, unless the file says it:
     START = "policy": the initial policy with a fresh head; "probed": the initial policy and one
         head for all members, fitted to the same comparisons on the policy's frozen hidden states;
         "policies": each member an initial policy trained from another seed, with a fresh head.
+    EARLIER = "earliest": with START = "probed", members start from three checkpoints of the initial
+        policy in turn, the last and those down to the share of its examples that this field of
+        ``Config`` says, each with a head fitted on its own states.
 What a loss costs extra to compute, it asks for:
     INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
         language head, which is then kept beside the reward's, and by the initial policy. They

@@ -9,13 +9,16 @@ from typing import NamedTuple
 
 from overopt.stats.arrays import Floats
 
+EXAM = "exam"
+"""In place of a method: the proxies of an arm are examined, and nothing optimizes them."""
+
 
 @dataclass(frozen=True)
 class Arm:
     """One curve of a paper's grid, as options of ``bench run`` would name it.
 
     Attributes:
-        method: name of a method.
+        method: name of a method, or `EXAM`.
         proxy: name of a proxy system.
         noise: label noise.
         proxy_width: width of the proxies from scratch; None for the task's.
@@ -69,6 +72,7 @@ class SeedRows:
         beyond: best-of-n beyond the pool; None where it was not drawn.
         angles: between what the members of a merged policy have learned, degrees, by layer and over
             all weights; a mean over pairs of members, without layers that one has not moved in.
+        marks: what exams of its proxies came to, by exam and what it is of; empty for most.
     """
 
     seed: int
@@ -79,6 +83,7 @@ class SeedRows:
     training: Mapping[str, Floats] = field(default_factory=dict)
     beyond: Beyond | None = None
     angles: Mapping[str, float] = field(default_factory=dict)
+    marks: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def column(self, name: str) -> Floats:
         """One column, shape (K,).
@@ -188,12 +193,13 @@ class Scope:
         return sorted(set.intersection(*sets))
 
     def common_end(self) -> float:
-        """The largest budget that every common seed of every arm reached, nats.
+        """The largest budget that every common seed of every arm with a method reached, nats.
 
         Raises:
             OutOfReach: there is none.
         """
-        budgets = set.intersection(*(set(self.reached(arm)) for arm in self.arms))
+        moved = [arm for arm in self.arms if arm.method != EXAM]
+        budgets = set.intersection(*(set(self.reached(arm)) for arm in moved))
         if not budgets:
             raise OutOfReach("no KL budget was reached by all seeds of all arms")
         return max(budgets)

@@ -31,7 +31,7 @@ def drawn_of(wanted: RunSpec, parts: Iterable[Part]) -> dict[tuple[int, int], Be
     """Curves of an arm's cells, by world and seed."""
     found: dict[tuple[int, int], Beyond] = {}
     for curves, number in parts:
-        for place, rows in _mine(curves, number, wanted).groupby(["world", "seed"]):
+        for place, rows in of_arm(curves, number, wanted).groupby(["world", "seed"]):
             world, seed = (int(float(str(part))) for part in place)
             columns = rows.sort_values("n")[["n", "kl_nats", "gold_gain"]]
             curve = Beyond(*columns.to_numpy(np.float64).T)
@@ -41,19 +41,20 @@ def drawn_of(wanted: RunSpec, parts: Iterable[Part]) -> dict[tuple[int, int], Be
     return found
 
 
-def _mine(curves: pd.DataFrame, number: int, wanted: RunSpec) -> pd.DataFrame:
+def of_arm(table: pd.DataFrame, number: int, wanted: RunSpec) -> pd.DataFrame:
+    """The rows of an arm's cells in a table whose column ``spec`` counts runs."""
     (proxy,), (noise,) = wanted.proxies, wanted.noises
     (start,), (width,), (pairs,) = wanted.starts_of(proxy), wanted.proxy_widths, wanted.comparisons
     mine = (
-        (curves["spec"] == number)
-        & (curves["proxy"] == proxy.name)
-        & (curves["noise"] == noise.label)
-        & (curves["proxy_start"] == start)
-        & (curves["comparisons"] == pairs)
-        & curves["world"].isin(wanted.worlds)
-        & curves["seed"].isin(wanted.seeds)
+        (table["spec"] == number)
+        & (table["proxy"] == proxy.name)
+        & (table["noise"] == noise.label)
+        & (table["proxy_start"] == start)
+        & (table["comparisons"] == pairs)
+        & table["world"].isin(wanted.worlds)
+        & table["seed"].isin(wanted.seeds)
     )
     if start == "scratch":
-        mine &= curves["proxy_width"] == width
-    found: pd.DataFrame = curves[mine]
+        mine &= table["proxy_width"] == width
+    found: pd.DataFrame = table[mine]
     return found

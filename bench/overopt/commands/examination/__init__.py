@@ -1,0 +1,1 @@
+"""``bench examine``: reward models judged on sets of scored responses, without any policy."""

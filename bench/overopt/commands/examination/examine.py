@@ -1,0 +1,149 @@
+"""``bench examine``: builds, writes and prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from overopt.commands.printing import open_console
+from overopt.commands.screen import Screen
+from overopt.errors import UserError
+from overopt.execution.executors.local import ProcessExecutor
+from overopt.execution.store import open_store
+from overopt.report.folder import check_folder, report_folder
+from overopt.report.stored.exams import CELL, MARKS, RECORD
+from overopt.report.tables.text import MISSING, show_number, write_csv
+from overopt.run.exams.sitting import Sitting, carry_out
+from overopt.run.own_files import without_place
+from overopt.run.written.circumstances import circumstances
+from overopt.spec.documents import RECORD_FORMAT
+from overopt.spec.exam import ExamSpec
+from overopt.spec.run import RunSpec
+
+Lines = Sequence[dict[str, Any]]
+
+
+def examine(
+    sittings: Sequence[Sitting],
+    runs: Sequence[RunSpec],
+    asked: ExamSpec,
+    out: Path,
+    store_root: Path | None,
+    workers: int,
+    quiet: bool,
+    show: bool = True,
+) -> int:
+    """Carry out what was asked, and write marks and what they are of.
+
+    Args:
+        sittings: of the runs (``run.exams``).
+        runs: what was asked for.
+        asked: how sets are drawn.
+        out: folder of a report.
+        store_root, workers, quiet: as options.
+        show: whether means over seeds are printed.
+
+    Raises:
+        UserError: what is asked for cannot be, or a stage failed.
+    """
+    check_folder(out)
+    store = open_store(store_root)
+    with (
+        Screen(open_console(stderr=True), quiet, workers) as screen,
+        ProcessExecutor(store, workers) as executor,
+    ):
+        lines = carry_out(sittings, store, executor, screen)
+    marks = mark_frame(sittings, lines)
+    if marks.empty:
+        raise UserError("no prompt has responses of different gold, and so no exam has a set.")
+    write(marks, runs, asked, out)
+    if show:
+        console = open_console()
+        console.print(_table(marks))
+        console.print(f"marks: {out / MARKS}", soft_wrap=True)
+    return 0
+
+
+def mark_frame(sittings: Sequence[Sitting], lines: Sequence[Lines]) -> pd.DataFrame:
+    """A row for each cell, exam and what the number is of."""
+    rows = [
+        {**_cell(one), **line} for one, mine in zip(sittings, lines, strict=True) for line in mine
+    ]
+    return pd.DataFrame(rows, columns=[*CELL, "exam", "of", "value", "number"])
+
+
+def _cell(one: Sitting) -> dict[str, str | int | None]:
+    cell = one.cell
+    return {
+        "spec": one.run,
+        "world": cell.world,
+        "proxy": cell.proxy.name,
+        "noise": cell.noise_label,
+        "proxy_start": cell.task.proxy.start,
+        "proxy_width": cell.task.proxy_width,
+        "comparisons": cell.task.proxy.comparisons,
+        "seed": cell.seed,
+    }
+
+
+def write(marks: pd.DataFrame, runs: Sequence[RunSpec], asked: ExamSpec, out: Path) -> None:
+    """Write marks, and what they are of.
+
+    Raises:
+        UserError: the folder holds files of somebody else, or cannot be written.
+    """
+    record = {
+        "format": RECORD_FORMAT,
+        "exam": asked.to_json(),
+        "specs": [_placeless(run).to_json() for run in runs],
+        **circumstances(*(proxy for run in runs for proxy in run.proxies)),
+    }
+    text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    with report_folder(out) as folder:
+        write_csv(marks, folder / MARKS)
+        (folder / RECORD).write_text(text, encoding="utf-8")
+
+
+def _placeless(run: RunSpec) -> RunSpec:
+    own = {
+        "methods": tuple(map(without_place, run.methods)),
+        "proxies": tuple(map(without_place, run.proxies)),
+    }
+    return run.model_copy(update=own)
+
+
+def _table(marks: pd.DataFrame) -> Table:
+    """Means over seeds, a line for each exam and a column for each system and setting."""
+    setting = [name for name in CELL if name not in ("spec", "seed")]
+    varied = [name for name in setting if marks[name].nunique(dropna=False) > 1] or ["proxy"]
+    numbers = marks.groupby([*varied, "exam", "of"], dropna=False, sort=False)["value"].mean()
+    table = Table(title="means over seeds", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("exam", no_wrap=True)
+    table.add_column("of", no_wrap=True)
+    heads = list(dict.fromkeys(place[:-2] for place in numbers.index))
+    for head in heads:
+        table.add_column(_title(varied, head), justify="right")
+    for exam, of in dict.fromkeys(place[-2:] for place in numbers.index):
+        shown = [
+            show_number(numbers[(*head, exam, of)], 3)
+            if (*head, exam, of) in numbers.index
+            else MISSING
+            for head in heads
+        ]
+        table.add_row(exam, of, *shown)
+    return table
+
+
+_UNITS = {"noise": "noise ", "proxy_width": "width ", "comparisons": "pairs ", "world": "world "}
+
+
+def _title(names: Sequence[str], values: Sequence[Any]) -> str:
+    return ", ".join(
+        f"{_UNITS.get(name, '')}{value}" for name, value in zip(names, values, strict=True)
+    )

@@ -1,0 +1,1 @@
+"""Exams of reward models: their nodes, which cells sit them, and what they come to."""

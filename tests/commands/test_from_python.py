@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from overopt.commands.arguments import resolve, spread
 from overopt.commands.from_python import as_typed
 from overopt.commands.request import Request
 from overopt.run.driver import RunOutcome
+
+run = cast("Callable[..., list[Path]]", overopt.run)
+"""The function; for a type checker it may be the package of that name."""
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_keywords_are_the_options(asked: list[Any], tmp_path: Path) -> None:
-    folders = overopt.run(
+    folders = run(
         "dpo",
         proxy=["single", "uwo"],
         task="tabular",
@@ -66,7 +70,7 @@ def test_the_recorded_command_asks_for_the_same(asked: list[Any], tmp_path: Path
 
     from overopt import __main__ as cli
 
-    overopt.run(["bon", "dpo"], task="tabular", seeds=2, noise=0.25, out=tmp_path)
+    run(["bon", "dpo"], task="tabular", seeds=2, noise=0.25, out=tmp_path)
     spec, words = asked[0][0], asked[-1]
     line = "bench run --method bon dpo --task tabular --seeds 2 --noise 0.25"
     assert " ".join(words) == line
@@ -79,7 +83,7 @@ def test_the_recorded_command_asks_for_the_same(asked: list[Any], tmp_path: Path
 
 def test_mistakes_are_the_commands(tmp_path: Path) -> None:
     with pytest.raises(overopt.UserError, match=r"Unknown method 'dop'\. Did you mean dpo"):
-        overopt.run("dop", out=tmp_path)
+        run("dop", out=tmp_path)
 
 
 def test_it_stays_callable_whatever_is_imported_first() -> None:

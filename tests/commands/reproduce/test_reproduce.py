@@ -204,7 +204,7 @@ def test_a_run_without_the_looks_that_a_paper_asks_for_is_made_again(
 ) -> None:
     """Its claims are judged meanwhile; the run with them is preferred once it is there."""
     run = Played()
-    assert reproduce(asked(tmp_path), resolve, run, no_streams) == 0
+    assert reproduce(asked(tmp_path), resolve, making(run)) == 0
     looking = replace(PAPER, looked={"separation": (PLAIN,)})
     monkeypatch.setattr(module, "find", lambda name: looking)
     specs = specs_of(looking, "smoke", resolve)
@@ -213,7 +213,7 @@ def test_a_run_without_the_looks_that_a_paper_asks_for_is_made_again(
     assert len(before[PLAIN].worlds[0]) == 5 and not before[PLAIN].looks
     asked_before = len(run.asked)
     for _ in range(2):
-        assert reproduce(asked(tmp_path), resolve, run, no_streams) == 0
+        assert reproduce(asked(tmp_path), resolve, making(run)) == 0
     (again,) = run.asked[asked_before:]
     assert again.looks == ("separation",) and [one.name for one in again.proxies] == ["single"]
     after = gather(specs, stored((tmp_path / "runs",)).runs)

@@ -218,3 +218,11 @@ def test_a_run_without_the_looks_that_a_paper_asks_for_is_made_again(
     assert again.looks == ("separation",) and [one.name for one in again.proxies] == ["single"]
     after = gather(specs, stored((tmp_path / "runs",)).runs)
     assert after[PLAIN].looks == {"separation"}
+
+
+def test_an_arm_on_another_task_takes_nothing_of_the_grid_but_seeds_and_worlds() -> None:
+    grid = Grid(seeds=3, worlds=2, settings=("rollout.max_steps=7",), kl_grid_nats=(0.5,))
+    there = request_of(Arm("bon", task="tabular", settings=("proxy.comparisons=64",)), grid)
+    assert (there.task, there.seeds, there.worlds) == ("tabular", 3, 2)
+    assert there.settings == ["proxy.comparisons=64"] and there.kl_grid == []
+    assert request_of(Arm("bon"), grid).settings == ["rollout.max_steps=7"]

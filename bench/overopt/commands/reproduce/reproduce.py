@@ -280,19 +280,20 @@ def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
 
 
 def request_of(arm: Arm, grid: Grid) -> Request:
-    """The options of ``bench run`` for one arm."""
+    """The options of ``bench run`` for one arm; settings and budgets of a grid are of its task."""
+    own = arm.task is not None
     return Request(
         method=["bon" if is_exam(arm) else arm.method],
         proxy=[arm.proxy],
-        task=grid.task,
-        settings=[*grid.settings, *arm.settings],
+        task=arm.task or grid.task,
+        settings=[*(() if own else grid.settings), *arm.settings],
         seeds=grid.seeds,
         worlds=None if grid.worlds == 1 else grid.worlds,
         noise=[arm.noise],
         comparisons=[] if arm.comparisons is None else [arm.comparisons],
         proxy_start=[] if arm.proxy_start is None else [arm.proxy_start],
         proxy_width=[] if arm.proxy_width is None else [arm.proxy_width],
-        kl_grid=[f"{budget:g}" for budget in grid.kl_grid_nats],
+        kl_grid=[] if own else [f"{budget:g}" for budget in grid.kl_grid_nats],
         along=arm.along,
     )
 

@@ -10,9 +10,9 @@ The names of this package are all that a file needs:
 - `Paper`, `Grid`, `Claim`, `Figure`, `LevelFigure`, and `StreamSpec`, how far best-of-n is drawn;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
   `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`,
-  `LogRatio`, `Along`, `Bend` and `Best` of these; over the points of runs `Together`, `AcrossRuns`,
-  `AtLowest`, `AlongKl`, `Largest` and `Jump`; of merged policies `AtKnob` and `TaskAngle`; of two
-  arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
+  `LogRatio`, `Along`, `Bend`, `Best` and `Apart` of these; over the points of runs `Together`,
+  `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest` and `Jump`; of merged policies `AtKnob` and
+  `TaskAngle`; of two arms `LogKlAtGold`, `Distance` and `GapAtProxy`; of many `Related` and `RelabelingError`;
 - `examined`, an arm whose proxies are examined, and `Marked`, a number of an exam; of such and
   other statistics `Squared`, and `Leading`, of a polynomial through several points;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
@@ -34,6 +34,7 @@ from overopt.report.verdicts.places import BestBelow, BestBetween, BestOf
 from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
 from overopt.report.verdicts.relabeling import RelabelingError
 from overopt.report.verdicts.relations import (
+    Apart,
     Bend,
     Distance,
     GapAtProxy,
@@ -74,6 +75,7 @@ __all__ = [
     "All",
     "Along",
     "AlongKl",
+    "Apart",
     "Arm",
     "AtKnob",
     "AtLowest",

@@ -26,6 +26,7 @@ class Arm:
         proxy_start: what proxies start from; None for the task's.
         settings: of method, proxy or task, as ``--set`` takes them.
         along: how a method that trains reaches a KL budget.
+        task: name of a task other than the grid's; None for the grid's.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Arm:
     proxy_start: str | None = None
     settings: tuple[str, ...] = ()
     along: str = "step"
+    task: str | None = None
 
     @property
     def name(self) -> str:
@@ -46,6 +48,7 @@ class Arm:
         parts += [f"from {self.proxy_start}"] if self.proxy_start is not None else []
         parts += list(self.settings)
         parts += ["along the knob"] if self.along == "knob" else []
+        parts += [f"on {self.task}"] if self.task is not None else []
         return ", ".join(parts)
 
 

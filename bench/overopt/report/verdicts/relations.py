@@ -82,6 +82,29 @@ def _against(one: SeedRows, x: XAxis, y: str) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """A statistic whose end is that of its own arms, whatever other arms the claim has.
+
+    Differences over two tasks are read so: each task has budgets of its own. Seeds of two tasks
+    share a number and nothing else, so that a pair of them is arbitrary; the variance of a
+    difference over such pairs is that of two independent means.
+    """
+
+    of: Statistic
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return self.of.arms
+
+    @property
+    def name(self) -> str:
+        return f"({self.of.name})"
+
+    def read(self, scope: Scope) -> Tables:
+        return self.of.read(scope.of(self.of.arms))
+
+
+@dataclass(frozen=True)
 class Distance:
     """Mean absolute difference of two arms' gold over the common range of an axis."""
 

@@ -13,6 +13,7 @@ from overopt.papers.contract import (
     All,
     Along,
     Arm,
+    Between,
     Claim,
     Equal,
     Fall,
@@ -26,6 +27,7 @@ from overopt.papers.contract import (
     Paper,
     Unrelated,
     Value,
+    Wins,
     more,
 )
 
@@ -74,6 +76,14 @@ def _growth(system: str) -> Minus:
 
 def _gain_at(noise: str, system: str) -> Minus:
     return Minus(Gold(BON[system, noise]), Gold(BON["single", noise]))
+
+
+def _wins_bon(system: str) -> Wins:
+    return Wins(NOISY[system], NOISY["single"])
+
+
+def _wins_ppo(system: str) -> Wins:
+    return Wins(PPO[system, 0.0], PPO["single", 0.0])
 
 
 CLAIMS = (
@@ -225,9 +235,13 @@ CLAIMS = (
         "then WCO and UWO",
         "best-of-n 57.8, 58.3 and 58.2 %; PPO 60.2, 62.2 and 63.0 % (mean, WCO, UWO)",
         "appendix F.9, table 6",
-        None,
-        "win rates above one half; under PPO the mean's below WCO's and UWO's",
-        needs="win rates of one method's responses against another's",
+        All(
+            (
+                *(Between(_wins_bon(x), 0.5, 1.0) for x in ("mean", *CAREFUL)),
+                *(Between(_wins_ppo(x), 0.5, 1.0) for x in ("mean", *CAREFUL)),
+                *(more(_wins_ppo(x), _wins_ppo("mean")) for x in CAREFUL),
+            )
+        ),
     ),
     Claim(
         "coste-14",
@@ -299,6 +313,8 @@ PAPER = Paper(
         "random); members are standardized under the initial policy before they are combined; the "
         "single proxy of a seed stands for the paper's average over the members run one by one; "
         "best-of-n ends at the pool's 1,024 responses instead of 12,500. Penalties are prices of "
-        "KL in SDs of the proxy, so that their values do not compare with the paper's.",
+        "KL in SDs of the proxy, so that their values do not compare with the paper's. A win of "
+        "coste-13 is a prompt on which a policy's mean gold is the higher one, at equal KL and "
+        "without a penalty: single responses are not stored.",
     ),
 )

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows
-from overopt.report.verdicts.statistics import Statistic, Tables, measured_curve, peaks
+from overopt.report.verdicts.statistics import Gold, Statistic, Tables, measured_curve, peaks
 from overopt.stats.arrays import Floats
 from overopt.stats.verdicts.curves import (
     first_kl_at,
@@ -102,6 +102,42 @@ class Apart:
 
     def read(self, scope: Scope) -> Tables:
         return self.of.read(scope.of(self.of.arms))
+
+
+@dataclass(frozen=True)
+class Wins:
+    """Share of prompts on which one arm's gold is above another's at the same KL; ties half.
+
+    Single responses are not stored, so that what is compared on a prompt is the mean gold of either
+    policy there. Means differ from each other more reliably than responses do: the share lies on
+    the same side of one half as a win rate of responses where these differ by a shift, and farther
+    from it; its size is not theirs.
+
+    Attributes:
+        arm: the one that wins.
+        other: the one that it wins against.
+    """
+
+    arm: Arm
+    other: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm, self.other)
+
+    @property
+    def name(self) -> str:
+        return f"share of prompts won by {self.arm.name} against {self.other.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        first, second = Gold(self.arm).read(scope), Gold(self.other).read(scope)
+        tables = {}
+        for world in scope.worlds:
+            if first[world].shape != second[world].shape or first[world].shape[1] < 2:
+                raise NotMeasured(f"{self.name}: gold of the same prompts is not stored")
+            ahead_SB = first[world] - second[world]
+            tables[world] = (ahead_SB > 0.0) + 0.5 * (ahead_SB == 0.0)
+        return tables
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from overopt.papers.contract import All, Between, Wins, more
 from overopt.report.verdicts.arms import ArmRows, Measured, Scope
 from overopt.report.verdicts.claims import Verdict
+from overopt.stats.arrays import Floats
 
 from .planted import HIGHER, HUMPED, STEADY, arm_rows
 from .test_judging import value, verdict
@@ -30,7 +31,7 @@ def test_a_share_of_prompts_by_hand() -> None:
     ahead = np.array([[1.0, -1.0, 0.0, 2.0], [-1.0, -2.0, -0.5, 0.0]])
     rows = arm_rows(lambda d: d, seeds=2, budgets=(1.0,))
 
-    def planted(gain_SB: np.ndarray) -> ArmRows:  # type: ignore[type-arg]
+    def planted(gain_SB: Floats) -> ArmRows:
         seeds = [
             replace(one, gain_KB=np.stack([np.zeros(4), gain_B]))
             for one, gain_B in zip(rows.worlds[0], gain_SB, strict=True)

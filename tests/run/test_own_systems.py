@@ -11,6 +11,7 @@ from hub import folders
 from overopt.catalog import systems, toml_files
 from overopt.errors import UserError
 from overopt.execution.node import ancestry
+from overopt.proxies import baklava
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
@@ -336,6 +337,23 @@ def test_members_that_share_no_start_have_no_mean_of_weights(tmp_path: Path) -> 
     start = next(line for line in text.splitlines() if line.startswith("START"))
     (tmp_path / "mine.py").write_text(text.replace(start, 'START = "policies"'), encoding="utf-8")
     with pytest.raises(UserError, match="share no start"):
+        systems.proxy(str(tmp_path / "mine.py"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('EARLIER = "earliest"', 'EARLIER = "members"'),
+        ('EARLIER = "earliest"', 'EARLIER = "none"'),
+        ('START = "probed"', 'START = "policy"'),
+    ],
+)
+def test_earlier_starts_that_are_declared_wrongly_are_told(
+    old: str, new: str, tmp_path: Path
+) -> None:
+    text = Path(baklava.__file__).read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match="EARLIER names a field of Config that is a share"):
         systems.proxy(str(tmp_path / "mine.py"))
 
 

@@ -13,14 +13,21 @@ from overopt.commands.arguments import resolve
 from overopt.commands.examination.examine import mark_frame, write
 from overopt.commands.reproduce import reproduce as module
 from overopt.commands.reproduce.from_python import judge
-from overopt.commands.reproduce.reproduce import Asked, Making, reproduce, request_of, specs_of
+from overopt.commands.reproduce.reproduce import (
+    Asked,
+    Making,
+    exams_of,
+    reproduce,
+    request_of,
+    specs_of,
+)
 from overopt.errors import UserError
 from overopt.papers.contract import SCALES, Arm, Claim, Grid, Marked, Paper, Positive, examined
 from overopt.papers.warm2024 import PAPER as WARM
 from overopt.report.stored.exams import find_exams
 from overopt.report.verdicts.arms import ArmRows
 from overopt.report.verdicts.examined.joining import exam_rows, is_exam
-from overopt.run.exams.sitting import sittings_of
+from overopt.run.exams.sittings import sittings_of
 from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
@@ -55,7 +62,7 @@ def sat(spec: RunSpec, out: Path, value: Value = passes, asked: ExamSpec = ASKED
 
 
 def rows_in(place: Path, spec: RunSpec, asked: ExamSpec = ASKED) -> ArmRows:
-    return exam_rows(spec, asked, find_exams([place]))
+    return exam_rows(exams_of(spec, asked, find_exams([place])))
 
 
 @pytest.fixture
@@ -87,8 +94,8 @@ def test_marks_are_of_the_arm_that_sat_them(spec: RunSpec, tmp_path: Path) -> No
         Arm("exam", comparisons=256, settings=("proxy.training.epochs=1",)),
     ):
         wanted = resolve(request_of(other, Grid(seeds=5)))
-        assert rows_in(tmp_path, wanted).missing == "not run"
-    assert rows_in(tmp_path, spec, ExamSpec(sets_per_prompt=5)).missing == "not run"
+        assert rows_in(tmp_path, wanted).missing == "not examined"
+    assert rows_in(tmp_path, spec, ExamSpec(sets_per_prompt=5)).missing == "not examined"
 
 
 def test_seeds_of_several_folders_come_together(spec: RunSpec, tmp_path: Path) -> None:

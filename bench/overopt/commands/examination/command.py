@@ -55,7 +55,7 @@ def add_examine(app: typer.Typer, resolve_all: Callable[[Request], list[RunSpec]
         check_folder("--out", out.parent)
         from overopt.commands.examination.examine import examine
         from overopt.commands.trial import try_own
-        from overopt.run.exams.sitting import sittings_of
+        from overopt.run.exams.sittings import sittings_of
         from overopt.run.sources import prepare
 
         for spec in specs:

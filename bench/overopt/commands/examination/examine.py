@@ -19,7 +19,7 @@ from overopt.execution.store import open_store
 from overopt.report.folder import check_folder, report_folder
 from overopt.report.stored.exams import CELL, MARKS, RECORD
 from overopt.report.tables.text import MISSING, show_number, write_csv
-from overopt.run.exams.sitting import Sitting, carry_out
+from overopt.run.exams.carry import Sitting, carry_out
 from overopt.run.own_files import without_place
 from overopt.run.written.circumstances import circumstances
 from overopt.spec.documents import RECORD_FORMAT

@@ -63,7 +63,7 @@ def add_reproduce(app: typer.Typer, run: Runner) -> None:
         from overopt.commands.examination.examine import examine
         from overopt.commands.extrapolation.extrapolate import extrapolation
         from overopt.commands.reproduce.reproduce import Asked, Making, reproduce
-        from overopt.run.exams.sitting import sittings_of
+        from overopt.run.exams.sittings import sittings_of
         from overopt.run.streamed.streams import streams_of
 
         asked = Asked(paper, scale, tuple(results or ()), plan, out, as_json)

@@ -22,8 +22,9 @@ from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
 from overopt.report.stored.streams import StoredStreams, find_streams
 from overopt.report.verdicts.arms import Arm, ArmRows, Measured
-from overopt.report.verdicts.beyond import Part, drawn_of, with_streams
+from overopt.report.verdicts.beyond import Part, drawn_of, of_arm, with_streams
 from overopt.report.verdicts.claims import Verdict
+from overopt.report.verdicts.examined.joining import Part as ExamPart
 from overopt.report.verdicts.examined.joining import exam_rows, is_exam
 from overopt.report.verdicts.gathering import gather, holds
 from overopt.report.verdicts.judging import judge
@@ -131,7 +132,7 @@ def measured_of(
         tell(words)
     found = gather(_optimized(specs), there.runs, tell)
     return {
-        arm: exam_rows(spec, grid.exam, there.exams)
+        arm: exam_rows(exams_of(spec, grid.exam, there.exams))
         if is_exam(arm)
         else with_streams(found[arm], spec, parts_of(spec, grid.stream, there.streams))
         for arm, spec in specs.items()
@@ -154,6 +155,17 @@ def parts_of(
         (stored.curves, number)
         for stored in streams
         if stored.stream == asked
+        for number, spec in enumerate(stored.specs)
+        if holds(spec, wanted)
+    ]
+
+
+def exams_of(wanted: RunSpec, asked: ExamSpec, exams: Sequence[StoredExams]) -> list[ExamPart]:
+    """The marks of an arm's cells in all exams; those that were drawn otherwise are others."""
+    return [
+        (of_arm(stored.marks, number, wanted), stored.folder.name)
+        for stored in exams
+        if stored.exam == asked
         for number, spec in enumerate(stored.specs)
         if holds(spec, wanted)
     ]
@@ -208,7 +220,7 @@ def _examine_missing(
     """Examine the proxies whose exams are not stored."""
     exams = find_exams((out,)) if out.is_dir() else []
     for arm, spec in specs.items():
-        if is_exam(arm) and not _whole(exam_rows(spec, asked, exams), spec):
+        if is_exam(arm) and not _whole(exam_rows(exams_of(spec, asked, exams)), spec):
             examine(spec, asked, out / "exams" / _name(spec, asked))
 
 

@@ -2,14 +2,69 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from overopt.errors import UserError
 from overopt.execution.node import Node
-from overopt.run.graph import Graph
+from overopt.run.making import Making
 from overopt.run.own_files import described
 from overopt.spec.exam import ExamSpec
+from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
 
 
-def sets(graph: Graph, asked: ExamSpec) -> Node:
+class Asked(Protocol):
+    """What is asked of a cell (see ``run.cell``)."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task."""
+        ...
+
+    @property
+    def proxy(self) -> ProxySystemSpec:
+        """The reward-side system."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
+        ...
+
+    @property
+    def stream(self) -> int:
+        """The number that the cell's random draws start from."""
+        ...
+
+
+class Around(Making, Protocol):
+    """The graph of a cell."""
+
+    @property
+    def cell(self) -> Asked:
+        """The cell."""
+        ...
+
+    @property
+    def labels(self) -> Node:
+        """Preference data."""
+        ...
+
+    @property
+    def reading_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read the proxies."""
+        ...
+
+    def proxy(self, member: int) -> Node:
+        """One proxy that scores."""
+        ...
+
+    def score(self, member: int, samples: Node, role: str) -> Node:
+        """One proxy's scores on samples."""
+        ...
+
+
+def sets(graph: Around, asked: ExamSpec) -> Node:
     """The sets of a world, the same for all its proxies.
 
     Raises:
@@ -25,7 +80,7 @@ def sets(graph: Graph, asked: ExamSpec) -> Node:
     return graph.make("exams.sets", params, {"pool": graph.pool}, f"exam of {graph.pool.label}")
 
 
-def exams(graph: Graph, asked: ExamSpec) -> list[Node]:
+def exams(graph: Around, asked: ExamSpec) -> list[Node]:
     """What a cell's proxy system makes of all exams that it can sit.
 
     A system that scores by a file of its own, or whose members are trained again on the way, is

@@ -13,7 +13,8 @@ from overopt.commands.request import Request
 from overopt.errors import UserError
 from overopt.report.stored.exams import find_exams
 from overopt.run.cells import cells_of
-from overopt.run.exams.sitting import Sitting, sittings_of
+from overopt.run.exams.carry import Sitting
+from overopt.run.exams.sittings import sittings_of
 from overopt.run.graph import Graph
 from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec

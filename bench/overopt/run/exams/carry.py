@@ -1,4 +1,4 @@
-"""Which cells of a request are examined, and what their exams come to."""
+"""Exams built through the store, and read as lines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
 from overopt.run.cell import Cell
-from overopt.run.cells import cells_of
-from overopt.run.exams.nodes import exams
-from overopt.run.graph import Graph
-from overopt.spec.exam import ExamSpec
-from overopt.spec.run import RunSpec
 
 
 class Sitting(NamedTuple):
@@ -26,19 +21,6 @@ class Sitting(NamedTuple):
     run: int
     cell: Cell
     nodes: list[Node]
-
-
-def sittings_of(runs: Sequence[RunSpec], asked: ExamSpec) -> list[Sitting]:
-    """Every cell of the runs with the nodes of its exams.
-
-    Raises:
-        UserError: a world has no exam.
-    """
-    return [
-        Sitting(number, cell, exams(Graph(cell), asked))
-        for number, run in enumerate(runs)
-        for cell in cells_of(run)
-    ]
 
 
 def carry_out(

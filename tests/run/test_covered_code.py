@@ -15,12 +15,14 @@ AS_IT_MAY_BE = {
     "gold": {"worlds", "spec", "tables", "stats"},
     "error": {"worlds", "spec", "tables", "stats"},
     "pool_excerpt": {"worlds", "spec", "tables", "stats", "execution", "errors"},
+    "sets": {"worlds", "spec", "tables", "stats", "execution", "errors"},
+    "marks": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "joined": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "scores": {"worlds", "spec", "tables", "stats", "execution", "errors"},
 }
 """Stages that need not use all that their node names, and rooms of what may stay unused: a rule is
-recorded without building its world, or reading the table that one is made of, and files of a proxy
-or of labels are copied, or scores averaged."""
+recorded without building its world, or reading the table that one is made of, files of a proxy or
+of labels are copied, scores averaged, and exams choose among rows of a pool."""
 
 
 def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) -> None:

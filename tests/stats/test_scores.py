@@ -22,6 +22,19 @@ def test_overoptimization_degree_on_literals() -> None:
         scores.overoptimization_degree(half, proxy, 17.0)
 
 
+def test_the_order_of_degrees_goes_on_where_gold_has_no_area() -> None:
+    proxy = fit(D, 2.0 * D, Form.BON)
+    golds = [fit(D, slope * D, Form.BON) for slope in (1.0, 0.5, 0.0, -2.0)]
+    found = [scores.overoptimization_order(gold, proxy, 9.0) for gold in golds]
+    # areas are as the slopes: gammas 1 / 1 and 1.5 / .5, then none: 0 and 2 / 4
+    assert found == pytest.approx([-1.0, -1.0 / 3.0, 0.0, 0.5])
+    with pytest.raises(ValueError, match="KL_max"):
+        scores.overoptimization_order(golds[0], proxy, 17.0)
+    nothing = fit(D, 0.0 * D, Form.BON)
+    with pytest.raises(ValueError, match="gold is the proxy"):
+        scores.overoptimization_order(nothing, nothing, 9.0)
+
+
 def test_overoptimization_degree_of_a_falling_gold_by_hand() -> None:
     # over k = d^2 in 0..4: gap d^2 / 4 gives int d^3 / 2 = 2; gold 16/3 - 2
     proxy, gold = fit(D, D, Form.BON), fit(D, D - 0.25 * D**2, Form.BON)

@@ -56,13 +56,14 @@ EXAMINED = tuple(map(examined, BON))
 
 def _related(arms: tuple[Arm, ...], words: str) -> Related:
     return Related(
-        words, tuple((Gamma(bon), Gold(arm)) for bon, arm in zip(BON, arms, strict=True))
+        words,
+        tuple((Gamma(bon, ordered=True), Gold(arm)) for bon, arm in zip(BON, arms, strict=True)),
     )
 
 
 def _r2(design: str, of: str = ALL, *, ppo: bool = False) -> Squared:
     """r2 of a design over the reward models, with gamma or with gold of PPO."""
-    told = [Gold(arm) if ppo else Gamma(arm) for arm in (PPO if ppo else BON)]
+    told = [Gold(arm) if ppo else Gamma(arm, ordered=True) for arm in (PPO if ppo else BON)]
     marks = [Marked(arm, design, of) for arm in EXAMINED]
     ending = "gold of PPO" if ppo else "gamma of best-of-n"
     words = f"rank correlation of {of} in {design} with {ending}"
@@ -180,7 +181,8 @@ PAPER = Paper(
     notes=(
         "Departures: 16 reward models of four sizes, three numbers of pairs and four noises; the "
         "correlation is Spearman's, with the paper's bound on r2 as the bound on its square. "
-        "Reward models without a gamma, because gold has no area, leave the claim unjudged.",
+        "A reward model whose gold has no area has no gamma; in ranks it stands above all that "
+        "have one, since gamma grows without bound as that area shrinks.",
         "The paper's full text was not at hand: what its designs A to P hold is not verified, and "
         "numbers are as noted when it was read. Designs here follow its findings: a gap in style "
         "(kim-02), wrong responses of one or several models (03), one, two and four against as "

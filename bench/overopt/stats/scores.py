@@ -76,15 +76,34 @@ def overoptimization_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -
         Overoptimization", 2025, https://arxiv.org/abs/2505.12763. The number of its equation was
         not verified. The paper fits both curves with the best-of-n form; here the caller chooses.
     """
+    between, under = _areas(gold_fit, proxy_fit, kl_max_nats)
+    return None if under <= 0 else between / under
+
+
+def overoptimization_order(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> float:
+    """-1 / gamma, which orders as gamma does and goes on where the gold curve has no area.
+
+    It comes to 0 from below as the area under gold shrinks and gamma grows without bound, and is
+    positive where that area is negative: worse than any gamma. Arguments as for
+    ``overoptimization_degree``.
+
+    Raises:
+        ValueError: as there, or if gold is the proxy everywhere, so that gamma is 0.
+    """
+    between, under = _areas(gold_fit, proxy_fit, kl_max_nats)
+    if between <= 0:
+        raise ValueError("gold is the proxy everywhere, and -1 / gamma is no number")
+    return -under / between
+
+
+def _areas(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> tuple[float, float]:
+    """Area between the fitted proxy and gold curves, and area under the gold curve."""
     reached = min(gold_fit.d_high, proxy_fit.d_high) ** 2
     if not 0 < kl_max_nats <= reached * (1 + 1e-9):
         raise ValueError(f"KL_max must lie in 0..{reached:g} nats, got {kl_max_nats}")
     d = np.linspace(0.0, np.sqrt(kl_max_nats), QUADRATURE_POINTS)
     proxy, gold = proxy_fit.predict(d), gold_fit.predict(d)
-    under = _simpson(gold * 2.0 * d, d)
-    if under <= 0:
-        return None
-    return _simpson(np.abs(proxy - gold) * 2.0 * d, d) / under
+    return _simpson(np.abs(proxy - gold) * 2.0 * d, d), _simpson(gold * 2.0 * d, d)
 
 
 def degree_by_trapezoid(kl_nats: ArrayLike, gold: ArrayLike, proxy: ArrayLike) -> float | None:

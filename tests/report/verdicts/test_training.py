@@ -71,3 +71,10 @@ def test_gamma_is_0_where_gold_follows_the_proxy_and_grows_with_the_gap() -> Non
     apart = arm_rows(saturating, lambda d: saturating(d) + 0.5 * d, number=1, noise=0.0)
     further = arm_rows(saturating, lambda d: saturating(d) + 1.0 * d, number=1, noise=0.0)
     assert 0.1 < read(Gamma(HUMPED), apart) < read(Gamma(HUMPED), further)
+    ordered = Gamma(HUMPED, ordered=True)
+    assert read(ordered, apart) < read(ordered, further) < 0.0
+    assert read(ordered, apart) == pytest.approx(-1.0 / read(Gamma(HUMPED), apart), rel=1e-3)
+    falling = arm_rows(lambda d: -d, lambda d: d, number=1, noise=0.0)
+    assert read(ordered, falling) > 0.0
+    with pytest.raises(NotMeasured, match="gold has no area"):
+        read(Gamma(HUMPED), falling)

@@ -11,7 +11,7 @@ from overopt.report.verdicts.arms import NotMeasured, OfArm, Scope, SeedRows
 from overopt.report.verdicts.statistics import Tables, measured_curve, per_seed
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
-from overopt.stats.scores import overoptimization_degree
+from overopt.stats.scores import overoptimization_degree, overoptimization_order
 from overopt.stats.verdicts.curves import fit_curve
 
 TAIL = 0.2
@@ -96,11 +96,18 @@ class Gamma(OfArm):
 
     Both curves by the best-of-n form, over KL from 0 to the furthest point, as
     `overopt.stats.scores.overoptimization_degree` has it.
+
+    Attributes:
+        arm: a method that passes several policies.
+        ordered: -1 / gamma instead, for ranks: it orders as gamma does, and a seed whose gold has
+            no area, for which there is no gamma, ranks above all that have one.
     """
+
+    ordered: bool = False
 
     @property
     def name(self) -> str:
-        return f"gamma, {self.arm.name}"
+        return f"{'order of ' if self.ordered else ''}gamma, {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
         return per_seed(scope, self.arm, self._number)
@@ -111,6 +118,8 @@ class Gamma(OfArm):
         )
         try:
             gold, proxy = (fit_curve(kl_K, one, Form.BON) for one in (gold_K, proxy_K))
+            if self.ordered:
+                return overoptimization_order(gold, proxy, float(kl_K.max()))
             found = overoptimization_degree(gold, proxy, float(kl_K.max()))
         except ValueError as error:
             raise NotMeasured(f"{self.arm.name}, seed {one.seed}: {error}") from error

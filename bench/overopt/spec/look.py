@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Look = Literal["separation", "scores"]
+Look = Literal["separation", "scores", "forward"]
 """separation: how far samples lie off the initial policy's in InfoRM's latents. scores: how far the
-distributions of proxy and gold are apart, and what members that learn one attribute each score."""
+distributions of proxy and gold are apart, and what members that learn one attribute each score.
+forward: KL(initial || policy)."""
 LOOKS: tuple[Look, ...] = get_args(Look)

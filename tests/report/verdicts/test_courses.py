@@ -15,6 +15,8 @@ from overopt.papers.contract import (
     Arm,
     Claim,
     Equal,
+    Form,
+    HeldOut,
     Jump,
     Largest,
     LogRatio,
@@ -111,3 +113,26 @@ def test_a_distance_that_falls_and_then_rises_is_told_from_others() -> None:
     assert verdict(FALLS_THEN_RISES, only_rises) == "contradicted"
     noise = distance(lambda kl: 0.0 * kl, noise=1.0)
     assert verdict(FALLS_THEN_RISES, noise) == "not resolved at this scale"
+
+
+def along_forward(gold: Callable[[Floats], Floats], noise: float = 0.002) -> dict[Arm, ArmRows]:
+    """Gold is a function of the root of the forward KL, which is 1.3 times KL's own root."""
+    rows = with_column(
+        arm_rows(humped, budgets=BUDGETS), "forward_kl_nats", lambda s: (0.13 * s) ** 2, 0.0
+    )
+    return {HUMPED: with_column(rows, "gold_mean", lambda s: gold(0.13 * s), noise)}
+
+
+def rises_and_falls(d: Floats) -> Floats:
+    return d * (1.0 - 0.8 * np.log(np.maximum(d, 1e-9)))
+
+
+def test_a_form_is_held_out_over_another_divergence() -> None:
+    arm, over = HUMPED, "forward_kl_nats"
+    rule = more(HeldOut(arm, None, against=over), HeldOut(arm, Form.RL, against=over))
+    assert verdict(rule, along_forward(rises_and_falls)) == "reproduced"
+    flat = along_forward(lambda d: rises_and_falls(np.minimum(d, 1.2)))
+    assert verdict(rule, flat) == "contradicted"
+    noise = along_forward(lambda d: 0.0 * d, noise=1.0)
+    assert verdict(rule, noise) != "reproduced"
+    assert verdict(rule, {arm: arm_rows(humped, budgets=BUDGETS)}) == "not run here"

@@ -9,8 +9,9 @@ from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.statistics import Statistic
 from overopt.stats.fits.forms import Form
 
-Axis = Literal["kl", "sqrt_kl", "step", "proxy"]
-"""What runs along the x axis; ``kl`` is KL on a linear axis, ``sqrt_kl`` its square root."""
+Axis = Literal["kl", "sqrt_kl", "sqrt_forward_kl", "step", "proxy"]
+"""What runs along the x axis; ``kl`` is KL on a linear axis, ``sqrt_kl`` its square root, and
+``sqrt_forward_kl`` that of the forward KL, KL(initial || policy)."""
 
 Estimator = Literal["", "kl_k1_nats", "kl_k2_nats", "kl_k3_nats", "kl_bound_nats"]
 """The column of KL that the paper plots; empty where it is unknown or ours."""
@@ -18,6 +19,7 @@ Estimator = Literal["", "kl_k1_nats", "kl_k2_nats", "kl_k3_nats", "kl_bound_nats
 X_WORDS = {
     "kl": "KL from the initial policy (nats)",
     "sqrt_kl": "√ KL from the initial policy (√ nats)",
+    "sqrt_forward_kl": "√ forward KL, initial to policy (√ nats)",
     "step": "training step",
     "proxy": "proxy (SDs of the initial policy)",
 }

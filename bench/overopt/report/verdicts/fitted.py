@@ -45,21 +45,27 @@ class Coefficient(OfArm):
 
 @dataclass(frozen=True)
 class HeldOut(OfArm):
-    """Log of the held-out error of a form; None: of the constant at the last fitted point."""
+    """Log of the held-out error of a form; None: of the constant at the last fitted point.
+
+    ``against`` is the column of the divergence whose root is the form's d.
+    """
 
     form: Form | None
     log: bool = True
     column: str = "gold_mean"
     share: float = FITTED_SHARE
+    against: str = "kl_nats"
 
     @property
     def name(self) -> str:
         form = "a constant" if self.form is None else f"the {self.form.value} form"
-        return f"{'log ' if self.log else ''}held-out RMSE of {form}, {self.arm.name}"
+        over = "" if self.against == "kl_nats" else f" over {self.against}"
+        return f"{'log ' if self.log else ''}held-out RMSE of {form}{over}, {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
         def number(one: SeedRows) -> float:
-            error = held_out_error(*measured_curve(one, self.column), self.form, self.share)
+            curve = measured_curve(one, self.column, self.against)
+            error = held_out_error(*curve, self.form, self.share)
             return float(np.log(error)) if self.log else error
 
         return per_seed(scope, self.arm, number)

@@ -232,10 +232,15 @@ def peaks(scope: Scope, arm: Arm, world: int) -> PeakTable:
     return found._replace(gold_SB=found.gold_SB.mean(axis=1, keepdims=True))
 
 
-def measured_curve(one: SeedRows, column: str) -> tuple[Floats, Floats]:
-    """KL and a column where that was measured."""
-    there = ~np.isnan(one.column(column)) & (one.kl_K >= 0.0)
-    return one.kl_K[there], one.column(column)[there]
+def measured_curve(one: SeedRows, column: str, against: str = "kl_nats") -> tuple[Floats, Floats]:
+    """KL, or another divergence, and a column where both were measured.
+
+    Raises:
+        ValueError: one of them was not stored.
+    """
+    x_K = one.column(against)
+    there = ~np.isnan(one.column(column)) & (x_K >= 0.0)
+    return x_K[there], one.column(column)[there]
 
 
 @dataclass(frozen=True)

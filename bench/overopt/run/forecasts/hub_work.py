@@ -137,6 +137,7 @@ class HubWork:
             "evaluate": self._evaluate,
             "rankings": self._rankings,
             "separation": self._separation,
+            "forward": self._forward,
         }
         work = Work()
         if made.name in stages:
@@ -353,6 +354,13 @@ class HubWork:
     def _rankings(self, made: Node, work: Work) -> None:
         work.hold(self._policy(made))
         self._read(work, made, self._policy(made), ranked_rows(made))
+
+    def _forward(self, made: Node, work: Work) -> None:
+        work.hold(self._policy(made), self._policy(made))
+        rows = world_of(made).heldout_prompts * int(made.params["per_prompt"])
+        self._read(
+            work, made, self._policy(made), 2 * policies_of(input_of(made, "optimize")) * rows
+        )
 
     def _separation(self, made: Node, work: Work) -> None:
         proxy = self._proxy_of(input_of(made, "proxy"))

@@ -24,9 +24,17 @@ INFORM = ProxySystemSpec(
 READ = 1024
 """Samples of a policy that are read, over all held-out prompts, at most; one of each at least."""
 
+FOLLOWED = 256
+"""Responses of the pool that the forward KL is read along, over all held-out prompts, likewise."""
+
 
 class LookGraph(Protocol):
     """What is asked of the graph of a cell (see ``run.graph``)."""
+
+    @property
+    def initial(self) -> Node:
+        """The initial policy."""
+        ...
 
     @property
     def pool(self) -> Node:
@@ -105,7 +113,16 @@ def _scores(graph: LookGraph, of: Looked) -> Node:
     return graph.make("beside.scores", params, dict(of.points.inputs), label, (of.proxy.source,))
 
 
+def _forward(graph: LookGraph, of: Looked) -> Node:
+    """KL(initial || policy), along responses of the pool."""
+    most = of.task.evaluation.pool_samples_per_prompt
+    params = {"per_prompt": max(1, min(most, FOLLOWED // of.task.world.heldout_prompts))}
+    inputs = {"initial": graph.initial, "optimize": of.optimized, "pool": graph.pool}
+    return graph.make("beside.forward", params, inputs, f"forward KL of {of.title}")
+
+
 _MAKERS: dict[Look, Callable[[LookGraph, Looked], Node]] = {
     "separation": _separation,
     "scores": _scores,
+    "forward": _forward,
 }

@@ -156,6 +156,9 @@ def _points(
     y_K = rows.column(column)
     if one.x == "step":
         x_K = rows.columns["step"]
+    elif one.x == "sqrt_forward_kl":
+        forward_K = rows.columns.get("forward_kl_nats", np.full_like(y_K, np.nan))
+        x_K = np.sqrt(forward_K)
     elif one.x == "proxy":
         x_K = rows.columns["proxy_mean"]
     else:

@@ -13,12 +13,14 @@ from overopt.papers.contract import (
     All,
     AlongKl,
     Arm,
+    Between,
     Claim,
     Equal,
     Form,
     HeldOut,
     Jump,
     Largest,
+    Last,
     LogRatio,
     Peak,
     Positive,
@@ -136,3 +138,26 @@ def test_a_form_is_held_out_over_another_divergence() -> None:
     noise = along_forward(lambda d: 0.0 * d, noise=1.0)
     assert verdict(rule, noise) != "reproduced"
     assert verdict(rule, {arm: arm_rows(humped, budgets=BUDGETS)}) == "not run here"
+
+
+def test_what_ends_at_a_threshold_is_told_from_what_ends_above_it() -> None:
+    """Columns that end, at step 30, at 1 and at 1.5; at steps before they are elsewhere."""
+    at = planted(lambda s: s / 30.0, noise=0.005)
+    above = planted(lambda s: s / 20.0, noise=0.005)
+    near, least = (
+        Between(Last(HUMPED, "csi"), 0.95, 1.05),
+        Between(Last(HUMPED, "csi"), 0.95, float("inf")),
+    )
+    assert [verdict(rule, {HUMPED: at}) for rule in (near, least)] == ["reproduced"] * 2
+    found = [verdict(rule, {HUMPED: above}) for rule in (near, least)]
+    assert found == ["contradicted", "reproduced"]
+    below = planted(lambda s: s / 60.0, noise=0.005)
+    assert [verdict(rule, {HUMPED: below}) for rule in (near, least)] == ["contradicted"] * 2
+    noise = planted(lambda s: s / 30.0, noise=2.0)
+    assert verdict(near, {HUMPED: noise}) == "not resolved at this scale"
+    (rows,) = at.worlds.values()
+    gone = tuple(
+        replace(one, columns={**one.columns, "csi": np.append(one.columns["csi"][:-1], np.nan)})
+        for one in rows
+    )
+    assert verdict(near, {HUMPED: replace(at, worlds={0: gone})}) == "not run here"

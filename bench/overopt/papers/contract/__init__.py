@@ -11,8 +11,8 @@ The names of this package are all that a file needs:
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
   `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`,
   `LogRatio`, `Along`, `Bend`, `Best` and `Apart` of these; over the points of runs `Together`,
-  `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest` and `Jump`; of merged policies `AtKnob` and
-  `TaskAngle`; of two arms `LogKlAtGold`, `Distance`, `GapAtProxy` and `Wins`; of many `Related` and
+  `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest`, `Last` and `Jump`; of merged policies `AtKnob`
+  and `TaskAngle`; of two arms `LogKlAtGold`, `Distance`, `GapAtProxy` and `Wins`; of many `Related` and
   `RelabelingError`;
 - `examined`, an arm whose proxies are examined, and `Marked`, a number of an exam; of such and
   other statistics `Squared`, and `Leading`, of a polynomial through several points;
@@ -24,7 +24,7 @@ The names of this package are all that a file needs:
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
-from overopt.report.verdicts.courses import AlongKl, Jump, Largest, LogRatio
+from overopt.report.verdicts.courses import AlongKl, Jump, Largest, Last, LogRatio
 from overopt.report.verdicts.examined.joining import examined
 from overopt.report.verdicts.examined.statistics import Leading, Marked, Squared
 from overopt.report.verdicts.figure import Axis, Figure, LevelFigure
@@ -109,6 +109,7 @@ __all__ = [
     "Hump",
     "Jump",
     "Largest",
+    "Last",
     "Leading",
     "LevelFigure",
     "LogKlAtGold",

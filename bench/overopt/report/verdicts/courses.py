@@ -43,6 +43,26 @@ class Largest(OfArm):
 
 
 @dataclass(frozen=True)
+class Last(OfArm):
+    """A column at the last policy that was measured of each run, by its step."""
+
+    column: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.column} at the last step of {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        def number(one: SeedRows) -> float:
+            step_K, value_K = _along(one, "step", self.column)
+            if step_K.max() < np.nanmax(one.column("step")):
+                raise ValueError(f"{self.column} was not measured at the last step")
+            return float(value_K[step_K.argmax()])
+
+        return per_seed(scope, self.arm, number)
+
+
+@dataclass(frozen=True)
 class Jump(OfArm):
     """The step at which a column jumps to a higher level, `change_point`."""
 

@@ -16,6 +16,7 @@ from overopt.papers.contract import (
     GapAtProxy,
     Gold,
     Grid,
+    Last,
     Minus,
     NoWorse,
     Paper,
@@ -66,9 +67,8 @@ CLAIMS = (
         "after training the policy is better calibrated than PPO's",
         "calibration improves",
         "abstract",
-        None,
-        "calibration error of the policy's likelihoods on held-out pairs: lower than PPO's",
-        needs="calibration of a policy's own likelihoods",
+        more(Last(PPO, "choice_error"), Last(PRIOR, "choice_error")),
+        figure="calibration",
     ),
 )
 
@@ -76,6 +76,8 @@ FIGURES = (
     Figure("reward", "training reward along KL", "kl", "proxy_mean",
            (("SuperHF", PRIOR), ("PPO", PPO)), beside="gold_mean"),
     Figure("trade", "gold against training reward", "proxy", "gold_mean",
+           (("SuperHF", PRIOR), ("PPO", PPO))),
+    Figure("calibration", "calibration along KL", "sqrt_kl", "choice_error",
            (("SuperHF", PRIOR), ("PPO", PPO))),
     Figure("weights", "gold along KL by the weight of the prior", "sqrt_kl", "gold_mean",
            (("no prior", WITHOUT), *((f"weight {c:g}", arm) for c, arm in BY_WEIGHT.items())),
@@ -97,8 +99,12 @@ PAPER = Paper(
     },
     claims=CLAIMS,
     figures=FIGURES,
+    looked={"calibration": (PRIOR, PPO)},
     notes=(
         "Departures: hacking is judged by gold where both have nine tenths of the reward that both "
-        "reach; similarity to outputs before training is not a part of the verdict.",
+        "reach; similarity to outputs before training is not a part of the verdict. "
+        "Calibration, in the paper that of answers to questions with several choices, is that of "
+        "a choice between the two responses of a held-out pair, of which gold says the better one; "
+        "each policy is the last of its run, whatever its KL.",
     ),
 )

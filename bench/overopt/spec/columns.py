@@ -151,7 +151,7 @@ DIAGNOSTIC_COLUMNS: tuple[str, ...] = (
     "knob_value", "kl_target_nats", "kl_nats", "correlation", "correlation_within", "tail_index",
     "tail_index_se", "calibration_error", "repetition", "repetition_se", "meteor", "meteor_se",
     "length_r2", "spread", "csi", "mmd", "component_1", "component_2", "component_3",
-    "forward_kl_nats", "forward_kl_se",
+    "forward_kl_nats", "forward_kl_se", "choice_error",
 )  # fmt: skip
 """Columns of ``diagnostics.csv``: what is looked at beside points, and never ranked.
 
@@ -163,11 +163,12 @@ ensemble. What follows is there where a run asks for it (``spec.look``). csi: cl
 separation index of the samples in InfoRM's latents. mmd: maximum mean discrepancy of proxy and
 gold. component_1 to 3: mean scores of reward models that learn one attribute each.
 forward_kl_nats: KL(initial || policy), Rao-Blackwellized; its standard error is over prompts.
+choice_error: calibration error of the policy's choices between the responses of held-out pairs.
 """
 
 LATER_DIAGNOSTICS: tuple[str, ...] = (
     "spread", "csi", "mmd", "component_1", "component_2", "component_3",
-    "forward_kl_nats", "forward_kl_se",
+    "forward_kl_nats", "forward_kl_se", "choice_error",
 )  # fmt: skip
 """Those that tables of earlier versions lack."""
 

@@ -12,8 +12,8 @@ The names of this package are all that a file needs:
   `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`,
   `LogRatio`, `Along`, `Bend`, `Best` and `Apart` of these; over the points of runs `Together`,
   `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest`, `Last` and `Jump`; of merged policies `AtKnob`
-  and `TaskAngle`; of two arms `LogKlAtGold`, `Distance`, `GapAtProxy` and `Wins`; of many `Related` and
-  `RelabelingError`;
+  and `TaskAngle`; of two arms `LogKlAtGold`, `Distance`, `GapAtProxy` and `Wins`; of many `Related`
+  and `RelabelingError`;
 - `examined`, an arm whose proxies are examined, and `Marked`, a number of an exam; of such and
   other statistics `Squared`, and `Leading`, of a polynomial through several points;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,

@@ -32,6 +32,7 @@ Y_WORDS = {
     "flipped": "wrongly ranked training pairs, now right",
     "mmd": "distance (MMD) of the distributions of proxy and gold",
     "component_1": "score of the first component (SDs)",
+    "choice_error": "calibration error of choices between two responses",
     "csi": "cluster separation in InfoRM's latents",
 }
 

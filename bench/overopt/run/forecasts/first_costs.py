@@ -32,6 +32,7 @@ _REVIEWS: _Table = {
     "separation": (2.0, 1_000),
     "scores": (0.5, 2_000),
     "forward": (1.5, 1_000),
+    "calibration": (1.1, 1_000),
     "proxy": (1.8, 160_000),
     "control_proxy": (0.01, 1_000),
     "merged_proxy": (0.2, 440_000),

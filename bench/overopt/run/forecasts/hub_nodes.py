@@ -38,9 +38,13 @@ def evaluation_rows(made: Node) -> int:
 
 
 def ranked_rows(made: Node) -> int:
-    """Responses that every policy of a run, and the initial one, reads to rank pairs."""
+    """Responses that every policy of a run, and the initial one, reads to rank pairs.
+
+    Of those held out and of those trained on; of those held out alone for calibration.
+    """
     policies = 1 + policies_of(input_of(made, "optimize"))
-    return policies * 2 * 2 * int(made.params["pairs"])
+    sets = 1 if made.name == "calibration" else 2
+    return policies * sets * 2 * int(made.params["pairs"])
 
 
 def pool_rows(made: Node) -> int:

@@ -138,6 +138,7 @@ class HubWork:
             "rankings": self._rankings,
             "separation": self._separation,
             "forward": self._forward,
+            "calibration": self._rankings,
         }
         work = Work()
         if made.name in stages:
@@ -357,10 +358,9 @@ class HubWork:
 
     def _forward(self, made: Node, work: Work) -> None:
         work.hold(self._policy(made), self._policy(made))
-        rows = world_of(made).heldout_prompts * int(made.params["per_prompt"])
-        self._read(
-            work, made, self._policy(made), 2 * policies_of(input_of(made, "optimize")) * rows
-        )
+        policies = policies_of(input_of(made, "optimize"))
+        rows = 2 * policies * world_of(made).heldout_prompts * int(made.params["per_prompt"])
+        self._read(work, made, self._policy(made), rows)
 
     def _separation(self, made: Node, work: Work) -> None:
         proxy = self._proxy_of(input_of(made, "proxy"))

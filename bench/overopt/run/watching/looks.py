@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from overopt.execution.node import Node
 from overopt.run.own_files import described
+from overopt.run.watching.rankings import PAIRS
 from overopt.spec.look import Look
 from overopt.spec.system import ProxySystemSpec
 from overopt.spec.task import TaskSpec
@@ -34,6 +35,11 @@ class LookGraph(Protocol):
     @property
     def initial(self) -> Node:
         """The initial policy."""
+        ...
+
+    @property
+    def labels(self) -> Node:
+        """Preference data."""
         ...
 
     @property
@@ -121,8 +127,16 @@ def _forward(graph: LookGraph, of: Looked) -> Node:
     return graph.make("beside.forward", params, inputs, f"forward KL of {of.title}")
 
 
+def _calibration(graph: LookGraph, of: Looked) -> Node:
+    """Choices between the responses of held-out pairs."""
+    inputs = {"initial": graph.initial, "labels": graph.labels, "optimize": of.optimized}
+    label = f"calibration of {of.title}"
+    return graph.make("beside.calibration", {"pairs": PAIRS}, inputs, label)
+
+
 _MAKERS: dict[Look, Callable[[LookGraph, Looked], Node]] = {
     "separation": _separation,
     "scores": _scores,
     "forward": _forward,
+    "calibration": _calibration,
 }

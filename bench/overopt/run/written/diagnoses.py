@@ -10,7 +10,7 @@ from overopt.execution.node import Node
 from overopt.execution.store import Store
 
 _FILE, _RANKINGS, _ANGLES = "diagnostics.json", "rankings.json", "angles.json"
-_LOOKS = ("separation.json", "scores.json", "forward.json")
+_LOOKS = ("separation.json", "scores.json", "forward.json", "calibration.json")
 
 
 def diagnosed(points: Node, beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:

@@ -12,9 +12,11 @@ from overopt.papers.contract import (
     All,
     Along,
     Arm,
+    AtKnob,
     Claim,
     Figure,
     Grid,
+    LevelFigure,
     Paper,
     Positive,
     Value,
@@ -27,6 +29,35 @@ TO_START = {beta: Arm("rloo", settings=(f"rloo.beta={beta:g}",)) for beta in PEN
 LEVELS_NATS = (1.0, 3.5, 9.0)
 """Where fronts are compared; budgets of the default task."""
 MERGED = {count: Arm("warp", settings=(f"warp.members={count}",)) for count in (2, 3, 4, 5)}
+STEPS = 100
+"""Length of training where runs end at steps; the paper's go from 3,000 to 9,000."""
+
+
+def _merged(*settings: str) -> Arm:
+    """Two runs of the shorter length, merged: the same two, whatever the settings of the merge."""
+    return Arm("warp", settings=(f"warp.steps={STEPS}", *settings))
+
+
+SLERP, LERP = _merged(), _merged("warp.path=lerp")
+AT_SHARE = {
+    0.5: SLERP,
+    **{share: _merged(f"warp.share={share:g}") for share in (0.0, 0.25, 0.75, 1.0)},
+}
+"""SLERP by the share of the second run: the ends are the two runs themselves."""
+
+
+def _whole(arm: Arm, column: str = "proxy_mean") -> AtKnob:
+    """Of the merged policy itself: eta is 1."""
+    return AtKnob(arm, column, 1.0)
+
+
+def _lines(column: str) -> tuple[tuple[str, tuple[tuple[float, AtKnob], ...]], ...]:
+    """Along the share of the second run."""
+    straight = {0.0: AT_SHARE[0.0], 0.5: LERP, 1.0: AT_SHARE[1.0]}
+    return tuple(
+        (label, tuple((share, _whole(arm, column)) for share, arm in sorted(arms.items())))
+        for label, arms in (("SLERP", AT_SHARE), ("LERP", straight))
+    )
 
 
 def _above(one: Arm, others: tuple[Arm, ...]) -> All:
@@ -69,9 +100,14 @@ CLAIMS = (
         "SLERP of two runs has more reward than either run and than LERP, with slightly more KL",
         "lambda of one half is best",
         "section 4.2, figure 3c, observations 2 and 3",
-        None,
-        "reward in the order SLERP, LERP, single runs; KL of LERP below that of SLERP",
-        needs="two runs, their LERP and their SLERP at one length of training as arms",
+        All(
+            (
+                more(_whole(SLERP), _whole(LERP)),
+                *(more(_whole(LERP), _whole(AT_SHARE[end])) for end in (0.0, 1.0)),
+                more(_whole(SLERP, "kl_nats"), _whole(LERP, "kl_nats")),
+            )
+        ),
+        figure="merges",
     ),
     Claim(
         "warp-04",
@@ -143,6 +179,14 @@ FIGURES = (
         tuple((f"{count} policies", arm) for count, arm in MERGED.items()), beside="gold_mean",
         estimator="kl_k1_nats", note="Dashed: gold, which the paper does not have.",
     ),
+    LevelFigure(
+        "merges", "figure 3c: reward of merges of two runs", "λ, share of the second run",
+        "proxy (SDs of the initial policy)", _lines("proxy_mean"),
+    ),
+    LevelFigure(
+        "merges-kl", "figure 3c: KL of merges of two runs", "λ, share of the second run",
+        "KL from the initial policy (nats)", _lines("kl_nats"),
+    ),
 )  # fmt: skip
 
 PAPER = Paper(
@@ -154,7 +198,7 @@ PAPER = Paper(
             task="tabular",
             seeds=3,
             kl_grid_nats=(0.25, 1.0, 2.0),
-            without=frozenset({MERGED[3], MERGED[4], MERGED[5]}),
+            without=frozenset({*MERGED.values(), AT_SHARE[0.25], AT_SHARE[0.75]}),
         ),
         "standard": Grid(seeds=5),
         "full": Grid(seeds=8, worlds=3),
@@ -163,6 +207,7 @@ PAPER = Paper(
     figures=FIGURES,
     notes=(
         "Departures: one iteration; fronts are compared at 1, 3.5 and 9 nats; in the smoke grid "
-        "none but 1 nat is within reach.",
+        "none but 1 nat is within reach of runs that end at the last KL budget. Those of warp-03 "
+        "end after 100 steps and are read where eta is 1. A layer is a parameter.",
     ),
 )

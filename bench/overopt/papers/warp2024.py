@@ -7,18 +7,22 @@ baseline, as in this project's WARP.
 
 from __future__ import annotations
 
+from math import inf
+
 from overopt.papers.contract import (
     OWN_END,
     All,
     Along,
     Arm,
     AtKnob,
+    Between,
     Claim,
     Figure,
     Grid,
     LevelFigure,
     Paper,
     Positive,
+    TaskAngle,
     Value,
     more,
 )
@@ -114,9 +118,7 @@ CLAIMS = (
         "task vectors of two runs are nearly orthogonal",
         "about 90 degrees",
         "observation 4, appendix C.2",
-        None,
-        "mean angle between task vectors, layer by layer: interval above 70 degrees",
-        needs="angles between the weights of two runs in the results",
+        Between(TaskAngle(SLERP), 70.0, inf),
     ),
     Claim(
         "warp-05",
@@ -208,6 +210,6 @@ PAPER = Paper(
     notes=(
         "Departures: one iteration; fronts are compared at 1, 3.5 and 9 nats; in the smoke grid "
         "none but 1 nat is within reach of runs that end at the last KL budget. Those of warp-03 "
-        "end after 100 steps and are read where eta is 1. A layer is a parameter.",
+        "and 04 end after 100 steps and are read where eta is 1. A layer is a parameter.",
     ),
 )

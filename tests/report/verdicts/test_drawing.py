@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.lines import Line2D
 
 from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
 from overopt.report.verdicts.figure import Figure, LevelFigure
@@ -77,8 +76,7 @@ def test_statistics_are_drawn_over_the_levels_that_were_measured() -> None:
     figure = LevelFigure("l", "figure 3", "share", "gold", (("arc", levels), ("line", levels[1:])))
     rows = {ARM: ArmRows({0: tuple(seeds)}, "rb")}
     canvas, caption = draw_figure(figure, rows)
-    line = canvas.axes[0].containers[0].get_children()[0]
-    assert isinstance(line, Line2D)
+    line = canvas.axes[0].lines[0]
     assert np.asarray(line.get_xdata()).tolist() == [0.0]
     assert np.asarray(line.get_ydata()) == pytest.approx([22.0])
     assert "2 seeds" in caption and "Not run: line" in caption

@@ -6,7 +6,14 @@ import math
 
 import pytest
 
-from overopt.engines.walk.placing import Place, midpoints, or_furthest, place, place_whole
+from overopt.engines.walk.placing import (
+    Place,
+    midpoints,
+    or_furthest,
+    place,
+    place_whole,
+    with_the_end,
+)
 from overopt.spec.declare import Knob
 
 RISING = Knob(name="eta", low=0.01, high=1.0, raises_kl=True)
@@ -103,3 +110,9 @@ def test_where_no_budget_is_within_reach_there_is_the_end() -> None:
     assert or_furthest(none, falling) == [*none, Place(None, 0.5)]
     some = [Place(1.0, 3.0), Place(2.0, None)]
     assert or_furthest(some, rising) == some
+
+
+def test_the_end_of_the_knob_comes_once_behind_what_was_met() -> None:
+    met, unmet = [Place(1.0, 0.5)], [Place(9.0, None)]
+    assert with_the_end([*met, *unmet], 1.0) == [*met, Place(None, 1.0), *unmet]
+    assert with_the_end([Place(4.0, 1.0)], 1.0) == [Place(4.0, 1.0)]

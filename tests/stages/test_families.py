@@ -16,6 +16,7 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec
 from overopt.stages import evaluate, measure, merge, optimize, score
+from overopt.stages.merging.members import load_member
 from overopt.worlds.contract import build
 
 from .conftest import WORLD
@@ -125,7 +126,7 @@ def test_members_differ(merged: dict[str, Path]) -> None:
     assert world.responses is not None
     first, second = (
         enumerate_logps(
-            merge.load_member(merged[f"optimize.{member}"])[0],
+            load_member(merged[f"optimize.{member}"])[0],
             world.heldout_prompts,
             world.responses,
         )

@@ -6,42 +6,29 @@ and not by training, and are numbered by rising KL in place of their step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from transformers import PreTrainedModel
 
 from overopt.artifacts.own_file import locate_own
-from overopt.artifacts.tables import read_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.merge import OpenedMerge
 from overopt.engines.walk.kl_walk import EARLY_FRACTIONS
-from overopt.engines.walk.placing import Place, place
+from overopt.engines.walk.placing import Place, place, with_the_end
 from overopt.engines.walk.trajectory import Compute, Snapshot, Trajectory
 from overopt.execution.contract import Progress
 from overopt.methods.contract.training import Weights
 from overopt.models.policy import load_policy
 from overopt.models.weights import set_weights, weights_of
 from overopt.spec.method import MethodSpec
+from overopt.stages.merging.members import load_members
 from overopt.stages.trajectory import build_probe, write_trajectory
 from overopt.worlds.contract import world_of
 
 _LOG_KNOB_TOLERANCE = 0.01
 """sqrt(KL) grows about linearly in eta, so that a budget is met to about 2 % of its KL."""
-
-RESTART = "restart.json"
-"""What was spent up to the policy that an iteration starts from."""
-
-
-class Members(NamedTuple):
-    """Last policies of the members' runs, and what was spent on them and on what they started from.
-
-    weights: of each.
-    """
-
-    weights: list[Weights]
-    spent: Compute
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
@@ -73,7 +60,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     early = [fraction * fraction * budgets[0] for fraction in EARLY_FRACTIONS]
     places = place(kl_of, method.knob, budgets, early, _LOG_KNOB_TOLERANCE)
     if method.member_steps is not None:
-        places = _with_the_end(places, method.knob.high)
+        places = with_the_end(places, method.knob.high)
     spent = members.spent
     snapshots, knob_of_step = _snapshots(
         places, merged_at, lambda model: probe(model, reference), spent
@@ -85,24 +72,6 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     write_trajectory(out, trajectory, world, policy, knob_of_step)
 
 
-def load_members(inputs: Mapping[str, Path], count: int) -> Members:
-    """The last policies of ``optimize.<m>``, with what all of them and ``start`` have cost."""
-    loaded = [load_member(inputs[f"optimize.{member}"]) for member in range(count)]
-    costs = [cost for _, cost in loaded]
-    if "start" in inputs:
-        costs.append(Compute(**read_json(inputs["start"] / RESTART)))
-    spent = Compute(*(sum(parts) for parts in zip(*costs, strict=True)))
-    return Members([weights_of(model) for model, _ in loaded], spent)
-
-
-def load_member(folder: Path) -> tuple[PreTrainedModel, Compute]:
-    """The last policy of a run, and what the run has spent on it."""
-    record = read_json(folder / "optimize.json")
-    last = record["snapshots"][-1]
-    spent = Compute(*(int(last[name]) for name in Compute._fields))
-    return load_policy(folder / last["folder"]), spent
-
-
 def _along_knob(
     opened: OpenedMerge, initial: Weights, members: Sequence[Weights], start: Path | None
 ) -> Callable[[float], Weights]:
@@ -112,14 +81,6 @@ def _along_knob(
     begun = weights_of(load_policy(start / "model"))
     whole = opened.merge(begun, members, 1.0)
     return lambda knob_value: opened.draw_back(initial, whole, knob_value)
-
-
-def _with_the_end(places: list[Place], end: float) -> list[Place]:
-    """The places, and the end of the knob behind those that were met."""
-    met = [one for one in places if one.knob_value is not None]
-    unmet = [one for one in places if one.knob_value is None]
-    there = any(one.knob_value == end for one in met)
-    return [*met, *([] if there else [Place(None, end)]), *unmet]
 
 
 def _snapshots(

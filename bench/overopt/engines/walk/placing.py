@@ -87,6 +87,14 @@ def or_furthest(places: list[Place], knob: Knob) -> list[Place]:
     return [*places, Place(None, knob.high if knob.raises_kl else knob.low)]
 
 
+def with_the_end(places: list[Place], end: float) -> list[Place]:
+    """The places, and the end of the knob behind those that were met, whatever its KL."""
+    met = [one for one in places if one.knob_value is not None]
+    unmet = [one for one in places if one.knob_value is None]
+    there = any(one.knob_value == end for one in met)
+    return [*met, *([] if there else [Place(None, end)]), *unmet]
+
+
 def place_whole(
     kl_of: Callable[[float], float],
     knob: Knob,

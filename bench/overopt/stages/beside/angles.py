@@ -13,7 +13,7 @@ from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
 from overopt.models.weights import weights_of
 from overopt.spec.columns import ALL_WEIGHTS
-from overopt.stages.merge import load_members
+from overopt.stages.merging.members import load_members
 from overopt.stats.diagnostics.angles import angle_degrees
 
 ANGLES = "angles.json"

@@ -1,1 +1,1 @@
-"""Makers of what several iterations of merging start from."""
+"""What is merged, and makers of what several iterations of merging start from."""

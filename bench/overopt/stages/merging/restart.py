@@ -14,7 +14,7 @@ from overopt.models.folders import save_model
 from overopt.models.policy import load_policy
 from overopt.models.weights import set_weights, weights_of
 from overopt.spec.method import MethodSpec
-from overopt.stages.merge import RESTART, load_members
+from overopt.stages.merging.members import RESTART, load_members
 from overopt.worlds.contract import lexicon, world_of
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from overopt.papers.contract import Arm, Gamma, StepsToRegain, Trained
+from overopt.papers.contract import Arm, Gamma, StepShare, StepsToRegain, Trained
 from overopt.report.verdicts.arms import ArmRows, NotMeasured, Scope
 from overopt.report.verdicts.statistics import Statistic
 from overopt.report.verdicts.training import TAIL
@@ -78,3 +78,25 @@ def test_gamma_is_0_where_gold_follows_the_proxy_and_grows_with_the_gap() -> Non
     assert read(ordered, falling) > 0.0
     with pytest.raises(NotMeasured, match="gold has no area"):
         read(Gamma(HUMPED), falling)
+
+
+def _with_steps(steps: list[float]) -> ArmRows:
+    rows = arm_rows(humped, seeds=1, budgets=(1.0, 2.0))
+    (one,) = rows.worlds[0]
+    columns = {**one.columns, "gradient_steps": np.array(steps)}
+    return ArmRows({0: (replace(one, columns=columns),)}, rows.estimator, rows.folders)
+
+
+def test_steps_are_a_share_of_those_of_all_others() -> None:
+    other, third = Arm("rloo"), Arm("ppo")
+    rows = {
+        HUMPED: _with_steps([np.nan, 20.0, 50.0]),
+        other: _with_steps([np.nan, 60.0, 80.0]),
+        third: _with_steps([np.nan, 120.0, 120.0]),
+    }
+    share = StepShare(HUMPED, (other, third))
+    (table,) = share.read(Scope(rows, share.arms)).values()
+    assert table.tolist() == [[0.25]]
+    rows[other] = _with_steps([np.nan, np.nan, np.nan])
+    with pytest.raises(NotMeasured, match="no gradient steps"):
+        share.read(Scope(rows, share.arms))

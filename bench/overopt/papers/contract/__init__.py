@@ -9,11 +9,11 @@ The names of this package are all that a file needs:
 
 - `Paper`, `Grid`, `Claim`, `Figure`, `LevelFigure`, and `StreamSpec`, how far best-of-n is drawn;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
-  `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepsToRegain`, `Gamma`, with `Minus`,
-  `LogRatio`, `Along`, `Bend`, `Best` and `Apart` of these; over the points of runs `Together`,
-  `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest`, `Last` and `Jump`; of merged policies `AtKnob`
-  and `TaskAngle`; of two arms `LogKlAtGold`, `Distance`, `GapAtProxy` and `Wins`; of many `Related`
-  and `RelabelingError`;
+  `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepShare`, `StepsToRegain`, `Gamma`,
+  with `Minus`, `LogRatio`, `Along`, `Bend`, `Best` and `Apart` of these; over the points of runs
+  `Together`, `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest`, `Last` and `Jump`; of merged
+  policies `AtKnob` and `TaskAngle`; of two arms `LogKlAtGold`, `Distance`, `GapAtProxy`
+  and `Wins`; of many `Related` and `RelabelingError`;
 - `examined`, an arm whose proxies are examined, and `Marked`, a number of an exam; of such and
   other statistics `Squared`, and `Leading`, of a polynomial through several points;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
@@ -66,7 +66,7 @@ from overopt.report.verdicts.statistics import (
     Peak,
     Value,
 )
-from overopt.report.verdicts.training import Gamma, StepsToRegain, Trained
+from overopt.report.verdicts.training import Gamma, StepShare, StepsToRegain, Trained
 from overopt.spec.stream import StreamSpec
 from overopt.stats.fits.forms import Form
 
@@ -126,6 +126,7 @@ __all__ = [
     "Related",
     "Scale",
     "Squared",
+    "StepShare",
     "StepsToRegain",
     "StreamSpec",
     "TaskAngle",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from overopt.report.verdicts.arms import NotMeasured, OfArm, Scope, SeedRows
+from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, Scope, SeedRows
 from overopt.report.verdicts.statistics import Tables, measured_curve, per_seed
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
@@ -88,6 +88,45 @@ class StepsToRegain(OfArm):
         if not found:
             raise NotMeasured(f"{self.arm.name}: no reset in its training")
         return float(np.mean(found))
+
+
+@dataclass(frozen=True)
+class StepShare(OfArm):
+    """Gradient steps of a run as a share of those of several others together.
+
+    Of each run those up to its last policy that was measured.
+
+    Attributes:
+        arm: a method that trains.
+        others: such as all the runs that a search took.
+    """
+
+    others: tuple[Arm, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys((self.arm, *self.others)))
+
+    @property
+    def name(self) -> str:
+        return f"steps of {self.arm.name} as a share of those of {len(self.others)} other runs"
+
+    def read(self, scope: Scope) -> Tables:
+        own = per_seed(scope, self.arm, _steps)
+        others = [per_seed(scope, arm, _steps) for arm in self.others]
+        return {
+            world: np.asarray(table / sum(one[world] for one in others), np.float64)
+            for world, table in own.items()
+        }
+
+
+def _steps(one: SeedRows) -> float:
+    """The most steps at a policy that was measured."""
+    steps_K = one.column("gradient_steps")
+    known_K = steps_K[np.isfinite(steps_K)]
+    if not known_K.size or known_K.max() <= 0.0:
+        raise ValueError("no gradient steps were stored")
+    return float(known_K.max())
 
 
 @dataclass(frozen=True)

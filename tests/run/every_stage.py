@@ -176,6 +176,7 @@ def _of_axes(pairs: Graph, online: Graph) -> Iterator[Node]:
     known = pairs.cell.task.model_copy(update={"proxy": correlated})
     composite = replace(pairs.cell, task=known, proxy=systems.proxy("composite"))
     yield Graph(composite).proxy(1)
+    yield Graph(composite).component_points
 
 
 def _beside(pairs: Graph) -> Iterator[Node]:

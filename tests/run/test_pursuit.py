@@ -62,6 +62,21 @@ def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stages: 
     assert [one.key for one in foreseen(Graph(cell), run)] == [made.key for made in wanted]
 
 
+def test_components_of_a_combined_reward_are_searched_beside_best_of_n() -> None:
+    for method, proxy, beside in (
+        ("bon", "composite", ["component_points"]),
+        ("bon", "single", []),
+        ("soft-bon", "composite", []),
+    ):
+        run = run_spec([method], [proxy])
+        (cell,) = cells_of(run)
+        points, *looked_at = foreseen(Graph(cell), run)
+        assert [made.name for made in looked_at] == beside
+        roles = {role for made in looked_at for role, _ in made.inputs}
+        assert roles <= {"pool", "score.pool.0", "score.pool.1", "score.pool.2"}
+        assert points.name == "select"
+
+
 def test_what_fails_beside_the_points_leaves_them(tmp_path: Path) -> None:
     run = run_spec(["dpo"])
     (cell,) = cells_of(run)

@@ -285,6 +285,13 @@ class Graph:
         """Beside merged policies: the angles between those that were trained; else nothing."""
         return angles(self, kl_grid_nats)
 
+    @property
+    def component_points(self) -> Node:
+        """Where gold is highest over the components of the proxy, by the pool."""
+        params = {"members": self.cell.proxy.scored}
+        label = f"component points of {self.cell.proxy.name}, {self.cell.place}"
+        return self.make("beside.component_points", params, self._scored_pool(self.pool), label)
+
     def evaluate(self, optimized: Node) -> Node:
         """The policies of a run, sampled on the held-out prompts."""
         task = self.cell.task

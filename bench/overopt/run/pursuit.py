@@ -14,7 +14,10 @@ from overopt.run.targeting import Search
 from overopt.run.watching.looks import Looked, LookGraph, looks
 from overopt.run.watching.rankings import RunGraph, beside
 from overopt.spec.run import RunSpec
+from overopt.spec.system import ProxySystemSpec
 
+POOLED = "bon"
+"""The method beside whose points components are searched: it reads the same scored pool."""
 Pursuit = Generator[Sequence[Node], Mapping[str, Outcome], "Found"]
 
 
@@ -29,6 +32,11 @@ class CellGraph(LookGraph, RunGraph, Protocol):
 
     def angles(self, kl_grid_nats: tuple[float, ...]) -> list[Node]:
         """The angles between policies that are merged; none of other methods."""
+        ...
+
+    @property
+    def component_points(self) -> Node:
+        """Where gold is highest over the components of the proxy."""
         ...
 
     def evaluate(self, optimized: Node) -> Node:
@@ -79,12 +87,19 @@ def _beside(graph: CellGraph, run: RunSpec, points: Node) -> list[Node]:
     cell = graph.cell
     if cell.method.family == "merge":
         return graph.angles(run.kl_grid_nats)
+    if cell.method.name == POOLED and _has_components(cell.proxy):
+        return [graph.component_points]
     ranked = beside(graph, cell.method, cell.noise, cell.title, run.along, run.kl_grid_nats)
     if not ranked:  # nothing trains, or every point is a run of its own
         return []
     optimized = graph.optimize(None, run.kl_grid_nats)
     of = Looked(points, optimized, cell.task, cell.proxy, cell.title)
     return [*ranked, *looks(graph, run.looks, of)]
+
+
+def _has_components(proxy: ProxySystemSpec) -> bool:
+    """Whether every member of a proxy that scores has learned a term of the gold rule."""
+    return "terms" in proxy.labels and proxy.scored == proxy.members > 1
 
 
 def _built(

@@ -30,7 +30,7 @@ from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.written.circumstances import circumstances
 from overopt.run.written.csv_text import to_csv
-from overopt.run.written.diagnoses import angled, diagnosed, ranked
+from overopt.run.written.diagnoses import angled, diagnosed, ranked, searched
 from overopt.run.written.prompt_files import prompt_table
 from overopt.run.written.seed_tables import SeedGroup
 from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
@@ -39,6 +39,8 @@ from overopt.spec.columns import (
     ANGLE_COLUMNS,
     ANGLES_FILE,
     BUDGET_COLUMNS,
+    COMPONENT_COLUMNS,
+    COMPONENTS_FILE,
     CONTRAST_COLUMNS,
     DIAGNOSTIC_COLUMNS,
     DIAGNOSTICS_FILE,
@@ -55,6 +57,13 @@ from overopt.spec.documents import RECORD_FORMAT
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
+
+_LOOKED_AT = {
+    RANKINGS_FILE: (RANKING_COLUMNS, ranked),
+    ANGLES_FILE: (ANGLE_COLUMNS, angled),
+    COMPONENTS_FILE: (COMPONENT_COLUMNS, searched),
+}
+"""Tables of what is made beside the points: their columns, and what reads their rows."""
 
 
 def write_runs(
@@ -168,31 +177,35 @@ def _files(
 def _beside(run: RunSpec, found: Sequence[Found], store: Store) -> dict[str, str]:
     """Tables that are no part of a run's identity, since nothing of them is ranked.
 
-    Training step by step, which a store may have lost, diagnostics of policies, how they rank
-    pairs, and angles between those that are merged.
+    Training step by step, which a store may have lost, diagnostics of policies, and what else was
+    looked at: how they rank pairs, angles between those that are merged, points of components.
     """
     steps: list[dict[str, Any]] = []
     diagnoses: list[dict[str, Any]] = []
-    rankings: list[dict[str, Any]] = []
-    angles: list[dict[str, Any]] = []
+    looked_at: dict[str, list[dict[str, Any]]] = {name: [] for name in _LOOKED_AT}
     for one in found:
-        if one.points is not None:
-            identity, method = _identity(run, one), one.cell.method
-            known = {name: identity[name] for name in TRAJECTORY_COLUMNS if name in identity}
-            steps += trajectory_rows(known, one.points, method.name, method.knob.name, store)
-            known = {name: identity[name] for name in DIAGNOSTIC_COLUMNS if name in identity}
-            diagnoses += [{**known, **seen} for seen in diagnosed(one.points, one.beside, store)]
-            known = {name: identity[name] for name in RANKING_COLUMNS if name in identity}
-            rankings += [{**known, **seen} for seen in ranked(one.beside, store)]
-            known = {name: identity[name] for name in ANGLE_COLUMNS if name in identity}
-            angles += [{**known, **seen} for seen in angled(one.beside, store)]
+        if one.points is None:
+            continue
+        identity, method = _identity(run, one), one.cell.method
+        steps += trajectory_rows(
+            _known(identity, TRAJECTORY_COLUMNS), one.points, method.name, method.knob.name, store
+        )
+        known = _known(identity, DIAGNOSTIC_COLUMNS)
+        diagnoses += [{**known, **seen} for seen in diagnosed(one.points, one.beside, store)]
+        for name, (columns, read) in _LOOKED_AT.items():
+            known = _known(identity, columns)
+            looked_at[name] += [{**known, **seen} for seen in read(one.beside, store)]
     tables = (
         (TRAJECTORY, TRAJECTORY_COLUMNS, steps),
         (DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, diagnoses),
-        (RANKINGS_FILE, RANKING_COLUMNS, rankings),
-        (ANGLES_FILE, ANGLE_COLUMNS, angles),
+        *((name, columns, looked_at[name]) for name, (columns, _) in _LOOKED_AT.items()),
     )
     return {name: to_csv(columns, rows) for name, columns, rows in tables if rows}
+
+
+def _known(identity: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """What tells a cell from others, as far as a table has it."""
+    return {name: identity[name] for name in columns if name in identity}
 
 
 def _front(world: int, made: Node, store: Store) -> list[dict[str, Any]]:

@@ -202,6 +202,20 @@ once; weights: how many it has. angle_degrees: between what training has added t
 the one and in the other, 0 to 180; empty where one of them has not moved.
 """
 
+COMPONENTS_FILE = "component_points.csv"
+
+COMPONENT_COLUMNS: tuple[str, ...] = (
+    "world", "proxy", "noise", "proxy_start", "proxy_width", "comparisons", "seed", "half", "kind",
+    "member", "score", "n", "gold", "weights",
+)  # fmt: skip
+"""Columns of ``component_points.csv``: what components score where gold is highest.
+
+By best-of-n of the pool, over weights of the components and n. half: the prompts by which the
+search goes: every other one (``first``), the rest (``second``), or ``all``. kind: ``joint``, over
+all weights, or ``alone``, over the n of the member alone. score: the member's gain there, in SDs of
+its scores of the initial policy; gold: gold's gain there.
+"""
+
 SIGNALS_FILE, TWINS_FILE = "signals.csv", "twins.csv"
 """Tables of a run folder that ``bench monitor`` adds: what is seen along runs, and along twins."""
 

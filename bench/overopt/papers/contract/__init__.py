@@ -12,8 +12,8 @@ The names of this package are all that a file needs:
   `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepShare`, `StepsToRegain`, `Gamma`,
   with `Minus`, `LogRatio`, `Along`, `Bend`, `Best` and `Apart` of these; over the points of runs
   `Together`, `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest`, `Last` and `Jump`; of merged
-  policies `AtKnob` and `TaskAngle`; of two arms `LogKlAtGold`, `Distance`, `GapAtProxy`
-  and `Wins`; of many `Related` and `RelabelingError`;
+  policies `AtKnob` and `TaskAngle`; of components `PointDistance`; of two arms `LogKlAtGold`,
+  `Distance`, `GapAtProxy` and `Wins`; of many `Related` and `RelabelingError`;
 - `examined`, an arm whose proxies are examined, and `Marked`, a number of an exam; of such and
   other statistics `Squared`, and `Leading`, of a polynomial through several points;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
@@ -24,6 +24,7 @@ The names of this package are all that a file needs:
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Checked, Claim, Exact
+from overopt.report.verdicts.components import PointDistance
 from overopt.report.verdicts.courses import AlongKl, Jump, Largest, Last, LogRatio
 from overopt.report.verdicts.examined.joining import examined
 from overopt.report.verdicts.examined.statistics import Leading, Marked, Squared
@@ -121,6 +122,7 @@ __all__ = [
     "Ordering",
     "Paper",
     "Peak",
+    "PointDistance",
     "Positive",
     "RelabelingError",
     "Related",

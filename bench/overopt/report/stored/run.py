@@ -13,6 +13,7 @@ from overopt.report.stored.empty import empty_table
 from overopt.report.stored.records import records_of
 from overopt.spec.columns import (
     ANGLE_COLUMNS,
+    COMPONENT_COLUMNS,
     DIAGNOSTIC_COLUMNS,
     RANKING_COLUMNS,
     TRAJECTORY_COLUMNS,
@@ -54,7 +55,7 @@ class Run:
         empty.
     trajectory: training step by step, ``TRAJECTORY_COLUMNS``; empty when none was stored.
     diagnostics: of each policy, ``DIAGNOSTIC_COLUMNS``. rankings: ``RANKING_COLUMNS``. angles:
-        ``ANGLE_COLUMNS``. All may be empty.
+        ``ANGLE_COLUMNS``. components: ``COMPONENT_COLUMNS``. All may be empty.
     """
 
     folder: Path
@@ -69,6 +70,7 @@ class Run:
     diagnostics: pd.DataFrame = field(default_factory=lambda: empty_table(DIAGNOSTIC_COLUMNS))
     rankings: pd.DataFrame = field(default_factory=lambda: empty_table(RANKING_COLUMNS))
     angles: pd.DataFrame = field(default_factory=lambda: empty_table(ANGLE_COLUMNS))
+    components: pd.DataFrame = field(default_factory=lambda: empty_table(COMPONENT_COLUMNS))
 
     @cached_property
     def world_rows(self) -> list[dict[Any, Any]]:

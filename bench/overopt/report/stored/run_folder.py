@@ -2,7 +2,7 @@
 
 A run folder holds ``run.json`` and ``points.csv``, and optionally ``excerpts.json``,
 ``contrasts.csv``, ``budgets.csv``, ``worlds.csv``, ``front.csv``, ``trajectory.csv``,
-``diagnostics.csv``, ``rankings.csv`` and ``angles.csv``.
+``diagnostics.csv``, ``rankings.csv``, ``angles.csv`` and ``component_points.csv``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from overopt.report.stored.run import Excerpt, Run
 from overopt.spec.columns import (
     ANGLE_COLUMNS,
     ANGLES_FILE,
+    COMPONENT_COLUMNS,
+    COMPONENTS_FILE,
     DIAGNOSTIC_COLUMNS,
     DIAGNOSTICS_FILE,
     FRONT_COLUMNS,
@@ -110,6 +112,9 @@ def read_run(folder: Path) -> Run:
         diagnostics=read_beside(folder / DIAGNOSTICS_FILE, DIAGNOSTIC_COLUMNS, LATER_DIAGNOSTICS),
         rankings=read_beside(folder / RANKINGS_FILE, RANKING_COLUMNS),
         angles=read_beside(folder / ANGLES_FILE, ANGLE_COLUMNS, text=("layer",)),
+        components=read_beside(
+            folder / COMPONENTS_FILE, COMPONENT_COLUMNS, text=("half", "kind", "weights")
+        ),
     )
 
 

@@ -76,6 +76,8 @@ class SeedRows:
         angles: between what the members of a merged policy have learned, degrees, by layer and over
             all weights; a mean over pairs of members, without layers that one has not moved in.
         marks: what exams of its proxies came to, by exam and what it is of; empty for most.
+        components: scores of components where gold is highest, by half of the prompts and kind of
+            search (see ``COMPONENT_COLUMNS``), in the order of the members.
     """
 
     seed: int
@@ -87,6 +89,7 @@ class SeedRows:
     beyond: Beyond | None = None
     angles: Mapping[str, float] = field(default_factory=dict)
     marks: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    components: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
 
     def column(self, name: str) -> Floats:
         """One column, shape (K,).

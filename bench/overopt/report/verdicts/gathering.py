@@ -169,6 +169,7 @@ def _seed_rows(
         gain_KB,
         _training(run, rows, seed, world),
         angles=_angles(run, rows, seed, world),
+        components=_components(run, rows, seed, world),
     )
 
 
@@ -222,3 +223,16 @@ def _angles(run: Run, rows: pd.DataFrame, seed: int, world: int) -> dict[str, fl
     there = found[found["angle_degrees"].notna()] if len(found) else found
     of_layer = there.groupby("layer")["angle_degrees"] if len(there) else ()
     return {str(layer): float(angles.mean()) for layer, angles in of_layer}
+
+
+def _components(
+    run: Run, rows: pd.DataFrame, seed: int, world: int
+) -> dict[tuple[str, str], Floats]:
+    """Scores of components where gold is highest, by half of the prompts and kind of search."""
+    found = _of_cell(run.components, rows, seed, world)
+    if found.empty:
+        return {}
+    return {
+        (str(half), str(kind)): part.sort_values("member")["score"].to_numpy(np.float64)
+        for (half, kind), part in found.groupby(["half", "kind"])
+    }

@@ -4,7 +4,7 @@ Medians of processor seconds and bytes on one core, by the receipts of 1 to 400 
 shipped tasks; a quiet core takes about as long by the clock. A worker's first stage takes some 4 s
 more, for torch. What was never measured in a kind of world is that of ``reviews``, by the size of
 the rest; there, a gold that is a model, second_initial, trained_policy, routed_labels, the steps,
-stack, merge, restart, angles, value, particles, judge and compose are guesses.
+stack, merge, restart, angles, component_points, value, particles, judge and compose are guesses.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ _REVIEWS: _Table = {
     "merge": (10.0, 6_000_000),
     "restart": (0.5, 440_000),
     "angles": (0.2, 7_000),
+    "component_points": (6.0, 3_000),
     "value": (60.0, 400_000),
     "novelty": (28.0, 2_000_000),
     "features": (17.0, 48_000_000),

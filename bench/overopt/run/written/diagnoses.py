@@ -10,6 +10,7 @@ from overopt.execution.node import Node
 from overopt.execution.store import Store
 
 _FILE, _RANKINGS, _ANGLES = "diagnostics.json", "rankings.json", "angles.json"
+_COMPONENTS = "component_points.json"
 _LOOKS = ("separation.json", "scores.json", "forward.json", "calibration.json")
 
 
@@ -34,6 +35,11 @@ def ranked(beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:
 def angled(beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:
     """A row per pair of merged policies and layer, out of what was made beside a cell's points."""
     return [row for made in beside for row in _rows(made, _ANGLES, store)]
+
+
+def searched(beside: Iterable[Node], store: Store) -> list[dict[str, Any]]:
+    """A row per search over components, out of what was made beside a cell's points."""
+    return [row for made in beside for row in _rows(made, _COMPONENTS, store)]
 
 
 def _rows(made: Node, name: str, store: Store) -> list[dict[str, Any]]:

@@ -8,9 +8,15 @@ from pathlib import Path
 from overopt.errors import UserError
 from overopt.run.written.prompt_files import same_prompts
 from overopt.run.written.trajectories import TRAJECTORY
-from overopt.spec.columns import ANGLES_FILE, DIAGNOSTICS_FILE, PROMPTS_FILE, RANKINGS_FILE
+from overopt.spec.columns import (
+    ANGLES_FILE,
+    COMPONENTS_FILE,
+    DIAGNOSTICS_FILE,
+    PROMPTS_FILE,
+    RANKINGS_FILE,
+)
 
-_BESIDE = (TRAJECTORY, DIAGNOSTICS_FILE, RANKINGS_FILE, ANGLES_FILE)
+_BESIDE = (TRAJECTORY, DIAGNOSTICS_FILE, RANKINGS_FILE, ANGLES_FILE, COMPONENTS_FILE)
 
 
 def check_unchanged(folder: Path, files: Mapping[str, str], prompts: bytes | None) -> None:

@@ -1,0 +1,1 @@
+"""Worlds small enough to list every response of, for claims that are computed."""

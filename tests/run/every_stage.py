@@ -28,7 +28,7 @@ from overopt.run.graph import Graph
 from overopt.run.streamed.nodes import stream
 from overopt.run.watching.looks import Looked, looks
 from overopt.run.watching.nodes import WatchNodes
-from overopt.run.watching.rankings import beside
+from overopt.run.watching.rankings import Beside, beside
 from overopt.spec.exam import ExamSpec
 from overopt.spec.flaw import FlawSpec
 from overopt.spec.gold import GoldSpec
@@ -191,7 +191,9 @@ def _beside(pairs: Graph) -> Iterator[Node]:
     for stacked in _graphs(TASK, ["dpo", "rloo"], "stacked"):
         yield stacked.optimize(None, GRID)
     yield WatchNodes(Graph, pairs.cell, GRID).signals()
-    yield from beside(pairs, pairs.cell.method, pairs.cell.noise, "dpo", "step", GRID)
+    yield from beside(
+        pairs, Beside(pairs.cell.method, pairs.cell.proxy, pairs.cell.noise, "dpo"), "step", GRID
+    )
     cell, run = pairs.cell, pairs.optimize(None, GRID)
     of = Looked(pairs.along_step(GRID), run, cell.task, cell.proxy, cell.title)
     yield from looks(pairs, LOOKS, of)

@@ -62,11 +62,12 @@ def test_a_cell_without_a_search_asks_once(tmp_path: Path, method: str, stages: 
     assert [one.key for one in foreseen(Graph(cell), run)] == [made.key for made in wanted]
 
 
-def test_components_of_a_combined_reward_are_searched_beside_best_of_n() -> None:
+def test_components_of_a_combined_reward_are_searched_beside_the_pool() -> None:
     for method, proxy, beside in (
         ("bon", "composite", ["component_points"]),
         ("bon", "single", []),
-        ("soft-bon", "composite", []),
+        ("soft-bon", "composite", ["component_points"]),
+        ("vas", "composite", []),
     ):
         run = run_spec([method], [proxy])
         (cell,) = cells_of(run)
@@ -74,7 +75,7 @@ def test_components_of_a_combined_reward_are_searched_beside_best_of_n() -> None
         assert [made.name for made in looked_at] == beside
         roles = {role for made in looked_at for role, _ in made.inputs}
         assert roles <= {"pool", "score.pool.0", "score.pool.1", "score.pool.2"}
-        assert points.name == "select"
+        assert points.name == ("measure" if method == "vas" else "select")
 
 
 def test_what_fails_beside_the_points_leaves_them(tmp_path: Path) -> None:

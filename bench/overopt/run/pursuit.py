@@ -12,12 +12,10 @@ from overopt.execution.outcomes import Failure, Outcome
 from overopt.run.cell import Cell, Found
 from overopt.run.targeting import Search
 from overopt.run.watching.looks import Looked, LookGraph, looks
-from overopt.run.watching.rankings import RunGraph, beside
+from overopt.run.watching.rankings import Beside, RunGraph, beside
+from overopt.spec.declare import TRAINING_FAMILIES
 from overopt.spec.run import RunSpec
-from overopt.spec.system import ProxySystemSpec
 
-POOLED = "bon"
-"""The method beside whose points components are searched: it reads the same scored pool."""
 Pursuit = Generator[Sequence[Node], Mapping[str, Outcome], "Found"]
 
 
@@ -28,15 +26,6 @@ class CellGraph(LookGraph, RunGraph, Protocol):
 
     def points(self, along: str, kl_grid_nats: tuple[float, ...]) -> Node | None:
         """The cell's points, or None where they depend on what its knob is found to do."""
-        ...
-
-    def angles(self, kl_grid_nats: tuple[float, ...]) -> list[Node]:
-        """The angles between policies that are merged; none of other methods."""
-        ...
-
-    @property
-    def component_points(self) -> Node:
-        """Where gold is highest over the components of the proxy."""
         ...
 
     def evaluate(self, optimized: Node) -> Node:
@@ -85,21 +74,13 @@ def foreseen(graph: CellGraph, run: RunSpec) -> list[Node]:
 
 def _beside(graph: CellGraph, run: RunSpec, points: Node) -> list[Node]:
     cell = graph.cell
-    if cell.method.family == "merge":
-        return graph.angles(run.kl_grid_nats)
-    if cell.method.name == POOLED and _has_components(cell.proxy):
-        return [graph.component_points]
-    ranked = beside(graph, cell.method, cell.noise, cell.title, run.along, run.kl_grid_nats)
-    if not ranked:  # nothing trains, or every point is a run of its own
-        return []
+    described = Beside(cell.method, cell.proxy, cell.noise, cell.title)
+    found = beside(graph, described, run.along, run.kl_grid_nats)
+    if cell.method.family not in TRAINING_FAMILIES or run.along != "step":
+        return found  # no run that passes all points
     optimized = graph.optimize(None, run.kl_grid_nats)
     of = Looked(points, optimized, cell.task, cell.proxy, cell.title)
-    return [*ranked, *looks(graph, run.looks, of)]
-
-
-def _has_components(proxy: ProxySystemSpec) -> bool:
-    """Whether every member of a proxy that scores has learned a term of the gold rule."""
-    return "terms" in proxy.labels and proxy.scored == proxy.members > 1
+    return [*found, *looks(graph, run.looks, of)]
 
 
 def _built(

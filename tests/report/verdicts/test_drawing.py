@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
-from overopt.report.verdicts.figure import Figure, LevelFigure
-from overopt.report.verdicts.merging import AtKnob
+from overopt.report.verdicts.beside.merging import AtKnob
+from overopt.report.verdicts.figure import Figure
+from overopt.report.verdicts.level_figure import LevelFigure
 from overopt.report.verdicts.shown.drawing import can_draw, draw_figure
 
 ARM = Arm("dpo")

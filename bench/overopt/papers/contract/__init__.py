@@ -23,15 +23,16 @@ The names of this package are all that a file needs:
 
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
 from overopt.report.verdicts.arms import Arm
+from overopt.report.verdicts.beside.components import PointDistance
+from overopt.report.verdicts.beside.merging import AtKnob, TaskAngle
 from overopt.report.verdicts.claims import Checked, Claim, Exact
-from overopt.report.verdicts.components import PointDistance
 from overopt.report.verdicts.courses import AlongKl, Jump, Largest, Last, LogRatio
 from overopt.report.verdicts.examined.joining import examined
 from overopt.report.verdicts.examined.statistics import Leading, Marked, Squared
-from overopt.report.verdicts.figure import Axis, Figure, LevelFigure
+from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
-from overopt.report.verdicts.merging import AtKnob, TaskAngle
+from overopt.report.verdicts.level_figure import LevelFigure
 from overopt.report.verdicts.places import BestBelow, BestBetween, BestOf
 from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
 from overopt.report.verdicts.relabeling import RelabelingError

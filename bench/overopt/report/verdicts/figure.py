@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from overopt.report.verdicts.arms import Arm
-from overopt.report.verdicts.statistics import Statistic
+from overopt.report.verdicts.level_figure import LevelFigure
 from overopt.stats.fits.forms import Form
 
 Axis = Literal["kl", "sqrt_kl", "sqrt_forward_kl", "step", "proxy"]
@@ -71,33 +71,6 @@ class Figure:
     def arms(self) -> tuple[Arm, ...]:
         """The arms that it shows."""
         return tuple(arm for _, arm in self.curves)
-
-
-@dataclass(frozen=True)
-class LevelFigure:
-    """Statistics of arms over the levels of a setting that they differ in.
-
-    Attributes:
-        name: stem of its file: letters, digits and dashes.
-        of: the paper's figure, such as ``figure 3b``.
-        x: what the x axis is, with its unit.
-        y: what the y axis is, with its unit.
-        lines: a label, and a statistic at each level.
-        note: what a reader must know of it.
-    """
-
-    name: str
-    of: str
-    x: str
-    y: str
-    lines: tuple[tuple[str, tuple[tuple[float, Statistic], ...]], ...]
-    note: str = ""
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms that it shows."""
-        of_all = [arm for _, line in self.lines for _, one in line for arm in one.arms]
-        return tuple(dict.fromkeys(of_all))
 
 
 AnyFigure = Figure | LevelFigure

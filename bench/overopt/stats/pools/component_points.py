@@ -73,6 +73,8 @@ def search_gains(gold_BN: Floats, member_MBN: Floats, weight_DM: Floats, n_K: In
     for d, weight_M in enumerate(weight_DM):
         pools = rank_pools(prompt_R, np.einsum("m,mbn->bn", weight_M, member_MBN).ravel())
         for k, n in enumerate(n_K):
+            if n == 1:
+                continue  # the pool itself gains nothing, to the last bit
             picked_BN = weights_ragged(pools, int(n)).reshape(prompts, samples)
             gain_CDKB[:, d, k] = np.einsum("bn,cbn->cb", picked_BN, column_CBN) - start_CB
     return gain_CDKB

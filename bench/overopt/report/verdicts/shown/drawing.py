@@ -12,7 +12,8 @@ from matplotlib.figure import Figure as Canvas
 from overopt.report.figures.style import COLORS, FAINT, MARKERS, drawing_style, save_figure
 from overopt.report.stored.schema import estimator_name
 from overopt.report.verdicts.arms import Arm, ArmRows, Measured, SeedRows
-from overopt.report.verdicts.figure import X_WORDS, Y_WORDS, AnyFigure, Figure, LevelFigure
+from overopt.report.verdicts.figure import X_WORDS, Y_WORDS, AnyFigure, Figure
+from overopt.report.verdicts.level_figure import LevelFigure
 from overopt.report.verdicts.shown.levels import draw_levels, levels_caption, lines_of
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from overopt.report.figures.style import COLORS, FAINT, MARKERS
 from overopt.report.verdicts.arms import Measured, NotMeasured, OutOfReach, Scope
-from overopt.report.verdicts.figure import LevelFigure
-from overopt.report.verdicts.statistics import Statistic
+from overopt.report.verdicts.level_figure import LevelFigure, ReadOfArms
 from overopt.stats.intervals import Interval, t_interval
 
 
@@ -32,7 +31,7 @@ def lines_of(one: LevelFigure, measured: Measured) -> list[Line]:
     return lines
 
 
-def _read(statistic: Statistic, measured: Measured) -> Interval | None:
+def _read(statistic: ReadOfArms, measured: Measured) -> Interval | None:
     """Mean over the seeds of all worlds."""
     try:
         tables = statistic.read(Scope(measured, statistic.arms))

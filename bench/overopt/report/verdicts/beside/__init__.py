@@ -1,0 +1,1 @@
+"""Statistics of what was looked at beside the points of runs."""

@@ -18,29 +18,22 @@ from overopt.execution.node import Node, Resources
 from overopt.run.cell import Cell
 from overopt.run.fronts.nodes import front
 from overopt.run.given.nodes import WorldNodes
-from overopt.run.given.once import once_per_spec
+from overopt.run.given.systems import attacked_of, plain_of
 from overopt.run.knob import at_tasks_rate, setting, with_knob
+from overopt.run.making import Stream
 from overopt.run.merging.nodes import angles, as_trained, member_task, merged
 from overopt.run.needs import check_needs
 from overopt.run.own_files import described, file_name
+from overopt.run.planted.nodes import plain_or_planted
 from overopt.run.preferences.label_nodes import LabelNodes
 from overopt.run.preferences.pooled import refuse_new_responses
+from overopt.run.proxy_nodes import ProxyNodes
 from overopt.run.rounds.nodes import RoundLabels, of_round
-from overopt.run.rounds.proxies import CombinedNodes, Proxies, proxies_of
+from overopt.run.rounds.proxies import CombinedNodes, combines
 from overopt.run.stacked.nodes import out_of_stack
+from overopt.run.step_nodes import StepNodes
 from overopt.run.training_parts import training_parts
 from overopt.spec.method import MethodSpec
-from overopt.spec.system import ProxySystemSpec
-
-
-@once_per_spec
-def _plain(system: ProxySystemSpec) -> ProxySystemSpec:
-    return system.plain
-
-
-@once_per_spec
-def _attacked(system: ProxySystemSpec) -> ProxySystemSpec:
-    return system.attacked
 
 
 class Graph:
@@ -62,7 +55,7 @@ class Graph:
     ) -> None:
         self.cell = cell
         self._labels: LabelNodes | RoundLabels
-        self._proxies: Proxies
+        self._proxies: ProxyNodes | StepNodes | CombinedNodes
         self._pool_scores: dict[str, dict[str, Node]]
         self._runs: dict[tuple[object, ...], Node] = {}
         one, other = cell.method.source, cell.proxy.source
@@ -77,9 +70,18 @@ class Graph:
             label = partial(LabelNodes, cell, self.make, self)
             first = cell.task.round == 1
             self._labels = label() if first else RoundLabels(self.make, self, label)
-            self._proxies = proxies_of(cell, self.make, self)
+            self._proxies = self._make_proxies()
             self._pool_scores = {}
         self.reading_code = self._proxies.reading_code
+
+    def _make_proxies(self) -> ProxyNodes | StepNodes | CombinedNodes:
+        cell = self.cell
+        system, stream = described(cell.proxy), Stream(cell.stream, cell.place)
+        plain = plain_or_planted(cell.proxy, cell.task.proxy)
+        if cell.proxy.step_scores:
+            return StepNodes(cell.proxy, system, cell.task, cell.noise, stream, self.make, self)
+        own = plain(cell.proxy, system, cell.task.proxy, stream, self.make, self)
+        return CombinedNodes(cell, own, self.make, self) if combines(cell.task) else own
 
     @property
     def initial(self) -> Node:
@@ -94,12 +96,12 @@ class Graph:
         """A run of a method to its last step: on the pairs, or against plain reward models."""
         if method.family == "pairs":
             return self.run_pairs(method, 0)
-        plain = _plain(self.cell.proxy)
+        plain = plain_of(self.cell.proxy)
         return self.varied(method=method, proxy=plain, engine="native").optimize(None, ())
 
     def attack(self, method: MethodSpec) -> dict[str, Node]:
         """An adversary's run against two plain reward models, and these, by role."""
-        attacked = _attacked(self.cell.proxy)
+        attacked = attacked_of(self.cell.proxy)
         graph = self.varied(method=method, proxy=attacked, engine="native")
         proxies = {f"proxy.{index}": graph.proxy(index) for index in range(attacked.members)}
         return {"optimized": graph.optimize(None, ()), **proxies}

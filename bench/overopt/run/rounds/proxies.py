@@ -1,41 +1,60 @@
-"""The part of a cell's graph that makes its proxies: as ever, or out of those of several rounds."""
+"""Proxies of a round that count together with those of the rounds before it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from overopt.errors import UserError
 from overopt.execution.code.modules import module_in
 from overopt.execution.node import Node
-from overopt.run.making import NO_REFITTING, Make, Refitting, Stream
-from overopt.run.own_files import described
-from overopt.run.planted.nodes import plain_or_planted
-from overopt.run.proxy_nodes import Around as AroundOne
-from overopt.run.proxy_nodes import ProxyNodes
-from overopt.run.rounds.nodes import Asked
-from overopt.run.step_nodes import StepNodes
-from overopt.spec.noise import NoiseSpec
-from overopt.spec.proxy import ProxySpec
+from overopt.run.making import NO_REFITTING, Make, Refitting
 from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
 
 
-class Cell(Asked, Protocol):
+class Asked(Protocol):
     """What is asked of a cell."""
 
     @property
-    def noise(self) -> NoiseSpec:
-        """Label noise."""
+    def task(self) -> TaskSpec:
+        """The task, at its round."""
+        ...
+
+    @property
+    def proxy(self) -> ProxySystemSpec:
+        """The reward-side system."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What tells the cell from others of its method and proxy system."""
         ...
 
 
-class Around(AroundOne, Protocol):
+class Own(Protocol):
+    """Proxies of one round's labels."""
+
+    @property
+    def reading_code(self) -> tuple[str, ...]:
+        """What has to be loaded by name to read one."""
+        ...
+
+    def proxy(self, member: int) -> Node:
+        """One proxy."""
+        ...
+
+    def score(self, member: int, samples: Node, role: str) -> Node:
+        """Its scores on some samples."""
+        ...
+
+
+class Around(Protocol):
     """The graph that proxies are a part of."""
 
     @property
-    def pairs(self) -> Node:
-        """Unlabeled pairs."""
+    def labels(self) -> Node:
+        """Preference data of its round, whose held-out pairs normalize."""
         ...
 
     @property
@@ -49,6 +68,11 @@ class Around(AroundOne, Protocol):
         ...
 
 
+def combines(task: TaskSpec) -> bool:
+    """Whether proxies of a round count together with earlier ones."""
+    return task.rounds is not None and task.rounds.proxy != "last"
+
+
 class CombinedNodes:
     """Proxies of a round that count together with those of the rounds before it.
 
@@ -59,37 +83,30 @@ class CombinedNodes:
     reading_code: what has to be loaded by name to read a proxy.
 
     Args:
-        how: ``mean`` or ``average``.
+        cell: its task says how proxies are combined.
         own: proxies of this round's labels.
-        earlier: those of the rounds before, the first one first.
-        system: the reward-side system.
-        spec: how the task builds and trains proxies.
-        stream: of the cell.
         make: makes nodes of the cell's world.
-        labels: preference data of this round, whose held-out pairs normalize.
+        around: the rest of the graph.
+
+    Raises:
+        UserError: the system has no scores, or no weights, that rounds could have in common.
     """
 
-    def __init__(
-        self,
-        how: str,
-        own: ProxyNodes,
-        earlier: Callable[[], list[ProxyNodes]],
-        system: ProxySystemSpec,
-        spec: ProxySpec,
-        stream: Stream,
-        make: Make,
-        labels: Callable[[], Node],
-    ) -> None:
-        self._how, self._own, self._earlier = how, own, earlier
-        self._system, self._spec, self._stream = system, spec, stream
-        self._make, self._labels = make, labels
+    def __init__(self, cell: Asked, own: Own, make: Make, around: Around) -> None:
+        rounds = cell.task.rounds
+        assert rounds is not None, "see combines"
+        self._how, self._own, self._first = rounds.proxy, own, cell.task.round == 1
+        self._system, self._place = cell.proxy, cell.place
+        self._make, self._around = make, around
         self._made: dict[int, Node] = {}
         self.reading_code = own.reading_code
+        _refuse(self._how, cell)
 
     @cached_property
-    def rounds(self) -> list[ProxyNodes]:
+    def rounds(self) -> list[Own]:
         """Proxies of the labels of every round so far."""
-        return [*self._earlier(), self._own]
+        earlier = [] if self._first else self._around.before.combined.rounds
+        return [*earlier, self._own]
 
     @property
     def refitting(self) -> Refitting:
@@ -111,10 +128,10 @@ class CombinedNodes:
         if self._how == "mean" or len(self.rounds) == 1:
             return self._own.proxy(member)
         if member not in self._made:
-            inputs = {"labels": self._labels()}
+            inputs = {"labels": self._around.labels}
             for number, one in enumerate(self.rounds, 1):
                 inputs[f"round.{number}"] = one.proxy(member)
-            label = f"proxy {member} of {len(self.rounds)} rounds, {self._stream.place}"
+            label = f"proxy {member} of {len(self.rounds)} rounds, {self._place}"
             params = {"rounds": len(self.rounds)}
             code = self.reading_code
             self._made[member] = self._make("rounds.averaged", params, inputs, label, code)
@@ -124,7 +141,7 @@ class CombinedNodes:
         """One proxy's scores on the samples of the pool or of an evaluation."""
         if len(self.rounds) == 1:
             return self._own.score(member, samples, role)
-        label = f"proxy {member} of {len(self.rounds)} rounds on {role}, {self._stream.place}"
+        label = f"proxy {member} of {len(self.rounds)} rounds on {role}, {self._place}"
         if self._how == "average":
             inputs = {"samples": samples, "proxy": self.proxy(member)}
             return self._make("score", {}, inputs, label, self.reading_code)
@@ -135,39 +152,7 @@ class CombinedNodes:
         return self._make("rounds.scores", {"rounds": len(self.rounds)}, read, label)
 
 
-Proxies = ProxyNodes | StepNodes | CombinedNodes
-"""Whatever makes a cell's proxies."""
-
-
-def proxies_of(cell: Cell, make: Make, around: Around) -> Proxies:
-    """What makes the proxies of a cell.
-
-    Raises:
-        UserError: the task asks of them what the system is not made for.
-    """
-    system: dict[str, Any] = described(cell.proxy)
-    stream = Stream(cell.stream, cell.place)
-    plain = plain_or_planted(cell.proxy, cell.task.proxy)
-    if cell.proxy.step_scores:
-        return StepNodes(cell.proxy, system, cell.task, cell.noise, stream, make, around)
-    own = plain(cell.proxy, system, cell.task.proxy, stream, make, around)
-    rounds = cell.task.rounds
-    if rounds is None or rounds.proxy == "last":
-        return own
-    _refuse(rounds.proxy, cell)
-    return CombinedNodes(
-        rounds.proxy,
-        own,
-        lambda: around.before.combined.rounds if cell.task.round > 1 else [],
-        cell.proxy,
-        cell.task.proxy,
-        stream,
-        make,
-        lambda: around.labels,
-    )
-
-
-def _refuse(how: str, cell: Cell) -> None:
+def _refuse(how: str, cell: Asked) -> None:
     """Refuse what has no scores, or no weights, that several rounds could have in common."""
     proxy = cell.proxy
     special = proxy.pairwise or proxy.refits or proxy.attacker is not None

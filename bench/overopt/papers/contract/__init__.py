@@ -22,6 +22,17 @@ The names of this package are all that a file needs:
 """
 
 from overopt.papers.contract.paper import SCALES, Grid, Paper, Scale
+from overopt.report.verdicts.across.places import BestBelow, BestBetween, BestOf
+from overopt.report.verdicts.across.relabeling import RelabelingError
+from overopt.report.verdicts.across.relations import (
+    Apart,
+    Bend,
+    Distance,
+    GapAtProxy,
+    LogKlAtGold,
+    Related,
+    Wins,
+)
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.beside.components import PointDistance
 from overopt.report.verdicts.beside.merging import AtKnob, TaskAngle
@@ -33,18 +44,7 @@ from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
 from overopt.report.verdicts.level_figure import LevelFigure
-from overopt.report.verdicts.places import BestBelow, BestBetween, BestOf
 from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
-from overopt.report.verdicts.relabeling import RelabelingError
-from overopt.report.verdicts.relations import (
-    Apart,
-    Bend,
-    Distance,
-    GapAtProxy,
-    LogKlAtGold,
-    Related,
-    Wins,
-)
 from overopt.report.verdicts.rules import (
     All,
     Between,

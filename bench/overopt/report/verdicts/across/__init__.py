@@ -1,0 +1,1 @@
+"""What is read of several arms together, and rules about them."""

@@ -98,6 +98,7 @@ REQUESTS = {
             "pool_excerpt": 1,
             "initial": 1, "gold": 1, "pool": 1, "front": 1, "pairs": 2, "labels": 2, "proxy": 2,
             "optimize": 2 * 3, "merge": 2, "evaluate": 2, "score": 2 * 2, "measure": 2,
+            "angles": 2,
         },
     ),
     "a composed policy costs the run of its member": (

@@ -173,7 +173,7 @@ COUNTS = {
     "merging": (
         run_spec(["warp"], ["single"], ["0"], [0, 1]),
         {"pairs": 2, "labels": 2, "proxy": 2, "optimize": 4, "merge": 2, "evaluate": 2, "score": 4,
-         "measure": 2},
+         "measure": 2, "angles": 2},
     ),
     "composing shares the run of another method": (
         run_spec(["dpo", str(MIXTURE)], ["single"], ["0"], [0, 1]),

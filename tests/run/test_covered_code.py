@@ -17,12 +17,15 @@ AS_IT_MAY_BE = {
     "pool_excerpt": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "sets": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "marks": {"worlds", "spec", "tables", "stats", "execution", "errors"},
+    "angles": {"worlds", "spec", "tables", "stats", "execution", "errors"},
+    "component_points": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "joined": {"worlds", "spec", "tables", "stats", "execution", "errors"},
     "scores": {"worlds", "spec", "tables", "stats", "execution", "errors"},
 }
 """Stages that need not use all that their node names, and rooms of what may stay unused: a rule is
 recorded without building its world, or reading the table that one is made of, files of a proxy or
-of labels are copied, scores averaged, and exams choose among rows of a pool."""
+of labels are copied, weights and scores compared or averaged, and exams choose among rows of a
+pool."""
 
 
 def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) -> None:
@@ -47,7 +50,7 @@ def test_a_key_covers_what_its_stage_imports_and_nothing_else(tmp_path: Path) ->
     room = Path(TESTS).parent / "bench" / PACKAGE / "stages"
     rooms_of_makers = (
         *("", "own/", "beside/", "rounds/", "planted/", "streamed/"),
-        *("watching/", "stacked/", "exams/"),
+        *("watching/", "stacked/", "exams/", "merging/"),
     )
     makers = [path for within in rooms_of_makers for path in room.glob(f"{within}*.py")]
     assert stages == {path.stem for path in makers if "\ndef run(" in path.read_text()} - {

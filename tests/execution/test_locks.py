@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from overopt.execution.locks import Leases
+from overopt.execution.tenure.locks import Leases
 
 LEASE_S = 0.4
 

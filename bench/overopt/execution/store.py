@@ -40,7 +40,7 @@ from overopt.execution.disk_errors import PLACE_VARIABLE, disk_errors_explained
 from overopt.execution.node import Node
 from overopt.execution.standing.brief import Noted, note_briefs
 from overopt.execution.synced import sync_folder, sync_tree, write_synced
-from overopt.execution.tenancy import Tenancy
+from overopt.execution.tenure.tenancy import Tenancy
 
 _PLACES = ("tmp", "kept", "locks", "quarantine", "failures")
 _FIRST_DIGITS = tuple(f"{number:02x}" for number in range(256))

@@ -22,10 +22,10 @@ from overopt.execution.code.modules import PACKAGE
 from overopt.execution.code.version import code_version
 from overopt.execution.executors.board import Desk, Note, Unreadable, desks
 from overopt.execution.executors.local import ProcessExecutor
-from overopt.execution.locks import is_lost
 from overopt.execution.messages import Advanced, Message
 from overopt.execution.stage import stage_module
 from overopt.execution.store import Store
+from overopt.execution.tenure.locks import is_lost
 from overopt.execution.worker import Order
 
 _FIRST_POLL_S, _LAST_POLL_S = 0.02, 1.0

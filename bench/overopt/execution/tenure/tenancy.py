@@ -18,8 +18,8 @@ from pathlib import Path
 from filelock import BaseFileLock
 
 from overopt.errors import UserError
-from overopt.execution.locks import LEASE_S, Leases, Locks, SystemLocks, is_lost
 from overopt.execution.synced import write_synced
+from overopt.execution.tenure.locks import LEASE_S, Leases, Locks, SystemLocks, is_lost
 
 _SHARED = "shared.json"
 _LONGEST_LEASE_S = 86_400.0

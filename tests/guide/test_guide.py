@@ -103,8 +103,9 @@ def test_every_command_works_in_order(folder: Path) -> None:
     assert set(record["own_files"]) == {"my_slic.py", "soft_min.py"}
     assert record["arguments"][:4] == ["bench", "run", "--method", "./my_slic.py"]
     named = re.findall(r"^\| `([\w.]+)` \|", GUIDE, re.MULTILINE)
-    several_worlds = {"worlds.csv"}  # this run has one
-    assert set(named) - several_worlds == {path.name for path in run.iterdir()}
+    others = {"worlds.csv", "component_points.csv", "angles.csv"}
+    """Of several worlds, of a reward of components, of merged policies."""
+    assert set(named) - others == {path.name for path in run.iterdir()}
     for key in ("standard", "dirty", "arguments", "own_files", "packages"):
         assert key in record and f"`{key}`" in GUIDE.replace('"standard": false', "standard")
 

@@ -23,12 +23,11 @@ from overopt.run.forecasts.hub import (
     needs,
     needs_accelerator,
 )
-from overopt.run.forecasts.hub_work import HubWork
+from overopt.run.forecasts.hub_work import HubWork, Work
 from overopt.run.forecasts.machines import ASSUMED, Accelerator, Machine, Phase
 from overopt.run.forecasts.model_sizes import Sizes
 from overopt.run.forecasts.source_need import download_gb
 from overopt.run.forecasts.stages import Forecast, forecast
-from overopt.run.forecasts.work import Work
 from overopt.run.graph import Graph
 from overopt.run.pursuit import foreseen
 from overopt.spec.run import RunSpec

@@ -102,6 +102,7 @@ def test_declaring_calls_carry_what_was_written() -> None:
         "at_least": None,
         "at_most": None,
         "one_of": (),
+        "later": False,
     }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from overopt.execution.node import Node
+from overopt.spec.declare import COUNTED
 from overopt.spec.hub import HubSpec, TaskWorldSpec
+from overopt.spec.method import MethodSpec
 from overopt.spec.policy import PolicySpec
 from overopt.spec.proxy import ProxySpec
 
@@ -101,3 +103,10 @@ def count_probes(steps: int) -> int:
         step += max(1, int(LONGEST_GAP * step))
         count += 1
     return count
+
+
+def samples_beside(method: MethodSpec) -> tuple[int, int]:
+    """Samples of the initial policy beside each pair: all of them, and those that are read."""
+    asked = {"reference_scores", "listed"}.intersection(method.needs)
+    samples = int(method.config[COUNTED["listed"]]) if asked else 0
+    return samples, samples if "listed" in asked else 0

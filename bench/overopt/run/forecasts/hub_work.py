@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from overopt.execution.node import Node
 from overopt.run.forecasts.hub_nodes import (
@@ -38,17 +39,19 @@ from overopt.run.forecasts.hub_nodes import (
     proxy_of,
     ranked_rows,
     row_bytes,
+    samples_beside,
     world_of,
 )
 from overopt.run.forecasts.machines import Phase
 from overopt.run.forecasts.model_sizes import Shape, Sizes, of_architecture
-from overopt.run.forecasts.work import Work, add_training, forward_operations
-from overopt.spec.declare import COUNTED
 from overopt.spec.gold import GoldSpec
+from overopt.spec.hub import HubSpec
 from overopt.spec.method import MethodSpec
 from overopt.spec.trl import TrlSpec
 
 SAMPLING_ROWS = 1024
+_WHOLE_BATCHES = TrlSpec()
+"""How the native engine trains: one process, a batch in one pass, all weights."""
 PROBE_ROWS = 128
 """Responses of one cheap KL estimate (``stages.trajectory``)."""
 _KNOB_VALUES = 8
@@ -57,6 +60,43 @@ LINEAGES = 16
 """Conditional runs for an answer of a particle filter (``stages.particles``)."""
 ANNEALING_SWEEPS = 4 * 30
 """Responses drawn for a particle (``stages.anneal``): sweeps at each of about 30 temperatures."""
+
+
+@dataclass
+class Work:
+    """What a stage does.
+
+    phases: what is computed, in order. load_bytes: weights read from disk. memory_bytes: weights,
+    gradients, moments, activations and logits at once. cache_row_bytes: keys and values of one
+    sampled row; as many rows as fit are sampled at once. disk_bytes: of the artifact.
+    largest: parameters of the largest model. trains: whether a model is trained.
+    """
+
+    phases: list[Phase] = field(default_factory=list)
+    load_bytes: float = 0.0
+    memory_bytes: float = 0.0
+    cache_row_bytes: float = 0.0
+    disk_bytes: float = 0.0
+    largest: float = 0.0
+    trains: bool = False
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of all phases."""
+        return sum(phase.operations for phase in self.phases)
+
+    def hold(self, *models: Shape) -> None:
+        """Load models, which stay in memory together."""
+        self.load_bytes += sum(model.weight_bytes for model in models)
+        self.memory_bytes += sum(model.weight_bytes for model in models)
+        self.largest = max(self.largest, *(model.parameters for model in models))
+
+    def share(self, processes: int) -> None:
+        """Let each of some processes, with a device of its own, compute its part."""
+        self.phases = [
+            Phase(phase.operations / processes, phase.dtype, phase.read_bytes / processes)
+            for phase in self.phases
+        ]
 
 
 class HubWork:
@@ -134,12 +174,13 @@ class HubWork:
         batches = math.ceil(rows / min(SAMPLING_ROWS, fitting))
         read_bytes = batches * response * model.weight_bytes
         read_bytes += rows * response * model.cache_token_bytes * (prompt + response / 2)
-        work.phases.append(Phase(forward_operations(model, rows, hub), model.dtype, read_bytes))
+        operations = model.forward(rows * (prompt + response))
+        work.phases.append(Phase(operations, model.dtype, read_bytes))
         work.cache_row_bytes = row_bytes
 
     def _read(self, work: Work, made: Node, model: Shape, rows: float) -> None:
         """Rows read by a model, prompt and response."""
-        work.phases.append(Phase(forward_operations(model, rows, hub_of(made)), model.dtype))
+        work.phases.append(Phase(model.forward(rows * sum(lengths(hub_of(made)))), model.dtype))
 
     def _judge(self, work: Work, made: Node, gold: Shape | None, rows: float) -> None:
         if gold is not None:
@@ -151,7 +192,7 @@ class HubWork:
         work.disk_bytes = policy.weight_bytes
         if spec.training is not None:
             rows = spec.examples * spec.training.epochs
-            add_training(work, policy, hub_of(made), rows, spec.training.batch_size)
+            _train(work, policy, hub_of(made), rows, spec.training.batch_size)
 
     def _gold(self, made: Node, work: Work) -> None:
         gold = self._gold_of(made)
@@ -193,9 +234,7 @@ class HubWork:
         work.hold(proxy)
         work.disk_bytes = proxy.weight_bytes
         rows = 2 * spec.comparisons * spec.training.epochs
-        add_training(
-            work, proxy, hub_of(made), rows, 2 * spec.training.batch_size, is_classifier=True
-        )
+        _train(work, proxy, hub_of(made), rows, 2 * spec.training.batch_size, is_classifier=True)
         # the held-out pairs are read for the accuracy, and again for mean and SD
         self._read(work, made, proxy, 2 * 2 * (spec.calibration_samples // 2))
 
@@ -215,7 +254,7 @@ class HubWork:
         settings = made.params["settings"]
         steps = int(settings["max_steps"])
         if method.trains == "pairs":
-            batch, sampled, listed = int(settings["batch_size"]), *_samples_beside(method)
+            batch, sampled, listed = int(settings["batch_size"]), *samples_beside(method)
             rows_at_once = (2 + listed) * batch
             in_one_pass = 2 * options.micro_batch
             pairs = input_of(input_of(made, "labels"), "pairs")
@@ -241,7 +280,7 @@ class HubWork:
         rows_at_once = math.ceil(rows_at_once / options.processes)
         if options.micro_batch:
             rows_at_once = min(rows_at_once, in_one_pass)
-        add_training(work, policy, hub, rows, rows_at_once, options)
+        _train(work, policy, hub, rows, rows_at_once, options)
         work.share(options.processes)
         work.disk_bytes = policies_of(made) * policy.weight_bytes
 
@@ -271,7 +310,7 @@ class HubWork:
         self._sample(work, made, rows)
         for model in (policy, *proxies):
             self._read(work, made, model, rows)
-        add_training(work, policy, hub_of(made), rows, rows_at_once)
+        _train(work, policy, hub_of(made), rows, rows_at_once)
         work.disk_bytes = policy.weight_bytes
 
     def _compose(self, made: Node, work: Work) -> None:
@@ -332,8 +371,30 @@ class HubWork:
         self._read(work, made, proxy, rows)
 
 
-def _samples_beside(method: MethodSpec) -> tuple[int, int]:
-    """Samples of the initial policy beside each pair: all of them, and those that are read."""
-    asked = {"reference_scores", "listed"}.intersection(method.needs)
-    samples = int(method.config[COUNTED["listed"]]) if asked else 0
-    return samples, samples if "listed" in asked else 0
+def _train(
+    work: Work,
+    model: Shape,
+    hub: HubSpec,
+    rows: float,
+    rows_at_once: int,
+    options: TrlSpec = _WHOLE_BATCHES,
+    is_classifier: bool = False,
+) -> None:
+    """Training of a held model on rows in all, so many in one pass forward and backward.
+
+    options: of the trl engine.
+    """
+    prompt, response = lengths(hub)
+    a_step = 4.0 if options.lora_rank else 6.0
+    if options.gradient_checkpointing:
+        a_step += 2.0
+    dtype = "bfloat16" if options.bf16 else model.dtype
+    work.phases.append(Phase(a_step * model.parameters * rows * (prompt + response), dtype))
+    numbers = 1 if options.gradient_checkpointing else 17
+    layer_bytes = numbers * model.width * model.layers * model.number_bytes
+    work.memory_bytes += rows_at_once * (prompt + response) * layer_bytes
+    if not options.lora_rank:
+        work.memory_bytes += 3 * model.weight_bytes
+    if not is_classifier:
+        work.memory_bytes += 4 * 4 * rows_at_once * response * model.vocabulary
+    work.trains = True

@@ -52,6 +52,10 @@ class Shape(NamedTuple):
         """Bytes of the keys and values of one token."""
         return float(self.layers * self.cached * self.number_bytes)
 
+    def forward(self, tokens: float) -> float:
+        """Floating-point operations of one pass forward (see ``hub_work``)."""
+        return 2.0 * self.parameters * tokens
+
 
 class Sizes:
     """Sizes of models by where they come from; each is looked up once."""

@@ -236,6 +236,16 @@ def test_other_initial_policies_are_kept_apart_and_told(tmp_path: Path) -> None:
     assert "Compared apart, since their initial policies differ: a, b | c, d." in comparison.notes
 
 
+@pytest.mark.parametrize(("apart", "contests"), [(2e-5, 1), (9e-4, 1), (2e-3, 2)])
+def test_rounding_does_not_tell_initial_policies_apart(
+    tmp_path: Path, apart: float, contests: int
+) -> None:
+    """Raw gold has SD 1 here; another machine's last digits are far below a thousandth of it."""
+    for name, raw in (("a", 0.5), ("b", 0.5 + apart), ("c", 0.5), ("d", 0.5 + apart)):
+        write_run(tmp_path, name, 0.3, raw=raw)
+    assert len(compare(tmp_path).rankings) == contests
+
+
 def test_seeds_that_all_have_run_are_compared(tmp_path: Path) -> None:
     write_run(tmp_path, "a", 0.3)
     write_run(tmp_path, "b", 0.4, seeds=range(3))

@@ -23,7 +23,7 @@ from overopt.stats.arrays import Floats
 
 _COLUMNS = (
     *(*GROUP, "version", "task_label", "method_label", "proxy_label", "source"),
-    *("seed", "status", "kl_nats", "gold_raw_mean", "n_prompts"),
+    *("seed", "status", "kl_nats", "gold_raw_mean", "gold_mean", "n_prompts"),
 )
 """What candidates are told from."""
 
@@ -32,6 +32,29 @@ Design = Mapping[int, frozenset[int]]
 
 _SETS_PAIRED = 12
 """Among more different sets of worlds and seeds, only what all share is looked for."""
+
+
+_ROUNDING = 1e-3
+"""SDs of gold by which one and the same initial policy may differ between machines.
+
+Training in floating point gives other last digits on another processor, which moved the initial
+gold of `reviews` by 2e-5 SD. Whoever trains it differently is further away than this.
+"""
+
+
+class _Start(NamedTuple):
+    """An initial policy as its gold tells it: raw means and the raw SD, over how many prompts."""
+
+    raw: tuple[float, ...]
+    sd: float
+    prompts: tuple[float, ...]
+
+    def is_like(self, other: _Start) -> bool:
+        """Whether it may be the same, made on another machine."""
+        if self.prompts != other.prompts or len(self.raw) != len(other.raw):
+            return False
+        apart = max(abs(one - two) for one, two in zip(self.raw, other.raw, strict=True))
+        return apart <= _ROUNDING * max(self.sd, other.sd)
 
 
 class _Line(NamedTuple):
@@ -49,7 +72,7 @@ class _Candidate:
     """An entrant with what a comparison asks for and its labels do not name.
 
     ran: its seeds in each world, failed ones included.
-    starts: the initial policy of each world, known by its raw gold and prompts.
+    starts: the initial policy of each world; None where no seed was measured.
     """
 
     entrant: Entrant
@@ -58,7 +81,7 @@ class _Candidate:
     comparisons: str
     proxy: str
     ran: Design
-    starts: Mapping[int, str]
+    starts: Mapping[int, _Start | None]
 
     def covers(self, design: Design) -> bool:
         return all(self.ran.get(world, frozenset()) >= seeds for world, seeds in design.items())
@@ -157,24 +180,38 @@ def _shared(
     seen: list[set[int]] = []
     for design in _designs([one.ran for one in candidates]):
         members = [one for one in candidates if one.covers(design)]
-        by_start: dict[tuple[str, ...], list[_Candidate]] = {}
-        for one in members:
-            start = tuple(one.starts[world] for world in sorted(design))
-            by_start.setdefault(start, []).append(one)
-        unknown = [start for start in by_start if "" in start]
-        if len(unknown) < len(by_start):  # without a point nothing tells its initial policy
-            lost = [one for start in unknown for one in by_start.pop(start)]
-            max(by_start.values(), key=len).extend(lost)
-        if len(by_start) > 1:
-            parts = " | ".join(
-                ", ".join(sorted(one.entrant.method for one in part)) for part in by_start.values()
+        parts = _by_start(members, design)
+        if len(parts) > 1:
+            told = " | ".join(
+                ", ".join(sorted(one.entrant.method for one in part)) for part in parts
             )
-            notes.append(f"Compared apart, since their initial policies differ: {parts}.")
-        for part in by_start.values():
+            notes.append(f"Compared apart, since their initial policies differ: {told}.")
+        for part in parts:
             names = {id(one) for one in part}
             if len(part) > 1 and not any(names <= earlier for earlier in seen):
                 seen.append(names)
                 yield design, part
+
+
+def _by_start(members: Sequence[_Candidate], design: Design) -> list[list[_Candidate]]:
+    """Members by their initial policies; where none was measured, with the most others."""
+    parts: list[tuple[list[_Start], list[_Candidate]]] = []
+    unknown = []
+    for one in members:
+        starts = [start for world in sorted(design) if (start := one.starts[world]) is not None]
+        if len(starts) < len(design):
+            unknown.append(one)
+            continue
+        for others, part in parts:
+            if all(start.is_like(other) for start, other in zip(starts, others, strict=True)):
+                part.append(one)
+                break
+        else:
+            parts.append((starts, [one]))
+    if not parts:
+        return [unknown] if unknown else []
+    max((part for _, part in parts), key=len).extend(unknown)
+    return [part for _, part in parts]
 
 
 def _designs(ran: Sequence[Design]) -> list[Design]:
@@ -252,14 +289,27 @@ def _gains(prompts: PromptGold, keys: Mapping[int, CellKey]) -> Gains:
     return read
 
 
-def _start(rows: pd.DataFrame) -> str:
-    """The initial policy as its raw gold tells it; empty where no seed was measured."""
-    initial = rows[(rows["status"] == "ok") & (rows["kl_nats"] == 0.0)]
+def _start(rows: pd.DataFrame) -> _Start | None:
+    """The initial policy as its raw gold tells it; None where no seed was measured."""
+    measured = rows[rows["status"] == "ok"]
+    initial = measured[measured["kl_nats"] == 0.0]
+    if initial.empty:
+        return None
     told = {
-        f"{gold:.6g} over {prompts:g} prompts"
+        (float(f"{gold:.6g}"), float(prompts))
         for gold, prompts in zip(initial["gold_raw_mean"], initial["n_prompts"], strict=True)
     }
-    return " or ".join(sorted(told))
+    raw, prompts = zip(*sorted(told), strict=True)
+    return _Start(raw, _raw_sd(measured, raw[0]), prompts)
+
+
+def _raw_sd(measured: pd.DataFrame, initial: float) -> float:
+    """SD of raw gold under the initial policy, from a point's gold in such SDs; 0: not known."""
+    gain = measured["gold_mean"].astype(float)
+    if gain.empty or not (largest := gain.abs().max()) > 0.0:
+        return 0.0
+    raw = measured["gold_raw_mean"].astype(float)[gain.abs() == largest].iloc[0]
+    return abs(float(raw) - initial) / float(largest)
 
 
 def _sees_proxy(runs: Sequence[Run], rows: pd.DataFrame) -> bool:

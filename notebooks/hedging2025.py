@@ -132,6 +132,6 @@ for name in judged.figures:
 #
 # - The theorems and the root are computed and hold.
 # - That hedged rules end with more gold than rules at full strength is not resolved by three seeds
-#   in the enumerated world; in the standard grid it waits for runs.
+#   in the enumerated world, and five in the standard grid leave it open, too.
 # - Strengths are found on half of the prompts and used on the other half here: found and read on
 #   the same prompts, a hedge could not lose.

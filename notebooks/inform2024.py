@@ -119,8 +119,9 @@ for name in judged.figures:
 # %% [markdown]
 # ## What does not show up here, and why
 #
-# - The claims on outliers need the separation index of every policy along a run, which results do
-#   not hold. They are not run.
+# - The claims on outliers read the separation index of every policy along a run, in the latents of
+#   an InfoRM that learned from the same comparisons. Where they are listed as not run, runs that
+#   were asked to look at it have not been made.
 # - The claims on gold and on accuracy need PPO against InfoRM, an ensemble and WARM.
 # - This project's price of a nat is lower than the paper's: with the paper's, summed over latents,
 #   nothing gets through here, as in the last rows of the first table.

@@ -125,7 +125,7 @@ for name in judged.figures:
 #
 # - Rounds cost several trainings each. Where the claims above are listed as not run, the grid of
 #   this paper has not been run yet (`bench reproduce iterated2025 --plan` shows it).
-# - Prompts drawn anew, proxies that combine past rounds' proxies, and interpolated starts cannot be
-#   asked for in this project.
+# - Repeated prompts, proxies that combine those of past rounds, and interpolated starts are options
+#   here (`rounds.prompts`, `rounds.proxy`, `rounds.start`); the paper's share was not verified.
 # - Among the ways to keep comparisons, sampling from past ones is not here, so that the order of
 #   designs is judged on three of the paper's four.

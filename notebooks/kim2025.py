@@ -127,6 +127,7 @@ for name in judged.figures:
 # - That gamma predicts PPO's end needs 16 reward models with PPO against each. Where it is listed
 #   as not run, that grid has not been made.
 # - Six claims are about *evaluation sets by design*: which responses are compared, how many, from
-#   how many models. This project has no such sets, and those claims wait for them.
+#   how many models. `bench examine` draws such sets; a model is the initial policy tilted by length
+#   or wording. Where the claims are listed as not run, reward models have not been examined.
 # - The paper's text integrates up to the largest KL while its axis is the root of KL. Here areas
 #   are over KL, as everywhere in this project.

@@ -120,7 +120,8 @@ for name in judged.figures:
 # ## What does not show up here, and why
 #
 # - Every threshold is 1 SD of the initial policy in this project. The paper finds them where gold
-#   is highest; claims about thresholds so found are not run, as is the search for them in one run.
+#   is highest. Such points are found here over best-of-n by weighted sums of the components, and
+#   compared; runs that are held to them are not made.
 # - Two of the paper's baselines are not here, so that constrained PPO is judged against PPO on
 #   fixed weights alone.
 # - The grid needs PPO against single components and constrained runs. Where claims are listed as

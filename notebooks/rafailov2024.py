@@ -135,8 +135,10 @@ for name in judged.figures:
 #
 # - Rise and fall show up for all three losses, and IPO's smaller fall does, too. The paper reports
 #   little or no fall of IPO at its largest size; here it falls, only less.
-# - Claims on the size of the policy wait for runs with other widths; those on length, on the
-#   implicit reward's accuracy and on forward KL wait for columns that points do not hold.
+# - The size of the policy is judged over four widths, and the form over forward KL along responses
+#   of the initial policy.
+# - In a tree whose 27 responses are all known, a small $\beta$ moves probability *into* the pairs,
+#   against the claim. Its places share no weights; the paper's policy may well do so.
 # - The first half of an epoch, where the paper finds its best policies at a small $\beta$, waits
 #   for a run with that $\beta$.
 # - A language model judges quality in the paper; here gold itself does, as win rate and as score.

@@ -111,9 +111,9 @@ for name in judged.figures:
 # %% [markdown]
 # ## What does not show up here, and why
 #
-# - Claims on best-of-n and RL need runs against averages of 2, 6 and 10 members; claims on
-#   interpolation, on memorized labels and on the order of averaging need accuracies that results do
-#   not hold. They are listed above.
+# - Claims on RL need runs against averages of 2, 6 and 10 members. Those on interpolation, on
+#   memorized labels and on the order of averaging are judged from exams (`bench examine`), where
+#   differences are smaller than five seeds can tell.
 # - WARM's members start from the initial policy here, plain proxies of the default task from random
 #   weights. A gain over them is partly one of the start.
 # - The toy above is ours. It has the squared probability built in by its two layers; how far a

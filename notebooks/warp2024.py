@@ -137,7 +137,6 @@ overopt.plot_curves(
 #
 # - Anchors, fronts and numbers of merged policies need runs with flipped labels. Where they are
 #   listed as not run, nothing is known.
-# - SLERP against LERP and single runs, angles of task vectors, and several iterations of the three
-#   stages cannot be asked for as arms of a grid yet.
-# - Runs end at the last KL budget here, not after a number of steps, so that "longer training and a
-#   smaller share" is no arm either.
+# - SLERP against LERP and single runs, angles of task vectors, longer training with a smaller share,
+#   and several iterations of the three stages are arms of the grid; where they are listed as not
+#   run, it has not been made.

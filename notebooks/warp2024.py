@@ -137,6 +137,6 @@ overopt.plot_curves(
 #
 # - Anchors, fronts and numbers of merged policies need runs with flipped labels. Where they are
 #   listed as not run, nothing is known.
-# - SLERP against LERP and single runs, angles of task vectors, longer training with a smaller share,
-#   and several iterations of the three stages are arms of the grid; where they are listed as not
-#   run, it has not been made.
+# - SLERP against LERP and single runs, angles of task vectors, longer training with a smaller
+#   share, and several iterations of the three stages are arms of the grid; where they are listed as
+#   not run, it has not been made.

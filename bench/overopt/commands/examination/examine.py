@@ -122,7 +122,8 @@ def _table(marks: pd.DataFrame) -> Table:
     """Means over seeds, a line for each exam and a column for each system and setting."""
     setting = [name for name in CELL if name not in ("spec", "seed")]
     varied = [name for name in setting if marks[name].nunique(dropna=False) > 1] or ["proxy"]
-    numbers = marks.groupby([*varied, "exam", "of"], dropna=False, sort=False)["value"].mean()
+    grouped = marks.groupby([*varied, "exam", "of"], dropna=False, sort=False)["value"]
+    numbers, measured, run = grouped.mean(), grouped.count(), grouped.size()
     table = Table(title="means over seeds", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("exam", no_wrap=True)
     table.add_column("of", no_wrap=True)
@@ -130,14 +131,24 @@ def _table(marks: pd.DataFrame) -> Table:
     for head in heads:
         table.add_column(_title(varied, head), justify="right")
     for exam, of in dict.fromkeys(place[-2:] for place in numbers.index):
-        shown = [
-            show_number(numbers[(*head, exam, of)], 3)
-            if (*head, exam, of) in numbers.index
-            else MISSING
-            for head in heads
-        ]
-        table.add_row(exam, of, *shown)
+        places = [(*head, exam, of) for head in heads]
+        table.add_row(
+            exam,
+            of,
+            *(
+                _mean(float(numbers[place]), int(measured[place]), int(run[place]))
+                if place in numbers.index
+                else MISSING
+                for place in places
+            ),
+        )
     return table
+
+
+def _mean(value: float, measured: int, run: int) -> str:
+    """A mean, which says so where some of its cells have no number."""
+    told = show_number(value, 3)
+    return told if measured == run else f"{told} ({measured} of {run})"
 
 
 _UNITS = {"noise": "noise ", "proxy_width": "width ", "comparisons": "pairs ", "world": "world "}

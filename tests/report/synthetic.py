@@ -279,6 +279,10 @@ def record(method: str, seeds: list[int]) -> Row:
         "workers": 2,
         "threads_per_worker": 1,
         "wall_s": 431.2,
+        "stages": [
+            {"stage": "optimize", "artifacts": 5, "cpu_s": 300.0, "unknown": 0},
+            {"stage": "pool", "artifacts": 1, "cpu_s": 100.0, "unknown": 2},
+        ],
         "finished_utc": "2026-01-02T03:04:05+00:00",
     }
 

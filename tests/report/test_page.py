@@ -139,6 +139,7 @@ def test_the_page_says_what_was_run_and_what_is_missing(report: list[Path]) -> N
         "rises, then falls",
         "the luggage felt really really superb",
         "7.2 min",
+        "6.7 min: optimize 75%, pool 25%, without 2 artifacts whose cost is not recorded",
         "Exploratory: fewer than 5 seeds",
         "it cannot see responses that the pool never drew",
     ):
@@ -154,6 +155,7 @@ def test_everything_from_results_is_escaped(tmp_path: Path) -> None:
     (run / "excerpts.json").write_text(json.dumps(items))
     record = json.loads((run / "run.json").read_text())
     record |= {"arguments": ["bench", EVIL], "machine": EVIL, "commit": EVIL, EVIL: EVIL}
+    record["stages"] = [{"stage": EVIL, "artifacts": 1, "cpu_s": 1.0, "unknown": 0}]
     (run / "run.json").write_text(json.dumps(record))
     points = (run / "points.csv").read_text()
     points = points.replace("reviews,0,rule,dpo,", 'reviews,0,rule,"</script><i>d&po",')

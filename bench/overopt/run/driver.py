@@ -21,7 +21,8 @@ from overopt.run.forecasts.first_costs import first_cost
 from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
 from overopt.run.pursuit import Pursuit, pursue
-from overopt.run.records import check_writable, write_runs
+from overopt.run.records import write_runs
+from overopt.run.written.folders import check_writable
 from overopt.run.written.prompt_tables import seed_groups
 from overopt.spec.run import RunSpec
 

@@ -7,32 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from overopt.errors import UserError
-from overopt.execution.artifact import probe
 from overopt.execution.canonical import canonical_json
 from overopt.execution.code.modules import is_file
 from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
-from overopt.execution.synced import sync_folder, sync_tree
 from overopt.run.cell import Found
 from overopt.run.contrasts import budget_rows, contrast_rows, world_rows
 from overopt.run.own_files import without_place
 from overopt.run.written.circumstances import circumstances
 from overopt.run.written.csv_text import to_csv
 from overopt.run.written.diagnoses import angled, diagnosed, ranked, searched
+from overopt.run.written.folders import write_folder
 from overopt.run.written.prompt_files import prompt_table
 from overopt.run.written.seed_tables import SeedGroup
+from overopt.run.written.stage_costs import stage_costs
 from overopt.run.written.trajectories import TRAJECTORY, trajectory_rows
 from overopt.run.written.unchanged import check_unchanged
 from overopt.spec.columns import (
@@ -106,6 +99,7 @@ def write_runs(
         folders.append(folder)
         prompts = prompt_table([one.points.key if one.points else None for one in mine], store)
         files |= _beside(asked, mine, store)
+        results = [made for one in mine for made in (one.points, *one.beside) if made is not None]
         if (folder / "run.json").is_file():
             check_unchanged(folder, files, prompts)
             continue
@@ -114,11 +108,12 @@ def write_runs(
             arguments=list(arguments),
             workers=workers,
             wall_s=round(wall_s, 3),
+            stages=stage_costs(results, store),
             **circumstances(method, *asked.proxies),
         )
         files["run.json"] = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
         whole: dict[str, str | bytes] = {**files, **({PROMPTS_FILE: prompts} if prompts else {})}
-        _write_folder(folder, whole)
+        write_folder(folder, whole)
     return folders
 
 
@@ -329,62 +324,3 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
 def _ancestors(one: Found, stages: Sequence[str]) -> list[Node]:
     assert one.points is not None
     return [made for made in ancestry([one.points]) if made.name in stages]
-
-
-def check_writable(out: Path) -> None:
-    """Try to write in the results folder, before any work is done.
-
-    Raises:
-        UserError: it cannot be made or written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe(out / ".probe")
-    except OSError as error:
-        raise _refusal(out, error) from error
-
-
-def _refusal(place: Path, error: OSError) -> UserError:
-    return UserError(
-        f"The results cannot be written to {place} ({error.strerror}); give another folder "
-        "with --out and repeat the command: finished stages are kept."
-    )
-
-
-def _write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write all files under a passing name, then rename; leftovers of killed writers go first.
-
-    Another command that writes the same folder at this moment keeps its draft, and whoever is
-    second leaves what the first has written.
-    """
-    draft = folder.with_name(f".{folder.name}-{_writer()}-{secrets.token_hex(4)}")
-    try:
-        for leftover in folder.parent.glob(f".{folder.name}-*"):
-            if not _is_written(leftover):
-                shutil.rmtree(leftover, ignore_errors=True)
-        draft.mkdir(parents=True)
-        for name, content in files.items():
-            whole = content if isinstance(content, bytes) else content.encode()
-            (draft / name).write_bytes(whole)
-        sync_tree(draft)
-        draft.rename(folder)
-        sync_folder(folder.parent)
-    except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
-        if not (folder / "run.json").is_file():
-            raise _refusal(folder, error) from error
-
-
-def _writer() -> str:
-    """This process among those of all machines that may share the folder."""
-    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-    return f"{host}-{os.getpid()}"
-
-
-def _is_written(draft: Path) -> bool:
-    """Whether the process that writes a draft may be alive; a stranger's machine is not asked."""
-    *_, host, pid, _ = ("", "", *draft.name.split("-"))
-    ours = _writer().partition("-")[0]
-    if len(host) != len(ours) or not pid.isdigit():
-        return False
-    return host != ours or psutil.pid_exists(int(pid))

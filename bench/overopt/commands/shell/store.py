@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typer
@@ -22,7 +22,8 @@ from overopt.commands.shell.housekeeping import (
 from overopt.errors import UserError
 from overopt.execution.disk_errors import disk_errors_explained
 from overopt.execution.store import Store, open_store
-from overopt.report.quantities import show_bytes
+from overopt.report.quantities import show_bytes, show_duration
+from overopt.report.tables.text import MISSING
 
 _LEFT = {
     "quarantine": "damaged artifacts, put aside",
@@ -50,19 +51,23 @@ def _in_folder(place: Path | None) -> Store:
 
 
 def ls(root: Path | None) -> int:
-    """Print how many artifacts of each stage there are, and how large they are."""
+    """Print how many artifacts of each stage there are, their size and what they have cost."""
     store = _in_folder(root)
     by_stage: dict[str, list[Stored]] = {}
     for one in artifacts(store):
         by_stage.setdefault(one.stage, []).append(one)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("stage", "artifacts", "size"):
+    for name in ("stage", "artifacts", "size", "processor time", "share"):
         table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     sizes = {stage: sum(one.size_bytes for one in found) for stage, found in by_stage.items()}
-    for stage in sorted(sizes, key=lambda stage: (-sizes[stage], stage)):
-        table.add_row(stage, str(len(by_stage[stage])), show_bytes(sizes[stage], 3))
+    spent = {stage: _processor_s(store, found) for stage, found in by_stage.items()}
+    total_s = sum(spent.values())
+    for stage in sorted(sizes, key=lambda stage: (-spent[stage], -sizes[stage], stage)):
+        share = f"{spent[stage] / total_s:.0%}" if total_s else MISSING
+        size = show_bytes(sizes[stage], 3)
+        table.add_row(stage, str(len(by_stage[stage])), size, show_duration(spent[stage]), share)
     total = sum(map(len, by_stage.values()))
-    table.add_row("all", str(total), show_bytes(sum(sizes.values()), 3))
+    table.add_row("all", str(total), show_bytes(sum(sizes.values()), 3), show_duration(total_s), "")
     console = open_console()
     console.print(table)
     for place, size_bytes in leftovers(store).items():
@@ -70,6 +75,12 @@ def ls(root: Path | None) -> int:
             console.print(f"{_LEFT[place]}: {show_bytes(size_bytes, 3)}")
     console.print(f"store: {store.root}", soft_wrap=True)
     return 0
+
+
+def _processor_s(store: Store, found: Iterable[Stored]) -> float:
+    """Seconds that artifacts have taken, without those whose receipt is gone."""
+    receipts = (store.receipt(one.key) for one in found)
+    return sum(receipt.cpu_s for receipt in receipts if receipt is not None)
 
 
 def gc(root: Path | None, yes: bool) -> int:

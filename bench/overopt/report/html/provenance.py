@@ -12,6 +12,8 @@ from overopt.report.quantities import show_duration
 from overopt.report.stored.run import Run
 from overopt.report.tables.text import MISSING
 
+_SHARES = 4
+"""Stages whose share of the processor time is told."""
 LONGEST_RECORD = 12_000
 """Characters of a record that are shown; the rest is in run.json."""
 
@@ -43,6 +45,7 @@ def render_run(run: Run, version: str) -> Iterator[str]:
             f"{show_words(record.get('cpus'))}, {show_words(record.get('workers'))}",
         ),
         ("wall time", _wall_time(record.get("wall_s"))),
+        ("processor time of all that it rests upon", _processor_time(record.get("stages"))),
         ("finished", show_words(record.get("finished_utc"))),
         ("spec", show_words(record.get("spec_sha256"))),
         ("failures", show_words(record.get("failures")) if record.get("failures") else "none"),
@@ -88,3 +91,19 @@ def _wall_time(wall_s: Any) -> str:
     if isinstance(wall_s, bool) or not isinstance(wall_s, int | float):
         return show_words(wall_s)
     return show_duration(wall_s)
+
+
+def _processor_time(stages: Any) -> str:
+    """The sum over stages and the shares of the dearest; MISSING where no record says it."""
+    try:
+        spent = {str(one["stage"]): float(one["cpu_s"]) for one in stages}
+        unknown = sum(int(one["unknown"]) for one in stages)
+    except (TypeError, KeyError, ValueError):
+        return MISSING
+    total_s = sum(spent.values())
+    if not 0 < total_s < float("inf"):
+        return MISSING
+    dearest = sorted(spent.items(), key=lambda one: -one[1])[:_SHARES]
+    shares = ", ".join(f"{stage} {cpu_s / total_s:.0%}" for stage, cpu_s in dearest)
+    without = f", without {unknown} artifacts whose cost is not recorded" if unknown else ""
+    return f"{show_duration(total_s)}: {shares}{without}"

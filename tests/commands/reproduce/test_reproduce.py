@@ -158,6 +158,29 @@ def test_an_arm_whose_proxies_say_what_they_start_from_is_found(tmp_path: Path) 
     assert len(found[arm].worlds[0]) == 5
 
 
+def test_an_arm_with_a_flaw_is_told_from_the_arm_beside_it(tmp_path: Path) -> None:
+    """A run with a flaw holds the cells without one as well; another dose is another arm."""
+    plain = Arm("dpo")
+    flawed, dearer = replace(plain, flaw="coverage:0.3"), replace(plain, flaw="coverage:0.6")
+    specs = {arm: resolve(request_of(arm, Grid(seeds=5))) for arm in (plain, flawed, dearer)}
+    spec = specs[flawed]
+    labels = ["0.25", "0.25 coverage:0.3"]
+    (folder,) = write_runs(tmp_path, ["dpo"], ["single"], labels, spec.seeds, failed=())
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"spec": spec.to_json()}))
+    points = pd.read_csv(folder / "points.csv")
+    points["comparisons"], points["proxy_width"] = spec.comparisons[0], spec.proxy_widths[0]
+    points["proxy_start"] = spec.proxy_starts[0]
+    points.to_csv(folder / "points.csv", index=False)
+    found = gather(specs, [read_run(folder)])
+    assert found[dearer].missing == "not run"
+    for arm, label in zip((plain, flawed), labels, strict=True):
+        gold = points[(points["noise"] == label) & (points["seed"] == 0)].sort_values("kl_nats")
+        (rows, *_) = found[arm].worlds[0]
+        assert rows.column("gold_mean").tolist() == gold["gold_mean"].tolist()
+    assert flawed.name == "dpo, single, noise 0.25, flaw coverage:0.3"
+
+
 def test_the_page_is_escaped_and_loads_nothing(tmp_path: Path) -> None:
     reproduce(asked(tmp_path), resolve, making(Played()))
     page = (tmp_path / "toy2024-smoke" / "index.html").read_text(encoding="utf-8")

@@ -302,6 +302,7 @@ def request_of(arm: Arm, grid: Grid) -> Request:
         seeds=grid.seeds,
         worlds=None if grid.worlds == 1 else grid.worlds,
         noise=[arm.noise],
+        flaw=[] if arm.flaw is None else [arm.flaw],
         comparisons=[] if arm.comparisons is None else [arm.comparisons],
         proxy_start=[] if arm.proxy_start is None else [arm.proxy_start],
         proxy_width=[] if arm.proxy_width is None else [arm.proxy_width],

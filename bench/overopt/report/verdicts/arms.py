@@ -27,6 +27,7 @@ class Arm:
         settings: of method, proxy or task, as ``--set`` takes them.
         along: how a method that trains reaches a KL budget.
         task: name of a task other than the grid's; None for the grid's.
+        flaw: of the labels, with its dose, such as ``coverage:0.5``; None for none.
     """
 
     method: str
@@ -38,11 +39,13 @@ class Arm:
     settings: tuple[str, ...] = ()
     along: str = "step"
     task: str | None = None
+    flaw: str | None = None
 
     @property
     def name(self) -> str:
         """Readable and distinct, such as ``bon, single, noise 0.25, width 16``."""
         parts = [self.method, self.proxy, f"noise {self.noise}"]
+        parts += [f"flaw {self.flaw}"] if self.flaw is not None else []
         parts += [f"width {self.proxy_width}"] if self.proxy_width is not None else []
         parts += [f"{self.comparisons} pairs"] if self.comparisons is not None else []
         parts += [f"from {self.proxy_start}"] if self.proxy_start is not None else []

@@ -89,6 +89,7 @@ def holds(spec: RunSpec, wanted: RunSpec) -> bool:
         and method in spec.methods
         and (blind or proxy in spec.proxies)
         and noise in spec.noises
+        and set(wanted.flaws) <= set(spec.flaws)
         and (blind or start in spec.starts_of(proxy))
         and (blind or start != "scratch" or width in spec.proxy_widths)
         and pairs in spec.comparisons
@@ -105,9 +106,10 @@ def _plain(spec: RunSpec) -> tuple[Any, ...]:
 def _rows_of(run: Run, wanted: RunSpec) -> ArmRows:
     (method,), (proxy,), (noise,) = wanted.methods, wanted.proxies, wanted.noises
     points = run.points
+    labels = " ".join((noise.label, *(flaw.label for flaw in wanted.flaws)))
     mine = (
         (points["method"] == method.name)
-        & (points["noise"] == noise.label)
+        & (points["noise"] == labels)
         & (points["comparisons"] == wanted.comparisons[0])
         & points["world"].isin(wanted.worlds)
         & points["seed"].isin(wanted.seeds)

@@ -47,3 +47,30 @@ def test_pairs_of_an_instance_are_inside(name: str) -> None:
     assert before_S.shape == (tree.INSTANCES,)
     assert ((after_S > 0.0) & (after_S < 1.0)).all()
     assert before_S == pytest.approx(tree.mass_outside("dpo", 0.5)[0])
+
+
+def test_references_learn_the_law_of_the_chosen_responses() -> None:
+    """The tree can have any law, so that the likeliest gives each response its share of pairs."""
+    logp_SR = tree.token_logps(tree.learned_references()).sum(-1)
+    chosen_SP = tree.instances().pair_SP2[..., 0]
+    share_SR = torch.zeros_like(logp_SR).scatter_add_(
+        1, chosen_SP, torch.full(chosen_SP.shape, 1 / tree.PAIRS, dtype=logp_SR.dtype)
+    )
+    assert (logp_SR.exp() - share_SR).abs().max() < 0.02
+
+
+def test_the_ratio_of_chosen_responses_is_no_kl_where_the_reference_knows_nothing_of_them() -> None:
+    """Even logits, and a policy with all probability on one response, which no pair has chosen."""
+    even_SDC = torch.zeros(1, 13, 3, dtype=torch.float64)
+    pair_SP2 = torch.tensor([[[0, 26]]])
+    ratio_S, kl_S = tree.ratio_and_kl(even_SDC, _tilted(26, np.log(2.0)), pair_SP2)
+    # Choice 2 has 1/2 at each of three places, the others 1/4: ratios 3/2 and 3/4 a place.
+    assert ratio_S == pytest.approx([3 * np.log(3 / 4)])
+    assert kl_S == pytest.approx([-3 * (np.log(3 / 2) / 3 + 2 / 3 * np.log(3 / 4))])
+
+
+def _tilted(response: int, by: float) -> torch.Tensor:
+    """Even logits but for the choices of one response, at every place."""
+    logits_SDC = torch.zeros(1, 13, 3, dtype=torch.float64)
+    logits_SDC[..., response % 3] = by
+    return logits_SDC

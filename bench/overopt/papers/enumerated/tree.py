@@ -7,7 +7,9 @@ pairs between the few responses that the reference drew, labeled by Bradley and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -60,34 +62,97 @@ def draw(seed: int) -> tuple[Floats, Floats, Floats]:
     return logits_DC, chosen_P, rejected_P
 
 
+class Instances(NamedTuple):
+    """Logits of S references, and the chosen and the rejected response of each pair."""
+
+    reference_SDC: Tensor
+    pair_SP2: Tensor
+
+
 @cache
-def mass_outside(name: str, beta: float) -> Floats:
-    """Probability of responses that no pair holds, before and after training, (2, instances).
+def instances() -> Instances:
+    """The instances of all claims."""
+    drawn = [draw(seed) for seed in range(INSTANCES)]
+    pairs = [np.stack((chosen_P, rejected_P), axis=1) for _, chosen_P, rejected_P in drawn]
+    references = np.stack([logits_DC for logits_DC, _, _ in drawn])
+    return Instances(torch.from_numpy(references), torch.from_numpy(np.stack(pairs)))
+
+
+def descend(start_SDC: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+    """Logits after ``STEPS`` steps of Adam down a loss of the responses' token log-probabilities.
+
+    Args:
+        start_SDC: logits at first.
+        loss: from log-probabilities (S, R, T) to a scalar, a sum over instances.
+    """
+    logits_SDC = start_SDC.clone().requires_grad_()
+    optimizer = torch.optim.Adam([logits_SDC], lr=RATE)
+    for _ in range(STEPS):
+        [logits_SDC.grad] = torch.autograd.grad(loss(token_logps(logits_SDC)), [logits_SDC])
+        optimizer.step()
+    return logits_SDC.detach()
+
+
+def of_pairs(logp_SRT: Tensor, pair_SP2: Tensor, side: int) -> Tensor:
+    """Token log-probabilities (S, P, T) of the chosen (side 0) or rejected (1) responses."""
+    index_SPT = pair_SP2[..., side, None].expand(-1, -1, DECISIONS)
+    return logp_SRT.gather(1, index_SPT)
+
+
+def aligned(name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor) -> Tensor:
+    """Logits of policies that start at the reference and learn all pairs at once.
 
     The losses are those of this package's methods, with their defaults but for beta.
     """
     method = METHODS[name]
-    drawn = [draw(seed) for seed in range(INSTANCES)]
-    base_SDC = torch.from_numpy(np.stack([logits for logits, _, _ in drawn]))
-    pair_SP2 = torch.from_numpy(np.stack([np.stack(pair, axis=1) for _, *pair in drawn]))
-    base_SRT = token_logps(base_SDC)
-    is_outside_SR = torch.ones(INSTANCES, RESPONSES, dtype=torch.bool)
-    is_outside_SR.scatter_(1, pair_SP2.flatten(1), False)
-
-    def outside(logp_SRT: Tensor) -> Floats:
-        return (logp_SRT.sum(-1).exp() * is_outside_SR).sum(1).detach().numpy()
+    reference_SRT = token_logps(reference_SDC)
 
     def reading(logp_SRT: Tensor, side: int) -> Reading:
-        index_SPT = pair_SP2[..., side, None].expand(-1, -1, DECISIONS)
-        policy, base = (one.gather(1, index_SPT).flatten(0, 1) for one in (logp_SRT, base_SRT))
+        policy, base = (
+            of_pairs(x, pair_SP2, side).flatten(0, 1) for x in (logp_SRT, reference_SRT)
+        )
         return Reading(policy, base, torch.ones_like(base))
 
-    logits_SDC = base_SDC.clone().requires_grad_()
-    optimizer = torch.optim.Adam([logits_SDC], lr=RATE)
-    for _ in range(STEPS):
-        logp_SRT = token_logps(logits_SDC)
+    def loss(logp_SRT: Tensor) -> Tensor:
         batch = PairBatch(reading(logp_SRT, 0), reading(logp_SRT, 1))
-        loss = method.loss(method.Config(beta=beta), batch).sum()
-        [logits_SDC.grad] = torch.autograd.grad(loss, [logits_SDC])
-        optimizer.step()
-    return np.stack([outside(base_SRT), outside(token_logps(logits_SDC))])
+        losses: Tensor = method.loss(method.Config(beta=beta), batch)
+        return losses.sum()
+
+    return descend(reference_SDC, loss)
+
+
+@cache
+def mass_outside(name: str, beta: float) -> Floats:
+    """Probability of responses that no pair holds, before and after training, (2, S)."""
+    reference_SDC, pair_SP2 = instances()
+    is_outside_SR = torch.ones(INSTANCES, RESPONSES, dtype=torch.bool)
+    is_outside_SR.scatter_(1, pair_SP2.flatten(1), False)
+    ends = (reference_SDC, aligned(name, beta, reference_SDC, pair_SP2))
+    mass = [(token_logps(end).sum(-1).exp() * is_outside_SR).sum(1).numpy() for end in ends]
+    return np.stack(mass)
+
+
+@cache
+def learned_references() -> Tensor:
+    """Logits (S, D, C) of the references once they have learned the chosen responses."""
+    reference_SDC, pair_SP2 = instances()
+    return descend(reference_SDC, lambda logp_SRT: -of_pairs(logp_SRT, pair_SP2, 0).mean(1).sum())
+
+
+@cache
+def chosen_ratios(name: str, beta: float) -> Floats:
+    """`ratio_and_kl` of policies whose references have learned the chosen responses, (2, S)."""
+    pair_SP2, reference_SDC = instances().pair_SP2, learned_references()
+    return ratio_and_kl(reference_SDC, aligned(name, beta, reference_SDC, pair_SP2), pair_SP2)
+
+
+def ratio_and_kl(reference_SDC: Tensor, policy_SDC: Tensor, pair_SP2: Tensor) -> Floats:
+    """Mean log(pi/pi_ref) of the chosen responses, and KL(pi_ref || pi), nats, (2, S).
+
+    Both are exact: the first is a mean over the pairs, the second over all responses.
+    """
+    reference_SR = token_logps(reference_SDC).sum(-1)
+    ratio_SR = token_logps(policy_SDC).sum(-1) - reference_SR
+    chosen_S = ratio_SR.gather(1, pair_SP2[..., 0]).mean(1)
+    kl_S = -(reference_SR.exp() * ratio_SR).sum(1)
+    return np.stack([chosen_S.numpy(), kl_S.numpy()])

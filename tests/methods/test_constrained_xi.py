@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 import torch
 from torch import Tensor
 
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.math.constraints import Multipliers
-from overopt.methods.rollout import constrained_xi
+from overopt.methods.rollout import constrained_mu, constrained_xi
 
 from . import rollouts
 
@@ -35,6 +37,29 @@ def test_the_first_multipliers_are_zero_and_pull_from_both_sides() -> None:
     after = constrained_xi.observe(config, constrained_xi.begin(config, {}), seen)
     assert after.u is not None
     assert after.u[0].item() < 0 < after.u[1].item()
+
+
+@pytest.mark.parametrize("method", [constrained_mu, constrained_xi])
+def test_each_member_may_have_a_threshold_of_its_own(method: ModuleType) -> None:
+    """Scores of .6 under thresholds 2 x .4 and 2 x .2: one is pushed up, the other is not."""
+    config = method.Config(theta=2.0, shares="0.4,0.2")
+    seen = scored(torch.full((1, 2, 2), 0.6), Multipliers(), [0.0, 0.0])
+    after = method.observe(config, method.begin(config, {}), seen)
+    assert after.u[0].item() > 0 > after.u[1].item()
+    assert after.u[0].item() == pytest.approx(-after.u[1].item())
+    alike = method.Config(theta=2.0, shares="0.4,0.4")
+    plain = method.Config(theta=0.8)
+    of_alike, of_plain = (
+        method.observe(one, method.begin(one, {}), seen).u for one in (alike, plain)
+    )
+    assert of_alike.tolist() == pytest.approx(of_plain.tolist())
+
+
+@pytest.mark.parametrize("shares", ["1", "1,2,3", "1,a", "1,nan"])
+def test_shares_are_a_number_for_each_member(shares: str) -> None:
+    seen = scored(torch.full((1, 2, 2), 0.6), Multipliers(), [0.0, 0.0])
+    with pytest.raises(ValueError, match="one number for each of 2 members"):
+        constrained_xi.observe(constrained_xi.Config(shares=shares), Multipliers(), seen)
 
 
 def test_advantages_by_hand() -> None:

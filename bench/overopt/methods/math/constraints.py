@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -30,6 +31,29 @@ class MultiplierStep(NamedTuple):
 def mean_scores(rollout: Rollout) -> Tensor:
     """Mean score of each of the proxy's members over the rollout, (K,)."""
     return given(rollout.member_reward, "member_rewards").mean((0, 1))
+
+
+def thresholds(theta: float, shares: str, like_K: Tensor) -> Tensor:
+    """Threshold of each member's score, (K,), reward SDs.
+
+    Args:
+        theta: reward SDs.
+        shares: one number for each member, separated by commas, that theta is multiplied by;
+            empty: 1 for each.
+        like_K: a tensor of the members' scores, for its shape and kind.
+
+    Raises:
+        ValueError: shares are not one finite number for each member.
+    """
+    if not shares:
+        return torch.full_like(like_K, theta)
+    try:
+        share_K = [float(word) for word in shares.split(",")]
+    except ValueError:
+        share_K = []
+    if len(share_K) != len(like_K) or not all(map(math.isfinite, share_K)):
+        raise ValueError(f"shares = {shares}: give one number for each of {len(like_K)} members")
+    return theta * torch.tensor(share_K, dtype=like_K.dtype, device=like_K.device)
 
 
 def moved(before: Multipliers, slope_K: Tensor, by: MultiplierStep) -> Multipliers:

@@ -11,8 +11,8 @@ Checked against the authors' code: the combination, sigmoid multipliers, their S
 momentum .1, gradient norm clipped at .5), advantages standardized one by one.
 Deviations: baselines are leave-one-out instead of a value head for each component, and the step is
 REINFORCE on fresh samples; u starts at 0 instead of near it; the components are the members of the
-proxy, each in SDs of the initial policy, so that one theta serves all; theta is given, where the
-paper looks for the peak of the gold reward.
+proxy, each in SDs of the initial policy, so that one theta serves all unless ``shares`` says
+otherwise; thresholds are given, where the paper looks for the peak of the gold reward.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from overopt.methods.math.constraints import (
     constrained_advantages,
     mean_scores,
     moved,
+    thresholds,
 )
 from overopt.methods.math.estimators import reinforce
 from overopt.spec.declare import knob, param
@@ -45,7 +46,12 @@ INPUTS = ("member_rewards",)
 class Config:
     """Settings of constrained RL."""
 
-    theta: float = param(1.0, help="threshold of every member's score", unit="reward SDs")
+    theta: float = param(1.0, help="threshold of a member's score, see shares", unit="reward SDs")
+    shares: str = param(
+        "",
+        help="each member's threshold in theta, separated by commas such as 1,0.5; 1 if empty",
+        later=True,
+    )
     kl_weight: float = param(
         0.2, help="weight of the KL reward, where advantages are not standardized", above=0.0
     )
@@ -64,7 +70,7 @@ def observe(config: Config, memory: Multipliers, rollout: Rollout) -> Multiplier
     """Move the multipliers by the batch's mean scores.
 
     Args:
-        config: theta, multiplier_rate, momentum, clip.
+        config: theta, shares, multiplier_rate, momentum, clip.
         memory: u so far.
         rollout: scores (B, N, K) of the members.
 
@@ -72,8 +78,9 @@ def observe(config: Config, memory: Multipliers, rollout: Rollout) -> Multiplier
         Confronting Reward Model Overoptimization, https://arxiv.org/abs/2310.04373
     """
     mean_K = mean_scores(rollout)
+    threshold_K = thresholds(config.theta, config.shares, mean_K)
     multiplier_K = torch.sigmoid(torch.zeros_like(mean_K) if memory.u is None else memory.u)
-    slope_K = multiplier_K * (1 - multiplier_K) * (mean_K - config.theta)
+    slope_K = multiplier_K * (1 - multiplier_K) * (mean_K - threshold_K)
     by = MultiplierStep(config.multiplier_rate, config.momentum, config.clip)
     return moved(memory, slope_K, by)
 

@@ -140,6 +140,22 @@ def test_where_responses_are_listed_budgets_are_met_exactly() -> None:
     assert float(selection.kl(SAMPLED, last).mean()) < 1.5
 
 
+def test_values_that_a_knob_names_have_a_place_whatever_their_kl() -> None:
+    """Each once, and not where the pool is too small for them."""
+    known = bon.KNOB.model_copy(update={"also": (1.0, 4.0, 1e6)})
+    plain = find_places(opened(bon), bon.KNOB, [0.8], SAMPLED, None)
+    assert 4.0 not in {one.knob_value for one in plain}
+    found = find_places(opened(bon), known, [0.8], SAMPLED, None)
+    assert found[: len(plain)] == plain
+    assert found[len(plain) :] == [Place(None, 1.0), Place(None, 4.0)]
+    met = plain[0].knob_value
+    assert met is not None
+    again = find_places(
+        opened(bon), bon.KNOB.model_copy(update={"also": (met,)}), [0.8], SAMPLED, None
+    )
+    assert again == plain
+
+
 def test_whole_knobs_use_the_list_as_well() -> None:
     every = listed(0.4)
     places = find_places(opened(bon), bon.KNOB, [0.8], SAMPLED, every)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
+from overopt.methods.math.pessimism import thresholds
 from overopt.methods.selection import itp
 from overopt.stats.pools.listed import kl_listed
 
@@ -21,7 +22,7 @@ CONFIG = itp.Config()
 )
 def test_threshold_and_weights_by_hand(beta: float, threshold: float, weights: list[float]) -> None:
     proxy_BN = np.array([[3.0, 1.0, 0.0]])
-    assert itp.thresholds(samples_of_reference(proxy_BN), beta) == pytest.approx(
+    assert thresholds(*samples_of_reference(proxy_BN)[:2], beta) == pytest.approx(
         np.array([[threshold]])
     )
     assert itp.weights(CONFIG, samples_of_reference(proxy_BN), beta) == pytest.approx(
@@ -42,7 +43,7 @@ def test_weights_average_one_before_they_are_normalized(
     proxy_BN: np.ndarray[tuple[int, int], np.dtype[np.float64]], beta: float
 ) -> None:
     excess_BN = (
-        np.maximum(proxy_BN - itp.thresholds(samples_of_reference(proxy_BN), beta), 0) / beta
+        np.maximum(proxy_BN - thresholds(*samples_of_reference(proxy_BN)[:2], beta), 0) / beta
     )
     assert excess_BN.mean(axis=1) == pytest.approx(np.ones(2))
     weight_BN = itp.weights(CONFIG, samples_of_reference(proxy_BN), beta)
@@ -66,7 +67,7 @@ def test_listed_responses_count_by_their_probability(
     beta: float, threshold: float, policy: list[float]
 ) -> None:
     # beta 1: (.3 + .4 - 1) / 1; beta 1/2: the upper two, (.3 + .4 - .5) / .5
-    assert itp.thresholds(LISTED, beta) == pytest.approx(np.array([[threshold]]))
+    assert thresholds(*LISTED[:2], beta) == pytest.approx(np.array([[threshold]]))
     assert itp.weights(CONFIG, LISTED, beta) == pytest.approx(np.array([policy]))
 
 

@@ -7,6 +7,7 @@ Which of a method's functions answers which question is decided here and nowhere
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -107,6 +108,7 @@ class Selection:
         self.method = method
         self._generator = generator
         self.limits = limits
+        self._last: tuple[ScoredPool, float, Floats] | None = None  # its KL and its trust ask alike
 
     def limited(self, limits: Limits) -> Selection:
         """The same method, which goes no further than this."""
@@ -119,9 +121,14 @@ class Selection:
 
     def policy(self, listed: ScoredPool, knob: float) -> Floats:
         """Probability of each listed response, (B, R); only where the policy is known."""
+        if self._last is not None and self._last[0] is listed and self._last[1] == knob:
+            return self._last[2]
         if self.limits is None:
-            return self.method.weights(listed, knob)
-        return self.limits.apply(self.method.weights, listed, knob)
+            found = self.method.weights(listed, knob)
+        else:
+            found = self.limits.apply(self.method.weights, listed, knob)
+        self._last = listed, knob, found
+        return found
 
     def weights(self, pool: ScoredPool, knob: float) -> Floats:
         """Weights over a pool of samples, (B, N), for the mean of anything.
@@ -204,7 +211,8 @@ def find_places(
         listed: every response where the world lists them: the KL is then exact, and out of the
             pool's reach is nothing but what needs more samples than it holds.
 
-    A method that does not go beyond some value has a place there as well.
+    A method that does not go beyond some value has a place there as well, and so have the values
+    that a knob names itself.
     """
     exact = listed if selection.knows_policy else None
     limits = selection.limits
@@ -216,6 +224,7 @@ def find_places(
             return float(selection.kl(pool, value).mean())
         return float(kl_listed(selection.policy(exact, value), exact.reference_BN).mean())
 
+    @cache
     def trusted(value: float) -> bool:
         if exact is None:
             return selection.trusts(pool, value)
@@ -227,7 +236,6 @@ def find_places(
         places = place_whole(kl_of, knob, kl_grid_nats, finer, trusted)
     else:
         places = place(kl_of, knob, kl_grid_nats, finer, 1e-6, trusted)
-    if limits is None or not trusted(limits.furthest):
-        return places
     met = {one.knob_value for one in places}
-    return places if limits.furthest in met else [*places, Place(None, limits.furthest)]
+    beside = [*knob.also, *([] if limits is None else [limits.furthest])]
+    return [*places, *(Place(None, one) for one in beside if one not in met and trusted(one))]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Family = Literal["pairs", "rollout", "iterative", "selection", "merge"]
 
@@ -211,7 +211,8 @@ class Knob(BaseModel):
 
     ``low`` and ``high`` bound the search in log knob; ``raises_kl`` says whether a larger value
     means a larger KL (best-of-n: yes; a KL penalty: no); ``whole`` that only whole numbers are
-    values of it.
+    values of it. ``also`` names values that have a point whatever their KL, of a method of the
+    family selection: where KL comes to rest, budgets do not show what the knob does beyond.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -220,8 +221,25 @@ class Knob(BaseModel):
     high: float = Field(gt=0)
     raises_kl: bool
     whole: bool = Field(default=False, exclude_if=lambda whole: not whole)
+    also: tuple[float, ...] = Field(default=(), exclude_if=lambda also: not also)
+
+    @model_validator(mode="after")
+    def _also_in_range(self) -> Self:
+        if any(not self.low <= value <= self.high for value in self.also):
+            raise ValueError(f"also = {self.also} leaves the range from {self.low} to {self.high}")
+        if self.whole and any(value != int(value) for value in self.also):
+            raise ValueError(f"also = {self.also} are not whole, as the knob's values are")
+        return self
 
 
-def knob(name: str, *, low: float, high: float, raises_kl: bool, whole: bool = False) -> Knob:
+def knob(
+    name: str,
+    *,
+    low: float,
+    high: float,
+    raises_kl: bool,
+    whole: bool = False,
+    also: tuple[float, ...] = (),
+) -> Knob:
     """Declare a method's knob; all arguments must be literals (see ``param``)."""
-    return Knob(name=name, low=low, high=high, raises_kl=raises_kl, whole=whole)
+    return Knob(name=name, low=low, high=high, raises_kl=raises_kl, whole=whole, also=also)

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.math.pessimism import thresholds
 from overopt.spec.declare import knob, param
 
 FAMILY = "selection"
@@ -44,31 +45,6 @@ class Config:
     )
 
 
-def thresholds(pool: ScoredPool, beta: float) -> npt.NDArray[np.float64]:
-    """lambda of each prompt: the reference mean of [(r - lambda) / beta]_+ is 1, in reward SDs.
-
-    With the k best responses above it, whose probability is P and whose scores' part of the mean is
-    S, lambda_k = (S - beta) / P; the right k is the largest whose k-th best score lies above
-    lambda_k.
-
-    Args:
-        pool: B prompts with N responses each; proxies in SDs of the initial policy.
-        beta: reward SDs.
-
-    Returns:
-        Shape (B, 1).
-    """
-    order_BN = np.argsort(-pool.proxy_BN, axis=1, kind="stable")
-    ordered_BN = np.take_along_axis(pool.proxy_BN, order_BN, axis=1)
-    mass_BN = np.take_along_axis(pool.reference_BN, order_BN, axis=1)
-    total_BN, part_BN = mass_BN.cumsum(axis=1), (mass_BN * ordered_BN).cumsum(axis=1)
-    never_BN = np.full_like(total_BN, -np.inf)  # above nothing that has a probability
-    lambda_BN = np.divide(part_BN - beta, total_BN, out=never_BN, where=total_BN > 0)
-    above_B = (ordered_BN > lambda_BN).sum(axis=1)
-    chosen_B1: npt.NDArray[np.float64] = lambda_BN[np.arange(len(above_B)), above_B - 1][:, None]
-    return chosen_B1
-
-
 def weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.float64]:
     """Probability of each listed response: pi_ref ((1 - q) [(r - lambda) / beta]_+ + q).
 
@@ -86,9 +62,8 @@ def weights(config: Config, pool: ScoredPool, knob: float) -> npt.NDArray[np.flo
     Reference:
         Is Best-of-N the Best of Them?, https://arxiv.org/abs/2503.21878
     """
-    if not knob > 0:
-        raise ValueError(f"beta of inference-time pessimism must be above 0, got {knob}")
-    excess_BN = np.maximum(pool.proxy_BN - thresholds(pool, knob), 0.0)
+    lambda_B1 = thresholds(pool.proxy_BN, pool.reference_BN, knob)
+    excess_BN = np.maximum(pool.proxy_BN - lambda_B1, 0.0)
     target_BN = pool.reference_BN * excess_BN
     mean_B1 = target_BN.sum(axis=1, keepdims=True)
     if config.n == 0:

@@ -119,9 +119,10 @@ for name in judged.figures:
 # %% [markdown]
 # ## What does not show up here, and why
 #
-# - Every threshold is 1 SD of the initial policy in this project. The paper finds them where gold
-#   is highest. Such points are found here over best-of-n by weighted sums of the components, and
-#   compared; runs that are held to them are not made.
+# - A threshold is 1 SD of the initial policy for every component in this project. The paper finds
+#   them where gold is highest. Such points are found here over best-of-n by weighted sums of the
+#   components, on seeds that no claim is judged by; two runs are held to them, one to the joint
+#   point and one to those of single components.
 # - Two of the paper's baselines are not here, so that constrained PPO is judged against PPO on
 #   fixed weights alone.
 # - The grid needs PPO against single components and constrained runs. Where claims are listed as

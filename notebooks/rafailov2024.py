@@ -138,7 +138,9 @@ for name in judged.figures:
 # - The size of the policy is judged over four widths, and the form over forward KL along responses
 #   of the initial policy.
 # - In a tree whose 27 responses are all known, a small $\beta$ moves probability *into* the pairs,
-#   against the claim. Its places share no weights; the paper's policy may well do so.
+#   against the claim. Its places share no weights; the paper's policy may well do so. In the same
+#   tree the chosen responses' log ratio is minus the forward KL once the reference has learned
+#   them, as the paper derives.
 # - The first half of an epoch, where the paper finds its best policies at a small $\beta$, waits
 #   for a run with that $\beta$.
 # - A language model judges quality in the paper; here gold itself does, as win rate and as score.

@@ -109,6 +109,6 @@ for name in judged.figures:
 # - That RPO wins more often than DPO, and falls less, is not resolved in the committed grid. The
 #   released recipe's $\eta$ is small, and its curve lies close to DPO's: compare the curve of the
 #   larger $\eta$ where it is drawn.
-# - The likelihood of chosen responses along training needs a column that the stored runs do not
-#   hold; that coverage decides how much is gained needs runs with flaws of the labels by dose.
+# - What pairs cover is varied by prompts: a share of them has no pair. Where rpo-04 is listed as
+#   not run, the grid has no runs with that flaw of the labels.
 # - The win rate is that against the initial policy; in the paper the two policies meet.

@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy import stats
 
+from overopt.methods.selection import bon, itp
 from overopt.papers.catastrophic_goodhart2024 import N, utility_of_best
-from overopt.papers.enumerated import tree
+from overopt.papers.enumerated import regret, tree
 
 
 def test_best_of_n_of_two_normals_is_half_of_the_largest_sum() -> None:
@@ -74,3 +75,48 @@ def _tilted(response: int, by: float) -> torch.Tensor:
     logits_SDC = torch.zeros(1, 13, 3, dtype=torch.float64)
     logits_SDC[..., response % 3] = by
     return logits_SDC
+
+
+def test_regret_of_two_draws_by_hand() -> None:
+    """One prompt: 1/2 worth nothing, 1/4 good, and one bad response of 1/4 that harms by .4.
+
+    The bad one is the best of two with 1 - (3/4)^2 = 7/16, the good one with (3/4)^2 - 1/4 = 5/16.
+    """
+    instance = regret.Instance(np.ones(1), np.array([0.25]), np.array([0.25]))
+    pool, true_KR = regret.listed(instance, 0.2)
+    assert true_KR[0] == pytest.approx([0.0, 1.0, 0.6])
+    policy_KR = bon.weights(bon.Config(), pool, 2.0)
+    assert policy_KR[0] == pytest.approx([4 / 16, 5 / 16, 7 / 16])
+    assert (policy_KR * true_KR).sum() == pytest.approx(5 / 16 + 0.6 * 7 / 16)
+
+
+def test_bad_responses_share_the_mean_squared_error() -> None:
+    instance = regret.draw(0)
+    pool, true_KR = regret.listed(instance, 0.004)
+    square_KR = pool.reference_BN * (pool.proxy_BN - true_KR) ** 2
+    assert square_KR[:, :2].max() == 0.0
+    alike_KJ = square_KR[:, 2:] / 0.004**2 * regret.SCALES
+    assert alike_KJ == pytest.approx(np.ones_like(alike_KJ), rel=1e-3)
+
+
+def test_with_one_good_response_of_one_probability_best_of_n_loses_like_pessimism() -> None:
+    """Missing it dies off exponentially, so that the best n hardly grows: both lose alike."""
+    plain = regret.draw(0)
+    alike = regret.Instance(np.ones(1), np.array([0.1]), plain.bad_J)
+    found = []
+    for policy, knobs in (
+        (lambda pool, n: bon.weights(bon.Config(), pool, n), regret.N),
+        (lambda pool, beta: itp.weights(itp.Config(), pool, beta), regret.BETA),
+    ):
+        least = [regret.best_regret(alike, error, policy, knobs) for error in (1 / 64, 1 / 256)]
+        found.append(np.log(least[0] / least[1]) / np.log(4.0))
+    assert found[0] == pytest.approx(found[1], abs=0.15)
+    of_n, of_pessimism = regret.exponents(0)
+    assert of_pessimism - of_n > 0.15
+
+
+def test_a_best_knob_at_the_end_of_its_range_is_no_best_knob() -> None:
+    with pytest.raises(ValueError, match="at an end of the range"):
+        regret.best_regret(
+            regret.draw(0), 0.25, lambda pool, n: bon.weights(bon.Config(), pool, n), regret.N[:3]
+        )

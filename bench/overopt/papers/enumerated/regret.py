@@ -1,0 +1,112 @@
+"""Regret of best-of-n and of pessimism over listed responses, at every error of the estimate.
+
+Two things hold best-of-n back. It has to draw a good response, and it has to do so before it draws
+one whose reward is overestimated. Instances are made so that both bind at every n:
+
+- A prompt's good response has probability p, and prompts with a rarer one are rarer, in proportion
+  to p. The share of prompts whose good response n draws miss then falls like 1 / n.
+- Bad responses look better than the good one, the rarer the better. Theirs are halving
+  probabilities, and each has the same part of the mean squared error, so that a response of
+  probability d is overestimated by error / sqrt(d). Of n draws the worst is one of d about 1 / n,
+  at a cost of error sqrt(n).
+
+Best-of-n then loses 1 / n + error sqrt(n), which at the best n is error^(2/3) but for constants.
+These two terms are those of the paper's bound; the instances with which it shows that they are met
+could not be verified, so these are ours. All sums are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from overopt.methods.contract.selection import ScoredPool
+from overopt.methods.selection import bon, itp
+from overopt.stats.arrays import Floats
+
+SCALES = 14
+"""Probabilities of good and of bad responses, each about half of the one before."""
+INSTANCES = 8
+ERRORS = 2.0 ** -np.arange(2, 9)
+"""Scale of the error of the estimated reward; the good response's reward is 1."""
+N = 2.0 ** np.linspace(0.0, SCALES, 4 * SCALES + 1)
+"""Draws of best-of-n; its law is known between whole numbers as well."""
+BETA = np.geomspace(1e-6, 10.0, 80)
+_APART = 1e-6
+"""By how much bad responses look better than the next one."""
+
+
+class Instance(NamedTuple):
+    """K prompts.
+
+    weight_K: how often each is asked, sum 1. good_K: probability of its good response. bad_J:
+    probabilities of its bad ones, the same for all prompts.
+    """
+
+    weight_K: Floats
+    good_K: Floats
+    bad_J: Floats
+
+
+def draw(seed: int) -> Instance:
+    """A random instance: halving probabilities, each off by a factor of up to two."""
+    generator = np.random.default_rng(seed)
+    halves = 2.0 ** -np.arange(1, SCALES + 1)
+    weight_K = halves * generator.uniform(0.5, 2.0, SCALES)
+    good_K = halves * generator.uniform(0.7, 1.4, SCALES) / 2.0
+    bad_J = halves * generator.uniform(0.5, 2.0, SCALES) / SCALES
+    return Instance(weight_K / weight_K.sum(), good_K, bad_J)
+
+
+def listed(instance: Instance, error: float) -> tuple[ScoredPool, Floats]:
+    """Every response of an instance with its estimated reward, and the true rewards, (K, 2 + J).
+
+    The first is worth nothing and estimated so, the second is the good one, the others are bad.
+    """
+    prompts, bad = len(instance.good_K), len(instance.bad_J)
+    chance_KJ = np.tile(instance.bad_J, (prompts, 1))
+    rest_K = 1.0 - instance.good_K - instance.bad_J.sum()
+    harm_J = np.minimum(error / np.sqrt(bad * instance.bad_J), 1.0)
+    looks_J = 1.0 + _APART * np.arange(1, bad + 1)
+    estimate_R = np.concatenate([[0.0, 1.0], looks_J])
+    true_R = np.concatenate([[0.0, 1.0], 1.0 - harm_J])
+    chance_KR = np.column_stack([rest_K, instance.good_K, chance_KJ])
+    whole_KR = np.ones_like(chance_KR)
+    return ScoredPool(estimate_R * whole_KR, chance_KR), true_R * whole_KR
+
+
+def best_regret(
+    instance: Instance, error: float, policy: Callable[[ScoredPool, float], Floats], knobs: Floats
+) -> float:
+    """Least mean regret against the good responses over values of a knob.
+
+    Raises:
+        ValueError: it is at an end of the values, so that the best one was not searched.
+    """
+    pool, true_KR = listed(instance, error)
+    regret = [
+        1.0 - float(instance.weight_K @ (policy(pool, float(knob)) * true_KR).sum(axis=1))
+        for knob in knobs
+    ]
+    best = int(np.argmin(regret))
+    if best in (0, len(knobs) - 1):
+        raise ValueError(f"the best knob is at an end of the range, at error {error:g}")
+    return regret[best]
+
+
+@cache
+def exponents(seed: int) -> tuple[float, float]:
+    """Exponent of the least regret in the error, of best-of-n and of pessimism."""
+    instance = draw(seed)
+
+    def exponent(policy: Callable[[ScoredPool, float], Floats], knobs: Floats) -> float:
+        regret = [best_regret(instance, float(error), policy, knobs) for error in ERRORS]
+        return float(np.polyfit(np.log(ERRORS), np.log(regret), 1)[0])
+
+    return (
+        exponent(lambda pool, n: bon.weights(bon.Config(), pool, n), N),
+        exponent(lambda pool, beta: itp.weights(itp.Config(), pool, beta), BETA),
+    )

@@ -17,8 +17,8 @@ with 0.001 .59 and .64 (two seeds, ``single`` .59 and .64).
 Deviations: b is by default 0.001 (0.1 and 1 in the code, for its averaged KL). Covariance and mean
 of the initial policy's latents are those of the comparisons that it has learned from, plus 1e-6 I.
 The code has g = 0.05 for one class of prompts and 0 for another; here one g, by default 0. Of the
-diagnostics, clusters of a policy's latents (CSI) and shares of outliers (MOP) are not computed;
-``distance`` is what both start from.
+diagnostics, shares of outliers (MOP) are not computed; clusters of a policy's latents (CSI) are
+looked at where a run asks for it, and ``distance`` is what both start from.
 """
 
 from __future__ import annotations

@@ -99,11 +99,13 @@ class Overlay {
   }
 
   tellChoice(colored, left, count) {
+    const peaks = colored.size === 1 ? "highest peak" : `${colored.size} highest peaks`;
+    const panels = left === 1 ? "panel" : "panels";
     const words = this.chosen.size
       ? `Colored: the ${colored.size} chosen.`
-      : `Colored: the ${colored.size} highest peaks of gold in the first panel; close ones may be ` +
-        "ties. Choose others by their names in the table or by their lines.";
-    const more = left > 0 ? ` ${left} more panels: filter by proxy or noise to see them.` : "";
+      : `Colored: the ${peaks} of gold in the first panel; close ones may be ties. ` +
+        "Choose others by their names in the table or by their lines.";
+    const more = left > 0 ? ` ${left} more ${panels}: filter by proxy or noise to see them.` : "";
     const none = count ? "" : " No row passes the filters.";
     document.querySelector("[data-told]").textContent = words + more + none;
     this.toggles.querySelector("button").disabled = !this.chosen.size;

@@ -64,6 +64,19 @@ class Cell:
         """All that stands between gold and labels: noise, and a flaw where there is one."""
         return self.noise.label if self.flaw is None else f"{self.noise.label} {self.flaw.label}"
 
+    @property
+    def columns(self) -> dict[str, str | int | None]:
+        """What tells the preference data and proxies of the cell from others, in tables."""
+        return {
+            "world": self.world,
+            "proxy": self.proxy.name,
+            "noise": self.noise_label,
+            "proxy_start": self.task.proxy.start,
+            "proxy_width": self.task.proxy_width,
+            "comparisons": self.task.proxy.comparisons,
+            "seed": self.seed,
+        }
+
 
 @dataclass(frozen=True)
 class Found:

@@ -215,19 +215,14 @@ def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
     cell = one.cell
     flaw = cell.flaw
     known = {} if flaw is None else dict(zip(FLAW_COLUMNS, (flaw.name, flaw.dose), strict=True))
-    return known | {
+    return {
+        **known,
+        **cell.columns,
         "task": run.task.name,
-        "world": cell.world,
         "gold": cell.gold.name,
         "method": cell.method.name,
-        "proxy": cell.proxy.name,
-        "noise": cell.noise_label,
-        "seed": cell.seed,
         "engine": run.engine,
         "along": _along(run, cell.method),
-        "proxy_start": cell.task.proxy.start,
-        "proxy_width": cell.task.proxy_width,
-        "comparisons": cell.task.proxy.comparisons,
         "knob": cell.method.knob.name,
     }
 

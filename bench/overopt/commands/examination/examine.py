@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,7 @@ from overopt.report.folder import check_folder, report_folder
 from overopt.report.stored.exams import CELL, MARKS, RECORD
 from overopt.report.tables.text import MISSING, show_number, write_csv
 from overopt.run.exams.carry import Sitting, carry_out
-from overopt.run.own_files import without_place
-from overopt.run.written.circumstances import circumstances
-from overopt.spec.documents import RECORD_FORMAT
+from overopt.run.written.asked_for import asked_for
 from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
 
@@ -73,23 +70,11 @@ def examine(
 def mark_frame(sittings: Sequence[Sitting], lines: Sequence[Lines]) -> pd.DataFrame:
     """A row for each cell, exam and what the number is of."""
     rows = [
-        {**_cell(one), **line} for one, mine in zip(sittings, lines, strict=True) for line in mine
+        {"spec": one.run, **one.cell.columns, **line}
+        for one, mine in zip(sittings, lines, strict=True)
+        for line in mine
     ]
     return pd.DataFrame(rows, columns=[*CELL, "exam", "of", "value", "number"])
-
-
-def _cell(one: Sitting) -> dict[str, str | int | None]:
-    cell = one.cell
-    return {
-        "spec": one.run,
-        "world": cell.world,
-        "proxy": cell.proxy.name,
-        "noise": cell.noise_label,
-        "proxy_start": cell.task.proxy.start,
-        "proxy_width": cell.task.proxy_width,
-        "comparisons": cell.task.proxy.comparisons,
-        "seed": cell.seed,
-    }
 
 
 def write(marks: pd.DataFrame, runs: Sequence[RunSpec], asked: ExamSpec, out: Path) -> None:
@@ -98,24 +83,9 @@ def write(marks: pd.DataFrame, runs: Sequence[RunSpec], asked: ExamSpec, out: Pa
     Raises:
         UserError: the folder holds files of somebody else, or cannot be written.
     """
-    record = {
-        "format": RECORD_FORMAT,
-        "exam": asked.to_json(),
-        "specs": [_placeless(run).to_json() for run in runs],
-        **circumstances(*(proxy for run in runs for proxy in run.proxies)),
-    }
-    text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
     with report_folder(out) as folder:
         write_csv(marks, folder / MARKS)
-        (folder / RECORD).write_text(text, encoding="utf-8")
-
-
-def _placeless(run: RunSpec) -> RunSpec:
-    own = {
-        "methods": tuple(map(without_place, run.methods)),
-        "proxies": tuple(map(without_place, run.proxies)),
-    }
-    return run.model_copy(update=own)
+        (folder / RECORD).write_text(asked_for("exam", asked, runs), encoding="utf-8")
 
 
 def _table(marks: pd.DataFrame) -> Table:

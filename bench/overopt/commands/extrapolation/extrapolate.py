@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,10 +28,8 @@ from overopt.report.stored.levels import short
 from overopt.report.stored.streams import CURVES, RECORD
 from overopt.report.tables.text import TextTable, write_csv
 from overopt.run.cell import Cell
-from overopt.run.own_files import without_place
 from overopt.run.streamed.carry import Stream, carry_out
-from overopt.run.written.circumstances import circumstances
-from overopt.spec.documents import RECORD_FORMAT
+from overopt.run.written.asked_for import asked_for
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
 from overopt.stats.pools.extrapolation import BestOfN, extrapolate
@@ -93,26 +90,7 @@ def write(
             write_csv(point_frame(groups), folder / "proxy_points.csv")
         drawing = draw_extrapolation(groups)
         save_figure(drawing.figure, folder / drawing.name)
-        (folder / RECORD).write_text(_record(runs, asked), encoding="utf-8")
-
-
-def _record(runs: Sequence[RunSpec], asked: StreamSpec) -> str:
-    """What was asked for, and with what it was made, for whoever judges the curves."""
-    record = {
-        "format": RECORD_FORMAT,
-        "stream": asked.to_json(),
-        "specs": [_placeless(run).to_json() for run in runs],
-        **circumstances(*(proxy for run in runs for proxy in run.proxies)),
-    }
-    return json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
-
-
-def _placeless(run: RunSpec) -> RunSpec:
-    own = {
-        "methods": tuple(map(without_place, run.methods)),
-        "proxies": tuple(map(without_place, run.proxies)),
-    }
-    return run.model_copy(update=own)
+        (folder / RECORD).write_text(asked_for("stream", asked, runs), encoding="utf-8")
 
 
 def grouped(
@@ -141,16 +119,8 @@ def grouped(
 
 
 def _place(one: Stream) -> dict[str, str | int | None]:
-    cell = one.cell
-    return {
-        "spec": one.run,
-        "world": cell.world,
-        "proxy": cell.proxy.name,
-        "noise": cell.noise_label,
-        "proxy_start": cell.task.proxy.start,
-        "proxy_width": cell.task.proxy_width,
-        "comparisons": cell.task.proxy.comparisons,
-    }
+    columns = one.cell.columns
+    return {"spec": one.run} | {name: columns[name] for name in columns if name != "seed"}
 
 
 def _setting(cell: Cell) -> str:

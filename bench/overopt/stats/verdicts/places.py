@@ -73,10 +73,8 @@ def find_place(numbers: Sequence[float], tables: Sequence[Mapping[int, Floats]])
         raise ValueError("the best of several arms is chosen on other seeds; there is one")
     others = _elsewhere(value_ASB)
     mean_A = np.mean([value.mean(axis=(1, 2)) for value in value_ASB.values()], axis=0)
-    best, shown = (
-        int(mean_A.argmax()),
-        [_beaten(arm, value_ASB, others) for arm in range(len(numbers))],
-    )
+    best = int(mean_A.argmax())
+    shown = [_beaten(arm, value_ASB, others) for arm in range(len(numbers))]
     p_A = np.array([one.p_above(0.0) for one in shown])
     p_A[best] = 1.0
     first = shown[0]

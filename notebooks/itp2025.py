@@ -28,6 +28,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 import overopt
+from overopt.methods.selection import bon, itp
+from overopt.papers.enumerated import regret
 
 stored = [f"../results/{name}" for name in ("grids", "matrix", "reviews")]
 judged = overopt.judge("itp2025", *stored)
@@ -95,6 +97,39 @@ pd.DataFrame(best, columns=columns).round(3)
 # Both fall if they are pushed too far: pessimism is safe in the number of *samples at a fixed
 # beta*, not for every $\beta$. The best $\beta$ grows with the error, which is what the theory
 # says.
+#
+# ## How fast regret falls with the error
+#
+# Best-of-N has to draw a good response, and to draw it before it draws one that is overestimated.
+# Let prompts with a rarer good response be rarer themselves, so that $N$ draws miss it in a share
+# $1/N$ of the prompts; and let bad responses look the better the rarer they are, each with the same
+# part of the mean squared error $\varepsilon^2$, so that the worst of $N$ costs $\varepsilon
+# \sqrt N$. The sum is least at $N = \varepsilon^{-2/3}$, and there it is $\varepsilon^{2/3}$.
+# Pessimism weighs a response by how far its estimate exceeds $\lambda$, not by its rank: however
+# rare, bad responses that look equally good share the weight with the good one by their
+# probabilities, and their part of the regret stays in proportion to $\varepsilon$.
+
+# %%
+instance = regret.draw(0)
+for label, policy, knobs in (
+    ("best-of-N, at its best N", lambda pool, n: bon.weights(bon.Config(), pool, n), regret.N),
+    (
+        "pessimism, at its best beta",
+        lambda pool, b: itp.weights(itp.Config(), pool, b),
+        regret.BETA,
+    ),
+):
+    least = [regret.best_regret(instance, error, policy, knobs) for error in regret.ERRORS]
+    slope = np.polyfit(np.log(regret.ERRORS), np.log(least), 1)[0]
+    plt.loglog(regret.ERRORS, least, "o-", label=f"{label}: exponent {slope:.2f}")
+plt.xlabel("error of the estimated reward")
+plt.ylabel("least regret")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# These prompts are made for both of best-of-N's costs to bind. With one good response of one
+# probability, missing it dies off exponentially in $N$, and both rules lose alike.
 #
 # ## Verdicts
 

@@ -217,6 +217,10 @@ def compare_command(
     transfer: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Rank proxies here and there instead.")
     ] = None,
+    systems: Annotated[
+        bool,
+        typer.Option("--systems", help="Compare methods with the proxies they see: bon × uwo."),
+    ] = False,
 ) -> None:
     """Say which method is best, by how much, and whether the difference is significant.
 
@@ -226,12 +230,13 @@ def compare_command(
     has none.
 
     [bold]bench compare results/reviews --at-kl 4 --baseline dpo[/]
+    [bold]bench compare results/matrix --systems --method bon --baseline "bon × single"[/]
     """
     from overopt.commands.compare import compare
     from overopt.report.stored.selection import Selection
 
     selection = Selection(tuple(method or ()), tuple(proxy or ()), tuple(noise or ()))
-    asked = baseline, metric, selection, as_json, out, transfer
+    asked = baseline, metric, selection, as_json, out, transfer, systems
     raise typer.Exit(compare(runs, at_kl, *asked))
 
 

@@ -20,7 +20,7 @@ from overopt.errors import UserError
 from overopt.report.comparison.files import comparison_latex
 from overopt.report.comparison.runs import compare
 from overopt.report.comparison.screen import print_comparison
-from overopt.report.stored.selection import EVERYTHING
+from overopt.report.stored.selection import EVERYTHING, Selection
 
 from .drawn import write_run
 
@@ -134,6 +134,33 @@ def test_python_gives_tables(root: Path) -> None:
     assert found.verdict == str(found) and found.verdict.startswith("high is best at 2 nats")
     assert list(found.table["method"]) == ["high", "middle", "low_1", "short"]
     assert len(found.pairs) == 3 and found.pairs["p_holm"].notna().all()
+
+
+@pytest.fixture(scope="module")
+def systems(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One method against three proxies, and one that sees none and is stored under one of them."""
+    root = tmp_path_factory.mktemp("systems")
+    for proxy, height in (("single", 0.3), ("uwo", 0.9), ("mean", 0.33)):
+        write_run(root, "bon", height, proxy=proxy, family="selection", name=f"knob-{proxy}")
+    write_run(root, "dpo", 0.31, family="pairs")
+    return root
+
+
+def test_systems_are_methods_with_the_proxies_that_they_see(systems: Path) -> None:
+    found = overopt.compare(systems, systems=True, baseline="bon × single")
+    assert set(found.table["method"]) == {"bon × single", "bon × uwo", "bon × mean", "dpo"}
+    assert set(found.table["reference"]) == {"bon × single"}
+    assert found.verdict.startswith("bon × uwo is best at 4 nats")
+    apart = overopt.compare(systems)
+    assert len(apart.rankings) == 3, "without it, proxies never meet"
+
+
+def test_systems_of_some_proxies_keep_methods_that_see_none(systems: Path) -> None:
+    chosen = Selection(proxies=("uwo",))
+    found = compare(systems, selection=chosen, systems=True)
+    assert set(found.table["method"]) == {"bon × uwo", "dpo"}
+    with pytest.raises(UserError, match="no system here sees it; there are: mean, single, uwo"):
+        compare(systems, selection=Selection(proxies=("wco",)), systems=True)
 
 
 def bench(*words: str) -> subprocess.CompletedProcess[str]:

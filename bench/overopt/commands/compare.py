@@ -22,22 +22,23 @@ def compare(
     as_json: bool,
     out: Path | None,
     transfer: Path | None = None,
+    systems: bool = False,
 ) -> int:
     """Compare, write where a folder is given, and print; with ``transfer``, rank proxies.
 
     What is written comes first, so that a folder that cannot be written is all one hears of.
     """
     if transfer is not None:
-        if out is not None or baseline is not None or metric != "gold-at-kl":
+        if out is not None or baseline is not None or metric != "gold-at-kl" or systems:
             raise UserError(
                 "--transfer ranks proxies by gold at --at-kl in two folders; it takes no --out, "
-                "--baseline or --metric."
+                "--baseline, --metric or --systems."
             )
         return _show_transfer(runs, transfer, at_kl, selection, as_json)
     from overopt.report.comparison.files import comparison_json, write_comparison
     from overopt.report.comparison.runs import compare as compare_runs
 
-    found = compare_runs(list(runs), at_kl, baseline, metric, selection)
+    found = compare_runs(list(runs), at_kl, baseline, metric, selection, systems)
     written: list[Path] = []
     if out is not None:
         from overopt.execution.synced import sync_tree

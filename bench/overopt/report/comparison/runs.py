@@ -9,6 +9,7 @@ from pathlib import Path
 from overopt.report.comparison.comparison import Comparison, compare_groups
 from overopt.report.comparison.question import Question
 from overopt.report.comparison.readings import Measure
+from overopt.report.comparison.systems import Compared
 from overopt.report.groups import group_results
 from overopt.report.scoring import yardsticks
 from overopt.report.stored.reading import read_results
@@ -22,6 +23,7 @@ def compare(
     baseline: str | None = None,
     metric: str = "gold-at-kl",
     selection: Selection = EVERYTHING,
+    systems: bool = False,
 ) -> Comparison:
     """Which method is best, by how much, and is the difference significant?
 
@@ -31,6 +33,8 @@ def compare(
         baseline: the method that the others are set against; None for the best one.
         metric: ``gold-at-kl``, ``peak``, ``end`` or ``hypervolume``.
         selection: methods, proxies and noise levels by name; by default all.
+        systems: compare methods together with the proxies that they see, such as ``bon × uwo``
+            with ``bon × single`` and ``dpo``, and not methods against the same proxy.
 
     Returns:
         The comparison; print it for the verdict, and see its ``table`` and ``pairs``.
@@ -45,7 +49,8 @@ def compare(
     every_proxy = replace(selection, proxies=())
     results = read_results([Path(folder) for folder in folders], every_proxy)
     groups, measures = group_results(results), measures_of(results)
-    return compare_groups(results, groups, measures, question, selection.proxies)
+    of: Compared = "systems" if systems else "methods"
+    return compare_groups(results, groups, measures, question, selection.proxies, of)
 
 
 def measures_of(results: Results) -> dict[tuple[str, int], Measure]:

@@ -25,6 +25,7 @@ from overopt.methods.contract.selection import ScoredPool
 from overopt.methods.math.pessimism import thresholds
 from overopt.spec.declare import knob, param
 from overopt.stats.arrays import Floats
+from overopt.stats.pools.draws import scores_of_draws
 
 FAMILY = "selection"
 KNOB = knob(
@@ -59,7 +60,7 @@ def weights(config: Config, pool: ScoredPool, knob: float) -> Floats:
     score_BN, reference_BN = pool.proxy_BN, pool.reference_BN
     highest_B1 = np.where(reference_BN > 0, score_BN, -np.inf).max(axis=1, keepdims=True)
     total_BN = np.zeros_like(reference_BN)
-    for drawn_Bn in _samples(pool, n, config.draws):
+    for drawn_Bn in scores_of_draws(score_BN, reference_BN, n, config.draws):
         lambda_B1 = thresholds(drawn_Bn, np.full(drawn_Bn.shape, 1.0 / n), config.beta)
         passes_BN = np.maximum(score_BN - lambda_B1, 0.0) / (highest_B1 - lambda_B1)
         reached_BN = reference_BN * np.minimum(passes_BN, 1.0)  # what has no probability may exceed
@@ -72,22 +73,3 @@ def weights(config: Config, pool: ScoredPool, knob: float) -> Floats:
 def samples_used(config: Config, pool_samples: int, knob: float) -> int:
     """Samples that one response costs: n for the threshold, n to choose from."""
     return 2 * int(knob)
-
-
-def _samples(pool: ScoredPool, n: int, draws: int) -> list[Floats]:
-    """Scores (B, n) of n samples of the initial policy, ``draws`` times.
-
-    The numbers behind the i-th sample of a draw are the same for every n.
-    """
-    prompts, listed = pool.proxy_BN.shape
-    edge_BN = pool.reference_BN.cumsum(axis=1)
-    edge_BN /= edge_BN[:, -1:]
-    row_B1 = np.arange(prompts)[:, None]
-    flat_BN = (edge_BN + row_B1).ravel()  # one ascending list for all prompts
-    found = []
-    for seed in range(draws):
-        uniform_nB = np.random.default_rng(seed).random((n, prompts))
-        place_Bn = np.searchsorted(flat_BN, (uniform_nB + row_B1.T).T, side="right")
-        column_Bn = np.minimum(place_Bn - row_B1 * listed, listed - 1)
-        found.append(np.take_along_axis(pool.proxy_BN, column_Bn, axis=1))
-    return found

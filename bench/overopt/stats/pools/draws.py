@@ -4,7 +4,7 @@ What such a method does inside one draw is all that has to be known; what it doe
 average, which is its policy, is averaged here over draws from the pool.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -127,3 +127,27 @@ def _chances(choose: Choose, drawn_Dn: Ints, n_rows: int) -> Floats:
         raise ValueError("a choice within a draw must be probabilities that sum to 1")
     chance_R = np.bincount(drawn_Dn.ravel(), weights=chance_Dn.ravel(), minlength=n_rows)
     return np.asarray(chance_R, np.float64)
+
+
+def scores_of_draws(score_BN: Floats, reference_BN: Floats, n: int, draws: int) -> Iterator[Floats]:
+    """Scores (B, n) of n samples of the reference for each prompt, ``draws`` times.
+
+    For means over draws that must be one smooth function of n: the numbers behind the i-th sample
+    of a draw are the same at every n and in every call, as the nodes of a quadrature are.
+
+    Args:
+        score_BN: scores of N listed responses to each of B prompts.
+        reference_BN: their probabilities; rows sum to 1.
+        n: samples of a draw.
+        draws: how many.
+    """
+    prompts, listed = score_BN.shape
+    edge_BN = reference_BN.cumsum(axis=1)
+    edge_BN /= edge_BN[:, -1:]
+    row_B1 = np.arange(prompts)[:, None]
+    flat_BN = (edge_BN + row_B1).ravel()  # one ascending list for all prompts
+    for seed in range(draws):
+        uniform_nB = np.random.default_rng(seed).random((n, prompts))
+        place_Bn = np.searchsorted(flat_BN, (uniform_nB + row_B1.T).T, side="right")
+        column_Bn = np.minimum(place_Bn - row_B1 * listed, listed - 1)
+        yield np.take_along_axis(score_BN, column_Bn, axis=1)

@@ -165,6 +165,6 @@ overopt.plot_curves(
 #   along its $\beta$, it may fall as any rule does. The $\beta$ of the curve along $n$ is 0.5 SD.
 # - With gold that is mostly right or wrong, in the world of sums, the lead of pessimism over
 #   best-of-n does not shrink but grows.
-# - The regret rates are those of instances of ours, on which both terms of best-of-n's bound bind
+# - The regret rates are those of instances of ours, on which both costs of best-of-n bind
 #   at every $N$: good responses that are rare in prompts that are rare, and bad ones that look the
 #   better the rarer they are. With one good response of one probability, both lose alike.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_ls_counts_by_stage(store: Store, capsys: Screen) -> None:
     assert ["all", "6"] in [line[:2] for line in lines]
     assert command.path(store.root) == 0
     assert capsys.readouterr().out == f"{store.root}\n"
+
+
+def test_ls_tells_what_was_spent_and_of_what_nobody_knows(store: Store, capsys: Screen) -> None:
+    (lost, *_) = sorted(keys(store))
+    for number, key in enumerate(sorted(keys(store))):
+        place = store.folder(key) / "receipt.json"
+        place.write_text(json.dumps(json.loads(place.read_text()) | {"cpu_s": 10.0 * number}))
+    (store.folder(lost) / "receipt.json").unlink()
+    assert command.ls(store.root) == 0
+    said = capsys.readouterr().out
+    (whole,) = [line.split() for line in said.splitlines() if line.split()[:2] == ["all", "6"]]
+    assert whole[-2:] == ["2.5", "min"]  # 10 + 20 + 30 + 40 + 50 s
+    assert "without 1 of 6 artifacts, whose time is not recorded" in said
 
 
 def test_gc_keeps_what_a_run_can_find(store: Store, capsys: Screen) -> None:

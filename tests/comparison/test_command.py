@@ -159,7 +159,7 @@ def test_systems_of_some_proxies_keep_methods_that_see_none(systems: Path) -> No
     chosen = Selection(proxies=("uwo",))
     found = compare(systems, selection=chosen, systems=True)
     assert set(found.table["method"]) == {"bon × uwo", "dpo"}
-    with pytest.raises(UserError, match="no system here sees it; there are: mean, single, uwo"):
+    with pytest.raises(UserError, match="no method here sees it; there are: mean, single, uwo"):
         compare(systems, selection=Selection(proxies=("wco",)), systems=True)
 
 

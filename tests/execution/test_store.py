@@ -59,6 +59,18 @@ def test_a_receipt_is_outside_of_the_checks(store: Store) -> None:
     assert store.receipt(made.key) is None
 
 
+@pytest.mark.parametrize("cpu_s", [float("nan"), -1.0, "long", None])
+def test_a_cost_that_no_sum_can_take_is_not_known(store: Store, cpu_s: object) -> None:
+    made = named(7)
+    place = put(store, made) / "receipt.json"
+    receipt = json.loads(place.read_text())
+    place.write_text(json.dumps(receipt | {"cpu_s": 2.0}))
+    known = store.receipt(made.key)
+    assert known is not None and known.cpu_s == 2.0
+    place.write_text(json.dumps(receipt | {"cpu_s": cpu_s}))
+    assert store.receipt(made.key) is None
+
+
 def test_an_artifact_that_somebody_works_on_is_not_moved(store: Store) -> None:
     made = named(7)
     flip(put(store, made) / "a.txt")

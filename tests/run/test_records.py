@@ -10,9 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,6 @@ import pytest
 
 from overopt.catalog import lookup
 from overopt.errors import UserError
-from overopt.execution.costs import Receipt
-from overopt.execution.node import ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.report.stored.prompts import read_prompts
@@ -282,30 +278,6 @@ def test_drafts_of_the_living_and_of_other_machines_are_left(store: Store, tmp_p
         draft.mkdir()
     assert _write(run, found, store, tmp_path) == [folder]
     assert living.is_dir() and strange.is_dir() and not gone.exists()
-
-
-def test_a_run_tells_what_its_artifacts_cost_each_once(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Planted receipts: what cells share counts once, and what nobody noted is no zero."""
-    run = run_spec()
-    found = _found(run, store)
-    keys = {made.key: made.name for made in ancestry([one.points for one in found if one.points])}
-    spent = Receipt("", "", 1.0, 0.25, 1, 1, 1, "", 0.0, {})
-
-    def receipt(store: Store, key: str) -> Receipt | None:
-        known = {"initial": None, "pool": replace(spent, cpu_s=100.0)}
-        return known.get(keys[key], spent)
-
-    monkeypatch.setattr(Store, "receipt", receipt)
-    (folder,) = _write(run, found, store, tmp_path)
-    pool, *rest = json.loads((folder / "run.json").read_text())["stages"]
-    counts = Counter(keys.values())
-    assert pool == {"stage": "pool", "artifacts": 1, "cpu_s": 100.0, "unknown": 0}
-    assert {one["stage"]: one["artifacts"] for one in rest} == counts - Counter(["pool"])
-    for one in rest:
-        assert one["unknown"] == (one["stage"] == "initial")
-        assert one["cpu_s"] == 0.25 * (one["artifacts"] - one["unknown"])
 
 
 def test_a_probe_does_not_follow_a_link(tmp_path: Path) -> None:

@@ -119,15 +119,16 @@ def read_receipts(root: Path) -> list[Receipt]:
             record = json.loads(line)
             del record["key"]
             receipt = Receipt(**record)
-            if _is_sound(receipt):
+            if is_sound(receipt):
                 receipts.append(receipt)
     return receipts
 
 
-def _is_sound(receipt: Receipt) -> bool:
-    """Whether a receipt's names are texts and its costs are numbers that a plan can add up."""
+def is_sound(receipt: Receipt) -> bool:
+    """Whether a receipt's names are texts and its costs are numbers that can be added up."""
     names: tuple[Any, ...] = (receipt.stage, receipt.kind)
-    spent: tuple[Any, ...] = (receipt.wall_s, receipt.size_bytes, receipt.peak_memory_bytes)
+    spent: tuple[Any, ...] = (receipt.wall_s, receipt.cpu_s)
+    spent += (receipt.size_bytes, receipt.peak_memory_bytes)
     return all(isinstance(one, str) for one in names) and all(
         isinstance(one, int | float) and 0 <= one < _MOST for one in spent
     )

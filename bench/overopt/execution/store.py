@@ -35,7 +35,7 @@ from overopt.execution.artifact import (
     probe,
     read_manifest,
 )
-from overopt.execution.costs import Receipt, append_receipt
+from overopt.execution.costs import Receipt, append_receipt, is_sound
 from overopt.execution.disk_errors import PLACE_VARIABLE, disk_errors_explained
 from overopt.execution.node import Node
 from overopt.execution.standing.brief import Noted, note_briefs
@@ -144,9 +144,10 @@ class Store(Tenancy):
     def receipt(self, key: str) -> Receipt | None:
         """What the artifact cost, or None where that is not known."""
         try:
-            return Receipt(**json.loads((self.folder(key) / RECEIPT).read_bytes()))
+            receipt = Receipt(**json.loads((self.folder(key) / RECEIPT).read_bytes()))
         except (OSError, ValueError, TypeError, RecursionError):
             return None
+        return receipt if is_sound(receipt) else None
 
     def open(self, key: str) -> Path | None:
         """The artifact's folder once every file's sha256 was checked, or None where it is missing.

@@ -195,8 +195,9 @@ PAPER = Paper(
     notes=(
         "beta of itp-01 is 0.5 SD: that of the paper's experiments was not seen. It is the paper's "
         "algorithm with finite samples; elsewhere the threshold comes from the whole pool.",
-        "The instances of itp-04 are ours: prompts and bad responses on which both terms of "
-        "best-of-N's bound, coverage / N and error times the root of N, bind at every N.",
+        "The instances of itp-04 are ours: prompts and bad responses on which both costs of "
+        "best-of-N, missing the good response (1 / N) and an overestimated one (error times the "
+        "root of N), bind at every N. The theorem itself could not be verified.",
         "How the best beta falls as coverage gets worse is not tested: the instances of itp-03 "
         "have one coverage. Binary rewards of itp-05 are those of the task arithmetic, where gold "
         "is about 1 for a right answer, less small costs of long steps and of no answer, and the "

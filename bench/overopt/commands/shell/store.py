@@ -61,15 +61,21 @@ def ls(root: Path | None) -> int:
         table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     sizes = {stage: sum(one.size_bytes for one in found) for stage, found in by_stage.items()}
     spent = {stage: _processor_s(store, found) for stage, found in by_stage.items()}
-    total_s = sum(spent.values())
-    for stage in sorted(sizes, key=lambda stage: (-spent[stage], -sizes[stage], stage)):
-        share = f"{spent[stage] / total_s:.0%}" if total_s else MISSING
-        size = show_bytes(sizes[stage], 3)
-        table.add_row(stage, str(len(by_stage[stage])), size, show_duration(spent[stage]), share)
+    known_s = {stage: sum(costs) for stage, costs in spent.items() if costs}
+    total_s = sum(known_s.values())
+    for stage in sorted(sizes, key=lambda one: (-known_s.get(one, 0.0), -sizes[one], one)):
+        time = share = MISSING
+        if stage in known_s:
+            time = show_duration(known_s[stage])
+            share = f"{known_s[stage] / total_s:.0%}" if total_s else MISSING
+        table.add_row(stage, str(len(by_stage[stage])), show_bytes(sizes[stage], 3), time, share)
     total = sum(map(len, by_stage.values()))
-    table.add_row("all", str(total), show_bytes(sum(sizes.values()), 3), show_duration(total_s), "")
+    whole = show_duration(total_s) if known_s else MISSING
+    table.add_row("all", str(total), show_bytes(sum(sizes.values()), 3), whole, "")
     console = open_console()
     console.print(table)
+    if unknown := total - sum(map(len, spent.values())):
+        console.print(f"without {unknown} of {total} artifacts, whose time is not recorded")
     for place, size_bytes in leftovers(store).items():
         if size_bytes:
             console.print(f"{_LEFT[place]}: {show_bytes(size_bytes, 3)}")
@@ -77,10 +83,10 @@ def ls(root: Path | None) -> int:
     return 0
 
 
-def _processor_s(store: Store, found: Iterable[Stored]) -> float:
-    """Seconds that artifacts have taken, without those whose receipt is gone."""
+def _processor_s(store: Store, found: Iterable[Stored]) -> list[float]:
+    """Seconds that each artifact has taken; nothing of those whose receipt is gone."""
     receipts = (store.receipt(one.key) for one in found)
-    return sum(receipt.cpu_s for receipt in receipts if receipt is not None)
+    return [receipt.cpu_s for receipt in receipts if receipt is not None]
 
 
 def gc(root: Path | None, yes: bool) -> int:

@@ -33,7 +33,7 @@ from overopt.execution.artifact import (
     parse_manifest,
 )
 from overopt.execution.bucket.objects import Objects
-from overopt.execution.costs import Receipt
+from overopt.execution.costs import Receipt, is_sound
 from overopt.execution.node import Node
 from overopt.execution.store import Store
 from overopt.execution.synced import sync_tree, write_synced
@@ -106,9 +106,10 @@ class BucketStore(Store):
         held = super().receipt(key)
         if held is None and (text := self._objects.get(_receipt_name(key))):
             try:
-                return Receipt(**json.loads(text))
+                held = Receipt(**json.loads(text))
             except (ValueError, TypeError, RecursionError):
                 return None
+            return held if is_sound(held) else None
         return held
 
     def _keys(self) -> dict[str, str]:

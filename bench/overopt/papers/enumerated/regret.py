@@ -10,9 +10,9 @@ one whose reward is overestimated. Instances are made so that both bind at every
   probability d is overestimated by error / sqrt(d). Of n draws the worst is one of d about 1 / n,
   at a cost of error sqrt(n).
 
-Best-of-n then loses 1 / n + error sqrt(n), which at the best n is error^(2/3) but for constants.
-These two terms are those of the paper's bound; the instances with which it shows that they are met
-could not be verified, so these are ours. All sums are exact.
+Best-of-n then loses 1 / n + error sqrt(n), which at the best n is error^(2/3) but for constants:
+the exponent that the paper is said to give. Its theorem and its instances could not be verified;
+these two terms and these instances are ours. All sums are exact.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
@@ -16,7 +16,7 @@ from overopt.report.comparison.frames import pair_frame, profile_frame, table_fr
 from overopt.report.comparison.question import Question
 from overopt.report.comparison.ranking import rank
 from overopt.report.comparison.readings import Measure, read_contest
-from overopt.report.comparison.systems import SEES, Compared
+from overopt.report.comparison.systems import Compared
 from overopt.report.comparison.words import verdict
 from overopt.report.group import Group
 from overopt.report.stored.results import Results
@@ -91,42 +91,16 @@ def compare_groups(
         UserError: no two methods share a setting, the baseline is none of them, or a stored table
             is damaged.
     """
-    contests, notes = make_contests(results, groups, of)
-    if of == "systems":
-        contests = [one for one in _seeing(contests, proxies) if len(one.entrants) > 1]
+    systems = of == "systems"
+    contests, notes = make_contests(results, groups, of, proxies if systems else ())
     if not contests:
         raise UserError(
             "There is nothing to compare: no two methods of these runs share task, gold, label "
             "noise, number of comparisons, initial policy, world, seed and (where they see one) "
             "proxy; run them with the same options. " + " ".join(notes)
         )
-    against = () if of == "systems" else proxies
-    return _decide(_against(contests, against), notes, question, measures)
-
-
-def _seeing(contests: Sequence[Contest], proxies: Sequence[str]) -> list[Contest]:
-    """The contests without systems of other proxies; methods that see none stay."""
-
-    def proxy_of(system: str) -> str:
-        return system.partition(SEES)[2].split(",")[0]
-
-    met = {proxy_of(one.method) for contest in contests for one in contest.entrants} - {""}
-    for name in proxies:
-        if name not in met:
-            raise UserError(
-                f"--proxy {name[:60]}: no system here sees it; there are: {', '.join(sorted(met))}."
-            )
-    return [
-        replace(
-            contest,
-            entrants=tuple(
-                one
-                for one in contest.entrants
-                if not proxies or proxy_of(one.method) in {"", *proxies}
-            ),
-        )
-        for contest in contests
-    ]
+    met = contests if systems else _against(contests, proxies)
+    return _decide(met, notes, question, measures)
 
 
 def _against(contests: Sequence[Contest], proxies: Sequence[str]) -> list[Contest]:

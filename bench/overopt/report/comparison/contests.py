@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from overopt.errors import UserError
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
 from overopt.report.comparison.systems import Compared, name_system, sees_proxy
@@ -88,7 +89,10 @@ class _Candidate:
 
 
 def make_contests(
-    results: Results, groups: Sequence[Group], of: Compared = "methods"
+    results: Results,
+    groups: Sequence[Group],
+    of: Compared = "methods",
+    seeing: Sequence[str] = (),
 ) -> tuple[list[Contest], list[str]]:
     """Every contest of at least two methods, and sentences on what was kept apart.
 
@@ -102,8 +106,13 @@ def make_contests(
         groups: its groups (`overopt.report.groups.group_results`).
         of: what is compared. Of proxies, a contest's ``proxy`` is the method that they stand under,
             and its entrants' ``method`` is the proxy.
+        seeing: only with these proxies, by name; candidates that see none stay. Of none, all.
+
+    Raises:
+        UserError: no candidate sees one of these proxies.
     """
-    candidates = [_entering(one, of) for one in _candidates(results, groups)]
+    everybody = _seeing(list(_candidates(results, groups)), seeing)
+    candidates = [_entering(one, of) for one in everybody]
     if of == "proxies":
         candidates = [one for one in candidates if one.entrant.sees_proxy]
     contests: list[Contest] = []
@@ -137,6 +146,18 @@ def make_contests(
     if said := rate_note(run.record for run in results.runs):
         notes.append(said)
     return sorted(contests, key=_order), list(dict.fromkeys(notes))
+
+
+def _seeing(candidates: list[_Candidate], proxies: Sequence[str]) -> list[_Candidate]:
+    """Those that see one of these proxies, whatever its start and size, or none at all."""
+    if not proxies:
+        return candidates
+    of = {id(one): one.proxy.split(",")[0] for one in candidates if one.entrant.sees_proxy}
+    for name in proxies:
+        if name not in of.values():
+            known = f"there are: {', '.join(sorted(set(of.values())))}" if of else "none does"
+            raise UserError(f"--proxy {name[:60]}: no method here sees it; {known}.")
+    return [one for one in candidates if id(one) not in of or of[id(one)] in proxies]
 
 
 def _entering(one: _Candidate, of: Compared) -> _Candidate:

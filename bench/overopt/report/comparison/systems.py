@@ -11,13 +11,10 @@ Compared = Literal["methods", "proxies", "systems"]
 """What meets in a contest: methods against the same proxy, proxies under the same method, or
 methods together with the proxies that they see."""
 
-SEES = " × "
-"""Between a method and its proxy in the name of a system."""
-
 
 def name_system(method: str, proxy: str) -> str:
     """A method together with the proxy that it sees; ``proxy`` is empty where it sees none."""
-    return f"{method}{SEES}{proxy}" if proxy else method
+    return f"{method} × {proxy}" if proxy else method
 
 
 def sees_proxy(spec: Mapping[str, Any]) -> bool:

@@ -96,7 +96,8 @@ def _wall_time(wall_s: Any) -> str:
 def _processor_time(stages: Any) -> str:
     """The sum over stages and the shares of the dearest; MISSING where no record says it."""
     try:
-        spent = {str(one["stage"]): float(one["cpu_s"]) for one in stages}
+        known = [one for one in stages if one["cpu_s"] is not None]
+        spent = {str(one["stage"]): float(one["cpu_s"]) for one in known}
         unknown = sum(int(one["unknown"]) for one in stages)
     except (TypeError, KeyError, ValueError):
         return MISSING

@@ -12,8 +12,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from overopt.errors import UserError
-from overopt.report.stored.files import names_of, numbers_of, read_json, read_table
-from overopt.spec.documents import check_format
+from overopt.report.stored.files import names_of, numbers_of, read_record, read_table
 from overopt.spec.frozen import Spec
 
 Found = TypeVar("Found")
@@ -78,13 +77,7 @@ def read_asked(
     Raises:
         UserError: it is damaged.
     """
-    record = read_json(path)
-    if not isinstance(record, dict):
-        raise UserError(f"{path} is no JSON object; restore it or {again}.")
-    try:
-        check_format(record)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
+    record = read_record(path, again)
     try:
         run, kind = kinds
         asked = kind.model_validate(record.get(name))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from overopt.errors import UserError, one_line
 from overopt.report.stored.empty import empty_table
 from overopt.report.stored.schema import WHOLE
-from overopt.spec.documents import LARGEST_NUMBER, parse_json
+from overopt.spec.documents import LARGEST_NUMBER, check_format, parse_json
 
 LARGEST_BYTES = 64 << 20
 """Of a record or of excerpts; such a file has some kilobytes."""
@@ -91,6 +91,26 @@ def read_json(path: Path) -> Any:
         return parse_json(path.read_bytes())
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); restore it or run it again.") from error
+
+
+def read_record(path: Path, again: str) -> dict[str, Any]:
+    """The record of a folder of results, of a format that this version reads.
+
+    Args:
+        path: a JSON file.
+        again: what to do about a damaged one, besides restoring it.
+
+    Raises:
+        UserError: it is missing, damaged, no JSON object, or of a format of a later version.
+    """
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise UserError(f"{path} is no JSON object; restore it or {again}.")
+    try:
+        check_format(record)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+    return record
 
 
 def numbers_of(texts: list[str], name: str, where: str) -> NDArray[np.float64]:

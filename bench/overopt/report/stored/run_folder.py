@@ -18,7 +18,13 @@ from overopt.errors import UserError
 from overopt.report.stored import older
 from overopt.report.stored.beside import read_beside
 from overopt.report.stored.contrasts import read_budgets, read_contrasts, read_worlds
-from overopt.report.stored.files import numbers_of, read_json, read_optional_table, refuse
+from overopt.report.stored.files import (
+    numbers_of,
+    read_json,
+    read_optional_table,
+    read_record,
+    refuse,
+)
 from overopt.report.stored.levels import levels_of
 from overopt.report.stored.points import read_points
 from overopt.report.stored.run import Excerpt, Run
@@ -36,7 +42,7 @@ from overopt.spec.columns import (
     RANKINGS_FILE,
     TRAJECTORY_COLUMNS,
 )
-from overopt.spec.documents import LARGEST_NUMBER, check_format
+from overopt.spec.documents import LARGEST_NUMBER
 
 _UNRANKED = ("admission", "grids")
 """Where runs lie that rank nobody: against the admission ledger's controls, and those of papers'
@@ -89,13 +95,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         UserError: when a required file is missing or any file is damaged.
     """
-    record = read_json(folder / "run.json")
-    if not isinstance(record, dict):
-        raise UserError(f"{folder / 'run.json'} must hold one JSON object with the run's record.")
-    try:
-        check_format(record)
-    except ValueError as error:
-        raise UserError(f"{folder / 'run.json'}: {error}") from error
+    record = read_record(folder / "run.json", "run it again")
     known = _known(record)
     return Run(
         folder=folder,

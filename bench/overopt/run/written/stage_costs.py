@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from overopt.execution.costs import Receipt
 from overopt.execution.node import Node, ancestry
 from overopt.execution.store import Store
 
@@ -24,22 +25,25 @@ def stage_costs(results: Iterable[Node], store: Store) -> list[dict[str, Any]]:
         store: where the artifacts lie.
 
     Returns:
-        Rows of ``stage``, ``artifacts``, ``cpu_s`` (seconds, three digits behind the point) and
-        ``unknown``: artifacts whose cost is not recorded, which are no part of ``cpu_s``.
+        Rows of ``stage``, ``artifacts``, ``cpu_s`` (seconds, three digits behind the point; None
+        where none is recorded) and ``unknown``: artifacts whose cost is not recorded, which are no
+        part of ``cpu_s``.
     """
-    spent: dict[str, list[float | None]] = {}
     everything = list(ancestry(results))
     with ThreadPoolExecutor(_REQUESTS) as pool:  # a bucket takes many requests at once
         receipts = list(pool.map(lambda made: store.receipt(made.key), everything))
+    found: dict[str, list[Receipt | None]] = {}
     for made, receipt in zip(everything, receipts, strict=True):
-        spent.setdefault(made.name, []).append(receipt.cpu_s if receipt else None)
-    rows = [
-        {
-            "stage": stage,
-            "artifacts": len(costs),
-            "cpu_s": round(sum(cost for cost in costs if cost is not None), 3),
-            "unknown": costs.count(None),
-        }
-        for stage, costs in spent.items()
-    ]
-    return sorted(rows, key=lambda row: (-row["cpu_s"], row["stage"]))
+        found.setdefault(made.name, []).append(receipt)
+    rows = []
+    for stage, mine in found.items():
+        spent_s = [receipt.cpu_s for receipt in mine if receipt is not None]
+        rows.append(
+            {
+                "stage": stage,
+                "artifacts": len(mine),
+                "cpu_s": round(sum(spent_s), 3) if spent_s else None,
+                "unknown": len(mine) - len(spent_s),
+            }
+        )
+    return sorted(rows, key=lambda row: (-(row["cpu_s"] or 0.0), row["stage"]))

@@ -225,7 +225,8 @@ def compare_command(
     """Say which method is best, by how much, and whether the difference is significant.
 
     Methods are compared in the same worlds, with the same seeds, prompts, label noise and proxy.
-    Every pair is tested, and Holm's correction keeps the chance of any false difference at 5 %.
+    Every pair is tested, and Holm's correction keeps the chance of any false difference at 5 %;
+    against a baseline only the pairs with it, so that smaller differences are seen.
     Methods between which no difference is shown share a rank; one that missed the KL in any seed
     has none.
 

@@ -103,7 +103,8 @@ def test_json_alone_is_printed(root: Path, capsys: pytest.CaptureFixture[str]) -
     compare_command([root], 4.0, "middle", "gold-at-kl", EVERYTHING, True, None)
     told = json.loads(capsys.readouterr().out)
     (contest,) = told["contests"]
-    assert contest["verdict"].startswith("high is best at 4 nats")
+    assert contest["verdict"].startswith("Against middle at 4 nats: better: high; ")
+    assert contest["correction"] == "Holm, over the pairs with middle"
     assert {one["method"] for one in contest["methods"]} == {"high", "middle", "low_1", "short"}
 
 
@@ -116,6 +117,15 @@ def test_the_latex_table(root: Path) -> None:
     assert latex.count("\\toprule") == latex.count("\\bottomrule") == 1
     body = latex.split("\\midrule")[1].split("\\bottomrule")[0]
     assert all(row.count("&") == 4 for row in body.strip().split("\\\\") if row.strip())
+
+
+def test_the_latex_table_against_a_baseline(root: Path) -> None:
+    latex = comparison_latex(compare(root, baseline="middle"))
+    assert "\\textbf{high} & \\textbf{" in latex and latex.count("\\textbf") == 2
+    assert "Bold: shown to be better than middle." in latex and "mathrm" not in latex
+    body = latex.split("\\midrule")[1].split("\\bottomrule")[0]
+    assert all(row.count("&") == 3 for row in body.strip().split("\\\\") if row.strip())
+    assert "\\begin{tabular}{lrrr}" in latex
 
 
 def test_names_from_outside_stay_text(tmp_path: Path) -> None:
@@ -150,7 +160,7 @@ def test_systems_are_methods_with_the_proxies_that_they_see(systems: Path) -> No
     found = overopt.compare(systems, systems=True, baseline="bon × single")
     assert set(found.table["method"]) == {"bon × single", "bon × uwo", "bon × mean", "dpo"}
     assert set(found.table["reference"]) == {"bon × single"}
-    assert found.verdict.startswith("bon × uwo is best at 4 nats")
+    assert found.verdict.startswith("Against bon × single at 4 nats: better: bon × uwo")
     apart = overopt.compare(systems)
     assert len(apart.rankings) == 3, "without it, proxies never meet"
 

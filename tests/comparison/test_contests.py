@@ -327,7 +327,8 @@ def test_a_baseline_is_what_others_are_set_against(tmp_path: Path) -> None:
     for name, height in (("a", 0.3), ("b", 0.6), ("c", 0.9)):
         write_run(tmp_path, name, height)
     comparison = compare(tmp_path, baseline="b")
-    assert comparison.verdict.endswith("Against b: better: c; worse: a.")
+    assert comparison.verdict == "Against b at 4 nats: better: c; worse: a."
+    assert len(comparison.pairs) == 2
     table = comparison.table.set_index("method")
     assert table["reference"].tolist() == ["b"] * 3
     assert table["difference"]["a"] < 0 < table["difference"]["c"]

@@ -1,10 +1,17 @@
-"""What a ranking calls its ties."""
+"""Which pairs a ranking tests, what it sees in them, and what it calls its ties."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
-from overopt.report.comparison.ranking import name_ties
+from overopt.report.comparison.contest import Contest, Entrant, Ranking, Scores, WorldScore
+from overopt.report.comparison.question import Question
+from overopt.report.comparison.ranking import name_ties, rank
+from overopt.report.group import SeedCurve
+from overopt.stats.crossed import crossed_interval
+from overopt.stats.intervals import adjust_holm
 
 
 def test_many_groups_of_ties_are_counted_and_not_lettered() -> None:
@@ -14,3 +21,60 @@ def test_many_groups_of_ties_are_counted_and_not_lettered() -> None:
     assert name_ties(far) == ["1 other", *["2 others"] * 58, "1 other"]
     assert name_ties(far[:4, :4]) == ["a", "ab", "bc", "c"]
     assert name_ties(~np.eye(60, dtype=np.bool_)) == ["0 others"] * 60
+
+
+def draw_scores(heights: Sequence[float], rng: np.random.Generator) -> dict[str, Scores]:
+    """Methods m0, m1, ... with 5 seeds and 24 prompts each: seeds, prompts and noise as normals."""
+    seed_S, prompt_B = rng.normal(0.0, 0.1, 5), rng.normal(0.0, 0.3, 24)
+    scores: dict[str, Scores] = {}
+    for number, height in enumerate(heights):
+        own_S = rng.normal(0.0, 0.1, 5)
+        noise_SB = rng.normal(0.0, 0.3, (5, 24))
+        value_SB = height + (seed_S + own_S)[:, None] + prompt_B + noise_SB
+        own = crossed_interval(value_SB)
+        scores[f"m{number}"] = {0: WorldScore(own, value_SB.mean(axis=1), value_SB, 4.0)}
+    return scores
+
+
+def decide(scores: Mapping[str, Scores], baseline: str | None) -> Ranking:
+    def no_gains(world: int, curve: SeedCurve) -> None:
+        raise AssertionError("a ranking reads scores, not curves")
+
+    entrants = tuple(Entrant(name, "", False, {}, no_gains) for name in scores)
+    contest = Contest("drawn", "", "0", {0: (0, 1, 2, 3, 4)}, entrants)
+    return rank(contest, Question(baseline=baseline), scores)
+
+
+def test_against_a_baseline_only_the_pairs_with_it_are_tested() -> None:
+    scores = draw_scores((0.0, 0.8, 0.8, -0.8), np.random.default_rng(0))
+    ranking = decide(scores, "m0")
+    assert {frozenset((pair.first, pair.second)) for pair in ranking.pairs} == {
+        frozenset(("m0", other)) for other in ("m1", "m2", "m3")
+    }
+    raw = np.array([pair.difference.p for pair in ranking.pairs])
+    assert [pair.p_holm for pair in ranking.pairs] == adjust_holm(raw).tolist()
+    ranks = {one.method: one.ranks for one in ranking.standings}
+    assert ranks == {"m0": (3, 3), "m1": (1, 3), "m2": (1, 3), "m3": (2, 4)}
+    assert {one.ties for one in ranking.standings} == {""}
+    everyone = decide(scores, None)
+    assert len(everyone.pairs) == 6 and {one.ties for one in everyone.standings} == {"a", "b", "c"}
+
+
+def test_a_baseline_that_is_not_ranked_leaves_all_pairs_tested() -> None:
+    ranking = decide(draw_scores((0.0, 0.5, 1.0), np.random.default_rng(1)), "elsewhere")
+    assert len(ranking.pairs) == 3 and ranking.baseline is None
+
+
+def test_false_differences_stay_below_5_percent_and_smaller_ones_are_seen() -> None:
+    """400 draws of 11 equal methods (three standard errors), then 100 with one better."""
+    rng = np.random.default_rng(2)
+    equal, one_better = [0.0] * 11, [0.0] * 10 + [0.45]
+    false = sum(any(p.differs for p in decide(draw_scores(equal, rng), "m0").pairs)
+                for _ in range(400))  # fmt: skip
+    assert false / 400 <= 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5
+    found: dict[str | None, int] = {"m0": 0, None: 0}
+    for _ in range(100):
+        scores = draw_scores(one_better, rng)
+        for baseline in found:
+            found[baseline] += decide(scores, baseline).pair("m0", "m10").differs
+    assert found["m0"] > 2 * found[None] > 0

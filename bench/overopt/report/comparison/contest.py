@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from overopt.stats.crossed import Crossed
 from overopt.stats.students_t import EXPLORATORY_BELOW
 
 ALPHA = 0.05
-"""Chance of any false difference among all pairs of a contest."""
+"""Chance of any false difference among the pairs of a contest that were asked for."""
 
 SAME = 1e-6
 """Means that differ by less are the same mean of the same seeds."""
@@ -150,7 +150,8 @@ class Pair:
         second: the other.
         difference: first - second; its interval is of this one comparison.
         within: the same for these very worlds; equal to ``difference`` in one world.
-        p_holm: p value after Holm's correction over all pairs; None where there is no test.
+        p_holm: p value after Holm's correction over the pairs that were asked for; None where
+            there is no test.
         improvement: calculates `chance`; among thousands of pairs few are asked.
         power: calculates what the pair sees, likewise.
     """
@@ -211,7 +212,8 @@ class Standing:
         kl_nats: KL where it was read, nats.
         ranks: ranks that the decisions leave open; None where it is not ranked.
         ties: letters; two methods share one if and only if no difference between them is shown.
-            Where 26 letters are not enough, with how many others it ties.
+            Where 26 letters are not enough, with how many others it ties. Empty against a
+            baseline: other pairs are not tested.
         note: what a reader must know of it; why it is not ranked, where it is not.
     """
 
@@ -233,7 +235,8 @@ class Ranking:
         contest: what was compared.
         question: what was asked.
         standings: ranked methods, the highest score first, then those that are not ranked.
-        pairs: all pairs of ranked methods, in the order of the standings.
+        pairs: all pairs of ranked methods, in the order of the standings; against a baseline that
+            is ranked, the pairs with it alone.
         scores: score of each ranked method, by world and seed.
     """
 
@@ -258,12 +261,17 @@ class Ranking:
         """Whether fewer than 5 seeds stand behind it in any world."""
         return self.contest.n_seeds < EXPLORATORY_BELOW
 
+    @property
+    def baseline(self) -> str | None:
+        """The ranked method that the others are tested against; None: all pairs are tested."""
+        return ranked_baseline(self.question, self.scores)
+
     @cached_property
     def _pair_of(self) -> dict[frozenset[str], Pair]:
         return {frozenset((pair.first, pair.second)): pair for pair in self.pairs}
 
     def pair(self, one: str, other: str) -> Pair:
-        """The pair of two ranked methods."""
+        """A pair that was tested."""
         return self._pair_of[frozenset((one, other))]
 
     @property
@@ -284,6 +292,11 @@ class Ranking:
         low = None if found.high is None else -found.high
         high = None if found.low is None else -found.low
         return pair, found._replace(mean=-found.mean, low=low, high=high)
+
+
+def ranked_baseline(question: Question, ranked: Collection[str]) -> str | None:
+    """The baseline that a question names, where it is among the ranked methods."""
+    return question.baseline if question.baseline in ranked else None
 
 
 def show_interval(one: Difference | Score | None, digits: int) -> str:

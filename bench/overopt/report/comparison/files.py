@@ -59,34 +59,38 @@ def _label(ranking: Ranking) -> str:
 def _table(ranking: Ranking, label: str) -> str:
     shown = show_ranking(ranking)
     reference = ranking.reference
-    top = ranking.ranked[0] if ranking.ranked else None
-    best = {
-        one.method
-        for one in ranking.ranked
-        if top is not None and (one is top or not ranking.pair(one.method, top.method).differs)
-    }
-    head = ("method", shown.header[1], "rank", f"$\\Delta$ to {escape_latex(reference.method)}"
-            if reference else "$\\Delta$", "$p$")  # fmt: skip
+    against = ranking.baseline
+    bold = _bold(ranking)
+    to = f"$\\Delta$ to {escape_latex(reference.method)}" if reference else "$\\Delta$"
+    rank = ("rank",) if against is None else ()
+    head = ("method", escape_latex(shown.header[1]), *rank, to, "$p$")
     rows = []
-    for one, cells in zip(ranking.standings, shown.rows, strict=True):
-        name, score, ranks, ties, difference, p, *_ = (escape_latex(cell) for cell in cells)
-        if one.method in best:
+    for one, row in zip(ranking.standings, shown.rows, strict=True):
+        cells = {name: escape_latex(cell) for name, cell in zip(shown.header, row, strict=True)}
+        name, score, *rest = cells.values()
+        if one.method in bold:
             name, score = f"\\textbf{{{name}}}", f"\\textbf{{{score}}}"
-        mark = f"$^{{\\mathrm{{{ties}}}}}$" if one.ranks else ""
-        rows.append(f"{name}{mark} & {score} & {ranks} & {difference} & {p} \\\\")
-    caption = (
-        f"{ranking.contest.title}, compared {ranking.question.where}. Bold: the best, and those "
-        "to which no difference is shown; methods that share a letter are not told apart. "
-        "Ranks: what the tests leave open. p: after Holm's correction over all pairs. "
+        if against is None and one.ranks:
+            name += f"$^{{\\mathrm{{{cells['ties']}}}}}$"
+        own = (name, score, *rest[: len(rank)])
+        difference = cells[f"to {reference.method}" if reference else "to best"]
+        rows.append(" & ".join((*own, difference, cells["p (Holm)"])) + " \\\\")
+    caption = f"{ranking.contest.title}, compared {ranking.question.where}. " + (
+        "Bold: the best, and those to which no difference is shown; methods that share a letter "
+        "are not told apart. Ranks: what the tests leave open. p: after Holm's correction over "
+        "all pairs."
+        if against is None
+        else f"Bold: shown to be better than {against}. p: after Holm's correction over all "
+        f"comparisons with {against}."
     )
     lines = [
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{escape_latex(caption.strip())}}}",
+        f"\\caption{{{escape_latex(caption)}}}",
         f"\\label{{{label}}}",
-        "\\begin{tabular}{lrrrr}",
+        f"\\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
         "\\toprule",
-        " & ".join([escape_latex(head[0]), escape_latex(head[1]), *head[2:]]) + " \\\\",
+        " & ".join(head) + " \\\\",
         "\\midrule",
         *rows,
         "\\bottomrule",
@@ -96,16 +100,27 @@ def _table(ranking: Ranking, label: str) -> str:
     return "\n".join(lines)
 
 
+def _bold(ranking: Ranking) -> set[str]:
+    """The best and what no difference to it is shown of; or what is better than the baseline."""
+    if ranking.baseline is not None:
+        return {pair.first for pair in ranking.pairs if pair.differs} - {ranking.baseline}
+    top = ranking.ranked[0].method if ranking.ranked else None
+    names = [one.method for one in ranking.ranked]
+    return {name for name in names if name == top or not ranking.pair(name, str(top)).differs}
+
+
 def _as_json(rankings: Sequence[Ranking], notes: Sequence[str]) -> dict[str, Any]:
     """Everything as JSON values; None for what is missing."""
     return {
         "alpha": ALPHA,
         "power": POWER,
-        "correction": "Holm, over all pairs of a contest",
         "notes": list(notes),
         "contests": [
             {
                 **setting(one),
+                "correction": "Holm, over all pairs"
+                if one.baseline is None
+                else f"Holm, over the pairs with {one.baseline}",
                 "title": one.contest.title,
                 "verdict": verdict(one),
                 "exploratory": one.exploratory,

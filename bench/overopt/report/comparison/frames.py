@@ -63,16 +63,20 @@ def show_ranking(ranking: Ranking) -> TextTable:
     """A contest for readers: score, ranks left open, ties, and the difference to the reference."""
     digits = ranking.question.digits
     reference = ranking.reference
+    all_pairs = ranking.baseline is None
     several = len(ranking.ranked) > 1
     rows = []
     for one in ranking.standings:
         pair, found = ranking.against_reference(one.method) or (None, None)
+        place = (
+            show_ranks(one) if several else MISSING,
+            one.ties if several and one.ties else MISSING,
+        )
         rows.append(
             (
                 one.method,
                 show_interval(one.score, digits) if one.ranks else "not ranked",
-                show_ranks(one) if several else MISSING,
-                one.ties if several and one.ties else MISSING,
+                *(place if all_pairs else ()),
                 show_interval(found, digits),
                 show_p(pair.p_holm) if pair else MISSING,
                 show_number(pair.sees, digits) if pair else MISSING,
@@ -83,8 +87,8 @@ def show_ranking(ranking: Ranking) -> TextTable:
     return TextTable(
         name="compare",
         title=ranking.contest.title,
-        header=("method", ranking.question.score, "rank", "ties", to, "p (Holm)", "sees",
-                "paired by"),
+        header=("method", ranking.question.score, *(("rank", "ties") if all_pairs else ()), to,
+                "p (Holm)", "sees", "paired by"),
         rows=tuple(rows),
         words=1,
         note=_note(ranking),
@@ -199,16 +203,28 @@ def paired_by(pair: Pair) -> str:
     return f"{shown}; worlds" if pair.difference.across_worlds else shown
 
 
+def family(ranking: Ranking) -> str:
+    """Which tests were made, and corrected for together."""
+    if ranking.baseline is None:
+        return (
+            "Ranks: what all pairwise tests leave open, Holm-corrected together at 5 %; methods "
+            "that share a letter are not told apart."
+        )
+    return (
+        f"p: each method against {ranking.baseline}, Holm-corrected together at 5 %; no other "
+        "pair is tested."
+    )
+
+
 def _note(ranking: Ranking) -> str:
     if not ranking.ranked:
         return ""
     over = sorted({one.score.over for one in ranking.ranked if one.score})
     unit = "of the oracle's area" if ranking.question.metric == "hypervolume" else "in SDs"
     said = (
-        f"Scores {unit}, 95 % intervals over {' or '.join(over)}. "
-        "Ranks: what all pairwise tests leave open, Holm-corrected together at 5 %; methods that "
-        "share a letter are not told apart. Intervals of differences are of one comparison each; "
-        "sees: the smallest difference that this design declares with 80 % power."
+        f"Scores {unit}, 95 % intervals over {' or '.join(over)}. {family(ranking)} Intervals of "
+        "differences are of one comparison each; sees: the smallest difference that this design "
+        "declares with 80 % power."
     )
     pairings = {pair.difference.paired_by for pair in ranking.pairs}
     if "seeds" in pairings:

@@ -1,4 +1,4 @@
-"""From scores to decisions: every pair tested, Holm's correction, ties and the ranks left open."""
+"""From scores to decisions: pairs tested, Holm's correction, ties and the ranks left open."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from overopt.report.comparison.contest import (
     Score,
     Scores,
     Standing,
+    ranked_baseline,
 )
 from overopt.report.comparison.question import Question
 from overopt.stats.arrays import Bools
@@ -42,6 +43,10 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
     prompt, else seeds, else nothing. Two methods tie where Holm's correction over all pairs of the
     contest leaves p above 0.05.
 
+    A baseline narrows the question: only the pairs with it are tested, and corrected for together.
+    Of M methods that is M - 1 tests instead of M (M - 1) / 2, so that smaller differences are
+    seen; nothing is said of any other pair.
+
     Args:
         contest: the methods.
         question: what was asked.
@@ -50,7 +55,13 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
     scores = {name: one for name, one in read.items() if not isinstance(one, NotRanked)}
     own = {name: _own(one) for name, one in scores.items()}
     order = sorted(scores, key=lambda name: (-own[name].mean, name))
-    couples = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
+    baseline = ranked_baseline(question, scores)
+    couples = [
+        (a, b)
+        for i, a in enumerate(order)
+        for b in order[i + 1 :]
+        if baseline is None or baseline in (a, b)
+    ]
     by_seed = {name: {w: one.by_seed for w, one in mine.items()} for name, mine in scores.items()}
     worlds = [
         _paired(scores[a], scores[b], {w for w in scores[a] if by_seed[a][w] and by_seed[b][w]})
@@ -77,7 +88,7 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
     for pair in pairs:
         if pair.differs:
             better_MM[place[pair.first], place[pair.second]] = True
-    ties_M = name_ties(better_MM | better_MM.T)
+    ties_M = name_ties(better_MM | better_MM.T) if baseline is None else [""] * len(order)
     entrants = {one.method: one for one in contest.entrants}
     standings = [
         Standing(

@@ -19,9 +19,11 @@ def verdict(ranking: Ranking) -> str:
     if len(ranked) < 2:
         said = _nothing_to_rank(ranking)
     else:
-        said = _best(ranking)
-        if ranking.question.baseline is not None:
-            said += _against(ranking, ranking.question.baseline)
+        named = ranking.question.baseline
+        if ranking.baseline is not None:
+            said = _against(ranking, ranking.baseline)
+        else:
+            said = _best(ranking) + (_no_baseline(ranking, named) if named is not None else "")
         said += _left_out(ranking)
         said += _scope(ranking)
     if ranking.exploratory:
@@ -77,26 +79,36 @@ def _mean(one: Standing) -> float:
     return one.score.mean
 
 
+def _no_baseline(ranking: Ranking, named: str) -> str:
+    """Why nothing is set against the baseline."""
+    entered = named in {one.method for one in ranking.standings}
+    why = "is not ranked here" if entered else "is not among these methods"
+    return f" The baseline {named} {why}."
+
+
 def _against(ranking: Ranking, baseline: str) -> str:
-    """What is better and what is worse than a baseline."""
-    ranked = [one.method for one in ranking.ranked]
-    if baseline not in ranked:
-        entered = [one.method for one in ranking.standings]
-        why = "is not ranked here" if baseline in entered else "is not among these methods"
-        return f" The baseline {baseline} {why}."
+    """What is better and what is worse than a baseline, and the largest gain that is not shown."""
     better: list[str] = []
     worse: list[str] = []
     tied: list[str] = []
-    for name in ranked:
-        if name != baseline:
-            pair = ranking.pair(name, baseline)
-            (tied if not pair.differs else better if pair.first == name else worse).append(name)
+    for pair in ranking.pairs:
+        above = pair.second == baseline
+        name = pair.first if above else pair.second
+        (tied if not pair.differs else better if above else worse).append(name)
     parts = [
         f"{kind}: {join(names)}"
         for kind, names in (("better", better), ("no difference shown", tied), ("worse", worse))
         if names
     ]
-    return f" Against {baseline}: {'; '.join(parts)}."
+    said = f"Against {baseline} {ranking.question.where}: {'; '.join(parts)}."
+    open_gain = next((p for p in ranking.pairs if not p.differs and p.second == baseline), None)
+    if open_gain is None:
+        return said
+    digits = ranking.question.digits
+    said += f" Of these the highest, {open_gain.first}, has {_told(open_gain, digits)}"
+    if open_gain.sees is not None:
+        said += f"; this design sees {show_number(open_gain.sees, digits)}"
+    return f"{said}."
 
 
 def _left_out(ranking: Ranking) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from overopt.stats.arrays import Floats
 
@@ -53,6 +53,19 @@ class Arm:
         parts += ["along the knob"] if self.along == "knob" else []
         parts += [f"on {self.task}"] if self.task is not None else []
         return ", ".join(parts)
+
+
+class ReadsArms(Protocol):
+    """A statistic or a rule."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms that it is read from."""
+
+
+def arms_of(parts: Iterable[ReadsArms]) -> tuple[Arm, ...]:
+    """The arms of all parts, each once, in the order in which they come."""
+    return tuple(dict.fromkeys(arm for one in parts for arm in one.arms))
 
 
 class Beyond(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, OfArm, OutOfReach, Scope, SeedRows
+from overopt.report.verdicts.arms import Arm, OfArm, OutOfReach, Scope, SeedRows, arms_of
 from overopt.report.verdicts.statistics import Statistic, Tables, per_seed
 from overopt.stats.arrays import Floats
 from overopt.stats.verdicts.courses import change_point, parabola
@@ -112,7 +112,7 @@ class LogRatio:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys((*self.first.arms, *self.second.arms)))
+        return arms_of((self.first, self.second))
 
     @property
     def name(self) -> str:

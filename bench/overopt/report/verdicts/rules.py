@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope
+from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, arms_of
 from overopt.report.verdicts.statistics import Fall, Gold, Minus, Peak, Statistic, peaks
 from overopt.stats.verdicts.curves import rank_correlation
 from overopt.stats.verdicts.estimate import estimate
@@ -253,7 +253,7 @@ class Unrelated(_Single):
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys((*self.first.arms, *self.second.arms)))
+        return arms_of((self.first, self.second))
 
     @property
     def words(self) -> str:
@@ -289,7 +289,7 @@ class All:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys(arm for one in self.tests for arm in one.arms))
+        return arms_of(self.tests)
 
     @property
     def words(self) -> str:
@@ -307,7 +307,7 @@ class Ordering:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys(arm for one in self.descending for arm in one.arms))
+        return arms_of(self.descending)
 
     @property
     def words(self) -> str:

@@ -8,7 +8,15 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, OutOfReach, Scope, SeedRows
+from overopt.report.verdicts.arms import (
+    Arm,
+    NotMeasured,
+    OfArm,
+    OutOfReach,
+    Scope,
+    SeedRows,
+    arms_of,
+)
 from overopt.stats.arrays import Floats
 from overopt.stats.equal_kl import weights_at
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, PeakTable, fixed_split, read_peaks
@@ -254,7 +262,7 @@ class Best:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys(arm for one in self.of for arm in one.arms))
+        return arms_of(self.of)
 
     @property
     def name(self) -> str:
@@ -283,7 +291,7 @@ class Minus:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys((*self.first.arms, *self.second.arms)))
+        return arms_of((self.first, self.second))
 
     @property
     def name(self) -> str:
@@ -310,7 +318,7 @@ class Along:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys(arm for _, one in self.levels for arm in one.arms))
+        return arms_of(one for _, one in self.levels)
 
     @property
     def name(self) -> str:

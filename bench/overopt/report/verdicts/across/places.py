@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, Scope
+from overopt.report.verdicts.arms import Arm, NotMeasured, Scope, arms_of
 from overopt.report.verdicts.statistics import Statistic
 from overopt.stats.verdicts.evidence import Evidence, Part
 from overopt.stats.verdicts.places import Place, find_place, place_below, place_within
@@ -26,7 +26,7 @@ class BestOf:
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms that it is chosen among."""
-        return tuple(dict.fromkeys(arm for _, one in self.levels for arm in one.arms))
+        return arms_of(one for _, one in self.levels)
 
     @property
     def name(self) -> str:
@@ -79,7 +79,7 @@ class BestBelow:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys((*self.first.arms, *self.second.arms)))
+        return arms_of((self.first, self.second))
 
     @property
     def words(self) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows
+from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows, arms_of
 from overopt.report.verdicts.statistics import Gold, Statistic, Tables, measured_curve, peaks
 from overopt.stats.arrays import Floats
 from overopt.stats.verdicts.curves import (
@@ -198,7 +198,7 @@ class Bend:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys(arm for _, one in self.levels for arm in one.arms))
+        return arms_of(one for _, one in self.levels)
 
     @property
     def name(self) -> str:
@@ -233,7 +233,7 @@ class Related:
     @property
     def arms(self) -> tuple[Arm, ...]:
         read = [one for row in self.rows for one in row if not isinstance(one, float)]
-        return tuple(dict.fromkeys(arm for one in (*read, *self.given) for arm in one.arms))
+        return arms_of((*read, *self.given))
 
     @property
     def name(self) -> str:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, OutOfReach, Scope, SeedRows
+from overopt.report.verdicts.arms import (
+    Arm,
+    NotMeasured,
+    OfArm,
+    OutOfReach,
+    Scope,
+    SeedRows,
+    arms_of,
+)
 from overopt.report.verdicts.statistics import Statistic, Tables, per_seed
 from overopt.stats.arrays import Floats
 
@@ -83,7 +91,7 @@ class Leading:
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms that it is read from."""
-        return tuple(dict.fromkeys(arm for pair in self.points for one in pair for arm in one.arms))
+        return arms_of(one for pair in self.points for one in pair)
 
     @property
     def name(self) -> str:

@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure as Canvas
 
+from overopt.report.figures.levels import levels_of, marks_in_order
+from overopt.report.figures.style import COLORS
 from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
 from overopt.report.verdicts.beside.merging import AtKnob
 from overopt.report.verdicts.figure import Figure
@@ -83,3 +87,58 @@ def test_statistics_are_drawn_over_the_levels_that_were_measured() -> None:
     assert "2 seeds" in caption and "Not run: line" in caption
     assert figure.arms == (ARM, other)
     assert can_draw(figure, rows) and not can_draw(figure, {})
+
+
+def test_figures_without_a_point_are_not_drawn() -> None:
+    """The arm was run, and stored nothing of what the figure shows."""
+    rows = {ARM: ArmRows({0: (seed(0, [0.0, 1.0], [0.0, 1.0], [float("nan"), 0.1]),)}, "rb")}
+    assert can_draw(FIGURE, rows)
+    assert not can_draw(Figure("c", "figure 4", "kl", "csi", (("dpo", ARM),)), rows)
+
+
+def test_the_legend_says_what_dashed_is() -> None:
+    nan = float("nan")
+    one = seed(0, [0.0, 1.0, 2.0], [nan, 1.0, 2.0], [nan, 0.1, 0.1])
+    both = replace(one, columns={**one.columns, "proxy_mean": one.columns["gold_mean"] * 2.0})
+    figure = replace(FIGURE, beside="proxy_mean")
+    canvas, _ = draw_figure(figure, {ARM: ArmRows({0: (both,)}, "rb")})
+    assert legend_of(canvas) == ["dpo", "gold", "proxy"]
+    alone, _ = draw_figure(FIGURE, {ARM: ArmRows({0: (both,)}, "rb")})
+    assert legend_of(alone) == ["dpo"], "one kind of line needs no key"
+
+
+def legend_of(canvas: Canvas) -> list[str]:
+    return [text.get_text() for text in canvas.legends[0].get_texts()]
+
+
+def test_a_log_axis_shows_the_means_and_plain_numbers() -> None:
+    """Seeds so far apart that the band goes below 0."""
+    nan = float("nan")
+    seeds = [seed(n, [0.0, x, 100.0 * x], [nan, 1.0, 2.0], [nan, 0.1, 0.1])
+             for n, x in enumerate((0.01, 2.0))]  # fmt: skip
+    figure = Figure("k", "figure 5", "kl", "kl_nats", (("dpo", ARM),), log_y=True)
+    canvas, _ = draw_figure(figure, {ARM: ArmRows({0: tuple(seeds)}, "rb")})
+    axis = canvas.axes[0]
+    assert axis.get_ylim()[0] == pytest.approx((0.01 + 2.0) / 2 / 2)
+    canvas.draw_without_rendering()
+    assert "10" in [label.get_text() for label in axis.get_yticklabels()]
+
+
+def test_levels_of_one_setting_run_from_dark_to_pale() -> None:
+    labels = ["128 pairs", "64 pairs", "4096 pairs"]
+    assert levels_of(labels) == [128.0, 64.0, 4096.0]
+    assert levels_of(["no penalty", "penalty 0.01", "penalty 0.1"]) == [0.0, 0.01, 0.1]
+    assert levels_of(["width 8", "width 16"]) is None, "two are told apart by hue"
+    assert levels_of(["dpo", "ipo", "slic"]) is None
+    assert levels_of(["bon", "mean of 2", "average of 2"]) is None
+    assert levels_of(["penalty 1", "penalty 2", "no weight"]) is None
+
+    def lightness(color: str) -> float:
+        red, green, blue = to_rgb(color)
+        return 0.3 * red + 0.59 * green + 0.11 * blue
+
+    middle, first, last = (lightness(mark.color) for mark in marks_in_order(labels))
+    assert first < middle < last < 0.85
+    many = marks_in_order([f"{n} pairs" for n in range(9)])
+    assert len({mark.color for mark in many}) == 9
+    assert [m.color for m in marks_in_order(["dpo", "ipo"])] == list(COLORS[:2])

@@ -34,7 +34,21 @@ Y_WORDS = {
     "component_1": "score of the first component (SDs)",
     "choice_error": "calibration error of choices between two responses",
     "csi": "cluster separation in InfoRM's latents",
+    "auroc": "AUROC of the proxy for gold within prompts",
 }
+KEY_WORDS = {
+    "gold_mean": "gold",
+    "proxy_mean": "proxy",
+    "win_rate": "win rate",
+    "ranking": "by likelihood",
+}
+"""Columns that figures show together, as short as a legend wants them."""
+
+NOTHING_GAINED = {
+    **dict.fromkeys(("gold_mean", "proxy_mean", "component_1"), 0.0),
+    **dict.fromkeys(("win_rate", "ranking", "auroc"), 0.5),
+}
+"""Where a column lies that says nothing: the initial policy's reward, or a coin's rate."""
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 
-from overopt.report.figures.style import COLORS, FAINT, MARKERS, drawing_style, save_figure
+from overopt.report.figures.levels import label_y, marks_in_order, plain_log_ticks
+from overopt.report.figures.style import FAINT, INK, drawing_style, save_figure
 from overopt.report.stored.schema import estimator_name
 from overopt.report.verdicts.arms import Arm, ArmRows, Measured, SeedRows
-from overopt.report.verdicts.figure import X_WORDS, Y_WORDS, AnyFigure, Figure
+from overopt.report.verdicts.figure import (
+    KEY_WORDS,
+    NOTHING_GAINED,
+    X_WORDS,
+    Y_WORDS,
+    AnyFigure,
+    Figure,
+)
 from overopt.report.verdicts.level_figure import LevelFigure
+from overopt.report.verdicts.shown.curves import read_curve, seeds_of
 from overopt.report.verdicts.shown.levels import draw_levels, levels_caption, lines_of
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
-from overopt.stats.intervals import t_interval
 from overopt.stats.verdicts.curves import fit_curve
 
 WIDTH_IN, HEIGHT_IN = 4.2, 3.1
@@ -47,8 +56,10 @@ def can_draw(one: AnyFigure, measured: Measured) -> bool:
 
 
 def curves_of(one: Figure, measured: Measured) -> list[tuple[str, Arm]]:
-    """The curves of a figure that were measured, with their labels."""
-    return [(label, arm) for label, arm in one.curves if _has(measured.get(arm))]
+    """The curves of a figure of which anything was measured, with their labels."""
+    return [
+        (label, arm) for label, arm in one.curves if read_curve(one.x, measured.get(arm), one.y)
+    ]
 
 
 def draw_figure(one: AnyFigure, measured: Measured) -> tuple[Canvas, str]:
@@ -62,35 +73,28 @@ def draw_figure(one: AnyFigure, measured: Measured) -> tuple[Canvas, str]:
         return _draw(one, there, measured), _caption(one, there, measured)
 
 
-def _has(rows: ArmRows | None) -> bool:
-    return rows is not None and bool(rows.worlds)
-
-
 def _draw(one: Figure, curves: Sequence[tuple[str, Arm]], measured: Measured) -> Canvas:
     on_kl = one.x in ("kl", "sqrt_kl")
     panels = [""] + ([one.estimator] if on_kl and one.estimator else [])
     canvas = Canvas(figsize=(WIDTH_IN * len(panels), HEIGHT_IN), layout="constrained")
     axes = canvas.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    marks = marks_in_order([label for label, _ in curves])
     for axis, estimator in zip(axes, panels, strict=True):
-        for place, (label, arm) in enumerate(curves):
-            color, marker = COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
-            style = {"color": color, "marker": marker, "markersize": 3, "linewidth": 1.2}
-            _curve(axis, one, measured[arm], one.y, estimator, label, style)
+        for (label, arm), mark in zip(curves, marks, strict=True):
+            style = {"color": mark.color, "marker": mark.marker, "markersize": 3, "linewidth": 1.2}
+            _curve(axis, one, measured[arm], one.y, estimator, {**style, "label": label})
             if one.beside:
                 dashed = {**style, "linestyle": "--", "linewidth": 0.9, "markersize": 0}
-                _curve(axis, one, measured[arm], one.beside, estimator, "", dashed)
+                _curve(axis, one, measured[arm], one.beside, estimator, dashed)
         named = X_WORDS[one.x]
         if on_kl and len(panels) > 1:
             named += f"\n{estimator_name(_short(estimator)) if estimator else 'our estimator'}"
         axis.set_xlabel(named)
-        if one.log_x:
-            axis.set_xscale("log")
-        if one.log_y:
-            axis.set_yscale("log")
-        else:
-            axis.axhline(0.0, color=FAINT, linewidth=0.6)
-    axes[0].set_ylabel(Y_WORDS.get(one.y, one.y))
+        _scale(axis, one)
+    axes[0].set_ylabel(label_y(Y_WORDS.get(one.y, one.y)))
     handles, labels = axes[0].get_legend_handles_labels()
+    handles += _key(one, axes[0])
+    labels += [str(handle.get_label()) for handle in handles[len(labels) :]]
     canvas.legend(handles, labels, loc="outside lower center", ncols=2 * len(panels))
     return canvas
 
@@ -99,87 +103,65 @@ def _short(column: str) -> str:
     return column.removeprefix("kl_").removesuffix("_nats")
 
 
+def _scale(axis: Any, one: Figure) -> None:
+    """Log axes where the figure asks for them; else a line where nothing has been gained."""
+    if one.log_x:
+        axis.set_xscale("log")
+        plain_log_ticks(axis.xaxis)
+    if one.log_y:
+        axis.set_yscale("log")
+        plain_log_ticks(axis.yaxis)
+        # a band may reach down to 0, that is without end: the means say how far is shown
+        x, y = np.concatenate([np.asarray(line.get_data(), np.float64) for line in axis.lines], 1)
+        shown = (y > 0.0) & ((x > 0.0) | (not one.log_x))
+        if shown.any():
+            axis.set_ylim(bottom=float(y[shown].min()) / 2.0)
+    elif one.y in NOTHING_GAINED:
+        axis.axhline(NOTHING_GAINED[one.y], color=FAINT, linewidth=0.6)
+
+
+def _key(one: Figure, axis: Any) -> list[Line2D]:
+    """What solid, dashed and dotted lines are, where there is more than one kind."""
+    kinds: list[tuple[Literal["-", "--", ":"], str]] = [("-", KEY_WORDS.get(one.y, one.y))]
+    kinds += [("--", KEY_WORDS.get(one.beside, one.beside))] if one.beside else []
+    dotted = any(line.get_linestyle() == ":" for line in axis.lines)
+    kinds += [(":", f"{one.form.value} form")] if one.form is not None and dotted else []
+    if len(kinds) < 2:
+        return []
+    return [Line2D([], [], color=INK, linestyle=s, linewidth=1.0, label=w) for s, w in kinds]
+
+
 def _curve(
-    axis: Any,
-    one: Figure,
-    rows: ArmRows,
-    column: str,
-    estimator: str,
-    label: str,
-    style: dict[str, Any],
+    axis: Any, one: Figure, rows: ArmRows, column: str, estimator: str, style: dict[str, Any]
 ) -> None:
-    """A mean over seeds and worlds with its interval, at the places that all of them have."""
-    seeds = [seed for of_world in rows.worlds.values() for seed in of_world]
-    curves = [_points(one, seed, column, estimator) for seed in seeds]
-    whole = [key for key in curves[0] if all(key in curve for curve in curves)]
-    x_of = {key: float(np.mean([curve[key][0] for curve in curves])) for key in whole}
-    keys = sorted(whole, key=lambda key: x_of[key])
-    if not keys:
+    """A mean with its band; the paper's form over it, where it is ours and has a label."""
+    curve = read_curve(one.x, rows, column, estimator)
+    if curve is None:
         return
-    x_K = [x_of[key] for key in keys]
-    over = [t_interval([curve[key][1] for curve in curves]) for key in keys]
-    axis.plot(x_K, [interval.mean for interval in over], label=label or None, **style)
-    if one.form is not None and label and not estimator:
-        _fit(axis, one.form, seeds, column, max(x_K), style["color"])
-    if all(interval.low is not None for interval in over):
-        low = [interval.low for interval in over]
-        high = [interval.high for interval in over]
+    x_K, over_K = curve
+    axis.plot(x_K, [interval.mean for interval in over_K], **style)
+    if one.form is not None and "label" in style and not estimator:
+        d_D = np.linspace(0.0, max(x_K), 80)
+        fitted_D = _fitted_mean(one.form, seeds_of(rows), column, d_D)
+        if fitted_D is not None:
+            axis.plot(d_D, fitted_D, color=style["color"], linestyle=":", linewidth=1.0)
+    if all(interval.low is not None for interval in over_K):
+        low, high = [interval.low for interval in over_K], [interval.high for interval in over_K]
         axis.fill_between(x_K, low, high, color=style["color"], alpha=0.12, linewidth=0)
 
 
-def _fit(
-    axis: Any, form: Form, seeds: Sequence[SeedRows], column: str, far: float, color: str
-) -> None:
-    """The mean over seeds of the form fitted to each of them, against sqrt(KL)."""
-    d = np.linspace(0.0, far, 80)
+def _fitted_mean(form: Form, seeds: Sequence[SeedRows], column: str, d_D: Floats) -> Floats | None:
+    """The mean over seeds of the form fitted to each of them, at some d = sqrt(KL), shape (D,).
+
+    None where one seed allows no fit: a mean over fewer seeds would be another curve.
+    """
     fitted = []
     for seed in seeds:
         try:
-            fitted.append(fit_curve(seed.kl_K, seed.column(column), form).predict(d))
+            fitted.append(fit_curve(seed.kl_K, seed.column(column), form).predict(d_D))
         except ValueError:
-            return  # a mean over fewer seeds than are drawn would be another curve
-    axis.plot(d, np.mean(fitted, axis=0), color=color, linestyle=":", linewidth=1.0)
-
-
-Key = tuple[str, float]
-"""What points of several seeds have in common: a budget, a value of the knob, or a step."""
-
-
-def _points(
-    one: Figure, rows: SeedRows, column: str, estimator: str
-) -> dict[Key, tuple[float, float]]:
-    """x and y of one seed's points; none of what was not stored."""
-    if one.x == "step" and column in rows.training:
-        step_T = rows.training["step"]
-        return _finite("step", step_T, step_T, rows.training[column])
-    if column != "kl_nats" and column not in rows.columns:
-        return {}
-    y_K = rows.column(column)
-    if one.x == "step":
-        x_K = rows.columns["step"]
-    elif one.x == "sqrt_forward_kl":
-        forward_K = rows.columns.get("forward_kl_nats", np.full_like(y_K, np.nan))
-        x_K = np.sqrt(forward_K)
-    elif one.x == "proxy":
-        x_K = rows.columns["proxy_mean"]
-    else:
-        x_K = rows.columns[estimator] if estimator else rows.kl_K
-        x_K = np.where(rows.kl_K == 0.0, 0.0, x_K)
-        x_K = np.sqrt(np.maximum(x_K, 0.0)) if one.x == "sqrt_kl" else x_K
-    target_K = np.where(rows.kl_K == 0.0, 0.0, rows.target_K)
-    knob_K = np.where(np.isnan(target_K), rows.columns["knob_value"], np.nan)
-    told_K = rows.columns["knob_value"][rows.kl_K > 0.0]
-    if (
-        np.unique(told_K[np.isfinite(told_K)]).size < 2
-    ):  # along step: the knob tells no places apart
-        knob_K = np.full_like(knob_K, np.nan)
-    return _finite("budget", target_K, x_K, y_K) | _finite("knob", knob_K, x_K, y_K)
-
-
-def _finite(kind: str, key_K: Floats, x_K: Floats, y_K: Floats) -> dict[Key, tuple[float, float]]:
-    there = np.isfinite(key_K) & np.isfinite(x_K) & np.isfinite(y_K)
-    triples = zip(key_K[there], x_K[there], y_K[there], strict=True)
-    return {(kind, float(key)): (float(x), float(y)) for key, x, y in triples}
+            return None
+    return np.asarray(np.mean(fitted, axis=0), np.float64)
 
 
 def _caption(one: Figure, curves: Sequence[tuple[str, Arm]], measured: Measured) -> str:

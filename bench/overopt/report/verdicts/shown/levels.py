@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure as Canvas
 
-from overopt.report.figures.style import COLORS, FAINT, MARKERS
+from overopt.report.figures.levels import label_y, marks_in_order
+from overopt.report.figures.style import FAINT
 from overopt.report.verdicts.arms import Measured, NotMeasured, OutOfReach, Scope
 from overopt.report.verdicts.level_figure import LevelFigure, ReadOfArms
 from overopt.stats.intervals import Interval, t_interval
@@ -44,8 +45,8 @@ def draw_levels(one: LevelFigure, measured: Measured, width_in: float, height_in
     """A figure with a line per label, of which at least one was measured."""
     canvas = Canvas(figsize=(width_in, height_in), layout="constrained")
     axis = canvas.subplots()
-    for place, line in enumerate(lines_of(one, measured)):
-        color = COLORS[place % len(COLORS)]
+    lines = lines_of(one, measured)
+    for line, mark in zip(lines, marks_in_order([line.label for line in lines]), strict=True):
         low, high = (
             [0.0 if bound is None or found.mean is None else abs(found.mean - bound)
              for found, bound in zip(line.found_L, bounds, strict=True)]
@@ -55,16 +56,17 @@ def draw_levels(one: LevelFigure, measured: Measured, width_in: float, height_in
             line.x_L,
             [float("nan") if found.mean is None else found.mean for found in line.found_L],
             yerr=[low, high],
-            color=color,
-            marker=MARKERS[place % len(MARKERS)],
+            color=mark.color,
+            marker=mark.marker,
             markersize=3,
             linewidth=1.2,
             capsize=2,
             label=line.label,
         )
-    axis.axhline(0.0, color=FAINT, linewidth=0.6)
+    if "SDs" in one.y:
+        axis.axhline(0.0, color=FAINT, linewidth=0.6)
     axis.set_xlabel(one.x)
-    axis.set_ylabel(one.y)
+    axis.set_ylabel(label_y(one.y))
     canvas.legend(loc="outside lower center", ncols=2)
     return canvas
 

@@ -75,3 +75,28 @@ def test_the_engine_finds_the_kl_of_the_law() -> None:
     expected = kl_listed(law(4.0, 3)[None], REFERENCE_V[None])[0]
     assert selection.kl(pool, 3.0).mean() == pytest.approx(expected, abs=4e-3)
     assert mbr_bon.samples_used(mbr_bon.Config(), 512, 3.0) == 3
+
+
+def test_draws_are_taken_a_few_at_a_time_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    pool = samples_of_reference(generator.normal(size=(3, 20)))
+    pool = pool._replace(feature_BNF=generator.normal(size=(3, 20, 2)))
+    module: Any = mbr_bon
+    method = OpenedSelection(module, mbr_bon.Config())
+    sizes: list[int] = []
+    draw = method.draw_weights
+
+    def counted(draws: ScoredPool, knob: float) -> Floats:
+        sizes.append(len(draws.proxy_BN))
+        return draw(draws, knob)
+
+    monkeypatch.setattr(OpenedSelection, "draw_weights", staticmethod(counted))
+    selection = Selection(method, lambda: np.random.default_rng(0))
+    at_once = selection.kl(pool, 5.0), selection.weights(pool, 5.0)
+    assert max(sizes) == 20
+    sizes.clear()
+    monkeypatch.setattr("overopt.engines.selection._NUMBERS_AT_ONCE", 70)  # 7 draws of 5 by 2
+    some = selection.kl(pool, 5.0), selection.weights(pool, 5.0)
+    assert max(sizes) == 7 and min(sizes) == 5
+    for found, whole in zip(some, at_once, strict=True):
+        np.testing.assert_array_equal(found, whole)

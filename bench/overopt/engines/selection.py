@@ -26,6 +26,9 @@ Floats = npt.NDArray[np.float64]
 SMALLEST_ESS = 10.0
 """Effective samples per prompt below which self-normalized weights are not trusted."""
 
+_NUMBERS_AT_ONCE = 2**17
+"""Numbers of a part of the draws, a megabyte: more of them would leave the second cache."""
+
 
 class Limits(NamedTuple):
     """How far a method goes for each prompt: its knob, as gold of other prompts has it.
@@ -188,8 +191,16 @@ class Selection:
     def _choice(self, pool: ScoredPool, knob: float) -> Choose:
         """What the method does inside a draw, from rows of the flat pool."""
 
+        per_response = 1 if pool.feature_BNF is None else pool.feature_BNF.shape[-1]
+
         def choose(drawn_Dn: Ints) -> Floats:
-            return self.method.draw_weights(pool.draws(drawn_Dn), knob)
+            # a draw is a world of its own: some at a time, whose parts stay in the cache
+            step = max(1, _NUMBERS_AT_ONCE // (drawn_Dn.shape[1] * per_response))
+            parts = [
+                self.method.draw_weights(pool.draws(drawn_Dn[start : start + step]), knob)
+                for start in range(0, len(drawn_Dn), step)
+            ]
+            return np.concatenate(parts)
 
         return choose
 

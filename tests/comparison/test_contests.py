@@ -17,7 +17,7 @@ from overopt.errors import UserError
 from overopt.report.comparison.comparison import Comparison
 from overopt.report.comparison.contest import Ranking
 from overopt.report.comparison.runs import compare
-from overopt.report.comparison.systems import sees_proxy
+from overopt.report.stored.methods import sees_proxy
 from overopt.report.stored.selection import Selection
 from overopt.stats.comparisons.differences import difference, paired_by_prompt, paired_by_seed
 

@@ -16,12 +16,13 @@ from overopt.catalog.monitors import monitor
 from overopt.commands.monitor.monitor import score_stored
 from overopt.errors import UserError
 from overopt.monitors.contract import Look, OpenedMonitor
-from overopt.report.monitoring.scoring import CONTROL, GroupScores, score_group, share
+from overopt.report.monitoring.scoring import CONTROL, GroupScores, score_group
 from overopt.report.monitoring.seen import SeenRuns, see_run
 from overopt.report.monitoring.sheet import gold_sentence
 from overopt.report.stored.run_folder import read_run
 from overopt.spec.columns import SIGNAL_COLUMNS, SIGNALS_FILE, TWINS_FILE
 from overopt.stats.intervals import t_interval
+from overopt.stats.shares import share
 from report.synthetic import PROMPTS, write_runs
 
 

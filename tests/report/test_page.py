@@ -73,9 +73,9 @@ def test_every_file_is_written(report: list[Path]) -> None:
     assert {"curves.csv", "fits.csv", "scores.csv", "scores.tex", "fits.tex"} < names
     for stem in ("gold_d", "gold_kl", "gap", "front"):
         assert {f"{stem}.png", f"{stem}.pdf"} < names
-    assert "pareto.csv" in names
-    assert len(names) == 1 + 8 + 6  # of one size there is no figure of sizes
-    assert all(path.stat().st_size > 500 for path in report)
+    assert {"pareto.csv", "stability.csv"} < names
+    assert len(names) == 1 + 8 + 7  # of one size there is no figure of sizes
+    assert all(path.stat().st_size > 300 for path in report)
     listed = json.loads((report[0].parent / "report.json").read_text())["files"]
     assert set(listed) == names
 

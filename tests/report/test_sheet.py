@@ -97,8 +97,8 @@ def test_names_are_buttons_that_choose_and_are_escaped() -> None:
 
 def test_a_comparison_is_the_first_table(run_root: Path) -> None:
     results = read_results([run_root])
-    page = make_page(results, [], [], {}, {"gaps": TextTable("gaps", "", (), (), 0)}, {},
-                     comparison=sheet())  # fmt: skip
+    empty = {name: TextTable(name, "", (), (), 0) for name in ("gaps", "stability")}
+    page = make_page(results, [], [], {}, empty, {}, comparison=sheet())
     assert page.index("data-sheet='test'") < page.index("data-sheet='methods'")
     assert page.index("data-overlay") < page.index("data-sheet='test'")
     assert "<h2>A test</h2>" in page

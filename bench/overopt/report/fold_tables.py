@@ -12,6 +12,7 @@ from overopt.report.stored.run import Run
 from overopt.report.tables.flaws import show_flaws
 from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds
 from overopt.report.tables.scores import show_fits, show_scores
+from overopt.report.tables.stability import show_stability
 from overopt.report.tables.text import TextTable
 from overopt.report.tables.training import show_training
 
@@ -28,12 +29,14 @@ class Tables:
         scores: tidy scores, one row per group.
         fits: tidy fits, one row per group and form.
         runs: by task and method.
+        trained: labels of the methods that train, and whether against the proxy.
     """
 
     groups: Sequence[Group]
     scores: pd.DataFrame
     fits: pd.DataFrame
     runs: Mapping[FoldKey, Sequence[Run]]
+    trained: Mapping[str, bool]
 
     def shown(self) -> dict[str, TextTable]:
         """Finished tables by name."""
@@ -44,6 +47,7 @@ class Tables:
             show_fits(self.fits),
             show_gaps(self.groups),
             show_flaws(self.groups),
+            show_stability(self.groups, self.trained),
         )
         return {table.name: table for table in tables}
 
@@ -59,7 +63,7 @@ class Tables:
         )
         folds = {}
         for key, mine in groups.items():
-            tables = Tables(mine, scores[key], fits[key], {}).shown().values()
+            tables = Tables(mine, scores[key], fits[key], {}, self.trained).shown().values()
             training = show_training(self.runs.get(key, ()))
             folds[key] = [table for table in (*tables, training) if table.rows]
         return folds

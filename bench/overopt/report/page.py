@@ -87,8 +87,9 @@ def make_page(
         *render_folds(results, lines, folds, families),
         "</section>",
         "<section id='gaps'><h2>What is missing</h2>",
-        *_folded_if_long(shown["gaps"]),
+        *_folded_if_long(shown["gaps"], "gaps"),
         "</section>",
+        *_stability(shown["stability"]),
         *_reading(results, shown),
         *render_section(),
         *_library(),
@@ -197,11 +198,20 @@ def _comparison(comparison: Sheet | None) -> Iterator[str]:
         yield "</section>"
 
 
-def _folded_if_long(table: TextTable, longest: int = 12) -> list[str]:
+def _folded_if_long(table: TextTable, rows: str, longest: int = 12) -> list[str]:
+    """A table, behind a line that counts its rows where there are many."""
     lines = render_text_table(table, "Nothing: every seed reached every budget, no cell failed.")
     if len(table.rows) <= longest:
         return lines
-    return [f"<details><summary>{len(table.rows)} gaps</summary>", *lines, "</details>"]
+    return [f"<details><summary>{len(table.rows)} {rows}</summary>", *lines, "</details>"]
+
+
+def _stability(table: TextTable) -> Iterator[str]:
+    """Which methods went wrong, and how often; nothing where no method trains."""
+    if table.rows:
+        yield "<section id='stability'><h2>How many seeds diverge</h2>"
+        yield from _folded_if_long(table, "curves")
+        yield "</section>"
 
 
 def _reading(results: Results, shown: Mapping[str, TextTable]) -> Iterator[str]:

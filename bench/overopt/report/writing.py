@@ -26,6 +26,7 @@ from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.selection import EVERYTHING, Selection
+from overopt.report.tables.stability import stability_frame
 from overopt.report.tables.text import TextTable, write_csv, write_latex
 
 Tell = Callable[[str, int, int], None]
@@ -120,7 +121,7 @@ def compose_report(
         {place: Measure(one.oracle, one.kl_max_nats) for place, one in measures.items()},
     )
     tell("comparing methods", 1, 1)
-    tables = Tables(groups, scores, fitted, _runs_by_fold(results))
+    tables = Tables(groups, scores, fitted, _runs_by_fold(results), results.trained)
     shown = tables.shown()
     families = results.families
     return Report(
@@ -141,6 +142,7 @@ def compose_report(
             "fits": fitted,
             "scores": scores,
             "pareto": pareto_frame(results),
+            "stability": stability_frame(groups, results.trained),
         },
         shown=shown,
     )

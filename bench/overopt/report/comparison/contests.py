@@ -13,10 +13,11 @@ import pandas as pd
 from overopt.errors import UserError
 from overopt.report.comparison.contest import Contest, Entrant, Gains
 from overopt.report.comparison.prompt_gold import CellKey, PromptGold, cell_key
-from overopt.report.comparison.systems import Compared, name_system, sees_proxy
+from overopt.report.comparison.systems import Compared, name_system
 from overopt.report.comparison.tuned import rate_note
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
+from overopt.report.stored.methods import methods_of, sees_proxy
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
@@ -336,9 +337,6 @@ def _raw_sd(measured: pd.DataFrame, initial: float) -> float:
 def _sees_proxy(runs: Sequence[Run], rows: pd.DataFrame) -> bool:
     """Whether a proxy had a part in a method's policies, as the record of its first run says."""
     first = rows.iloc[0]
-    spec = runs[int(first["source"])].record.get("spec")
-    methods = spec.get("methods") if isinstance(spec, dict) else None
-    for one in methods if isinstance(methods, list) else []:
-        if isinstance(one, dict) and one.get("name") == first["method"]:
-            return sees_proxy(one)
-    return True
+    record = runs[int(first["source"])].record
+    named = [one for one in methods_of(record) if one.get("name") == first["method"]]
+    return sees_proxy(named[0]) if named else True

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtr
-from scipy.stats import binomtest
 
 from overopt.monitors.contract import Look, OpenedMonitor
 from overopt.report.monitoring.seen import SeenRuns, matrix_of
@@ -29,18 +28,10 @@ from overopt.stats.rise_fall import (
     fixed_split,
     peak_and_end,
 )
+from overopt.stats.shares import Share, share
 
 CONTROL = "constant-stop"
 """The monitor that all others are set against: it looks at nothing."""
-
-
-class Share(NamedTuple):
-    """How many of how many, with the exact interval of a binomial share (Clopper and Pearson)."""
-
-    hits: int
-    n: int
-    low: float
-    high: float
 
 
 class FalseAlarms(NamedTuple):
@@ -245,9 +236,3 @@ def _end_highest(twins: Iterable[tuple[Look, ...]]) -> Share | None:
     if not known:
         return None
     return share(sum(gold_K[-1] == max(gold_K) for gold_K in known), len(known))
-
-
-def share(count: int, n: int) -> Share:
-    """A share with its exact 95 % interval."""
-    interval = binomtest(count, n).proportion_ci(0.95, "exact")
-    return Share(count, n, float(interval.low), float(interval.high))

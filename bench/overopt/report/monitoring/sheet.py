@@ -8,10 +8,11 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from overopt.report.monitoring.scoring import GroupScores, MonitorScore, Share
+from overopt.report.monitoring.scoring import GroupScores, MonitorScore
 from overopt.report.tables.text import MISSING
 from overopt.stats.crossed import Crossed
 from overopt.stats.intervals import Interval
+from overopt.stats.shares import Share
 
 NOTE = (
     "Regret: gold at the peak minus gold of the policy that is kept, SDs of the initial policy; "

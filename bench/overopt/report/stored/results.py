@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from overopt.report.stored.empty import empty_table
+from overopt.report.stored.methods import RESHAPED, families_of, methods_of, sees_proxy
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import TASK
 from overopt.spec.columns import FRONT_COLUMNS
@@ -67,12 +67,24 @@ class Results:
         """The family of each method label; methods whose records do not say it are left out."""
         of_method: dict[str, str] = {}
         for run in self.runs:
-            of_method.update(_in_record(run.record))
+            of_method.update(families_of(run.record))
         labels = self.points[["method_label", "method"]].drop_duplicates()
         return {
             str(label): of_method[str(method)]
             for label, method in labels.itertuples(index=False, name=None)
             if str(method) in of_method
+        }
+
+    @cached_property
+    def trained(self) -> dict[str, bool]:
+        """Labels of the methods that train a policy, and whether against the proxy."""
+        sees = {one.get("name"): sees_proxy(one) for run in self.runs
+                for one in methods_of(run.record)}  # fmt: skip
+        labels = self.points[["method_label", "method"]].drop_duplicates()
+        return {
+            str(label): sees.get(method, True)
+            for label, method in labels.itertuples(index=False, name=None)
+            if self.families.get(str(label), RESHAPED) != RESHAPED
         }
 
     def of_task(self, task: str) -> list[Run]:
@@ -90,13 +102,3 @@ class Results:
         columns = [*TASK, "task_label"]
         rows = self.points[columns].drop_duplicates().itertuples(index=False, name=None)
         return {row[:-1]: str(row[-1]) for row in rows}
-
-
-def _in_record(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    spec = record.get("spec")
-    methods = spec.get("methods") if isinstance(spec, dict) else None
-    for one in methods if isinstance(methods, list) else ():
-        if isinstance(one, dict):
-            name, family = one.get("name"), one.get("family")
-            if isinstance(name, str) and isinstance(family, str):
-                yield name, family

@@ -1,0 +1,38 @@
+"""What a run's record says of its methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from overopt.spec.declare import OF_PROXY, PROXY_BLIND
+
+RESHAPED = "selection"
+"""The family whose methods leave the weights of the initial policy as they are."""
+
+
+def methods_of(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The specifications of a run's methods; what is none is left out."""
+    spec = record.get("spec")
+    methods = spec.get("methods") if isinstance(spec, dict) else None
+    for one in methods if isinstance(methods, list) else ():
+        if isinstance(one, dict):
+            yield one
+
+
+def families_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names of a run's methods with their families."""
+    for one in methods_of(record):
+        name, family = one.get("name"), one.get("family")
+        if isinstance(name, str) and isinstance(family, str):
+            yield name, family
+
+
+def sees_proxy(spec: Mapping[str, Any]) -> bool:
+    """`overopt.spec.method.MethodSpec.sees_proxy` of a stored record, which may be an older one."""
+    trained = spec
+    while isinstance(trained.get("member"), Mapping):
+        trained = trained["member"]
+    trains = trained.get("member_family") or trained.get("family")
+    asks = not set(OF_PROXY).isdisjoint(trained.get("needs", ()))
+    return bool(spec.get("values")) or asks or trains not in PROXY_BLIND

@@ -26,6 +26,21 @@ def test_list_names_everything(kind: str, capsys: pytest.CaptureFixture[str]) ->
         assert f"\n {name} " in told or f"\n{name} " in told, name
 
 
+def test_on_a_narrow_screen_columns_make_way_for_what_a_row_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    list_kind("methods")
+    told = capsys.readouterr().out
+    assert "A wider screen shows more columns: knob, family." in told
+    assert "DPO: preference pairs as a classification" in told
+    assert max(map(len, told.splitlines())) <= 80
+    list_kind("tasks")  # few rows: their summaries are whole
+    told = capsys.readouterr().out
+    assert "…" not in told and "Word-level product reviews: readable" in told
+    assert "KL budgets, nats." in told
+
+
 @pytest.mark.parametrize("name", [*lookup.names("methods"), *lookup.names("proxies")])
 def test_show_tells_paper_and_settings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert show(name) == 0

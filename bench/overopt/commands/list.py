@@ -23,6 +23,12 @@ from overopt.spec.declare import Family, GoldUse
 
 _LEAST = 12
 """Letters that a summary keeps on any screen."""
+_ROOM = 40
+"""Letters of a summary for which other columns make way."""
+_GIVE_WAY = ("knob", "reads", "KL budgets, nats", "members", "family")
+"""Columns that a narrow screen leaves out, the first ones first."""
+_SHORT = 30
+"""Rows of a table whose summaries are shown whole, on as many lines as they take."""
 _COLUMNS = {
     "methods": ("name", "family", "knob", "gold", "summary"),
     "tasks": ("name", "gold", "KL budgets, nats", "summary"),
@@ -124,26 +130,38 @@ def _fits(
 def _print_table(
     kind: str, rows: Sequence[dict[str, Any]], broken: Sequence[str], packages: bool
 ) -> None:
-    """A line for each row; what does not fit on the screen is cut on the right."""
+    """A row for each; on a narrow screen some columns give way, and long tables cut summaries."""
     columns = [*_COLUMNS[kind], *(["from"] if packages else [])]
     cells = [{column: _CELLS[column](row) for column in columns} for row in rows]
-    widths = {
-        column: max([len(column), *(len(row[column]) for row in cells)])
-        for column in columns
-        if column != "summary"
-    }
     console = open_console()
-    room = max(console.width - sum(widths.values()) - 3 * len(columns), _LEAST)
+    hidden = []
+    for column in (None, *_GIVE_WAY):
+        if column in columns:
+            columns.remove(str(column))
+            hidden.append(str(column))
+        room = _room(columns, cells, console.width)
+        if room >= _ROOM:
+            break
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    whole = len(rows) <= _SHORT
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column != "summary" or not whole)
     for row in cells:
-        row["summary"] = _cut(row["summary"], room)
-        table.add_row(*(cell for cell in row.values()))
+        summary = row["summary"] if whole else _cut(row["summary"], max(room, _LEAST))
+        table.add_row(*({**row, "summary": summary}[column] for column in columns))
     console.print(table)
+    if hidden:
+        console.print(f"A wider screen shows more columns: {', '.join(hidden)}.")
     for told in broken:
         print_colored(console, "yellow", "broken", f": {told}.")
     console.print(f"Use one with --{lookup.SINGULAR[kind]} NAME; see more with bench show NAME.")
+
+
+def _room(columns: Sequence[str], cells: Sequence[dict[str, str]], width: int) -> int:
+    """Letters that are left for a summary."""
+    others = [column for column in columns if column != "summary"]
+    taken = sum(max([len(name), *(len(row[name]) for row in cells)]) for name in others)
+    return width - taken - 3 * len(columns)
 
 
 def _cut(text: str, room: int) -> str:

@@ -17,7 +17,11 @@ from .checkout import ROOT
 PLAINEST = {"OPENBLAS_CORETYPE": "Prescott", "ATEN_CPU_CAPABILITY": "default"}
 
 
-@pytest.mark.parametrize("room", ["stats", "models", "methods", "tabular_optima"])
+@pytest.mark.parametrize(
+    "room",
+    ["stats", "models", *(pytest.param(room, marks=pytest.mark.slow)
+                          for room in ("methods", "tabular_optima"))],
+)  # fmt: skip
 def test_numbers_hold_with_other_kernels(room: str) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(

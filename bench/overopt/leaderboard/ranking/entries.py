@@ -7,7 +7,8 @@ from typing import Any
 
 from overopt.leaderboard.ranking.facts import Facts, Status, Track
 from overopt.report.comparison.contest import Contest, Entrant
-from overopt.report.comparison.systems import Compared, name_system, sees_proxy
+from overopt.report.comparison.systems import Compared, name_system
+from overopt.report.stored.methods import sees_proxy
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 

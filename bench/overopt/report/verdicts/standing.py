@@ -7,7 +7,6 @@ writes the page's part below its marker anew.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +15,13 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from overopt.errors import UserError
+from overopt.report.doc_pages import marker, renewed, write_page
 from overopt.report.verdicts.claims import VERDICTS
 from overopt.spec.documents import check_format, parse_json
 from overopt.spec.explanations import explain
 from overopt.spec.frozen import Spec
 
-MARKER = "<!-- Below: python -m overopt.report.verdicts.standing results/papers THIS FILE -->"
+MARKER = marker("python -m overopt.report.verdicts.standing results/papers")
 FILE = "verdicts.json"
 MOST_BYTES = 8_000_000
 SCALES = ("full", "standard", "smoke")
@@ -149,22 +149,16 @@ def page(before: str, folder: Path) -> str:
     Raises:
         UserError: the page has no marker, or there are no verdicts.
     """
-    head, marker, _ = before.partition(MARKER)
-    if not marker:
-        raise UserError(f"the page lacks its marker; put this line where the table goes: {MARKER}")
     paths = sorted(folder.glob(f"*/{FILE}"))
     if not paths:
         raise UserError(f"{folder} holds no {FILE}; write some with bench reproduce --out {folder}")
-    return f"{head}{MARKER}\n\n{standing([read_verdicts(path) for path in paths])}"
+    return renewed(before, MARKER, standing([read_verdicts(path) for path in paths]))
 
 
 def main(words: Sequence[str]) -> None:
     """Write the page in one step."""
     folder, target = Path(words[0]), Path(words[1])
-    text = page(target.read_text(encoding="utf-8"), folder)
-    draft = target.with_name(f".{target.name}-{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(target)
+    write_page(target, page(target.read_text(encoding="utf-8"), folder))
 
 
 if __name__ == "__main__":

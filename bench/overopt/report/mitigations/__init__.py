@@ -1,0 +1,1 @@
+"""What helps against overoptimization at this scale: one page of the committed comparisons."""

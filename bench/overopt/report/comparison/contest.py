@@ -23,6 +23,9 @@ ALPHA = 0.05
 SAME = 1e-6
 """Means that differ by less are the same mean of the same seeds."""
 
+_MOST_DIGITS = 6
+"""Digits that a difference is shown with at most."""
+
 Gains = Callable[[int, SeedCurve], Floats | None]
 """From a world and a seed's curve to gold above the initial policy, by its points and prompts."""
 
@@ -300,13 +303,17 @@ def ranked_baseline(question: Question, ranked: Collection[str]) -> str | None:
 
 
 def show_interval(one: Difference | Score | None, digits: int) -> str:
-    """A mean with its interval."""
+    """A mean with its interval; one that is told from 0 is never shown as 0."""
     if one is None:
         return MISSING
-    middle = show_number(one.mean, digits)
-    if one.low is None:
-        return middle
-    return f"{middle} [{show_number(one.low, digits)}, {show_number(one.high, digits)}]"
+    if one.low is None or one.high is None:
+        return show_number(one.mean, digits)
+    if one.low > 0.0 or one.high < 0.0:
+        digits = next(
+            (more for more in range(digits, _MOST_DIGITS) if round(one.mean, more)), _MOST_DIGITS
+        )
+    middle, low, high = (show_number(x, digits) for x in (one.mean, one.low, one.high))
+    return f"{middle} [{low}, {high}]"
 
 
 def show_p(p: float | None) -> str:

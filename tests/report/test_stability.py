@@ -66,6 +66,7 @@ def test_only_methods_that_train_have_a_row_and_the_worst_comes_first() -> None:
     trained = {"rloo": True, "ppo": True}
     table = show_stability(groups, trained)
     assert [row[0] for row in table.rows] == ["ppo", "rloo"]
+    assert table.title == "Seeds that diverge: 2 of 24"
     cells = dict(zip(table.header, table.rows[1], strict=True))
     # none of 20: 1 - (0.025)^(1/20) = 0.168
     assert cells["diverged"] == "0/20" and cells["interval"] == "0 % to 17 %"

@@ -209,7 +209,7 @@ def _folded_if_long(table: TextTable, rows: str, longest: int = 12) -> list[str]
 def _stability(table: TextTable) -> Iterator[str]:
     """Which methods went wrong, and how often; nothing where no method trains."""
     if table.rows:
-        yield "<section id='stability'><h2>How many seeds diverge</h2>"
+        yield f"<section id='stability'><h2>{escape(table.title)}</h2>"
         yield from _folded_if_long(table, "curves")
         yield "</section>"
 

@@ -64,6 +64,12 @@ QUESTIONS = (
         systems=True,
     ),
     Asked(
+        "Reward models under best-of-n, on fresh seeds",
+        *("confirm", ("bon × single",), "0.25"),
+        methods=("bon",),
+        systems=True,
+    ),
+    Asked(
         "Reward models under RLOO, a quarter of the labels flipped",
         *("matrix", ("rloo × single",), "0.25", AT_KL_NATS, ("rloo",)),
         systems=True,

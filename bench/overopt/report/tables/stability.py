@@ -106,9 +106,10 @@ def show_stability(groups: Sequence[Group], trained: Mapping[str, bool]) -> Text
                 show_number(found.leapt, 1),
             )
         )
+    hits, seeds = (sum(found.diverged[part] for _, found in read) for part in (0, 1))
     return TextTable(
         name="stability",
-        title="How many seeds diverge",
+        title=f"Seeds that diverge: {hits} of {seeds}",
         header=(
             *("method", "proxy", "noise", "diverged", "interval", "failed", "proxy lost"),
             "budgets leapt over",

@@ -34,7 +34,10 @@ def row(told: str, method: str) -> list[str]:
 
 def test_what_is_shown_and_what_is_not(results: Path) -> None:
     told = mitigations(results, [Asked("Planted", "planted", ("plain",), "0")])
-    assert told.startswith("## Planted\n")
+    short, _, _ = told.partition("\n## Planted\n")
+    assert short.startswith("## In short\n") and short.strip().endswith(
+        "- Planted, against `plain`: better good; worse bad (of 3)."
+    )
     assert row(told, "good")[-1] == "**better**" and row(told, "bad")[-1] == "**worse**"
     assert row(told, "like")[-1] == "–" and row(told, "plain")[-1] == "the baseline"
     assert "no number stands for them: short." in told and "| short" not in told
@@ -57,12 +60,13 @@ def test_systems_meet_with_the_proxies_that_they_see(tmp_path: Path) -> None:
 def test_a_baseline_that_does_not_get_there_is_said(results: Path) -> None:
     told = mitigations(results, [Asked("Short", "planted", ("short",), "0")])
     assert "short is not ranked at 4 nats." in told and "| plain |" not in told
+    assert "- Short" not in told
 
 
 def test_the_page_is_written_below_its_marker(results: Path, tmp_path: Path) -> None:
     asked = [Asked("Planted", "planted", ("plain",), "0")]
     made = page(f"Words.\n{MARKER}\nstale", results, asked)
-    assert made.startswith(f"Words.\n{MARKER}\n\n## Planted") and "stale" not in made
+    assert made.startswith(f"Words.\n{MARKER}\n\n## In short") and "stale" not in made
     assert page(made, results, asked) == made
     with pytest.raises(UserError, match="lacks its marker"):
         page("Words.", results, asked)

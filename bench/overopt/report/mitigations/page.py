@@ -8,8 +8,9 @@ writes the page's part below its marker anew.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from overopt.report.comparison.comparison import compare_groups
 from overopt.report.comparison.contest import Pair, Ranking, show_interval, show_p
@@ -36,24 +37,57 @@ def mitigations(results: Path, questions: Sequence[Asked] = QUESTIONS) -> str:
     Raises:
         UserError: runs are missing or damaged, or a baseline is not among them.
     """
-    return "\n".join(line for one in questions for line in _section(results, one))
+    answers = [_Answer(one, baseline, tuple(rankings)) for one in questions
+               for baseline, rankings in _answers(results, one)]  # fmt: skip
+    lines = ["## In short", ""]
+    for one in answers:
+        lines += [_in_short(one, ranking) for ranking in one.rankings]
+    lines.append("")
+    for asked in questions:
+        lines += [f"## {asked.title}", ""]
+        for one in answers:
+            if one.asked is asked:
+                lines += _section(one)
+    return "\n".join(lines)
 
 
-def _section(results: Path, asked: Asked) -> list[str]:
-    chosen = Selection(asked.methods, (), (asked.noise,))
-    read = read_results([results / asked.folder], chosen)
+class _Answer(NamedTuple):
+    """One question with one of its baselines, and the contests in which that is ranked."""
+
+    asked: Asked
+    baseline: str
+    rankings: tuple[Ranking, ...]
+
+
+def _answers(results: Path, asked: Asked) -> Iterator[tuple[str, list[Ranking]]]:
+    read = read_results([results / asked.folder], Selection(asked.methods, (), (asked.noise,)))
     groups = group_results(read)
-    lines = [f"## {asked.title}", ""]
+    of: Compared = "systems" if asked.systems else "methods"
     for baseline in asked.baselines:
         question = Question.ask("gold-at-kl", asked.at_kl_nats, baseline)
-        of: Compared = "systems" if asked.systems else "methods"
         found = compare_groups(read, groups, {}, question, asked.proxies, of)
-        met = [one for one in found.rankings if one.baseline is not None]
-        lines += ["```sh", asked.command(baseline), "```", ""]
-        for ranking in met:
-            lines += [_told(ranking), "", *_table(ranking), ""]
-        if not met:
-            lines += [f"{baseline} is not ranked at {asked.at_kl_nats:g} nats.", ""]
+        yield baseline, [one for one in found.rankings if one.baseline is not None]
+
+
+def _in_short(one: _Answer, ranking: Ranking) -> str:
+    """What is shown, of how many comparisons."""
+    better = [p.first for p in ranking.pairs if p.differs and p.second == one.baseline]
+    worse = [p.second for p in ranking.pairs if p.differs and p.first == one.baseline]
+    named = [
+        f"{kind} {', '.join(names)}" for kind, names in (("better", better), ("worse", worse))
+        if names
+    ]  # fmt: skip
+    count = len(ranking.pairs)
+    told = "; ".join(named) or "nothing is shown to be better or worse"
+    return f"- {one.asked.title}, against `{one.baseline}`: {told} (of {count})."
+
+
+def _section(one: _Answer) -> list[str]:
+    lines = ["```sh", one.asked.command(one.baseline), "```", ""]
+    for ranking in one.rankings:
+        lines += [_told(ranking), "", *_table(ranking), ""]
+    if not one.rankings:
+        lines += [f"{one.baseline} is not ranked at {one.asked.at_kl_nats:g} nats.", ""]
     return lines
 
 

@@ -54,8 +54,8 @@ QUESTIONS = (
         proxies=("single",),
     ),
     Asked(
-        "Methods, no label flipped",
-        *("matrix", ("bon",), "0"),
+        "Inference-time methods, no label flipped",
+        *("noiseless", ("bon",), "0"),
         proxies=("single",),
     ),
     Asked(
@@ -76,7 +76,7 @@ QUESTIONS = (
     ),
     Asked(
         "Reward models under best-of-n, no label flipped",
-        *("matrix", ("bon × single",), "0", AT_KL_NATS, ("bon",)),
+        *("noiseless", ("bon × single",), "0", AT_KL_NATS, ("bon",)),
         systems=True,
     ),
 )

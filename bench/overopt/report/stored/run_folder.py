@@ -45,9 +45,9 @@ from overopt.spec.columns import (
 from overopt.spec.documents import LARGEST_NUMBER
 
 _UNRANKED = ("admission", "confirm", "grids", "noiseless")
-"""Where runs lie that rank nobody: against the admission ledger's controls, on further seeds of some
-methods, of papers' grids, whose sizes and settings are not the tasks' own, and again without label
-noise."""
+"""Where runs lie that rank nobody: against the admission ledger's controls, on further seeds of
+some methods, of papers' grids, whose sizes and settings are not the tasks' own, and once more
+without label noise."""
 
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:

@@ -134,14 +134,12 @@ def _print_table(
     columns = [*_COLUMNS[kind], *(["from"] if packages else [])]
     cells = [{column: _CELLS[column](row) for column in columns} for row in rows]
     console = open_console()
-    hidden = []
-    for column in (None, *_GIVE_WAY):
-        if column in columns:
-            columns.remove(str(column))
-            hidden.append(str(column))
-        room = _room(columns, cells, console.width)
-        if room >= _ROOM:
-            break
+    hidden: list[str] = []
+    for column in _GIVE_WAY:
+        if column in columns and _room(columns, cells, console.width) < _ROOM:
+            columns.remove(column)
+            hidden.append(column)
+    room = _room(columns, cells, console.width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     whole = len(rows) <= _SHORT
     for column in columns:

@@ -96,7 +96,7 @@ def _told(ranking: Ranking) -> str:
     where = f"{contest.task}, {contest.n_seeds} seeds"
     worlds = sorted(contest.seeds_of)
     where += f", {len(worlds)} worlds" if len(worlds) > 1 else f", world {worlds[0]}"
-    return f"{where}. {_plain(verdict(ranking))}"
+    return f"{where}. {verdict(ranking)}"
 
 
 def _table(ranking: Ranking) -> list[str]:
@@ -123,11 +123,6 @@ def _shown(method: str, pair: Pair | None) -> str:
     if not pair.differs:
         return MISSING
     return "**better**" if pair.first == method else "**worse**"
-
-
-def _plain(text: str) -> str:
-    """Words without line breaks."""
-    return " ".join(text.split())
 
 
 def page(before: str, results: Path, questions: Sequence[Asked] = QUESTIONS) -> str:

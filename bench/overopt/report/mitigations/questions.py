@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-AT_KL_NATS = 4.0
-"""What ``bench compare`` asks for where nothing is said."""
+from overopt.report.comparison.question import Question
 
 
 class Asked(NamedTuple):
@@ -26,7 +25,7 @@ class Asked(NamedTuple):
     folder: str
     baselines: tuple[str, ...]
     noise: str
-    at_kl_nats: float = AT_KL_NATS
+    at_kl_nats: float = Question().at_kl_nats
     methods: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
     systems: bool = False
@@ -42,41 +41,60 @@ class Asked(NamedTuple):
         return " ".join([*words, f"--baseline {quoted}"])
 
 
+_FLIPPED, _CLEAN = "0.25", "0"
+
 QUESTIONS = (
     Asked(
-        "Methods, a quarter of the labels flipped",
-        *("matrix", ("dpo", "bon"), "0.25"),
+        title="Methods, a quarter of the labels flipped",
+        folder="matrix",
+        baselines=("dpo", "bon"),
+        noise=_FLIPPED,
         proxies=("single",),
     ),
     Asked(
-        "Methods on fresh seeds",
-        *("confirm", ("dpo", "bon"), "0.25"),
+        title="Methods on fresh seeds",
+        folder="confirm",
+        baselines=("dpo", "bon"),
+        noise=_FLIPPED,
         proxies=("single",),
     ),
     Asked(
-        "Inference-time methods, no label flipped",
-        *("noiseless", ("bon",), "0"),
+        title="Inference-time methods, no label flipped",
+        folder="noiseless",
+        baselines=("bon",),
+        noise=_CLEAN,
         proxies=("single",),
     ),
     Asked(
-        "Reward models under best-of-n, a quarter of the labels flipped",
-        *("matrix", ("bon × single",), "0.25", AT_KL_NATS, ("bon",)),
-        systems=True,
-    ),
-    Asked(
-        "Reward models under best-of-n, on fresh seeds",
-        *("confirm", ("bon × single",), "0.25"),
+        title="Reward models under best-of-n, a quarter of the labels flipped",
+        folder="matrix",
+        baselines=("bon × single",),
+        noise=_FLIPPED,
         methods=("bon",),
         systems=True,
     ),
     Asked(
-        "Reward models under RLOO, a quarter of the labels flipped",
-        *("matrix", ("rloo × single",), "0.25", AT_KL_NATS, ("rloo",)),
+        title="Reward models under best-of-n, on fresh seeds",
+        folder="confirm",
+        baselines=("bon × single",),
+        noise=_FLIPPED,
+        methods=("bon",),
         systems=True,
     ),
     Asked(
-        "Reward models under best-of-n, no label flipped",
-        *("noiseless", ("bon × single",), "0", AT_KL_NATS, ("bon",)),
+        title="Reward models under RLOO, a quarter of the labels flipped",
+        folder="matrix",
+        baselines=("rloo × single",),
+        noise=_FLIPPED,
+        methods=("rloo",),
+        systems=True,
+    ),
+    Asked(
+        title="Reward models under best-of-n, no label flipped",
+        folder="noiseless",
+        baselines=("bon × single",),
+        noise=_CLEAN,
+        methods=("bon",),
         systems=True,
     ),
 )

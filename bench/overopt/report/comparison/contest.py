@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from overopt.report.comparison.question import Question
 from overopt.report.group import Group, SeedCurve
-from overopt.report.tables.text import MISSING, show_number
+from overopt.report.tables.text import MISSING, show_spread
 from overopt.stats.arrays import Floats
 from overopt.stats.comparisons.parts import Difference
 from overopt.stats.comparisons.ties import RankRange
@@ -22,9 +22,6 @@ ALPHA = 0.05
 
 SAME = 1e-6
 """Means that differ by less are the same mean of the same seeds."""
-
-_MOST_DIGITS = 6
-"""Digits that a difference is shown with at most."""
 
 Gains = Callable[[int, SeedCurve], Floats | None]
 """From a world and a seed's curve to gold above the initial policy, by its points and prompts."""
@@ -303,17 +300,8 @@ def ranked_baseline(question: Question, ranked: Collection[str]) -> str | None:
 
 
 def show_interval(one: Difference | Score | None, digits: int) -> str:
-    """A mean with its interval; one that is told from 0 is never shown as 0."""
-    if one is None:
-        return MISSING
-    if one.low is None or one.high is None:
-        return show_number(one.mean, digits)
-    if one.low > 0.0 or one.high < 0.0:
-        digits = next(
-            (more for more in range(digits, _MOST_DIGITS) if round(one.mean, more)), _MOST_DIGITS
-        )
-    middle, low, high = (show_number(x, digits) for x in (one.mean, one.low, one.high))
-    return f"{middle} [{low}, {high}]"
+    """A mean with its interval."""
+    return MISSING if one is None else show_spread(one.mean, one.low, one.high, digits)
 
 
 def show_p(p: float | None) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal, NamedTuple
 
-from overopt.report.tables.text import MISSING, show_number
+from overopt.report.tables.text import MISSING, show_number, show_spread
 
 
 class Spread(NamedTuple):
@@ -156,10 +156,7 @@ def _middle(value: Cell) -> float | None:
 def _text(value: Cell, column: Column) -> str:
     """A cell in words."""
     if isinstance(value, Spread):
-        middle = _number(value.mean, column)
-        if value.low is None or value.high is None:
-            return middle
-        return f"{middle} [{_number(value.low, column)}, {_number(value.high, column)}]"
+        return show_spread(value.mean, value.low, value.high, column.digits or 0)
     if isinstance(value, str):
         return value or MISSING
     return _number(value, column)

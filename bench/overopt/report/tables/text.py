@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 MISSING = "–"
+_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,23 @@ _LATEX = {
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it stands; control characters become spaces."""
     return "".join(_LATEX.get(letter, letter if letter.isprintable() else " ") for letter in text)
+
+
+def show_spread(mean: float, low: float | None, high: float | None, digits: int) -> str:
+    """A mean with its interval; one that is told from 0 is never shown as 0.
+
+    Args:
+        mean: the number.
+        low, high: the bounds of its interval; None for none.
+        digits: behind the point, more where these would show nothing but zeros.
+    """
+    if low is None or high is None:
+        return show_number(mean, digits)
+    if low > 0.0 or high < 0.0:
+        enough = (more for more in range(digits, _MOST_DIGITS) if round(mean, more))
+        digits = next(enough, _MOST_DIGITS)
+    middle, least, most = (show_number(x, digits) for x in (mean, low, high))
+    return f"{middle} [{least}, {most}]"
 
 
 def show_number(value: Any, digits: int) -> str:

@@ -36,6 +36,18 @@ def test_the_sheet_holds_the_numbers_of_the_command(tmp_path: Path) -> None:
             assert row["chance"] == wanted["chance_above_reference"]
 
 
+def test_the_setting_in_which_most_are_ranked_comes_first(tmp_path: Path) -> None:
+    for noise, names in (("0", "ab"), ("0.25", "abc")):
+        for height, name in enumerate(names, start=1):
+            write_run(tmp_path, name, 0.3 * height, noise=noise, name=f"step-{noise}")
+    found = compare(tmp_path)
+    assert [one.contest.noise for one in found.rankings] == ["0", "0.25"]
+    sheet = comparison_sheet(found.rankings, found.verdicts, found.notes)
+    assert sheet.first is not None and sheet.first["noise"] == "0.25"
+    assert sheet.lead == found.verdicts[::-1]
+    assert [row["noise"] for row in sheet.rows] == ["0.25"] * 3 + ["0"] * 2
+
+
 def test_the_page_leads_with_the_verdict(tmp_path: Path) -> None:
     write_run(tmp_path, "a<b>", 0.3)
     write_run(tmp_path, "b", 0.6)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from overopt.report.comparison.words import join
 from overopt.report.fits import GroupFit
 from overopt.report.group import Group
 from overopt.report.html.assets import UPLOT_VERSION, embed_json, policy, read_asset, script, styles
@@ -131,7 +132,7 @@ def _facts(results: Results, groups: Sequence[Group]) -> Iterator[str]:
     yield "</ul>"
     nonstandard = [run.name for run in results.runs if run.record.get("standard") is False]
     if nonstandard:
-        named = ", ".join(nonstandard)
+        named = join(nonstandard)
         yield f"<p class='warn'>Not the task's own settings: {escape(named)}</p>"
     if any(results.versions):
         apart = "; ".join(

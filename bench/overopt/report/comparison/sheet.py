@@ -13,7 +13,7 @@ from overopt.report.noise_labels import name_noise
 def comparison_sheet(
     rankings: Sequence[Ranking], verdicts: Sequence[str], notes: Sequence[str]
 ) -> Sheet:
-    """One row per method of every contest; the filters show one contest, the first of them first.
+    """One row per method of every contest; the filters show one contest, the largest of them first.
 
     Ranks and ties hold within a contest, so that proxy, noise and worlds are always chosen.
 
@@ -22,6 +22,10 @@ def comparison_sheet(
         verdicts: its verdicts.
         notes: what it kept apart.
     """
+    # the reader meets the setting first in which most can be ranked
+    order = sorted(range(len(rankings)), key=lambda place: -len(rankings[place].ranked))
+    rankings = [rankings[place] for place in order]
+    verdicts = [verdicts[place] for place in order]
     first = rankings[0]
     tasks = list(dict.fromkeys(one.contest.task for one in rankings))
     digits = first.question.digits

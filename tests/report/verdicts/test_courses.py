@@ -51,7 +51,13 @@ def with_column(
 
 
 def planted(value: Callable[[Floats], Floats], noise: float = 0.02) -> ArmRows:
-    return with_column(arm_rows(humped, budgets=BUDGETS), "csi", value, noise)
+    """Seeds that reach a KL within half a step of each other; equal ones show nothing."""
+    rows = with_column(arm_rows(humped, budgets=BUDGETS), "csi", value, noise)
+    seeds = []
+    for one in rows.worlds[0]:
+        off_K = np.random.default_rng((8, one.seed)).uniform(-0.25, 0.25, one.kl_K.size)
+        seeds.append(replace(one, columns={**one.columns, "step": one.column("step") + off_K}))
+    return replace(rows, worlds={0: tuple(seeds)})
 
 
 def verdict(rule: Rule, measured: dict[Arm, ArmRows]) -> str:

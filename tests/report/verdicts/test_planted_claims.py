@@ -68,12 +68,14 @@ def alike(gain: float, noise: float) -> Measured:
 def remembered(gain: float, noise: float) -> Measured:
     """Averaged weights have less of the swapped pairs by a gain, and of the others as much."""
     weights, predictions = warm2024.HALF_WEIGHTS, warm2024.HALF_PREDICTIONS
-    off = noisy("warm-03", noise)
+    of_exam = {SWAPPED: -gain, KEPT: 0.0, SHIFT: 0.0}
+    off = {exam: noisy(f"warm-03 {exam}", noise) for exam in of_exam}
 
     def marks(seed: int) -> dict[tuple[str, str], float]:
-        found = {(exam, predictions): 0.6 for exam in (SWAPPED, KEPT, SHIFT)}
-        found[SWAPPED, weights] = 0.6 - gain + off[seed]
-        return found | {(KEPT, weights): 0.6, (SHIFT, weights): 0.6}
+        plain = {(exam, predictions): 0.6 for exam in of_exam}
+        return plain | {
+            (exam, weights): 0.6 + by + float(off[exam][seed]) for exam, by in of_exam.items()
+        }
 
     return {warm2024.SWAPPED_LABELS: sat(marks)}
 
@@ -126,11 +128,11 @@ def raised(arms: dict[Arm, float], noise: float, claim: str) -> Measured:
 def searched(gain: float, noise: float) -> Measured:
     """NM-PPO above the best of five runs by a gain less .05, in a fifth of their steps."""
     arms = {moskovitz2023.NM: gain - 0.05} | dict.fromkeys(moskovitz2023.SEARCHED, 0.0)
-    found = dict(raised(arms, noise, "mos-09"))
-    return {
-        arm: with_column(rows, "gradient_steps", lambda one: np.where(one.kl_K > 0, 100.0, 0.0))
-        for arm, rows in found.items()
-    }
+    found = {}
+    for number, (arm, rows) in enumerate(raised(arms, noise, "mos-09").items()):
+        steps_S = 100.0 + 10.0 * noisy(f"mos-09 steps {number}", noise)
+        found[arm] = with_column(rows, "gradient_steps", partial(past_the_start, steps_S))
+    return found
 
 
 def thresholds(gain: float, noise: float) -> Measured:
@@ -147,6 +149,10 @@ def calibrated(gain: float, noise: float) -> Measured:
             arm_rows(saturating, number=number), "choice_error", partial(at_every_kl, error_S)
         )
     return found
+
+
+def past_the_start(value_S: Floats, one: SeedRows) -> Floats:
+    return np.where(one.kl_K > 0, value_S[one.seed], 0.0)
 
 
 def at_every_kl(value_S: Floats, one: SeedRows) -> Floats:

@@ -9,6 +9,8 @@ import pytest
 from scipy.stats import t as student
 
 from overopt.stats.arrays import Floats
+from overopt.stats.comparisons.error_parts import crossed_parts, half_width
+from overopt.stats.comparisons.parts import ErrorPart
 from overopt.stats.verdicts.decide import decide
 from overopt.stats.verdicts.estimate import estimate
 from overopt.stats.verdicts.evidence import Estimate, Evidence, Part
@@ -28,7 +30,7 @@ SEEDS, PROMPTS = 5, 32
 
 
 def known(mean: float, se: float = 1.0, df: float = 4.0) -> Estimate:
-    return Estimate(mean, se, df, 5, 1, "seeds")
+    return Estimate(mean, (ErrorPart(se**2, df),), 5, 1, "seeds")
 
 
 def test_p_values_are_twice_the_tail_of_student_s_t() -> None:
@@ -73,22 +75,56 @@ def test_bounds_may_be_infinite() -> None:
 
 
 def test_a_hump_rises_and_falls() -> None:
-    rise, fall = known(0.5, se=0.01), known(0.3, se=0.01)
-    assert hump("", rise, fall).side == "reproduced"
-    assert hump("", known(-0.2, se=0.01), fall).side is None  # falls, but never rose
-    assert hump("", rise, known(0.0, se=0.01)).side == "contradicted"
-    assert hump("", rise, known(0.1, se=0.2)).side is None
+    rise, fall, none = known(0.5, se=0.01), known(0.3, se=0.01), known(0.0, se=0.01)
+    assert hump("", rise, fall, [fall]).side == "reproduced"
+    assert hump("", known(-0.2, se=0.01), fall, [fall]).side is None  # falls, but never rose
+    assert hump("", rise, none, [none]).side == "contradicted"
+    assert hump("", rise, known(0.1, se=0.2), [known(0.1, se=0.2)]).side is None
 
 
 def test_a_fall_that_counts_for_nothing_decides_nothing() -> None:
     rise, tiny = known(0.5, se=0.01), known(0.02, se=0.001)
-    assert hump("", rise, tiny).side is None
-    assert no_hump("", tiny).side is None
+    assert hump("", rise, tiny, [tiny]).side is None
+    assert no_hump("", tiny, [tiny]).side is None
 
 
 def test_no_hump_is_the_reverse() -> None:
-    assert no_hump("", known(0.0, se=0.01)).side == "reproduced"
-    assert no_hump("", known(0.3, se=0.01)).side == "contradicted"
+    fall, none = known(0.3, se=0.01), known(0.0, se=0.01)
+    assert no_hump("", none, [none]).side == "reproduced"
+    assert no_hump("", fall, [fall]).side == "contradicted"
+
+
+def test_gold_does_not_fall_where_it_does_from_no_budget() -> None:
+    """Whatever the fall from the chosen peak is: where all choose the end, it is 0 for sure."""
+    sure, low, open_ = Estimate(0.0, (), 5, 1, ""), known(-0.5, se=0.01), known(0.0, se=0.2)
+    assert no_hump("", sure, [low, low]).side == "reproduced"
+    assert no_hump("", sure, [low, open_]).side is None
+    assert hump("", known(0.5, se=0.01), sure, [low, open_]).side is None
+    assert no_hump("", sure, []).side is None  # nothing before the end
+
+
+def test_equal_numbers_are_judged_by_their_signs() -> None:
+    """Two seeds on one step of a grid say little of a third: 2/4; eight of eight have 2/256."""
+    found = estimate({0: np.full((2, 1), 8.0)})
+    assert (found.mean, found.bounds) == (8.0, None)
+    assert (found.p_above(0.0), found.p_below(9.0), found.p_below(8.0)) == (0.5, 0.5, 1.0)
+    assert estimate({0: np.full((8, 1), 8.0)}).p_above(0.0) == pytest.approx(2 / 256)
+
+
+def test_interval_and_p_value_are_those_of_comparisons() -> None:
+    """By Banerjee: sqrt(t_4^2 V_seed + t_31^2 V_prompt), and half of that for two such worlds."""
+    table = planted(np.random.default_rng(5), 0.3)
+    seed, prompt = crossed_parts(table)
+    half = math.hypot(
+        student.ppf(0.975, 4) * math.sqrt(seed.variance),
+        student.ppf(0.975, 31) * math.sqrt(prompt.variance),
+    )
+    one, two = estimate({0: table}), estimate({0: table, 1: table})
+    assert one.bounds == pytest.approx((one.mean - half, one.mean + half))
+    assert two.bounds == pytest.approx((one.mean - half / 2**0.5, one.mean + half / 2**0.5))
+    assert one.p_above(one.mean - half) == pytest.approx(0.05)
+    strict = half_width((seed, prompt), 0.05 / 19)
+    assert one.p_above(one.mean - strict) == pytest.approx(0.05 / 19)
 
 
 def part(p_for: float, p_against: float = 1.0) -> Part:

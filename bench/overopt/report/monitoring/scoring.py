@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr
 
 from overopt.monitors.contract import Look, OpenedMonitor
 from overopt.report.monitoring.seen import SeenRuns, matrix_of
-from overopt.stats.arrays import Floats
+from overopt.stats.arrays import Floats, Ints
+from overopt.stats.comparisons.error_parts import crossed_parts, p_value
+from overopt.stats.comparisons.parts import ErrorPart
 from overopt.stats.crossed import Crossed
 from overopt.stats.intervals import Interval, adjust_holm, t_interval
 from overopt.stats.monitoring.stopping import (
@@ -162,19 +163,26 @@ def _against(stopped: dict[str, Stopped]) -> dict[str, tuple[Crossed, float]]:
     others = [name for name in stopped if name != CONTROL]
     if control is None or not others:
         return {}
-    gaps = [
-        cross_fitted(stopped[name].regret_SB - control.regret_SB, control.in_half_B)
-        for name in others
-    ]
-    adjusted = adjust_holm([_p_value(gap) for gap in gaps])
-    return {name: (gap, float(p)) for name, gap, p in zip(others, gaps, adjusted, strict=True)}
+    gaps = {name: stopped[name].regret_SB - control.regret_SB for name in others}
+    adjusted = adjust_holm([_p_value(gap_SB, control.in_half_B) for gap_SB in gaps.values()])
+    return {
+        name: (cross_fitted(gap_SB, control.in_half_B), float(p))
+        for (name, gap_SB), p in zip(gaps.items(), adjusted, strict=True)
+    }
 
 
-def _p_value(gap: Crossed) -> float:
-    """Two-sided p of a difference; 1 where the two never differ."""
-    if gap.se is None or gap.df is None or gap.se == 0.0:
+def _p_value(gap_SB: Floats, in_half_B: Ints) -> float:
+    """Two-sided p of a difference; 1 where the two never differ.
+
+    By the parts of its error, as Holm's correction reads it far out in the tail.
+    """
+    gap = cross_fitted(gap_SB, in_half_B)
+    if not gap.se or gap.df is None:
         return 1.0
-    return float(2.0 * stdtr(gap.df, -abs(gap.mean) / gap.se))
+    several = len(gap_SB) > 1 and gap_SB.shape[1] > 1
+    parts = crossed_parts(gap_SB) if several else (ErrorPart(gap.se**2, gap.df),)
+    found = p_value(gap.mean, parts)
+    return 1.0 if found is None else found
 
 
 def _score(

@@ -12,7 +12,16 @@ from typing import Protocol
 import numpy as np
 
 from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, arms_of
-from overopt.report.verdicts.statistics import Fall, Gold, Minus, Peak, Statistic, peaks
+from overopt.report.verdicts.statistics import (
+    OWN_END,
+    Fall,
+    Gold,
+    Minus,
+    Peak,
+    Statistic,
+    peaks,
+)
+from overopt.stats.comparisons.parts import ErrorPart
 from overopt.stats.verdicts.curves import rank_correlation
 from overopt.stats.verdicts.estimate import estimate
 from overopt.stats.verdicts.evidence import ALPHA, Estimate, Evidence, Part
@@ -165,7 +174,7 @@ class Hump(_Single):
 
     def part(self, scope: Scope) -> Part:
         rise, fall = measure(Peak(self.arm), scope), measure(Fall(self.arm), scope)
-        return hump(self.words, rise, fall, self.least)
+        return hump(self.words, rise, fall, falls_from(self.arm, scope), self.least)
 
 
 @dataclass(frozen=True)
@@ -195,7 +204,14 @@ class NoHump(_Single):
                 f"{self.arm.name} was reached to {own:g} nats by all seeds; {self.baseline.name} "
                 f"has fallen at {reach:g}"
             )
-        return no_hump(self.words, measure(Fall(self.arm), scope), self.least)
+        fall = measure(Fall(self.arm), scope)
+        return no_hump(self.words, fall, falls_from(self.arm, scope), self.least)
+
+
+def falls_from(arm: Arm, scope: Scope) -> list[Estimate]:
+    """Gold at each budget before an arm's own end, less gold there."""
+    end = Gold(arm, OWN_END)
+    return [measure(Minus(Gold(arm, at), end), scope) for at in scope.reached(arm)[:-1]]
 
 
 def fallen_at(arm: Arm, scope: Scope) -> float:
@@ -277,7 +293,8 @@ class Unrelated(_Single):
         weight = sum(n - 3 for n in n_W)
         rho = sum(r * (n - 3) for r, n in zip(rho_W, n_W, strict=True)) / weight
         se = ((1.0 + rho**2 / 2.0) / weight) ** 0.5
-        found = Estimate(rho, se, float("inf"), min(n_W), len(n_W), "seeds")
+        error = (ErrorPart(se**2, float("inf")),)
+        found = Estimate(rho, error, min(n_W), len(n_W), "seeds")
         return equivalence(self.words, found, self.margin)
 
 

@@ -200,6 +200,10 @@ class Lead(NamedTuple):
 def lead_of(stopped: Stopped, kl_SK: ArrayLike, step_SK: ArrayLike) -> Lead:
     """Way from the alarm to the peak in sqrt(nats) and in steps, mean over halves that ring.
 
+    Both ends were chosen by other seeds, any two of which have most seeds in common. So the spread
+    of leads says how these seeds differ under what was chosen, not how another study would come
+    out; no test is made of it.
+
     Args:
         stopped: the runs.
         kl_SK: KL of each look, nats. step_SK: its step.

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from overopt.stats.arrays import Floats
-from overopt.stats.crossed import Crossed, crossed_interval
+from overopt.stats.comparisons.error_parts import crossed_parts
+from overopt.stats.comparisons.parts import ErrorPart
+from overopt.stats.crossed import crossed_interval
 from overopt.stats.verdicts.evidence import Estimate
 from overopt.stats.world_means import over_worlds
 
@@ -23,28 +27,31 @@ def estimate(values: Mapping[int, Floats]) -> Estimate:
     Raises:
         ValueError: there is no world, or a value is NaN or infinite.
     """
-    crossed = {world: crossed_interval(table) for world, table in sorted(values.items())}
-    n_seeds = min((len(table) for table in values.values()), default=0)
-    if not crossed:
+    tables = [np.asarray(table, np.float64) for _, table in sorted(values.items())]
+    if not tables:
         raise ValueError("there is no world")
+    crossed = [crossed_interval(table) for table in tables]
+    n_seeds = min(len(table) for table in tables)
     if len(crossed) == 1:
-        (one,) = crossed.values()
-        usable = one.n_seeds > 1 or one.n_prompts > 1
-        se, df = (one.se, one.df) if usable else (None, None)
-        return Estimate(one.mean, se, df, n_seeds, 1, one.over if usable else "nothing")
-    return _over_worlds(list(crossed.values()), n_seeds)
+        parts = _parts(tables[0])
+        return Estimate(crossed[0].mean, parts, n_seeds, 1, crossed[0].over if parts else "nothing")
+    across = over_worlds(crossed).across
+    n = len(crossed)
+    mean = sum(one.mean for one in crossed) / n
+    if across.se is not None:
+        return Estimate(mean, (ErrorPart(across.se**2, n - 1),), n_seeds, n, "worlds")
+    each = [_parts(table) for table in tables]
+    if not all(each):
+        return Estimate(mean, (), n_seeds, n, "nothing")
+    scaled = tuple(ErrorPart(part.variance / n**2, part.df) for parts in each for part in parts)
+    return Estimate(mean, scaled, n_seeds, n, "these worlds")
 
 
-def _over_worlds(worlds: list[Crossed], n_seeds: int) -> Estimate:
-    found = over_worlds(worlds)
-    if found.across.se is not None:
-        n = len(worlds)
-        return Estimate(found.across.mean or 0.0, found.across.se, n - 1, n_seeds, n, "worlds")
-    known = [(one.se, one.df) for one in worlds if one.se is not None and one.df is not None]
-    mean = sum(one.mean for one in worlds) / len(worlds)
-    if len(known) < len(worlds) or found.within.se is None:
-        return Estimate(mean, None, None, n_seeds, len(worlds), "nothing")
-    total = sum(se**2 for se, _ in known)
-    weight = sum(se**4 / df for se, df in known)
-    df = total**2 / weight if weight > 0.0 else float("inf")
-    return Estimate(mean, found.within.se, df, n_seeds, len(worlds), "these worlds")
+def _parts(table_SB: Floats) -> tuple[ErrorPart, ...]:
+    """Of the squared standard error of a table's mean; none of a single number."""
+    n_seeds, n_prompts = table_SB.shape
+    if n_prompts > 1:
+        return crossed_parts(table_SB)
+    if n_seeds == 1:
+        return ()
+    return (ErrorPart(float(table_SB.var(ddof=1)) / n_seeds, n_seeds - 1),)

@@ -164,4 +164,4 @@ def place_below(name: str, first: Place, second: Place) -> Part:
 
 def _estimate(place: Place, at: float, kept: Floats) -> Estimate:
     held = (float(kept.min()), float(kept.max()))
-    return Estimate(at, None, None, place.n_seeds, place.n_worlds, place.over, held)
+    return Estimate(at, (), place.n_seeds, place.n_worlds, place.over, held)

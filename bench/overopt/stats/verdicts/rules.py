@@ -57,20 +57,23 @@ def within(name: str, value: Estimate, low: float, high: float) -> Part:
     return Part(name, value, inside, min(value.p_above(high), value.p_below(low)))
 
 
-def hump(name: str, rise: Estimate, fall: Estimate, least: float = FALL_SD) -> Part:
+def hump(
+    name: str, rise: Estimate, fall: Estimate, falls: Sequence[Estimate], least: float = FALL_SD
+) -> Part:
     """HUMP: gold rises, and falls after its peak.
 
-    Reproduced where the intervals of the rise and of the fall lie above 0; contradicted where that
-    of the fall lies below `least`. A fall that is shown, and shown to be smaller than `least`,
+    Reproduced where the intervals of the rise and of the fall lie above 0; contradicted where no
+    fall is shown (see `none_falls`). A fall that is shown, and shown to be smaller than `least`,
     reproduces nothing and contradicts nothing.
 
     Args:
         name: what is looked at.
         rise: gold at the peak, which is chosen on other seeds and prompts.
         fall: gold at the peak less gold at the end.
+        falls: gold at every budget before the end, less gold at the end.
         least: falls below this are none.
     """
-    p_for, p_against = fall.p_above(0.0), fall.p_below(least)
+    p_for, p_against = fall.p_above(0.0), none_falls(falls, least)
     if p_for <= ALPHA and p_against <= ALPHA:
         return Part(name, fall, 1.0, 1.0, f"a fall, but of less than {least:g}")
     if p_for <= ALPHA < rise.p_above(0.0):
@@ -78,16 +81,29 @@ def hump(name: str, rise: Estimate, fall: Estimate, least: float = FALL_SD) -> P
     return Part(name, fall, max(p_for, rise.p_above(0.0)), p_against)
 
 
-def no_hump(name: str, fall: Estimate, least: float = FALL_SD) -> Part:
+def no_hump(name: str, fall: Estimate, falls: Sequence[Estimate], least: float = FALL_SD) -> Part:
     """NOHUMP: no fall after the peak.
 
-    Reproduced where the interval of the fall lies below `least`, contradicted where it lies above
-    0; where both hold, a fall is shown that counts for nothing, and neither is said.
+    Reproduced where gold at no budget lies above gold at the end by `least` (see `none_falls`),
+    contradicted where the interval of the fall from the peak lies above 0; where both hold, a fall
+    is shown that counts for nothing, and neither is said.
     """
-    p_for, p_against = fall.p_below(least), fall.p_above(0.0)
+    p_for, p_against = none_falls(falls, least), fall.p_above(0.0)
     if p_for <= ALPHA and p_against <= ALPHA:
         return Part(name, fall, 1.0, 1.0, f"a fall, but of less than {least:g}")
     return Part(name, fall, p_for, p_against)
+
+
+def none_falls(falls: Sequence[Estimate], least: float = FALL_SD) -> float:
+    """P value of "gold at the end is not below any budget's by `least`"; 1 without budgets.
+
+    An intersection-union test over all budgets, which needs no correction. The fall from the peak
+    that other seeds chose shows that gold falls, and cannot show that it does not: noise moves the
+    choice off the true peak, so that it comes out too small, and where all choose the end it is 0
+    without any error. With 5 seeds, 32 prompts and a true fall of .05 its interval lay below .05 in
+    7 to 17 % of draws (nominal 2.5 %), as simulated; this test rejects in at most 2.5 %.
+    """
+    return max((fall.p_below(least) for fall in falls), default=1.0)
 
 
 def single(part: Part) -> Evidence:

@@ -73,6 +73,16 @@ def test_opponents_of_the_reference_are_its_samples() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "inputs", [("reference_samples", "opponents_now"), ("reference_samples",)]
+)
+def test_opponents_count_once_learned_from_or_not(inputs: tuple[str, ...]) -> None:
+    """As many opponents as samples, of about the same length."""
+    alone = run(Watched()).compute.tokens_processed
+    beside = run(Watched(*inputs)).compute.tokens_processed
+    assert 1.9 * alone < beside < 2.1 * alone
+
+
 @pytest.mark.parametrize(("share", "which"), [(0.0, "policy"), (1.0, "reference")])
 def test_a_mixture_of_one_is_that_one(share: float, which: str) -> None:
     method = Watched("mixture_samples", "opponents_now", share=share)

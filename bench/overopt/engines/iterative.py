@@ -62,7 +62,7 @@ def optimize_iterative(
             mean_loss = partial(loss, drawn, built, index_K)
             yield Minibatch(mean_loss(), tokens_of(drawn, _rows(built, index_K)), mean_loss)
 
-    lesson = Lesson(minibatches, with_gradient=False, counts_sampling=True)
+    lesson = Lesson(minibatches, with_gradient=False, besides=lambda drawn: drawn.tokens)
     return optimize_online(learner, lesson, settings, inputs)
 
 

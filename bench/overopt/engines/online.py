@@ -36,12 +36,12 @@ class Lesson(NamedTuple):
     minibatches: of the gradient steps on it, one after another; each is computed when the step
         before it has been taken. None at all is allowed, and counts as one step without learning.
     with_gradient: whether the first of them uses the pass in which the samples are read.
-    counts_sampling: whether sampled tokens count beside those that are trained on.
+    besides: prompt and response tokens of a rollout that count beside those that are trained on.
     """
 
     minibatches: Callable[[DrawnSamples], Iterator[Minibatch]]
     with_gradient: bool
-    counts_sampling: bool
+    besides: Callable[[DrawnSamples], int]
 
 
 class _Learned(NamedTuple):
@@ -105,7 +105,7 @@ def optimize_online(
             drawn = drawn._replace(rollout=drawn.rollout._replace(memory=memory))
             learner.begin_steps()
             for learned in _learn(learner, lesson.minibatches(drawn), settings.max_steps - step):
-                spent = _spend(compute, drawn, learned, lesson.counts_sampling)
+                spent = _spend(compute, drawn, learned, lesson.besides(drawn))
                 walk.pass_by(step + len(learned.loss_K), spent, inputs.policy)
             learner.end_round()
             if inputs.refit is not None:
@@ -117,7 +117,7 @@ def optimize_online(
         if over:
             break
         step += max(1, len(learned.loss_K))
-        compute = _spend(compute, drawn, learned, lesson.counts_sampling)
+        compute = _spend(compute, drawn, learned, lesson.besides(drawn))
     return Trajectory(walk.snapshots, walk.unreached_nats, tuple(rows), compute)
 
 
@@ -147,14 +147,12 @@ def _learn(
             break
 
 
-def _spend(
-    before: Compute, drawn: DrawnSamples, learned: _Learned, counts_sampling: bool
-) -> Compute:
+def _spend(before: Compute, drawn: DrawnSamples, learned: _Learned, besides: int) -> Compute:
     """What a run has spent after the gradient steps on these samples."""
     return Compute(
         before.gradient_steps + len(learned.loss_K),
         before.samples_drawn + drawn.rows,
-        before.tokens_processed + counts_sampling * drawn.tokens + learned.tokens,
+        before.tokens_processed + besides + learned.tokens,
     )
 
 

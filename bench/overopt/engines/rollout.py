@@ -38,6 +38,8 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
     """
     learner = Learner(method, settings, inputs.policy, inputs.reference, inputs.second)
     at_once = learner.training.minibatches == 1
+    learns_opponents = "opponents_now" in learner.inputs
+    passes = 2 if method.perturbs else 1
 
     def loss(
         drawn: DrawnSamples, index_B: Tensor, row_K: Tensor, advantage: Tensor, read: Reading | None
@@ -46,7 +48,7 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
         samples = drawn.rollout.reward_BN.shape[1]
         now = (drawn.read(learner, row_K) if read is None else read).group(samples)
         step = RolloutStep(drawn.rollout.take(index_B), now, advantage[index_B])
-        if "opponents_now" in learner.inputs and drawn.opponents is not None:
+        if learns_opponents and drawn.opponents is not None:
             each = drawn.opponents.rollout.reward_BN.shape[1]
             others = drawn.opponents.read(learner, _group_rows(index_B, each)).group(each)
             step = step._replace(opponents=others)
@@ -64,11 +66,24 @@ def optimize_rollout(method: OpenedRollout, settings: RolloutSpec, inputs: RunIn
             first = at_once and number == 0
             yield Minibatch(
                 mean_loss(drawn.reading if first else None),
-                tokens_of(drawn, row_K),
+                passes * tokens(drawn, index_B),
                 partial(mean_loss, None),
             )
 
-    lesson = Lesson(minibatches, with_gradient=at_once, counts_sampling=False)
+    def tokens(drawn: DrawnSamples, index_B: Tensor) -> int:
+        """That one pass goes through: of these prompts' samples, and of opponents learned from."""
+        kinds = [drawn, drawn.opponents] if learns_opponents else [drawn]
+        return sum(
+            tokens_of(kind, _group_rows(index_B, kind.rollout.reward_BN.shape[1]))
+            for kind in kinds
+            if kind is not None
+        )
+
+    def besides(drawn: DrawnSamples) -> int:
+        """Opponents that are only compared with; all other samples are counted as trained on."""
+        return 0 if learns_opponents or drawn.opponents is None else drawn.opponents.tokens
+
+    lesson = Lesson(minibatches, with_gradient=at_once, besides=besides)
     return optimize_online(learner, lesson, settings, inputs)
 
 

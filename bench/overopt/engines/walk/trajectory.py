@@ -14,7 +14,9 @@ class Compute(NamedTuple):
 
     gradient_steps: optimizer steps.
     samples_drawn: responses that the method sampled; those of KL probes are not the method's.
-    tokens_processed: prompt and response tokens that the policy was trained on or sampled.
+    tokens_processed: prompt and response tokens, once for each pass with gradient over them. Beside
+        these count the samples of a round that builds its data (family ``iterative``), and
+        opponents that are only compared with: they are read, whether or not they are learned from.
     """
 
     gradient_steps: int

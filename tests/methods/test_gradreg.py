@@ -4,6 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.rollout import RolloutStep
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Weights
 from overopt.methods.rollout import gradreg
 from tabular_optima import table
@@ -48,21 +51,36 @@ def test_without_a_penalty_nothing_is_corrected() -> None:
     assert found == gradient_of(weights)
 
 
-def test_its_gradient_is_that_of_the_penalized_loss_of_an_enumerated_world() -> None:
-    """L(logits) = -E_pi[r]; autograd gives grad (L + lambda/2 |grad L|^2) exactly."""
+def test_its_gradient_is_that_of_the_penalized_objective_of_an_enumerated_world() -> None:
+    """Samples of theta, all listed by their chances; autograd gives grad (L + lambda/2 |grad L|^2).
+
+    L(logits) = -E_pi[r]. Both gradients are of the method's loss of the samples of theta.
+    """
     config = gradreg.Config(penalty=0.3, probe=1e-5)
     logits_R = table.REFERENCE_LOGP_R.clone().requires_grad_()
-
-    def loss(at_R: Tensor) -> Tensor:
-        return -(torch.softmax(at_R, -1) * table.REWARD_R).sum()
-
-    (first_R,) = torch.autograd.grad(loss(logits_R), logits_R, create_graph=True)
-    penalized = loss(logits_R) + config.penalty / 2 * first_R.square().sum()
+    objective = -(torch.softmax(logits_R, -1) * table.REWARD_R).sum()
+    (exact_R,) = torch.autograd.grad(objective, logits_R, create_graph=True)
+    penalized = objective + config.penalty / 2 * exact_R.square().sum()
     (expected_R,) = torch.autograd.grad(penalized, logits_R)
-    first = {"logits": first_R.detach()}
+    chance_R = torch.softmax(logits_R.detach(), -1)
+    advantage_R = table.REWARD_R - (chance_R * table.REWARD_R).sum()
+
+    def read(at_R: Tensor) -> Reading:
+        logp_BNT = torch.log_softmax(at_R, -1)[None, :, None]
+        return Reading(logp_BNT, logp_BNT.detach(), torch.ones_like(logp_BNT))
+
+    rollout = Rollout(table.REWARD_R[None], read(logits_R.detach()))
+
+    def gradient(at_R: Tensor) -> Tensor:
+        free_R = at_R.detach().clone().requires_grad_()
+        step = RolloutStep(rollout, read(free_R), advantage_R[None])
+        mean = (chance_R * gradreg.loss(config, step)).sum()
+        return torch.autograd.grad(mean, free_R)[0]
+
+    first = {"logits": gradient(logits_R)}
+    assert torch.allclose(first["logits"], exact_R.detach(), atol=1e-9)
     shift = gradreg.perturb(config, first)
-    moved_R = (logits_R.detach() + shift["logits"]).requires_grad_()
-    (second_R,) = torch.autograd.grad(loss(moved_R), moved_R)
-    found = gradreg.correct(config, first, {"logits": second_R})
+    second = {"logits": gradient(logits_R + shift["logits"])}
+    found = gradreg.correct(config, first, second)
     assert torch.allclose(found["logits"], expected_R, atol=1e-5)
-    assert not torch.allclose(first_R.detach(), expected_R, atol=1e-3)
+    assert not torch.allclose(first["logits"], expected_R, atol=1e-3)

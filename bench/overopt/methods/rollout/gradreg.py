@@ -6,9 +6,14 @@ Reinforcement Learning from Human Feedback and Verifiable Rewards"
 finite difference,
     g1 + lambda |g1| ( g(theta + e g1/|g1|) - g1 )/e,
 to prefer flat regions, where the proxy is thought to be right. Checked against the abstract and the
-description of the authors' code (lambda .01, e .001); the text, with its equations, was not read.
-Deviations: L is RLOO's loss without a penalty, where the paper has GRPO's; g is of the same samples
-with the same advantages at both points; the norm is that of all of the policy's weights.
+released code (lambda .01, e .001); the text, with its equations, was not read.
+Both gradients are of the same samples with the same advantages, drawn at theta. What is descended
+is -A rho, rho the ratio of the whole response to the policy that sampled: at theta its gradient is
+that of -A log pi, and beside it rho makes it that of L = -E[r] on average, where -A log pi would
+leave out how the samples' chances change (of a softmax over whole responses that is all there is).
+Deviations: L is RLOO's loss without a penalty, where the code has GRPO's with ratios by tokens; the
+norm and the probe are of all of the policy's weights, where the code leaves the embeddings out; it
+also clips both gradients to a norm of 10 before they are used.
 """
 
 from __future__ import annotations
@@ -21,7 +26,8 @@ from torch import Tensor
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Weights
-from overopt.methods.math.estimators import leave_one_out, reinforce
+from overopt.methods.math.estimators import leave_one_out
+from overopt.methods.math.surrogates import response_log_ratio
 from overopt.spec.declare import knob, param
 
 FAMILY = "rollout"
@@ -49,12 +55,14 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
 
 
 def loss(config: Config, step: RolloutStep) -> Tensor:
-    """REINFORCE loss of each response, (B, N): -A log pi(y|x), in nats.
+    """-A rho of each response, (B, N), reward SDs; rho: pi(y|x) over what it was when drawn.
+
+    Its mean over samples has the gradient of -E[r] at theta and everywhere near it.
 
     Reference:
         Back to Basics, section on RLOO, https://arxiv.org/abs/2402.14740
     """
-    return reinforce(step.advantage, step.now.policy_logp, step.now.mask)
+    return -step.advantage * response_log_ratio(step).exp()
 
 
 def perturb(config: Config, gradient: Weights) -> Weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from overopt.report.group import Group, Places, SeedCurve
 from overopt.report.noise_labels import name_noise, noise_order, split_flaw
 from overopt.report.tables.flaws import compare_flawed, show_flaws
 from overopt.report.tables.terminal import tell_flaws
+from overopt.report.tables.text import MISSING
 
 BUDGETS = np.array([0.5, 1.0, 2.0, 4.0])
 
@@ -50,6 +52,16 @@ def test_a_planted_onset_is_found_and_told() -> None:
     told = tell_flaws(groups)
     assert told[0].startswith("flaw length:0.5, bon single noise 0.25: onset at KL 2, gold at")
     assert "no onset shown" in told[1]
+
+
+def test_without_any_p_value_no_onset_is_told_or_denied() -> None:
+    for seeds in (1, 3):
+        plain = group("0", [0.0] * 4, seeds=seeds)
+        curves = tuple(replace(one, gold_K=one.gold_K - 1.0) for one in plain.seeds)
+        flawed = replace(plain, noise="0 praise:1", seeds=curves)
+        table = show_flaws([plain, flawed])
+        (cells,) = (dict(zip(table.header, row, strict=True)) for row in table.rows)
+        assert cells["onset at KL"] == MISSING and cells["seeds"] == str(seeds)
 
 
 def test_only_budgets_of_every_seed_and_seeds_of_both_count() -> None:

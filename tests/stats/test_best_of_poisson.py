@@ -85,3 +85,14 @@ def test_mu_below_zero_is_refused() -> None:
         best_of_poisson.policy(SCORE_BR, REFERENCE_BR, -0.1)
     with pytest.raises(ValueError, match="at least 0"):
         best_of_poisson.weights(SCORE_BR, float("nan"))
+    with pytest.raises(ValueError, match="at least 0 and finite"):
+        best_of_poisson.weights(SCORE_BR, float("inf"))
+
+
+@pytest.mark.parametrize(("size", "mu"), [(64, 160.0), (256, 512.0)])
+def test_a_pool_much_smaller_than_mu_is_refused(size: int, mu: float) -> None:
+    proxy_BN = np.arange(2.0 * size).reshape(2, size)
+    with pytest.raises(ValueError, match=f"pools of {size} samples.*mu of at most {size - 1}"):
+        best_of_poisson.weights(proxy_BN, mu)
+    # what the message allows
+    assert best_of_poisson.weights(proxy_BN, size - 1.0).sum(axis=1) == pytest.approx(np.ones(2))

@@ -22,7 +22,7 @@ def test_p_values_are_those_of_a_one_sided_paired_test_times_holms_factors() -> 
     ]
     order = np.argsort(raw)
     expected = np.maximum.accumulate(np.array(raw)[order] * [3, 2, 1])
-    assert found.p_K[order] == pytest.approx(np.minimum(expected, 1.0))
+    assert np.array(found.p_K)[order] == pytest.approx(np.minimum(expected, 1.0))
     assert found.difference_K == pytest.approx((flawed_SK - plain_SK).mean(axis=0))
     assert found.kl_nats == 2.0 and found.n_seeds == 5
 
@@ -30,8 +30,27 @@ def test_p_values_are_those_of_a_one_sided_paired_test_times_holms_factors() -> 
 def test_the_same_runs_have_no_onset_nor_does_one_seed() -> None:
     plain_SK = np.random.default_rng(1).standard_normal((5, 5))
     same = find_onset(BUDGETS, plain_SK, plain_SK)
-    assert same.kl_nats is None and (same.p_K == 1).all()
-    assert find_onset(BUDGETS, plain_SK[:1] - 9, plain_SK[:1]).kl_nats is None
+    assert same.kl_nats is None and same.p_K == (1.0,) * 5
+    alone = find_onset(BUDGETS, plain_SK[:1] - 9, plain_SK[:1])
+    assert alone.kl_nats is None and alone.p_K == (None,) * 5
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_one_and_the_same_loss_in_all_seeds_has_no_p_value(seeds: int) -> None:
+    """A standard error of 0, or of rounding, says nothing of chance; other budgets keep theirs."""
+    rng = np.random.default_rng(5)
+    whole_SK, plain_SK = np.ones((seeds, 5)), rng.standard_normal((seeds, 5))
+    for plain, lost in ((whole_SK, 1.0), (plain_SK, 0.1)):
+        found = find_onset(BUDGETS, plain - lost, plain)
+        assert found.kl_nats is None and found.p_K == (None,) * 5
+        assert found.difference_K == pytest.approx([-lost] * 5)
+    flawed_SK = plain_SK - 0.1
+    flawed_SK[:, 3] -= 3 + 1e-3 * rng.standard_normal(seeds)
+    found = find_onset(BUDGETS, flawed_SK, plain_SK)
+    raw = scipy_stats.ttest_rel(flawed_SK[:, 3], plain_SK[:, 3], alternative="less").pvalue
+    assert found.kl_nats == 4.0
+    assert [p is None for p in found.p_K] == [True, True, True, False, True]
+    assert found.p_K[3] == pytest.approx(5 * raw)
 
 
 def test_a_gain_is_no_onset() -> None:

@@ -41,6 +41,20 @@ def test_overoptimization_degree_of_a_falling_gold_by_hand() -> None:
     assert scores.overoptimization_degree(gold, proxy, 4.0) == pytest.approx(2.0 / (10.0 / 3.0))
 
 
+def test_the_axis_of_the_areas_changes_which_degree_is_larger() -> None:
+    proxy, half = fit(D, D, Form.BON), fit(D, 0.5 * D, Form.BON)
+    falling = fit(D, D - 0.35 * D**2, Form.BON)
+    # to d = 2. Over d: gap .35 8/3 = 14/15, gold 2 - 14/15; over KL: 2.8, and 16/3 - 2.8
+    over_d, over_kl = 7 / 8, 21 / 19
+    assert scores.overoptimization_degree(half, proxy, 4.0) == pytest.approx(1.0)
+    assert scores.overoptimization_degree(half, proxy, 4.0, "sqrt_kl") == pytest.approx(1.0)
+    assert scores.overoptimization_degree(falling, proxy, 4.0) == pytest.approx(over_kl)
+    assert scores.overoptimization_degree(falling, proxy, 4.0, "sqrt_kl") == pytest.approx(over_d)
+    assert scores.overoptimization_order(falling, proxy, 4.0) == pytest.approx(-1 / over_kl)
+    found = scores.overoptimization_order(falling, proxy, 4.0, "sqrt_kl")
+    assert found == pytest.approx(-1 / over_d)
+
+
 def test_degree_by_trapezoid_by_hand() -> None:
     # gold 0, 2, 1 and proxy 0, 1, 3 at KL 0, 1, 3: gold 1 + 3; gap 1/2, then crossing: 1 -> -2
     found = scores.degree_by_trapezoid([1.0, 3.0], [2.0, 1.0], [1.0, 3.0])

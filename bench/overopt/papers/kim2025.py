@@ -7,8 +7,8 @@ the square of the rank correlation, over reward models, of that accuracy with ga
 with gold of PPO; one number for each seed.
 
 gamma is the area between the fitted curves of proxy and gold over the area under gold. The text
-calls the upper bound the largest KL, while its axis is the root of KL; here areas are over KL, as
-in all tables of this project.
+calls the upper bound the largest KL, while its axis is the root of KL; here areas are over the
+root. In other tables of this project they are over KL.
 """
 
 from __future__ import annotations
@@ -179,6 +179,8 @@ PAPER = Paper(
     claims=CLAIMS,
     figures=FIGURES,
     notes=(
+        "gamma is over sqrt(KL), the axis of the paper's curves, although its text calls the end "
+        "of the integral the largest KL. gamma in other tables of this project is over KL.",
         "Departures: 16 reward models of four sizes, three numbers of pairs and four noises; the "
         "correlation is Spearman's, with the paper's bound on r2 as the bound on its square. "
         "A reward model whose gold has no area has no gamma; in ranks it stands above all that "

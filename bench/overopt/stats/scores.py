@@ -6,7 +6,7 @@ like. The caller does that scaling.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,9 @@ from overopt.stats.pools.fronts import Front, normalized_hypervolume, regret
 
 QUADRATURE_POINTS = 4001  # odd, for Simpson's rule
 NO_GOLD = "gold has no area above the initial policy"
+
+Axis = Literal["kl", "sqrt_kl"]
+"""What the areas of gamma are over: KL, or d = sqrt(KL)."""
 
 
 class Range(NamedTuple):
@@ -53,17 +56,21 @@ class MethodScores:
     area_from_peak: float | None
 
 
-def overoptimization_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> float | None:
-    """gamma = area between the fitted proxy and gold curves / area under the gold curve, over KL.
+def overoptimization_degree(
+    gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float, over: Axis = "kl"
+) -> float | None:
+    """gamma = area between the fitted proxy and gold curves / area under the gold curve.
 
-    integral of |proxy(k) - gold(k)| dk / integral of gold(k) dk for KL k from 0 to KL_max, by
-    Simpson's rule in d = sqrt(k), dk = 2 d dd. 0 when gold follows the proxy; it grows without
-    bound as the gold area shrinks.
+    integral of |proxy(x) - gold(x)| dx / integral of gold(x) dx from the initial policy to KL_max,
+    by Simpson's rule in d = sqrt(KL). x is KL, dx = 2 d dd, or d, dx = dd. 0 when gold follows the
+    proxy; it grows without bound as the gold area shrinks. The axis can change which of two gammas
+    is larger: KL gives more weight to what happens far away.
 
     Args:
         gold_fit: fit of the gold score.
         proxy_fit: fit of the proxy score, in its own comparable unit.
         kl_max_nats: end of the KL range, nats; no further than both fits were given points.
+        over: x, KL for the scores of this project, its root for the paper's claims.
 
     Returns:
         gamma, or None when the gold curve has no positive area.
@@ -74,13 +81,16 @@ def overoptimization_degree(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -
     Reference:
         Kim et al., "Rethinking Reward Model Evaluation Through the Lens of Reward
         Overoptimization", 2025, https://arxiv.org/abs/2505.12763. The number of its equation was
-        not verified. The paper fits both curves with the best-of-n form; here the caller chooses.
+        not verified. The paper's curves are over sqrt(KL), although its text calls the end of the
+        integral the largest KL. It fits both with the best-of-n form; here the caller chooses.
     """
-    between, under = _areas(gold_fit, proxy_fit, kl_max_nats)
+    between, under = _areas(gold_fit, proxy_fit, kl_max_nats, over)
     return None if under <= 0 else between / under
 
 
-def overoptimization_order(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> float:
+def overoptimization_order(
+    gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float, over: Axis = "kl"
+) -> float:
     """-1 / gamma, which orders as gamma does and goes on where the gold curve has no area.
 
     It comes to 0 from below as the area under gold shrinks and gamma grows without bound, and is
@@ -90,20 +100,21 @@ def overoptimization_order(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) ->
     Raises:
         ValueError: as there, or if gold is the proxy everywhere, so that gamma is 0.
     """
-    between, under = _areas(gold_fit, proxy_fit, kl_max_nats)
+    between, under = _areas(gold_fit, proxy_fit, kl_max_nats, over)
     if between <= 0:
         raise ValueError("gold is the proxy everywhere, and -1 / gamma is no number")
     return -under / between
 
 
-def _areas(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float) -> tuple[float, float]:
+def _areas(gold_fit: Fit, proxy_fit: Fit, kl_max_nats: float, over: Axis) -> tuple[float, float]:
     """Area between the fitted proxy and gold curves, and area under the gold curve."""
     reached = min(gold_fit.d_high, proxy_fit.d_high) ** 2
     if not 0 < kl_max_nats <= reached * (1 + 1e-9):
         raise ValueError(f"KL_max must lie in 0..{reached:g} nats, got {kl_max_nats}")
     d = np.linspace(0.0, np.sqrt(kl_max_nats), QUADRATURE_POINTS)
     proxy, gold = proxy_fit.predict(d), gold_fit.predict(d)
-    return _simpson(np.abs(proxy - gold) * 2.0 * d, d), _simpson(gold * 2.0 * d, d)
+    width = 2.0 * d if over == "kl" else np.ones_like(d)
+    return _simpson(np.abs(proxy - gold) * width, d), _simpson(gold * width, d)
 
 
 def degree_by_trapezoid(kl_nats: ArrayLike, gold: ArrayLike, proxy: ArrayLike) -> float | None:

@@ -80,6 +80,18 @@ def test_gamma_is_0_where_gold_follows_the_proxy_and_grows_with_the_gap() -> Non
         read(Gamma(HUMPED), falling)
 
 
+def test_gamma_of_the_claims_is_over_the_root_of_kl() -> None:
+    """To 4 nats: 7/8 over d, and 21/19 over KL, where it would rank behind a gold of half d."""
+    budgets = (0.5, 1.0, 2.0, 4.0)
+    falling, half = (
+        arm_rows(gold, number=1, noise=0.0, budgets=budgets)
+        for gold in (lambda d: d - 0.35 * d**2, lambda d: 0.5 * d)
+    )
+    assert read(Gamma(HUMPED), falling) == pytest.approx(7 / 8)
+    assert read(Gamma(HUMPED), half) == pytest.approx(1.0)
+    assert read(Gamma(HUMPED, ordered=True), falling) == pytest.approx(-8 / 7)
+
+
 def _with_steps(steps: list[float]) -> ArmRows:
     rows = arm_rows(humped, seeds=1, budgets=(1.0, 2.0))
     (one,) = rows.worlds[0]

@@ -39,8 +39,6 @@ def tell_transfer(found: Transfer) -> Sequence[str]:
         f"Kendall's tau-b {tau.tau:.2f} over {tau.n_rows} proxies; 95 % interval over proxies and "
         f"seeds {tau.low:.2f} to {tau.high:.2f}; p {tau.p:.2g} of no association"
     ]
-    if tau.seeds_low is not None and tau.seeds_high is not None:
-        shown.append(f"for these proxies, over seeds: {tau.seeds_low:.2f} to {tau.seeds_high:.2f}")
     if found.left_out:
         shown.append(f"in one of the folders only: {', '.join(found.left_out)}")
     return shown

@@ -32,8 +32,8 @@ def show_flaws(groups: Sequence[Group]) -> TextTable:
         if found is not None:
             name, _, dose = flaw.partition(":")
             told = NO_ONSET if found.kl_nats is None else f"{found.kl_nats:g}"
-            # one seed says nothing of chance
-            told = told if found.n_seeds > 1 else MISSING
+            # one seed says nothing of chance, nor do seeds that all lose the same
+            told = MISSING if all(p is None for p in found.p_K) else told
             worst = int(np.argmin(found.difference_K))
             cells = (
                 *(one.titled, one.proxy, noise, name, dose, str(found.n_seeds), told),

@@ -133,8 +133,9 @@ def _steps(one: SeedRows) -> float:
 class Gamma(OfArm):
     """gamma of each seed: area between the fitted proxy and gold over the area under gold.
 
-    Both curves by the best-of-n form, over KL from 0 to the furthest point, as
-    `overopt.stats.scores.overoptimization_degree` has it.
+    Both curves by the best-of-n form, from the initial policy to the furthest point, as
+    `overopt.stats.scores.overoptimization_degree` has it. Areas are over sqrt(KL), the axis of
+    Kim et al.'s curves; gamma of this project's own tables is over KL.
 
     Attributes:
         arm: a method that passes several policies.
@@ -158,8 +159,8 @@ class Gamma(OfArm):
         try:
             gold, proxy = (fit_curve(kl_K, one, Form.BON) for one in (gold_K, proxy_K))
             if self.ordered:
-                return overoptimization_order(gold, proxy, float(kl_K.max()))
-            found = overoptimization_degree(gold, proxy, float(kl_K.max()))
+                return overoptimization_order(gold, proxy, float(kl_K.max()), "sqrt_kl")
+            found = overoptimization_degree(gold, proxy, float(kl_K.max()), "sqrt_kl")
         except ValueError as error:
             raise NotMeasured(f"{self.arm.name}, seed {one.seed}: {error}") from error
         if found is None:

@@ -18,14 +18,15 @@ class Onset(NamedTuple):
         others, nats; None where it is at none.
     kl_nats_K: the budgets, ascending, nats.
     difference_K: gold of the flawed runs less that of the others, mean over seeds.
-    p_K: p value of each, one-sided, corrected for all budgets (Holm); 1 with one seed.
+    p_K: p value of each, one-sided, corrected for all budgets (Holm); None where the t
+        distribution has nothing to say: one seed, or one and the same difference other than 0.
     n_seeds: seeds that have both.
     """
 
     kl_nats: float | None
     kl_nats_K: Floats
     difference_K: Floats
-    p_K: Floats
+    p_K: tuple[float | None, ...]
     n_seeds: int
 
 
@@ -36,7 +37,8 @@ def find_onset(
 
     Seeds are paired: both runs of a seed have the same prompts, pairs and noise. At each budget a
     one-sided t test of the S differences; the chance that any budget is taken for an onset where
-    there is none is at most 1 - level (Holm over budgets).
+    there is none is at most 1 - level (Holm over budgets). Budgets without a test count in that
+    correction, and are no onset.
 
     Args:
         kl_nats_K: budgets, ascending, nats.
@@ -56,19 +58,23 @@ def find_onset(
     check_same_shape(flawed, plain, "flawed and plain gold")
     if flawed.ndim != 2 or flawed.shape[1] != kl_K.size or np.any(np.diff(kl_K) <= 0):
         raise ValueError("gold must be (seeds, budgets), and budgets must rise")
-    p_K = np.array([_below(x_S, y_S) for x_S, y_S in zip(flawed.T, plain.T, strict=True)])
-    adjusted_K = adjust_holm(p_K)
-    shown = np.flatnonzero(adjusted_K <= 1 - level)
-    first = float(kl_K[shown[0]]) if shown.size else None
-    return Onset(first, kl_K, (flawed - plain).mean(axis=0), adjusted_K, len(flawed))
+    raw_K = [_below(x_S, y_S) for x_S, y_S in zip(flawed.T, plain.T, strict=True)]
+    adjusted_K = adjust_holm([1.0 if p is None else p for p in raw_K]).tolist()
+    p_K = tuple(None if raw is None else float(p) for raw, p in zip(raw_K, adjusted_K, strict=True))
+    shown = (k for k, p in enumerate(p_K) if p is not None and p <= 1 - level)
+    first = next((float(kl_K[k]) for k in shown), None)
+    return Onset(first, kl_K, (flawed - plain).mean(axis=0), p_K, len(flawed))
 
 
-def _below(x_S: Floats, y_S: Floats) -> float:
-    """One-sided p value that x lies below y; 1 where one seed can tell nothing."""
+def _below(x_S: Floats, y_S: Floats) -> float | None:
+    """One-sided p value that x lies below y; None where the t distribution has nothing to say."""
+    if len(x_S) < 2:
+        return None
+    # equal differences are seldom so to the last digit, and rounding is no spread over seeds
+    digit = np.spacing(max(np.abs(x_S).max(), np.abs(y_S).max()))
+    if np.any(x_S != y_S) and np.ptp(x_S - y_S) <= 4 * digit:
+        return None
     found = paired_test(x_S, y_S)
-    if found.p is None:
-        # one seed, or differences that are all the same: only the latter could say anything
-        return 0.0 if len(x_S) > 1 and found.difference.mean and found.difference.mean < 0 else 1.0
-    if found.t is None:
-        return 1.0
+    if found.p is None or found.t is None:
+        return found.p
     return found.p / 2 if found.t < 0 else 1 - found.p / 2

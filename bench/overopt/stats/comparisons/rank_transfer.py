@@ -20,7 +20,6 @@ class RankCorrelation(NamedTuple):
 
     tau: from -1 to 1; None with fewer than ``FEWEST_ROWS`` rows, or where all of a place are equal.
     low, high: percentile bootstrap over rows and seeds.
-    seeds_low, seeds_high: over seeds alone, for these very rows; None with one seed in both places.
     p: two-sided p value of no association, rows exchangeable (exact for few rows without ties).
     n_rows: R.
     """
@@ -28,8 +27,6 @@ class RankCorrelation(NamedTuple):
     tau: float | None
     low: float | None
     high: float | None
-    seeds_low: float | None
-    seeds_high: float | None
     p: float | None
     n_rows: int
 
@@ -45,8 +42,13 @@ def rank_correlation(
 
     Rows of one place share their seeds, so that seeds are drawn for all rows together, in each
     place on its own. The interval over rows and seeds asks what other rows of the kind would show;
-    rows that are drawn twice tie, which makes it wide: by simulation, normal rows of correlation
-    .7, 95 % intervals hold the true tau in 96 to 98 % of studies with 6, 8 and 12 rows.
+    rows that are drawn twice tie, which makes it wide: by simulation, normal rows of correlation 0
+    and .7, 3 and 5 seeds with noise of half and all of the rows' SD, 95 % intervals hold the true
+    tau in 95 to 100 % of studies with 6, 8 and 12 rows. Noise of seeds draws tau towards 0, which
+    drawing anew cannot see: where rows agree closely and are many, intervals hold it less often (in
+    86 % with correlation .9, 12 rows and 3 seeds of noise as large as the rows' SD; in 66 % with
+    .95, 16 rows and 5 seeds). There is no interval over seeds alone: with 3 to 5 of them a
+    bootstrap held the tau of the very rows in 66 to 94 % of studies with correlation .7.
 
     Args:
         x_RS: score of each row under each of S seeds in the first place.
@@ -66,15 +68,11 @@ def rank_correlation(
     rows = len(x)
     tau = tau_b(x.mean(axis=1), y.mean(axis=1))
     if rows < FEWEST_ROWS or tau is None:
-        return RankCorrelation(None, None, None, None, None, None, rows)
-    over_all = [_drawn(x, y, rng.integers(rows, size=rows), rng) for _ in range(resamples)]
-    low, high = _between(over_all, level)
-    seeds_low, seeds_high = None, None
-    if x.shape[1] > 1 or y.shape[1] > 1:
-        over_seeds = [_drawn(x, y, np.arange(rows), rng) for _ in range(resamples)]
-        seeds_low, seeds_high = _between(over_seeds, level)
+        return RankCorrelation(None, None, None, None, rows)
+    drawn = [_drawn(x, y, rng.integers(rows, size=rows), rng) for _ in range(resamples)]
+    low, high = _between(drawn, level)
     p = float(kendalltau(x.mean(axis=1), y.mean(axis=1)).pvalue)
-    return RankCorrelation(tau, low, high, seeds_low, seeds_high, p, rows)
+    return RankCorrelation(tau, low, high, p, rows)
 
 
 def _drawn(x: Floats, y: Floats, row_R: np.ndarray, rng: np.random.Generator) -> float | None:

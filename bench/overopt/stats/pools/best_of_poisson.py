@@ -43,7 +43,7 @@ def policy(score_BR: ArrayLike, reference_BR: ArrayLike, mu: float) -> Floats:
         Shape (B, R); rows sum to 1.
 
     Raises:
-        ValueError: if mu is below 0, or what `by_quantile` refuses.
+        ValueError: if mu is below 0 or not finite, or what `by_quantile` refuses.
     """
     return by_quantile(score_BR, reference_BR, lambda u: cdf(u, _checked(mu)))
 
@@ -63,7 +63,8 @@ def weights(proxy_BN: ArrayLike, mu: float) -> Floats:
         Shape (B, N); rows sum to 1.
 
     Raises:
-        ValueError: if mu is below 0, or a score is NaN or infinite.
+        ValueError: if mu is below 0 or not finite, a score is NaN or infinite, or all of 1..N have
+            so little probability that the pool cannot say anything.
     """
     proxy = check_finite(proxy_BN, "proxy")
     prompts, size = proxy.shape
@@ -79,6 +80,12 @@ def weights(proxy_BN: ArrayLike, mu: float) -> Floats:
         log_all = gammaln(size + 1) - gammaln(n + 1) - gammaln(size - n + 1)
         total_N[exists] += chance * np.exp(log_ways - log_all)
         mass += chance
+    if mass == 0.0:
+        raise ValueError(
+            f"mu of best-of-Poisson is {mu:g}, too much for pools of {size} samples: no number of "
+            f"samples up to {size} has a probability of {_NEGLIGIBLE:g}; take a mu of at most "
+            f"{size - 1}, or more samples"
+        )
     pools = rank_pools(np.repeat(np.arange(prompts), size), proxy.ravel())
     weight_R = total_N[pools.rank_R - 1] / mass
     tie_weight = np.bincount(pools.tie_R, weights=weight_R) / np.bincount(pools.tie_R)
@@ -93,6 +100,6 @@ def _log_poisson(k: int, mu: float) -> float:
 
 
 def _checked(mu: float) -> float:
-    if not mu >= 0:
-        raise ValueError(f"mu of best-of-Poisson must be at least 0, got {mu}")
+    if not 0 <= mu < np.inf:
+        raise ValueError(f"mu of best-of-Poisson must be at least 0 and finite, got {mu}")
     return mu

@@ -37,12 +37,12 @@ judged = overopt.judge("kim2025", *stored)
 #
 # Fit curves to proxy and gold along KL, and compare areas:
 #
-# $$\gamma = \frac{\int (\text{proxy} - \text{gold})\, d\mathrm{KL}}
-# {\int \text{gold}\; d\mathrm{KL}} .$$
+# $$\gamma = \frac{\int (\text{proxy} - \text{gold})\, dd}{\int \text{gold}\; dd} ,
+# \qquad d = \sqrt{\mathrm{KL}} .$$
 #
 # It is 0 for a proxy that is gold, and grows with what the proxy promises in vain. With the form
-# $d(\alpha - \beta d)$, $d = \sqrt{\mathrm{KL}}$, an area up to $K$ is $\frac23 \alpha K^{3/2} -
-# \frac12 \beta K^2$. Where gold has no area, gamma does not exist.
+# $d(\alpha - \beta d)$ an area up to $D$ is $\frac12 \alpha D^2 - \frac13 \beta D^3$. Where gold
+# has no area, gamma does not exist.
 #
 # ## Forty reward models on a list
 #
@@ -63,7 +63,7 @@ form = np.stack([d_K, -(d_K**2)], axis=1)
 
 def area(curve_K: np.ndarray) -> float:
     (alpha, beta), *_ = np.linalg.lstsq(form, curve_K, rcond=None)
-    return float(2 / 3 * alpha * K**1.5 - beta * K**2 / 2)
+    return float(alpha * K / 2 - beta * K**1.5 / 3)
 
 
 def tilted_gold(proxy: np.ndarray) -> float:

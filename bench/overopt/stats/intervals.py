@@ -100,8 +100,9 @@ def paired_test(x_S: ArrayLike, y_S: ArrayLike, level: float = 0.95) -> PairedTe
     difference = t_interval(x - y, level)
     if difference.mean is None or difference.se is None:
         return PairedTest(difference, None, None)
-    if difference.se == 0.0:
-        return PairedTest(difference, None, 1.0 if difference.mean == 0.0 else None)
+    rounding = 8.0 * np.finfo(np.float64).eps * float(max(np.abs(x).max(), np.abs(y).max()))
+    if difference.se <= rounding:
+        return PairedTest(difference, None, 1.0 if abs(difference.mean) <= rounding else None)
     t = difference.mean / difference.se
     return PairedTest(difference, t, float(2.0 * stdtr(difference.n - 1, -abs(t))))
 

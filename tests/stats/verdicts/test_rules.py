@@ -109,6 +109,8 @@ def test_equal_numbers_are_judged_by_their_signs() -> None:
     assert (found.mean, found.bounds) == (8.0, None)
     assert (found.p_above(0.0), found.p_below(9.0), found.p_below(8.0)) == (0.5, 0.5, 1.0)
     assert estimate({0: np.full((8, 1), 8.0)}).p_above(0.0) == pytest.approx(2 / 256)
+    rounded = estimate({0: np.full((3, 4), 0.1) + 0.2})  # equal, whatever their variance rounds to
+    assert (rounded.bounds, rounded.p_above(0.0)) == (None, 0.25)
 
 
 def test_interval_and_p_value_are_those_of_comparisons() -> None:

@@ -49,9 +49,6 @@ def estimate(values: Mapping[int, Floats]) -> Estimate:
 
 def _parts(table_SB: Floats) -> tuple[ErrorPart, ...]:
     """Of the squared standard error of a table's mean; none of a single number."""
-    n_seeds, n_prompts = table_SB.shape
-    if n_prompts > 1:
-        return crossed_parts(table_SB)
-    if n_seeds == 1:
+    if table_SB.size == 1:
         return ()
-    return (ErrorPart(float(table_SB.var(ddof=1)) / n_seeds, n_seeds - 1),)
+    return crossed_parts(table_SB if table_SB.shape[1] > 1 else table_SB.T)

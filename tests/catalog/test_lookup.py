@@ -369,6 +369,14 @@ ITERATIVE = (
             OWN.replace('"pairs"', '"selection"') + '\nINPUTS = ("novelty",)\n',
             "novelty in INPUTS and the function make_predictor.config, shape. go together",
         ),
+        (
+            OWN + '\nOBSERVES_FOR = ("step",)\n',
+            "OBSERVES_FOR: Unknown field 'step'. Did you mean steps",
+        ),
+        (
+            OWN.replace('"pairs"', '"rollout"') + '\nOBSERVES_FOR = ("steps",)\n',
+            "a method with OBSERVES_FOR defines observe",
+        ),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),
         (MERGE + '\nMEMBER_FAMILY = "selection"\n', r"\(pairs, rollout, iterative\)"),

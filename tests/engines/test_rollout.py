@@ -282,3 +282,13 @@ def test_the_anchor_is_in_the_rollout_once_a_hook_has_set_it() -> None:
     assert second.sampled.anchor_logp is not None
     assert torch.allclose(second.sampled.anchor_logp, second.sampled.policy_logp, atol=1e-4)
     assert not torch.allclose(second.sampled.anchor_logp, second.sampled.reference_logp, atol=1e-4)
+
+
+def test_a_critic_is_trained_before_the_policy() -> None:
+    """Two rollouts of two steps each; then both learn. The head is no part of the policy."""
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 10, "warmup_steps": 0})
+    config = ppo.Config(epochs=2, critic_rollouts=2, normalize_reward=True, reward_clip=1.0)
+    rows = rollout_rows(optimize((), method=ppo, config=config, settings=settings)[0])
+    assert [row.step for row in rows] == [0, 2, 4, 6, 8, 10]
+    assert [row.kl_nats < 1e-6 for row in rows] == [True, True, True, False, False, False]
+    assert all(row.gradient_norm for row in rows[:-1])

@@ -14,10 +14,6 @@ def test_it_comes_to_rest_at_the_tilt_by_the_win_rate_over_the_initial_policy(ta
     assert torch.allclose(found_R, games.tilt(reference_R, tau), atol=1e-6)
 
 
-def test_the_opponent_is_the_initial_policy() -> None:
-    assert best_response.INPUTS == ("reference_samples",)
-
-
 def test_advantages_by_hand() -> None:
     """(.5, .3, .2) on the cycle is beaten with (.53, .41, .56)."""
     reference_R = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)

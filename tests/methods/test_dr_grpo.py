@@ -26,7 +26,8 @@ def test_a_long_response_counts_by_its_length() -> None:
 
 
 def test_it_comes_to_rest_at_the_forward_kl_optimum() -> None:
-    """With two samples A is half of the gain, so that it maximizes E r - 2 beta KL(pi_ref || pi):
+    """Of responses of one token, where k3's gradient is that of the whole KL. With two samples A is
+    half of the gain, so that it maximizes E r - 2 beta KL(pi_ref || pi):
     pi = pi_ref 2 beta/(l - r), here with 2 beta = 1.
     """
     policy_R = torch.tensor(rollouts.rest(dr_grpo, dr_grpo.Config(beta=0.5), 4.0)).double()
@@ -36,6 +37,6 @@ def test_it_comes_to_rest_at_the_forward_kl_optimum() -> None:
 
 
 def test_corrected_it_comes_to_rest_at_the_tilted_reference() -> None:
-    """Then it maximizes E r - 2 beta KL(pi || pi_ref)."""
+    """Then, of responses of one token, it maximizes E r - 2 beta KL(pi || pi_ref)."""
     config = dr_grpo.Config(beta=0.5, corrected=True)
     assert rollouts.rest(dr_grpo, config, 4.0) == pytest.approx(rollouts.TILTED, abs=5e-5)

@@ -37,7 +37,7 @@ def test_loss_by_hand() -> None:
 def test_it_comes_to_rest_where_advantage_and_penalty_meet() -> None:
     """pi (E A - beta) + beta pi_ref = 0, E A from the ranks: of two samples A is -+ 2^-1/2.
 
-    The penalty's gradient in the logits is pi - pi_ref, that of KL(pi_ref || pi).
+    The penalty's gradient in the logits is pi - pi_ref, that of KL(pi_ref || pi) of one token.
     """
     policy = rollouts.rest(grpo, grpo.Config(beta=0.5), steps=600)
     first, second, third = policy

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from overopt.methods.rollout import nash_ema, self_play
+from overopt.methods.rollout import nash_ema
 
 from . import games
 
@@ -40,10 +40,11 @@ def test_it_comes_to_rest_at_the_regularized_nash_policy() -> None:
     assert found_R.tolist() == pytest.approx([0.5097, 0.2559, 0.2344], abs=5e-5)
 
 
-def test_advantages_are_those_of_self_play_where_the_average_is_the_policy() -> None:
-    policy_R = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
-    rollout = games.every_response(policy_R.log(), policy_R)
-    assert torch.equal(
-        nash_ema.advantages(nash_ema.Config(tau=0.1), rollout),
-        self_play.advantages(self_play.Config(tau=0.1), rollout),
-    )
+def test_advantages_by_hand() -> None:
+    """Against an average at (.3, .3, .4) the cycle wins (.47, .53, .5); the policy is elsewhere, at
+    log(pi / pi_ref) = (-.9163, 0, .9163), of which a tenth is the price.
+    """
+    policy_R, average_R = torch.tensor([[0.2, 0.3, 0.5], [0.3, 0.3, 0.4]], dtype=torch.float64)
+    rollout = games.every_response(policy_R.log(), average_R)
+    found = nash_ema.advantages(nash_ema.Config(tau=0.1), rollout)[0]
+    assert found.tolist() == pytest.approx([0.0616, 0.03, -0.0916], abs=5e-5)

@@ -3,10 +3,13 @@ import math
 import pytest
 import torch
 
+from overopt.catalog import systems
+from overopt.engines.method.loading import open_as
+from overopt.engines.method.rollout import OpenedRollout
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import HiddenStates, StateShape
+from overopt.methods.contract.training import HiddenStates, StateShape, Training
 from overopt.methods.rollout import ppo
 
 CONFIG = ppo.Config(beta=0.5, gae_lambda=0.5, normalize=False)
@@ -90,4 +93,59 @@ def test_values_that_were_not_computed_are_named() -> None:
 
 
 def test_inner_epochs_are_the_configs() -> None:
-    assert ppo.training(ppo.Config(epochs=3, minibatches=2, value_rate=7.0)) == (3, 2, 7.0)
+    found = ppo.training(ppo.Config(epochs=3, minibatches=2, value_rate=7.0))
+    assert found == Training(epochs=3, minibatches=2, module_rate=7.0)
+
+
+def test_rewards_are_normalized_by_all_so_far_and_then_clipped() -> None:
+    """1, 2, 4: mean 7/3, SD 1.5275; then 0, 3 too: mean 2, SD 1.5811. Clipped at .8: -.8, .8."""
+    config = ppo.Config(normalize_reward=True, gae_lambda=1.0)
+    clipped = ppo.Config(normalize_reward=True, gae_lambda=1.0, reward_clip=0.8)
+    memory = ppo.begin(config, {})
+    for reward, expected in (
+        ([1.0, 2.0, 4.0], [-0.8729, -0.2182, 1.0911]),
+        ([0.0, 3.0], [-1.2649, 0.6325]),
+    ):
+        one_BNT = torch.ones(1, len(reward), 1)
+        read = Reading(one_BNT, one_BNT, one_BNT, output=torch.zeros(1, len(reward), 1, 1))
+        seen = Rollout(torch.tensor([reward]), read)
+        memory = ppo.observe(config, memory, seen)
+        seen = seen._replace(memory=memory)
+        # of one token and a value of 0, the advantage is the reward
+        assert ppo.advantages(config, seen).flatten().tolist() == pytest.approx(expected, abs=5e-5)
+        held = [min(max(value, -0.8), 0.8) for value in expected]
+        assert ppo.advantages(clipped, seen).flatten().tolist() == pytest.approx(held, abs=5e-5)
+
+
+def test_a_reward_may_be_clipped_alone() -> None:
+    # token rewards -.1 and 2.2 instead of 3.2: A_2 = .2, A_1 = .9 + .5 * .2
+    config = ppo.Config(beta=0.5, gae_lambda=0.5, reward_clip=2.0)
+    assert ppo.advantages(config, rollout())[0, 0].tolist() == pytest.approx([1.0, 0.2])
+
+
+@pytest.mark.parametrize(("rollouts", "learns"), [(1, False), (2, False), (3, True)])
+def test_in_first_rollouts_only_the_value_head_learns(rollouts: int, learns: bool) -> None:
+    """The value's slopes are .1 (V - R)/2: of 1.1 - 2.5, and 0 where the clipped one is worse."""
+    config = ppo.Config(beta=0.5, gae_lambda=0.5, normalize=False, critic_rollouts=2)
+    seen = rollout()._replace(memory=ppo.Memory(rollouts=rollouts))
+    taken = step(seen)
+    output = taken.now.output
+    assert output is not None
+    logp_BNT, value_BNTC = taken.now.policy_logp.requires_grad_(), output.requires_grad_()
+    loss = ppo.loss(config, taken).mean()
+    policy_BNT, head_BNTC = torch.autograd.grad(loss, [logp_BNT, value_BNTC])
+    assert bool(policy_BNT.any()) == learns
+    assert head_BNTC.flatten().tolist() == pytest.approx([-0.07, 0.0])
+
+
+def test_without_options_it_observes_nothing() -> None:
+    """So that any engine trains it, and its specification is that of runs before there were any."""
+    plain = systems.method("ppo", {})
+    normalizing = systems.method("ppo", {"normalize_reward": True})
+    assert plain.native_only == () and not {"reward_clip", "critic_rollouts"} & plain.config.keys()
+    assert normalizing.native_only == ("observe",)
+    for spec in (plain, normalizing, systems.method("ppo", {"critic_rollouts": 3})):
+        opened = open_as(OpenedRollout, spec)
+        assert opened.native_only == spec.native_only
+        rollouts = opened.observe(opened.begin({}), rollout()).rollouts
+        assert rollouts == len(spec.native_only)

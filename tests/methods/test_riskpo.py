@@ -17,13 +17,32 @@ def found(config: riskpo.Config, reward: list[list[float]]) -> list[list[float]]
 
 
 def test_advantages_by_hand() -> None:
-    """S = 0..4 of one bundle: quantiles .8 and 3.2; (1.5 CVaR + RVaR)/2.5 over the SD 1.5811."""
-    config = riskpo.Config(bundle=1)
+    """S = 0..4 of one bundle: quantiles .8 and 3.2; (1.5 CVaR + RVaR)/2.5 over the SD 1.5811.
+
+    CVaR is -4 of the worst and 0 of the others; RVaR (-4, -3.6667, -2, -.3333, 0), and 4 more
+    without the bracket.
+    """
+    expected = [-2.5298, -0.9276, -0.5060, -0.0843, 0.0]
+    assert found(riskpo.Config(bundle=1), [SCORES])[0] == pytest.approx(expected, abs=5e-5)
+    without = riskpo.Config(bundle=1, baseline=False)
     expected = [-1.5179, 0.0843, 0.5060, 0.9276, 1.0119]
-    assert found(config, [SCORES])[0] == pytest.approx(expected, abs=5e-5)
-    plain = riskpo.Config(bundle=1, tail_weight=0.0, baseline=True)
-    gain = [(value - 4) / 1.5811 for value in [0.0, 0.3333, 2.0, 3.6667, 4.0]]
-    assert found(plain, [SCORES])[0] == pytest.approx(gain, abs=1e-4)
+    assert found(without, [SCORES])[0] == pytest.approx(expected, abs=5e-5)
+
+
+def test_every_bundle_has_quantiles_of_its_own() -> None:
+    """S = 0..4 and S = 10..14, which tell the same of their papers."""
+    far = [value + 10 for value in SCORES]
+    one, other = found(riskpo.Config(bundle=1), [SCORES, far])
+    assert one == pytest.approx([-2.5298, -0.9276, -0.5060, -0.0843, 0.0], abs=5e-5)
+    assert other == pytest.approx(one)
+
+
+@pytest.mark.parametrize("tied", [[9.0] * 5, [9.0, 9.0, 9.0, 9.0, 9.0 + 1e-6]])
+def test_papers_that_tie_teach_nothing(tied: list[float]) -> None:
+    """An SD of 4.5e-7 counts as rounding; over it, A would be of the order of 1."""
+    one, other = found(riskpo.Config(bundle=1), [SCORES, tied])
+    assert one[0] == pytest.approx(-2.5298, abs=5e-5)
+    assert other == [0.0] * 5
 
 
 def test_responses_of_a_paper_share_its_advantage() -> None:
@@ -41,9 +60,11 @@ def test_prompts_left_over_join_a_bundle() -> None:
 
 
 def test_without_a_tail_over_all_levels_it_is_the_score() -> None:
-    config = riskpo.Config(bundle=1, tail_weight=0.0, low=0.0, high=1.0)
-    row = found(config, [SCORES])[0]
-    assert row == pytest.approx([value / 1.58114 for value in SCORES], abs=1e-4)
+    """Less the worst one, or the best one with the bracket."""
+    for baseline, least in ((False, 0.0), (True, -4.0)):
+        config = riskpo.Config(bundle=1, tail_weight=0.0, low=0.0, high=1.0, baseline=baseline)
+        row = found(config, [SCORES])[0]
+        assert row == pytest.approx([(value + least) / 1.58114 for value in SCORES], abs=1e-4)
 
 
 def test_a_heavy_tail_leaves_the_worst_alone() -> None:
@@ -52,10 +73,12 @@ def test_a_heavy_tail_leaves_the_worst_alone() -> None:
     assert row[1:] == pytest.approx([0.0] * 4, abs=1e-6)
 
 
-def test_loss_clips_higher_above() -> None:
-    """w = 1.5 of both: -A min(w, 1.28) where A > 0, w where A < 0."""
+def test_loss_is_clipped_on_both_sides() -> None:
+    """w = 1.5 of both: -A min(w, 1.2) where A > 0, w where A < 0."""
     config = riskpo.Config(bundle=1)
     taken = rollouts.step(riskpo, config, rollouts.rollout([1.0, 3.0]), [0.405465] * 2)
     taken = taken._replace(advantage=torch.tensor([[-1.0, 1.0]]).double())
-    assert riskpo.loss(config, taken)[0].tolist() == pytest.approx([1.5, -1.28], abs=1e-5)
+    assert riskpo.loss(config, taken)[0].tolist() == pytest.approx([1.5, -1.2], abs=1e-5)
+    wider = riskpo.Config(bundle=1, clip_high=0.28)
+    assert riskpo.loss(wider, taken)[0].tolist() == pytest.approx([1.5, -1.28], abs=1e-5)
     assert riskpo.training(config).minibatches == 4

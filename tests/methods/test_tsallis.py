@@ -33,15 +33,28 @@ def test_price_is_the_slope_of_the_divergence(q: float, divergence: float) -> No
     assert torch.allclose(slope_R, tsallis.slope(RATIO, q))
 
 
-def test_far_ratios_stay_finite() -> None:
-    far = torch.tensor([10.0, 500.0], dtype=torch.float64)
-    assert tsallis.slope(far, 2.0).tolist() == [tsallis.slope(far, 2.0)[0].item()] * 2
+def test_far_prices_go_on_along_the_tangent() -> None:
+    """q = 2: 2 e^10 - 1 at 10 nats, and 2 e^10 more for each further one; q = 1 is KL's price."""
+    far = torch.tensor([10.0, 12.0, 500.0], dtype=torch.float64)
+    assert tsallis.slope(far, 1.0).tolist() == [11.0, 13.0, 501.0]
+    expected = [44051.9316, 132157.7948, 21629988.4105]
+    assert tsallis.slope(far, 2.0).tolist() == pytest.approx(expected, abs=5e-4)
+    # at 9 nats the price is the plain one, 2 e^9 - 1
+    assert tsallis.slope(far[1:2] - 3, 2.0).item() == pytest.approx(16205.1679, abs=5e-4)
 
 
-def test_at_q_1_it_is_rloo() -> None:
-    seen = rollouts.rollout([1.0, 2.0, 6.0], [0.3, -2.0, 1.0])
+@pytest.mark.parametrize("ratio", [[0.3, -2.0, 1.0], [12.0, 30.0, 1.0]])
+def test_at_q_1_it_is_rloo(ratio: list[float]) -> None:
+    seen = rollouts.rollout([1.0, 2.0, 6.0], ratio)
     found = tsallis.advantages(tsallis.Config(beta=0.4, q=1.0), seen)
     assert torch.allclose(found, rloo.advantages(rloo.Config(beta=0.4), seen))
+
+
+def test_a_far_response_is_pulled_back() -> None:
+    """Equal rewards, 12 and 30 nats away: .4 (30 - 12) = 7.2."""
+    seen = rollouts.rollout([1.0, 1.0], [12.0, 30.0])
+    found = tsallis.advantages(tsallis.Config(beta=0.4, q=1.0), seen)
+    assert found[0].tolist() == pytest.approx([7.2, -7.2])
 
 
 @pytest.mark.parametrize(

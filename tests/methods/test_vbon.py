@@ -39,12 +39,55 @@ def test_the_exact_form_is_the_papers_sum(n: int) -> None:
         assert (found_R + LOG_REFERENCE_R).exp().tolist() == pytest.approx([0.25, 0.39, 0.36])
 
 
+def test_the_exact_form_of_a_rare_response_is_the_plain_one() -> None:
+    """n = 4, log F = -.5: log 4 - 1.5 = -.1137, whether p is e^-10, e^-40 or e^-300."""
+    log_reference_R = torch.tensor([-10.0, -16.0, -40.0, -300.0])
+    found = vbon.log_best_of_n(torch.full((4,), -0.5), log_reference_R, 4)
+    assert found.tolist() == pytest.approx([-0.1137] * 4, abs=3e-4)
+
+
 def test_advantages_by_hand() -> None:
-    """n = 3: 2 log F, F = 1/1001, 501/1001, 801/1001, less the mean of the others."""
-    values = [2 * math.log(1 / 1001), 2 * math.log(501 / 1001), 2 * math.log(801 / 1001)]
-    expected = [value - (sum(values) - value) / 2 for value in values]
-    found = vbon.advantages(vbon.Config(n=3), rollout(LOG_REFERENCE_R))[0]
-    assert found.tolist() == pytest.approx(expected)
+    """n = 3, M = 4, of which 0, 2, 4 lie below: 2 (H_k - H_4) = -25/6, -7/6, 0.
+
+    Less the means of the others: -43/12, 11/12, 32/12.
+    """
+    seen = fresh.rollout([[0.0, 2.0, 9.0]])._replace(
+        opponents=fresh.rollout([[1.0, 1.5, 3.0, 4.0]])
+    )
+    found = vbon.advantages(vbon.Config(n=3), seen)[0]
+    assert found.tolist() == pytest.approx([-43 / 12, 11 / 12, 32 / 12])
+
+
+def binomial(chance_F: Tensor, samples: int) -> Tensor:
+    """Chance of each count from 0 to M, (F, M + 1)."""
+    count_K = torch.arange(samples + 1).double()
+    ways_K = torch.tensor([math.comb(samples, k) for k in range(samples + 1)]).double()
+    chance_F1 = chance_F[:, None]
+    return ways_K * chance_F1**count_K * (1 - chance_F1) ** (samples - count_K)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 8])
+def test_mean_of_log_f_is_its_series_cut_short(samples: int) -> None:
+    chance_F = torch.tensor([0.05, 0.3, 0.5, 0.9], dtype=torch.float64)
+    count_K = torch.arange(samples + 1).double()
+    mean_F = binomial(chance_F, samples) @ vbon.log_chance_below(count_K, samples)
+    series_F = -sum((1 - chance_F) ** j / j for j in range(1, samples + 1))
+    assert torch.allclose(mean_F, torch.as_tensor(series_F), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("samples", "n", "kl"),
+    [(8, 2, 0.165), (8, 4, 0.629), (8, 8, 1.204), (8, 32, 2.497), (2, 4, 0.493), (2, 8, 1.147)],
+)
+def test_kl_at_rest_over_uniform_f(samples: int, n: int, kl: float) -> None:
+    """pi/pi_ref = exp( (n - 1) E[log F] )/Z of many responses; best-of-n has .193, .636, 1.204,
+    2.497 at n = 2, 4, 8, 32.
+    """
+    chance_F = (torch.arange(20000).double() + 0.5) / 20000
+    count_K = torch.arange(samples + 1).double()
+    mean_F = binomial(chance_F, samples) @ vbon.log_chance_below(count_K, samples)
+    log_ratio_F = (n - 1) * mean_F - torch.logsumexp((n - 1) * mean_F, 0) + math.log(20000)
+    assert (log_ratio_F.exp() * log_ratio_F).mean().item() == pytest.approx(kl, abs=5e-4)
 
 
 def test_only_ranks_of_the_reward_matter() -> None:
@@ -68,4 +111,4 @@ def test_it_comes_to_rest_at_best_of_n(n: int, best: list[float]) -> None:
         return found
 
     found_R = table.ascend(gradient, 0.3, 200, LOG_REFERENCE_R).exp()
-    assert found_R.tolist() == pytest.approx(best, abs=2e-3)  # F adds one in a thousand
+    assert found_R.tolist() == pytest.approx(best, abs=2e-3)  # log F is cut after a thousand terms

@@ -152,7 +152,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         member_family=constants.get("MEMBER_FAMILY"),
         native_only=(
             *(name for name in constants.get("INPUTS", ()) if name not in ANY_ENGINE),
-            *(name for name in NATIVE_FUNCTIONS if name in found.functions),
+            *_native_functions(found, config),
         ),
         needs=tuple(name for name in NEEDS if name in constants.get("INPUTS", ())),
         member=member,
@@ -206,6 +206,25 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
                 complete = {each: complete[each] for each in complete if each != "compose"}
             require_functions(found, complete, f"a method that defines {name}")
     return spec
+
+
+def _native_functions(found: Declaration, config: Mapping[str, object]) -> list[str]:
+    """Functions that only the native engine calls, at these settings.
+
+    Raises:
+        UserError: OBSERVES_FOR names no field of Config, or there is no function observe.
+    """
+    named = [name for name in NATIVE_FUNCTIONS if name in found.functions]
+    asking = found.constants.get("OBSERVES_FOR")
+    if asking is None:
+        return named
+    fields = [parameter.name for parameter in found.parameters]
+    for field in asking:
+        if field not in fields:
+            raise UserError(f"{found.source}: OBSERVES_FOR: {unknown('field', field, fields)}")
+    require_functions(found, {"observe": _HOOKS["observe"]}, "a method with OBSERVES_FOR")
+    silent = not any(config.get(field) for field in asking)
+    return [name for name in named if not (silent and name == "observe")]
 
 
 def _knob(pieces: Any, source: str) -> Knob:

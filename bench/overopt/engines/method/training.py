@@ -36,7 +36,9 @@ class OpenedTraining(Opened[Functions_co]):
         self._after_step = self._optional("after_step")
         self._after_round = self._optional("after_round")
         self._before_steps = self._optional("before_steps")
-        self._observe = self._optional("observe")
+        asking = getattr(functions, "OBSERVES_FOR", None)
+        observes = asking is None or any(getattr(config, field) for field in asking)
+        self._observe = self._optional("observe") if observes else None
         self._observe_gold = self._optional("observe_gold")
         self._observe_pairs = self._optional("observe_pairs")
         self._mixture = self._optional("mixture")
@@ -48,7 +50,9 @@ class OpenedTraining(Opened[Functions_co]):
         self.acts_on_weights = bool(self._after_step or self._after_round or self._before_steps)
         self.perturbs = self._perturb is not None
         self.native_only = tuple(
-            name for name in NATIVE_FUNCTIONS if self._optional(name) is not None
+            name
+            for name in NATIVE_FUNCTIONS
+            if self._optional(name) is not None and (observes or name != "observe")
         )
         if (self._make_module is None) != _STATES.isdisjoint(self.inputs):
             raise UserError(

@@ -73,6 +73,8 @@ Any family that trains may add, and the engine then supplies what they need:
     after_round(config, memory, weights: Weights, number) -> AfterStep   after each rollout's steps
     before_steps(config, memory, weights: Weights, number) -> AfterStep  before them, if iterative
     observe(config, memory, rollout: Rollout) -> memory                  before each rollout's
+    OBSERVES_FOR: names of Config; where none of these is on, observe is not called, and the method
+        is one without it
     observe_gold(config, memory, gold_BN) -> memory               with USES_GOLD: of the samples
     observe_pairs(config, memory, batch: PairBatch) -> memory            the same of each batch
 """

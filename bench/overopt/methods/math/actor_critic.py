@@ -53,7 +53,12 @@ def critic_advantages(rollout: Rollout, beta: float, lam: float) -> Tensor:
 
 
 def actor_critic_loss(
-    step: RolloutStep, clip: float, value_clip: float, value_weight: float, normalize: bool
+    step: RolloutStep,
+    clip: float,
+    value_clip: float,
+    value_weight: float,
+    normalize: bool,
+    policy_weight: float = 1.0,
 ) -> Tensor:
     """Clipped policy loss plus the weighted, clipped value loss of each response.
 
@@ -66,6 +71,7 @@ def actor_critic_loss(
         value_clip: largest change of a value that counts, reward SDs.
         value_weight: weight of the value loss.
         normalize: whether advantages get mean 0 and SD 1 over the step's tokens.
+        policy_weight: weight of the policy loss; with 0 only the value head learns.
 
     Returns:
         Shape (B, N), weighted so that its mean is the mean over response tokens.
@@ -83,4 +89,5 @@ def actor_critic_loss(
     value_BNT = given(step.now.output, "policy_states").squeeze(-1)
     near_BNT = old_BNT + (value_BNT - old_BNT).clamp(-value_clip, value_clip)
     error_BNT = torch.maximum((value_BNT - return_BNT).square(), (near_BNT - return_BNT).square())
-    return batch_token_mean(policy_BNT + 0.5 * value_weight * error_BNT, mask_BNT)
+    loss_BNT = policy_weight * policy_BNT + 0.5 * value_weight * error_BNT
+    return batch_token_mean(loss_BNT, mask_BNT)

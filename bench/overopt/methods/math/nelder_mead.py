@@ -1,6 +1,13 @@
 """The Nelder-Mead search as a machine that is told one value at a time.
 
 Whoever evaluates a point may take long to, so that the search keeps its state between values.
+
+A contraction goes toward the reflected point where that is better than the worst one, else toward
+the worst one, and an expansion is kept where it is better than the reflection. The search ends when
+the worst and the best value of a whole simplex are less than a tolerance apart. The trainer of
+Moskovitz et al. 2023 (https://arxiv.org/abs/2310.04373) contracts toward the worst point only,
+keeps an expansion that is better than the best point, and ends when the population SD of the
+values is below the tolerance, which it looks at after a shrinkage only.
 """
 
 from __future__ import annotations

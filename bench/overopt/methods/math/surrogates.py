@@ -41,8 +41,9 @@ def clipped_surrogate(log_ratio: Tensor, advantage: Tensor, low: float, high: fl
 def k3(now: Reading) -> Tensor:
     """exp(-d) + d - 1 of each token, d = log(pi / pi_ref), nats, (..., T), 0 on padding.
 
-    Its mean over samples of pi is KL(pi || pi_ref); its gradient, as a loss, is on average that of
-    KL(pi_ref || pi).
+    Its mean over samples of pi is the step's KL(pi || pi_ref); its gradient, as a loss, is on
+    average that of the step's KL(pi_ref || pi), after prefixes of pi. What a choice costs at later
+    steps is left out of it, see ``kl_penalties``.
 
     Reference:
         DeepSeekMath, eq. 4, https://arxiv.org/abs/2402.03300
@@ -54,7 +55,8 @@ def k3(now: Reading) -> Tensor:
 def penalty(step: RolloutStep, corrected: bool) -> Tensor:
     """``k3`` of each token, times its ratio if corrected, (B, N, T).
 
-    The ratio makes the gradient on average that of KL(pi || pi_ref).
+    The ratio makes the gradient on average that of the step's KL(pi || pi_ref), after prefixes of
+    pi; later steps are left out of it too.
 
     Reference:
         DeepSeek-V3.2, unbiased KL estimate, https://arxiv.org/abs/2512.02556

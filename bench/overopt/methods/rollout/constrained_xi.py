@@ -11,7 +11,10 @@ Checked against the authors' code: the combination, tanh multipliers, their SGD 
 Deviations: baselines are leave-one-out instead of a value head for each component, and the step is
 REINFORCE on fresh samples; u starts at 0 instead of near it; the components are the members of the
 proxy, each in SDs of the initial policy, so that one theta serves all unless ``shares`` says
-otherwise; thresholds are given, where the paper looks for the peak of the gold reward.
+otherwise; thresholds are given, where the paper looks for the peak of the gold reward. u takes one
+step per rollout, before the policy's on it, and in the code one in every minibatch of every epoch,
+after the policy's, so that the same rate is a slower clock here; advantages are standardized over
+the whole rollout, there over a minibatch.
 """
 
 from __future__ import annotations

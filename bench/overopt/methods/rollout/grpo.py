@@ -5,8 +5,10 @@ Language Models" (https://arxiv.org/abs/2402.03300), eqs. 3 and 4, outcome super
     A_i = (r_i - mean r) / SD r                  over the N samples of a prompt
     L_i = 1/|y_i| sum_t [ max(-A_i w_t, -A_i clip(w_t, 1 - e, 1 + e)) + beta k3_t ]
     w_t = pi/pi_sampled,   k3 = exp(-d) + d - 1,   d = log(pi/pi_ref), with gradient
-As a loss on fresh samples, k3 has the gradient of KL(pi_ref || pi), not of KL(pi || pi_ref), which
-w_t k3_t has (the correction of DeepSeek-V3.2, https://arxiv.org/abs/2512.02556; an option here).
+As a loss on fresh samples, k3_t has the gradient of step t's own KL(pi_ref || pi), after prefixes
+of the policy, and w_t k3_t that of the step's KL(pi || pi_ref) (the correction of DeepSeek-V3.2,
+https://arxiv.org/abs/2512.02556; an option here). What a choice costs at later steps is left out
+of both, so that only for responses of one token they are the gradients of the whole KL.
 Checked against TRL's loss "grpo" on the same samples, to 1e-6: value, advantages, gradient, with
 and without the correction; the SD is the unbiased one, to which TRL adds 1e-4, as here.
 Deviations: beta is 0 by default, so that a run walks through KL and is read along its steps (the

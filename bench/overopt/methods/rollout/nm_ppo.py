@@ -6,11 +6,13 @@ for each component, and a Nelder-Mead search over them for the most gold. An eva
 goes on training from the current policy, for at most a tenth of the run, and ends early when every
 component is within 5% of its threshold; its value is the gold that the policy then has.
 Checked against the authors' code: reflection 1, expansion 2, contraction and shrinkage .5,
-tolerance .01, these two limits of an evaluation. Evaluations are not repeatable, as the policy has
-moved on. Whether their run has multipliers of both signs, as here, was not verified.
-Deviations: gold is that of the samples that are trained on, in SDs, where their code evaluates the
-TEST split; the simplex starts at one theta and at those higher in one component, where the paper
-draws points; no values are cached; the rest is that of ``constrained-xi``.
+tolerance .01, these two limits of an evaluation, multipliers of both signs. Evaluations are not
+repeatable, as the policy has moved on.
+Deviations: gold and the scores that are compared with thresholds are those of the samples of each
+rollout, in SDs, where their code scores the TEST split every 5 rollouts; the simplex starts at one
+theta and at those higher in one component, where the paper draws points; no values are cached; the
+search departs from theirs in when it ends, contracts and expands (``math.nelder_mead``), and
+training then goes on at its best theta; the rest is that of ``constrained-xi``.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Paper: Wu et al. 2023, "Pairwise Proximal Policy Optimization: Harnessing Relati
 Alignment" (https://arxiv.org/abs/2310.00212). Of two samples of a prompt it ascends
     (R1 - R2)/2 grad( log pi(y1|x) - log pi(y2|x) ),   R = r - beta log(pi/pi_ref), held constant
 which is blind to any reward that depends on the prompt only; its optimum is pi_ref exp(r/beta)/Z.
-The gradient is checked against the authors' text; on fresh pairs it is RLOO's with two samples.
+The gradient is checked against the authors' text; on fresh pairs it is half of RLOO's with two
+samples.
 Off policy, factors are clipped, separately (V1) or jointly (V2). The paper's clipped expressions
 were not found in any source that could be opened: those here are analogues, with a = (R1 - R2)/2,
     separate: -min(w1 a, clip(w1) a) - min(-w2 a, -clip(w2) a)     joint: -min(w a, clip(w) a)

@@ -8,28 +8,36 @@ Paper: Schulman et al. 2017, "Proximal Policy Optimization Algorithms"
 rho_t = pi(y_t) / pi_sampled(y_t); A_t is the generalized advantage estimate (gamma 1), brought to
 mean 0 and SD 1 over the tokens of a minibatch; losses are means over response tokens. The value
 loss is the larger of the plain one and that of V clipped to V_old +- e_v, as in common code.
+Options, off by default, out of Zheng et al. 2023, "Secrets of RLHF in Large Language Models Part I:
+PPO" (https://arxiv.org/abs/2307.04964; its released code read, which can normalize and clip, but
+has no pre-training): r by the mean and SD of all rewards so far, the rollout's own included;
+then r clipped; first rollouts of which the critic alone learns. They take the native engine.
 Deviations: beta is 0 by default, so that a run walks through KL and is read along its steps. The
 value head is one linear map, 0 at first, of the policy's last hidden state; its loss does not
 train the policy's other weights, and its learning rate is a multiple of the policy's. There is no
-entropy bonus and no adaptive beta. r is in SDs of the initial policy.
+entropy bonus and no adaptive beta. r is in SDs of the initial policy. Pre-training is on samples
+that the policy does not learn from, and its steps count in Adam's moments and in the warm-up.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import StateShape, Training
+from overopt.methods.contract.training import StateShape, Training, Weights
 from overopt.methods.math.actor_critic import ValueHead, actor_critic_loss, critic_advantages
+from overopt.methods.math.running import Moments
 from overopt.spec.declare import knob, param
 
 FAMILY = "rollout"
 KNOB = knob("beta", low=0.003, high=10.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("policy_states",)
+OBSERVES_FOR = ("normalize_reward", "critic_rollouts")
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,35 @@ class Config:
     normalize: bool = param(True, help="advantages with mean 0 and SD 1 over a minibatch")
     epochs: int = param(4, help="passes over the samples of one rollout", at_least=1)
     minibatches: int = param(1, help="gradient steps in each pass", at_least=1)
+    normalize_reward: bool = param(
+        False, help="rewards by the mean and SD of all rewards so far", later=True
+    )
+    reward_clip: float = param(
+        0.0, help="largest reward that counts, after that; 0: any", at_least=0.0, later=True
+    )
+    critic_rollouts: int = param(
+        0, help="first rollouts of which only the value head learns", at_least=0, later=True
+    )
+
+
+class Memory(NamedTuple):
+    """What the options need: the moments of all rewards so far, and how many rollouts there were.
+
+    It follows them only where an option asks for it.
+    """
+
+    moments: Moments = Moments()
+    rollouts: int = 0
+
+
+def begin(config: Config, initial: Weights) -> Memory:
+    """No rewards yet."""
+    return Memory()
+
+
+def observe(config: Config, memory: Memory, rollout: Rollout) -> Memory:
+    """Count the rollout and its rewards."""
+    return Memory(memory.moments.seen(rollout.reward_BN), memory.rollouts + 1)
 
 
 def training(config: Config) -> Training:
@@ -67,7 +104,7 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
     """Generalized advantage estimate of each token, in reward SDs, not yet normalized.
 
     Args:
-        config: beta, reward SDs per nat; gae_lambda.
+        config: beta, reward SDs per nat; gae_lambda, normalize_reward, reward_clip.
         rollout: rewards (B, N), log-probabilities (B, N, T) and the value head's outputs.
 
     Returns:
@@ -78,14 +115,20 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
         Fine-Tuning Language Models from Human Preferences, eq. 2,
         https://arxiv.org/abs/1909.08593
     """
-    return critic_advantages(rollout, config.beta, config.gae_lambda)
+    reward_BN = rollout.reward_BN
+    if config.normalize_reward:
+        reward_BN = rollout.memory.moments.standardized(reward_BN)
+    if config.reward_clip:
+        reward_BN = reward_BN.clamp(-config.reward_clip, config.reward_clip)
+    seen = rollout._replace(reward_BN=reward_BN)
+    return critic_advantages(seen, config.beta, config.gae_lambda)
 
 
 def loss(config: Config, step: RolloutStep) -> Tensor:
     """Clipped policy loss and clipped value loss of each response.
 
     Args:
-        config: clip, value_clip, value_weight, normalize.
+        config: clip, value_clip, value_weight, normalize, critic_rollouts.
         step: advantages (B, N, T), log-probabilities and values now, with gradient.
 
     Returns:
@@ -94,6 +137,14 @@ def loss(config: Config, step: RolloutStep) -> Tensor:
     Reference:
         Proximal Policy Optimization Algorithms, eqs. 7 and 9, https://arxiv.org/abs/1707.06347
     """
+    critic_only = bool(config.critic_rollouts) and (
+        step.rollout.memory.rollouts <= config.critic_rollouts
+    )
     return actor_critic_loss(
-        step, config.clip, config.value_clip, config.value_weight, config.normalize
+        step,
+        config.clip,
+        config.value_clip,
+        config.value_weight,
+        config.normalize,
+        policy_weight=0.0 if critic_only else 1.0,
     )

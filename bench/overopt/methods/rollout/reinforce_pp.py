@@ -5,7 +5,8 @@ Paper: Hu et al. 2025, "REINFORCE++: Stabilizing Critic-Free Policy Optimization
     G_t = r - beta sum_{s >= t} log(pi/pi_ref)(y_s),   A_t = (G_t - mean G)/SD G
     L = mean over all tokens of max(-A_t w_t, -A_t clip(w_t, 1 - e, 1 + e))
 With ``baseline``, the paper's variant, r is less its group's mean first. Where the policy is
-pi_ref exp(r/beta)/Z for one prompt, all G are alike and it rests.
+pi_ref exp(r/beta)/Z, G_t depends on the prompt and on the prefix before token t only, so that its
+mean gradient is 0 and it rests; for one prompt and responses of one token all G are alike.
 Checked against descriptions of OpenRLHF's and verl's estimators; no shipped loss of TRL has it.
 Deviations: beta is 0 by default, so that a run walks through KL and is read along its steps; a
 rollout is cut into 4 minibatches.

@@ -2,15 +2,18 @@
 
 Paper: Ren et al. 2025, "RiskPO: Risk-Based Policy Optimization via Verifiable Reward for LLM
 Post-Training" (https://arxiv.org/abs/2510.00911). The j-th samples of the prompts of a bundle make
-paper j, S_j the sum of their rewards; with q_lo, q_hi the quantiles of S at levels a_lo, a_hi
-    A_RVaR = ( (S - q_lo)_+ - (S - q_hi)_+ [+ q_lo - q_hi] )/(a_hi - a_lo)
+paper j, S_j the sum of their rewards; with q_lo, q_hi a bundle's quantiles of S at a_lo and a_hi
+    A_RVaR = ( (S - q_lo)_+ - (S - q_hi)_+ + [q_lo - q_hi] )/(a_hi - a_lo)
     A_CVaR = -(q_lo - S)_+ / a_lo,    A = (w A_CVaR + A_RVaR)/(w + 1) / SD S
 and every response of a paper gets its A. w and the levels move risk, not KL. Checked against the
-authors' released code: these forms, w 1.5, levels .2 and .8, bundles of 5, clipping at .2 and .28,
-means over the batch's tokens. The bracket is in their README, but off in their scripts, and here.
-Deviations: quantiles are those of the rollout's papers, one of the code's modes (the default tracks
-them by SGD); credit within a paper is uniform; prompts that do not fill a bundle are spread over
-the others, whose S is scaled to five prompts. The code has no penalty: beta, 0 here too, is ours.
+authors' released code: these forms, w 1.5, bundles of 5, clipping at .2, means over the batch's
+tokens. The bracket, with which no A is above 0, is its default and that of its scripts for MATH;
+the one for DAPO-Math leaves it out (``baseline``). Levels are .2 and .8 there, .2 and .9 for MATH.
+Deviations: quantiles are those of a bundle's own papers, the code's mode "batch", where its scripts
+track them by SGD; each response has the whole A of its paper, the code's default, where its scripts
+divide it by the SD of its prompt's rewards or share it out by gains over their means; papers that
+tie have A = 0, as their SD is rounding; prompts that do not fill a bundle are spread over the
+others, whose S is scaled to five prompts. The code has no penalty: beta, 0 here too, is ours.
 """
 
 from __future__ import annotations
@@ -45,9 +48,9 @@ class Config:
     low: float = param(0.2, help="a_lo, level of the lower quantile", at_least=0.0, at_most=1.0)
     high: float = param(0.8, help="a_hi, level of the upper quantile", at_least=0.0, at_most=1.0)
     bundle: int = param(5, help="prompts whose samples make a paper", unit="prompts", at_least=1)
-    baseline: bool = param(False, help="add q_lo - q_hi to the gain between the quantiles")
+    baseline: bool = param(True, help="add q_lo - q_hi to the gain between the quantiles")
     clip_low: float = param(0.2, help="how far below 1 a ratio counts", above=0.0)
-    clip_high: float = param(0.28, help="how far above 1 a ratio counts", above=0.0)
+    clip_high: float = param(0.2, help="how far above 1 a ratio counts", above=0.0)
     minibatches: int = param(4, help="gradient steps on a rollout", at_least=1)
 
 
@@ -62,14 +65,16 @@ def advantages(config: Config, rollout: Rollout) -> Tensor:
     groups = reward_BN.tensor_split(max(1, len(reward_BN) // config.bundle))
     score_PN = torch.stack([config.bundle * group.mean(0) for group in groups])
     levels = torch.tensor([config.low, config.high]).to(score_PN)
-    low, high = torch.quantile(score_PN, levels)
+    low, high = torch.quantile(score_PN, levels, dim=1, keepdim=True)
     gain_PN = (score_PN - low).clamp(min=0) - (score_PN - high).clamp(min=0)
     if config.baseline:
         gain_PN = gain_PN + low - high
     gain_PN = gain_PN / max(config.high - config.low, 1e-8)
     tail_PN = -(low - score_PN).clamp(min=0) / max(config.low, 1e-8)
     mixed_PN = (config.tail_weight * tail_PN + gain_PN) / (config.tail_weight + 1)
-    mixed_PN = mixed_PN / (score_PN.std(-1, keepdim=True) + 1e-6)
+    sd_P1 = score_PN.std(-1, keepdim=True)
+    # where papers tie, it is rounding, which A would be magnified by
+    mixed_PN = torch.where(sd_P1 > 1e-6, mixed_PN / (sd_P1 + 1e-6), 0.0)
     return torch.cat([row.expand_as(group) for row, group in zip(mixed_PN, groups, strict=True)])
 
 

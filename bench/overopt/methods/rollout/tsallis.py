@@ -9,8 +9,9 @@ ln_q x = (x^(1-q) - 1)/(1-q), as in later code of the same authors. q -> 1 is KL
 (without ``chi2-rl``'s square root). The optimum, derived here, is, with l set by the sum,
     pi = pi_ref [ (1 + (q-1)(r - l)/beta)/q ]_+^(1/(q-1))
 so that for q > 1 the worst responses lose all probability. Equation numbers were not verified.
-Deviations: it is an analogue; the log-ratio counts up to 10 nats, as rho^(q-1) overflows; the step
-is REINFORCE with a leave-one-out baseline.
+Deviations: it is an analogue; beyond a log-ratio of 10 nats, where rho^(q-1) would overflow, the
+price goes on as its tangent in the log-ratio, which is exact at q = 1; the step is REINFORCE with a
+leave-one-out baseline.
 """
 
 from __future__ import annotations
@@ -40,11 +41,12 @@ class Config:
 
 
 def slope(log_ratio: Tensor, q: float) -> Tensor:
-    """(q rho^(q-1) - 1)/(q-1), or log rho + 1 at q = 1; same shape."""
+    """(q rho^(q-1) - 1)/(q-1), or log rho + 1 at q = 1; linear beyond 10 nats; same shape."""
     held = log_ratio.clamp(max=LOG_RATIO_MAX)
-    if q == 1:
-        return held + 1
-    return (q * ((q - 1) * held).exp() - 1) / (q - 1)
+    power = ((q - 1) * held).exp()
+    price = held + 1 if q == 1 else (q * power - 1) / (q - 1)
+    # d price / d log rho = q rho^(q-1): a price that were flat would leave such responses unpulled
+    return price + q * power * (log_ratio - held)
 
 
 def advantages(config: Config, rollout: Rollout) -> Tensor:

@@ -208,7 +208,7 @@ def test_mismatched_rows_are_responses_after_the_prompt_before_theirs() -> None:
     assert pairs is not None
     settings = tiny.PAIRS.model_copy(update={"max_steps": 1, "batch_size": 4})
     optimize_pairs(OpenedPairs(Watched(), None), settings, inputs)
-    index_B = next(pair_batches(pairs, 4, np.random.default_rng(0)))
+    index_B = next(pair_batches(pairs, 4, np.random.default_rng(0), coupled=True))
     (batch,) = seen
     assert batch.mismatched is not None and not batch.mismatched.policy_logp.requires_grad
     prompts = pairs.prompts.take(index_B[[3, 0, 1, 2]])
@@ -256,7 +256,7 @@ def test_an_anchor_that_a_hook_has_set_reads_the_next_pairs() -> None:
     anchor = tiny.twin(reference)
     set_weights(anchor, kept[0])
     assert inputs.preferences is not None
-    batches = pair_batches(inputs.preferences, 4, np.random.default_rng(0))
+    batches = pair_batches(inputs.preferences, 4, np.random.default_rng(0), coupled=True)
     taken = [inputs.preferences.take(next(batches)) for _ in range(4)]
     for batch, pairs in zip(after, taken[2:], strict=True):
         for side, responses in ((batch.chosen, pairs.chosen), (batch.rejected, pairs.rejected)):

@@ -20,7 +20,7 @@ from overopt.engines.stacked.stack import Outcome
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairsMethod
-from overopt.methods.pairs import dpo, ipo
+from overopt.methods.pairs import dpo, dr_dpo, ipo
 from overopt.models.starts.scratch import build_policy
 from overopt.spec.training import ArchitectureSpec
 
@@ -41,7 +41,7 @@ def cell(seed: int, budgets: tuple[float, ...] = BUDGETS) -> RunInputs:
 
 
 def opened(method: PairsMethod = dpo) -> OpenedPairs:
-    return OpenedPairs(method, dpo.Config(beta=0.1) if method is dpo else ipo.Config())
+    return OpenedPairs(method, dpo.Config(beta=0.1) if method is dpo else method.Config())
 
 
 def run(
@@ -58,7 +58,7 @@ def assert_same_bits(one: Trajectory, other: Trajectory) -> None:
         assert all(torch.equal(mine.state[name], theirs.state[name]) for name in theirs.state)
 
 
-@pytest.mark.parametrize("method", [dpo, ipo])
+@pytest.mark.parametrize("method", [dpo, ipo, dr_dpo])
 def test_a_stack_does_what_the_native_engine_does(method: PairsMethod) -> None:
     """Within 2e-3 of every loss and log-ratio, and 1 % of every KL."""
     for seed, found in zip((0, 1), run([0, 1], method), strict=True):

@@ -90,6 +90,14 @@ def test_where_kl_is_not_monotone_the_tightest_bracket_is_used() -> None:
     assert 0.001 < value < 0.01
 
 
+def test_of_several_brackets_the_tightest_in_log_knob_is_used() -> None:
+    """From .001 to .04 is less than from 1 to 1.05, and 75 times as far in the logarithm."""
+    search = Search(BETA, (4.0,))
+    search.observe({0.001: 2.5, 0.04: 5.5, 1.0: 5.5, 1.05: 2.5, 10.0: 0.1})
+    (value,) = search.next_values()
+    assert 1.0 < value < 1.05
+
+
 def test_interpolation_is_linear_in_log_knob_and_sqrt_kl() -> None:
     search = Search(BETA, (1.0,))
     search.observe({0.01: 4.0, 1.0: 0.25})

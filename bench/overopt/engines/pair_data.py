@@ -80,15 +80,32 @@ def pad_rows(
 
 
 def pair_batches(
-    pairs: Preferences, batch_size: int, rng: np.random.Generator
+    pairs: Preferences,
+    batch_size: int,
+    rng: np.random.Generator,
+    coupled: bool = False,
+    fewest: int = 1,
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Indices of one batch after another, epoch after epoch, for ever.
 
-    Every epoch is reshuffled, with pairs of similar length in one batch.
+    Every epoch is reshuffled. Pairs of similar length share a batch, which saves padding and makes
+    no difference to a mean over pairs.
+
+    Args:
+        pairs: preference data.
+        batch_size: pairs of a batch.
+        rng: source of the order.
+        coupled: whether pairs of a batch depend on each other; then lengths have no say in which
+            do, so that a batch stands for the data.
+        fewest: pairs of a batch of coupled ones; a smaller rest joins the batch before it.
     """
+    starts = range(batch_size, pairs.rows() - fewest + 1, batch_size)
     length_P = pairs.prompts.length_N + np.maximum(pairs.chosen.length_N, pairs.rejected.length_N)
     while True:
-        yield from shuffle_batches(length_P, batch_size, rng)
+        if coupled:
+            yield from np.split(rng.permutation(pairs.rows()), list(starts))
+        else:
+            yield from shuffle_batches(length_P, batch_size, rng)
 
 
 class PairsRow(NamedTuple):

@@ -29,7 +29,10 @@ def read_mismatched(learner: Learner, pairs: LaidOutPairs) -> Reading:
     """
     count = pairs.prompts.rows()
     if count < 2:
-        raise ValueError(f"{learner.name} needs 2 pairs or more in a batch: pairs.batch_size is 1")
+        raise ValueError(
+            f"{learner.name} needs 2 pairs or more in a batch, and here is one: set "
+            "pairs.batch_size above 1, and give preference data of more than one pair"
+        )
     before_B = np.roll(np.arange(count), 1)
     prompts = pairs.prompts.take(np.concatenate([before_B, before_B]))
     with torch.no_grad():

@@ -70,7 +70,13 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[PairsRow] = []
     compute = Compute(0, drawn, read_tokens)
-    batches = pair_batches(pairs, settings.batch_size, inputs.randomness.numpy)
+    batches = pair_batches(
+        pairs,
+        settings.batch_size,
+        inputs.randomness.numpy,
+        method.couples_pairs,
+        method.fewest_pairs,
+    )
     for step, index_B in enumerate(batches, start=1):
         data = PairData(
             read_anchor(lay_out(pairs, reference_logps, index_B), learner.anchor),

@@ -74,11 +74,11 @@ class Search:
         """Interpolated knob value inside the tightest bracket of the budget; None without one.
 
         Interpolation is linear in (log knob, sqrt KL); where KL is not monotone in the knob, the
-        bracket whose ends are nearest to each other is used.
+        bracket whose ends are nearest to each other in log knob is used.
         """
         ordered = sorted(self.kl_of.items())
         brackets = [
-            (high - low, low, high, kl_low, kl_high)
+            (math.log(high / low), low, high, kl_low, kl_high)
             for (low, kl_low), (high, kl_high) in pairwise(ordered)
             if (kl_low - budget_nats) * (kl_high - budget_nats) <= 0 and kl_low != kl_high
         ]

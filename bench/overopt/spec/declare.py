@@ -50,6 +50,7 @@ MethodInput = Literal[
     "listed",
     "step_pairs",
     "degraded",
+    "random_batches",
     "novelty",
 ]
 """What a method may ask the engine to compute besides log-probabilities.
@@ -77,7 +78,9 @@ these samples and both responses as one list, read by the policy and scored by t
 step_pairs: the pairs are of steps after what precedes them, a better one and the worst of the
 rejected response, by Monte-Carlo values of the proxy; ``Config.samples`` says of how many
 continuations. degraded: both responses with a share of their least expected tokens left out, in
-``Config.degrees`` degrees.
+``Config.degrees`` degrees. random_batches: pairs share a batch whatever their lengths, for a loss
+in which the pairs of a batch depend on each other; who asks for mismatched, or has
+``observe_pairs``, gets it unasked. The batches of all others hold pairs of similar length.
 """
 
 OPPONENTS: tuple[MethodInput, ...] = (
@@ -117,6 +120,7 @@ ANY_ENGINE: tuple[MethodInput, ...] = (
     "reference_logp",
     "features",
     "answers",
+    "random_batches",
     "novelty",
 )
 """Inputs that every engine serves, or that need none; the others are the native engine's."""
@@ -149,6 +153,7 @@ INPUT_FAMILIES: dict[MethodInput, tuple[Family, ...]] = {
     "mismatched": ("pairs",),
     "revisions": ("pairs",),
     "degraded": ("pairs",),
+    "random_batches": ("pairs",),
     **dict.fromkeys(OPPONENTS, ("rollout", "iterative")),
     "revised_samples": ("rollout",),
     "searched_samples": ("iterative",),

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from overopt.spec.declare import Family, MethodInput
 
 STACKED_INPUTS: dict[Family, tuple[MethodInput, ...]] = {
-    "pairs": (),
+    "pairs": ("random_batches",),
     "rollout": (
         "policy_states",
         "reference_states",

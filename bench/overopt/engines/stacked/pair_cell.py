@@ -47,7 +47,8 @@ class PairCell(StackedCell):
         self._method, self._max_steps = method, settings.max_steps
         self._pairs = required(inputs.preferences, "preference data")
         self._reference_logps = score_reference(inputs.reference, self._pairs)
-        self._batches = pair_batches(self._pairs, settings.batch_size, inputs.randomness.numpy)
+        rng = inputs.randomness.numpy
+        self._batches = pair_batches(self._pairs, settings.batch_size, rng, method.couples_pairs)
         self._suppressed = suppressed_ids(inputs.policy)
 
     @property

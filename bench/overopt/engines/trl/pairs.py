@@ -78,8 +78,8 @@ class PairsRun(TrlRun[PairsRow]):
 
     def train_inputs(self, first_step: int) -> Iterator[_PassIndex]:
         """The passes of every step from one on."""
-        rng = self.inputs.randomness.numpy
-        batches = pair_batches(self.preferences, self.settings.batch_size, rng)
+        rng, coupled = self.inputs.randomness.numpy, self.method.couples_pairs
+        batches = pair_batches(self.preferences, self.settings.batch_size, rng, coupled)
         for index_B in islice(batches, first_step, self.trainer_steps):
             for number in range(self.gradient_accumulation_steps):
                 yield _PassIndex(number, index_B)

@@ -63,5 +63,8 @@ class PairsMethod(Protocol):
     Config: Any
 
     def loss(self, config: Any, batch: PairBatch, /) -> Tensor:
-        """Loss of each pair, shape (B,); the engine descends their mean."""
+        """Loss of each pair, shape (B,); the engine descends their mean.
+
+        Where it depends on the other pairs of the batch, INPUTS names ``random_batches``.
+        """
         ...

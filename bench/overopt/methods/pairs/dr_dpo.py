@@ -27,6 +27,7 @@ from overopt.spec.declare import knob, param
 FAMILY = "pairs"
 KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
 USES_GOLD = "none"
+INPUTS = ("random_batches",)
 
 
 @dataclass(frozen=True)

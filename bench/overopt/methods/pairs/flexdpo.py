@@ -3,10 +3,11 @@
 Paper: Yan et al. 2024, "3D-Properties: Identifying Challenges in DPO and Charting a Path Forward"
 (https://arxiv.org/abs/2406.07327). Analogue of its remedy, equation not public: what was read is a
 description, of two betas and an optional term of SFT, and this is made of it:
-    L = -log sigmoid( beta r_w - beta c r_l ) - a log pi(w|x) / |w|
-r = log pi(y|x) - log pi_ref(y|x), summed over tokens. The paper's beta+ is beta, its beta- is beta
-c. A smaller c slows down the fall of rejected responses. With c = 1 and a = 0 it is DPO. Otherwise
-no Bradley-Terry reward stands behind the logit, and no optimum is known in closed form.
+    L = -log sigmoid( beta r_w - beta c r_l ) - a log pi(w|x)
+with r = log pi(y|x) - log pi_ref(y|x); all log-probabilities are summed over tokens. The paper's
+beta+ is beta, its beta- is beta c. A smaller c slows down the fall of rejected responses. With c 1
+and a 0 it is DPO; otherwise no Bradley-Terry reward stands behind the logit, and no optimum is
+known in closed form.
 The description reports beta- on a fixed grid, best near .08; its beta+ and weight a were not seen.
 Deviations: whatever the paper does beyond that; both betas move together along the knob.
 """
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from overopt.methods.contract.pairs import PairBatch
-from overopt.methods.math.responses import mean_log_likelihood
+from overopt.methods.math.responses import log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "pairs"
@@ -50,5 +51,5 @@ def loss(config: Config, batch: PairBatch) -> Tensor:
         3D-Properties, https://arxiv.org/abs/2406.07327
     """
     margin_B = batch.chosen.log_ratio - config.rejected * batch.rejected.log_ratio
-    likelihood_B = config.likelihood * mean_log_likelihood(batch.chosen)
+    likelihood_B = config.likelihood * log_likelihood(batch.chosen)
     return -logsigmoid(config.beta * margin_B) - likelihood_B

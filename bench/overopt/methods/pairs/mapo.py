@@ -5,16 +5,21 @@ Token Masks" (https://arxiv.org/abs/2410.05102), its variant with activation-bas
     L = -log sigmoid( u - d )
     u = beta [ sum_t m(w_t) log pi/pi_ref(w_t) - sum_t m(l_t) log pi/pi_ref(l_t) ]
     d = beta [ D(l) - D(w) ],   D(y) = sum_t m(y_t) KL( pi_ref(.|x, y_<t) || pi(.|x, y_<t) )
-w chosen, l rejected; one mask serves both terms.
-Written from memory of the paper: that masks come from the magnitude of the reference's activations,
-averaged over layers, is its idea; the exact normalization was not verified.
-Deviations: here m(y_t) is the mean over layers of a_layer(t) / (mean of a_layer over the response's
-tokens), a_layer(t) the mean magnitude of the layer's hidden state at the token; so the masks of a
-response average 1, and the loss keeps DPO's scale.
+    m(y_t) = mean over layers of (a_t - min a) / (max a - min a),  min and max over y's tokens
+w chosen, l rejected; one mask serves both terms. a_t is the mean over the hidden dimension, signs
+kept, of the reference's state at the position that predicts y_t. So in every layer the lowest token
+of a response has 0 and the highest 1: it is learned from less, and more slowly, than by DPO.
+Checked against the authors' code: the loss, and masks by its default mapping, in which rescaling
+undoes the z-scores that come first; equation numbers not verified.
+Deviations: the layers are the embeddings and the residual stream after each block, the last after
+the final norm; the code averages with them what is inside the blocks (attention, MLP, norms) and
+the logits. A layer that is constant over a response up to rounding, as over a single token, gives
+0, where the code divides by 0.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +36,9 @@ KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("reference_states", "forward_kl")
 
+ROUNDING = 16
+"""How many units in the last place a layer's means differ by if they are taken to be equal."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -42,15 +50,21 @@ class Config:
 
 
 class ActivationMask(nn.Module):
-    """Relative magnitude of the hidden states of every token; there is nothing to train."""
+    """Where a token lies between the lowest and the highest activation; nothing to train."""
 
     def forward(self, states: HiddenStates) -> Tensor:
-        """Masks (R, T, 1), with mean 1 over each response; 0 on padding, whose states are 0."""
-        size_RTL = states.after_RTLD.abs().mean(-1)
-        tokens_R1L = (size_RTL > 0).sum(1, keepdim=True).clamp(min=1)
-        mean_R1L = size_RTL.sum(1, keepdim=True) / tokens_R1L
-        tiny = torch.finfo(size_RTL.dtype).tiny
-        return (size_RTL / mean_R1L.clamp(min=tiny)).mean(-1, keepdim=True)
+        """Masks (R, T, 1), from 0 to 1; 0 on padding, whose states are 0."""
+        state_RTLD = states.before_RTLD
+        token_RT1 = (state_RTLD != 0).flatten(2).any(-1, keepdim=True)
+        mean_RTL = state_RTLD.mean(-1)
+        low_R1L = mean_RTL.masked_fill(~token_RT1, math.inf).amin(1, keepdim=True)
+        high_R1L = mean_RTL.masked_fill(~token_RT1, -math.inf).amax(1, keepdim=True)
+        range_R1L = high_R1L - low_R1L
+        # means of states that cancel, as after a fresh norm, differ by rounding alone
+        rounding = ROUNDING * torch.finfo(mean_RTL.dtype).eps
+        varies_R1L = range_R1L > rounding * state_RTLD.abs().mean(-1).amax(1, keepdim=True)
+        place_RTL = ((mean_RTL - low_R1L) / range_R1L).where(token_RT1 & varies_R1L, 0.0)
+        return place_RTL.mean(-1, keepdim=True)
 
 
 def make_module(config: Config, shape: StateShape) -> nn.Module:

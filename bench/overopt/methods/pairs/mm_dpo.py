@@ -8,9 +8,13 @@ number nor defaults of w and k were verified; w is .1 in a script of the code). 
 margin stop at a smaller log-ratio; their gradient is larger at first.
 Checked against a copy of the authors' code, whose loss is handed 1 - exp(-k delta) with the data,
 multiplies it by w, and holds beta(delta) at .001 or above; so it is here.
-Deviations: the reward model is the run's proxy, whose scores are in SDs of the initial policy, so
-that k is per SD; the paper's own model was trained on its data, too. Where the proxy contradicts a
-label delta is negative, as in the formula: beta(delta) falls below beta, down to .001.
+Deviations: to this loss that copy adds gamma times the mean negative log-likelihood of the chosen
+response's tokens (.25 in its scripts), and unless told otherwise it puts one beta of the batch's
+margins, as in beta-DPO, in the place of beta(delta); the formula has neither, nor has this file;
+whether the paper trains with them was not verified. The reward model is the run's proxy, whose
+scores are in SDs of the initial policy, so that k is per SD; the paper's own was trained on its
+data, too. Where the proxy contradicts a label delta is negative, as in the formula: beta(delta)
+falls below beta, down to .001.
 """
 
 from __future__ import annotations

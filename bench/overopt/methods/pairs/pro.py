@@ -10,7 +10,9 @@ sums the likelihood of y_1 over tokens; c is .05 in its script for HH, 2 by defa
 Deviations: a list is a pair of the preference data and samples of the initial policy to its prompt,
 drawn once (the paper's holds responses of several models); the reward model that ranks it is the
 run's proxy, as theirs ranks lists, and labels have no say. Rewards are in SDs of the initial
-policy. Two responses of equal reward give a constant, whose gradient is zero.
+policy. Two responses of equal reward give a constant, whose gradient is zero. The knob is c, which
+moves KL after a set number of steps: the larger it is, the less the ranking counts, which nothing
+holds back, and the smaller KL is.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from overopt.methods.contract.training import given
 from overopt.spec.declare import knob, param
 
 FAMILY = "pairs"
-KNOB = knob("likelihood_weight", low=0.0001, high=10.0, raises_kl=True)
+KNOB = knob("likelihood_weight", low=0.0001, high=10.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("listed",)
 

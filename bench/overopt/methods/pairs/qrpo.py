@@ -8,7 +8,8 @@ is known: beta (e^(1/beta) - 1) for f(q) = q, beta/(1 + beta) for f(q) = log q, 
 pi_ref exp(f(q)/beta)/Z (equation numbers not verified). Rewards alone count, preferences do not.
 Checked against the authors' code: q is the share of samples of pi_ref (6 in its configuration) at
 or below, from 1/n under the logarithm; both responses of a pair are fitted, and averaged.
-Deviations: log Z of q is exact, where that code leaves out the 1 (4.5e-6 nats at beta .1). The
+Deviations: by default f(q) = q and beta is .1, where its class has log q and .1 and its experiments
+log q and .003. log Z of q is exact, where that code leaves out the 1 (4.5e-6 nats at beta .1). The
 reward is the run's proxy, and the samples are drawn once for each pair, as theirs are.
 """
 

@@ -17,17 +17,18 @@ from overopt.stats.comparisons.differences import (
     paired_by_seed,
     within_worlds,
 )
-from overopt.stats.comparisons.error_parts import (
-    SMALLEST_P,
-    half_width,
-    p_value,
-)
 from overopt.stats.comparisons.hypervolume import hypervolume_weights
 from overopt.stats.comparisons.improvement import performance_profile, probability_of_improvement
-from overopt.stats.comparisons.parts import ErrorPart, Paired
+from overopt.stats.comparisons.parts import Paired
 from overopt.stats.comparisons.power import smallest_seen
 from overopt.stats.comparisons.ties import RankRange, letters, rank_ranges, tie_groups
 from overopt.stats.crossed import around, crossed_interval
+from overopt.stats.error_parts import (
+    SMALLEST_P,
+    ErrorPart,
+    half_width,
+    p_value,
+)
 from overopt.stats.intervals import adjust_holm
 from overopt.stats.pools.fronts import Front, normalized_hypervolume
 

@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
+from overopt.stats.error_parts import ErrorPart
 from overopt.stats.students_t import EXPLORATORY_BELOW, t_half_width
+
+ROUNDING = 8 * np.finfo(np.float64).eps
+"""Numbers that differ by less than this share of the largest are equal."""
 
 Over = Literal["seeds and prompts", "seeds and prompts, at most", "seeds", "prompts"]
 """What an interval takes for random; everything else is held as it is.
@@ -262,3 +266,29 @@ def combine_df(parts: Sequence[tuple[float, float]]) -> float:
     """
     weight = sum(variance**2 / df for variance, df in parts)
     return sum(variance for variance, _ in parts) ** 2 / weight if weight > 0.0 else float("inf")
+
+
+def crossed_parts(x_SB: Floats) -> tuple[ErrorPart, ...]:
+    """The parts of the squared error of a mean over crossed seeds and prompts.
+
+    MS_seed / (S P) with S - 1 degrees of freedom, which holds what seeds and sampling add, and
+    max(MS_prompt - MS_residual, 0) / (S P) with P - 1, which prompts add. With one seed there is
+    the variance over prompts only.
+
+    Args:
+        x_SB: one value per seed and prompt, at least 2 prompts.
+    """
+    n_seeds, n_prompts = x_SB.shape
+    if n_seeds == 1:
+        return (ErrorPart(_told(float(x_SB.var(ddof=1)), x_SB) / n_prompts, n_prompts - 1),)
+    squares = mean_squares(x_SB)
+    over_prompts = max(float(squares.prompt - squares.residual), 0.0)
+    return (
+        ErrorPart(_told(float(squares.seed), x_SB) / x_SB.size, n_seeds - 1),
+        ErrorPart(_told(over_prompts, x_SB) / x_SB.size, n_prompts - 1),
+    )
+
+
+def _told(variance: float, x: Floats) -> float:
+    """The variance; 0 where rounding explains it, as that of equal numbers may come out."""
+    return variance if variance > x.size * (ROUNDING * float(np.abs(x).max())) ** 2 else 0.0

@@ -11,45 +11,26 @@ gives every part a critical value of its own and never covers less than it says.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
-from overopt.stats.arrays import Floats
-from overopt.stats.comparisons.parts import ErrorPart
-from overopt.stats.crossed import mean_squares
-
-ROUNDING = 8 * np.finfo(np.float64).eps
-"""Numbers that differ by less than this share of the largest are equal."""
 SMALLEST_P = 1e-15
 """Smaller p values of errors with several parts are not told apart."""
 
 
-def crossed_parts(x_SB: Floats) -> tuple[ErrorPart, ...]:
-    """The parts of the squared error of a mean over crossed seeds and prompts.
+class ErrorPart(NamedTuple):
+    """One part of a mean's squared standard error.
 
-    MS_seed / (S P) with S - 1 degrees of freedom, which holds what seeds and sampling add, and
-    max(MS_prompt - MS_residual, 0) / (S P) with P - 1, which prompts add. With one seed there is
-    the variance over prompts only.
-
-    Args:
-        x_SB: one value per seed and prompt, at least 2 prompts.
+    Attributes:
+        variance: the part, in squared units of the mean.
+        df: degrees of freedom of its estimate.
     """
-    n_seeds, n_prompts = x_SB.shape
-    if n_seeds == 1:
-        return (ErrorPart(_told(float(x_SB.var(ddof=1)), x_SB) / n_prompts, n_prompts - 1),)
-    squares = mean_squares(x_SB)
-    over_prompts = max(float(squares.prompt - squares.residual), 0.0)
-    return (
-        ErrorPart(_told(float(squares.seed), x_SB) / x_SB.size, n_seeds - 1),
-        ErrorPart(_told(over_prompts, x_SB) / x_SB.size, n_prompts - 1),
-    )
 
-
-def _told(variance: float, x: Floats) -> float:
-    """The variance; 0 where rounding explains it, as that of equal numbers may come out."""
-    return variance if variance > x.size * (ROUNDING * float(np.abs(x).max())) ** 2 else 0.0
+    variance: float
+    df: float
 
 
 def standard_error(parts: Sequence[ErrorPart]) -> float:

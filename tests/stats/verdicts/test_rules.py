@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import t as student
 
 from overopt.stats.arrays import Floats
-from overopt.stats.comparisons.error_parts import crossed_parts, half_width
-from overopt.stats.comparisons.parts import ErrorPart
+from overopt.stats.crossed import crossed_parts
+from overopt.stats.error_parts import ErrorPart, half_width
 from overopt.stats.verdicts.decide import decide
 from overopt.stats.verdicts.estimate import estimate
 from overopt.stats.verdicts.evidence import Estimate, Evidence, Part

@@ -10,9 +10,8 @@ import numpy as np
 from overopt.monitors.contract import Look, OpenedMonitor
 from overopt.report.monitoring.seen import SeenRuns, matrix_of
 from overopt.stats.arrays import Floats, Ints
-from overopt.stats.comparisons.error_parts import crossed_parts, p_value
-from overopt.stats.comparisons.parts import ErrorPart
-from overopt.stats.crossed import Crossed
+from overopt.stats.crossed import Crossed, crossed_parts
+from overopt.stats.error_parts import ErrorPart, p_value
 from overopt.stats.intervals import Interval, adjust_holm, t_interval
 from overopt.stats.monitoring.stopping import (
     Stopped,

@@ -21,7 +21,7 @@ from overopt.report.verdicts.statistics import (
     Statistic,
     peaks,
 )
-from overopt.stats.comparisons.parts import ErrorPart
+from overopt.stats.error_parts import ErrorPart
 from overopt.stats.verdicts.curves import rank_correlation
 from overopt.stats.verdicts.estimate import estimate
 from overopt.stats.verdicts.evidence import ALPHA, Estimate, Evidence, Part

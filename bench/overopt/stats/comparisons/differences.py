@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import check_finite, check_same_shape
-from overopt.stats.comparisons.error_parts import (
-    crossed_parts,
+from overopt.stats.comparisons.parts import WEAKEST, Difference, Paired, Pairing
+from overopt.stats.crossed import Crossed, crossed_parts
+from overopt.stats.error_parts import (
+    ErrorPart,
     half_width,
     p_value,
     standard_error,
 )
-from overopt.stats.comparisons.parts import WEAKEST, Difference, ErrorPart, Paired, Pairing
-from overopt.stats.crossed import Crossed
 from overopt.stats.world_means import ACROSS_FROM
 
 INTERVAL_ALPHA = 0.05

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from overopt.stats.error_parts import ErrorPart
+
 Pairing = Literal["nothing", "prompts", "seeds", "seeds and prompts"]
 """What two methods are paired by, the weakest first."""
 
 WEAKEST: tuple[Pairing, ...] = ("nothing", "prompts", "seeds", "seeds and prompts")
-
-
-class ErrorPart(NamedTuple):
-    """One part of a mean's squared standard error.
-
-    Attributes:
-        variance: the part, in squared units of the mean.
-        df: degrees of freedom of its estimate.
-    """
-
-    variance: float
-    df: float
 
 
 class Paired(NamedTuple):
@@ -48,7 +38,7 @@ class Difference(NamedTuple):
         se: standard error of the mean, likewise.
         p: two-sided p value of no difference, not corrected for other comparisons; None without a
             standard error, and where all differences are one and the same number other than 0.
-        parts: of the squared standard error (`overopt.stats.comparisons.error_parts`).
+        parts: of the squared standard error (`overopt.stats.error_parts`).
         paired_by: what it was taken within; of several worlds, the weakest.
         n_seeds: seeds behind it, of all worlds together.
         n_worlds: worlds behind it.

@@ -8,13 +8,13 @@ from functools import lru_cache
 from scipy.optimize import brentq
 from scipy.stats import nct
 
-from overopt.stats.comparisons.error_parts import (
+from overopt.stats.crossed import combine_df
+from overopt.stats.error_parts import (
+    ErrorPart,
     critical,
     half_width,
     standard_error,
 )
-from overopt.stats.comparisons.parts import ErrorPart
-from overopt.stats.crossed import combine_df
 
 POWER = 0.8
 """Chance to see a difference that is there."""

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from overopt.stats.arrays import Floats
-from overopt.stats.comparisons.error_parts import crossed_parts
-from overopt.stats.comparisons.parts import ErrorPart
-from overopt.stats.crossed import crossed_interval
+from overopt.stats.crossed import crossed_interval, crossed_parts
+from overopt.stats.error_parts import ErrorPart
 from overopt.stats.verdicts.evidence import Estimate
 from overopt.stats.world_means import over_worlds
 

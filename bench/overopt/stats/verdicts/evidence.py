@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from overopt.stats.comparisons.error_parts import half_width, p_value, standard_error
-from overopt.stats.comparisons.parts import ErrorPart
+from overopt.stats.error_parts import ErrorPart, half_width, p_value, standard_error
 from overopt.stats.students_t import EXPLORATORY_BELOW
 
 ALPHA = 0.05
@@ -14,7 +13,7 @@ ALPHA = 0.05
 class Estimate(NamedTuple):
     """A mean with what a test of it needs.
 
-    Its interval and p values are those of comparisons (`overopt.stats.comparisons.error_parts`):
+    Its interval and p values are those of comparisons (`overopt.stats.error_parts`):
     Holm's correction reads p values far out in the tails, where a single t distribution for an
     error of several parts rejects up to twice as often as it should at 0.05 / 10.
 

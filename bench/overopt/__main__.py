@@ -166,7 +166,8 @@ def report_command(
         typer.Option(
             metavar="KIND...",
             help="Static figures (PNG, PDF): gold, gap, front, sizes, fits, residuals, "
-            "estimators; all or none. By default the first four, in which methods meet.",
+            "estimators, training, pareto; all or none. By default the first four, in which "
+            "methods meet.",
         ),
     ] = None,
     workers: Workers = None,

@@ -229,6 +229,22 @@ def test_run_and_plan_share_their_options(monkeypatch: pytest.MonkeyPatch, capsy
     }
 
 
+@pytest.mark.parametrize("command", ["examine", "extrapolate"])
+def test_what_a_command_has_no_use_for_is_not_in_its_help(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: Screen
+) -> None:
+    told = {}
+    for name in ("run", command):
+        assert bench([name, "--help"], monkeypatch) == 0
+        told[name] = {word for word in capsys.readouterr().out.split() if word.startswith("--")}
+    unused = {"--method", "--rates", "--kl-grid", "--along", "--engine"}
+    assert unused <= told["run"]
+    assert not unused & told[command]
+    assert {"--proxy", "--task", "--noise", "--comparisons"} <= told[command]
+    assert bench([command, "--method", "dpo", "--task", "tabular"], monkeypatch) == 2
+    assert "leave --method out" in capsys.readouterr().err
+
+
 def test_interrupt_says_what_is_kept_and_exits_130(
     monkeypatch: pytest.MonkeyPatch, capsys: Screen
 ) -> None:

@@ -73,9 +73,7 @@ def test_opponents_of_the_reference_are_its_samples() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "inputs", [("reference_samples", "opponents_now"), ("reference_samples",)]
-)
+@pytest.mark.parametrize("inputs", [("reference_samples", "opponents_now"), ("reference_samples",)])
 def test_opponents_count_once_learned_from_or_not(inputs: tuple[str, ...]) -> None:
     """As many opponents as samples, of about the same length."""
     alone = run(Watched()).compute.tokens_processed

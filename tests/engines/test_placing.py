@@ -12,6 +12,7 @@ from overopt.engines.walk.placing import (
     or_furthest,
     place,
     place_whole,
+    rising_part,
     with_the_end,
 )
 from overopt.spec.declare import Knob
@@ -65,6 +66,36 @@ def test_a_kl_below_zero_counts_as_none() -> None:
     assert one.knob_value == pytest.approx(math.exp(-0.5))
 
 
+def tent(eta: float) -> float:
+    """Rises up to .1, and falls again as it has risen: 1 nat at most."""
+    return min(eta / 0.1, 0.1 / eta)
+
+
+def test_a_knob_ends_where_its_kl_falls_again() -> None:
+    assert rising_part(tent, RISING) == RISING.model_copy(update={"high": pytest.approx(0.1)})
+    falling = RISING.model_copy(update={"raises_kl": False})
+    assert rising_part(tent, falling) == falling.model_copy(update={"low": pytest.approx(0.1)})
+
+
+def test_a_knob_whose_kl_rises_all_the_way_stays_as_it_is_for_a_few_looks() -> None:
+    asked: list[float] = []
+
+    def resting(eta: float) -> float:
+        """At rest from .3 on, but for what rounding and integrals leave."""
+        asked.append(eta)
+        return min(eta, 0.3) - 1e-9 * eta
+
+    assert rising_part(resting, RISING) is RISING
+    assert len(set(asked)) == len(asked) <= 8
+    assert rising_part(lambda eta: 0.0, RISING) is RISING
+
+
+def test_a_fall_in_the_last_step_is_seen() -> None:
+    """The value before the last one is 1 / 100^(1/48) = .909."""
+    found = rising_part(lambda eta: eta if eta < 0.95 else 0.9, RISING)
+    assert found.high == pytest.approx(100 ** (-1 / 48))
+
+
 COUNT = Knob(name="n", low=2.0, high=64.0, raises_kl=True, whole=True)
 
 
@@ -95,6 +126,33 @@ def test_whole_values_beyond_trust_are_neither_given_nor_asked_for() -> None:
     assert found == [(1.0, 4.0), (None, 8.0), (6.0, None)]
     assert len(set(asked)) == len(asked) <= 8
     assert max(asked) <= 8
+
+
+def overshooting(n: float) -> float:
+    """Rises to 1 nat at 16, and falls to .5 at 64."""
+    return n / 16 if n <= 16 else 1 - (n - 16) / 96
+
+
+def test_whole_values_behind_the_peak_of_named_ones_are_left_out() -> None:
+    # .9 lies between 14 (.875) and 15 (.9375); a bisection of 1 .. 64 looks at 33 (.82) first
+    known = Knob(name="n", low=1, high=64, raises_kl=True, whole=True, also=(1, 4, 16, 64))
+    assert place_whole(overshooting, known, [0.9, 1.1], []) == [(0.9, 14.0), (1.1, None)]
+    blind = known.model_copy(update={"also": ()})
+    assert place_whole(overshooting, blind, [0.9], []) == [(0.9, None)]
+    # what is not trusted has no part in it
+    found = place_whole(overshooting, known, [0.2, 0.9], [], lambda n: n <= 10)
+    assert found == [(0.2, 3.0), (0.9, None)]
+    # the same from 64 down: .656 at 16 is the most of those named, .5 at 1 the last
+    falling = known.model_copy(update={"raises_kl": False})
+    assert place_whole(lambda n: overshooting(65 - n), falling, [0.9], []) == [(0.9, 51.0)]
+
+
+def test_a_kl_that_rises_all_the_way_has_the_places_that_it_had() -> None:
+    known = COUNT.model_copy(update={"also": (2.0, 16.0, 64.0)})
+    budgets = [0.01, 0.4, 0.5, 2.0, 1e4]
+    assert place_whole(squared, known, budgets, [1.1]) == place_whole(
+        squared, COUNT, budgets, [1.1]
+    )
 
 
 def test_a_kl_that_ties_stop_is_not_passed() -> None:

@@ -104,6 +104,22 @@ def test_budgets_are_met_by_the_kl_of_the_policy(n: int) -> None:
     assert places[-1] == Place(3.5, None)  # beyond best of 8, and beyond what 64 samples carry
 
 
+def test_where_kl_falls_again_budgets_are_met_before_its_peak() -> None:
+    """Pessimism of 16 samples, whose KL falls below beta = .4: .05 nats at its smallest."""
+    scored = samples_of_reference(np.random.default_rng(0).normal(size=(24, 512)))
+    selection = opened(itp, n=16)
+    assert float(selection.kl(scored, itp.KNOB.low).mean()) < 0.1
+    for budgets in ([0.1, 0.25], [0.1, 0.25, 0.5]):
+        places = find_places(selection, itp.KNOB, budgets, scored, None)
+        betas = [place.knob_value or 0.0 for place in places]
+        assert len(betas) == 2 * len(budgets) - 1
+        assert betas == sorted(betas, reverse=True) and min(betas) > 0.4
+        kl_nats = [float(selection.kl(scored, beta).mean()) for beta in betas]
+        assert kl_nats[::2] == pytest.approx(budgets, rel=1e-4)
+    (beyond,) = find_places(selection, itp.KNOB, [0.8], scored, None)
+    assert beyond == Place(0.8, None)  # .72 is all there is
+
+
 def test_best_of_n_is_placed_by_a_kl_that_knows_ties() -> None:
     binary_BN = np.tile(np.arange(40) % 10 < 3, (2, 1)).astype(float)
     places = find_places(

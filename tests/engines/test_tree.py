@@ -14,11 +14,10 @@ from overopt.catalog import systems
 from overopt.engines.method.search import OpenedSearch
 from overopt.engines.particles.filter import Answers
 from overopt.engines.particles.likelihood import Ratios, ratios
-from overopt.engines.particles.tree import TreeSearch
+from overopt.engines.particles.tree import Forest, TreeSearch
 from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.methods.selection import mcts
-from overopt.stats.arrays import Floats
 from overopt.stats.pools import soft_best_of_n
 from overopt.worlds.tokens import EOS
 
@@ -109,22 +108,45 @@ def test_ratios_are_those_of_the_answers_that_are_counted() -> None:
     assert inverse_R.mean() == pytest.approx(1.0, abs=5 * inverse_R.std() / 20)
 
 
-def test_values_go_up_as_means_of_visited_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = search(rollouts=3, branch=2, steps=2)
-    seen: list[Floats] = []
-    inner = run._method.preference
+def test_a_visit_weighs_the_children_anew_on_the_whole_way_up_by_hand() -> None:
+    """Root 0 with children 1 (.9) and 2 (.2); 1 has children 3 (1) and 4 (-.5)."""
+    trees = Forest(1, 5, tiny.RESPONSE_TOKENS)
+    trees.used_R[:] = 5
+    trees.first_RM[0, :2] = 1, 3
+    trees.parent_RM[0] = 0, 0, 0, 1, 1
+    trees.value_RM[0] = 0.0, 0.9, 0.2, 1.0, -0.5
+    run = search(branch=2)
+    expected = [
+        # visited, V of root and 1 then, visits of all five
+        (0, 0.0, 0.9, [1, 0, 0, 0, 0]),  # no child has been visited: both stay
+        (1, 0.9, 0.9, [2, 1, 0, 0, 0]),
+        (2, (0.9 + 0.2) / 2, 0.9, [3, 1, 1, 0, 0]),
+        (3, (2 * 1.0 + 0.2) / 3, 1.0, [4, 2, 1, 1, 0]),
+        (3, (3 * 1.0 + 0.2) / 4, 1.0, [5, 3, 1, 2, 0]),
+        (4, (4 * 0.5 + 0.2) / 5, (2 * 1.0 - 0.5) / 3, [6, 4, 1, 2, 1]),
+    ]
+    for node, root, inner, visits in expected:
+        run._back_up(trees, np.array([node]))
+        assert trees.value_RM[0] == pytest.approx([root, inner, 0.2, 1.0, -0.5])
+        assert trees.visits_RM[0].tolist() == visits
 
-    def spy(value_RL: Floats, knob: float) -> Floats:
-        seen.append(value_RL.copy())
-        return inner(value_RL, knob)
 
-    monkeypatch.setattr(run._method, "preference", spy)
-    answer(run, 40, 1.0)
-    (value_RM,) = seen
-    assert value_RM.shape == (40, 1 + 3 * 2)
-    # the root: first its two children, then the better one with its children unvisited, then...
-    low, high = value_RM[:, 1:3].min(axis=1), value_RM[:, 1:3].max(axis=1)
-    assert ((value_RM[:, 0] >= low - 1e-9) & (value_RM[:, 0] <= high + 1e-9)).all()
+def test_values_go_up_as_means_of_visited_children() -> None:
+    run = search(rollouts=9, branch=2, steps=3)
+    generator, rng = torch.Generator().manual_seed(1), np.random.default_rng(1)
+    trees = run.grow(PROMPT.take(np.zeros(40, np.int64)), generator, rng)
+    uneven = 0
+    for value_M, visits_M, first_M in zip(
+        trees.value_RM, trees.visits_RM, trees.first_RM, strict=True
+    ):
+        assert visits_M[0] == 9
+        for node in np.flatnonzero(first_M):
+            children = slice(first_M[node], first_M[node] + 2)
+            if visits_M[children].sum():
+                mean = np.average(value_M[children], weights=visits_M[children])
+                assert value_M[node] == pytest.approx(mean)
+                uneven += abs(mean - value_M[children].mean()) > 0.05
+    assert uneven > 40  # the plain mean would be another value
 
 
 def test_an_answer_costs_its_branches() -> None:

@@ -47,6 +47,20 @@ def test_equal_rewards_are_the_majority_and_cold_ones_count_rewards() -> None:
     assert hot == pytest.approx(OF_THREE_A, abs=1e-6)
 
 
+def test_votes_of_a_sigmoid_that_is_zero_in_floating_point_still_differ() -> None:
+    cold = law(rm_maj, 3, np.full(3, -8.0), temperature=0.01)  # e^-800 each
+    assert cold == pytest.approx(OF_THREE_A)
+    # e^-800, e^-900 and e^-700: 2 wins once it is drawn, 0 over 1: 1 - .8^3, .8^3 - .3^3, .3^3
+    steep = law(rm_maj, 3, np.array([-8.0, -9.0, -7.0]), temperature=0.01)
+    assert steep == pytest.approx([0.485, 0.027, 0.488])
+
+
+def test_a_response_without_an_answer_does_not_weaken_the_votes_of_others() -> None:
+    drawn = pool(np.array([[-1, 0, 1], [-1, -1, -1]]), np.array([[9.0, -9.0, -8.0], [-9, -8, -7]]))
+    chance_Dn = rm_maj.draw_weights(rm_maj.Config(temperature=0.01), drawn, 3.0)
+    assert chance_Dn == pytest.approx(np.array([[0.0, 0.0, 1.0], [1 / 3, 1 / 3, 1 / 3]]))
+
+
 def test_the_engine_finds_the_kl_and_the_weights_of_the_law() -> None:
     answer_N = np.repeat([0, 1, 2], [50, 30, 20])
     generator = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,28 @@ def test_selection_pays_per_answer_and_is_compared_with_its_like(tmp_path: Path)
     )
     table = pareto_frame(read_results(runs))
     known = dict(table[["method", "paid"]].drop_duplicates().itertuples(index=False, name=None))
-    if "selection" in set(table["family"]):
-        assert known["bon"] == "per answer"
-    assert known["dpo"] == "once"
+    assert known == {"bon": "per answer", "dpo": "once"}
+
+
+def test_a_decoding_rule_pays_once_and_is_not_compared_by_samples_with_best_of_n(
+    tmp_path: Path,
+) -> None:
+    runs = write_runs(
+        tmp_path, methods=("bon", "vas"), proxies=("single",), noises=("0",), seeds=(0,), failed=()
+    )
+    record = json.loads((runs[1] / "run.json").read_text())
+    record["spec"]["methods"][0] |= {"family": "selection", "composes": True}
+    (runs[1] / "run.json").write_text(json.dumps(record))
+    results = read_results(runs)
+    points = results.points.copy()
+    ours = points["method"] == "vas"
+    points.loc[ours, ["gold_mean", "samples_drawn"]] = (1.0, 10.0)
+    points.loc[~ours, ["gold_mean", "samples_drawn"]] = (2.0, 5.0)
+    table = pareto_frame(Results(results.runs, points, results.versions))
+    vas = table[table["method"] == "vas"]
+    assert set(vas["paid"]) == {"once"} and set(vas["family"]) == {"selection"}
+    # bon has more gold for fewer samples, but draws them for every answer again
+    assert not vas["outdone_by_samples_drawn"].any()
 
 
 def test_the_figure_has_a_panel_for_every_axis(tmp_path: Path) -> None:

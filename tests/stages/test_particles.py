@@ -71,6 +71,7 @@ def test_answers_lie_on_the_budgets(made: dict[str, Path]) -> None:
         assert kl_B.mean() == pytest.approx(one["kl_target_nats"], abs=4 * error + 0.05)
         assert one["kl_bound_nats"] > kl_B.mean() - 3 * error
         assert one["samples_drawn"] == 4 * 6
+        assert one["gradient_steps"] == one["tokens_processed"] == 0
 
 
 def test_a_filter_that_meets_no_budget_is_shown_where_it_goes_furthest(

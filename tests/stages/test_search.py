@@ -41,7 +41,12 @@ def test_a_search_meets_budgets_and_is_judged(artifacts: dict[str, Path], tmp_pa
     kl_B = np.array(snapshot["kl_of_prompts_nats"])
     error = kl_B.std() / len(kl_B) ** 0.5
     assert kl_B.mean() == pytest.approx(0.1, abs=4 * error + 0.05)
-    assert snapshot["samples_drawn"] == 3 * 2 * 6
+    # 3 x 2 nodes for one answer to each of six prompts, and what V was learned from
+    learned = read_json(out["value"] / "value.json")
+    assert learned["gradient_steps"] == ROLLOUT.max_steps and learned["samples_drawn"] > 0
+    assert snapshot["samples_drawn"] == 3 * 2 * 6 + learned["samples_drawn"]
+    for name in ("gradient_steps", "tokens_processed"):
+        assert snapshot[name] == learned[name]
     judged = {"optimize": out["search"], "gold": artifacts["gold"]}
     judge.run({"world": WORLD.to_json()}, judged, out["judge"], silent)
     assert len(Table(out["judge"] / "samples.parquet")) == 6 * 8

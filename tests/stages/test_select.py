@@ -14,7 +14,8 @@ import pytest
 
 from overopt.artifacts.listing import Listing
 from overopt.artifacts.points import Pool
-from overopt.artifacts.tables import Table, read_json
+from overopt.artifacts.scores import fingerprint
+from overopt.artifacts.tables import Table, read_json, write_json, write_table
 from overopt.catalog.systems import method
 from overopt.engines import selection as engine
 from overopt.engines.method.selection import OpenedSelection
@@ -155,7 +156,7 @@ def run_select(tmp_path: Path) -> Callable[..., Path]:
         tmp_path / "scores", ids(2, SAMPLES), texts(WORDS), PROXY_BN.ravel().tolist()
     )
 
-    def run(name: str, grid: list[float], seed: int = 0, by: str = "bon") -> Path:
+    def run(name: str, grid: list[float], seed: int = 0, by: str = "bon", **beside: Path) -> Path:
         out = tmp_path / name
         out.mkdir()
         params = {
@@ -166,7 +167,7 @@ def run_select(tmp_path: Path) -> Callable[..., Path]:
             "samples_per_prompt": 4,
             "seed": seed,
         }
-        select.run(params, {"pool": pool, "score.pool.0": scores}, out, silent)
+        select.run(params, {"pool": pool, "score.pool.0": scores, **beside}, out, silent)
         return out
 
     return run
@@ -181,6 +182,7 @@ def test_the_stage_writes_points_prompts_and_excerpts(run_select: Callable[..., 
     assert [p["status"] for p in points] == ["ok"] * 4 + ["unreached"]
     assert points[2]["gold_mean"] == pytest.approx(_brute_force(GOLD_BN, 3).mean())
     assert points[3]["samples_drawn"] == 2 * 6
+    assert points[3]["gradient_steps"] == points[3]["tokens_processed"] == 0
     assert points[3]["proxy_mean"] == pytest.approx((5 + 3) / 2 - PROXY_BN.mean())
     to_csv(POINT_COLUMNS, points)
     table = Table(out / "prompts.parquet")
@@ -189,6 +191,23 @@ def test_the_stage_writes_points_prompts_and_excerpts(run_select: Callable[..., 
     shown = read_json(out / "excerpts.json")
     assert {excerpt["kl_nats"] for excerpt in shown} == {points[3]["kl_nats"]}
     assert all(excerpt["proxy_hacked"] in (5 - 1.75, 3 - 1.75) for excerpt in shown)
+
+
+def test_what_a_method_trains_beside_the_pool_counts_at_every_place(
+    run_select: Callable[..., Path], tmp_path: Path
+) -> None:
+    novelty = tmp_path / "novelty"
+    novelty.mkdir()
+    columns = {**ids(2, SAMPLES), "fingerprint": fingerprint(texts(WORDS))}
+    write_table(novelty / "pool.parquet", {**columns, "novelty": np.arange(2.0 * SAMPLES)})
+    spent = {"gradient_steps": 7, "samples_drawn": 100, "tokens_processed": 5000, "loss": [[1.0]]}
+    write_json(novelty / "novelty.json", spent)
+    out = run_select("out", [0.2, 0.5], by="caution", novelty=novelty)
+    met = [one for one in read_json(out / "points.json") if one.get("knob_value")]
+    assert len(met) >= 2
+    for point in met:
+        assert (point["gradient_steps"], point["tokens_processed"]) == (7, 5000)
+        assert point["samples_drawn"] == 100 + 2 * point["knob_value"]
 
 
 def test_a_method_without_a_bound_has_none(

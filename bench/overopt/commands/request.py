@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
@@ -220,13 +221,28 @@ class Request:
     ] = None
 
 
-def takes(options: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _unlisted(annotation: Any) -> Any:
+    """The same option, left out of a command's help."""
+    kind, option = get_args(annotation)
+    option = copy.copy(option)
+    option.hidden = True
+    return Annotated[kind, option]
+
+
+def takes(
+    options: type[Any], unlisted: tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of a dataclass, gathered into its first argument.
 
     The command line's library reads options from a function's signature. Several commands may share
     these, so the signature is built here instead of being written again.
+
+    Args:
+        options: the dataclass.
+        unlisted: fields that the command has no use for, which its help leaves out.
     """
     hints = get_type_hints(options, include_extras=True)
+    hints |= {name: _unlisted(hints[name]) for name in unlisted}
     shared = [
         inspect.Parameter(
             one.name,
@@ -253,3 +269,6 @@ def takes(options: type[Any]) -> Callable[[Callable[..., None]], Callable[..., N
 
 
 takes_request = takes(Request)
+
+takes_data = takes(Request, ("method", "rates", "kl_grid", "along", "engine"))
+"""For commands that read proxies or draw best-of-n, and optimize nothing."""

@@ -211,8 +211,9 @@ def _show_curve(kind: str, name: str, console: Console) -> None:
         console.print("curve    none is committed with this version")
         return
     if kind == "methods":
-        selects = systems.method(name).family == "selection"
-        if cost := cost_of(curves, curve, selects):
+        method = systems.method(name)
+        per_answer = method.family == "selection" and not method.composes
+        if cost := cost_of(curves, curve, per_answer):
             console.print(f"cost     {cost}")
     by = f"{curve.method}, " if kind == "proxies" else ""
     console.print(f"curve    gold, SDs, against KL: {by}{curve.where}")

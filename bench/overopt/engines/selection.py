@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overopt.engines.method.selection import OpenedSelection
-from overopt.engines.walk.placing import Place, midpoints, place, place_whole
+from overopt.engines.walk.placing import Place, midpoints, place, place_whole, rising_part
 from overopt.methods.contract.selection import ScoredPool
 from overopt.spec.declare import Knob
 from overopt.stats.arrays import Ints
@@ -222,8 +222,8 @@ def find_places(
         listed: every response where the world lists them: the KL is then exact, and out of the
             pool's reach is nothing but what needs more samples than it holds.
 
-    A method that does not go beyond some value has a place there as well, and so have the values
-    that a knob names itself.
+    Where KL falls again along the knob, budgets are met before its peak. A method that does not go
+    beyond some value has a place there as well, and so have the values that a knob names itself.
     """
     exact = listed if selection.knows_policy else None
     limits = selection.limits
@@ -246,7 +246,8 @@ def find_places(
     if knob.whole:
         places = place_whole(kl_of, knob, kl_grid_nats, finer, trusted)
     else:
-        places = place(kl_of, knob, kl_grid_nats, finer, 1e-6, trusted)
+        rising = rising_part(kl_of, knob)
+        places = place(kl_of, rising, kl_grid_nats, finer, 1e-6, trusted)
     met = {one.knob_value for one in places}
     beside = [*knob.also, *([] if limits is None else [limits.furthest])]
     return [*places, *(Place(None, one) for one in beside if one not in met and trusted(one))]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os.path
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
 
 from overopt.artifacts.own_file import locate_own
+from overopt.artifacts.spending import spent, spent_beside
 from overopt.artifacts.tables import read_json, write_json
 from overopt.engines.method.composed import OpenedComposed
 from overopt.engines.method.loading import open_as
@@ -49,17 +49,16 @@ class Members:
     def __init__(self, inputs: dict[str, Path], out: Path) -> None:
         self._out = out
         places = {"initial": inputs["initial"] / "model"}
-        spent = [Compute(0, 0, 0)]
+        costs = [spent_beside(inputs, "value")]
         for role in (role for role in inputs if role.startswith("optimize.")):
             last = read_json(inputs[role] / "optimize.json")["snapshots"][-1]
             places[role] = inputs[role] / last["folder"]
-            spent.append(_spent(last))
+            costs.append(spent(last))
         if "value" in inputs:
             places["value"] = inputs["value"] / "model"
-            spent.append(_spent(read_json(inputs["value"] / "value.json")))
         for name, folder in places.items():
             shutil.copytree(folder, self._place(name))
-        self.spent = Compute(*map(sum, zip(*spent, strict=True)))
+        self.spent = Compute(*map(sum, zip(*costs, strict=True)))
         self._models = {name: load_policy(folder) for name, folder in places.items()}
 
     def _place(self, name: str) -> Path:
@@ -96,10 +95,6 @@ class Members:
         """The weight of each policy by name, the initial one first."""
         trained = {f"optimize.{m}": weight for m, weight in enumerate(made.trained)}
         return {"initial": made.initial, **trained}
-
-
-def _spent(record: Mapping[str, Any]) -> Compute:
-    return Compute(*(int(record[name]) for name in Compute._fields))
 
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:

@@ -15,12 +15,14 @@ from transformers import PreTrainedModel
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import numpy_rng, torch_rng
 from overopt.artifacts.reward import open_reward
+from overopt.artifacts.spending import NOTHING
 from overopt.artifacts.tables import Column, write_json, write_table
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.particles import OpenedParticles
 from overopt.engines.particles.filter import Answers, ParticleFilter
 from overopt.engines.particles.likelihood import Runner, ratios, upper_bounds
 from overopt.engines.walk.placing import or_furthest, place
+from overopt.engines.walk.trajectory import Compute
 from overopt.execution.contract import Progress
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
@@ -111,6 +113,7 @@ def place_answers(
     policy: PreTrainedModel,
     out: Path,
     progress: Progress,
+    trained: Compute = NOTHING,
 ) -> None:
     """Answers at the places where the method meets the budgets, with the KL of each.
 
@@ -121,6 +124,7 @@ def place_answers(
         policy: the initial policy.
         out: the artifact.
         progress: told the fraction done.
+        trained: what models trained beside the policy have cost, counted at every place.
     """
     world = world_of(params)
     prompts, each = world.heldout_prompts, int(params["samples_per_prompt"])
@@ -161,9 +165,8 @@ def place_answers(
                 "shared_kl_targets_nats": [],
                 "kl_of_prompts_nats": kl_B.tolist(),
                 "kl_bound_nats": float(upper_bounds(answers).mean()),
-                "gradient_steps": 0,
-                "samples_drawn": runner.count * prompts.rows(),
-                "tokens_processed": 0,
+                **trained._asdict(),
+                "samples_drawn": trained.samples_drawn + runner.count * prompts.rows(),
             }
         )
     write_table(out / "samples.parquet", _joined(parts))

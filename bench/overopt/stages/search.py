@@ -10,6 +10,7 @@ from typing import Any
 
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.reward import open_reward
+from overopt.artifacts.spending import spent_beside
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.search import OpenedSearch
 from overopt.engines.particles.tree import TreeSearch
@@ -48,4 +49,4 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         world.response_tokens_max,
         stop_ids(world),
     )
-    place_answers(params, method, runner, policy, out, progress)
+    place_answers(params, method, runner, policy, out, progress, spent_beside(inputs, "value"))

@@ -1,6 +1,6 @@
 """Points of the selection family: the initial policy's pool, reweighted by the method.
 
-Every quantity is an expectation under the method's weights over the pool; nothing is trained.
+Every quantity is an expectation under the method's weights over the pool; no policy is trained.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from overopt.artifacts.points import (
 )
 from overopt.artifacts.randomness import numpy_rng
 from overopt.artifacts.scored_pools import read_scored
+from overopt.artifacts.spending import spent_beside
 from overopt.artifacts.tables import write_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.selection import OpenedSelection
@@ -149,6 +150,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         limits = tuned(opened, method.knob, scored, gold_BN)
         selection = selection.limited(limits)
         write_json(out / "tuned.json", {"knob": limits.knob_B.tolist()})
+    trained = spent_beside(inputs, "novelty")
     points = [initial_point(pool, int(params["samples_per_prompt"]))]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     rng = numpy_rng(seed, "select", method.name)
@@ -172,8 +174,9 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             gold_KB[0] = exact.start_B
         furthest = float(point["kl_nats"] or 0), drawn
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
-        point.update(gradient_steps=0, tokens_processed=0)
-        point["samples_drawn"] = selection.samples_drawn(sampled, knob_value)
+        point.update(trained._asdict())
+        answering = selection.samples_drawn(sampled, knob_value)
+        point["samples_drawn"] = trained.samples_drawn + answering
         points.append(point)
         gold_B = (weight_BN * pool.gold_BN).sum(1) if exact is None else exact.gold_B
         gold_KB.append(gold_B)

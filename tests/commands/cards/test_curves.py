@@ -8,6 +8,7 @@ import pytest
 
 from overopt.catalog.lookup import data_folder
 from overopt.commands.cards.curves import cost_of, curve_of, read_curves
+from overopt.commands.show import show
 from overopt.report.cards import card_table
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.run_folder import published
@@ -55,8 +56,27 @@ def test_costs_are_compared_where_all_seeds_of_both_got(table: Path) -> None:
     curves = read_curves(table)
     curve = curve_of(curves, "methods", "new")
     assert curve is not None
-    assert cost_of(curves, curve, selects=False) == "3 x dpo (tokens processed up to 2 nats)"
-    assert cost_of(curves, curve, selects=True) == ""  # bon has no curve there
+    assert cost_of(curves, curve, per_answer=False) == "3 x dpo (tokens processed up to 2 nats)"
+    assert cost_of(curves, curve, per_answer=True) == ""  # bon has no curve there
+
+
+def test_a_baseline_is_not_compared_with_itself(table: Path) -> None:
+    curves = read_curves(table)
+    dpo = curve_of(curves, "methods", "dpo")
+    assert dpo is not None and cost_of(curves, dpo, per_answer=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("vas", " x dpo (tokens processed"), ("soft-bon", " x bon (responses drawn"), ("bon", None)],
+)
+def test_a_decoding_rule_is_compared_by_tokens_as_what_is_trained_is(
+    name: str, said: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show(name) == 0
+    cost = [line for line in capsys.readouterr().out.splitlines() if line.startswith("cost ")]
+    assert len(cost) == (said is not None)
+    assert all(said is not None and said in line for line in cost)
 
 
 def test_without_the_table_there_are_no_curves(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,15 @@ import pytest
 import overopt
 from comparison.drawn import write_run
 from overopt.errors import UserError
-from overopt.report.mitigations.page import MARKER, main, mitigations, page
+from overopt.report.mitigations.page import (
+    MARKER,
+    _Answer,
+    _answers,
+    _in_short,
+    main,
+    mitigations,
+    page,
+)
 from overopt.report.mitigations.questions import QUESTIONS, Asked
 
 ROOT = Path(__file__).parents[3]
@@ -46,6 +55,22 @@ def test_what_is_shown_and_what_is_not(results: Path) -> None:
     assert same.verdict.splitlines()[0] in told
     p = same.table.set_index("method").loc["good", "p_holm"]
     assert row(told, "good")[3] == ("<0.001" if p < 0.001 else f"{p:.3f}")
+
+
+def test_a_small_difference_that_is_shown_has_its_size(tmp_path: Path) -> None:
+    for method, height in {"plain": 0.3, "good": 0.9, "hardly": 0.3}.items():
+        write_run(tmp_path / "planted", method, height, family="selection")
+    asked = Asked("Planted", "planted", ("plain",), "0")
+    ((_, (ranking,)),) = _answers(tmp_path, asked)
+    (good,) = (pair for pair in ranking.pairs if "good" in (pair.first, pair.second))
+    tiny = replace(good, first="hardly", difference=good.difference._replace(mean=0.0014))
+    shown = replace(ranking, pairs=(good, tiny))
+    told = _in_short(_Answer(asked, "plain", (shown,)), shown)
+    assert told.endswith("better good, hardly (by 0.001 SDs) (of 2).")
+    turned = replace(ranking, pairs=(replace(tiny, first="plain", second="hardly"),))
+    assert _in_short(_Answer(asked, "plain", ()), turned).endswith(
+        "worse hardly (by 0.001 SDs) (of 1)."
+    )
 
 
 def test_systems_meet_with_the_proxies_that_they_see(tmp_path: Path) -> None:

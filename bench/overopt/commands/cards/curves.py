@@ -15,7 +15,7 @@ Kind = Literal["methods", "proxies"]
 _PLACE = ("task", "world", "method", "proxy", "noise")
 
 BASELINES = {False: "dpo", True: "bon"}
-"""Whom a cost is compared with: a method that leaves the policy's weights alone with the latter."""
+"""Whom a cost is compared with: a method that pays for every answer again with the latter."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,15 @@ def _order(one: Curve, kind: Kind) -> tuple[object, ...]:
     return (not usual, float(one.noise.split()[-1]), one.task != "reviews", -one.seeds_run)
 
 
-def cost_of(curves: Sequence[Curve], curve: Curve, selects: bool) -> str:
+def cost_of(curves: Sequence[Curve], curve: Curve, per_answer: bool) -> str:
     """What a method cost relative to dpo (tokens processed) or bon (responses drawn), in words.
 
     Both are told at the largest budget that all seeds of both reached in the same world; empty
-    where there is none, or nothing to compare.
+    where there is none, or nothing to compare: dpo is not compared with itself.
     """
-    baseline = BASELINES[selects]
+    baseline = BASELINES[per_answer]
+    if curve.method == baseline:
+        return ""
     (other,) = [
         one
         for one in curves
@@ -136,8 +138,8 @@ def cost_of(curves: Sequence[Curve], curve: Curve, selects: bool) -> str:
     if not shared:
         return ""
     mine, base = shared[-1]
-    paid = (mine.samples, base.samples) if selects else (mine.tokens, base.tokens)
+    paid = (mine.samples, base.samples) if per_answer else (mine.tokens, base.tokens)
     if not paid[0] or not paid[1]:
         return ""
-    what = "responses drawn" if selects else "tokens processed"
+    what = "responses drawn" if per_answer else "tokens processed"
     return f"{paid[0] / paid[1]:.2g} x {baseline} ({what} up to {mine.target_nats:g} nats)"

@@ -21,8 +21,21 @@ _INPUTS = {
     "reverse_kl": "KL(pi || pi_ref) of each token",
     "mismatched": "responses read after other prompts",
 }
-_TRL = re.compile(r"against [^.]{0,150}?\bTRL\b")
-_CODE = re.compile(r"authors' (?:own |released )?code(?! (?:is not|was not))")
+_TRL = re.compile(r"against [^.;]{0,150}?\bTRL\b")
+_CODE = re.compile(
+    r"(?<!description of the )author(?:s'|'s) (?:own |released )?code(?! (?:is|was) not)"
+    r"|against [^.]{0,60}\breleased code"
+)
+_OTHERS = re.compile(
+    r"third[- ]part|\bdigests?\b|public reviews|reviews of the paper|against descriptions"
+    # one abstract is that of a second paper, whose numbers are told and whose equations are not
+    r"|\babstract(?! seen; its numbers)|from memory|by notes|notes on|nothing .{0,12}verified",
+    re.IGNORECASE,
+)
+"""What a file calls its sources where they are neither the paper's text nor its code.
+
+``reviews`` alone is the name of a task.
+"""
 
 
 def method_reads(method: MethodSpec, inputs: tuple[str, ...]) -> str:
@@ -50,7 +63,7 @@ def checked(docstring: str) -> str:
     """How far a file was checked, by what its docstring says of itself.
 
     The words are looked for, not written down a second time: "checked against the authors' code",
-    "TRL", "analogue", "not verified".
+    "TRL", "analogue", "from third-party sources", "not verified".
     """
     text = " ".join(docstring.split())
     against = ["the authors' code"] if _CODE.search(text) else []
@@ -59,6 +72,10 @@ def checked(docstring: str) -> str:
         told = "an analogue: the paper's own equation is not public, or not what is done here"
     elif against:
         told = f"against {' and '.join(against)}"
+    elif text.startswith("Control:"):
+        told = "a control: there are no equations of a paper"
+    elif _OTHERS.search(text):
+        told = "by other sources than the paper's text and code, as its file says"
     else:
         told = "against the paper's equations as quoted"
     unverified = "not verified" in text or "could not be verified" in text

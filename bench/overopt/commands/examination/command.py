@@ -11,7 +11,7 @@ import typer
 
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import Quiet, StorePlace, Workers
-from overopt.commands.request import Request, takes_request
+from overopt.commands.request import Request, takes_data
 from overopt.errors import UserError
 from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
@@ -23,7 +23,7 @@ def add_examine(app: typer.Typer, resolve_all: Callable[[Request], list[RunSpec]
     """Give the command ``examine``."""
 
     @app.command("examine")
-    @takes_request
+    @takes_data
     def examine_command(
         request: Request,
         sets: Annotated[

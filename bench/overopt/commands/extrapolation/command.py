@@ -11,7 +11,7 @@ import typer
 
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import Quiet, StorePlace, Workers
-from overopt.commands.request import Request, takes_request
+from overopt.commands.request import Request, takes_data
 from overopt.errors import UserError
 from overopt.spec.run import RunSpec
 
@@ -22,7 +22,7 @@ def add_extrapolate(app: typer.Typer, resolve_all: Callable[[Request], list[RunS
     """Give the command ``extrapolate``."""
 
     @app.command("extrapolate")
-    @takes_request
+    @takes_data
     def extrapolate_command(
         request: Request,
         n: Annotated[

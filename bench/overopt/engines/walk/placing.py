@@ -9,9 +9,14 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 from scipy.optimize import brentq
 
 from overopt.spec.declare import Knob
+
+_FALL = 1e-3
+"""Share of its peak by which KL must have fallen for its knob to count as one that turns: rounding
+and numerical integrals are far below it."""
 
 
 class Place(NamedTuple):
@@ -28,6 +33,28 @@ class Place(NamedTuple):
 def midpoints(kl_grid_nats: Sequence[float]) -> list[float]:
     """KL halfway between neighboring budgets, in sqrt(KL)."""
     return [((low**0.5 + high**0.5) / 2) ** 2 for low, high in pairwise(kl_grid_nats)]
+
+
+def rising_part(kl_of: Callable[[float], float], knob: Knob) -> Knob:
+    """The knob up to where KL is largest, where KL falls again behind; else the knob as it is.
+
+    Behind the peak a KL has two knob values, and a search could return either. A few values, at
+    most one for each decade of the usual ranges, tell whether KL falls anywhere; only then are all
+    asked for.
+
+    Args:
+        kl_of: KL in nats at a knob value; each value is asked for once.
+        knob: its range, of any values.
+    """
+    kl_at = cache(kl_of)
+    values = [float(value) for value in np.geomspace(knob.low, knob.high, 49)]
+    if not knob.raises_kl:
+        values.reverse()
+    for seen in ([*values[::8], values[-2]], values):
+        peak = max(seen, key=kl_at)
+        if kl_at(values[-1]) >= (1 - _FALL) * kl_at(peak):
+            return knob
+    return knob.model_copy(update={"high" if knob.raises_kl else "low": peak})
 
 
 def place(
@@ -109,7 +136,8 @@ def place_whole(
 
     Args:
         kl_of: KL in nats at a whole value, monotone in it; each value is asked for once.
-        knob: its range.
+        knob: its range, which is left behind the value of ``also`` that has most KL, where later
+            ones have less.
         kl_grid_nats: the budgets.
         finer_nats: further KLs, which take what values the budgets leave.
         trusted: whether what is measured at a value deserves a point; true up to some KL.
@@ -120,6 +148,11 @@ def place_whole(
     kl_at = cache(lambda value: kl_of(float(value)))
     order = range(math.ceil(knob.low), math.floor(knob.high) + 1)
     values = order if knob.raises_kl else order[::-1]
+    named = sorted(int(value) for value in knob.also if value in order and trusted(value))
+    if named:
+        peak, last = max(named, key=kl_at), named[-1 if knob.raises_kl else 0]
+        if kl_at(last) < (1 - _FALL) * kl_at(peak):
+            values = values[: values.index(peak) + 1]
 
     def nearest(kl_nats: float) -> int | None:
         above = bisect_left(values, kl_nats, key=lambda v: kl_at(v) if trusted(v) else math.inf)

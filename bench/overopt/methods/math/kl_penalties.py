@@ -1,7 +1,8 @@
 """KL from the initial policy as a penalty: four estimators, in the reward or in the loss.
 
 What an estimate of KL is worth and what its gradient is worth are two questions. For d_t =
-log(pi/pi_ref) of token t, every term below is an estimate of the step's KL with the right mean:
+log(pi/pi_ref) of token t, every term below is an estimate of the step's KL, and all but k2 have the
+right mean:
     k1 = d_t,   k2 = d_t^2 / 2 (biased in value),   k3 = exp(-d_t) + d_t - 1,
     rb = sum over v of pi(v) (log pi(v) - log pi_ref(v))
 In the reward a term is a number that multiplies the score function. In the loss its gradient is
@@ -10,10 +11,11 @@ a ratio pi / pi_sampled that is 1 in value and not in gradient: of the token alo
 correction of DeepSeek-V3.2), or of the whole prefix (``prefix``). Over responses y ~ pi,
     grad KL(pi || pi_ref) = E[ k1(y) grad log pi(y) ]              in the reward, k1, exact
                           = E[ grad sum_t w_t k_t ]                in the loss, ratio of the prefix
-and all others leave something out: k1 in the loss, ``none``, has gradient 0 on average; k3 in the
-loss, ``none``, that of the forward KL step by step; ``token`` and ``rb`` with ``none`` that of
-each step's own KL, but not of how the policy's choices lead to later steps. k2 in the loss equals
-k1 in the reward for responses of one token, and over several only step by step.
+the latter for k1, k3 and rb, and not for k2, whose mean is another. All others leave something out:
+k1 in the loss, ``none``, has gradient 0 on average; k3 in the loss, ``none``, that of the forward
+KL step by step; ``token`` and ``rb`` with ``none`` that of each step's own KL, but not of how the
+policy's choices lead to later steps. k2 in the loss, ``none``, equals k1 in the reward for
+responses of one token, and over several only step by step.
 
 References:
     Schulman, "Approximating KL Divergence", http://joschu.net/blog/kl-approx.html (the names k1 to

@@ -11,9 +11,10 @@ is not monotone in lambda: 0 is best-of-n by the proxy, infinity best-of-n by fa
 the knob.
 Deviations: T is the last layer at the last token, which the head reads; the authors take the tenth.
 P is a GRU on the frozen embeddings of the reward model's first layer. Its steps, batches and the
-base of its learning rate are the task's for online methods. r and a have mean 0 and SD 1 over all
-prompts. An ensemble has a P for each member, and the mean of the a. The authors write weights that
-add up to 1 in places; their best, .8 for a, is lambda = 4 here.
+base of its learning rate are the task's for online methods; its rate has no warm-up, which that of
+value models has. r and a have mean 0 and SD 1 over all prompts. An ensemble has a P for each
+member, and the mean of the a. The authors write weights that add up to 1 in places; their best, .8
+for a, is lambda = 4 here.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ get worse with more samples. The algorithm's and equations' numbers were not ver
 Of n fresh samples the first is returned that passes with probability min(w / M, 1), where w is the
 bracket and M its largest value; if none passes, one more sample is. With q = (1 - 1/M)^n that is
     (1 - q) pi + q pi_ref,
-which needs no average over draws: this mixture is the policy, and its KL is the KL.
+which needs no average over draws: this mixture is the policy, and its KL is the KL. With n > 0 KL
+falls again at small beta, where M is so large that hardly any of n passes: budgets are met at betas
+above that of the largest KL, and none below it.
 Deviations: lambda and M come from the whole list of responses and not from n samples of their own,
 M therefore from the highest score in it; n = 0 stands for as many samples as it takes, q = 0. On a
 pool the weights are self-normalized, with the effective sample size beside their KL. r is in SDs of

@@ -12,7 +12,8 @@ Equation numbers were not verified; which beta the paper's experiments have was 
 Deviations: R_max is the highest score of the prompt's list, where the paper has a bound that is
 known before; the mean over the n samples is taken over ``draws`` of them, which begin alike at all
 n, so that KL is a smooth function of n. KL comes to rest with n, and n goes on beyond: some n have
-a point whatever their KL. r is in SDs of the initial policy.
+a point whatever their KL. Where scores tie, KL can rise above that of many samples and fall to it:
+budgets are then met up to the n of largest KL among these. r is in SDs of the initial policy.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.special import expit
+import numpy as np
+from scipy.special import log_expit
 
 from overopt.methods.contract.selection import Floats, ScoredPool
 from overopt.methods.contract.training import given
@@ -60,7 +61,11 @@ def draw_weights(config: Config, draws: ScoredPool, knob: float) -> Floats:
         https://arxiv.org/abs/2206.02336
     """
     answer_Dn = given(draws.answer_BN, "answers")
-    return elect(answer_Dn, expit(draws.proxy_BN / config.temperature))
+    log_Dn = log_expit(draws.proxy_BN / config.temperature)
+    # relative to the draw's best vote: below r = -745 temperatures the sigmoid itself is 0
+    best_D1 = np.where(answer_Dn >= 0, log_Dn, -np.inf).max(axis=1, keepdims=True)
+    vote_Dn = np.exp(np.minimum(log_Dn - best_D1, 0.0))
+    return elect(answer_Dn, np.maximum(vote_Dn, np.finfo(np.float64).tiny))
 
 
 def samples_used(config: Config, pool_samples: int, knob: float) -> int:

@@ -24,6 +24,9 @@ from overopt.report.stored.reading import read_results
 from overopt.report.stored.selection import Selection
 from overopt.report.tables.text import MISSING, show_number
 
+SMALL_SDS = 0.01
+"""A difference below this is told with its size: shown is not large."""
+
 MARKER = marker("python -m overopt.report.mitigations.page results")
 
 
@@ -71,8 +74,9 @@ def _answers(results: Path, asked: Asked) -> Iterator[tuple[str, list[Ranking]]]
 
 def _in_short(one: _Answer, ranking: Ranking) -> str:
     """What is shown, of how many comparisons."""
-    better = [p.first for p in ranking.pairs if p.differs and p.second == one.baseline]
-    worse = [p.second for p in ranking.pairs if p.differs and p.first == one.baseline]
+    shown = [pair for pair in ranking.pairs if pair.differs]
+    better = [_sized(p.first, p) for p in shown if p.second == one.baseline]
+    worse = [_sized(p.second, p) for p in shown if p.first == one.baseline]
     named = [
         f"{kind} {', '.join(names)}" for kind, names in (("better", better), ("worse", worse))
         if names
@@ -80,6 +84,12 @@ def _in_short(one: _Answer, ranking: Ranking) -> str:
     count = len(ranking.pairs)
     told = "; ".join(named) or "nothing is shown to be better or worse"
     return f"- {one.asked.title}, against `{one.baseline}`: {told} (of {count})."
+
+
+def _sized(method: str, pair: Pair) -> str:
+    """A method, with the size of its difference where that is small."""
+    size = abs(pair.difference.mean)
+    return f"{method} (by {size:.1g} SDs)" if size < SMALL_SDS else method
 
 
 def _section(one: _Answer) -> list[str]:

@@ -26,8 +26,9 @@ _CAPTION = (
     "The same policies on five axes: gold at every budget, means over the seeds that reached it, "
     "against KL, the proxy's own score, and what the policies cost. A solid line pays once, in "
     "training; a dashed one pays for every answer again, and its samples are those of one answer "
-    "to each prompt. Filled marks are outdone by no policy that pays in the same way; hollow ones "
-    "are, or are of fewer seeds than were run. KL alone ranks no methods of different families."
+    "to each prompt and of what it trains beside the policy. Filled marks are outdone by no policy "
+    "that pays in the same way; hollow ones are, or are of fewer seeds than were run. KL alone "
+    "ranks no methods of different families."
 )
 
 

@@ -23,7 +23,8 @@ COSTS = ("samples_drawn", "tokens_processed", "gradient_steps")
 """What a policy has cost, as ``points.csv`` counts it."""
 
 PER_ANSWER, ONCE = "per answer", "once"
-"""How a family pays: anew for every answer that its policy gives, or in training."""
+"""How a method pays: anew for every answer that its policy gives, or in training. The latter are
+also decoding rules, whose answers are one sample each."""
 
 _PLACE = ("task", "world", "proxy", "noise")
 _COLUMNS = (
@@ -40,7 +41,8 @@ def pareto_frame(results: Results) -> pd.DataFrame:
     question who is outdone. ``outdone_by_`` a cost: another policy of the same task, world, proxy,
     noise and way of paying has at least the gold for at most the cost, and one of them better;
     empty where the cost is not known or is 0 for all. Best-of-n draws as many samples as its
-    ``samples_drawn`` for one answer to each prompt; a method that trains has drawn them once.
+    ``samples_drawn`` for one answer to each prompt; a method that trains has drawn them once. Of a
+    method that pays per answer and trains something beside the policy, costs are the sum of both.
     """
     rows: list[dict[str, object]] = []
     points = results.points
@@ -55,7 +57,7 @@ def pareto_frame(results: Results) -> pd.DataFrame:
             "noise": str(first["noise"]),
             "family": family,
             "method": method,
-            "paid": PER_ANSWER if family == "selection" else ONCE,
+            "paid": ONCE if results.paid_once[method] else PER_ANSWER,
         }
         met = group[(group["status"] == "ok") & group["kl_target_nats"].notna()]
         for target, at in met.groupby("kl_target_nats", sort=True):

@@ -28,6 +28,14 @@ def families_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, family
 
 
+def pays_once(spec: Mapping[str, Any]) -> bool:
+    """Whether the policies of a stored record are paid for in training, and not with every answer.
+
+    A decoding rule changes the next token's probabilities, so that an answer is one sample.
+    """
+    return spec.get("family") != RESHAPED or bool(spec.get("composes"))
+
+
 def sees_proxy(spec: Mapping[str, Any]) -> bool:
     """`overopt.spec.method.MethodSpec.sees_proxy` of a stored record, which may be an older one."""
     trained = spec

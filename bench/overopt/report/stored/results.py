@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from overopt.report.stored.empty import empty_table
-from overopt.report.stored.methods import RESHAPED, families_of, methods_of, sees_proxy
+from overopt.report.stored.methods import RESHAPED, families_of, methods_of, pays_once, sees_proxy
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import TASK
 from overopt.spec.columns import FRONT_COLUMNS
@@ -73,6 +73,20 @@ class Results:
             str(label): of_method[str(method)]
             for label, method in labels.itertuples(index=False, name=None)
             if str(method) in of_method
+        }
+
+    @cached_property
+    def paid_once(self) -> dict[str, bool]:
+        """Whether the policies of each method label are paid for in training alone.
+
+        What no record tells of counts as trained.
+        """
+        once = {one.get("name"): pays_once(one) for run in self.runs
+                for one in methods_of(run.record)}  # fmt: skip
+        labels = self.points[["method_label", "method"]].drop_duplicates()
+        return {
+            str(label): once.get(method, True)
+            for label, method in labels.itertuples(index=False, name=None)
         }
 
     @cached_property

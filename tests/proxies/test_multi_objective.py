@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 from scipy.stats import spearmanr
 from torch import Tensor
 from torch.testing import assert_close
@@ -19,6 +21,7 @@ from overopt.proxies.contract.heads import (
 from overopt.proxies.multi_objective import (
     Config,
     Gated,
+    fit_scale,
     loss,
     make_head,
     regress,
@@ -139,6 +142,78 @@ def test_the_gate_learns_what_the_prompt_asks_for() -> None:
     told_P = (made(data.chosen) - made(data.rejected))[:, 0]
     assert (told_P > 0).float().mean().item() > 0.95
     assert not made.training
+
+
+def test_scale_by_hand() -> None:
+    """Of margins of 1, three of four are right: sigmoid(s) = 3/4, and 10 s for margins of .1."""
+    margin_P = torch.tensor([1.0, 1.0, 1.0, -1.0])
+    assert fit_scale(margin_P) == pytest.approx(math.log(3.0), abs=1e-4)
+    assert fit_scale(margin_P / 10) == pytest.approx(10 * math.log(3.0), abs=1e-3)
+    assert fit_scale(margin_P.abs()) == pytest.approx(10.0, abs=1e-3)
+    assert fit_scale(-margin_P) == pytest.approx(0.1, abs=1e-3)
+    assert fit_scale(torch.zeros(4)) == 1.0
+
+
+def small_margins(unit: float = 1.0) -> tuple[TrainedStates, Tensor]:
+    """Comparisons by three attributes whose margins have SD .1, drawn by what the prompt asks for.
+
+    Of a scale of 15, prompts of one kind give the first attribute .7 and the second .2, those of
+    the other kind the reverse, and both the third .1.
+
+    Args:
+        unit: of the ratings.
+    """
+    pairs, generator = 1200, torch.Generator().manual_seed(2)
+    state_P2D = torch.randn(pairs, 2, WIDTH, generator=generator)
+    prompt_PD = torch.zeros(pairs, WIDTH)
+    prompt_PD[::2, 0] = 3.0
+    prompt_PD[1::2, 1] = 3.0
+    rating_P2K = 0.1 / math.sqrt(2.0) * state_P2D[..., :3]
+    asked_2K = 15.0 * torch.tensor([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1]])
+    lead_P = ((rating_P2K[:, 0] - rating_P2K[:, 1]) * asked_2K[torch.arange(pairs) % 2]).sum(1)
+    turned = (torch.rand(pairs, generator=generator) > lead_P.sigmoid())[:, None, None]
+    rating_P2K, state_P2D = (
+        torch.where(turned, both.flip(1), both) for both in (rating_P2K, state_P2D)
+    )
+    sides = [HeadStates(state_P2D[:, side], prompt_PD) for side in range(2)]
+    length_P, labels = torch.ones(pairs), {"ratings": unit * rating_P2K}
+    return TrainedStates(sides[0], sides[1], length_P, length_P, labels), prompt_PD
+
+
+def least_constant(data: TrainedStates) -> float:
+    """Bradley-Terry loss of the best constant weights of the ratings, none below 0."""
+    lead_PK = (data.labels["ratings"][:, 0] - data.labels["ratings"][:, 1]).double().numpy()
+
+    def mean_loss(weight_K: np.ndarray) -> float:
+        return float(np.logaddexp(0.0, -lead_PK @ weight_K).mean())
+
+    attributes = lead_PK.shape[1]
+    found = minimize(mean_loss, np.ones(attributes), bounds=[(0.0, None)] * attributes)
+    return float(found.fun)
+
+
+def test_small_margins_leave_every_attribute_its_weight_and_the_prompt_its_say() -> None:
+    made = head(3)
+    data, prompt_PD = small_margins()
+    settle(Config(), made, data)
+    told_P = (made(data.chosen) - made(data.rejected))[:, 0].detach()
+    assert bradley_terry_loss(told_P, torch.zeros_like(told_P)).mean() < least_constant(data) + 1e-3
+    share_PK = (made.gate(prompt_PD) / made.scale).detach()
+    assert share_PK.max().item() < 0.9 and share_PK.mean(0).min().item() > 0.02
+    assert (share_PK[::2, 0] - share_PK[1::2, 0]).min().item() > 0.2
+    assert (share_PK[1::2, 1] - share_PK[::2, 1]).min().item() > 0.2
+    assert 10.0 < made.scale.item() < 20.0
+
+
+def test_the_gate_does_not_depend_on_the_unit_of_the_ratings() -> None:
+    shares = []
+    for unit in (1.0, 1000.0):
+        made = head(3)
+        data, prompt_PD = small_margins(unit)
+        settle(Config(dropout=0.0, verbosity=1.0), made, data)
+        shares.append((made.gate(prompt_PD) / made.scale).detach())
+        assert made.scale.item() * unit == pytest.approx(15.0, rel=0.3)
+    assert_close(shares[0], shares[1], atol=0.02, rtol=0)
 
 
 def test_one_attribute_without_its_length_is_a_regression_that_length_does_not_move() -> None:

@@ -218,6 +218,8 @@ def test_a_run_says_what_its_methods_are_told_of_gold_through_proxies() -> None:
     assert (run.gold_use(bon), run.gold_use(dpo)) == ("training", "none")
     plain = run_spec(["bon", "soft-bon"], ["single", "mean"])
     assert [plain.gold_use(method) for method in plain.methods] == ["none", "none"]
+    steps = run_spec(["bon", "dpo"], ["prm"])
+    assert [steps.gold_use(method) for method in steps.methods] == ["training", "none"]
 
 
 def _hub_cell(system: str, folder: Path) -> Cell:
@@ -364,6 +366,9 @@ def test_a_policy_that_pairs_are_weighed_by_is_optimized_against_plain_members()
     run = dict(roles["optimized"].inputs)
     assert run["proxy.0"].key == plain.proxy(0).key
     assert roles["optimized"].params["method"]["name"] == "rloo"
+    assert roles["optimized"].params["method"]["config"]["beta"] == 0.05
+    closeness = dict(_graph("om-weight").proxy(0).inputs)["optimized"]
+    assert closeness.params["method"]["config"]["beta"] == 0.05
     assert own.optimize(None, (0.1,)).key == plain.optimize(None, (0.1,)).key
     weighed = dict(_graph(str(path("weighed"))).proxy(1).inputs)
     assert weighed["optimized"].params["method"]["config"]["beta"] == 0.3

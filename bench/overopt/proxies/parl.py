@@ -13,8 +13,12 @@ and the loss of a fresh comparison, l its Bradley-Terry loss, is
 with means over the fresh comparisons of a batch and sg stopping the gradient. Other comparisons
 have L = l. Labels, refits and their settings are those of ``online-rm``.
 Deviations: the paper's inner solution is differentiated through its Hessian; here it is the closed
-form of the KL-penalized problem, whichever method optimizes the policy. E_pi* dr is over the batch,
-not over samples to the same prompt, of which a comparison has two.
+form of the KL-penalized problem, whichever method optimizes the policy. Fresh comparisons are all
+that the run has labeled so far: those of earlier refits are samples of older policies, where the
+formula speaks of the present one. E_pi* dr is over the batch, not over samples to the same prompt,
+of which a comparison has two. As the l - mean l add up to 0, that mean changes no gradient: what
+all responses to one prompt have in common, which no comparison sees and E_pi* dr would take off, is
+still pulled.
 """
 
 from __future__ import annotations

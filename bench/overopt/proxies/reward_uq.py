@@ -9,9 +9,15 @@ The head w is trained by Bradley-Terry; H, the curvature of that loss with a rid
 of the posterior's Laplace approximation, taken once after training, with c = 1e-5 and k = 1.
 ``weighted = false`` leaves p (1 - p) out, as the code's configuration does, with k = 0.5. With
 k = 0 it is Bradley-Terry.
-A comparison does not tell where all rewards are, so that the SD of h itself is mostly of what no
-comparison sees; ``centered`` takes h less the mean state of the initial policy's responses instead.
-Deviations: the code trains the head alone on a frozen model; here the trunk is trained with it.
+A comparison does not tell where all rewards are, so that the SD of h itself, which the code takes
+off, is mostly of what no comparison sees. Where the trunk ends in a LayerNorm, as in generated
+worlds, all states are equal along one direction: no difference sees it, and its variance is 1/c.
+Over five seeds, SDs of 2.3 to 9.5 varied by 0.05 to 0.06 between responses of the initial policy,
+and R had rank correlations of 0.949 to 0.996 with w . h. ``centered``, which is ours, takes h less
+the mean state of the comparisons' responses: SDs of 0.28 to 0.31 vary by 0.09 to 0.12, and rank
+correlations are 0.943 to 0.988.
+Deviations: the code trains the head alone on a frozen model, whose RMSNorm leaves no such
+direction; here the trunk is trained with it.
 """
 
 from __future__ import annotations

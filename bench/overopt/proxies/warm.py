@@ -11,6 +11,8 @@ weights are not, even from the same ones (remark 1).
 Here the shared start is the initial policy, whatever a task's proxies start from, with the head
 that is fitted to the same comparisons on its frozen states. Every member finds the same head, by
 convexity.
+Dropout is that of the trunk's dropout layers. Architectures without any, Llama's and Qwen's among
+them, have none to turn up: there members differ by their order and rate only, whatever ``dropout``.
 Deviations: learning rates are 1/4, 1 and 5/2 of the task's; the M best of ten members are not
 chosen (they would be ranked by out-of-distribution data); policies of different lengths of
 fine-tuning ("Baklava") are not used. The probed head has a ridge, which the paper does not mention.

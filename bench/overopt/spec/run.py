@@ -72,8 +72,11 @@ class RunSpec(Spec):
         return self.proxy_starts if proxy.start is None else ("policy",)
 
     def gold_use(self, method: MethodSpec) -> GoldUse:
-        """What one of its methods is told of gold, by itself or through the proxies it sees."""
-        told = any(proxy.uses_gold == "training" for proxy in self.proxies)
+        """What one of its methods is told of gold, by itself or through the proxies it sees.
+
+        A proxy of steps says no more than that; it is trained on gold's opinion of each step.
+        """
+        told = any(proxy.uses_gold == "training" or proxy.step_scores for proxy in self.proxies)
         return "training" if told and method.sees_proxy else method.uses_gold
 
     @property

@@ -27,8 +27,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
     params: ``system`` (ProxySystemSpec) where it has a loss of its own; else Bradley-Terry.
 
-    The mean and SD that normalize its scores come from responses of the initial policy to
-    training prompts that it was not trained on.
+    The mean and SD that normalize its scores come from held-out pairs: responses of the initial
+    policy to training prompts or, where a hub world's pairs are those of its data, of the data.
     """
     world = world_of(params)
     spec = ProxySpec.model_validate(params["proxy"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import types
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,14 @@ from overopt.methods.contract.iterative import IterativeMethod, KeptRows, RowPai
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, Training, Weights
-from overopt.methods.iterative import online_dpo, superhf
+from overopt.methods.iterative import (
+    bonbon,
+    cream,
+    dno_prct,
+    online_dpo,
+    self_reward,
+    superhf,
+)
 from overopt.models.logprobs import score_logps
 from overopt.spec.rollout import RolloutSpec
 from overopt.worlds.tokens import BOS
@@ -62,6 +70,24 @@ def test_a_prior_holds_the_policy_near_its_start() -> None:
     (free,) = optimize(superhf, superhf.Config(kl_weight=0.0))[0].snapshots
     (held,) = optimize(superhf, superhf.Config(kl_weight=5.0))[0].snapshots
     assert held.kl_nats < 0.3 * free.kl_nats
+
+
+@pytest.mark.parametrize(
+    ("method", "config"),
+    [
+        (self_reward, self_reward.Config()),
+        (cream, cream.Config()),
+        (dno_prct, dno_prct.Config(margin=0.0)),
+    ],
+)
+def test_beta_holds_a_rounds_policy_near_its_start(method: Any, config: Any) -> None:
+    """In a round of one step it would be no more than a factor of the gradient."""
+    slow = tiny.ROLLOUT.model_copy(update={"learning_rate": 5e-4})
+    free, held = (
+        optimize(method, replace(config, beta=beta), slow)[0].snapshots[-1].kl_nats
+        for beta in (method.KNOB.low, method.KNOB.high)
+    )
+    assert held < 0.6 * free
 
 
 def test_budgets_are_met_and_end_the_run() -> None:
@@ -203,6 +229,44 @@ def test_numbers_of_a_build_come_back_beside_their_rows() -> None:
             batch.chosen.reference_logp[0],
             dealt.rollouts[0].sampled.reference_logp.flatten(0, 1)[row],
         )
+
+
+def test_creams_last_policy_is_that_of_the_round_before() -> None:
+    """From the third round on the anchor is where the last round started, not the policy itself."""
+    seen: list[Reading] = []
+
+    def build(config: cream.Config, rollout: Rollout) -> RowPairs:
+        seen.append(rollout.sampled)
+        return cream.build(config, rollout)
+
+    method: Any = types.SimpleNamespace(**{**vars(cream), "build": build})
+    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 16, "warmup_steps": 0})
+    optimize(method, cream.Config(beta=1.0), settings)
+    assert len(seen) == 4 and seen[0].anchor_logp is None
+    for number, sampled in enumerate(seen[1:], start=2):
+        anchor_BNT, mask_BNT = sampled.anchor_logp, sampled.mask > 0
+        assert anchor_BNT is not None
+        for logp_BNT, ever in ((sampled.reference_logp, 2), (sampled.policy_logp, 0)):
+            is_anchor = torch.allclose(anchor_BNT[mask_BNT], logp_BNT[mask_BNT], atol=1e-3)
+            assert is_anchor == (number == ever)
+
+
+def test_a_method_may_ask_for_more_opponents_than_samples() -> None:
+    """Groups of 6 of the initial policy's samples, where the policy draws 4 of each prompt."""
+    asked: list[Rollout] = []
+
+    def build(config: bonbon.Config, rollout: Rollout) -> RowPairs:
+        asked.append(rollout)
+        return bonbon.build(config, rollout)
+
+    method: Any = types.SimpleNamespace(**{**vars(bonbon), "build": build})
+    trajectory, _ = optimize(method, bonbon.Config(n=6), SHORT)
+    assert trajectory.compute.samples_drawn == 3 * 8 * (4 + 6)
+    for rollout in asked:
+        assert rollout.reward_BN.shape == (8, 4)
+        assert rollout.opponents is not None and rollout.opponents.reward_BN.shape == (8, 6)
+    trajectory, _ = optimize(bonbon, bonbon.Config(n=2), SHORT)
+    assert trajectory.compute.samples_drawn == 3 * 8 * (4 + 4)
 
 
 def test_hooks_see_every_rollout_before_and_after_its_steps() -> None:

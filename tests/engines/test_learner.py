@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -181,6 +182,39 @@ def test_hooks_see_every_step_and_may_replace_the_weights() -> None:
     for name, value in weights_of(hooked.policy).items():
         assert torch.equal(value, expected[name]), name
     assert hooked.anchor is None
+
+
+@pytest.mark.parametrize("hook", ["after_step", "before_steps", "after_round"])
+def test_what_a_hook_keeps_stays_as_it_was(hook: str) -> None:
+    """The policy is changed in place after every call; each memory is of its own time."""
+
+    def keep(config: Any, memory: tuple[Weights, ...], weights: Weights, at: int) -> AfterStep:
+        return AfterStep((*memory, weights), anchor=memory[-1])
+
+    hooked = learner(begin=lambda config, initial: (initial,), **{hook: keep})
+    calls: dict[str, Callable[[], None]] = {
+        "after_step": lambda: step(hooked),
+        "before_steps": hooked.begin_steps,
+        "after_round": hooked.end_round,
+    }
+    expected = [weights_of(hooked.reference)]
+    for _ in range(3):
+        calls[hook]()
+        expected.append({name: v.clone() for name, v in weights_of(hooked.policy).items()})
+        assert hooked.anchor is not None
+        same(weights_of(hooked.anchor), expected[-2])
+        with torch.no_grad():
+            for value in hooked.policy.parameters():
+                value.add_(1.0)
+    assert not torch.equal(*(next(iter(weights.values())) for weights in expected[-2:]))
+    for kept, weights in zip(hooked.observe(None), expected, strict=True):
+        same(kept, weights)
+
+
+def same(first: Weights, second: Weights) -> None:
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
 
 
 def test_the_optimizer_remembers_across_a_replacement() -> None:

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from overopt.engines.iterative import optimize_iterative
 from overopt.engines.method.iterative import OpenedIterative
+from overopt.engines.sample_data import RolloutRow
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.iterative import itool, rest_mcts
+from overopt.worlds.tokens import Tokens
 
 from . import tiny
 
@@ -45,10 +47,14 @@ class Watched:
         return loss
 
 
-def run(method: Any, config: Any, max_steps: int = 3, **changes: Any) -> Trajectory:
+def run(
+    method: Any, config: Any, max_steps: int = 3, learning_rate: float = 1e-2, **changes: Any
+) -> Trajectory:
     reference = tiny.policy()
     inputs = replace(tiny.run_inputs(tiny.twin(reference), reference), **changes)
-    settings = tiny.ROLLOUT.model_copy(update={"max_steps": max_steps, "learning_rate": 1e-2})
+    settings = tiny.ROLLOUT.model_copy(
+        update={"max_steps": max_steps, "learning_rate": learning_rate}
+    )
     return optimize_iterative(OpenedIterative(method, config), settings, inputs)
 
 
@@ -56,7 +62,9 @@ def test_nodes_are_opponents_with_what_is_known_of_them() -> None:
     config = rest_mcts.Config(rollouts=4, branch=3, steps=2, success=-9.0)
     method: Any = Watched(rest_mcts)
     trajectory = run(method, config)
-    assert len(method.rollouts) == 3 and trajectory.compute.samples_drawn == 3 * 8 * (4 + 12)
+    # of 3 x 8 prompts: 4 samples each, and 3 nodes for each of the 68 families that were grown
+    assert len(method.rollouts) == 3 and trajectory.compute.samples_drawn == 3 * 8 * 4 + 3 * 68
+    assert sum(int(rollout.tree.grown_BF.sum()) for rollout in method.rollouts) == 68
     for rollout in method.rollouts:
         tree, nodes = rollout.tree, rollout.opponents
         assert tree is not None and nodes is not None
@@ -70,6 +78,42 @@ def test_nodes_are_opponents_with_what_is_known_of_them() -> None:
         absent_BF = ~tree.grown_BF
         first = tree.value_BFC[:, :1].expand_as(tree.value_BFC)
         assert torch.equal(tree.value_BFC[absent_BF], first[absent_BF])
+
+
+def test_only_what_was_grown_counts() -> None:
+    """All children of the first walk have ended, so that three further walks grow nothing."""
+    once, more = (
+        run(rest_mcts, rest_mcts.Config(rollouts=rollouts, steps=1), max_steps=2).compute
+        for rollouts in (1, 4)
+    )
+    assert once == more
+    assert once.samples_drawn == 2 * 8 * (4 + 3)
+
+
+def test_where_nothing_is_preferred_every_answer_is_learned_and_none_grows_shorter() -> None:
+    """One walk of one step: those that the token limit cuts are answers like any others."""
+
+    def constant(asked: Tokens, responses: Tokens) -> Any:
+        return np.ones(responses.rows())
+
+    method: Any = Watched(rest_mcts)
+    config = rest_mcts.Config(rollouts=1, branch=12, steps=1, success=0.5)
+    rows = [
+        row
+        for row in run(method, config, 40, 3e-3, reward=constant).rows
+        if isinstance(row, RolloutRow)
+    ]
+    cut = 0
+    for rollout, read in zip(method.rollouts, method.read, strict=True):
+        assert rollout.tree.ended_BFC.all()
+        assert isinstance(read, Reading) and read.label is not None
+        assert read.label.tolist() == [1.0] * 8 * 12
+        cut += int((read.mask.sum(-1) == tiny.MAX_NEW_TOKENS).sum())
+    assert cut > 1000
+    first, last = (
+        float(np.mean([row.length_mean for row in part])) for part in (rows[:5], rows[-5:])
+    )
+    assert last == pytest.approx(first, abs=1.0)
 
 
 def test_values_are_the_modules_once_it_has_learned() -> None:

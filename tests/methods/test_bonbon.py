@@ -22,8 +22,10 @@ def test_best_and_worst_of_each_n() -> None:
     assert (pairs.chosen_P.tolist(), pairs.rejected_P.tolist()) == ([3], [2])
     pairs = bonbon.build(bonbon.Config(n=5), seen)
     assert (pairs.chosen_P.tolist(), pairs.rejected_P.tolist()) == ([3], [6])
-    with pytest.raises(ValueError, match="n = 6 of 5"):
-        bonbon.build(bonbon.Config(n=6), seen)
+
+
+def test_it_asks_for_a_group_for_each_prompt() -> None:
+    assert bonbon.training(bonbon.Config(n=6)).opponents == 6
 
 
 def test_loss_by_hand() -> None:

@@ -56,6 +56,16 @@ def test_a_threshold_is_chosen_for_the_round_after_the_one_whose_gold_was_seen()
     assert bstar.build(CONFIG, rollout._replace(memory=memory)).row_K.tolist() == [1, 3]
 
 
+def test_a_threshold_stays_where_no_sample_is_correct() -> None:
+    """Every threshold has balance 0 there; the lowest would let nearly everything be learned."""
+    memory = bstar.begin(CONFIG, {})
+    memory = seen(memory, [1.1, 1.5, 0.2, -0.4], [0.0] * 4)
+    assert memory.coming == CONFIG.threshold == 0.0
+    memory = seen(memory, [1.1, 1.5, 0.2, -0.4], [0.9, 0.6, 0.1, 0.4])
+    memory = seen(memory, [1.1, 1.5, 0.2, -0.4], [0.0] * 4)
+    assert (memory.threshold, memory.coming) == (0.3, 0.3)
+
+
 def test_temperatures_take_turns_and_then_the_most_balanced_is_used() -> None:
     memory = bstar.begin(CONFIG, {})
     right, half, none = [1.0] * 4, [1.0, 1.0, 0.0, 0.0], [0.0] * 4

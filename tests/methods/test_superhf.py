@@ -19,6 +19,17 @@ def test_no_more_can_be_kept_than_there_are() -> None:
         superhf.build(superhf.Config(keep=4), SEEN)
 
 
+def test_loss_of_one_row_by_hand() -> None:
+    # 0.5 + 1 + 0.35 (0.1 + 0.2) = 1.6050; the authors' means over tokens are half of it, 0.8025
+    batch = Reading(
+        torch.tensor([[-0.5, -1.0]]),
+        torch.zeros(1, 2),
+        torch.ones(1, 2),
+        torch.tensor([[0.1, 0.2]]),
+    )
+    assert superhf.loss(superhf.Config(kl_weight=0.35), batch).tolist() == pytest.approx([1.6050])
+
+
 def test_loss_by_hand() -> None:
     # 1 + 2 + 2 (0.5 + 0.25), and 3 + 2 * 1
     batch = Reading(

@@ -58,7 +58,7 @@ def _with_opponents(
     others = draw_samples(
         learner,
         prompts,
-        1 if greedy else drawn.rollout.reward_BN.shape[1],
+        1 if greedy else max(drawn.rollout.reward_BN.shape[1], learner.training.opponents),
         inputs.max_new_tokens,
         required(inputs.reward, "a reward"),
         inputs.randomness.torch,

@@ -28,7 +28,8 @@ class DrawnSamples(NamedTuple):
     batch: the joined rows. reference: the reference's pass over them.
     kl_nats: Rao-Blackwellized KL(policy || reference), mean over the responses.
     entropy_nats: entropy of the policy, summed over tokens, mean over the responses.
-    length_mean: response tokens. tokens_R: prompt and response tokens of each row.
+    length_mean: response tokens. tokens_R: prompt and response tokens of each row; 0 of one that
+        nobody drew, in the place of a node that a tree has not.
     opponents: samples of another policy, read by the same two; None unless asked for.
     demonstrations: one reference text of each prompt, read likewise; None unless asked for.
     """
@@ -48,7 +49,8 @@ class DrawnSamples(NamedTuple):
     @property
     def rows(self) -> int:
         """Samples drawn, opponents among them."""
-        return len(self.tokens_R) + (0 if self.opponents is None else self.opponents.rows)
+        others = 0 if self.opponents is None else self.opponents.rows
+        return int((self.tokens_R > 0).sum()) + others
 
     @property
     def tokens(self) -> int:

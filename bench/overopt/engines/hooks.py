@@ -64,7 +64,10 @@ class Hooks:
     ) -> Weights | None:
         if not self._method.acts_on_weights:
             return None
-        done = hook(self.memory, weights_of(policy), number)
+        # a copy, since the next step changes the policy's own tensors under whoever keeps them; it
+        # moves less memory than that step of the optimizer does
+        weights = {name: value.clone() for name, value in weights_of(policy).items()}
+        done = hook(self.memory, weights, number)
         self.memory = done.memory
         if done.weights is not None:
             set_weights(policy, done.weights)

@@ -52,12 +52,15 @@ def draw_opponents(
         trees.ids_RMT[row_B1, node_BM].reshape(-1, inputs.max_new_tokens),
         trees.length_RM[row_B1, node_BM].ravel(),
     )
+    ended_R = nodes.ends_with(stops) | (nodes.length_N == inputs.max_new_tokens)
     read = read_responses(learner, prompts, nodes, reward)
+    grown_R = np.repeat(grown_BF.ravel(), branch)
+    read = read._replace(tokens_R=np.where(grown_R, read.tokens_R, 0))  # the rest fills places
     shape = (*grown_BF.shape, branch)
     mask = read.rollout.sampled.mask
     tree = Tree(
         torch.from_numpy(trees.value_RM[row_B1, node_BM]).to(mask).view(shape),
-        torch.from_numpy(nodes.ends_with(stops)).to(mask.device).view(shape),
+        torch.from_numpy(ended_R).to(mask.device).view(shape),
         torch.from_numpy(grown_BF).to(mask.device),
     )
     rollout = drawn.rollout._replace(opponents=read.rollout, tree=tree)

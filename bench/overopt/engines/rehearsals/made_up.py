@@ -35,7 +35,7 @@ class MadeUpNumbers:
 
     def __init__(self, source: str, method: TrainedMethod) -> None:
         self._source, self._inputs = source, method.inputs
-        self._degrees = method.count("degraded")
+        self._degrees, self._more = method.count("degraded"), method.training.opponents
         self._generator = torch.Generator().manual_seed(0)
         with blamed(source, "make_module"):
             self._module = method.make_module(_STATES)
@@ -113,7 +113,7 @@ class MadeUpNumbers:
     @property
     def _opponents(self) -> int:
         """How many there are of each prompt."""
-        return 1 if "greedy_samples" in self._inputs else SAMPLES
+        return 1 if "greedy_samples" in self._inputs else max(SAMPLES, self._more)
 
     def _rollout(self, samples: int = SAMPLES) -> Rollout:
         sampled = self.reading(PROMPTS, samples).map(Tensor.detach)

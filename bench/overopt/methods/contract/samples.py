@@ -22,7 +22,8 @@ class Rollout(NamedTuple):
     memory: what the method remembers, if it does (see ``contract.training.Memory``).
     opponents: samples of the same prompts, M each, from another policy, if INPUTS names one:
         ``sampled.policy_logp`` is what that policy said of each token. M is 1 of greedy ones, as
-        many as a tree has nodes of searched ones, else N; revision n is that of sample n.
+        many as a tree has nodes of searched ones, else N, or more if ``Training.opponents`` asks
+        for them; revision n is that of sample n.
     preference: P(sample i beats opponent j), (B, N, M), of a proxy that compares responses; None
         where the proxy scores each on its own.
     member_reward: score of each of the proxy's K members, (B, N, K), in SDs of the initial policy,

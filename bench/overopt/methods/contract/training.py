@@ -8,7 +8,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from torch import Tensor, nn
 
 Weights = Mapping[str, Tensor]
-"""Parameters of a policy by name, without gradient."""
+"""Parameters of a policy by name, without gradient.
+
+What a hook is handed is its own: it may be kept, and later steps do not change it. ``begin`` and
+``first_anchor`` are handed the weights of initial policies, which stay as they are and are to be.
+"""
 
 
 Given = TypeVar("Given")
@@ -31,11 +35,14 @@ class Training(NamedTuple):
     epochs: passes over the samples of one rollout or round.
     minibatches: gradient steps in each of them; prompts are dealt out to them at random.
     module_rate: learning rate of the method's own module, relative to the policy's.
+    opponents: samples of another policy that each prompt has at least, if INPUTS names one of which
+        there are otherwise as many as of the policy itself.
     """
 
     epochs: int = 1
     minibatches: int = 1
     module_rate: float = 1.0
+    opponents: int = 1
 
 
 class StateShape(NamedTuple):
@@ -47,6 +54,8 @@ class StateShape(NamedTuple):
 
 class HiddenStates(NamedTuple):
     """Hidden states of R responses, (R, T, L, D) each, last layer after the final norm.
+
+    Both are 0 on padding.
 
     before_RTLD: at the position that predicts the token, which has seen what precedes it.
     after_RTLD: at the token's own position, which has seen the token too.

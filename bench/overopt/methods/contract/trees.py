@@ -14,8 +14,9 @@ class Tree(NamedTuple):
     prompt itself is no node.
 
     value_BFC: of each, in SDs of the initial policy; once it has grown children that were visited,
-        their mean. ended_BFC: bool, whole responses. grown_BF: bool, families that are there; in
-        place of the others, which walks to an end did not grow, the first one stands again.
+        their mean. ended_BFC: bool, whole responses, which have stopped or are as long as can be.
+    grown_BF: bool, families that are there; in place of the others, which walks to an end did not
+        grow, the first one stands again.
     """
 
     value_BFC: Tensor

@@ -8,9 +8,9 @@ Sampling" (https://arxiv.org/abs/2406.00832): for h = log pi - log pi_ref,
 continuous reward; the likelihood's optimum is best-of-n exactly. Checked against the authors'
 README (n = 8: beta_n .0275482, a .005) and both facts. Their released code trains the sigmoid form
 of DPO in place of the squared one, since its option is never passed on.
-Deviations: pairs are drawn afresh, from groups of n of the samples that the task draws for each
-prompt, so that n can be no more than these; a rest is left out. Log-probabilities are summed over
-tokens. Equal rewards make no pair.
+Deviations: pairs are drawn afresh, from groups of n of the initial policy's samples, of which each
+prompt has as many as the task draws of the policy, or n where that is more; a rest is left out.
+Log-probabilities are summed over tokens. Equal rewards make no pair.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from overopt.methods.contract.iterative import RowPairs, SamplePairs
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import given
+from overopt.methods.contract.training import Training, given
 from overopt.methods.math.pairing import best_and_worst
 from overopt.methods.math.responses import log_likelihood
 from overopt.spec.declare import knob, param
@@ -42,6 +42,11 @@ class Config:
     )
 
 
+def training(config: Config) -> Training:
+    """At least n samples of the initial policy for each prompt."""
+    return Training(opponents=config.n)
+
+
 def build(config: Config, rollout: Rollout) -> RowPairs:
     """Best and worst of each n samples of the initial policy; none where all are equal.
 
@@ -52,16 +57,11 @@ def build(config: Config, rollout: Rollout) -> RowPairs:
     Returns:
         Rows of P <= B (N // n) pairs.
 
-    Raises:
-        ValueError: if n is more than N.
-
     Reference:
         BoNBoN, https://arxiv.org/abs/2406.00832
     """
     reward_BN = given(rollout.opponents, "reference_samples").reward_BN
     samples = reward_BN.shape[1]
-    if config.n > samples:
-        raise ValueError(f"n = {config.n} of {samples} samples per prompt; choose a smaller n")
     used = samples // config.n * config.n
     chosen_P, rejected_P = best_and_worst(reward_BN[:, :used].reshape(-1, config.n))[:2]
     row_R = rollout.opponent_row_BM[:, :used].flatten()

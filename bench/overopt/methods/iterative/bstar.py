@@ -14,7 +14,8 @@ Deviations: correct is gold of at least ``good`` SDs, where the paper has answer
 reward is the proxy alone, where it adds correctness and a step reward. Balance is measured on the
 samples that are learned from, not on 1,000 prompts held back with 64 samples at every temperature:
 temperatures of a grid take turns, a round each, and then the best one is used until it is no more;
-thresholds are chosen on a round's samples for the next.
+thresholds are chosen on a round's samples for the next. KL hardly follows ``good``: what is learned
+is what passes a threshold of the proxy, from -1 to 2 SDs, whatever is called correct.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from overopt.methods.math.responses import log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("good", low=0.05, high=3.0, raises_kl=True)
+KNOB = knob("good", low=0.05, high=2.0, raises_kl=True)
 USES_GOLD = "selection"
 
 TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
@@ -89,7 +90,8 @@ def observe(config: Config, memory: Search, rollout: Rollout) -> Search:
         rollout: rewards (B, N).
 
     Returns:
-        With ``threshold`` as it was chosen before; of equal balance, the lowest threshold comes.
+        With ``threshold`` as it was chosen before. Of equal balance, the lowest threshold comes;
+        where none has any, since no sample is correct, the one at hand stays.
     """
     good_BN = given(memory.gold_BN, "gold") >= config.good
     thresholds = [number / 10 for number in range(-10, 21)]  # reward SDs
@@ -101,7 +103,7 @@ def observe(config: Config, memory: Search, rollout: Rollout) -> Search:
     balance_of[memory.place] = best
     untried = [place for place, value in enumerate(balance_of) if math.isnan(value)]
     place = untried[0] if untried else balance_of.index(max(balance_of))
-    coming = thresholds[by_threshold.index(best)]
+    coming = thresholds[by_threshold.index(best)] if best > 0 else memory.coming
     return Search(memory.coming, coming, place, tuple(balance_of))
 
 

@@ -9,7 +9,9 @@ of the prefixes are dropped.
 Deviations: an online analogue. Each round labels the policy's fresh samples by the proxy, good
 being the best share of the round; so conditioning repeats, and KL grows round after round. The
 desired control is the prompt as it is, whose first token the other control takes the place of; so
-the run starts at KL 0, and no prefix needs dropping. No guidance by the difference of both.
+the run starts at KL 0, and no prefix needs dropping. No guidance by the difference of both. A round
+is one step on all samples, in which the good weigh as much as their share p. Of a normal reward z,
+p E[z | good] is the density at the threshold, most at p = 1/2, so that KL falls from there on.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from overopt.methods.contract.samples import Rollout
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("good_share", low=0.02, high=0.95, raises_kl=False)
+KNOB = knob("good_share", low=0.5, high=0.95, raises_kl=False)
 USES_GOLD = "none"
 
 

@@ -10,7 +10,10 @@ with C = 1/2 nothing moves. No proxy is used; it is measured only.
 Checked against the authors' released code, in which C is averaged over the data of a round.
 Deviations: the implicit reward is 0 while the policy is the initial one. There, likelihood averaged
 over tokens ranks, as the code's previous model does in its first round (the paper starts from two
-different models). A round is one rollout of the task's size; samples are at temperature 1.
+different models). A round is one rollout of the task's size, where the code goes over a round's
+data once in many steps; here it has four (2 epochs, 2 minibatches), since at its first step the
+margin is 0, where beta and C are only a factor of the gradient, which Adam removes. Samples are at
+temperature 1.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from overopt.methods.math.pairing import best_and_worst
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("beta", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("sampled_logp",)
 
@@ -43,8 +46,8 @@ class Config:
         0.1, help="strength of the pull toward the round's first policy", unit="1/nats", above=0.0
     )
     per_prompt: bool = param(False, help="one C for each prompt instead of one for each round")
-    epochs: int = param(1, help="passes over a round's pairs", at_least=1)
-    minibatches: int = param(1, help="gradient steps in each pass", at_least=1)
+    epochs: int = param(2, help="passes over a round's pairs", at_least=1)
+    minibatches: int = param(2, help="gradient steps in each pass", at_least=1)
 
 
 class Memory(NamedTuple):

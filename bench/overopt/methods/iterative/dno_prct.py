@@ -11,7 +11,8 @@ code is not public.
 Deviations: the proxy scores, in SDs of the initial policy: ``floor`` and ``margin`` are ours, not
 translations. A pair is of each prompt's best and worst sample, where the paper takes all that pass;
 no teacher's answers, and no pairs of earlier rounds. The last policy is read, not the best one by
-validation. A round is one rollout.
+validation. A round is one rollout, of four steps (2 epochs, 2 minibatches) as in iter-dpo: at its
+first step the margin is 0, where beta is only a factor of the gradient, which Adam removes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from overopt.methods.math.pairing import best_and_worst
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("beta", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("sampled_logp",)
 
@@ -42,7 +43,7 @@ class Config:
     margin: float = param(
         1.0, help="least difference of the rewards of a pair", unit="SDs", at_least=0.0
     )
-    epochs: int = param(1, help="passes over a round's pairs", at_least=1)
+    epochs: int = param(2, help="passes over a round's pairs", at_least=1)
     minibatches: int = param(2, help="gradient steps in each pass", at_least=1)
 
 

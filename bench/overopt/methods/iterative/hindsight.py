@@ -11,7 +11,9 @@ Deviations: success is a reward of at least ``success`` by the proxy, not a righ
 The instruction to succeed is the prompt as it is; the control token takes the place of its first
 token for the other. Samples are whole, where the code cuts pieces out of them; no bonus for entropy
 (weight .001) and no smoothing over the vocabulary. Without w it is conditional with a threshold
-that stays, so that a policy whose samples all succeed is at rest up to sampling noise.
+that stays, so that a policy whose samples all succeed is at rest up to sampling noise. The higher
+``success``, the more of what is learned stands after the instruction to fail: up to 1.5 SDs KL
+rises with it while the reward falls, or hardly moves.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from overopt.methods.math.responses import mean_log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("success", low=0.05, high=5.0, raises_kl=True)
+KNOB = knob("success", low=0.05, high=1.5, raises_kl=True)
 USES_GOLD = "none"
 
 

@@ -7,7 +7,8 @@ Paper: Pang et al. 2024, "Iterative Reasoning Preference Optimization"
 with "sft" on chosen responses of one length, since TRL averages over the tokens of a batch.
 Deviations: w and l are the samples of the highest and the lowest reward by the proxy, where the
 paper sets answers that gold calls right against wrong ones, several pairs of each prompt. A round
-is one rollout of the task's size, and each goes on from the last.
+is one rollout of the task's size, and each goes on from the last. Below a beta of about 1 the
+likelihood outweighs the pair, so that KL does not fall, or rises, with beta up to there.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from overopt.methods.math.responses import mean_log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("beta", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("sampled_logp",)
 

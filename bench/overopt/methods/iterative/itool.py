@@ -34,7 +34,7 @@ from overopt.methods.math.tree_search import upper_bound
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("beta", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("sampled_logp", "searched_samples")
 

@@ -12,7 +12,8 @@ Deviations: thresholds are quantiles q i / I of a round's rewards. A sample is l
 that it passes, so that the thresholds count as in the paper, but in random order, not rising; the
 learning rate does not fall. The data set with which the paper mixes its samples is left out. A
 round goes on from the last; with ``restart`` each starts at the initial policy, as in ReST-EM
-(Singh et al. 2023, https://arxiv.org/abs/2312.06585) and STaR; the optimizer's moments go on.
+(Singh et al. 2023, https://arxiv.org/abs/2312.06585) and STaR; the optimizer's moments go on. Below
+a quantile of about 1/4 nearly all is learned, and what moves the policy is sampling noise.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from overopt.methods.math.responses import log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("quantile", low=0.05, high=0.98, raises_kl=True)
+KNOB = knob("quantile", low=0.25, high=0.98, raises_kl=True)
 USES_GOLD = "none"
 
 

@@ -13,9 +13,11 @@ Deviations: success is a reward of at least ``success`` by the proxy, not a righ
 the search, in SDs of the reward, where the paper infers a quality from 0 to 1 out of the number of
 steps that are left; exploration and bonus are in SDs with it. V is a linear map of the policy's
 last hidden state, which its loss does not train, not a model of its own. A step is a block of
-tokens; a trace that ended in the tree is finished, and others are left out. No self-critique, no
-simulation from leaves. A round is one rollout of the task's size, and the policy goes on from round
-to round.
+tokens; a trace is finished that has stopped in the tree or is as long as can be, and others are
+left out. Traces are not weighted by branch^-depth as in mcts: with several steps the search moves
+the policy even where all rewards are the same, toward answers that end early if the tree leaves
+others unfinished (from 5.3 tokens to 2.4 to 4.3 in 60 steps of a small policy). No self-critique,
+no simulation from leaves. A round is one rollout, and the policy goes on from round to round.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from overopt.methods.math.tree_search import ReachedHead, upper_bound
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("success", low=0.05, high=5.0, raises_kl=True)
+KNOB = knob("success", low=0.05, high=1.5, raises_kl=True)
 USES_GOLD = "none"
 INPUTS = ("policy_states", "searched_samples")
 

@@ -9,7 +9,8 @@ Deviations: an analogue. Policies here cannot read a judge's prompt; the own imp
 log pi_t - log pi_ref ranks, as in the self-rewarding baseline of CREAM
 (https://arxiv.org/abs/2410.12735). It is 0 in the first round, in which likelihood averaged over
 tokens ranks. No prompts are made up, and nothing trains the policy to judge. No proxy is used; it
-is measured only. A round is one rollout.
+is measured only. A round is one rollout, of four steps (2 epochs, 2 minibatches) as in iter-dpo: at
+its first step the margin is 0, where beta is only a factor of the gradient, which Adam removes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from overopt.methods.math.responses import mean_log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("beta", low=0.001, high=10.0, raises_kl=False)
+KNOB = knob("beta", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("sampled_logp",)
 
@@ -37,8 +38,8 @@ class Config:
     """Settings of self-reward."""
 
     beta: float = param(0.1, help="pull toward the round's first policy", unit="1/nats", above=0.0)
-    epochs: int = param(1, help="passes over a round's pairs", at_least=1)
-    minibatches: int = param(1, help="gradient steps in each pass", at_least=1)
+    epochs: int = param(2, help="passes over a round's pairs", at_least=1)
+    minibatches: int = param(2, help="gradient steps in each pass", at_least=1)
 
 
 def training(config: Config) -> Training:

@@ -26,7 +26,7 @@ from overopt.methods.contract.training import Training
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("strength", low=0.01, high=10.0, raises_kl=False)
+KNOB = knob("strength", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
 INPUTS = ("sampled_logp", "demonstrations")
 

@@ -8,9 +8,11 @@ is descended on them before new samples are drawn (equation number not verified)
 Checked against the authors' released code: cross-entropy on the kept completions plus c times the
 Kullback-Leibler divergence from the initial to the trained model, over the vocabulary at every
 position of the kept completion; S and K are chosen per prompt.
-Deviations: both terms are summed over the response's tokens, where the code averages them, so that
-long responses count in proportion; c means the same. S is the task's number of samples per prompt
-and one gradient step is taken on each round's kept samples, so that the walk along KL is smooth.
+Deviations: both terms are summed over the response's tokens, so that long responses count in
+proportion. In the code cross-entropy is a mean over the minibatch's tokens, and KL the mean over
+each row's tokens, no less than 0, summed over rows: c means the same for minibatches of one row,
+and of m rows m times as much there. S is the task's number of samples per prompt and one gradient
+step is taken on each round's kept samples, so that the walk along KL is smooth.
 """
 
 from __future__ import annotations

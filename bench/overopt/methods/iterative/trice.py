@@ -30,7 +30,7 @@ from overopt.methods.math.responses import log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
-KNOB = knob("success", low=0.05, high=5.0, raises_kl=True)
+KNOB = knob("success", low=0.05, high=1.0, raises_kl=True)
 USES_GOLD = "none"
 
 

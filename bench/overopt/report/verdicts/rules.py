@@ -293,8 +293,8 @@ class Unrelated(_Single):
         weight = sum(n - 3 for n in n_W)
         rho = sum(r * (n - 3) for r, n in zip(rho_W, n_W, strict=True)) / weight
         se = ((1.0 + rho**2 / 2.0) / weight) ** 0.5
-        error = (ErrorPart(se**2, float("inf")),)
-        found = Estimate(rho, error, min(n_W), len(n_W), "seeds")
+        parts = (ErrorPart(se**2, float("inf")),)
+        found = Estimate(rho, parts, min(n_W), len(n_W), "seeds")
         return equivalence(self.words, found, self.margin)
 
 

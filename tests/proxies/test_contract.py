@@ -25,7 +25,7 @@ PROXIES = lookup.names("proxies")
 MAY_IMPORT = re.compile(
     r"__future__|collections\.abc|dataclasses|functools|math|typing|numpy(\..*)?|scipy(\..*)?"
     r"|torch|torch\.nn\.functional"
-    r"|overopt\.proxies\.contract(\.(training|members|heads|labels|policies|pairwise|steps|refits|anchors|known|attacks|controls))?"
+    r"|overopt\.proxies\.contract(\.(training|members|heads|labels|policies|pairwise|steps|refits|anchors|known|attacks|controls|minimum))?"
     r"|overopt\.spec\.declare|overopt\.stats(\..*)?"
 )
 

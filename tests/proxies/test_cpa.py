@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 
 from overopt.models.rewards.reward_fitting import bradley_terry_loss
 from overopt.proxies.contract.heads import ReadBatch, Reading
@@ -22,6 +23,25 @@ def test_the_coupling_has_both_marginals_and_follows_an_isometry() -> None:
     assert coupling_NM.sum(0) == pytest.approx(np.full(16, 1 / 16))
     assert coupling_NM.sum(1) == pytest.approx(np.full(16, 1 / 16), rel=0.02)
     assert np.array_equal(coupling_NM.argmax(axis=0), order)
+
+
+@pytest.mark.parametrize("entropy", [0.2, 1.0])
+def test_the_coupling_is_stationary(entropy: float) -> None:
+    """log T = a_i + b_k - (slope of the distortion) / e, and no other factor of the slope fits."""
+    rng = np.random.default_rng(1)
+    source_ND, target_MD = rng.normal(size=(7, 3)), rng.normal(size=(5, 2))
+    coupling_NM = couple(Config(entropy=entropy, steps=400), source_ND, target_MD)
+    within, beyond = (cdist(one, one) / cdist(one, one).mean() for one in (source_ND, target_MD))
+    apart_NMNM = (within[:, None, :, None] - beyond[None, :, None, :]) ** 2
+    slope_NM = 2 * np.einsum("ikjl,jl->ik", apart_NMNM, coupling_NM)
+
+    def residual(factor: float) -> float:
+        left_NM = np.log(coupling_NM) + factor * slope_NM / entropy
+        left_NM = left_NM - left_NM.mean(0) - left_NM.mean(1)[:, None] + left_NM.mean()
+        return float(np.abs(left_NM).max())
+
+    assert residual(1.0) < 1e-6
+    assert residual(0.5) > 0.01 and residual(2.0) > 0.01
 
 
 def test_preferences_of_the_same_pairs_elsewhere_are_carried_over() -> None:

@@ -96,6 +96,22 @@ def test_distances_of_the_samples_themselves_have_the_square_of_their_dimensions
     assert (far_N**2).mean().item() == pytest.approx(3 * 39 / 40, rel=1e-3)
 
 
+def test_more_latents_than_the_state_has_numbers_measure_distances_of_states() -> None:
+    """The distance is the same in all coordinates, also where the covariance is singular."""
+    torch.manual_seed(0)
+    made = make_head(Config(latents=128), HeadShape(32)).eval()
+    sides = [states(torch.randn(500, 32)) for _ in range(2)]
+    length_P = torch.ones(500)
+    settle(Config(), made, TrainedStates(sides[0], sides[1], length_P, length_P))
+    state_ND = torch.cat([side.last_BD for side in sides]).double()
+    precision_DD = torch.linalg.inv(torch.cov(state_ND.T))
+    for factor in (1.0, 10.0):  # of usual responses, and of far ones
+        fresh_ND = factor * torch.randn(200, 32)
+        away_ND = fresh_ND.double() - state_ND.mean(0)
+        expected_N = torch.einsum("nd,de,ne->n", away_ND, precision_DD, away_ND).sqrt().float()
+        assert_close(made(states(fresh_ND))[:, 2], expected_N, rtol=1e-3, atol=0)
+
+
 def test_a_dear_bottleneck_makes_the_reward_constant() -> None:
     torch.manual_seed(0)
     state_2PD = torch.randn(2, 64, 4)

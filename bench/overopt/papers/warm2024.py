@@ -222,7 +222,8 @@ PAPER = Paper(
         "averaged at shares .25, .5 and .75, the mean over three such pairs of six; warm-02 and 03 "
         "are read at .5. Members are ranked on half of the prompts and averaged one after the "
         "other on the rest, 2 to 5 of 6 (warm-09, where the paper trained ten). Baklava's "
-        "checkpoints have each its own probed head. Whether figures 3 and 10 are of clean labels "
-        "could not be verified; here they are.",
+        "checkpoints are runs of their own from the same first weights, over 2/3, 5/6 and all of "
+        "the examples, and each has its own probed head. Whether figures 3 and 10 are of clean "
+        "labels could not be verified; here they are.",
     ),
 )

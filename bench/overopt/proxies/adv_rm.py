@@ -12,7 +12,8 @@ trained again on all of it. Here a response is taken where
 in SDs of the initial policy. That it is worse is not asked of anyone; how often gold disagrees
 stands in the record of the labels.
 Deviations: one round, the paper does two; as many adversarial responses are drawn as there are
-pairs; the adversary is RLOO at its default KL penalty, run to the task's last step.
+pairs; the adversary is RLOO run to the task's last step, at its default KL penalty, which is 0
+here.
 """
 
 from __future__ import annotations

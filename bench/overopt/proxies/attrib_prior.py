@@ -6,12 +6,16 @@ attributions beside its loss (from memory of the paper; nothing of it was verifi
 An analogue: none of its penalties is for reward models. Here the reward is linear in attributes,
     r = sum_k w_k f_k,   f_k = a_k . h by the Bradley-Terry loss on labels of term k,
 so that the attribution of a comparison to attribute k is exactly c_k = w_k (f_k(y_w) - f_k(y_l)),
-    importance_k = mean |c_k| / sum_j mean |c_j|   over the comparisons of a batch,
-    L = -log sigmoid(r_w - r_l) + lambda KL(prior || importance)
-h is the state at the response's last token. The prior is equal by default.
+    importance_k = mean |c_k| / sum_j mean |c_j|   over all comparisons,
+    w = argmin of mean -log sigmoid(r_w - r_l) + lambda KL(prior || importance)
+h is the state at the response's last token. The prior is equal by default. Attributes are trained
+with the trunk; then weights are fitted to convergence, on the attributes as they are. Trained
+beside them, in a task's few steps, weights would stay where they start, whatever the prior.
 Labels of terms tell more of gold than a comparison does: this system uses gold in training.
-Deviations: attributes are learned beside the reward, which does not move them; the penalty is over
-the batch, every pair of which carries it whole.
+Deviations: attributes do not learn from the overall labels, nor from the prior, which moves the
+weights alone. Weights are above 0, since labels of a term say which side is better by it; they are
+sought in their logarithms, from 1, with a ridge of 1e-5 on these: without it labels that are all
+told right, or a prior of 0, would take them ever further.
 """
 
 from __future__ import annotations
@@ -22,12 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, given
+from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, TrainedStates, given
+from overopt.proxies.contract.minimum import minimize
 from overopt.spec.declare import param
 
 LABELS = ("terms",)
 USES_GOLD = "training"
-_TINY = 1e-8
+_TINY, _RIDGE = 1e-30, 1e-5
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,14 @@ class Additive(nn.Module):
     def __init__(self, width: int, attributes: int) -> None:
         super().__init__()
         self.attributes = nn.Linear(width, attributes, bias=False)
-        self.weight_K = nn.Parameter(torch.ones(attributes))
+        self.weight_K: Tensor
+        self.register_buffer("weight_K", torch.ones(attributes))
 
     def forward(self, states: HeadStates) -> Tensor:
-        """Reward, its K parts, and the attributes (B, 1 + 2 K)."""
+        """Reward and attributes (B, 1 + K)."""
         attribute_BK = self.attributes(states.last_BD)
-        part_BK = self.weight_K * attribute_BK.detach()
-        return torch.cat([part_BK.sum(1, keepdim=True), part_BK, attribute_BK], dim=1)
+        reward_B = attribute_BK.detach() @ self.weight_K
+        return torch.cat([reward_B[:, None], attribute_BK], dim=1)
 
 
 def make_head(config: Config, shape: HeadShape) -> Additive:
@@ -67,11 +73,32 @@ def make_head(config: Config, shape: HeadShape) -> Additive:
 
 
 def loss(config: Config, batch: ReadBatch) -> Tensor:
-    """Bradley-Terry losses of reward and attributes, and the distance to the prior, nats, (P,).
+    """Bradley-Terry loss of the attributes, the mean over all of them, nats, (P,).
+
+    An attribute learns nothing from a pair that its term does not tell apart.
+
+    Args:
+        config: unused.
+        batch: outputs of both sides; terms (P, K): 1 or -1 for the side that is better, or 0.
+
+    Reference:
+        Improving performance of deep learning models with axiomatic attribution priors and expected
+        gradients, https://arxiv.org/abs/1906.10670
+    """
+    term_PK = batch.labels["terms"]
+    attribute_PK = (
+        given(batch.chosen.output_PC, "output_PC") - given(batch.rejected.output_PC, "output_PC")
+    )[:, 1:]
+    return (-logsigmoid(term_PK * attribute_PK) * term_PK.abs()).mean(1)
+
+
+def settle(config: Config, head: Additive, trained: TrainedStates) -> None:
+    """The weights, by Bradley-Terry on all comparisons and the distance to the prior.
 
     Args:
         config: lambda and prior.
-        batch: outputs of both sides; terms (P, K): 1 or -1 for the side that is better, or 0.
+        head: whose attributes are trained.
+        trained: states of both sides of the comparisons.
 
     Raises:
         ValueError: the prior is not one number for each term, at least 0 and not all 0.
@@ -80,22 +107,33 @@ def loss(config: Config, batch: ReadBatch) -> Tensor:
         Improving performance of deep learning models with axiomatic attribution priors and expected
         gradients, https://arxiv.org/abs/1906.10670
     """
-    term_PK = batch.labels["terms"]
-    difference_PC = given(batch.chosen.output_PC, "output_PC") - given(
-        batch.rejected.output_PC, "output_PC"
-    )
-    terms = term_PK.shape[1]
-    reward_P1, part_PK, attribute_PK = torch.split(difference_PC, [1, terms, terms], dim=1)
-    told_PK = -logsigmoid(term_PK * attribute_PK) * term_PK.abs()
+    with torch.no_grad():
+        apart_PD = trained.chosen.last_BD - trained.rejected.last_BD
+        apart_PK = head.attributes(apart_PD).double()
+    prior_K = read_prior(config, apart_PK.shape[1]).to(apart_PK)
+    log_weight_K = torch.zeros_like(prior_K).requires_grad_()
+
+    def objective() -> Tensor:
+        part_PK = log_weight_K.exp() * apart_PK
+        told = -logsigmoid(part_PK.sum(1)).mean() + _RIDGE / 2 * (log_weight_K**2).sum()
+        return told + config.weight * distance(prior_K, part_PK)
+
+    minimize(objective, [log_weight_K])
+    head.weight_K.copy_(log_weight_K.detach().exp())
+
+
+def distance(prior_K: Tensor, part_PK: Tensor) -> Tensor:
+    """KL from the prior to the importance of each part of P margins, nats, a single number."""
     size_K = part_PK.abs().mean(0) + _TINY
-    prior_K = _prior(config, term_PK)
-    apart_K = torch.xlogy(prior_K, prior_K) - prior_K * (size_K / size_K.sum()).log()
-    return -logsigmoid(reward_P1[:, 0]) + told_PK.mean(1) + config.weight * apart_K.sum()
+    return (torch.xlogy(prior_K, prior_K) - prior_K * (size_K / size_K.sum()).log()).sum()
 
 
-def _prior(config: Config, term_PK: Tensor) -> Tensor:
-    """The prior importance of each term, (K,), which adds up to 1."""
-    terms = term_PK.shape[1]
+def read_prior(config: Config, terms: int) -> Tensor:
+    """The prior importance of each term, (K,), which adds up to 1.
+
+    Raises:
+        ValueError: it is not one number for each term, at least 0 and not all 0.
+    """
     share_K = torch.ones(terms)
     if config.prior:
         share_K = torch.tensor([float(word) for word in config.prior.split(",")])
@@ -104,4 +142,4 @@ def _prior(config: Config, term_PK: Tensor) -> Tensor:
             f"prior = {config.prior}: give one number for each of {terms} terms, at least 0 and "
             "not all 0"
         )
-    return (share_K / share_K.sum()).to(term_PK)
+    return share_K / share_K.sum()

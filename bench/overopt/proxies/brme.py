@@ -7,10 +7,12 @@ model is trained by Bradley-Terry (r_0), then K heads on it, each a normal rewar
 With a = 0 it is the worst case over heads; where SDs are equal the first head is nominal.
 Here heads fit r_0 by L_k = (m_k - r_0)^2 / (2 s_k^2) + log s_k, the mean of both sides, on states
 through which no gradient passes; the trunk and r_0 are trained by Bradley-Terry alone.
-Deviations: both stages are trained at once. The paper's heads learn by a squared error, in which an
-SD has no part that is known; here by a normal likelihood. Heads have a hidden layer each, from
-weights of their own, since linear ones would all find r_0 itself. The minimum is taken response by
-response; the paper's is over reward functions, of an expectation, and less strict.
+Deviations: both stages are trained at once, for as many steps. In the task reviews heads come to
+explain -0.2 to 0.8 of the variance of r_0, so that what sets them apart is how far each has come;
+brought to convergence all of them are r_0, and so is R. The paper's heads learn by a squared error,
+in which an SD has no part that is known; here by a normal likelihood. Heads have a hidden layer
+each, from weights of their own, since linear ones would all find r_0 itself. The minimum is taken
+response by response; the paper's is over reward functions, of an expectation, and less strict.
 """
 
 from __future__ import annotations

@@ -7,10 +7,12 @@ checked against its library:
     r(x, y) = log p_strong(y|x) - log p_weak(y|x), summed over the response's tokens
 No reward model is trained; the larger the gap in alignment of both policies, the better it works.
 Strong is a policy that DPO has trained. Weak is not the one that DPO started from, which would give
-``implicit`` up to scale, but the initial policy as it was after a share of its examples: the
-ratio counts both what preferences and what the rest of the examples have taught.
-Deviations: the paper's policies are large ones found as they are, and its strong one also reads a
-criterion and examples in its prompt ("customized"), which these cannot.
+``implicit`` up to scale, but the initial policy of a share of its examples: the ratio counts both
+what preferences and what the rest of the examples have taught.
+Deviations: the weak policy is no checkpoint of the run that made the initial policy, but a run of
+its own from the same first weights, over fewer examples, with its own schedule. The paper's
+policies are large ones found as they are, and its strong one also reads a criterion and examples in
+its prompt ("customized"), which these cannot.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ Gromov-Wasserstein distance, and the coupling T carries the source's preferences
 Tasks are here categories of prompts: the first ones are sources, which learn their own labels
 (q = 1), and the others targets. Trajectories are the initial policy's states at responses' ends.
 What is transported is wrong where topics differ, so that noise follows the topic.
+T is found as the usual entropic solver finds it: every step transports at the slope of the first
+term, 2 sum_jl |C_ij - C'_kl|^2 T_jl, of the coupling before it.
 Deviations: the paper's second part, rewards as Gaussians, is left out. Sets larger than ``most``
 pairs are cut: sources to their first pairs, targets into parts that are matched one by one.
 """
@@ -52,7 +54,8 @@ def couple(config: Config, source_ND: Floats, target_MD: Floats) -> Floats:
     """The coupling of two sets by their distances alone, (N, M); its sum is 1.
 
     Distances are over their mean within each set. Every step is an entropic transport (in logs) at
-    the cost that the coupling before it makes, from the independent coupling on.
+    the slope of the distortion at the coupling before it, from the independent coupling on. What
+    does not move any more is stationary: log T + slope / e is a sum of a row's and a column's term.
 
     Args:
         config: e, steps.
@@ -64,7 +67,8 @@ def couple(config: Config, source_ND: Floats, target_MD: Floats) -> Floats:
     coupling_NM = np.full((rows, columns), 1.0 / (rows * columns))
     fixed_NM = (within**2).mean(1)[:, None] + (beyond**2).mean(1)[None]
     for _ in range(config.steps):
-        kernel_NM = -(fixed_NM - 2.0 * within @ coupling_NM @ beyond) / config.entropy
+        slope_NM = 2.0 * (fixed_NM - 2.0 * within @ coupling_NM @ beyond)
+        kernel_NM = -slope_NM / config.entropy
         across_M = np.zeros(columns)
         for _ in range(_SINKHORN):
             down_N = -np.log(rows) - logsumexp(kernel_NM + across_M, axis=1)

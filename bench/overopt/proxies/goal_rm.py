@@ -11,7 +11,9 @@ before its goal; s'_i are of the preferred response and g'_j of the other, at ra
 lies between 0.269 and 0.731, so that the term never vanishes: it is at least 0.313 each.
 The reward is a linear head at the last token. The likeness to a goal, by which the paper also
 filters and steers, has no part in it.
-Deviations: the code takes percentiles of places as arguments, here all places are drawn alike.
+Deviations: means of sigmoids are over the places of one pair, and logarithms are averaged over
+pairs; the code takes the mean over all of a batch first, then the logarithm, so that its loss is
+lower by Jensen's inequality. It takes percentiles of places as arguments, here all are drawn alike.
 Members start from what the task says; the paper's is a pretrained model.
 """
 

@@ -12,9 +12,11 @@ Members are plain reward models. Without noise both annotators agree, and this i
 Deviations: tags are categories and thirds of lengths, overlap and log-probabilities, which need no
 annotator; the paper's come from language models and embeddings. Trials are linear heads on the
 initial policy's frozen states, of half the held-out pairs, scored by their accuracy on the other
-half; the paper trains whole reward models and scores them on a benchmark. Pairs of equal gain are
-taken in their order, which is random. Gold labels that trials take are not part of the budget, and
-are recorded beside it.
+half; the paper trains whole reward models and scores them on a benchmark. Cheap labels of trials
+are drawn from gold by the run's level of noise, in which annotators, topics and labels of a data
+set have no part: where a task has these, the labels that gold replaces are others than those that
+trials weighed. Pairs of equal gain are taken in their order, which is random. Gold labels that
+trials take are not part of the budget, and are recorded beside it.
 """
 
 from __future__ import annotations

@@ -55,9 +55,9 @@ class Bottleneck(nn.Module):
         self.decoder = nn.Linear(config.latents, 1, bias=False)
         self.averaged, self.penalty = config.averaged, config.penalty
         self.center_E: Tensor
-        self.precision_EE: Tensor
+        self.whitening_EE: Tensor
         self.register_buffer("center_E", torch.zeros(config.latents))
-        self.register_buffer("precision_EE", torch.zeros(config.latents, config.latents))
+        self.register_buffer("whitening_EE", torch.zeros(config.latents, config.latents))
 
     def encode(self, states: HeadStates) -> tuple[Tensor, Tensor]:
         """Means and log-variances of the latents, (B, E) each."""
@@ -71,7 +71,7 @@ class Bottleneck(nn.Module):
         if self.training:
             latent_BE = mean_BE + torch.randn_like(mean_BE) * (log_variance_BE / 2).exp()
         away_BE = mean_BE - self.center_E
-        far_B = distance(away_BE, self.precision_EE)
+        far_B = distance(away_BE, self.whitening_EE)
         reward_B = self.decoder(latent_BE).squeeze(1) - self.penalty * far_B
         if self.averaged:
             mean_BE, log_variance_BE = (x.mean(1, keepdim=True) for x in (mean_BE, log_variance_BE))
@@ -83,10 +83,17 @@ def divergence(mean_BE: Tensor, log_variance_BE: Tensor) -> Tensor:
     return 0.5 * (mean_BE**2 + log_variance_BE.exp() - 1 - log_variance_BE).sum(1)
 
 
-def distance(away_BE: Tensor, precision_EE: Tensor) -> Tensor:
-    """Mahalanobis distance, (B,), 0 before the precision is known; not squared."""
-    square_B = torch.einsum("be,ef,bf->b", away_BE, precision_EE, away_BE)
-    return square_B.clamp(min=1e-12).sqrt() * bool(precision_EE.any())
+def distance(away_BE: Tensor, whitening_EE: Tensor) -> Tensor:
+    """Mahalanobis distance, (B,), 0 before the covariance is known; not squared.
+
+    Args:
+        away_BE: latents less their mean.
+        whitening_EE: W with W^T W the inverse covariance. Where there are more latents than the
+            state has numbers the covariance is singular, and its inverse reaches one over the
+            ridge: a form in it cancels in single precision, a sum of squares does not.
+    """
+    far_B: Tensor = (away_BE @ whitening_EE.T).norm(dim=1)
+    return far_B
 
 
 def make_head(config: Config, shape: HeadShape) -> Bottleneck:
@@ -116,7 +123,7 @@ def loss(config: Config, batch: ReadBatch) -> Tensor:
 
 
 def settle(config: Config, head: Bottleneck, trained: TrainedStates) -> None:
-    """Mean and inverse covariance of latents of the initial policy's responses.
+    """Mean and whitening of latents of the initial policy's responses.
 
     Args:
         config: unused.
@@ -133,4 +140,5 @@ def settle(config: Config, head: Bottleneck, trained: TrainedStates) -> None:
         away_NE = (mean_NE - mean_NE.mean(0)).double()
         covariance_EE = away_NE.T @ away_NE / (len(away_NE) - 1)
         ridge_EE = _RIDGE * torch.eye(len(covariance_EE)).to(covariance_EE)
-        head.precision_EE.copy_(torch.linalg.inv(covariance_EE + ridge_EE))
+        factor_EE = torch.linalg.cholesky(covariance_EE + ridge_EE)
+        head.whitening_EE.copy_(torch.linalg.inv(factor_EE))

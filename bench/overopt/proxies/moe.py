@@ -12,9 +12,13 @@ Capabilities here are the terms of the gold rule, whose labels tell more of gold
 does: this system uses gold in training. The trunk starts as the initial policy, whatever a task's
 proxies start from: a category has too few comparisons to teach a trunk to read.
 Deviations: the phases are trained at once, with gradients stopped where the paper freezes, on all
-comparisons, not on 60 and 40 %. One trunk serves router, categories and experts, and is moved by
-base and router; the paper has a model for each, and adapts attention (rank 32 at width 2,048) where
-the experts here adapt the last state. The option l1 (on W) is not the paper's.
+comparisons, not on 60 and 40 %, and for as many steps as any proxy; the paper stops by held-out
+comparisons. Of 1,024 comparisons of the task reviews a category has some 200. The mixture tells .71
+to .76 of them right and .56 to .62 of held-out ones, an expert .52 to .60 of its labels; brought to
+convergence, with a ridge of 0.01, the mixture tells all of them right and no more of the others.
+One trunk serves router, categories and experts, and is moved by base and router; the paper has a
+model for each, and adapts attention (rank 32 at width 2,048) where the experts here adapt the last
+state. The option l1 (on W) is not the paper's.
 """
 
 from __future__ import annotations

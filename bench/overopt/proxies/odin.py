@@ -8,12 +8,17 @@ weights are centered and of length 1, read the state at the response's last toke
         + a (|corr(q, length)| + 1 - corr(l, length)) + o |cos(w_q, w_l)|,   a = o = 1
 and the reward is q alone. Correlations are over all responses of a batch, of both sides; length is
 counted in tokens, the end included.
+Weights are drawn as in the first code, by a linear layer. Read at length 1, those that are drawn
+ten times longer turn ten times less in a step of Adam, and stay where they are drawn.
+In the 64 steps of the task reviews, from random weights, a trunk learns length before all else:
+with a quarter of the labels flipped q tells .51 to .59 of held-out pairs right (five seeds), length
+alone .60 to .65, and ``single`` .62 to .65.
 Deviations: the first code also holds the correlation of q + l with length down, against the term
 that raises it; neither the second code nor, as far as is known, the paper does, and it is left out.
 Batches hold responses of similar length, here, so that correlations of a batch tell less of those
 over all; where all lengths or all scores of a batch are equal, their correlation counts as 0.
-Lengths in the code are those of prompt and response. A scale of the reward, which weights of length
-1 leave to the states, is learned beside: without it margins of a narrow trunk are bounded.
+Lengths in the code are those of prompt and response. Trunks start from what the task says; the
+paper's is a tuned language model.
 """
 
 from __future__ import annotations
@@ -42,13 +47,12 @@ class TwoHeads(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.weight_2D = nn.Parameter(torch.randn(2, width))
-        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.weight_2D = nn.Linear(width, 2, bias=False).weight
 
     def forward(self, states: HeadStates) -> Tensor:
         """Outputs (B, 3)."""
         unit_2D = normalize(self.weight_2D - self.weight_2D.mean(1, keepdim=True), dim=1)
-        score_B2 = self.log_scale.exp() * (states.last_BD @ unit_2D.T)
+        score_B2 = states.last_BD @ unit_2D.T
         cosine_B1 = (unit_2D[0] @ unit_2D[1]).expand(len(score_B2), 1)
         return torch.cat([score_B2, cosine_B1], dim=1)
 

@@ -16,14 +16,17 @@ and at least one of these functions:
     make_head(config, shape) -> module: a head of its own in place of the linear one; see
         ``overopt.proxies.contract.heads``.
     settle(config, head, trained) -> None: what the head holds besides its trained weights, fitted
-        to the states that the comparisons have once training is over; needs ``make_head``.
+        to the states that the comparisons have once training is over; needs ``make_head``. What a
+        task's few steps would hardly move from where it starts, such as a scale or what reads
+        states without gradient, is found here by ``minimum.minimize``.
 What its members start from is the task's matter, unless the file says it:
     START = "policy": the initial policy with a fresh head; "probed": the initial policy and one
         head for all members, fitted to the same comparisons on the policy's frozen hidden states;
         "policies": each member an initial policy trained from another seed, with a fresh head.
-    EARLIER = "earliest": with START = "probed", members start from three checkpoints of the initial
-        policy in turn, the last and those down to the share of its examples that this field of
-        ``Config`` says, each with a head fitted on its own states.
+    EARLIER = "earliest": with START = "probed", members start from three initial policies in turn,
+        of all examples and of those down to the share that this field of ``Config`` says, each with
+        a head fitted on its own states. Each is a run of its own from the same first weights, with
+        its own schedule, not a checkpoint of one run.
 What a loss costs extra to compute, it asks for:
     INPUTS = ("logps", "reference_logps"): log-probabilities of both responses by the model's own
         language head, which is then kept beside the reward's, and by the initial policy. They

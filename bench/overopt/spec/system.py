@@ -117,7 +117,7 @@ class ProxySystemSpec(SourcedSpec):
     def start_share(self, member: int) -> float:
         """Share of the initial policy's examples that the start of a member has seen.
 
-        Three checkpoints, evenly spaced: all, halfway and the earliest. Members take them in turn,
+        Three starts, evenly spaced: all, halfway and the earliest. Members take them in turn,
         shifted by one after each three, so that rates that go round in threes meet all of them.
         """
         earliest = float(self.config[self.earlier])

@@ -149,9 +149,9 @@ def test_a_folder_of_exams_alone_is_judged_from_python(tmp_path: Path) -> None:
 
     def value(spec: RunSpec, seed: int) -> dict[tuple[str, str], float]:
         """Weights are above the chord, as good as predictions, and remember less."""
-        off = 0.001 * np.random.default_rng(seed).standard_normal()
         (proxy,) = spec.proxies
         gain = 0.03 if proxy.name == "baklava" else 0.01 if proxy.config["same_rate"] else 0.02
+        off = 0.001 * np.random.default_rng((seed, int(1000 * gain))).standard_normal()
         found = {}
         for exam, weights, predictions in (
             ("shift", 0.8, 0.8), ("kept labels", 0.9, 0.92), ("swapped labels", 0.2, 0.3),

@@ -114,6 +114,22 @@ def test_a_decoding_rule_pays_once_and_is_not_compared_by_samples_with_best_of_n
     assert not vas["outdone_by_samples_drawn"].any()
 
 
+def test_how_a_method_pays_that_no_record_tells_of_is_not_known(tmp_path: Path) -> None:
+    runs = write_runs(
+        tmp_path, methods=("bon", "dpo"), proxies=("single",), noises=("0",), seeds=(0,), failed=()
+    )
+    for run in runs:
+        record = json.loads((run / "run.json").read_text())
+        record["spec"]["methods"] = [
+            one for one in record["spec"]["methods"] if one["name"] == "bon"
+        ]
+        (run / "run.json").write_text(json.dumps(record))
+    table = pareto_frame(read_results(runs))
+    known = dict(table[["method", "paid"]].drop_duplicates().itertuples(index=False, name=None))
+    assert known == {"bon": "per answer", "dpo": ""}
+    assert table.loc[table["method"] == "dpo", "outdone_by_samples_drawn"].isna().all()
+
+
 def test_the_figure_has_a_panel_for_every_axis(tmp_path: Path) -> None:
     table = pareto_frame(_results(tmp_path, {}))
     (drawing,) = draw_pareto(table)

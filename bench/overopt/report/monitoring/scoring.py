@@ -9,7 +9,7 @@ import numpy as np
 
 from overopt.monitors.contract import Look, OpenedMonitor
 from overopt.report.monitoring.seen import SeenRuns, matrix_of
-from overopt.stats.arrays import Floats, Ints
+from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed, crossed_parts
 from overopt.stats.error_parts import ErrorPart, p_value
 from overopt.stats.intervals import Interval, adjust_holm, t_interval
@@ -162,20 +162,18 @@ def _against(stopped: dict[str, Stopped]) -> dict[str, tuple[Crossed, float]]:
     others = [name for name in stopped if name != CONTROL]
     if control is None or not others:
         return {}
-    gaps = {name: stopped[name].regret_SB - control.regret_SB for name in others}
-    adjusted = adjust_holm([_p_value(gap_SB, control.in_half_B) for gap_SB in gaps.values()])
-    return {
-        name: (cross_fitted(gap_SB, control.in_half_B), float(p))
-        for (name, gap_SB), p in zip(gaps.items(), adjusted, strict=True)
-    }
+    gap_SB = {name: stopped[name].regret_SB - control.regret_SB for name in others}
+    gaps = {name: cross_fitted(gap, control.in_half_B) for name, gap in gap_SB.items()}
+    adjusted = adjust_holm([_p_value(gap_SB[name], gaps[name]) for name in others])
+    return {name: (gaps[name], float(p)) for name, p in zip(others, adjusted, strict=True)}
 
 
-def _p_value(gap_SB: Floats, in_half_B: Ints) -> float:
-    """Two-sided p of a difference; 1 where the two never differ.
+def _p_value(gap_SB: Floats, gap: Crossed) -> float:
+    """Two-sided p of a mean difference; 1 where it never varies.
 
-    By the parts of its error, as Holm's correction reads it far out in the tail.
+    By the parts of its error, as Holm's correction reads it far out in the tail; one seed has the
+    halves' error only.
     """
-    gap = cross_fitted(gap_SB, in_half_B)
     if not gap.se or gap.df is None:
         return 1.0
     several = len(gap_SB) > 1 and gap_SB.shape[1] > 1

@@ -25,6 +25,7 @@ COSTS = ("samples_drawn", "tokens_processed", "gradient_steps")
 PER_ANSWER, ONCE = "per answer", "once"
 """How a method pays: anew for every answer that its policy gives, or in training. The latter are
 also decoding rules, whose answers are one sample each."""
+_PAID = {True: ONCE, False: PER_ANSWER, None: ""}
 
 _PLACE = ("task", "world", "proxy", "noise")
 _COLUMNS = (
@@ -40,9 +41,10 @@ def pareto_frame(results: Results) -> pd.DataFrame:
     A budget that only some seeds reached carries their number in ``seeds`` and is left out of the
     question who is outdone. ``outdone_by_`` a cost: another policy of the same task, world, proxy,
     noise and way of paying has at least the gold for at most the cost, and one of them better;
-    empty where the cost is not known or is 0 for all. Best-of-n draws as many samples as its
-    ``samples_drawn`` for one answer to each prompt; a method that trains has drawn them once. Of a
-    method that pays per answer and trains something beside the policy, costs are the sum of both.
+    empty where the cost or the way of paying is not known, or the cost is 0 for all. Best-of-n
+    draws as many samples as its ``samples_drawn`` for one answer to each prompt; a method that
+    trains has drawn them once. Of a method that pays per answer and trains something beside the
+    policy, costs are the sum of both.
     """
     rows: list[dict[str, object]] = []
     points = results.points
@@ -57,7 +59,7 @@ def pareto_frame(results: Results) -> pd.DataFrame:
             "noise": str(first["noise"]),
             "family": family,
             "method": method,
-            "paid": ONCE if results.paid_once[method] else PER_ANSWER,
+            "paid": _PAID[results.paid_once.get(method)],
         }
         met = group[(group["status"] == "ok") & group["kl_target_nats"].notna()]
         for target, at in met.groupby("kl_target_nats", sort=True):
@@ -82,7 +84,8 @@ def pareto_frame(results: Results) -> pd.DataFrame:
 def _outdone(table: pd.DataFrame, cost: str) -> pd.Series[bool]:
     """Whether a row is dominated in gold and a cost by others of its place that pay alike."""
     found = pd.Series(pd.NA, index=table.index, dtype="boolean")
-    whole = table[(table["seeds"] == table["seeds_run"]) & table[cost].notna()]
+    known = table[cost].notna() & (table["paid"] != "")
+    whole = table[(table["seeds"] == table["seeds_run"]) & known]
     for _, rows in whole.groupby([*_PLACE, "paid"], sort=False):
         if not rows[cost].max() > 0:
             continue

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ from overopt.report.stored.methods import RESHAPED, families_of, methods_of, pay
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import TASK
 from overopt.spec.columns import FRONT_COLUMNS
+
+Known = TypeVar("Known", str, bool)
 
 
 @dataclass(frozen=True)
@@ -65,40 +68,39 @@ class Results:
     @cached_property
     def families(self) -> dict[str, str]:
         """The family of each method label; methods whose records do not say it are left out."""
-        of_method: dict[str, str] = {}
-        for run in self.runs:
-            of_method.update(families_of(run.record))
-        labels = self.points[["method_label", "method"]].drop_duplicates()
-        return {
-            str(label): of_method[str(method)]
-            for label, method in labels.itertuples(index=False, name=None)
-            if str(method) in of_method
-        }
+        return self._by_label(dict(pair for run in self.runs for pair in families_of(run.record)))
 
     @cached_property
     def paid_once(self) -> dict[str, bool]:
         """Whether the policies of each method label are paid for in training alone.
 
-        What no record tells of counts as trained.
+        Methods whose records do not say their family are left out.
         """
-        once = {one.get("name"): pays_once(one) for run in self.runs
-                for one in methods_of(run.record)}  # fmt: skip
-        labels = self.points[["method_label", "method"]].drop_duplicates()
-        return {
-            str(label): once.get(method, True)
-            for label, method in labels.itertuples(index=False, name=None)
-        }
+        once = self._by_label(self._of_specs(pays_once))
+        return {label: paid for label, paid in once.items() if label in self.families}
 
     @cached_property
     def trained(self) -> dict[str, bool]:
         """Labels of the methods that train a policy, and whether against the proxy."""
-        sees = {one.get("name"): sees_proxy(one) for run in self.runs
-                for one in methods_of(run.record)}  # fmt: skip
+        sees = self._by_label(self._of_specs(sees_proxy))
+        return {
+            label: seen
+            for label, seen in sees.items()
+            if self.families.get(label, RESHAPED) != RESHAPED
+        }
+
+    def _of_specs(self, read: Callable[[Mapping[str, Any]], bool]) -> dict[str, bool]:
+        """What is read of the specification of each method, by its name."""
+        specs = (one for run in self.runs for one in methods_of(run.record))
+        return {str(one.get("name")): read(one) for one in specs}
+
+    def _by_label(self, of_method: Mapping[str, Known]) -> dict[str, Known]:
+        """The same of each method label; methods that nothing is known of are left out."""
         labels = self.points[["method_label", "method"]].drop_duplicates()
         return {
-            str(label): sees.get(method, True)
+            str(label): of_method[str(method)]
             for label, method in labels.itertuples(index=False, name=None)
-            if self.families.get(str(label), RESHAPED) != RESHAPED
+            if str(method) in of_method
         }
 
     def of_task(self, task: str) -> list[Run]:

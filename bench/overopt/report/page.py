@@ -216,7 +216,7 @@ def _stability(table: TextTable) -> Iterator[str]:
 
 
 def _reading(results: Results, shown: Mapping[str, TextTable]) -> Iterator[str]:
-    """What the words and numbers of the page mean, said once for all folds."""
+    """What the words and numbers of the folds mean, said once for all of them."""
     yield "<section id='reading'><h2>How to read this</h2>"
     yield (
         "<p>Gold plays the human; a proxy trained on its labels is what the policy was optimized "
@@ -227,8 +227,8 @@ def _reading(results: Results, shown: Mapping[str, TextTable]) -> Iterator[str]:
     )
     if results.points["ess"].notna().any():
         yield f"<p>Methods that reweight a pool of samples: {escape(POOL_CAVEAT)}</p>"
-    for table in shown.values():
-        if table.note and table.rows:
+    for key, table in shown.items():
+        if table.note and table.rows and key not in ("gaps", "stability"):  # they tell theirs
             yield f"<p><b>{escape(table.title)}</b> {escape(table.note)}</p>"
     yield (
         "<p><b>KL estimators compared.</b> Each estimator divided by the one that names the KL "

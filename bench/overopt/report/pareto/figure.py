@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from overopt.report.figures.panels import line_key
 from overopt.report.figures.style import FAINT, Drawing, Mark, assign_marks, drawing_style, plain
 from overopt.report.noise_labels import name_noise
-from overopt.report.pareto.table import COSTS, PER_ANSWER, label_of
+from overopt.report.pareto.table import COSTS, ONCE, PER_ANSWER, UNKNOWN, label_of
 
 _AXES = {
     "kl_nats": "KL (nats)",
@@ -21,14 +21,15 @@ _AXES = {
     "tokens_processed": "tokens processed",
     "gradient_steps": "gradient steps",
 }
+_STYLES = {ONCE: "-", PER_ANSWER: "--", UNKNOWN: ":"}
 _ROWS_PER_FIGURE = 4
 _CAPTION = (
     "The same policies on five axes: gold at every budget, means over the seeds that reached it, "
     "against KL, the proxy's own score, and what the policies cost. A solid line pays once, in "
     "training; a dashed one pays for every answer again, and its samples are those of one answer "
-    "to each prompt and of what it trains beside the policy. Filled marks are outdone by no policy "
-    "that pays in the same way; hollow ones are, or are of fewer seeds than were run. KL alone "
-    "ranks no methods of different families."
+    "to each prompt and of what it trains beside the policy; of a dotted one no record says how it "
+    "pays. Filled marks are outdone by no policy that pays in the same way; hollow ones are, or "
+    "are of fewer seeds than were run. KL alone ranks no methods of different families."
 )
 
 
@@ -58,8 +59,8 @@ def _draw(parts: Sequence[pd.DataFrame], marks: dict[str, Mark]) -> Figure:
         panels = figure.subplots(len(parts), len(_AXES), squeeze=False, sharey="row")
         for row, part in zip(panels, parts, strict=True):
             first = part.iloc[0]
-            where = f"{plain(first['proxy'], 30)}, {name_noise(first['noise'])}"
-            row[0].set_ylabel(f"gold (SDs)\n{where}, world {first['world']}")
+            where = f"{plain(first['proxy'], 20)}, world {first['world']}"
+            row[0].set_ylabel(f"gold (SDs)\n{where}\n{name_noise(first['noise'])}")
             for panel, (axis, name) in zip(row, _AXES.items(), strict=True):
                 _draw_axis(panel, part, axis, marks)
                 panel.set_xlabel(name)
@@ -75,7 +76,7 @@ def _draw_axis(panel: Axes, part: pd.DataFrame, axis: str, marks: dict[str, Mark
     for _, rows in seen.groupby("method", sort=False):
         rows = rows.sort_values("kl_target_nats", kind="stable")
         mark = marks[label_of(rows.iloc[0].to_dict())]
-        style = "--" if rows["paid"].iloc[0] == PER_ANSWER else "-"
+        style = _STYLES[rows["paid"].iloc[0]]
         panel.plot(rows[axis], rows["gold"], style, color=mark.color, linewidth=1.0)
         for row in rows.to_dict("records"):
             outdone = row.get(f"outdone_by_{axis}", False)

@@ -22,10 +22,10 @@ from overopt.stats.pools.fronts import pareto_front
 COSTS = ("samples_drawn", "tokens_processed", "gradient_steps")
 """What a policy has cost, as ``points.csv`` counts it."""
 
-PER_ANSWER, ONCE = "per answer", "once"
+PER_ANSWER, ONCE, UNKNOWN = "per answer", "once", ""
 """How a method pays: anew for every answer that its policy gives, or in training. The latter are
 also decoding rules, whose answers are one sample each."""
-_PAID = {True: ONCE, False: PER_ANSWER, None: ""}
+_PAID = {True: ONCE, False: PER_ANSWER, None: UNKNOWN}
 
 _PLACE = ("task", "world", "proxy", "noise")
 _COLUMNS = (
@@ -84,7 +84,7 @@ def pareto_frame(results: Results) -> pd.DataFrame:
 def _outdone(table: pd.DataFrame, cost: str) -> pd.Series[bool]:
     """Whether a row is dominated in gold and a cost by others of its place that pay alike."""
     found = pd.Series(pd.NA, index=table.index, dtype="boolean")
-    known = table[cost].notna() & (table["paid"] != "")
+    known = table[cost].notna() & (table["paid"] != UNKNOWN)
     whole = table[(table["seeds"] == table["seeds_run"]) & known]
     for _, rows in whole.groupby([*_PLACE, "paid"], sort=False):
         if not rows[cost].max() > 0:

@@ -240,9 +240,9 @@ def test_files_that_a_run_need_not_have_are_empty_tables(tmp_path: Path) -> None
     assert read_budgets(tmp_path / "budgets.csv", {}).empty
 
 
-def test_committed_results_have_one_peak_and_end_each() -> None:
+def test_committed_results_have_one_peak_and_end_each(committed_results: Path) -> None:
     """Results of any version are read, and what is called a peak or an end is over all seeds."""
-    groups = group_results(read_results([REPOSITORY / "results"]))
+    groups = group_results(read_results([committed_results]))
     assert groups
     for group in groups:
         places = group.places

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from overopt.catalog.lookup import data_folder
 from overopt.commands.cards.curves import cost_of, curve_of, read_curves
 from overopt.commands.show import show
 from overopt.report.cards import card_table
@@ -83,7 +82,7 @@ def test_without_the_table_there_are_no_curves(tmp_path: Path) -> None:
     assert read_curves(tmp_path / "curves.csv") == ()
 
 
-def test_the_committed_table_is_what_the_committed_results_say() -> None:
-    folder = data_folder("results")
+def test_the_committed_table_is_what_the_committed_results_say(committed_results: Path) -> None:
+    folder = committed_results
     told = card_table(read_results(published(folder)).runs).to_csv(index=False, float_format="%.6g")
     assert (folder / "curves.csv").read_text() == told, "give: make results"

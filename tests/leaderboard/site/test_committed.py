@@ -18,19 +18,17 @@ from overopt.leaderboard.ranking.shown import Leaderboard
 from overopt.leaderboard.site.writing import MARKDOWN, TABLE, compare_tables, write_site
 
 ROOT = Path(__file__).parents[3]
-RESULTS = ROOT / "results"
 
 
 @pytest.fixture(scope="module")
-def found() -> Leaderboard:
+def found(committed_results: Path) -> Leaderboard:
     """Everything ranked anew."""
-    return rank_all(
-        RESULTS, ROOT / "submissions", reader_of(ROOT / "verification"), lambda what, done, of: None
-    )
+    read = reader_of(ROOT / "verification")
+    return rank_all(committed_results, ROOT / "submissions", read, lambda what, done, of: None)
 
 
 def test_the_committed_tables_are_those_of_the_results(found: Leaderboard) -> None:
-    assert compare_tables(found, RESULTS) == [], "give: bench leaderboard build --publish"
+    assert compare_tables(found, ROOT / "results") == [], "give: bench leaderboard build --publish"
 
 
 def test_the_site_comes_out_the_same_and_holds_the_same_tables(
@@ -51,7 +49,7 @@ def test_a_changed_number_a_missing_row_and_a_changed_word_are_told(
 ) -> None:
     results = tmp_path / "results"
     results.mkdir()
-    committed = (RESULTS / TABLE).read_text()
+    committed = (ROOT / "results" / TABLE).read_text()
     shutil.copy(ROOT / MARKDOWN, tmp_path / MARKDOWN)
     lines = committed.splitlines(keepends=True)
 
@@ -74,14 +72,16 @@ def test_a_changed_number_a_missing_row_and_a_changed_word_are_told(
     assert any(MARKDOWN in sentence for sentence in told(committed))
 
 
-def test_a_board_calculated_anew_by_pandas_scipy_and_statsmodels(found: Leaderboard) -> None:
+def test_a_board_calculated_anew_by_pandas_scipy_and_statsmodels(
+    committed_results: Path, found: Leaderboard
+) -> None:
     """Gold at 4 nats of the offline board of world 0: no line of the package takes part.
 
     Of those that every seed brought there.
     """
     names = ("dpo", "ipo", "mapo")
     read = [pd.read_csv(path, dtype={"noise": str}) for path in
-            (RESULTS / "reviews").rglob("points.csv")]  # fmt: skip
+            (committed_results / "reviews").rglob("points.csv")]  # fmt: skip
     points = pd.concat(read, ignore_index=True).query("world == 0 and noise == '0'")
     points = points[points["method"].isin(names)]
     points = points.query("status == 'ok' and proxy == 'single'")

@@ -97,11 +97,13 @@ def test_the_page_is_written_below_its_marker(results: Path, tmp_path: Path) -> 
         page("Words.", results, asked)
 
 
-def test_the_committed_page_is_what_the_committed_results_say(tmp_path: Path) -> None:
+def test_the_committed_page_is_what_the_committed_results_say(
+    committed_results: Path, tmp_path: Path
+) -> None:
     """Make it again: python -m overopt.report.mitigations.page results PAGE."""
     copy = tmp_path / PAGE.name
     copy.write_text(PAGE.read_text())
-    main([str(ROOT / "results"), str(copy)])
+    main([str(committed_results), str(copy)])
     assert copy.read_text() == PAGE.read_text()
 
 

@@ -51,7 +51,12 @@ app = typer.Typer(
 )
 
 OnlyMethods = Annotated[
-    list[str] | None, typer.Option("--method", metavar="NAME...", help="Only these methods.")
+    list[str] | None,
+    typer.Option(
+        "--method",
+        metavar="NAME...",
+        help="Only these methods; family:rollout names those of a family.",
+    ),
 ]
 OnlyNoises = Annotated[
     list[str] | None, typer.Option("--noise", metavar="LEVEL...", help="Only these noise levels.")

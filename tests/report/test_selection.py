@@ -29,6 +29,10 @@ def test_results_are_selected_by_name(run_root: Path) -> None:
     ("selection", "words"),
     [
         (Selection(methods=("dpo",)), "--method dpo: no run holds it; there are: bon, ipo."),
+        (
+            Selection(methods=("family:rollout",)),
+            "--method family:rollout: no run holds a method of it; there are: pairs, selection.",
+        ),
         (Selection(proxies=("x",)), "--proxy x: no run holds it; there are: single, wco."),
         (Selection(noises=("bt:1",)), "--noise bt:1: no run holds it; there are: 0, 0.25."),
     ],
@@ -37,6 +41,17 @@ def test_unknown_names_are_refused(run_root: Path, selection: Selection, words: 
     with pytest.raises(UserError) as told:
         read_results([run_root], selection)
     assert str(told.value) == words
+
+
+def test_a_family_stands_for_its_stored_methods(run_root: Path) -> None:
+    families = read_results([run_root]).families
+    assert set(families.values()) == {"selection", "pairs"}
+    for family in ("selection", "pairs"):
+        found = read_results([run_root], Selection((f"family:{family}",)))
+        wanted = {name for name in families if families[name] == family}
+        assert set(found.points["method"]) == wanted
+    both = read_results([run_root], Selection(("bon", "family:pairs", "ipo")))
+    assert set(both.points["method"]) == {"bon", "ipo"}
 
 
 def test_names_that_never_meet_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Family = Literal["pairs", "rollout", "iterative", "selection", "merge"]
-
+OF_FAMILY = "family:"
+"""Before a family's name, where names of methods are asked for: all methods of that family."""
 
 TRAINING_FAMILIES: tuple[Family, ...] = ("pairs", "rollout", "iterative")
 """Families whose policies are trained: another value of their knob means another run."""

@@ -10,10 +10,9 @@ from overopt.catalog import lookup
 from overopt.catalog.declarations import unknown
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
-from overopt.spec.declare import Family
+from overopt.spec.declare import OF_FAMILY, Family
 
 EVERY = "all"
-GROUP = "family:"
 
 
 def expand(kind: str, words: Sequence[str]) -> list[str]:
@@ -58,13 +57,13 @@ def _split(word: str) -> list[str]:
 
 
 def _is_group(part: str) -> bool:
-    return part == EVERY or part.startswith(GROUP)
+    return part == EVERY or part.startswith(OF_FAMILY)
 
 
 def _members(kind: str, group: str) -> list[str]:
     if group == EVERY:
         return lookup.names(kind)
-    family = group.removeprefix(GROUP)
+    family = group.removeprefix(OF_FAMILY)
     if kind != "methods":
         raise UserError(f"{group}: families are of methods; give proxies by name, or all.")
     if family not in get_args(Family):

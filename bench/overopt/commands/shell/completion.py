@@ -9,7 +9,7 @@ from typing import Any, get_args
 from overopt.catalog import lookup
 from overopt.catalog.declarations import unknown
 from overopt.errors import UserError
-from overopt.spec.declare import Family, GoldUse
+from overopt.spec.declare import OF_FAMILY, Family, GoldUse
 
 ASK = "--offer"
 """``bench --offer WORD...`` prints what may stand for the last word, one a line."""
@@ -86,7 +86,7 @@ def _candidates(before: Sequence[str], last: str, commands: Mapping[str, Any]) -
 
 def _values(command: str, option: str, before: Sequence[str], last: str) -> list[str]:
     """Values of an option, or of the command's own argument where there is no option."""
-    families = [f"family:{one}" for one in get_args(Family)]
+    families = [f"{OF_FAMILY}{one}" for one in get_args(Family)]
     known: dict[str, list[str]] = {
         "--task": lookup.names("tasks"),
         "--gold": lookup.names("gold"),

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from overopt.errors import UserError
+from overopt.report.stored.methods import families_of
 from overopt.report.stored.run import Run
+from overopt.spec.declare import OF_FAMILY
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,8 @@ class Selection:
     """Names of what is shown; an empty tuple shows everything.
 
     Attributes:
-        methods: names of methods, as ``points.csv`` has them.
+        methods: names of methods, as ``points.csv`` has them; ``family:pairs`` is those of a
+            family.
         proxies: names of proxies.
         noises: labels of noise; ``0.250`` finds ``0.25``.
     """
@@ -33,8 +36,9 @@ class Selection:
             column: sorted({str(name) for run in runs for name in run.points[column].unique()})
             for column in ("method", "proxy", "noise")
         }
+        methods = _of_families(self.methods, runs)
         wanted = {
-            "method": _known("--method", self.methods, stored["method"]),
+            "method": _known("--method", methods, stored["method"]),
             "proxy": _known("--proxy", self.proxies, stored["proxy"]),
             "noise": _known("--noise", tuple(map(_noise, self.noises)), stored["noise"]),
         }
@@ -61,6 +65,22 @@ def _only(run: Run, wanted: dict[str, set[str]]) -> Run:
     )
     # rows keep their numbers in points.csv, by which prompts.parquet names them
     return replace(run, points=run.points[fits], excerpts=tuple(excerpts))
+
+
+def _of_families(names: Sequence[str], runs: Sequence[Run]) -> tuple[str, ...]:
+    """The names, with those of the stored methods that a family's name stands for."""
+    families = dict(pair for run in runs for pair in families_of(run.record))
+    found: list[str] = []
+    for name in names:
+        family = name.removeprefix(OF_FAMILY)
+        members = [one for one in sorted(families) if families[one] == family]
+        if name == family:
+            members = [name]
+        elif not members:
+            held = ", ".join(sorted({*families.values()})) or "none is known"
+            raise UserError(f"--method {name}: no run holds a method of it; there are: {held}.")
+        found += members
+    return tuple(dict.fromkeys(found))
 
 
 def _known(option: str, names: Sequence[str], stored: Sequence[str]) -> set[str]:

@@ -19,7 +19,8 @@ from overopt.engines.values import learn_values
 from overopt.errors import UserError
 from overopt.execution.contract import silent
 from overopt.methods.selection import ilql
-from overopt.models.logprobs import enumerate_logps, suppressed_ids
+from overopt.models.enumeration import enumerate_logps
+from overopt.models.logprobs import suppressed_ids
 from overopt.models.sequences import join
 from overopt.models.values import critic_values, response_values, start_state_head, start_values
 from overopt.spec.rollout import RolloutSpec

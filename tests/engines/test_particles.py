@@ -20,7 +20,7 @@ from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.particles import Grown
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.enumeration import enumerate_logps
 from overopt.stats.arrays import Floats, Ints
 from overopt.stats.pools import soft_best_of_n
 from overopt.stats.pools.listed import kl_listed

@@ -17,8 +17,8 @@ from overopt.engines.values import Learned, learn_values
 from overopt.execution.code.modules import load_module
 from overopt.execution.contract import silent
 from overopt.methods.contract.training import Training
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.folders import save_model
-from overopt.models.logprobs import enumerate_logps
 from overopt.models.policy import load_policy
 from overopt.models.sequences import join
 from overopt.models.values import response_values, start_values

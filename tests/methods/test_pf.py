@@ -10,7 +10,7 @@ from overopt.engines.particles.likelihood import ratios
 from overopt.methods.contract.particles import Grown
 from overopt.methods.selection import pf
 from overopt.methods.selection.pf import Config, potential
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.enumeration import enumerate_logps
 from overopt.stats.arrays import Floats
 from overopt.stats.pools import soft_best_of_n
 from overopt.stats.pools.listed import kl_listed

@@ -14,8 +14,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from overopt.errors import UserError
 from overopt.models.composed import ComposedPolicy, open_composed, value_shift
 from overopt.models.decoding import read_prompts
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.folders import RECIPE, save_model
-from overopt.models.logprobs import enumerate_logps, kl_statistics, predict_logps, token_logps
+from overopt.models.logprobs import kl_statistics, predict_logps, token_logps
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
 from overopt.models.sequences import join

@@ -10,8 +10,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.folders import save_model
-from overopt.models.logprobs import enumerate_logps, score_logps
+from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
 from overopt.models.rewards.reward import score
 from overopt.models.sampling import sample

@@ -11,9 +11,9 @@ import torch
 from transformers import PreTrainedModel
 
 from overopt.models import sampling, sequences
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.logprobs import (
     choose_logps,
-    enumerate_logps,
     kl_statistics,
     predict,
     rao_blackwell_kl,
@@ -81,20 +81,6 @@ def test_score_logps_depend_neither_on_batches_nor_on_order(batch_tokens: int) -
     np.testing.assert_allclose(logp_NT[order_N], shuffled_NT, atol=1e-5)
     assert logp_NT.dtype == np.float32
     assert (logp_NT[~responses.mask_NT] == 0).all()
-
-
-def test_enumerated_probabilities_add_up_to_one_and_equal_the_scored_ones() -> None:
-    model, prompts, responses = tiny.policy(3), tiny.prompts(), tiny.all_responses()
-    logp_BR = enumerate_logps(model, prompts, responses)
-    np.testing.assert_allclose(np.exp(logp_BR).sum(1), 1.0, atol=1e-12)
-    scored_N = score_logps(model, *_every_pair()).sum(1)
-    np.testing.assert_allclose(logp_BR.ravel(), scored_N, atol=1e-5)
-    np.testing.assert_allclose(logp_BR, enumerate_logps(model, prompts, responses, 1), atol=1e-5)
-
-
-def test_enumerating_refuses_empty_responses() -> None:
-    with pytest.raises(ValueError, match="at least one token"):
-        enumerate_logps(tiny.policy(3), tiny.prompts(), tiny.tokens([3], []))
 
 
 def test_rao_blackwell_kl_by_hand() -> None:

@@ -11,7 +11,8 @@ from scipy import stats
 
 from overopt.errors import UserError
 from overopt.models.composed import ComposedPolicy
-from overopt.models.logprobs import enumerate_logps, score_logps
+from overopt.models.enumeration import enumerate_logps
+from overopt.models.logprobs import score_logps
 from overopt.models.sampling import sample
 from overopt.worlds.tokens import PAD, Tokens
 

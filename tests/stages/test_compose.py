@@ -14,7 +14,8 @@ from overopt.catalog import systems
 from overopt.engines.rehearsals.method import rehearse
 from overopt.errors import UserError
 from overopt.execution.contract import silent
-from overopt.models.logprobs import enumerate_logps, token_logps
+from overopt.models.enumeration import enumerate_logps
+from overopt.models.logprobs import token_logps
 from overopt.models.policy import load_policy
 from overopt.run.cell import Cell
 from overopt.run.graph import Graph

@@ -11,7 +11,7 @@ import pytest
 from overopt.artifacts.tables import read_json
 from overopt.catalog import lookup, systems
 from overopt.execution.contract import silent
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.enumeration import enumerate_logps
 from overopt.spec.method import MethodSpec
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec

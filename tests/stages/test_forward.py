@@ -8,8 +8,8 @@ import pytest
 
 from overopt.artifacts.tables import read_json, write_json
 from overopt.execution.contract import silent
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.folders import save_model
-from overopt.models.logprobs import enumerate_logps
 from overopt.models.policy import load_policy
 from overopt.models.starts.scratch import build_policy
 from overopt.stages.beside import forward

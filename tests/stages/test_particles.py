@@ -10,7 +10,7 @@ import pytest
 from overopt.artifacts.tables import Table, read_json
 from overopt.catalog import systems
 from overopt.execution.contract import silent
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.policy import load_policy
 from overopt.run.written.csv_text import to_csv
 from overopt.spec.columns import POINT_COLUMNS

@@ -25,7 +25,7 @@ from overopt.engines.rollout import optimize_rollout
 from overopt.execution.contract import silent
 from overopt.methods.pairs import dpo
 from overopt.methods.rollout import ppo, rloo
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.sampling import sample
 from overopt.spec.pairs import PairsSpec
 from overopt.spec.rollout import RolloutSpec

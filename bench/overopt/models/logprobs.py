@@ -23,7 +23,6 @@ from overopt.models.sequences import (
     Batch,
     align,
     batch_rows,
-    bucket_rows,
     join,
     split_by_length,
     take_rows,
@@ -32,7 +31,6 @@ from overopt.models.weights import evaluating
 from overopt.worlds.tokens import PAD, Tokens
 
 BATCH_TOKENS = 2048
-_BUFFER_ENTRIES = 1 << 22
 
 
 class KLStatistics(NamedTuple):
@@ -302,72 +300,3 @@ def kl_statistics(
             rb_N[index_B] = kl_BT.sum(-1, dtype=torch.float64).cpu().numpy()
             entropy_N[index_B] = entropy_BT.sum(-1, dtype=torch.float64).cpu().numpy()
     return KLStatistics(policy_logp_NT, reference_logp_NT, rb_N, entropy_N)
-
-
-def enumerate_logps(
-    model: PreTrainedModel, prompts: Tokens, responses: Tokens, batch_tokens: int = BATCH_TOKENS
-) -> npt.NDArray[np.float64]:
-    """Log-probability in nats of every response to every prompt, for worlds that are enumerable.
-
-    Responses that differ in their last token only share one row of the model: its prediction
-    after the common prefix holds them all. Softmax and sums are in float64, so that the
-    probabilities of a complete set of responses add up to 1.
-
-    Args:
-        model: a causal language model.
-        prompts: B prompts.
-        responses: R responses, none of them empty.
-        batch_tokens: most padded tokens computed at once.
-
-    Returns:
-        float64 (B, R).
-
-    Raises:
-        ValueError: where a response is empty.
-    """
-    if responses.rows() and int(responses.length_N.min()) < 1:
-        raise ValueError("an enumerated response needs at least one token")
-    stem_RT = responses.ids_NT.copy()
-    stem_RT[np.arange(responses.rows()), responses.length_N - 1] = PAD
-    distinct_UT, stem_R = np.unique(stem_RT, axis=0, return_inverse=True)
-    stems = Tokens.from_padded(distinct_UT)
-    positions = responses.ids_NT.shape[1]
-    per_prompt = stems.rows() * positions * model.config.vocab_size
-    prompts_at_once = max(1, _BUFFER_ENTRIES // max(1, per_prompt))
-    logp_BR = np.empty((prompts.rows(), responses.rows()))
-    with evaluating(model):
-        for length in np.unique(prompts.length_N):
-            group_B = np.flatnonzero(prompts.length_N == length)
-            for start in range(0, len(group_B), prompts_at_once):
-                chunk_B = group_B[start : start + prompts_at_once]
-                stem_logp_BUTV = _stem_logps(
-                    model, prompts.take(chunk_B), stems, positions, batch_tokens
-                )
-                chosen_BRT = stem_logp_BUTV[
-                    :, stem_R.reshape(-1, 1), np.arange(positions), responses.ids_NT
-                ]
-                logp_BR[chunk_B] = np.where(responses.mask_NT, chosen_BRT, 0.0).sum(-1)
-    return logp_BR
-
-
-def _stem_logps(
-    model: PreTrainedModel, prompts: Tokens, stems: Tokens, positions: int, batch_tokens: int
-) -> npt.NDArray[np.float64]:
-    """Next-token log-probabilities (B, U, T, V) along each of U stems, prompts of one length."""
-    vocabulary_size = model.config.vocab_size
-    logp_QTV = np.zeros((prompts.rows() * stems.rows(), positions, vocabulary_size))
-    prompt_Q = np.repeat(np.arange(prompts.rows()), stems.rows())
-    stem_Q = np.tile(np.arange(stems.rows()), prompts.rows())
-    for index_K in bucket_rows(prompts.length_N[prompt_Q] + stems.length_N[stem_Q], batch_tokens):
-        batch = join(prompts.take(prompt_Q[index_K]), stems.take(stem_Q[index_K]), model.device)
-        kept = batch.mask_BT.shape[1] + 1
-        logits = model(
-            input_ids=batch.ids_BL,
-            attention_mask=batch.attention_BL,
-            use_cache=False,
-            logits_to_keep=kept,
-        ).logits
-        logp_QTV[index_K, :kept] = (
-            token_logps(logits[:, -kept:].double(), suppressed_ids(model)).cpu().numpy()
-        )
-    return logp_QTV.reshape(prompts.rows(), stems.rows(), positions, vocabulary_size)

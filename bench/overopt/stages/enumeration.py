@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedModel
 
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.enumeration import enumerate_logps
 from overopt.stats.kl import exact_kl_per_prompt
 from overopt.worlds.contract import Gold, World
 

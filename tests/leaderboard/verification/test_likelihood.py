@@ -15,7 +15,7 @@ from overopt.leaderboard.verification.likelihood import (
     judge_likelihood,
     score_samples,
 )
-from overopt.models.logprobs import enumerate_logps
+from overopt.models.enumeration import enumerate_logps
 from overopt.models.sampling import sample
 from overopt.worlds.contract import stop_ids
 

@@ -14,7 +14,7 @@ from overopt.catalog import lookup, systems, toml_files
 from overopt.catalog.declarations import Declaration, unknown
 from overopt.catalog.monitors import monitor
 from overopt.catalog.papers import papers_of
-from overopt.commands.cards.curves import cost_of, curve_of, read_curves
+from overopt.commands.cards.curves import baseline_of, cost_of, curve_of, read_curves
 from overopt.commands.cards.facts import checked, method_reads, proxy_reads
 from overopt.commands.cards.plot import plot_lines
 from overopt.commands.descriptions import describe_method, describe_monitor, describe_proxy
@@ -213,7 +213,8 @@ def _show_curve(kind: str, name: str, console: Console) -> None:
     if kind == "methods":
         method = systems.method(name)
         per_answer = method.family == "selection" and not method.composes
-        if cost := cost_of(curves, curve, per_answer):
+        baseline = baseline_of(method.name, method.family, per_answer)
+        if cost := cost_of(curves, curve, baseline):
             console.print(f"cost     {cost}")
     by = f"{curve.method}, " if kind == "proxies" else ""
     console.print(f"curve    gold, SDs, against KL: {by}{curve.where}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from overopt.commands.cards.curves import cost_of, curve_of, read_curves
+from overopt.commands.cards.curves import baseline_of, cost_of, curve_of, read_curves
 from overopt.commands.show import show
 from overopt.report.cards import card_table
 from overopt.report.stored.reading import read_results
@@ -55,19 +55,43 @@ def test_costs_are_compared_where_all_seeds_of_both_got(table: Path) -> None:
     curves = read_curves(table)
     curve = curve_of(curves, "methods", "new")
     assert curve is not None
-    assert cost_of(curves, curve, per_answer=False) == "3 x dpo (tokens processed up to 2 nats)"
-    assert cost_of(curves, curve, per_answer=True) == ""  # bon has no curve there
+    assert cost_of(curves, curve, "dpo") == "3 x dpo (tokens processed up to 2 nats)"
+    assert cost_of(curves, curve, "bon") == ""  # bon has no curve there
 
 
 def test_a_baseline_is_not_compared_with_itself(table: Path) -> None:
     curves = read_curves(table)
     dpo = curve_of(curves, "methods", "dpo")
-    assert dpo is not None and cost_of(curves, dpo, per_answer=False) == ""
+    assert dpo is not None and cost_of(curves, dpo, "dpo") == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "family", "per_answer", "baseline"),
+    [
+        ("ipo", "pairs", False, "dpo"),
+        ("vas", "selection", False, "dpo"),
+        ("soft-bon", "selection", True, "bon"),
+        ("rloo", "rollout", False, "dpo"),
+        ("ppo", "rollout", False, "rloo"),
+        ("raft", "iterative", False, "rloo"),
+        ("warp", "merge", False, "rloo"),
+    ],
+)
+def test_whom_a_cost_is_compared_with(
+    method: str, family: str, per_answer: bool, baseline: str
+) -> None:
+    assert baseline_of(method, family, per_answer) == baseline
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("vas", " x dpo (tokens processed"), ("soft-bon", " x bon (responses drawn"), ("bon", None)],
+    [
+        ("ppo", " x rloo (tokens processed"),
+        ("rloo", " x dpo (tokens processed"),
+        ("vas", " x dpo (tokens processed"),
+        ("soft-bon", " x bon (responses drawn"),
+        ("bon", None),
+    ],
 )
 def test_a_decoding_rule_is_compared_by_tokens_as_what_is_trained_is(
     name: str, said: str | None, capsys: pytest.CaptureFixture[str]

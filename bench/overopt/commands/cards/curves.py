@@ -14,9 +14,6 @@ Kind = Literal["methods", "proxies"]
 
 _PLACE = ("task", "world", "method", "proxy", "noise")
 
-BASELINES = {False: "dpo", True: "bon"}
-"""Whom a cost is compared with: a method that pays for every answer again with the latter."""
-
 
 @dataclass(frozen=True)
 class Budget:
@@ -111,13 +108,24 @@ def _order(one: Curve, kind: Kind) -> tuple[object, ...]:
     return (not usual, float(one.noise.split()[-1]), one.task != "reviews", -one.seeds_run)
 
 
-def cost_of(curves: Sequence[Curve], curve: Curve, per_answer: bool) -> str:
-    """What a method cost relative to dpo (tokens processed) or bon (responses drawn), in words.
+def baseline_of(method: str, family: str, per_answer: bool) -> str:
+    """Whom the cost of a method is compared with.
+
+    What pays for every answer again is set against bon, what learns from fresh samples against
+    rloo, and everything else against dpo; rloo too, so that the two scales are tied.
+    """
+    if per_answer:
+        return "bon"
+    online = family not in ("pairs", "selection")
+    return "rloo" if online and method != "rloo" else "dpo"
+
+
+def cost_of(curves: Sequence[Curve], curve: Curve, baseline: str) -> str:
+    """What a method cost relative to another, in words: responses drawn for bon, else tokens.
 
     Both are told at the largest budget that all seeds of both reached in the same world; empty
-    where there is none, or nothing to compare: dpo is not compared with itself.
+    where there is none, or nothing to compare: a baseline is not compared with itself.
     """
-    baseline = BASELINES[per_answer]
     if curve.method == baseline:
         return ""
     (other,) = [
@@ -138,8 +146,9 @@ def cost_of(curves: Sequence[Curve], curve: Curve, per_answer: bool) -> str:
     if not shared:
         return ""
     mine, base = shared[-1]
-    paid = (mine.samples, base.samples) if per_answer else (mine.tokens, base.tokens)
+    drawn = baseline == "bon"
+    paid = (mine.samples, base.samples) if drawn else (mine.tokens, base.tokens)
     if not paid[0] or not paid[1]:
         return ""
-    what = "responses drawn" if per_answer else "tokens processed"
+    what = "responses drawn" if drawn else "tokens processed"
     return f"{paid[0] / paid[1]:.2g} x {baseline} ({what} up to {mine.target_nats:g} nats)"

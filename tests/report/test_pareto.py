@@ -136,3 +136,19 @@ def test_the_figure_has_a_panel_for_every_axis(tmp_path: Path) -> None:
     assert len(drawing.figure.axes) == 5
     assert drawing.name == "pareto" and "KL alone ranks no methods" in drawing.caption
     assert draw_pareto(table.iloc[:0]) == []
+
+
+def test_of_many_methods_those_that_none_outdoes_have_colors(tmp_path: Path) -> None:
+    table = pareto_frame(_results(tmp_path, {}))
+    ours = table[table["method"] == "dpo"]
+    ahead = {f"outdone_by_{cost}": False for cost in ("samples_drawn", "gradient_steps")}
+    behind = {name: True for name in ours.columns if name.startswith("outdone_by_")}
+    crowd = pd.concat(
+        [ours.assign(method=f"crowd-{number}", **behind) for number in range(12)]
+        + [ours.assign(method="ahead", **{**behind, **ahead})]
+    )
+    (drawing,) = draw_pareto(crowd)
+    (legend,) = drawing.figure.legends
+    assert [one.get_text() for one in legend.get_texts()] == ["ahead (pairs)", "12 more methods"]
+    (whole,) = draw_pareto(crowd[crowd["method"] != "crowd-0"])
+    assert len(whole.figure.legends[0].get_texts()) == 12

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from overopt.report.figures.panels import line_key
@@ -23,13 +24,17 @@ _AXES = {
 }
 _STYLES = {ONCE: "-", PER_ANSWER: "--", UNKNOWN: ":"}
 _ROWS_PER_FIGURE = 4
+_MOST_METHODS = 12
+"""More methods in a row than these are told apart by nobody."""
 _CAPTION = (
     "The same policies on five axes: gold at every budget, means over the seeds that reached it, "
     "against KL, the proxy's own score, and what the policies cost. A solid line pays once, in "
     "training; a dashed one pays for every answer again, and its samples are those of one answer "
     "to each prompt and of what it trains beside the policy; of a dotted one no record says how it "
     "pays. Filled marks are outdone by no policy that pays in the same way; hollow ones are, or "
-    "are of fewer seeds than were run. KL alone ranks no methods of different families."
+    "are of fewer seeds than were run. Where more than "
+    f"{_MOST_METHODS} methods meet, those that are outdone in every cost are gray. KL alone ranks "
+    "no methods of different families."
 )
 
 
@@ -42,7 +47,7 @@ def draw_pareto(table: pd.DataFrame) -> list[Drawing]:
     if table.empty:
         return []
     places = list(table.groupby(["world", "proxy", "noise"], sort=False))
-    marks = assign_marks([label_of(row) for row in table.to_dict("records")])
+    marks = assign_marks([label for _, rows in places for label in _named(rows)])
     cuts = [places[i : i + _ROWS_PER_FIGURE] for i in range(0, len(places), _ROWS_PER_FIGURE)]
     drawings = []
     for number, cut in enumerate(cuts, start=1):
@@ -64,19 +69,37 @@ def _draw(parts: Sequence[pd.DataFrame], marks: dict[str, Mark]) -> Figure:
             for panel, (axis, name) in zip(row, _AXES.items(), strict=True):
                 _draw_axis(panel, part, axis, marks)
                 panel.set_xlabel(name)
-        labels = sorted({label_of(row) for part in parts for row in part.to_dict("records")})
-        keys = [line_key(label, marks[label]) for label in labels]
+        keys = [line_key(one, marks[one]) for one in sorted(set().union(*map(_named, parts)))]
+        more = max(len(_labels(part) - _named(part)) for part in parts)
+        if more:
+            keys.append(Line2D([], [], color=FAINT, linewidth=0.6, label=f"{more} more methods"))
         figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), 4))
     return figure
 
 
+def _labels(part: pd.DataFrame) -> set[str]:
+    return {label_of(row) for row in part.to_dict("records")}
+
+
+def _named(part: pd.DataFrame) -> set[str]:
+    """Labels of the methods with a color of their own: of many, those that none outdoes."""
+    if part["method"].nunique() <= _MOST_METHODS:
+        return _labels(part)
+    ahead = (part[[f"outdone_by_{cost}" for cost in COSTS]] == False).any(axis=1)  # noqa: E712
+    return _labels(part[ahead.fillna(False)])
+
+
 def _draw_axis(panel: Axes, part: pd.DataFrame, axis: str, marks: dict[str, Mark]) -> None:
     panel.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1)
+    named = _named(part)
     seen = part[part[axis].notna() & ((part[axis] > 0) | (axis not in COSTS))]
     for _, rows in seen.groupby("method", sort=False):
         rows = rows.sort_values("kl_target_nats", kind="stable")
-        mark = marks[label_of(rows.iloc[0].to_dict())]
-        style = _STYLES[rows["paid"].iloc[0]]
+        label, style = label_of(rows.iloc[0].to_dict()), _STYLES[rows["paid"].iloc[0]]
+        if label not in named:
+            panel.plot(rows[axis], rows["gold"], style, color=FAINT, linewidth=0.6, alpha=0.5)
+            continue
+        mark = marks[label]
         panel.plot(rows[axis], rows["gold"], style, color=mark.color, linewidth=1.0)
         for row in rows.to_dict("records"):
             outdone = row.get(f"outdone_by_{axis}", False)

@@ -145,10 +145,10 @@ def test_of_many_methods_those_that_none_outdoes_have_colors(tmp_path: Path) -> 
     behind = {name: True for name in ours.columns if name.startswith("outdone_by_")}
     crowd = pd.concat(
         [ours.assign(method=f"crowd-{number}", **behind) for number in range(12)]
-        + [ours.assign(method="ahead", **{**behind, **ahead})]
+        + [ours.assign(method="ahead", family="", **{**behind, **ahead})]
     )
     (drawing,) = draw_pareto(crowd)
     (legend,) = drawing.figure.legends
-    assert [one.get_text() for one in legend.get_texts()] == ["ahead (pairs)", "12 more methods"]
+    assert [one.get_text() for one in legend.get_texts()] == ["ahead", "12 more methods"]
     (whole,) = draw_pareto(crowd[crowd["method"] != "crowd-0"])
     assert len(whole.figure.legends[0].get_texts()) == 12

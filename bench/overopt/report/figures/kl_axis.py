@@ -19,6 +19,7 @@ Scale = Literal["d", "kl", "kl_sqrt"]
 
 LONGEST_LINE = 34
 """Letters of a list of estimators that the width of a panel holds."""
+_LINE_IN = 0.14
 
 
 def to_x(kl_nats: Floats, scale: Scale) -> Floats:
@@ -48,21 +49,22 @@ def name_together(panels: Mapping[Axes, set[str]], scale: Scale) -> None:
     """Name the axis of all panels once, and in each its estimators where they differ."""
     alike = len({frozenset(estimators) for estimators in panels.values()}) == 1
     every = set.union(set(), *panels.values())
-    text = name_x(scale, every) if alike else name_x(scale, None)
-    _label_last_row(list(panels), text)
-    if not alike:
-        for panel, estimators in panels.items():
-            panel.annotate(
-                f"KL: {name_estimators(estimators)}",
-                xy=(1.0, 1.0),
-                xytext=(-2.0, -2.0),
-                xycoords="axes fraction",
-                textcoords="offset points",
-                ha="right",
-                va="top",
-                fontsize=6.5,
-                style="italic",
-            )
+    if alike:
+        _label_last_row(list(panels), name_x(scale, every))
+        return
+    for panel, estimators in panels.items():
+        panel.set_xlabel(name_x(scale, estimators, broken=True), fontsize=8, loc="left")
+    lines = max(panel.get_xlabel().count("\n") for panel in panels)
+    rows = len({_place(panel)[0] for panel in panels})
+    figure = next(iter(panels)).get_figure(root=True)
+    assert figure is not None, "panels are made by subplots"
+    width_in, height_in = figure.get_size_inches()
+    figure.set_size_inches(width_in, height_in + _LINE_IN * lines * rows)
+
+
+def _break(named: str) -> str:
+    """A list of estimators in lines that the width of a panel holds."""
+    return named.replace(" / ", " /\n") if len(named) > LONGEST_LINE else named
 
 
 def _label_last_row(panels: Sequence[Axes], text: str) -> None:
@@ -93,9 +95,7 @@ def name_x(scale: Scale, estimators: set[str] | None, broken: bool = False) -> s
         return quantity
     named = name_estimators(estimators)
     gap = "\n" if broken and len(quantity) + len(named) > 40 else ", "
-    if broken and len(named) > LONGEST_LINE:
-        named = named.replace(" / ", " /\n")
-    return f"{quantity}{gap}KL: {named}"
+    return f"{quantity}{gap}KL: {_break(named) if broken else named}"
 
 
 def name_estimators(estimators: set[str]) -> str:

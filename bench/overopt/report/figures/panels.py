@@ -21,6 +21,7 @@ PANELS_PER_FIGURE = 12
 LONGEST_TITLE = 38
 """Letters of a title that the width of a panel holds."""
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.75, 1.95
+_LEGEND_LINE_IN = 0.18
 
 Key = tuple[str, str]
 """Row and column of a panel."""
@@ -140,20 +141,31 @@ def line_key(label: str, mark: Mark, line: Literal["-", "--"] = "-") -> Line2D:
 def put_legend(figure: Figure, curves: Sequence[Artist], signs: Sequence[Artist] = ()) -> None:
     """Curves in a legend above the panels, signs for missing things in one below."""
     if curves:
-        columns = _legend_columns(figure, curves)
+        columns = _make_room(figure, curves)
         figure.legend(handles=list(curves), loc="outside upper left", ncols=columns)
     if signs:
-        columns = _legend_columns(figure, signs)
+        columns = _make_room(figure, signs)
         figure.legend(handles=list(signs), loc="outside lower left", ncols=columns)
 
 
+def _make_room(figure: Figure, handles: Sequence[Artist]) -> int:
+    """How many columns entries stand in; the figure grows by their lines beyond the first."""
+    columns = _legend_columns(figure, handles)
+    width_in, height_in = figure.get_size_inches()
+    further = -(-len(handles) // columns) - 1
+    figure.set_size_inches(width_in, height_in + _LEGEND_LINE_IN * further)
+    return columns
+
+
 def _legend_columns(figure: Figure, handles: Sequence[Artist]) -> int:
-    """As many entries in a row as the width of the figure holds."""
+    """As many columns as the width of the figure holds; matplotlib fills one after another."""
     width_in = float(figure.get_size_inches()[0]) - 0.3
-    widths_in = [0.62 + 0.068 * len(str(handle.get_label())) for handle in handles]
-    if sum(widths_in) <= width_in:
-        return len(handles)
-    return max(1, int(width_in / max(widths_in)))
+    widths_in = np.array([0.62 + 0.068 * len(str(handle.get_label())) for handle in handles])
+    for columns in range(len(handles), 1, -1):
+        parts = np.array_split(widths_in, columns)
+        if sum(part.max() for part in parts) <= width_in:
+            return columns
+    return 1
 
 
 def limit_y(grid: Grid, foot: float = 0.0, least: Sequence[float] = (0.0,)) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from overopt.models import rewards
 from overopt.models.logprobs import response_logps
 from overopt.models.rewards.headed import (
     HeadedReward,
@@ -69,6 +70,29 @@ def test_one_pass_gives_the_same_rewards_and_the_policys_log_probabilities() -> 
     torch.testing.assert_close(full.output_BC, plain.output_BC)
     assert plain.logp_BT is None and full.logp_BT is not None
     torch.testing.assert_close(full.logp_BT, response_logps(model.trunk, batch))
+
+
+@pytest.mark.parametrize("classifier", [False, True])
+def test_the_packed_pass_has_the_values_and_gradients_of_the_trunks_own(
+    classifier: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two responses share a prompt, whose states are computed once."""
+    prompts = tiny.prompts().take(np.array([0, 2, 0, 1]))
+    read = []
+    for packed in (True, False):
+        model, batch = headed(classifier=classifier), join(prompts, RESPONSES)
+        if not packed:
+            monkeypatch.setattr(rewards.headed, "is_plain", lambda trunk: False)
+        output_BC = model.read(batch, language=False).output_BC
+        assert output_BC is not None
+        loss = (output_BC * torch.tensor([1.0, 3.0])).square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        used = {k: one.grad for k, one in model.named_parameters() if one.grad is not None}
+        read.append((output_BC.detach(), used))
+    torch.testing.assert_close(*(output_BC for output_BC, _ in read))
+    assert read[0][1].keys() == read[1][1].keys()
+    for name, gradient in read[0][1].items():
+        torch.testing.assert_close(gradient, read[1][1][name], msg=name)
 
 
 @pytest.mark.parametrize("language", [False, True])

@@ -176,6 +176,11 @@ def packed_outputs(model: Any, packed: Packed) -> Tensor:
     return outputs
 
 
+def packed_states(model: Any, packed: Packed, token_M: Tensor) -> Tensor:
+    """States (M, D) of the last layer at M of the N tokens."""
+    return _run(model.base_model, packed, token_M)
+
+
 def _run(body: Any, packed: Packed, kept_M: Tensor) -> Tensor:
     """States (M, D) of some tokens after the last block and its norm."""
     x_ND = functional.embedding(packed.token_N, body.wte.weight) + functional.embedding(

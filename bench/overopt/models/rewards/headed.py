@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from overopt.models.logprobs import choose_logps, predict
+from overopt.models.packed import is_plain, pack, packed_states
 from overopt.models.sequences import Batch, align
 
 
@@ -58,7 +59,12 @@ class HeadedReward(nn.Module):
 
     def states(self, batch: Batch) -> TrunkStates:
         """What the head reads of each row."""
-        return _pick(self._hidden(batch), batch, 0)
+        if not is_plain(self.trunk):
+            return _pick(self._hidden(batch), batch, 0)
+        packed = pack(batch, with_last=True)
+        prompt_B = packed.place_BL.gather(1, batch.prompt_length_B[:, None] - 1).squeeze(1)
+        read_BD = packed_states(self.trunk, packed, torch.cat([packed.last_B, prompt_B]))
+        return TrunkStates(*read_BD.chunk(2))
 
     def _hidden(self, batch: Batch) -> Tensor:
         """States of the last layer at every token, (B, L, D)."""
@@ -89,6 +95,9 @@ class HeadedReward(nn.Module):
             language: log-probabilities, by the language head.
             tokens: states at the response's tokens.
         """
+        if not language and not tokens:
+            output_BC = self.outputs(self.states(batch))
+            return Outputs(output_BC[:, 0], output_BC)
         first = batch.prompt_length_min - 1 if language else 0
         logp_BT = None
         if language:

@@ -109,7 +109,7 @@ def score(
     length_U = (prompts.length_N + responses.length_N)[first_U]
     reward_U = np.empty(len(first_U))
     with evaluating(model):
-        for index_B in batch_rows(length_U, batch_tokens, is_plain(model)):
+        for index_B in batch_rows(length_U, batch_tokens, is_plain(getattr(model, "trunk", model))):
             row_B = first_U[index_B]
             batch = join(prompts.take(row_B), responses.take(row_B), model.device)
             reward_U[index_B] = read(model, batch).cpu().numpy()

@@ -32,13 +32,17 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
 
 
 def tune(
-    asked: list[RunSpec], out: Path, *methods: str, factors: tuple[float, ...] = (1, 2)
+    asked: list[RunSpec],
+    out: Path,
+    *methods: str,
+    proxy: str | None = None,
+    factors: tuple[float, ...] = (1, 2),
 ) -> int:
     def run(spec: RunSpec, folder: Path) -> list[Path]:
         asked.append(spec)
         return [folder]
 
-    return tuning.tune(methods, "tabular", factors, 1, out, resolve, run)
+    return tuning.tune(methods, "tabular", proxy, factors, 1, out, resolve, run)
 
 
 def test_every_method_that_trains_is_tried_at_every_rate_away_from_results(
@@ -53,6 +57,19 @@ def test_every_method_that_trains_is_tried_at_every_rate_away_from_results(
     assert {spec.worlds for spec in played} == {(2**31,)}
     assert {spec.seeds for spec in played} == {(2**31,)}
     assert read_rates(out).methods["dpo"].factor == 2.0
+
+
+def test_a_rate_says_against_which_proxy_it_was_chosen(
+    played: list[RunSpec], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rates.json"
+    assert tune(played, out, "rloo") == tune(played, out, "ppo", proxy="uwo") == 0
+    assert [spec.proxies[0].name for spec in played] == ["single", "single", "uwo", "uwo"]
+    chosen = read_rates(out).methods
+    assert (chosen["rloo"].proxy, chosen["ppo"].proxy) == ("single", "uwo")
+    assert "--method ppo --task tabular --proxy uwo --kl-grid" in capsys.readouterr().out
+    with pytest.raises(UserError, match="a rate is chosen against one proxy"):
+        tune(played, out, "rloo", proxy="uwo,single")
 
 
 def test_later_choices_join_the_file(played: list[RunSpec], tmp_path: Path) -> None:

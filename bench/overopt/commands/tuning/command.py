@@ -25,6 +25,14 @@ def add_tune(app: typer.Typer, run: Runner) -> None:
         task: Annotated[
             str, typer.Option(metavar="NAME", help="One of bench list tasks.")
         ] = "reviews",
+        proxy: Annotated[
+            str | None,
+            typer.Option(
+                metavar="NAME",
+                help="What they are tried against; by default single. Methods that read scores of "
+                "steps need one that gives them, such as prm.",
+            ),
+        ] = None,
         factors: Annotated[
             list[float] | None,
             typer.Option(
@@ -55,4 +63,5 @@ def add_tune(app: typer.Typer, run: Runner) -> None:
 
         count = count_workers(workers)
         check_folder("--out", out.parent)
-        raise typer.Exit(tune(method, task, factors or (0.5, 1, 2), seeds, out, resolve, carry_out))
+        wanted = factors or (0.5, 1, 2)
+        raise typer.Exit(tune(method, task, proxy, wanted, seeds, out, resolve, carry_out))

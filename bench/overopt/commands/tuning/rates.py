@@ -37,11 +37,13 @@ class Tried(Spec):
 class Choice(Spec):
     """What was chosen for one method.
 
-    by: what the rates were judged by, ``gold`` only for methods that may see it.
+    by: what the rates were judged by, ``gold`` only for methods that may see it. proxy: what was
+        learned against; results against others have the rate that was chosen against this one.
     """
 
     factor: float = Field(gt=0)
     by: Literal["proxy", "gold"]
+    proxy: str = "single"
     tried: tuple[Tried, ...] = Field(strict=False)
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ PLACE = 2**31
 def tune(
     methods: Sequence[str],
     task: str,
+    proxy: str | None,
     factors: Sequence[float],
     seeds: int,
     out: Path,
@@ -38,13 +39,14 @@ def tune(
     Args:
         methods: names, files, families or all; those that train nothing are left out.
         task: by name or file.
+        proxy: what they are tried against; None for the usual one.
         factors: of the task's learning rate.
         seeds: how many, of each trial.
         out: the file; trials go beside it.
         check: resolves what is asked for.
         run: carries a run out and returns its folders.
     """
-    spec = _spec(methods, task, seeds, check)
+    spec = _spec(methods, task, proxy, seeds, check)
     former = read_rates(out, spec.task.name) if out.exists() else None
     wanted = tuple(sorted(set(factors)))
     if any(not 0 < factor < float("inf") for factor in wanted) or len(wanted) < 2:
@@ -58,7 +60,8 @@ def tune(
         at_rate = [one.model_copy(update={"rate_factor": factor}) for one in spec.methods]
         trial = spec.model_copy(update={"methods": tuple(at_rate)})
         points[factor] = read_results(run(trial, runs / f"rate-{factor:g}")).points
-    chosen = {one.name: _choice(one, points) for one in spec.methods}
+    (system,) = spec.proxies
+    chosen = {one.name: _choice(one, system.name, points) for one in spec.methods}
     rates = Rates(
         task=spec.task.name,
         world=PLACE,
@@ -75,19 +78,30 @@ def tune(
     console.print(_table(chosen))
     console.print(f"rates: {out}", soft_wrap=True)
     again = "" if task == Request().task else f" --task {task}"
+    again += "" if proxy is None else f" --proxy {proxy}"
     words = f"bench run --rates {out} --method {' '.join(methods)}{again}"
     console.print(f"next: {words} --kl-grid", soft_wrap=True)
     return _tell_missing(chosen, console)
 
 
 def _spec(
-    methods: Sequence[str], task: str, seeds: int, check: Callable[[Request], RunSpec]
+    methods: Sequence[str],
+    task: str,
+    proxy: str | None,
+    seeds: int,
+    check: Callable[[Request], RunSpec],
 ) -> RunSpec:
     """The trials at the task's own rate; methods that train nothing are left out."""
     request = Request(
-        method=list(methods), task=task, seed=list(range(PLACE, PLACE + seeds)), world=[PLACE]
+        method=list(methods),
+        task=task,
+        proxy=[] if proxy is None else [proxy],
+        seed=list(range(PLACE, PLACE + seeds)),
+        world=[PLACE],
     )
     spec = check(request)
+    if len(spec.proxies) > 1:
+        raise UserError(f"--proxy {proxy}: a rate is chosen against one proxy; name one")
     trained = tuple(one for one in spec.methods if trains(one))
     if not trained:
         names = ", ".join(one.name for one in spec.methods)
@@ -101,9 +115,10 @@ def _name(method: MethodSpec, asked: Sequence[str]) -> str:
     return own[0] if own else method.name
 
 
-def _choice(method: MethodSpec, points: dict[float, pd.DataFrame]) -> Choice | None:
+def _choice(method: MethodSpec, proxy: str, points: dict[float, pd.DataFrame]) -> Choice | None:
     by_rate = {factor: rows[rows["method"] == method.name] for factor, rows in points.items()}
-    return choose(by_rate, "proxy" if method.uses_gold == "none" else "gold")
+    chosen = choose(by_rate, "proxy" if method.uses_gold == "none" else "gold")
+    return None if chosen is None else chosen.model_copy(update={"proxy": proxy})
 
 
 def _table(chosen: dict[str, Choice | None]) -> Table:

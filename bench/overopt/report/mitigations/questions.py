@@ -16,7 +16,7 @@ class Asked(NamedTuple):
         baselines: what the others are tested against, one table each.
         noise: label of the noise.
         at_kl_nats: where gold is compared.
-        methods: only these; of none, all.
+        methods: only these, or those of these families; of none, all.
         proxies: only these; of none, all.
         systems: whether methods meet together with the proxies that they see.
     """
@@ -49,6 +49,15 @@ QUESTIONS = (
         folder="matrix",
         baselines=("dpo", "bon"),
         noise=_FLIPPED,
+        methods=("family:pairs", "family:selection", "family:merge"),
+        proxies=("single",),
+    ),
+    Asked(
+        title="Online methods, a quarter of the labels flipped",
+        folder="matrix",
+        baselines=("rloo",),
+        noise=_FLIPPED,
+        methods=("family:rollout", "family:iterative"),
         proxies=("single",),
     ),
     Asked(

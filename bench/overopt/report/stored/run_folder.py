@@ -44,10 +44,10 @@ from overopt.spec.columns import (
 )
 from overopt.spec.documents import LARGEST_NUMBER
 
-_UNRANKED = ("admission", "confirm", "grids", "noiseless")
+_UNRANKED = ("admission", "confirm", "grids", "noiseless", "stability")
 """Where runs lie that rank nobody: against the admission ledger's controls, on further seeds of
-some methods, of papers' grids, whose sizes and settings are not the tasks' own, and once more
-without label noise."""
+some methods, of papers' grids, whose sizes and settings are not the tasks' own, once more without
+label noise, and on many seeds, to see how many diverge."""
 
 
 def find_runs(run_dirs: Iterable[Path]) -> list[Path]:

@@ -18,10 +18,15 @@ lint:
 	.venv/bin/mypy --strict bench/overopt tests
 	.venv/bin/lint-imports
 
+DOCS = bench/overopt/docs
+
 results:
 	.venv/bin/python -m overopt.report.cards results results/curves.csv
 	.venv/bin/bench leaderboard build --publish
 	.venv/bin/bench admit --publish
+	.venv/bin/python -m overopt.report.verdicts.standing results/papers $(DOCS)/papers.md
+	.venv/bin/python -m overopt.report.mitigations.page results $(DOCS)/mitigations.md
+	.venv/bin/python -m overopt.report.online.page results $(DOCS)/online.md
 	.venv/bin/bench report results --out report
 
 # Pins what the current environment holds, for every platform and with the hash of every file: in

@@ -213,7 +213,7 @@ def _show_curve(kind: str, name: str, console: Console) -> None:
     if kind == "methods":
         method = systems.method(name)
         per_answer = method.family == "selection" and not method.composes
-        baseline = baseline_of(method.name, method.family, per_answer)
+        baseline = baseline_of(method.name, method.trains, per_answer)
         if cost := cost_of(curves, curve, baseline):
             console.print(f"cost     {cost}")
     by = f"{curve.method}, " if kind == "proxies" else ""

@@ -74,7 +74,7 @@ def test_a_baseline_is_not_compared_with_itself(table: Path) -> None:
         ("rloo", "rollout", False, "dpo"),
         ("ppo", "rollout", False, "rloo"),
         ("raft", "iterative", False, "rloo"),
-        ("warp", "merge", False, "rloo"),
+        ("dera", "pairs", False, "dpo"),
     ],
 )
 def test_whom_a_cost_is_compared_with(

@@ -113,10 +113,15 @@ def baseline_of(method: str, family: str, per_answer: bool) -> str:
 
     What pays for every answer again is set against bon, what learns from fresh samples against
     rloo, and everything else against dpo; rloo too, so that the two scales are tied.
+
+    Args:
+        method: its name.
+        family: of what it trains; of merged policies, that of the runs that are merged.
+        per_answer: whether it pays for every answer again.
     """
     if per_answer:
         return "bon"
-    online = family not in ("pairs", "selection")
+    online = family in ("rollout", "iterative")
     return "rloo" if online and method != "rloo" else "dpo"
 
 
@@ -151,4 +156,5 @@ def cost_of(curves: Sequence[Curve], curve: Curve, baseline: str) -> str:
     if not paid[0] or not paid[1]:
         return ""
     what = "responses drawn" if drawn else "tokens processed"
-    return f"{paid[0] / paid[1]:.2g} x {baseline} ({what} up to {mine.target_nats:g} nats)"
+    ratio = float(f"{paid[0] / paid[1]:.2g}")
+    return f"{ratio:g} x {baseline} ({what} up to {mine.target_nats:g} nats)"

@@ -92,7 +92,7 @@ def compare_groups(
             is damaged.
     """
     systems = of == "systems"
-    contests, notes = make_contests(results, groups, of, proxies if systems else ())
+    contests, notes = make_contests(results, groups, of, proxies)
     if not contests:
         raise UserError(
             "There is nothing to compare: no two methods of these runs share task, gold, label "

@@ -192,7 +192,9 @@ def test_only_some_methods_noises_and_proxies(tmp_path: Path) -> None:
     assert set(only_uwo.pairs["paired_by"]) == {"seeds, prompts"}
     two = compare(tmp_path, selection=Selection(methods=("a", "blind")))
     assert {len(one.contest.entrants) for one in two.rankings} == {2}
-    with pytest.raises(UserError, match=r"--proxy wco: no method here sees it; there are: single, uwo"):
+    with pytest.raises(
+        UserError, match=r"--proxy wco: no method here sees it; there are: single, uwo"
+    ):
         compare(tmp_path, selection=Selection(proxies=("wco",)))
 
 

@@ -73,6 +73,14 @@ def test_a_small_difference_that_is_shown_has_its_size(tmp_path: Path) -> None:
     )
 
 
+def test_of_several_tasks_each_is_named(results: Path) -> None:
+    ((_, (ranking,)),) = _answers(results, asked := Asked("Planted", "planted", ("plain",), "0"))
+    other = replace(ranking, contest=replace(ranking.contest, task="elsewhere"))
+    both = _Answer(asked, "plain", (ranking, other))
+    assert _in_short(both, ranking).startswith("- Planted, on drawn, against `plain`: ")
+    assert _in_short(both, other).startswith("- Planted, on elsewhere, against `plain`: ")
+
+
 def test_systems_meet_with_the_proxies_that_they_see(tmp_path: Path) -> None:
     for proxy, height in (("single", 0.3), ("uwo", 0.9)):
         write_run(tmp_path / "here", "bon", height, proxy=proxy, family="selection", name=proxy)

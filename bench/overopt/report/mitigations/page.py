@@ -83,7 +83,9 @@ def _in_short(one: _Answer, ranking: Ranking) -> str:
     ]  # fmt: skip
     count = len(ranking.pairs)
     told = "; ".join(named) or "nothing is shown to be better or worse"
-    return f"- {one.asked.title}, against `{one.baseline}`: {told} (of {count})."
+    several = len({other.contest.task for other in one.rankings}) > 1
+    where = f", on {ranking.contest.task}" if several else ""
+    return f"- {one.asked.title}{where}, against `{one.baseline}`: {told} (of {count})."
 
 
 def _sized(method: str, pair: Pair) -> str:

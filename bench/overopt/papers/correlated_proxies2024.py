@@ -36,7 +36,7 @@ def gain_is_bounded() -> Checked:
     """Gold gain >= (proxy gain - sqrt((1 - r^2) chi^2)) / r on random lists of responses.
 
     Gold and proxy are standardized under the base policy and correlate by r > 0 there. Policies are
-    tilts towards the proxy, away from gold at equal proxy, and random ones. The deviation is the
+    tilts toward the proxy, away from gold at equal proxy, and random ones. The deviation is the
     largest violation; 0 where there is none.
     """
     generator = np.random.default_rng(0)

@@ -188,7 +188,7 @@ PAPER = Paper(
         "The paper's full text was not at hand: what its designs A to P hold is not verified, and "
         "numbers are as noted when it was read. Designs here follow its findings: a gap in style "
         "(kim-02), wrong responses of one or several models (03), one, two and four against as "
-        "many (04), both accuracies (05). Models are the initial policy tilted towards length and "
+        "many (04), both accuracies (05). Models are the initial policy tilted toward length and "
         "wording, in place of language models; right and wrong are thirds by gold, in place of "
         "correct solutions; diversity is Jaccard distance of words (07).",
         "kim-06 is out of reach where no evaluation comes to a correlation of .9 with gamma.",

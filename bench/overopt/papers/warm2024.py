@@ -218,7 +218,7 @@ PAPER = Paper(
         "policy is judged by both win rates against the initial policy.",
         "Averages are examined without a policy (docs/exams.md). Under shift means pairs of "
         "responses to held-out prompts by other models, which are the initial policy tilted "
-        "towards length and wording; the paper's are summaries by other models. Two members are "
+        "toward length and wording; the paper's are summaries by other models. Two members are "
         "averaged at shares .25, .5 and .75, the mean over three such pairs of six; warm-02 and 03 "
         "are read at .5. Members are ranked on half of the prompts and averaged one after the "
         "other on the rest, 2 to 5 of 6 (warm-09, where the paper trained ten). Baklava's "

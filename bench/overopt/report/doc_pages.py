@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from overopt.errors import UserError
@@ -14,12 +15,7 @@ def marker(command: str) -> str:
 
 
 def renewed(before: str, line: str, below: str) -> str:
-    """A page with its part below the marker made anew.
-
-    Args:
-        before: the page as it is.
-        line: its marker.
-        below: what goes there.
+    """A page ``before``, with ``below`` under the line of its marker instead of what was there.
 
     Raises:
         UserError: the page has no marker.
@@ -30,8 +26,10 @@ def renewed(before: str, line: str, below: str) -> str:
     return f"{head}{line}\n\n{below.rstrip()}\n"
 
 
-def write_page(target: Path, text: str) -> None:
-    """Replace a page in one step."""
+def remake(words: Sequence[str], page: Callable[[str, Path], str]) -> None:
+    """Replace the page of the second word, in one step, by what the folder of the first makes."""
+    folder, target = map(Path, words)
+    text = page(target.read_text(encoding="utf-8"), folder)
     draft = target.with_name(f".{target.name}-{os.getpid()}")
     draft.write_text(text, encoding="utf-8")
     draft.replace(target)

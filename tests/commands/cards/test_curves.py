@@ -59,6 +59,14 @@ def test_costs_are_compared_where_all_seeds_of_both_got(table: Path) -> None:
     assert cost_of(curves, curve, "bon") == ""  # bon has no curve there
 
 
+def test_large_ratios_are_told_in_plain_digits(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text(HEAD + ROWS.replace("800,3000", "800,167400"))
+    curves = read_curves(path)
+    curve = curve_of(curves, "methods", "new")
+    assert curve is not None and cost_of(curves, curve, "dpo").startswith("170 x dpo (")
+
+
 def test_a_baseline_is_not_compared_with_itself(table: Path) -> None:
     curves = read_curves(table)
     dpo = curve_of(curves, "methods", "dpo")
@@ -89,11 +97,13 @@ def test_whom_a_cost_is_compared_with(
         ("ppo", " x rloo (tokens processed"),
         ("rloo", " x dpo (tokens processed"),
         ("vas", " x dpo (tokens processed"),
+        ("warp", " x rloo (tokens processed"),
+        ("dera", " x dpo (tokens processed"),
         ("soft-bon", " x bon (responses drawn"),
         ("bon", None),
     ],
 )
-def test_a_decoding_rule_is_compared_by_tokens_as_what_is_trained_is(
+def test_a_card_compares_costs_with_those_of_its_kind(
     name: str, said: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert show(name) == 0

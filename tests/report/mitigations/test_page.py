@@ -15,14 +15,10 @@ from overopt.report.mitigations.page import (
     _Answer,
     _answers,
     _in_short,
-    main,
     mitigations,
     page,
 )
 from overopt.report.mitigations.questions import QUESTIONS, Asked
-
-ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "bench/overopt/docs/mitigations.md"
 
 
 @pytest.fixture(scope="module")
@@ -103,16 +99,6 @@ def test_the_page_is_written_below_its_marker(results: Path, tmp_path: Path) -> 
     assert page(made, results, asked) == made
     with pytest.raises(UserError, match="lacks its marker"):
         page("Words.", results, asked)
-
-
-def test_the_committed_page_is_what_the_committed_results_say(
-    committed_results: Path, tmp_path: Path
-) -> None:
-    """Make it again: python -m overopt.report.mitigations.page results PAGE."""
-    copy = tmp_path / PAGE.name
-    copy.write_text(PAGE.read_text())
-    main([str(committed_results), str(copy)])
-    assert copy.read_text() == PAGE.read_text()
 
 
 def test_every_question_names_its_baselines_as_its_command_does() -> None:

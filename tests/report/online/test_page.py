@@ -10,9 +10,7 @@ import pytest
 from comparison.drawn import write_run
 from overopt.errors import UserError
 from overopt.report.online.costs import RelativeCost, relative_costs
-from overopt.report.online.page import MARKER, main, online, page
-
-PAGE = Path(__file__).parents[3] / "bench/overopt/docs/online.md"
+from overopt.report.online.page import MARKER, online, page
 
 
 def priced(method: str, seeds: int, kl_nats: float, costs: tuple[float, ...]) -> dict[str, object]:
@@ -71,13 +69,3 @@ def test_the_page_is_written_below_its_marker(results: Path) -> None:
     assert page(made, results) == made
     with pytest.raises(UserError, match="lacks its marker"):
         page("Words.", results)
-
-
-def test_the_committed_page_is_what_the_committed_results_say(
-    committed_results: Path, tmp_path: Path
-) -> None:
-    """Make it again: python -m overopt.report.online.page results PAGE."""
-    copy = tmp_path / PAGE.name
-    copy.write_text(PAGE.read_text())
-    main([str(committed_results), str(copy)])
-    assert copy.read_text() == PAGE.read_text()

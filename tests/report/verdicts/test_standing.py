@@ -38,15 +38,6 @@ def stored(folder: Path) -> Path:
     return target / "verdicts.json"
 
 
-def test_the_page_in_the_documentation_is_that_of_the_committed_verdicts(
-    committed_results: Path,
-) -> None:
-    """Make it again: python -m overopt.report.verdicts.standing results/papers PAGE."""
-    path = ROOT / "bench" / "overopt" / "docs" / "papers.md"
-    text = path.read_text(encoding="utf-8")
-    assert page(text, committed_results / "papers") == text
-
-
 def test_every_verdict_stands_in_the_table(tmp_path: Path) -> None:
     found = read_verdicts(stored(tmp_path))
     assert found.counts == {

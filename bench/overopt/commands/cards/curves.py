@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from overopt.catalog.lookup import data_folder
+from overopt.stats.budgets import last_shared
 
 Kind = Literal["methods", "proxies"]
 
@@ -44,6 +45,12 @@ class Curve:
     noise: str
     seeds_run: int
     budgets: tuple[Budget, ...]
+
+    @property
+    def met(self) -> dict[float, Budget]:
+        """The budgets that all seeds met, by their KL in nats."""
+        whole = (one for one in self.budgets if one.seeds == self.seeds_run)
+        return {one.target_nats: one for one in whole if one.target_nats}
 
     @property
     def where(self) -> str:
@@ -142,19 +149,14 @@ def cost_of(curves: Sequence[Curve], curve: Curve, baseline: str) -> str:
     ][:1] or (None,)
     if other is None:
         return ""
-    theirs = {one.target_nats: one for one in other.budgets if one.seeds == other.seeds_run}
-    shared = [
-        (one, theirs[one.target_nats])
-        for one in curve.budgets
-        if one.target_nats and one.seeds == curve.seeds_run and one.target_nats in theirs
-    ]
-    if not shared:
+    shared = last_shared(curve.met, other.met)
+    if shared is None:
         return ""
-    mine, base = shared[-1]
+    at_nats, mine, base = shared
     drawn = baseline == "bon"
     paid = (mine.samples, base.samples) if drawn else (mine.tokens, base.tokens)
     if not paid[0] or not paid[1]:
         return ""
     what = "responses drawn" if drawn else "tokens processed"
     ratio = float(f"{paid[0] / paid[1]:.2g}")
-    return f"{ratio:g} x {baseline} ({what} up to {mine.target_nats:g} nats)"
+    return f"{ratio:g} x {baseline} ({what} up to {at_nats:g} nats)"

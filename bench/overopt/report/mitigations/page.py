@@ -17,7 +17,7 @@ from overopt.report.comparison.contest import Pair, Ranking, show_interval, show
 from overopt.report.comparison.question import Question
 from overopt.report.comparison.systems import Compared
 from overopt.report.comparison.words import join, verdict
-from overopt.report.doc_pages import marker, renewed, write_page
+from overopt.report.doc_pages import marker, remake, renewed
 from overopt.report.groups import group_results
 from overopt.report.mitigations.questions import QUESTIONS, Asked
 from overopt.report.stored.reading import read_results
@@ -146,11 +146,5 @@ def page(before: str, results: Path, questions: Sequence[Asked] = QUESTIONS) -> 
     return renewed(before, MARKER, mitigations(results, questions))
 
 
-def main(words: Sequence[str]) -> None:
-    """Write the page of the second word from the results of the first."""
-    results, target = map(Path, words)
-    write_page(target, page(target.read_text(encoding="utf-8"), results))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    remake(sys.argv[1:], page)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from overopt.report.pareto.table import COSTS
+from overopt.stats.budgets import last_shared
 
 
 class RelativeCost(NamedTuple):
@@ -41,16 +42,21 @@ def relative_costs(table: pd.DataFrame, baseline: str) -> list[RelativeCost]:
         str(method): dict(zip(rows["kl_target_nats"], rows[list(COSTS)].to_numpy(), strict=True))
         for method, rows in whole.groupby("method")
     }
-    base = paid.get(baseline, {})
     found = []
     for method in set(table["method"]) - {baseline}:
-        own = paid.get(method, {})
-        at = max(own.keys() & base.keys(), default=None)
-        costs = [] if at is None else zip(own[at], base[at], strict=True)
-        ratios = tuple(_ratio(cost, of) for cost, of in costs) or (None,) * len(COSTS)
-        found.append(RelativeCost(method, at, ratios))
-    tokens = COSTS.index("tokens_processed")
-    return sorted(found, key=lambda one: (one.kl_nats is None, one.ratios[tokens] or 0, one.method))
+        shared = last_shared(paid.get(method, {}), paid.get(baseline, {}))
+        if shared is None:
+            found.append(RelativeCost(method, None, (None,) * len(COSTS)))
+        else:
+            at_nats, costs, base = shared
+            ratios = tuple(_ratio(cost, of) for cost, of in zip(costs, base, strict=True))
+            found.append(RelativeCost(method, at_nats, ratios))
+    return sorted(found, key=_by_tokens)
+
+
+def _by_tokens(one: RelativeCost) -> tuple[bool, float, str]:
+    tokens = one.ratios[COSTS.index("tokens_processed")]
+    return one.kl_nats is None, math.inf if tokens is None else tokens, one.method
 
 
 def _ratio(cost: float, of: float) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from overopt.report.doc_pages import marker, renewed, write_page
+from overopt.report.doc_pages import marker, remake, renewed
 from overopt.report.group import Group
 from overopt.report.groups import group_results
 from overopt.report.online.costs import relative_costs
@@ -137,11 +137,5 @@ def page(before: str, results: Path) -> str:
     return renewed(before, MARKER, online(results))
 
 
-def main(words: Sequence[str]) -> None:
-    """Write the page of the second word from the results of the first."""
-    results, target = map(Path, words)
-    write_page(target, page(target.read_text(encoding="utf-8"), results))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    remake(sys.argv[1:], page)

@@ -85,8 +85,8 @@ def _named(part: pd.DataFrame) -> set[str]:
     """Labels of the methods with a color of their own: of many, those that none outdoes."""
     if part["method"].nunique() <= _MOST_METHODS:
         return _labels(part)
-    ahead = (part[[f"outdone_by_{cost}" for cost in COSTS]] == False).any(axis=1)  # noqa: E712
-    return _labels(part[ahead.fillna(False)])
+    ahead = part[[f"outdone_by_{cost}" for cost in COSTS]].eq(False).fillna(False)
+    return _labels(part[ahead.any(axis=1)])
 
 
 def _draw_axis(panel: Axes, part: pd.DataFrame, axis: str, marks: dict[str, Mark]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from overopt.errors import UserError
-from overopt.report.doc_pages import marker, renewed, write_page
+from overopt.report.doc_pages import marker, remake, renewed
 from overopt.report.verdicts.claims import VERDICTS
 from overopt.spec.documents import check_format, parse_json
 from overopt.spec.explanations import explain
@@ -155,11 +155,5 @@ def page(before: str, folder: Path) -> str:
     return renewed(before, MARKER, standing([read_verdicts(path) for path in paths]))
 
 
-def main(words: Sequence[str]) -> None:
-    """Write the page in one step."""
-    folder, target = Path(words[0]), Path(words[1])
-    write_page(target, page(target.read_text(encoding="utf-8"), folder))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    remake(sys.argv[1:], page)

@@ -44,7 +44,7 @@ def rank_correlation(
     place on its own. The interval over rows and seeds asks what other rows of the kind would show;
     rows that are drawn twice tie, which makes it wide: by simulation, normal rows of correlation 0
     and .7, 3 and 5 seeds with noise of half and all of the rows' SD, 95 % intervals hold the true
-    tau in 95 to 100 % of studies with 6, 8 and 12 rows. Noise of seeds draws tau towards 0, which
+    tau in 95 to 100 % of studies with 6, 8 and 12 rows. Noise of seeds draws tau toward 0, which
     drawing anew cannot see: where rows agree closely and are many, intervals hold it less often (in
     86 % with correlation .9, 12 rows and 3 seeds of noise as large as the rows' SD; in 66 % with
     .95, 16 rows and 5 seeds). There is no interval over seeds alone: with 3 to 5 of them a

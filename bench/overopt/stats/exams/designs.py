@@ -1,6 +1,6 @@
 """The designs of exams: which models write the responses of a set, and how they are chosen.
 
-A model here is the initial policy tilted towards a style, by exactly known weights:
+A model here is the initial policy tilted toward a style, by exactly known weights:
 
     pi_m(y | x) is proportional to pi_0(y | x) exp(s (a z_length(y) + b z_wording(y)))
 
@@ -34,7 +34,7 @@ after a first one, with as many or as few tokens in common as can be."""
 
 
 class Tilt(NamedTuple):
-    """a and b: towards long responses, and towards likely wording."""
+    """a and b: toward long responses, and toward likely wording."""
 
     length: float = 0.0
     wording: float = 0.0

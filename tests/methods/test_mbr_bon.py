@@ -10,6 +10,7 @@ from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.methods.selection import bon, mbr_bon
 from overopt.stats.arrays import Floats, Ints
 from overopt.stats.pools.listed import kl_listed
+from overopt.stats.pools.similarity import of_unit_length
 
 REFERENCE_V, REWARD_V = np.array([0.5, 0.3, 0.2]), np.array([0.0, 1.0, 2.0])
 FEATURE_VF = np.array([[2.0, 0.0], [3.0, 0.0], [0.0, 1.0]])
@@ -18,7 +19,8 @@ FEATURE_VF = np.array([[2.0, 0.0], [3.0, 0.0], [0.0, 1.0]])
 
 def drawn(row_Dn: Ints) -> ScoredPool:
     scored = samples_of_reference(REWARD_V[row_Dn])
-    return scored._replace(feature_BNF=FEATURE_VF[row_Dn])
+    pool = samples_of_reference(REWARD_V[None])._replace(unit_BNF=of_unit_length(FEATURE_VF[None]))
+    return scored._replace(similarity_BN=pool.draws(row_Dn).similarity_BN)
 
 
 def law(weight: float, n: int) -> Floats:
@@ -32,7 +34,8 @@ def law(weight: float, n: int) -> Floats:
 def test_a_draw_by_hand() -> None:
     # cosines 1 between 0 and 1, 0 with 2: means 2/3, 2/3, 1/3; weight 4: 2.667, 3.667, 3.333
     one = drawn(np.array([[0, 1, 2]]))
-    assert mbr_bon.similarity(FEATURE_VF[None])[0] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+    assert one.similarity_BN is not None
+    assert one.similarity_BN[0] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
     for weight, best in ((0.0, 2), (2.0, 2), (4.0, 1)):
         found = mbr_bon.draw_weights(mbr_bon.Config(weight=weight), one, 3.0)
         assert found[0].tolist() == np.eye(3)[best].tolist()
@@ -61,14 +64,10 @@ def test_among_many_the_typical_wins() -> None:
     assert kl[0] > kl[1] and kl[0] > kl[2]
 
 
-def test_nothing_to_compare_is_no_similarity() -> None:
-    assert mbr_bon.similarity(np.zeros((1, 3, 2))).tolist() == [[0.0, 0.0, 0.0]]
-
-
 def test_the_engine_finds_the_kl_of_the_law() -> None:
     row_N = np.repeat([0, 1, 2], [50, 30, 20])
     pool = samples_of_reference(np.tile(REWARD_V[row_N], (8, 1)))
-    pool = pool._replace(feature_BNF=np.tile(FEATURE_VF[row_N], (8, 1, 1)))
+    pool = pool._replace(unit_BNF=of_unit_length(np.tile(FEATURE_VF[row_N], (8, 1, 1))))
     module: Any = mbr_bon
     method = OpenedSelection(module, mbr_bon.Config(weight=4.0))
     selection = Selection(method, lambda: np.random.default_rng(0))
@@ -80,7 +79,7 @@ def test_the_engine_finds_the_kl_of_the_law() -> None:
 def test_draws_are_taken_a_few_at_a_time_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     pool = samples_of_reference(generator.normal(size=(3, 20)))
-    pool = pool._replace(feature_BNF=generator.normal(size=(3, 20, 2)))
+    pool = pool._replace(unit_BNF=of_unit_length(generator.normal(size=(3, 20, 2))))
     module: Any = mbr_bon
     method = OpenedSelection(module, mbr_bon.Config())
     sizes: list[int] = []
@@ -95,7 +94,7 @@ def test_draws_are_taken_a_few_at_a_time_without_a_trace(monkeypatch: pytest.Mon
     at_once = selection.kl(pool, 5.0), selection.weights(pool, 5.0)
     assert max(sizes) == 20
     sizes.clear()
-    monkeypatch.setattr("overopt.engines.selection._NUMBERS_AT_ONCE", 70)  # 7 draws of 5 by 2
+    monkeypatch.setattr("overopt.engines.selection._NUMBERS_AT_ONCE", 35)  # 7 draws of 5
     some = selection.kl(pool, 5.0), selection.weights(pool, 5.0)
     assert max(sizes) == 7 and min(sizes) == 5
     for found, whole in zip(some, at_once, strict=True):

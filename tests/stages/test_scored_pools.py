@@ -12,6 +12,7 @@ import torch
 from overopt.artifacts.listing import Listing
 from overopt.artifacts.points import Pool
 from overopt.artifacts.scored_pools import read_scored
+from overopt.artifacts.scores import aligned_features
 from overopt.artifacts.tables import Table, write_table
 from overopt.errors import UserError
 from overopt.execution.contract import silent
@@ -69,8 +70,12 @@ def test_only_what_is_named_is_there(read: dict[str, Path]) -> None:
     assert listed is None
     assert all(part is None for part in plain[2:])
     whole, _ = read_scored(read, (*FEATURES, "reference_logp"), world, pool, None)
-    assert whole.feature_BNF is not None and whole.reference_logp_BN is not None
-    assert whole.feature_BNF.mean(axis=(0, 1)) == pytest.approx(0.0, abs=1e-5)
+    assert whole.unit_BNF is not None and whole.reference_logp_BN is not None
+    feature_NF = aligned_features(read["features.pool"], table)
+    centered_NF = feature_NF - feature_NF.mean(axis=0)
+    length_N1 = np.linalg.norm(centered_NF, axis=1, keepdims=True)
+    found_NF = whole.unit_BNF.reshape(centered_NF.shape)
+    np.testing.assert_allclose(found_NF, centered_NF / length_N1, atol=1e-6)
     assert whole.reference_logp_BN.ravel().tolist() == table.floats("reference_logp").tolist()
     with pytest.raises(UserError, match="use --task arithmetic"):
         read_scored(read, ANSWERS, world, pool, None)
@@ -89,16 +94,18 @@ def test_features_of_other_samples_are_refused(read: dict[str, Path], tmp_path: 
 def test_rows_keep_their_values_when_prompts_are_taken_or_drawn(read: dict[str, Path]) -> None:
     table = Table(read["pool"] / "samples.parquet")
     whole, _ = read_scored(read, FEATURES, build(WORLD), hand_made(table), None)
-    assert whole.feature_BNF is not None
+    assert whole.unit_BNF is not None
     some = whole.take(np.array([2, 0]))
-    assert some.feature_BNF is not None and some.answer_BN is None
-    np.testing.assert_array_equal(some.feature_BNF, whole.feature_BNF[[2, 0]])
+    assert some.unit_BNF is not None and some.answer_BN is None
+    np.testing.assert_array_equal(some.unit_BNF, whole.unit_BNF[[2, 0]])
     samples = whole.proxy_BN.shape[1]
-    drawn = whole.draws(np.array([[samples, 1], [0, samples + 3]]))
-    assert drawn.feature_BNF is not None
-    np.testing.assert_array_equal(drawn.feature_BNF[0, 0], whole.feature_BNF[1, 0])
-    np.testing.assert_array_equal(drawn.feature_BNF[1, 1], whole.feature_BNF[1, 3])
+    drawn = whole.draws(np.array([[samples + 2, samples], [0, 3]]))
+    np.testing.assert_array_equal(drawn.proxy_BN[0], whole.proxy_BN[1, [2, 0]])
+    np.testing.assert_array_equal(drawn.proxy_BN[1], whole.proxy_BN[0, [0, 3]])
     assert drawn.reference_BN.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert drawn.unit_BNF is None and drawn.similarity_BN is not None
+    cosine = whole.unit_BNF[1, 2] @ whole.unit_BNF[1, 0]
+    assert drawn.similarity_BN[0] == pytest.approx([(1 + cosine) / 2] * 2)
 
 
 def test_a_listing_is_read_as_the_pool_is(read: dict[str, Path]) -> None:
@@ -108,8 +115,8 @@ def test_a_listing_is_read_as_the_pool_is(read: dict[str, Path]) -> None:
     listing = Listing(np.full(shape, 1 / shape[1]), pool.proxy_BN, pool.gold_BN)
     both = {**read, "listing": read["pool"], "features.listing": read["features.pool"]}
     sampled, listed = read_scored(both, FEATURES, build(WORLD), pool, listing)
-    assert listed is not None and sampled.feature_BNF is not None and listed.feature_BNF is not None
-    np.testing.assert_array_equal(sampled.feature_BNF, listed.feature_BNF)
+    assert listed is not None and sampled.unit_BNF is not None and listed.unit_BNF is not None
+    np.testing.assert_array_equal(sampled.unit_BNF, listed.unit_BNF)
 
 
 def test_answers_are_read_from_tokens() -> None:

@@ -11,6 +11,7 @@ from overopt.artifacts.scores import aligned_features, aligned_novelty
 from overopt.artifacts.tables import Table
 from overopt.methods.contract.selection import ScoredPool, samples_of_reference
 from overopt.spec.declare import MethodInput
+from overopt.stats.pools.similarity import of_unit_length
 from overopt.worlds.answers import answering
 from overopt.worlds.contract import World
 
@@ -51,7 +52,8 @@ def read_scored(
         if "features" in needs:
             feature_NF = aligned_features(inputs[f"features.{role}"], table)
             center_F = feature_NF.mean(axis=0) if center_F is None else center_F
-            one = one._replace(feature_BNF=(feature_NF - center_F).reshape(*shape, -1))
+            feature_BNF = (feature_NF - center_F).reshape(*shape, -1)
+            one = one._replace(unit_BNF=of_unit_length(feature_BNF))
         if "answers" in needs:
             answer_N = answering(world).answers(table.tokens("response"))
             one = one._replace(answer_BN=answer_N.reshape(shape))

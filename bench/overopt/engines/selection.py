@@ -18,7 +18,7 @@ from overopt.engines.walk.placing import Place, midpoints, place, place_whole, r
 from overopt.methods.contract.selection import ScoredPool
 from overopt.spec.declare import Knob
 from overopt.stats.arrays import Ints
-from overopt.stats.pools.draws import Choose, marginal_kl, mean_choice
+from overopt.stats.pools.draws import ROUNDS, Choose, marginal_kl, mean_choice
 from overopt.stats.pools.listed import effective_samples, kl_listed
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +28,9 @@ SMALLEST_ESS = 10.0
 
 _NUMBERS_AT_ONCE = 2**17
 """Numbers of a part of the draws, a megabyte: more of them would leave the second cache."""
+
+_PLACING_ROUNDS = 4
+"""Rounds of draws behind a KL that only looks for a budget; one that is measured has `ROUNDS`."""
 
 
 class Limits(NamedTuple):
@@ -149,13 +152,16 @@ class Selection:
             return mean_choice(choose, prompts, samples, size, self._generator())
         return self.policy(pool, knob)
 
-    def kl(self, pool: ScoredPool, knob: float) -> Floats:
-        """KL (B,) of the policy from the initial policy, in nats, the pool standing for it."""
+    def kl(self, pool: ScoredPool, knob: float, rounds: int = ROUNDS) -> Floats:
+        """KL (B,) of the policy from the initial policy, in nats, the pool standing for it.
+
+        A policy that is known by its draws only is averaged over so many rounds of them.
+        """
         if self.knows_policy:
             return kl_listed(self.policy(pool, knob), pool.reference_BN)
         choose, (prompts, samples) = self._choice(pool, knob), pool.proxy_BN.shape
         size = self.method.draw_size(knob)
-        return marginal_kl(choose, prompts, samples, size, self._generator()).kl_B
+        return marginal_kl(choose, prompts, samples, size, self._generator(), rounds).kl_B
 
     def trusts(self, pool: ScoredPool, knob: float) -> bool:
         """Whether the pool can say what the method does at this knob.
@@ -191,11 +197,9 @@ class Selection:
     def _choice(self, pool: ScoredPool, knob: float) -> Choose:
         """What the method does inside a draw, from rows of the flat pool."""
 
-        per_response = 1 if pool.feature_BNF is None else pool.feature_BNF.shape[-1]
-
         def choose(drawn_Dn: Ints) -> Floats:
             # a draw is a world of its own: some at a time, whose parts stay in the cache
-            step = max(1, _NUMBERS_AT_ONCE // (drawn_Dn.shape[1] * per_response))
+            step = max(1, _NUMBERS_AT_ONCE // drawn_Dn.shape[1])
             parts = [
                 self.method.draw_weights(pool.draws(drawn_Dn[start : start + step]), knob)
                 for start in range(0, len(drawn_Dn), step)
@@ -232,7 +236,7 @@ def find_places(
 
     def kl_of(value: float) -> float:
         if exact is None:
-            return float(selection.kl(pool, value).mean())
+            return float(selection.kl(pool, value, _PLACING_ROUNDS).mean())
         return float(kl_listed(selection.policy(exact, value), exact.reference_BN).mean())
 
     @cache

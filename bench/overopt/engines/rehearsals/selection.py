@@ -28,6 +28,7 @@ from overopt.methods.contract.training import Training
 from overopt.methods.contract.values import Critic, Valued
 from overopt.spec.declare import MethodInput
 from overopt.spec.method import MethodSpec
+from overopt.stats.pools.similarity import of_unit_length
 
 POOL = 64
 
@@ -106,7 +107,8 @@ def _made_up(rows: int, samples: int, inputs: frozenset[MethodInput]) -> ScoredP
     if "reference_logp" in inputs:
         pool = pool._replace(reference_logp_BN=-generator.exponential(9.0, shape))
     if "features" in inputs:
-        pool = pool._replace(feature_BNF=generator.normal(size=(*shape, TOKENS)))
+        feature_BNF = generator.normal(size=(*shape, TOKENS))
+        pool = pool._replace(unit_BNF=of_unit_length(feature_BNF))
     if "answers" in inputs:
         pool = pool._replace(answer_BN=generator.integers(-1, 4, shape))
     if "novelty" in inputs:

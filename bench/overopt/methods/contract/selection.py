@@ -24,6 +24,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from overopt.stats.pools.similarity import Singles, mean_cosine
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -36,8 +38,10 @@ class ScoredPool(NamedTuple):
     reference_BN: probability under the initial policy; rows sum to 1. Of a pool of samples, 1/N.
     reference_logp_BN: log-probability of each response under the initial policy, nats, if INPUTS
         names ``reference_logp``.
-    feature_BNF: F numbers that describe each response, centered on the initial policy's, if INPUTS
-        names ``features``.
+    unit_BNF: F numbers that describe each response, centered on the initial policy's and brought to
+        unit length, if INPUTS names ``features``. A draw has what follows from them instead:
+    similarity_BN: mean cosine of each response's features with those of all of its draw, its own
+        included.
     answer_BN: a number for each final answer, the same for equal answers; -1 where there is none.
         If INPUTS names ``answers``.
     novelty_BN: how badly the method's own predictor foretells what the proxy makes of the response
@@ -47,9 +51,10 @@ class ScoredPool(NamedTuple):
     proxy_BN: Floats
     reference_BN: Floats
     reference_logp_BN: Floats | None = None
-    feature_BNF: Floats | None = None
+    unit_BNF: Singles | None = None
     answer_BN: Ints | None = None
     novelty_BN: Floats | None = None
+    similarity_BN: Floats | None = None
 
     def take(self, rows: Ints | Bools) -> ScoredPool:
         """Some of the prompts."""
@@ -57,8 +62,11 @@ class ScoredPool(NamedTuple):
 
     def draws(self, row_Dn: Ints) -> ScoredPool:
         """D draws of n, by rows b N + i; each of the n stands for 1/n of its draw."""
-        drawn = self._map(lambda part: part.reshape(-1, *part.shape[2:])[row_Dn])
-        return drawn._replace(reference_BN=np.full(row_Dn.shape, 1.0 / row_Dn.shape[1]))
+        drawn = self._replace(unit_BNF=None)._map(lambda part: part.ravel()[row_Dn])
+        return drawn._replace(
+            reference_BN=np.full(row_Dn.shape, 1.0 / row_Dn.shape[1]),
+            similarity_BN=None if self.unit_BNF is None else mean_cosine(self.unit_BNF, row_Dn),
+        )
 
     def _map(self, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> ScoredPool:
         """The same with every part that is there changed."""

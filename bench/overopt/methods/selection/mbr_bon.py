@@ -30,7 +30,7 @@ KNOB = knob("n", low=2.0, high=256.0, raises_kl=True, whole=True)
 USES_GOLD = "none"
 INPUTS = ("features",)
 
-_TIE = 1e-9  # equal responses differ by rounding at most
+_TIE = 1e-6  # equal responses differ by rounding at most, of single precision
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,6 @@ class Config:
     weight: float = param(
         1.0, help="a: weight of the mean similarity", unit="reward SDs", at_least=0.0
     )
-
-
-def similarity(feature_DnF: Floats) -> Floats:
-    """Mean cosine of each response with all n of its draw, itself included, (D, n)."""
-    length_Dn = np.sqrt(np.einsum("dnf,dnf->dn", feature_DnF, feature_DnF))
-    scale_Dn = np.divide(1.0, length_Dn, out=np.zeros_like(length_Dn), where=length_Dn > 0)
-    mean_DF = (scale_Dn[:, None, :] @ feature_DnF)[:, 0] / feature_DnF.shape[1]
-    found_Dn: Floats = (feature_DnF @ mean_DF[:, :, None])[:, :, 0] * scale_Dn
-    return found_Dn
 
 
 def draw_size(config: Config, knob: float) -> int:
@@ -61,7 +52,8 @@ def draw_weights(config: Config, draws: ScoredPool, knob: float) -> Floats:
 
     Args:
         config: weight.
-        draws: with proxy score (D, n) and features (D, n, F) of each response.
+        draws: with proxy score of each response and its similarity, its mean cosine with all of
+            the draw, (D, n).
         knob: n.
 
     Returns:
@@ -72,7 +64,7 @@ def draw_weights(config: Config, draws: ScoredPool, knob: float) -> Floats:
     """
     score_Dn = draws.proxy_BN.copy()
     if config.weight > 0:
-        score_Dn += config.weight * similarity(given(draws.feature_BNF, "features"))
+        score_Dn += config.weight * given(draws.similarity_BN, "features")
     best_Dn = score_Dn >= score_Dn.max(axis=1, keepdims=True) - _TIE
     return np.asarray(best_Dn / best_Dn.sum(axis=1, keepdims=True), np.float64)
 

@@ -5,7 +5,7 @@
 Raw logits take the place of log-probabilities, from which they differ by a constant in v. So the
 policy is the softmax of one row of logits like any other: it is sampled, enumerated and compared
 with its reference by the code that does so with a single model, and its KL per token is exact.
-Each member keeps the keys and values of its own.
+Each member reads and decodes as it does alone; only logits are put together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from pydantic import ValidationError
@@ -21,30 +21,19 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from overopt.errors import UserError
+from overopt.models.decoding import Decoder, Start, read_prompts
 from overopt.models.folders import RECIPE, load_folder
 from overopt.models.logprobs import suppressed_ids
 from overopt.spec.recipe import Recipe
 
 
-class Caches(NamedTuple):
-    """The key-value cache of each member, which are cut and repeated together."""
-
-    members: tuple[Any, ...]
-
-    def batch_select_indices(self, row_K: Tensor) -> None:
-        """Go on with these rows only, in place."""
-        for cache in self.members:
-            cache.batch_select_indices(row_K)
-
-
 class ComposedOutput(NamedTuple):
     """What a forward pass returns, under the names that causal language models use.
 
-    logits: (B, L, V), unnormalized. past_key_values: None unless asked for.
+    logits: (B, L, V), unnormalized.
     """
 
     logits: Tensor
-    past_key_values: Caches | None
 
 
 @dataclass(frozen=True)
@@ -119,7 +108,6 @@ class ComposedPolicy(nn.Module):
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        past_key_values: Caches | None = None,
         use_cache: bool = False,
         logits_to_keep: int = 0,
         output_hidden_states: bool = False,
@@ -127,31 +115,53 @@ class ComposedPolicy(nn.Module):
         """Logits (B, L, V) of what follows; the arguments are those of any causal language model.
 
         Raises:
-            ValueError: if hidden states are asked for, of which there is no one set.
+            ValueError: if hidden states are asked for, of which there is no one set, or keys and
+                values, which are the members'.
         """
-        if output_hidden_states:
-            raise ValueError("a composed policy has no hidden states of its own")
-        outputs: list[Any] = [
+        if output_hidden_states or use_cache:
+            raise ValueError("a composed policy has no hidden states and no cache of its own")
+        read = [
             member(
                 input_ids=input_ids,
                 attention_mask=attention_mask,
-                past_key_values=None if past_key_values is None else past_key_values.members[m],
-                use_cache=use_cache,
+                use_cache=False,
                 logits_to_keep=logits_to_keep,
-            )
-            for m, member in enumerate(self.members)
+            ).logits
+            for member in self.members
         ]
-        read = [output.logits for output in outputs]
+        return ComposedOutput(self.combine(read))
+
+    def read_prompts(self, prompt_DL: Tensor, prompt_R: Tensor, new_tokens: int) -> Start:
+        """Each member reads the prompts and goes on by itself, as ``models.decoding`` has it."""
+        starts = [read_prompts(one, prompt_DL, prompt_R, new_tokens) for one in self.members]
+        decoders = [start.decoder for start in starts]
+        return Start(_Decoders(self, decoders), self.combine([start.logits_RV for start in starts]))
+
+    def combine(self, read: Sequence[Tensor]) -> Tensor:
+        """Logits (..., V) out of those of each member, the value model's last."""
         logits: Tensor = sum(
             (weight * wide(one) for weight, one in zip(self.weights, read, strict=False)),
-            start=torch.zeros((), device=input_ids.device),
+            start=torch.zeros((), device=read[0].device),
         )
         if len(read) > len(self.weights):
             logits = logits + value_shift(
                 logits, wide(read[-1]), self.value_weight, self.top_k, self._suppressed
             )
-        caches = tuple(output.past_key_values for output in outputs) if use_cache else None
-        return ComposedOutput(logits, None if caches is None else Caches(caches))
+        return logits
+
+
+class _Decoders:
+    """One of each member."""
+
+    def __init__(self, policy: ComposedPolicy, members: Sequence[Decoder]) -> None:
+        self._policy, self._members = policy, members
+
+    def step(self, token_A: Tensor) -> Tensor:
+        return self._policy.combine([member.step(token_A) for member in self._members])
+
+    def keep(self, row_K: Tensor) -> None:
+        for member in self._members:
+            member.keep(row_K)
 
 
 def wide(logits: Tensor) -> Tensor:

@@ -6,18 +6,17 @@ less lambda times the variance (UWO); lambda is 0.5 under best-of-n and 0.1 unde
 
 from __future__ import annotations
 
-from math import log
+from math import inf
 
 from overopt.papers.contract import (
-    OWN_END,
     All,
-    Along,
     Arm,
     Between,
     Claim,
     Equal,
     Fall,
     Figure,
+    FinalGold,
     Gold,
     Grid,
     Hump,
@@ -25,6 +24,7 @@ from overopt.papers.contract import (
     NoHump,
     NoWorse,
     Paper,
+    Peak,
     Unrelated,
     Value,
     Wins,
@@ -61,7 +61,10 @@ BY_LAMBDA = {
     for weight in LAMBDAS
 }
 NOISIER = {name: Arm("bon", name, "0.35") for name in ("single", *CAREFUL)}
+NOISIER_PPO = {name: _ppo(name, 0.01, "0.35") for name in ("single", *CAREFUL)}
 LONG = {name: _ppo(name, 0.01, "0.25", "rollout.max_steps=2000") for name in ("single", *CAREFUL)}
+HARDER = (NOISIER, NOISIER_PPO, LONG)
+CLEAN = BON["single", "0"]
 
 
 def _gain(arms: dict[str, Arm]) -> Minus:
@@ -83,7 +86,7 @@ def _wins_bon(system: str) -> Wins:
 
 
 def _wins_ppo(system: str) -> Wins:
-    return Wins(PPO[system, 0.0], PPO["single", 0.0])
+    return Wins(PPO[system, 0.01], PPO["single", 0.01], last=True)
 
 
 CLAIMS = (
@@ -145,13 +148,14 @@ CLAIMS = (
         "section 5.2, figures 4 and 6",
         All(
             (
-                Hump(PPO["single", 0.01]),
-                NoHump(PPO["single", 0.2], PPO["single", 0.0]),
+                *(Hump(PPO["single", penalty]) for penalty in (0.01, 0.05)),
+                NoHump(PPO["single", 0.2], PPO["single", 0.2]),
                 *(NoHump(PPO[x, 0.01], PPO["single", 0.0]) for x in CAREFUL),
                 *(
-                    more(Gold(PPO[x, 0.01], OWN_END), Gold(PPO["single", 0.2], OWN_END))
+                    NoWorse(Minus(FinalGold(PPO[x, 0.01]), Peak(PPO[x, 0.0])), 0.05)
                     for x in CAREFUL
                 ),
+                *(more(FinalGold(PPO[x, 0.01]), FinalGold(PPO["single", 0.2])) for x in CAREFUL),
             )
         ),
         figure="penalties",
@@ -163,10 +167,7 @@ CLAIMS = (
         "figure 7",
         All(
             tuple(
-                NoWorse(
-                    Minus(Gold(PPO[x, penalty], OWN_END), Gold(PPO["single", penalty], OWN_END)),
-                    0.05,
-                )
+                NoWorse(Minus(FinalGold(PPO[x, penalty]), FinalGold(PPO["single", penalty])), 0.05)
                 for penalty in PENALTIES
                 for x in CAREFUL
             )
@@ -210,8 +211,12 @@ CLAIMS = (
         "UWO is robust to lambda over a decade",
         "most values work",
         "figure 12",
-        Equal(
-            Along("log10 lambda", tuple((log(w, 10), Gold(arm)) for w, arm in BY_LAMBDA.items()))
+        All(
+            tuple(
+                Equal(Minus(Gold(arm), Gold(BY_LAMBDA[0.5])))
+                for weight, arm in BY_LAMBDA.items()
+                if weight != 0.5
+            )
         ),
         figure="lambdas",
     ),
@@ -227,7 +232,7 @@ CLAIMS = (
         "how well a single proxy predicts preferences says nothing of how it overoptimizes",
         "an example: the highest loss, and no fall",
         "appendix F.1, figures 15 and 16 (the paper compares validation losses)",
-        Unrelated(Value(NOISY["single"], "auroc", 0.0), Fall(NOISY["single"])),
+        Unrelated(Value(CLEAN, "auroc", 0.0), Fall(CLEAN), least=54),
     ),
     Claim(
         "coste-13",
@@ -237,8 +242,8 @@ CLAIMS = (
         "appendix F.9, table 6",
         All(
             (
-                *(Between(_wins_bon(x), 0.5, 1.0) for x in ("mean", *CAREFUL)),
-                *(Between(_wins_ppo(x), 0.5, 1.0) for x in ("mean", *CAREFUL)),
+                *(Between(_wins_bon(x), 0.5, inf) for x in ("mean", *CAREFUL)),
+                *(Between(_wins_ppo(x), 0.5, inf) for x in ("mean", *CAREFUL)),
                 *(more(_wins_ppo(x), _wins_ppo("mean")) for x in CAREFUL),
             )
         ),
@@ -250,8 +255,8 @@ CLAIMS = (
         "figures 25 and 26",
         All(
             (
-                *(NoHump(NOISIER[x], NOISIER["single"]) for x in CAREFUL),
-                *(NoHump(LONG[x], LONG["single"]) for x in CAREFUL),
+                *(Hump(arms["single"]) for arms in HARDER),
+                *(NoHump(arms[x], arms["single"]) for arms in HARDER for x in CAREFUL),
             )
         ),
     ),
@@ -292,6 +297,7 @@ _LARGE = frozenset(
     (
         *(arm for (_, penalty), arm in PPO.items() if penalty > 0.0),
         *LONG.values(),
+        *NOISIER_PPO.values(),
         *(arm for width, arms in BY_WIDTH.items() if width > 32 for arm in arms.values()),
         *(arm for pairs, arms in BY_PAIRS.items() if pairs > 1024 for arm in arms.values()),
     )
@@ -314,7 +320,10 @@ PAPER = Paper(
         "single proxy of a seed stands for the paper's average over the members run one by one; "
         "best-of-n ends at the pool's 1,024 responses instead of 12,500. Penalties are prices of "
         "KL in SDs of the proxy, so that their values do not compare with the paper's. A win of "
-        "coste-13 is a prompt on which a policy's mean gold is the higher one, at equal KL and "
-        "without a penalty: single responses are not stored.",
+        "coste-13 is a prompt on which a policy's mean gold is the higher one, under best-of-n at "
+        "equal KL, under PPO with a penalty of 0.01 at the last policies: single responses are "
+        "not stored. A run of PPO that passes the last KL budget ends there, the five times longer "
+        "ones of coste-14 too. coste-12 takes 54 seeds, 18 in each of three worlds, which no grid "
+        "here has.",
     ),
 )

@@ -6,10 +6,7 @@ The text was not at hand, and two notes disagree on win rates: claims are taken 
 
 from __future__ import annotations
 
-from math import log
-
 from overopt.papers.contract import (
-    OWN_END,
     All,
     Arm,
     Claim,
@@ -17,24 +14,25 @@ from overopt.papers.contract import (
     Figure,
     Grid,
     Hump,
-    Jump,
+    JumpFromPeak,
     Largest,
-    LogRatio,
+    Last,
     NoHump,
     Paper,
-    Peak,
     Value,
     more,
 )
 
-RL = {name: Arm("ppo", name) for name in ("single", "inform", "mean", "warm")}
-PENALIZED = Arm("ppo", settings=("ppo.beta=0.05",))
+RL = {name: Arm("ppo", name) for name in ("single", "inform", "warm")}
+FROM_POLICY = {name: Arm("ppo", name, proxy_start="policy") for name in ("inform", "mean")}
+"""From the start that WARM's members have."""
+PENALIZED = Arm("ppo", proxy_start="policy", settings=("ppo.beta=0.05",))
 
 CLAIMS = (
     Claim(
         "inf-01",
         "RL, 25 % flipped: gold against a plain model falls late, against InfoRM it does not",
-        "the signs, for four sizes",
+        "the signs, for three sizes",
         "simulation",
         All((Hump(RL["single"]), NoHump(RL["inform"], RL["single"]))),
         figure="gold",
@@ -44,7 +42,7 @@ CLAIMS = (
         "samples become outliers in the latent space as gold begins to fall",
         "a jump of the cluster separation index at 600 to 700 steps",
         "detection",
-        Equal(LogRatio(Jump(RL["single"], "csi"), Peak(RL["single"], "step")), log(1.1)),
+        Equal(JumpFromPeak(RL["single"], "csi"), 0.1),
         figure="separation",
     ),
     Claim(
@@ -70,8 +68,8 @@ CLAIMS = (
         "table",
         All(
             tuple(
-                more(Value(RL["inform"], "win_rate", OWN_END), Value(arm, "win_rate", OWN_END))
-                for arm in (PENALIZED, RL["mean"], RL["warm"])
+                more(Last(FROM_POLICY["inform"], "win_rate"), Last(arm, "win_rate"))
+                for arm in (PENALIZED, FROM_POLICY["mean"], RL["warm"])
             )
         ),
         figure="gold",
@@ -94,7 +92,9 @@ PAPER = Paper(
     title="InfoRM: Mitigating Reward Hacking in RLHF via Information-Theoretic Reward Modeling",
     url="https://arxiv.org/abs/2402.09345",
     grids={
-        "smoke": Grid(task="tabular", seeds=3, without=frozenset({RL["warm"], RL["mean"]})),
+        "smoke": Grid(
+            task="tabular", seeds=3, without=frozenset({RL["warm"], FROM_POLICY["mean"]})
+        ),
         "standard": Grid(seeds=5),
         "full": Grid(seeds=8, worlds=3),
     },
@@ -108,6 +108,8 @@ PAPER = Paper(
         "Separation is that in the latents of an InfoRM that learned from the run's own "
         "preferences, also for policies that were optimized against a plain model, as a mean over "
         "samples; the paper's settings of its clusters are not verified. It is read at the KL "
-        "budgets, of which few lie near the peak.",
+        "budgets, of which few lie near the peak; a jump has to lie within a tenth of the run's "
+        "steps from it, and one is found in a smooth rise, too, somewhere. inf-05 reads last "
+        "policies, against reward models that all start from the policy.",
     ),
 )

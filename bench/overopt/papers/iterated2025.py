@@ -18,6 +18,8 @@ from overopt.papers.contract import (
     Grid,
     Hump,
     Minus,
+    NoWorse,
+    Ordering,
     Paper,
     Positive,
     Value,
@@ -40,7 +42,8 @@ def _round(
 
 ALL = {count: _round(count) for count in ROUNDS}
 LAST_DATA = {count: _round(count, "rounds.data=last") for count in (2, 3, 4)}
-GOES_ON = {count: _round(count, "rounds.start=last") for count in (3, 4)}
+GOES_ON = {count: _round(count, "rounds.start=last", "rounds.steps=40") for count in (3, 4)}
+"""Of few steps in each earlier round, or the last one would start beyond every KL budget."""
 REPEATED = _round(4, "rounds.prompts=repeated")
 INTERPOLATED = {k: _round(k, "rounds.start=liti", "rounds.share=0.5") for k in (2, 3, 4)}
 FROM_POLICY = {
@@ -93,12 +96,7 @@ CLAIMS = (
         "first round",
         "especially at 50 to 200 nats; round 1 is negative beyond about 200",
         "section 5.2, figure 5a",
-        All(
-            (
-                more(Gold(ALL[4]), Gold(LAST_DATA[4])),
-                more(Gold(LAST_DATA[4]), Gold(ALL[1])),
-            )
-        ),
+        Ordering((Gold(ALL[4]), Gold(LAST_DATA[4]), Gold(ALL[1]))),
         figure="data",
     ),
     Claim(
@@ -112,11 +110,11 @@ CLAIMS = (
     Claim(
         "it-05",
         "averaging the reward models of past rounds gains nothing over the last one on all data",
-        "no clear gain",
-        "section 5.3, figure 5c (which pairs its combined models saw was not verified)",
+        "no clear gain: they fall short of it",
+        "section 5.3, figure 5c",
         All(
             tuple(
-                Equal(Minus(Gold(FROM_POLICY[how]), Gold(FROM_POLICY["last"])))
+                NoWorse(Minus(Gold(FROM_POLICY["last"]), Gold(FROM_POLICY[how])), 0.1)
                 for how in ("mean", "average")
             )
         ),
@@ -138,7 +136,7 @@ CLAIMS = (
         All(
             (
                 *(more(Gold(ALL[k]), Gold(GOES_ON[k])) for k in (3, 4)),
-                Positive(Gold(GOES_ON[4]), sign=-1),
+                *(Positive(Gold(arm), sign=-1) for arm in GOES_ON.values()),
             )
         ),
         figure="starts",
@@ -240,14 +238,21 @@ PAPER = Paper(
     figures=FIGURES,
     looked={"scores": tuple(ALL.values())},
     notes=(
-        "Departures: RL is this project's PPO without a penalty; sampling from past preferences "
+        "Departures: a quarter of the labels is flipped; RL is this project's PPO without a "
+        "penalty; sampling from past preferences "
         "is not among the arms, so that it-03 orders three of the paper's four. Prompts that are "
         "not repeated are drawn anew in each round, and some come again by chance. Combined "
         "proxies each learned the pairs of their own round, and weigh the same; interpolated "
-        "starts have half of the last policy's weights, the paper's share was not verified. "
+        "starts have half of the last policy's weights and half of the initial one's, where the "
+        "paper goes on from the last round's own start; its share was not verified. Prompts of "
+        "it-04 repeat where all preferences are kept, the paper's where they are sampled; the "
+        "ensembles of it-06 are of members trained in the third round, the paper's of past "
+        "rounds' models; policies of it-07 that go on keep all preferences, the paper's a sample, "
+        "and their earlier rounds have 40 steps. "
         "The distance of it-09 is that of scores in SDs of the initial policy, with a Gaussian "
         "kernel whose width is the median distance of two scores under the initial policy: the "
-        "paper's kernel and scale were not verified. A parabola that bends upward is not enough, "
+        "paper has a squared exponential, too, and standardizes both rewards, whether anew at "
+        "each policy was not verified. A parabola that bends upward is not enough, "
         "since a distance that only grows may bend too: it has to fall first.",
     ),
 )

@@ -22,7 +22,6 @@ from overopt.papers.contract import (
     Exact,
     Figure,
     Grid,
-    Minus,
     Paper,
     Peak,
     Positive,
@@ -92,10 +91,10 @@ CLAIMS = (
         "near the reference, ranking accuracy and win rate rise together; far from it they part",
         "a change of sign",
         "section 5 (from notes)",
-        Positive(
-            Minus(
-                Together(DPO, "ranking", "win_rate", "near"),
-                Together(DPO, "ranking", "win_rate", "far"),
+        All(
+            (
+                Positive(Together(DPO, "ranking", "win_rate", "near")),
+                Positive(Together(DPO, "ranking", "win_rate", "far"), sign=-1),
             )
         ),
         figure="rankings",

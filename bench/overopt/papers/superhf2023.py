@@ -11,17 +11,17 @@ from overopt.papers.contract import (
     All,
     Along,
     Arm,
+    AtSamples,
     Claim,
     Figure,
+    FinalGold,
     GapAtProxy,
-    Gold,
     Grid,
     Last,
     Minus,
     NoWorse,
     Paper,
     Positive,
-    Value,
     more,
 )
 
@@ -36,13 +36,16 @@ CLAIMS = (
         "SuperHF reaches no less training reward than PPO",
         "it exceeds PPO",
         "abstract",
-        NoWorse(Minus(Value(PRIOR, "proxy_mean"), Value(PPO, "proxy_mean")), 0.05),
+        NoWorse(
+            Minus(AtSamples(PRIOR, PPO, "proxy_mean"), AtSamples(PPO, PRIOR, "proxy_mean")), 0.05
+        ),
         figure="reward",
     ),
     Claim(
         "shf-02",
         "at equal training reward SuperHF hacks less than PPO: more gold",
-        "a favorable trade of reward against similarity (METEOR) to outputs before training",
+        "a favorable trade of reward against METEOR, by the code the likeness of completions of "
+        "one model to each other: lower is better",
         "abstract",
         more(GapAtProxy(PPO, PRIOR, 0.9), GapAtProxy(PRIOR, PPO, 0.9)),
         figure="trade",
@@ -55,9 +58,12 @@ CLAIMS = (
         All(
             (
                 Positive(
-                    Along("log weight", tuple((log(c), Gold(arm)) for c, arm in BY_WEIGHT.items()))
+                    Along(
+                        "log weight",
+                        tuple((log(c), FinalGold(arm)) for c, arm in BY_WEIGHT.items()),
+                    )
                 ),
-                more(Gold(PRIOR), Gold(WITHOUT)),
+                more(FinalGold(PRIOR), FinalGold(WITHOUT)),
             )
         ),
         figure="weights",
@@ -73,7 +79,7 @@ CLAIMS = (
 )
 
 FIGURES = (
-    Figure("reward", "training reward along KL", "kl", "proxy_mean",
+    Figure("reward", "training reward along samples", "samples", "proxy_mean",
            (("SuperHF", PRIOR), ("PPO", PPO)), beside="gold_mean"),
     Figure("trade", "gold against training reward", "proxy", "gold_mean",
            (("SuperHF", PRIOR), ("PPO", PPO))),
@@ -102,7 +108,9 @@ PAPER = Paper(
     looked={"calibration": (PRIOR, PPO)},
     notes=(
         "Departures: hacking is judged by gold where both have nine tenths of the reward that both "
-        "reach; similarity to outputs before training is not a part of the verdict. "
+        "reach; likeness of outputs is not a part of the verdict. shf-01 compares rewards on "
+        "held-out prompts after equal numbers of samples, and shf-03 last policies, where a run "
+        "that passes the last KL budget ends. "
         "Calibration, in the paper that of answers to questions with several choices, is that of "
         "a choice between the two responses of a held-out pair, of which gold says the better one; "
         "each policy is the last of its run, whatever its KL.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import log
 
 import numpy as np
 import pytest
@@ -18,11 +17,9 @@ from overopt.papers.contract import (
     Equal,
     Form,
     HeldOut,
-    Jump,
+    JumpFromPeak,
     Largest,
     Last,
-    LogRatio,
-    Peak,
     Positive,
     more,
 )
@@ -65,7 +62,7 @@ def verdict(rule: Rule, measured: dict[Arm, ArmRows]) -> str:
     return found.verdict
 
 
-AT_PEAK = Equal(LogRatio(Jump(HUMPED, "csi"), Peak(HUMPED, "step")), log(1.1))
+AT_PEAK = Equal(JumpFromPeak(HUMPED, "csi"), 0.1)
 
 
 def jump_at(step: float) -> Callable[[Floats], Floats]:
@@ -76,6 +73,13 @@ def test_a_jump_at_the_peak_is_one_and_a_later_one_is_not() -> None:
     assert verdict(AT_PEAK, {HUMPED: planted(jump_at(20.0))}) == "reproduced"
     assert verdict(AT_PEAK, {HUMPED: planted(jump_at(26.5))}) == "contradicted"
     assert verdict(AT_PEAK, {HUMPED: planted(jump_at(9.0))}) == "contradicted"
+
+
+def test_the_way_from_the_peak_to_the_jump_by_hand() -> None:
+    clean = planted(jump_at(20.0))
+    found_S1 = JumpFromPeak(HUMPED, "csi").read(Scope({HUMPED: clean}, (HUMPED,)))[0]
+    # halfway from step 20, the peak, to 22, of 30
+    assert found_S1 == pytest.approx(np.full((5, 1), 1.0 / 30.0), abs=0.02)
 
 
 def test_a_jump_that_noise_hides_is_not_resolved() -> None:

@@ -66,9 +66,9 @@ def alike(gain: float, noise: float) -> Measured:
 
 
 def remembered(gain: float, noise: float) -> Measured:
-    """Averaged weights have less of the swapped pairs by a gain, and of the others as much."""
+    """Averaged weights have less of all training pairs by a gain, and more under shift."""
     weights, predictions = warm2024.HALF_WEIGHTS, warm2024.HALF_PREDICTIONS
-    of_exam = {SWAPPED: -gain, KEPT: 0.0, SHIFT: 0.0}
+    of_exam = {SWAPPED: -gain, KEPT: -gain, SHIFT: gain}
     off = {exam: noisy(f"warm-03 {exam}", noise) for exam in of_exam}
 
     def marks(seed: int) -> dict[tuple[str, str], float]:

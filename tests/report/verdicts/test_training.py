@@ -8,12 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from overopt.papers.contract import Arm, Gamma, StepShare, StepsToRegain, Trained
-from overopt.report.verdicts.arms import ArmRows, NotMeasured, Scope
+from overopt.papers.contract import (
+    Arm,
+    Gamma,
+    ResetDrop,
+    RewardAtKl,
+    StepShare,
+    StepsToRegain,
+    Trained,
+)
+from overopt.report.verdicts.arms import ArmRows, NotMeasured, OutOfReach, Scope
 from overopt.report.verdicts.statistics import Statistic
 from overopt.report.verdicts.training import TAIL
 
-from .planted import HUMPED, arm_rows, humped, saturating
+from .planted import HUMPED, STEADY, arm_rows, humped, saturating
 
 PERIOD = 20
 
@@ -48,15 +56,61 @@ def test_a_late_slope_forgets_the_first_half() -> None:
 
 
 def test_what_a_reset_took_is_regained_within_a_share_of_the_period() -> None:
-    """Within each period of 20 the reward rises by .25 a step for 4 steps, and stays at 1."""
-    rows = trained("reward_mean", lambda step: np.minimum(1.0, 0.25 * ((step - 1) % PERIOD + 1)))
-    # the first step after a reset has .25; 95 % of the way to 1 is passed at the fourth
+    """At a reset's own step the reward is 0; it rises by .25 a step for 4 steps, and stays at 1."""
+    rows = trained("reward_mean", lambda step: np.minimum(1.0, 0.25 * (step % PERIOD)))
+    # 95 % of the way from 0 to 1 is passed four steps after the reset, 30 % two steps after it
     assert read(StepsToRegain(HUMPED, PERIOD), rows) == pytest.approx(4 / PERIOD)
     assert read(StepsToRegain(HUMPED, PERIOD, share=0.3), rows) == pytest.approx(2 / PERIOD)
 
 
+def test_a_reset_takes_what_the_end_of_the_period_had_more() -> None:
+    rows = trained("kl_nats", lambda step: 0.1 * (step % PERIOD))
+    # rows 17, 18 and 19 steps after the last reset, less the row of the reset itself, 0
+    assert read(ResetDrop(HUMPED, PERIOD), rows) == pytest.approx(1.8)
+    still = trained("kl_nats", lambda step: np.full_like(step, 0.7))
+    assert read(ResetDrop(HUMPED, PERIOD), still) == pytest.approx(0.0)
+    with pytest.raises(NotMeasured, match="no reset"):
+        read(ResetDrop(HUMPED, 200), rows)
+
+
+def test_rewards_are_compared_at_a_kl_that_both_runs_come_to() -> None:
+    """Two runs with reward 2 d and 3 d; one of them turns back to a KL near 0 every 20 steps."""
+
+    def ran(kl: Callable[[np.ndarray], np.ndarray], slope: float) -> ArmRows:
+        rows = trained("kl_nats", kl)
+        worlds = {
+            world: tuple(
+                replace(
+                    one,
+                    training={
+                        **one.training,
+                        "reward_mean": slope * np.sqrt(one.training["kl_nats"]),
+                    },
+                )
+                for one in seeds
+            )
+            for world, seeds in rows.worlds.items()
+        }
+        return replace(rows, worlds=worlds)
+
+    measured = {
+        HUMPED: ran(lambda step: 0.2 * (step % PERIOD), 3.0),
+        STEADY: ran(lambda step: 0.05 * step, 2.0),
+    }
+    scope = Scope(measured, (HUMPED, STEADY))
+    # the upper fifths begin at 0.2 * 15 = 3 and at 0.05 * 80 = 4 nats
+    at = np.sqrt(3.0)
+    here = RewardAtKl(HUMPED, STEADY, after=PERIOD).read(scope)
+    there = RewardAtKl(STEADY, HUMPED, other_after=PERIOD).read(scope)
+    assert here[0] == pytest.approx(3.0 * at, abs=0.15)
+    assert there[0] == pytest.approx(2.0 * at, abs=0.1)
+    with pytest.raises(OutOfReach, match="hardly at"):
+        far = {HUMPED: measured[HUMPED], STEADY: ran(lambda step: 40.0 + step * 0, 1.0)}
+        RewardAtKl(STEADY, HUMPED).read(Scope(far, (HUMPED, STEADY)))
+
+
 def test_a_reward_that_does_not_come_back_counts_as_a_whole_period() -> None:
-    rows = trained("reward_mean", lambda step: -((step - 1) // PERIOD))
+    rows = trained("reward_mean", lambda step: -(step // PERIOD))
     assert read(StepsToRegain(HUMPED, PERIOD), rows) == 1.0
 
 

@@ -9,11 +9,12 @@ The names of this package are all that a file needs:
 
 - `Paper`, `Grid`, `Claim`, `Figure`, `LevelFigure`, and `StreamSpec`, how far best-of-n is drawn;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
-  `Foretold`, `Bias`, `GrowthExponent`, `Trained`, `StepShare`, `StepsToRegain`, `Gamma`,
-  with `Minus`, `LogRatio`, `Along`, `Bend`, `Best` and `Apart` of these; over the points of runs
-  `Together`, `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest`, `Last` and `Jump`; of merged
-  policies `AtKnob` and `TaskAngle`; of components `PointDistance`; of two arms `LogKlAtGold`,
-  `Distance`, `GapAtProxy` and `Wins`; of many `Related` and `RelabelingError`;
+  `Foretold`, `Bias`, `GrowthExponent`, `FinalGold`, `Trained`, `StepShare`, `StepsToRegain`,
+  `ResetDrop`, `Gamma`, with `Minus`, `Along`, `Bend`, `Best` and `Apart` of these; over the points
+  of runs `Together`, `AcrossRuns`, `AtLowest`, `AlongKl`, `Largest`, `Last` and `JumpFromPeak`; of
+  merged policies `AtKnob` and `TaskAngle`; of components `PointDistance`; of two arms
+  `LogKlAtGold`, `Distance`, `GapAtProxy`, `AtSamples`, `RewardAtKl` and `Wins`; of many `Related`
+  and `RelabelingError`;
 - `examined`, an arm whose proxies are examined, and `Marked`, a number of an exam; of such and
   other statistics `Squared`, and `Leading`, of a polynomial through several points;
 - rules: `Positive` and `more` (D), `Equal` (EQ), `NoWorse`, `Between`, `Hump`, `NoHump`,
@@ -26,6 +27,7 @@ from overopt.report.verdicts.across.places import BestBelow, BestBetween, BestOf
 from overopt.report.verdicts.across.relabeling import RelabelingError
 from overopt.report.verdicts.across.relations import (
     Apart,
+    AtSamples,
     Bend,
     Distance,
     GapAtProxy,
@@ -37,7 +39,7 @@ from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.beside.components import PointDistance
 from overopt.report.verdicts.beside.merging import AtKnob, TaskAngle
 from overopt.report.verdicts.claims import Checked, Claim, Exact
-from overopt.report.verdicts.courses import AlongKl, Jump, Largest, Last, LogRatio
+from overopt.report.verdicts.courses import AlongKl, JumpFromPeak, Largest, Last
 from overopt.report.verdicts.examined.joining import examined
 from overopt.report.verdicts.examined.statistics import Leading, Marked, Squared
 from overopt.report.verdicts.figure import Axis, Figure
@@ -59,20 +61,30 @@ from overopt.report.verdicts.rules import (
     more,
 )
 from overopt.report.verdicts.statistics import (
+    END,
     OWN_END,
     Along,
     Best,
     Fall,
+    FinalGold,
     Gold,
     Minus,
     Peak,
     Value,
 )
-from overopt.report.verdicts.training import Gamma, StepShare, StepsToRegain, Trained
+from overopt.report.verdicts.training import (
+    Gamma,
+    ResetDrop,
+    RewardAtKl,
+    StepShare,
+    StepsToRegain,
+    Trained,
+)
 from overopt.spec.stream import StreamSpec
 from overopt.stats.fits.forms import Form
 
 __all__ = [
+    "END",
     "OWN_END",
     "SCALES",
     "AcrossRuns",
@@ -83,6 +95,7 @@ __all__ = [
     "Arm",
     "AtKnob",
     "AtLowest",
+    "AtSamples",
     "Axis",
     "Bend",
     "Best",
@@ -100,6 +113,7 @@ __all__ = [
     "Exact",
     "Fall",
     "Figure",
+    "FinalGold",
     "Foretold",
     "Form",
     "Gamma",
@@ -109,13 +123,12 @@ __all__ = [
     "GrowthExponent",
     "HeldOut",
     "Hump",
-    "Jump",
+    "JumpFromPeak",
     "Largest",
     "Last",
     "Leading",
     "LevelFigure",
     "LogKlAtGold",
-    "LogRatio",
     "Marked",
     "Minus",
     "NoHump",
@@ -127,6 +140,8 @@ __all__ = [
     "Positive",
     "RelabelingError",
     "Related",
+    "ResetDrop",
+    "RewardAtKl",
     "Scale",
     "Squared",
     "StepShare",

@@ -1,18 +1,19 @@
 """Regret of best-of-n and of pessimism over listed responses, at every error of the estimate.
 
-Two things hold best-of-n back. It has to draw a good response, and it has to do so before it draws
-one whose reward is overestimated. Instances are made so that both bind at every n:
+Two things hold best-of-n back: it may not draw a good response, and it may draw one whose reward is
+overestimated. An instance has prompts of two kinds, as often asked, so that each binds at every n:
 
-- A prompt's good response has probability p, and prompts with a rarer one are rarer, in proportion
-  to p. The share of prompts whose good response n draws miss then falls like 1 / n.
-- Bad responses look better than the good one, the rarer the better. Theirs are halving
+- The good response has probability p and the others are worth nothing; prompts with a rarer one are
+  rarer, in proportion to p. The share of these whose good response n draws miss falls like 1 / n.
+- All responses are good but for some that look better, the rarer the better. Theirs are halving
   probabilities, and each has the same part of the mean squared error, so that a response of
   probability d is overestimated by error / sqrt(d). Of n draws the worst is one of d about 1 / n,
   at a cost of error sqrt(n).
 
-Best-of-n then loses 1 / n + error sqrt(n), which at the best n is error^(2/3) but for constants:
-the exponent that the paper is said to give. Its theorem and its instances could not be verified;
-these two terms and these instances are ours. All sums are exact.
+On one prompt the second would spare best-of-n the first: whoever draws an overestimated response
+that does little harm misses nothing. Best-of-n loses 1 / n + error sqrt(n), which at the best n is
+error^(2/3) but for constants: the exponent that the paper is said to give. Its theorem and its
+instances could not be verified; these two terms and these instances are ours. All sums are exact.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from overopt.stats.arrays import Floats
 SCALES = 14
 """Probabilities of good and of bad responses, each about half of the one before."""
 INSTANCES = 8
-ERRORS = 2.0 ** -np.arange(2, 9)
-"""Scale of the error of the estimated reward; the good response's reward is 1."""
+ERRORS = 2.0 ** -np.arange(4, 13)
+"""Scale of the error of the estimated reward; the good response's reward is 1. Larger ones would
+make the rare bad responses worse than nothing, whose harm ends at 1."""
 N = 2.0 ** np.linspace(0.0, SCALES, 4 * SCALES + 1)
 """Draws of best-of-n; its law is known between whole numbers as well."""
 BETA = np.geomspace(1e-6, 10.0, 80)
@@ -40,10 +42,10 @@ _APART = 1e-6
 
 
 class Instance(NamedTuple):
-    """K prompts.
+    """K prompts that may lack a good response, and as many that have bad ones, all the same.
 
-    weight_K: how often each is asked, sum 1. good_K: probability of its good response. bad_J:
-    probabilities of its bad ones, the same for all prompts.
+    weight_K: how often each of the first is asked, sum 1. good_K: probability of its good response.
+    bad_J: probabilities of the bad responses to the others.
     """
 
     weight_K: Floats
@@ -62,18 +64,19 @@ def draw(seed: int) -> Instance:
 
 
 def listed(instance: Instance, error: float) -> tuple[ScoredPool, Floats]:
-    """Every response of an instance with its estimated reward, and the true rewards, (K, 2 + J).
+    """Every response with its estimated reward, and the true rewards, both (K + 1, 2 + J).
 
-    The first is worth nothing and estimated so, the second is the good one, the others are bad.
+    The first response is worth nothing and estimated so, the second is the good one, the others are
+    bad. The last row is the prompt that has these, the others have none.
     """
     prompts, bad = len(instance.good_K), len(instance.bad_J)
-    chance_KJ = np.tile(instance.bad_J, (prompts, 1))
-    rest_K = 1.0 - instance.good_K - instance.bad_J.sum()
     harm_J = np.minimum(error / np.sqrt(bad * instance.bad_J), 1.0)
     looks_J = 1.0 + _APART * np.arange(1, bad + 1)
     estimate_R = np.concatenate([[0.0, 1.0], looks_J])
     true_R = np.concatenate([[0.0, 1.0], 1.0 - harm_J])
-    chance_KR = np.column_stack([rest_K, instance.good_K, chance_KJ])
+    chance_KR = np.zeros((prompts + 1, 2 + bad))
+    chance_KR[:-1, 0], chance_KR[:-1, 1] = 1.0 - instance.good_K, instance.good_K
+    chance_KR[-1, 1], chance_KR[-1, 2:] = 1.0 - instance.bad_J.sum(), instance.bad_J
     whole_KR = np.ones_like(chance_KR)
     return ScoredPool(estimate_R * whole_KR, chance_KR), true_R * whole_KR
 
@@ -87,9 +90,9 @@ def best_regret(
         ValueError: it is at an end of the values, so that the best one was not searched.
     """
     pool, true_KR = listed(instance, error)
+    weight_K = 0.5 * np.append(instance.weight_K, 1.0)
     regret = [
-        1.0 - float(instance.weight_K @ (policy(pool, float(knob)) * true_KR).sum(axis=1))
-        for knob in knobs
+        1.0 - float(weight_K @ (policy(pool, float(knob)) * true_KR).sum(axis=1)) for knob in knobs
     ]
     best = int(np.argmin(regret))
     if best in (0, len(knobs) - 1):

@@ -122,17 +122,6 @@ def aligned(name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor) -> 
 
 
 @cache
-def mass_outside(name: str, beta: float) -> Floats:
-    """Probability of responses that no pair holds, before and after training, (2, S)."""
-    reference_SDC, pair_SP2 = instances()
-    is_outside_SR = torch.ones(INSTANCES, RESPONSES, dtype=torch.bool)
-    is_outside_SR.scatter_(1, pair_SP2.flatten(1), False)
-    ends = (reference_SDC, aligned(name, beta, reference_SDC, pair_SP2))
-    mass = [(token_logps(end).sum(-1).exp() * is_outside_SR).sum(1).numpy() for end in ends]
-    return np.stack(mass)
-
-
-@cache
 def learned_references() -> Tensor:
     """Logits (S, D, C) of the references once they have learned the chosen responses."""
     reference_SDC, pair_SP2 = instances()

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from overopt.report.verdicts.arms import Arm, OfArm, OutOfReach, Scope, SeedRows, arms_of
-from overopt.report.verdicts.statistics import Statistic, Tables, per_seed
+from overopt.report.verdicts.arms import OfArm, Scope, SeedRows
+from overopt.report.verdicts.statistics import Tables, per_seed
 from overopt.stats.arrays import Floats
 from overopt.stats.verdicts.courses import change_point, parabola
 
@@ -63,19 +63,30 @@ class Last(OfArm):
 
 
 @dataclass(frozen=True)
-class Jump(OfArm):
-    """The step at which a column jumps to a higher level, `change_point`."""
+class JumpFromPeak(OfArm):
+    """Steps from the policy of highest gold to the jump of a column, as a share of the run's.
+
+    The jump is `change_point`'s: halfway between two measured policies.
+
+    Attributes:
+        arm: a method that trains.
+        column: what jumps to a higher level.
+    """
 
     column: str
 
     @property
     def name(self) -> str:
-        return f"step at which {self.column} jumps, {self.arm.name}"
+        return f"steps from the peak of gold to the jump of {self.column}, {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
-        return per_seed(
-            scope, self.arm, lambda one: change_point(*_along(one, "step", self.column))
-        )
+        return per_seed(scope, self.arm, self._number)
+
+    def _number(self, one: SeedRows) -> float:
+        step_K, value_K = _along(one, "step", self.column)
+        place = change_point(step_K, value_K)
+        of_gold_K, gold_K = _along(one, "step", "gold_mean")
+        return (place - float(of_gold_K[gold_K.argmax()])) / float(step_K.max())
 
 
 @dataclass(frozen=True)
@@ -101,29 +112,3 @@ class AlongKl(OfArm):
             return float(getattr(parabola(*_along(one, "kl_nats", self.column)), self.term))
 
         return per_seed(scope, self.arm, number)
-
-
-@dataclass(frozen=True)
-class LogRatio:
-    """Log of one statistic over another, seed by seed."""
-
-    first: Statistic
-    second: Statistic
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        return arms_of((self.first, self.second))
-
-    @property
-    def name(self) -> str:
-        return f"log of {self.first.name} over {self.second.name}"
-
-    def read(self, scope: Scope) -> Tables:
-        first, second = self.first.read(scope), self.second.read(scope)
-        tables = {}
-        for world in scope.worlds:
-            both = [table[world].mean(axis=1, keepdims=True) for table in (first, second)]
-            if not all((one > 0.0).all() for one in both):
-                raise OutOfReach(f"{self.name}: one of the two is 0 in a seed")
-            tables[world] = np.log(both[0] / both[1])
-        return tables

@@ -9,7 +9,7 @@ from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.level_figure import LevelFigure
 from overopt.stats.fits.forms import Form
 
-Axis = Literal["kl", "sqrt_kl", "sqrt_forward_kl", "step", "proxy"]
+Axis = Literal["kl", "sqrt_kl", "sqrt_forward_kl", "step", "samples", "proxy"]
 """What runs along the x axis; ``kl`` is KL on a linear axis, ``sqrt_kl`` its square root, and
 ``sqrt_forward_kl`` that of the forward KL, KL(initial || policy)."""
 
@@ -21,6 +21,7 @@ X_WORDS = {
     "sqrt_kl": "√ KL from the initial policy (√ nats)",
     "sqrt_forward_kl": "√ forward KL, initial to policy (√ nats)",
     "step": "training step",
+    "samples": "samples drawn",
     "proxy": "proxy (SDs of the initial policy)",
 }
 Y_WORDS = {

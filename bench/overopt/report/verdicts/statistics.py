@@ -103,6 +103,46 @@ class Gold(OfArm):
         return tables
 
 
+@dataclass(frozen=True)
+class FinalGold(OfArm):
+    """Gold above the initial policy at each run's last policy, or at its furthest, in SDs.
+
+    Each seed is read at an end of its own, whatever its KL. A budget that every seed reached
+    (`OWN_END`) is another place: the seed that stops first sets it for all, and a run that turns
+    back to a smaller KL has passed it long before it ends.
+
+    Attributes:
+        arm: of any method.
+        along: ``step``, of a method that trains: its last policy; ``kl_nats``: the point of most
+            KL, of methods without steps.
+    """
+
+    along: Literal["step", "kl_nats"] = "step"
+
+    @property
+    def name(self) -> str:
+        where = "last policy" if self.along == "step" else "point of most KL"
+        return f"gold at the {where} of {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        tables = {}
+        for world in scope.worlds:
+            rows = scope.rows(self.arm, world)
+            tables[world] = _weighted_gold(rows, [self._weights(one) for one in rows])
+        return tables
+
+    def _weights(self, one: SeedRows) -> Floats:
+        try:
+            place_K = one.column(self.along)
+        except ValueError as error:
+            raise NotMeasured(f"{self.arm.name}, seed {one.seed}: {error}") from error
+        if not np.isfinite(place_K).any():
+            raise NotMeasured(f"{self.arm.name}, seed {one.seed}: no {self.along} was stored")
+        weight_K = np.zeros(len(place_K))
+        weight_K[np.nanargmax(place_K)] = 1.0
+        return weight_K
+
+
 def _weighted_gold(rows: Sequence[SeedRows], weights: Sequence[Floats]) -> Floats:
     """By prompt where all seeds have that, else by seed."""
     gains = [one.gain_KB for one in rows]
@@ -171,7 +211,8 @@ class Peak(OfArm):
         best_K = weight_BK[(weight_BK @ gold_K).argmax()]
         if self.of == "log_kl":
             return float(np.log(best_K @ rows.kl_K))
-        value = float(best_K @ rows.column(self.of))
+        used = best_K > 0.0
+        value = float(best_K[used] @ rows.column(self.of)[used])
         if np.isnan(value):
             raise ValueError(f"{self.of} was not measured at the peak")
         return value

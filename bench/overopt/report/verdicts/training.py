@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, Scope, SeedRows
+from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, OutOfReach, Scope, SeedRows
 from overopt.report.verdicts.statistics import Tables, measured_curve, per_seed
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
@@ -52,9 +53,11 @@ class Trained(OfArm):
 class StepsToRegain(OfArm):
     """Share of a period that the reward takes after a reset to be at a share of its former value.
 
-    At every ``period`` steps the policy is reset. The reward before is the mean of the last tenth
-    of the period. What a reset took away is regained at the first step at which no more than
-    1 - ``share`` of it is missing; a period in which that does not come counts as 1.
+    At every ``period`` steps the policy is reset, and a row of training tells of samples that were
+    drawn after its step: that of a reset's own step is the first of the reset policy. The reward
+    before is the mean of the last sixth of the period. What a reset took away is regained at the
+    first step at which no more than 1 - ``share`` of it is missing; a period in which that does not
+    come counts as 1.
 
     Attributes:
         arm: a run with resets.
@@ -76,8 +79,8 @@ class StepsToRegain(OfArm):
         step_K, reward_K = _seen(one, "reward_mean")
         found = []
         for reset in range(self.period, int(step_K[-1]), self.period):
-            before = reward_K[(step_K > reset - self.period / 10) & (step_K <= reset)]
-            after = (step_K > reset) & (step_K <= reset + self.period)
+            before = reward_K[_before(step_K, reset, self.period)]
+            after = (step_K >= reset) & (step_K < reset + self.period)
             if not len(before) or not after.any():
                 continue
             lowest = float(reward_K[after][0])
@@ -88,6 +91,112 @@ class StepsToRegain(OfArm):
         if not found:
             raise NotMeasured(f"{self.arm.name}: no reset in its training")
         return float(np.mean(found))
+
+
+def _before(step_K: Floats, reset: int, period: int) -> npt.NDArray[np.bool_]:
+    """Rows of the last sixth of the period that a reset ends."""
+    return (step_K >= reset - period / 6) & (step_K < reset)
+
+
+@dataclass(frozen=True)
+class ResetDrop(OfArm):
+    """What a reset takes from a column of training: the last sixth of a period less the next row.
+
+    Attributes:
+        arm: a run with resets.
+        period: steps from one reset to the next.
+        column: of ``trajectory.csv``.
+    """
+
+    period: int
+    column: str = "kl_nats"
+
+    @property
+    def name(self) -> str:
+        return f"fall of {self.column} at a reset, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        return per_seed(scope, self.arm, self._number)
+
+    def _number(self, one: SeedRows) -> float:
+        step_K, value_K = _seen(one, self.column)
+        found = []
+        for reset in range(self.period, int(step_K[-1]), self.period):
+            before, after = value_K[_before(step_K, reset, self.period)], value_K[step_K >= reset]
+            if len(before):
+                found.append(float(before.mean() - after[0]))
+        if not found:
+            raise NotMeasured(f"{self.arm.name}: no reset in its training")
+        return float(np.mean(found))
+
+
+NEAR = 1.5
+"""Rows of training whose KL is within this factor of one tell of the reward there."""
+
+
+@dataclass(frozen=True)
+class RewardAtKl(OfArm):
+    """Reward in training at a KL that two runs both come to, each pair of seeds at its own.
+
+    Budgets are met once, on the way to them; a run that comes back to a KL again and again, as one
+    with resets does, is another policy each time, and its rows of training tell of all. The KL is
+    the smaller of the two runs' upper fifths; the reward there is that of a straight line in
+    sqrt(KL) through the rows near it.
+
+    Attributes:
+        arm: the run that is read.
+        other: the run that it is compared with.
+        after, other_after: steps of each before which its rows do not count.
+    """
+
+    other: Arm
+    after: int = 0
+    other_after: int = 0
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm, self.other)
+
+    @property
+    def name(self) -> str:
+        since = f" after step {self.after}" if self.after else ""
+        return f"reward in training{since} at the KL of {self.other.name}, {self.arm.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        return {
+            world: np.array(
+                [
+                    [self._number(one, other)]
+                    for one, other in zip(
+                        scope.rows(self.arm, world), scope.rows(self.other, world), strict=True
+                    )
+                ]
+            )
+            for world in scope.worlds
+        }
+
+    def _number(self, one: SeedRows, other: SeedRows) -> float:
+        kl_K, reward_K = _rewarded(one, self.after)
+        at = min(
+            float(np.quantile(values, 0.8))
+            for values in (kl_K, _rewarded(other, self.other_after)[0])
+        )
+        near = (kl_K >= at / NEAR) & (kl_K <= at * NEAR)
+        if near.sum() < 4:
+            raise OutOfReach(f"{self.arm.name}, seed {one.seed}: hardly at {at:.3g} nats")
+        slope, level = np.polyfit(np.sqrt(kl_K[near]), reward_K[near], 1)
+        return float(level + slope * np.sqrt(at))
+
+
+def _rewarded(one: SeedRows, after: int) -> tuple[Floats, Floats]:
+    """KL and reward of the rows of training from a step on."""
+    step_K, reward_K = _seen(one, "reward_mean")
+    kl_at = dict(zip(*_seen(one, "kl_nats"), strict=True))
+    used = [k for k, step in enumerate(step_K) if step >= after and step in kl_at]
+    if len(used) < 4:
+        raise NotMeasured(f"fewer than 4 steps from {after} on in the training of seed {one.seed}")
+    kl_K = np.array([kl_at[step_K[k]] for k in used])
+    return np.maximum(kl_K, 0.0), reward_K[used]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,14 @@ from typing import Literal
 import numpy as np
 
 from overopt.report.verdicts.arms import Arm, NotMeasured, OutOfReach, Scope, SeedRows, arms_of
-from overopt.report.verdicts.statistics import Gold, Statistic, Tables, measured_curve, peaks
+from overopt.report.verdicts.statistics import (
+    FinalGold,
+    Gold,
+    Statistic,
+    Tables,
+    measured_curve,
+    peaks,
+)
 from overopt.stats.arrays import Floats
 from overopt.stats.verdicts.curves import (
     first_kl_at,
@@ -106,7 +113,9 @@ class Apart:
 
 @dataclass(frozen=True)
 class Wins:
-    """Share of prompts on which one arm's gold is above another's at the same KL; ties half.
+    """Share of prompts on which one arm's gold is above another's; ties half.
+
+    Both at the same KL, but for last policies.
 
     Single responses are not stored, so that what is compared on a prompt is the mean gold of either
     policy there. Means differ from each other more reliably than responses do: the share lies on
@@ -116,10 +125,12 @@ class Wins:
     Attributes:
         arm: the one that wins.
         other: the one that it wins against.
+        last: whether each is the last policy of its run, whatever its KL.
     """
 
     arm: Arm
     other: Arm
+    last: bool = False
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -127,10 +138,12 @@ class Wins:
 
     @property
     def name(self) -> str:
-        return f"share of prompts won by {self.arm.name} against {self.other.name}"
+        of = "the last policy of " if self.last else ""
+        return f"share of prompts won by {of}{self.arm.name} against {self.other.name}"
 
     def read(self, scope: Scope) -> Tables:
-        first, second = Gold(self.arm).read(scope), Gold(self.other).read(scope)
+        of = FinalGold if self.last else Gold
+        first, second = of(self.arm).read(scope), of(self.other).read(scope)
         tables = {}
         for world in scope.worlds:
             if first[world].shape != second[world].shape or first[world].shape[1] < 2:
@@ -160,6 +173,30 @@ class Distance:
         def number(one: SeedRows, other: SeedRows) -> float:
             curves = [_against(rows, self.x, "gold_mean") for rows in (one, other)]
             return mean_distance(curves[0], curves[1])
+
+        return per_pair(scope, self.arm, self.other, number)
+
+
+@dataclass(frozen=True)
+class AtSamples:
+    """A column of one arm where it has drawn as many samples as two arms both draw."""
+
+    arm: Arm
+    other: Arm
+    column: str
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm, self.other)
+
+    @property
+    def name(self) -> str:
+        return f"{self.column} of {self.arm.name} after as many samples as {self.other.name}"
+
+    def read(self, scope: Scope) -> Tables:
+        def number(one: SeedRows, other: SeedRows) -> float:
+            curves = [measured_curve(rows, self.column, "samples_drawn") for rows in (one, other)]
+            return read_at(*curves[0], min(float(x_K.max()) for x_K, _ in curves))
 
         return per_pair(scope, self.arm, self.other, number)
 

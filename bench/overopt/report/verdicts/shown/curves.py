@@ -65,6 +65,8 @@ def _points(x: str, rows: SeedRows, column: str, estimator: str) -> dict[Key, tu
         x_K = np.sqrt(forward_K)
     elif x == "proxy":
         x_K = rows.columns["proxy_mean"]
+    elif x == "samples":
+        x_K = rows.columns["samples_drawn"]
     else:
         x_K = rows.columns[estimator] if estimator else rows.kl_K
         x_K = np.where(rows.kl_K == 0.0, 0.0, x_K)

@@ -72,10 +72,12 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# Under normal error $E[V]$ goes on rising. Under the others it turns, the earlier the heavier the
-# tail. (Toward the right end a single list's luck begins to show; the verdicts below use
-# densities.) Even under the Levy error, whose mean is infinite, best of two gains a little before
-# everything is lost: an independent error cannot make the better of two responses worse on average.
+# Under normal error $E[V]$ goes on rising. Under the others it turns; where depends on the error's
+# bulk and scale as much as on its tail: the lognormal, all of whose moments exist, turns before the
+# t of three degrees of freedom, whose tail is heavier. (Toward the right end a single list's luck
+# begins to show; the verdicts below use densities.) Even under the Levy error, whose mean is
+# infinite, best of two gains a little before everything is lost: an independent error cannot make
+# the better of two responses worse on average.
 #
 # ## Little KL, much proxy
 #

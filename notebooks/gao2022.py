@@ -44,7 +44,8 @@ judged = overopt.judge("gao2022", *stored)
 # $$R_{\mathrm{bon}}(d) = d\,(\alpha - \beta d), \qquad
 # R_{\mathrm{RL}}(d) = d\,(\alpha - \beta \log d).$$
 #
-# $\alpha$ is the slope at which gold rises first, $\beta$ what bends it down. Best-of-n draws $n$
+# $\beta$ is what bends gold down. $\alpha$ is the slope at which it rises first under best-of-n;
+# under RL that slope has no bound, and $\alpha$ is gold at $d = 1$. Best-of-n draws $n$
 # responses and keeps the one that the proxy likes best. Without ties its KL is close to $\log n -
 # (n-1)/n$; on a finite list the exact value is smaller.
 #
@@ -108,15 +109,6 @@ pd.DataFrame({"n": n_K, "log n - (n-1)/n": np.log(n_K) - (n_K - 1) / n_K, "exact
 
 # %%
 display(judged)
-
-# %% [markdown]
-# The enumerated world was run at the smoke grid, with three seeds, and only its verdicts are
-# committed. Fewer than five seeds count as exploratory.
-
-# %%
-smoke = pd.read_csv("../results/papers/gao2022-smoke/verdicts.csv", index_col="claim")
-columns = ["verdict", "effect", "low", "high", "seeds", "relation"]
-smoke.loc[smoke["verdict"] != "not run here", columns].round(3)
 
 # %% [markdown]
 # ## Figures

@@ -100,11 +100,12 @@ pd.DataFrame(best, columns=columns).round(3)
 #
 # ## How fast regret falls with the error
 #
-# Best-of-N has to draw a good response, and to draw it before it draws one that is overestimated.
-# Let prompts with a rarer good response be rarer themselves, so that $N$ draws miss it in a share
-# $1/N$ of the prompts; and let bad responses look the better the rarer they are, each with the same
-# part of the mean squared error $\varepsilon^2$, so that the worst of $N$ costs $\varepsilon
-# \sqrt N$. The sum is least at $N = \varepsilon^{-2/3}$, and there it is $\varepsilon^{2/3}$.
+# Best-of-N may miss a good response, and it may draw one that is overestimated. Let half of the
+# prompts have a good response, prompts with a rarer one being rarer themselves, so that $N$ draws
+# miss it in a share $1/N$ of them. On the other half all responses are good but for bad ones that
+# look the better the rarer they are, each with the same part of the mean squared error
+# $\varepsilon^2$, so that the worst of $N$ costs $\varepsilon \sqrt N$. The sum is least at
+# $N = \varepsilon^{-2/3}$, and there it is $\varepsilon^{2/3}$.
 # Pessimism weighs a response by how far its estimate exceeds $\lambda$, not by its rank: however
 # rare, bad responses that look equally good share the weight with the good one by their
 # probabilities, and their part of the regret stays in proportion to $\varepsilon$.
@@ -128,8 +129,9 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# These prompts are made for both of best-of-N's costs to bind. With one good response of one
-# probability, missing it dies off exponentially in $N$, and both rules lose alike.
+# These prompts are made for both of best-of-N's costs to bind, each on its own half: on one prompt,
+# a bad response that does little harm would spare the cost of missing the good one. With one good
+# response of one probability, missing it dies off exponentially in $N$, and both rules lose alike.
 #
 # ## Verdicts
 

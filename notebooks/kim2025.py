@@ -37,12 +37,13 @@ judged = overopt.judge("kim2025", *stored)
 #
 # Fit curves to proxy and gold along KL, and compare areas:
 #
-# $$\gamma = \frac{\int (\text{proxy} - \text{gold})\, dd}{\int \text{gold}\; dd} ,
+# $$\gamma = \frac{\int |\text{proxy} - \text{gold}|\, dd}{\int \text{gold}\; dd} ,
 # \qquad d = \sqrt{\mathrm{KL}} .$$
 #
 # It is 0 for a proxy that is gold, and grows with what the proxy promises in vain. With the form
 # $d(\alpha - \beta d)$ an area up to $D$ is $\frac12 \alpha D^2 - \frac13 \beta D^3$. Where gold
-# has no area, gamma does not exist.
+# has no area, gamma does not exist. (Below, the proxy is above gold throughout, and the bars do
+# nothing.)
 #
 # ## Forty reward models on a list
 #
@@ -124,10 +125,10 @@ for name in judged.figures:
 # %% [markdown]
 # ## What does not show up here, and why
 #
-# - That gamma predicts PPO's end needs 16 reward models with PPO against each. Where it is listed
+# - That gamma predicts PPO's end needs 15 reward models with PPO against each. Where it is listed
 #   as not run, that grid has not been made.
 # - Six claims are about *evaluation sets by design*: which responses are compared, how many, from
 #   how many models. `bench examine` draws such sets; a model is the initial policy tilted by length
 #   or wording. Where the claims are listed as not run, reward models have not been examined.
-# - The paper's text integrates up to the largest KL while its axis is the root of KL. Here areas
-#   are over KL, as everywhere in this project.
+# - The paper's text integrates up to the largest KL while its axis is the root of KL. Areas of
+#   these claims are over the root; gamma in other tables of this project is over KL.

@@ -89,8 +89,9 @@ pd.DataFrame(rows, columns=columns).round(6)
 # %% [markdown]
 # - $k_1$ in the loss has mean gradient 0: it is no penalty at all, only noise.
 # - $k_3$ in the loss is the *forward* KL's gradient, although its value estimates the reverse KL.
-#   $\pi - \pi_{\mathrm{ref}}$ is bounded by 1, the reverse KL's gradient grows with $\delta$: it
-#   holds back less far away.
+#   Which of the two is larger depends on where the policy is: where $\pi$ has nearly all of its
+#   probability on one response, the reverse KL's gradient in the logits goes to 0 and $\pi -
+#   \pi_{\mathrm{ref}}$ does not.
 # - With the ratio kept in the graph $k_3$ becomes right, and $k_2$ in the loss is right by chance.
 #
 # That is the mean over samples. What it does to a run is a question for runs.

@@ -133,16 +133,17 @@ for name in judged.figures:
 # %% [markdown]
 # ## What does not show up here, and why
 #
-# - Rise and fall show up for all three losses, and IPO's smaller fall does, too. The paper reports
-#   little or no fall of IPO at its largest size; here it falls, only less.
+# - Rise and fall show up for all three losses. The paper reports little or no fall of IPO at its
+#   largest size; here it falls, too, and whether less is open.
 # - The size of the policy is judged over four widths, and the form over forward KL along responses
 #   of the initial policy.
-# - In a tree whose 27 responses are all known, a small $\beta$ moves probability *into* the pairs,
-#   against the claim. Its places share no weights; the paper's policy may well do so. In the same
-#   tree the chosen responses' log ratio is minus the forward KL once the reference has learned
-#   them, as the paper derives.
-# - The first half of an epoch, where the paper finds its best policies at a small $\beta$, waits
-#   for a run with that $\beta$.
+# - That a small $\beta$ moves probability out of the pairs is what the policy of the plot above
+#   does, whose responses share eight features. In a tree whose places have logits of their own no
+#   $\beta$ does it, so that the claim is not judged there; what the paper's policy shares could
+#   not be seen. In such a tree the chosen responses' log ratio is minus the forward KL once the
+#   reference has learned them, as the paper derives.
+# - The first half of an epoch, where the paper finds its best policies at a small $\beta$, is
+#   looked at in a run with batches of 8, since larger ones leave no budget in it.
 # - A language model judges quality in the paper; here gold itself does, as win rate and as score.
 #
 # The paper's text was not at hand; its claims were taken from notes of others that agree.

@@ -114,6 +114,7 @@ overopt.plot_curves(["../results/reviews/superhf", "../results/reviews/ppo"], no
 #
 # - The claims need runs with flipped labels: SuperHF at six weights of its prior, and PPO. Where
 #   they are listed as not run, nothing is known.
-# - Calibration of a policy's own likelihoods is not measured in this project.
-# - The paper measures drift by similarity (METEOR) to outputs before training. Hacking is judged by
-#   gold here.
+# - Calibration of a policy's own likelihoods is measured where a run asks for it, as the claim
+#   about it does.
+# - The paper looks for hacking by METEOR, by its code the likeness of completions of one model to
+#   each other. It is judged by gold here.

@@ -123,7 +123,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# With clean labels, WARP and RL with one anchor from the committed results. They decide no claim.
+# With clean labels, WARP and RL without an anchor from the committed results. They decide no claim.
 
 # %%
 overopt.plot_curves(

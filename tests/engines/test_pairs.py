@@ -286,11 +286,14 @@ def test_revisions_are_read_after_the_prompt_an_answer_and_a_separator() -> None
     pairs = inputs.preferences
     assert pairs is not None
     settings = tiny.PAIRS.model_copy(update={"max_steps": 1, "batch_size": 4})
-    optimize_pairs(OpenedPairs(Watched(), None), settings, inputs)
+    trajectory = optimize_pairs(OpenedPairs(Watched(), None), settings, inputs)
     taken = pairs.take(next(pair_batches(pairs, 4, np.random.default_rng(0))))
     (batch,) = seen
     assert batch.revisions is not None
     sides = {"chosen": taken.chosen, "rejected": taken.rejected}
+    plain = 2 * taken.prompts.length_N.sum()
+    plain += taken.chosen.length_N.sum() + taken.rejected.length_N.sum()
+    tokens = int(plain)
     for name, reading in batch.revisions._asdict().items():
         revision, answer = name.split("_of_")
         assert reading.policy_logp.requires_grad
@@ -300,10 +303,12 @@ def test_revisions_are_read_after_the_prompt_an_answer_and_a_separator() -> None
                 *sides[answer].ids_NT[b, : sides[answer].length_N[b]],
                 SEP,
             ]
+            tokens += len(words) + int(sides[revision].length_N[b])
             prompt = Tokens(np.array([words], np.int32), np.array([len(words)], np.int32))
             logp_1T = score_logps(reference, prompt, sides[revision].take(np.array([b])))
             assert reading.reference_logp[b].sum().item() == pytest.approx(
                 float(logp_1T.sum()), abs=1e-4
             )
+    assert trajectory.compute == (1, 0, tokens)
     with pytest.raises(ValueError, match="needs a separator"):
         optimize_pairs(OpenedPairs(Watched(), None), settings, replace(inputs, separator=None))

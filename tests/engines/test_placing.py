@@ -103,11 +103,19 @@ def squared(n: float) -> float:
     return (n / 4) ** 2
 
 
-def test_whole_values_are_the_nearest_in_kl() -> None:
+def test_whole_values_are_the_nearest_in_the_root_of_kl() -> None:
     # n = 2, 3, 4, ...: .25, .5625, 1, 1.5625, 2.25
     found = place_whole(squared, COUNT, [0.01, 0.4, 0.5, 2.0, 1e4], [1.1])
-    # .4 is nearest to n = 2 (.15 away) as .01 is (.24), and .5 to n = 3; 2 is nearest to 2.25
-    assert found == [(0.4, 2.0), (0.5, 3.0), (None, 4.0), (2.0, 6.0), (0.01, None), (1e4, None)]
+    # roots .5, .75, 1, 1.25, 1.5: that of .4, .63, is nearest to n = 3 as that of .5, .71, is; the
+    # root of 2 to n = 6
+    assert found == [(0.01, 2.0), (0.5, 3.0), (None, 4.0), (2.0, 6.0), (0.4, None), (1e4, None)]
+
+
+def test_the_nearest_whole_value_is_that_of_the_root() -> None:
+    """At 1 nat .8 is nearer in KL and 10.6 % off in its root; 1.205 is 9.8 % off, and meets it."""
+    kl_of = {1.0: 0.1, 2.0: 0.8, 3.0: 1.205}.__getitem__
+    few = Knob(name="n", low=1.0, high=3.0, raises_kl=True, whole=True)
+    assert place_whole(kl_of, few, [1.0], []) == [(1.0, 3.0)]
 
 
 def test_whole_values_of_a_falling_knob() -> None:

@@ -239,6 +239,17 @@ def test_rewards_of_a_stack_are_those_of_each_model() -> None:
     assert stackable([rewards[0], judged(1, 1).reward], WIDTH, cpu) is None
     assert stackable([rewards[0], cell(1).reward], WIDTH, cpu) is None
 
+    def breaks(raw_KN: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        raise FloatingPointError("a reward is not finite")
+
+    bad = judged(1)
+    assert isinstance(bad.reward, ModelReward)
+    cells = [judged(0), replace(bad, reward=replace(bad.reward, combine=breaks)), judged(2)]
+    settings = SETTINGS.model_copy(update={"max_steps": 4})
+    found = optimize_stack(opened(), settings, cells, WIDTH, reward_together=True)
+    assert [one.error for one in found] == [None, "a reward is not finite", None]
+    assert_same_bits(found[0].trajectory, together[0])
+
 
 def test_a_cell_that_breaks_leaves_the_others_alone() -> None:
     def broken(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:

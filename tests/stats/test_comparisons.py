@@ -46,6 +46,15 @@ def test_pairing_by_seed_is_a_paired_t_test() -> None:
     assert not found.across_worlds
 
 
+def test_equal_differences_have_no_test_whatever_they_round_to() -> None:
+    y = np.array([0.1, 0.7, 0.4, 1.3, 2.6])
+    for by in (0.3, 0.1):
+        alike = difference([paired_by_seed(y + by, y)])
+        assert alike.p is None and alike.mean == pytest.approx(by)
+    across = difference([paired_by_seed(y + 0.3, y)] * 3)
+    assert across.p is None
+
+
 def test_one_seed_gives_no_test_by_seed_and_one_over_prompts_by_prompt() -> None:
     alone = difference([paired_by_seed([1.0], [0.5])])
     assert (alone.mean, alone.low, alone.se, alone.p) == (0.5, None, None, None)

@@ -138,7 +138,10 @@ def test_padding_with_zero_probability_changes_nothing() -> None:
 def test_regret_on_literals() -> None:
     front = fronts.Front(np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 3.0]))
     assert fronts.regret(front, 2.0, 1.0) == pytest.approx(1.5)
-    assert fronts.regret(front, 4.0, 1.0) is None
+    assert fronts.regret(front, front.kl_K[-1] * 1.3, 1.0) is None
+    # a policy that meets the last budget from beyond it, by 10 % in the root of KL
+    past = fronts.regret(front, front.kl_K[-1] * 1.2, 1.0)
+    assert past == pytest.approx(front.gold_K[-1] - 1.0)
 
 
 def test_no_selection_beats_the_oracle() -> None:

@@ -84,7 +84,11 @@ def test_area_from_the_peak_tells_what_a_fall_costs() -> None:
         -4 / 11
     )
     assert scores.area_beside_oracle(oracle.kl_K, oracle.gold_K, oracle, fall) == 1.0
-    for out_of_reach in (scores.Range(2.0, 9.0), scores.Range(8.0, 8.0)):
+    # an end that meets the oracle's last budget from beyond, where it keeps 2: 3 + 2 * 4.5
+    past = scores.Range(2.0, 8.5)
+    beyond = scores.area_beside_oracle([0.0, 2.0, 8.5], [0.0, 1.0, 1.0], oracle, past)
+    assert beyond == pytest.approx(6.5 / 12.0)
+    for out_of_reach in (scores.Range(2.0, 10.0), scores.Range(8.0, 8.0)):
         assert scores.area_beside_oracle(kl, [0.0, 1.0, 1.0, 1.0], oracle, out_of_reach) is None
 
 
@@ -116,6 +120,20 @@ def test_regret_and_hypervolume_read_budgets_only() -> None:
     assert dense.hypervolume is not None and dense.hypervolume > 0.5
     assert few.mean_regret == alone.mean_regret == pytest.approx((0.5 + 1.0) / 2)
     assert few.n_regret == 2
+    shared = np.array([False, False, True, False, False])
+    by_all = scores.score_method(
+        kl, gold, proxy, 4.0, oracle, at_budget=at_budget, at_shared=shared
+    )
+    assert by_all.mean_regret == pytest.approx(0.5) and by_all.n_regret == 1
+    assert by_all.hypervolume == few.hypervolume
+
+
+def test_an_oracle_without_an_area_costs_the_hypervolume_alone() -> None:
+    kl, gold = np.array([0.0, 1.0, 4.0]), np.array([0.0, 1.0, 1.5])
+    found = scores.score_method(kl, gold, gold, 4.0, Front(np.array([0, 4.0]), np.array([0, 2.0])))
+    assert found.hypervolume is None
+    assert found.mean_regret == pytest.approx((0.0 - 0.5 + 0.5) / 3)
+    assert found.gamma_trapezoid == pytest.approx(0.0)
 
 
 def test_what_cannot_be_scored_is_missing_with_its_reason() -> None:

@@ -38,6 +38,7 @@ def optimize_iterative(
     the epochs and minibatches that its ``training`` says. A round without data counts as a step.
     """
     learner = Learner(method, settings, inputs.policy, inputs.reference, inputs.second)
+    passes = 2 if method.perturbs else 1
 
     def loss(drawn: DrawnSamples, built: KeptRows | RowPairs, index_K: Tensor) -> Tensor:
         """Mean loss of these items as the policy reads them now."""
@@ -60,7 +61,8 @@ def optimize_iterative(
             return
         for index_K in deal(items, learner.training, inputs.randomness.torch):
             mean_loss = partial(loss, drawn, built, index_K)
-            yield Minibatch(mean_loss(), tokens_of(drawn, _rows(built, index_K)), mean_loss)
+            tokens = passes * tokens_of(drawn, _rows(built, index_K))
+            yield Minibatch(mean_loss(), tokens, mean_loss)
 
     lesson = Lesson(minibatches, with_gradient=False, besides=lambda drawn: drawn.tokens)
     return optimize_online(learner, lesson, settings, inputs)

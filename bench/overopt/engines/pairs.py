@@ -66,6 +66,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
     reference_logps = score_reference(reference, pairs)
     learner = Learner(method, settings, policy, reference)
     view = ProxyView(method, pairs, inputs)
+    passes = 2 if method.perturbs else 1
     between = inputs.kl_probe.of_weights(reference)
     walk = KLWalk(inputs.budgets_nats, settings.max_steps, between)
     rows: list[PairsRow] = []
@@ -94,7 +95,7 @@ def optimize_pairs(method: OpenedPairs, settings: PairsSpec, inputs: RunInputs) 
         gradient_norm = learner.step(
             loss, partial(_mean_loss, method, learner, data, inputs.separator, batch.memory)
         )
-        read_tokens += data.tokens(learner)
+        read_tokens += passes * data.tokens(learner)
         compute = Compute(step, drawn + view.drawn, read_tokens + view.tokens)
         kl_nats = inputs.kl_probe(policy, reference) if walk.due(step) else None
         if kl_nats is None:
@@ -136,7 +137,18 @@ class PairData(NamedTuple):
             tokens += self.sampled.tokens
         if self.degraded is not None:
             tokens += 2 * int(self.pairs.prompts.length_N.sum()) + self.degraded.tokens
+        if "revisions" in learner.inputs:
+            tokens += self._revision_tokens()
         return tokens
+
+    def _revision_tokens(self) -> int:
+        """Of both responses as revisions of each of the two: prompt, answer, separator, revision.
+
+        Each of the four rows of a pair has its prompt and a separator; each response is an answer
+        in two of them and a revision in two.
+        """
+        prompts, responses = self.pairs.prompts.length_N, self.pairs.responses.length_N
+        return 4 * int(prompts.sum() + responses.sum() + len(prompts))
 
 
 def _mean_loss(

@@ -16,7 +16,7 @@ from overopt.engines.sample_data import deal, prompt_batches
 from overopt.engines.walk.trajectory import Compute
 from overopt.execution.contract import Progress
 from overopt.methods.contract.values import Valued
-from overopt.models.optimizer import Stepper, build_optimizer
+from overopt.models.optimizer import Stepper, build_optimizer, training_device
 from overopt.models.sampling import sample
 from overopt.models.sequences import Batch, join, take_rows
 from overopt.models.values import response_values
@@ -124,11 +124,14 @@ def learn_values(
     Raises:
         FloatingPointError: if a loss or gradient is not finite.
     """
+    device = training_device()
+    model, policy = model.to(device), policy.to(device)  # before a slow copy of the model is made
     fit: Fit = TwoHeads(method, model) if method.has_critic else _OneHead(method, model)
     rate = settings.learning_rate * method.training.module_rate
     optimizer = build_optimizer(model, rate)
     if fit.beside is not None:
-        optimizer.add_param_group({"params": list(fit.beside.parameters()), "lr": rate})
+        own = {"params": list(fit.beside.parameters()), "lr": rate, "weight_decay": 0.0}
+        optimizer.add_param_group(own)
     stepper = Stepper(
         model,
         optimizer,

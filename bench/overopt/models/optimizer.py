@@ -32,6 +32,12 @@ def build_optimizer(
     return torch.optim.AdamW(trained_groups, lr=learning_rate, fused=True)
 
 
+def training_device() -> torch.device:
+    """Where accelerate puts what is trained, so that what is read beside it can be put there."""
+    device: torch.device = Accelerator().device
+    return device
+
+
 class Stepper:
     """Optimizer steps of one model, clipped and checked, through accelerate.
 

@@ -104,9 +104,11 @@ def gamma_form(fits: Sequence[GroupFit]) -> tuple[Form, str]:
 def _score_row(group: Group, yardstick: Yardstick, form: Form, form_by: str) -> dict[str, object]:
     scores: dict[int, MethodScores] = {}
     left_out: dict[int, str] = {}
+    met = [set(seed.target_K[~np.isnan(seed.target_K)].tolist()) for seed in group.seeds]
+    shared = sorted(set.intersection(*met)) if met else []
     for seed in group.seeds:
         try:
-            scores[seed.seed] = _score_seed(seed, group.places, yardstick, form)
+            scores[seed.seed] = _score_seed(seed, group.places, yardstick, form, shared)
         except ValueError as refusal:
             left_out[seed.seed] = str(refusal)
 
@@ -131,6 +133,7 @@ def _score_row(group: Group, yardstick: Yardstick, form: Form, form_by: str) -> 
     ):
         interval = over_seeds(read)
         row |= spread(name, interval) | {f"{name}_seeds": interval.n}
+    row["regret_budgets"] = min((one.n_regret for one in scores.values()), default=0)
     reasons = {seed: one.gamma_reason for seed, one in scores.items() if one.gamma_reason}
     row |= {
         "gamma_form": form.value,
@@ -192,8 +195,17 @@ def _regret(places: Places, yardstick: Yardstick) -> dict[str, float | None]:
     }
 
 
-def _score_seed(seed: SeedCurve, places: Places, yardstick: Yardstick, form: Form) -> MethodScores:
-    """Scores of one seed (ValueError, with the reason, where it has none)."""
+def _score_seed(
+    seed: SeedCurve,
+    places: Places,
+    yardstick: Yardstick,
+    form: Form,
+    shared_nats: Sequence[float],
+) -> MethodScores:
+    """Scores of one seed (ValueError, with the reason, where it has none).
+
+    shared_nats: budgets that all seeds met.
+    """
     there = ~np.isnan(seed.proxy_K)
     if not (seed.kl_nats_K[there] > 0).any():
         raise ValueError("no proxy was measured beyond the initial policy")
@@ -212,4 +224,5 @@ def _score_seed(seed: SeedCurve, places: Places, yardstick: Yardstick, form: For
         form=form,
         at_budget=~np.isnan(seed.target_K[there]),
         between=between,
+        at_shared=np.isin(seed.target_K[there], shared_nats),
     )

@@ -280,15 +280,15 @@ def crossed_parts(x_SB: Floats) -> tuple[ErrorPart, ...]:
     """
     n_seeds, n_prompts = x_SB.shape
     if n_seeds == 1:
-        return (ErrorPart(_told(float(x_SB.var(ddof=1)), x_SB) / n_prompts, n_prompts - 1),)
+        return (ErrorPart(told(float(x_SB.var(ddof=1)), x_SB) / n_prompts, n_prompts - 1),)
     squares = mean_squares(x_SB)
     over_prompts = max(float(squares.prompt - squares.residual), 0.0)
     return (
-        ErrorPart(_told(float(squares.seed), x_SB) / x_SB.size, n_seeds - 1),
-        ErrorPart(_told(over_prompts, x_SB) / x_SB.size, n_prompts - 1),
+        ErrorPart(told(float(squares.seed), x_SB) / x_SB.size, n_seeds - 1),
+        ErrorPart(told(over_prompts, x_SB) / x_SB.size, n_prompts - 1),
     )
 
 
-def _told(variance: float, x: Floats) -> float:
+def told(variance: float, x: Floats) -> float:
     """The variance; 0 where rounding explains it, as that of equal numbers may come out."""
     return variance if variance > x.size * (ROUNDING * float(np.abs(x).max())) ** 2 else 0.0

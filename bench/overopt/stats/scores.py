@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import Bools, Floats, check_finite, check_same_shape, distance_from_kl
+from overopt.stats.budgets import is_met
 from overopt.stats.fits.forms import Form
 from overopt.stats.fits.least_squares import Fit, fit
-from overopt.stats.pools.fronts import Front, normalized_hypervolume, regret
+from overopt.stats.pools.fronts import Front, has_area, normalized_hypervolume, regret
 
 QUADRATURE_POINTS = 4001  # odd, for Simpson's rule
 NO_GOLD = "gold has no area above the initial policy"
@@ -161,8 +162,10 @@ def area_beside_oracle(
     kl, score = _from_start(kl_nats, gold)
     oracle_kl, oracle_gold = _from_start(oracle.kl_K, oracle.gold_K)
     low, high = between
-    if not low < high <= min(kl[-1], oracle_kl[-1]) * (1 + 1e-9):
+    if not low < high <= kl[-1] * (1 + 1e-9):
         return None
+    if high > oracle_kl[-1] and not is_met(high, float(oracle_kl[-1])):
+        return None  # else the oracle keeps the gold of its last budget
     best = _area(oracle_kl, oracle_gold, low, high)
     return _area(kl, score, low, high) / best if best > 0 else None
 
@@ -176,6 +179,7 @@ def score_method(
     form: Form = Form.RL,
     at_budget: Bools | None = None,
     between: Range | None = None,
+    at_shared: Bools | None = None,
 ) -> MethodScores:
     """All scores of a method from its measured points.
 
@@ -186,8 +190,10 @@ def score_method(
         kl_max_nats: fixed end of the KL axis for the hypervolume, nats.
         oracle: front of the tilted reference; without it regret and hypervolume are missing.
         form: the form fitted to gold and proxy for gamma.
-        at_budget: which points were taken for a budget; regret and hypervolume read no others,
-            so that methods with denser points are not better for that. All by default.
+        at_budget: which points were taken for a budget; the hypervolume reads no others, so that
+            methods with denser points are not better for that. All by default.
+        at_shared: which of them for a budget that all seeds met: the regret is the mean over
+            these, so that seeds average the same budgets. All at budgets by default.
         between: from the peak to the end, for the area there.
 
     Raises:
@@ -211,10 +217,11 @@ def score_method(
     regrets: list[float] = []
     hypervolume = area = None
     if oracle is not None:
-        pairs = zip(kl[used], score[used], strict=True)
+        shared = used if at_shared is None else at_shared
+        pairs = zip(kl[shared], score[shared], strict=True)
         found = (regret(oracle, float(k), float(g)) for k, g in pairs)
         regrets = [value for value in found if value is not None]
-        if used.any():
+        if used.any() and has_area(oracle, kl_max_nats):
             hypervolume = normalized_hypervolume(kl[used], score[used], oracle, kl_max_nats)
         area = area_beside_oracle(kl, score, oracle, between) if between else None
     return MethodScores(

@@ -111,6 +111,10 @@ def test_equal_numbers_are_judged_by_their_signs() -> None:
     assert estimate({0: np.full((8, 1), 8.0)}).p_above(0.0) == pytest.approx(2 / 256)
     rounded = estimate({0: np.full((3, 4), 0.1) + 0.2})  # equal, whatever their variance rounds to
     assert (rounded.bounds, rounded.p_above(0.0)) == (None, 0.25)
+    for worlds in (3, 6):
+        for value in (0.1, 0.4, 0.8, 7**0.5):
+            alike = estimate({w: np.full((5, 1), value) for w in range(worlds)})
+            assert alike.p_above(0.0) == 2 / 2**worlds
 
 
 def test_interval_and_p_value_are_those_of_comparisons() -> None:
@@ -154,6 +158,19 @@ def test_holm_steps_down_over_the_claims() -> None:
     assert [first.side, second.side, third.side] == [None, "reproduced", None]
     assert first.before_holm == "reproduced"
     assert [one.p_holm for one in (first, second, third)] == pytest.approx([0.06, 0.03, 0.2])
+
+
+def test_a_true_part_lends_the_whole_no_level() -> None:
+    """Orderings of one certain pair and one at .03: reproduced if alone, not as one of three."""
+    claims = [ordering([part(1e-9), part(0.03)]) for _ in range(3)]
+    assert {one.side for one in decide(claims)} == {"partly reproduced"}
+    assert {one.before_holm for one in decide(claims)} == {"reproduced"}
+    generator, false, draws = np.random.default_rng(2), 0, 2000
+    for _ in range(draws):
+        p_C = generator.uniform(size=6)
+        found = decide([ordering([part(1e-9), part(p)]) for p in p_C])
+        false += any(one.side == "reproduced" for one in found)
+    assert false / draws < 0.05 + 3 * (0.05 * 0.95 / draws) ** 0.5
 
 
 def test_no_claims_have_no_verdicts() -> None:

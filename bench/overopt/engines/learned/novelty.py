@@ -15,7 +15,7 @@ from overopt.engines.sample_data import deal, prompt_batches
 from overopt.engines.walk.trajectory import Compute
 from overopt.execution.contract import Progress
 from overopt.methods.contract.novelty import PredictorShape
-from overopt.models.optimizer import Stepper, build_optimizer
+from overopt.models.optimizer import Stepper, build_optimizer, training_device
 from overopt.models.sampling import sample
 from overopt.models.sequences import Batch, bucket_rows, join
 from overopt.models.weights import evaluating
@@ -95,6 +95,7 @@ def learn_novelty(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
         for trunk in trunks:
+            trunk.model.to(training_device())
             predictors.append(method.make_predictor(_shape(trunk)).to(trunk.model.device))
             optimizer = build_optimizer(predictors[-1], rate)
             steppers.append(Stepper(predictors[-1], optimizer, settings.max_gradient_norm))

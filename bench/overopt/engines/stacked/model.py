@@ -58,7 +58,10 @@ class StackedPolicy:
     """
 
     def __init__(self, shaped: PreTrainedModel) -> None:
-        if not is_plain(shaped.cpu()):
+        device = shaped.device
+        plain = is_plain(shaped.cpu())  # it is told on the CPU only, and a module moves in place
+        shaped.to(device)
+        if not plain:
             raise UserError(
                 "the engine stacked trains small policies made from scratch only; give --engine "
                 "native."

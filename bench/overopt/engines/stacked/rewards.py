@@ -65,7 +65,9 @@ class StackedRewards:
         batches: Mapping[int, Batch],
         texts: Mapping[int, tuple[Tokens, Tokens]],
     ) -> dict[int, Floats]:
-        """Rewards (R,) of the cells at these places; equal texts get equal ones, to the last bit.
+        """Raw scores (K, R) of cells at these places; equal texts have equal ones, to the last bit.
+
+        What a cell makes of its own is its own affair (``combine``), and so is how that fails.
 
         Args:
             ids_CRL: all cells' rows, padded to the rectangle.
@@ -86,8 +88,16 @@ class StackedRewards:
         found = {}
         for place, (prompts, responses) in texts.items():
             first_U, inverse_R = distinct_rows(prompts, responses)
-            found[place] = self._rewards[place].combine(raw[:, place, first_U])[inverse_R]
+            found[place] = raw[:, place, first_U][:, inverse_R]
         return found
+
+    def combine(self, place: int, raw_KR: Floats) -> Floats:
+        """Rewards (R,) of one cell out of its raw scores.
+
+        Raises:
+            FloatingPointError: a reward is not finite.
+        """
+        return self._rewards[place].combine(raw_KR)
 
 
 def stackable(

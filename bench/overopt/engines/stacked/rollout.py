@@ -173,8 +173,9 @@ class _Rounds:
         ids_CRL = self._lay_out(batches)
         if self._rewards is not None:
             texts = {place: cell.texts for place, cell in stack.going.items()}
-            for place, reward_R in self._rewards.score(ids_CRL, batches, texts).items():
-                stack.cells[place].reward_R = reward_R
+            for place, raw_KR in self._rewards.score(ids_CRL, batches, texts).items():
+                with stack.cells[place].failing_alone():
+                    stack.cells[place].reward_R = self._rewards.combine(place, raw_KR)
         with torch.no_grad():
             states = "reference_states" in self._inputs
             reference = _Pass.of(stack.policy.read(stack.reference, ids_CRL, states))

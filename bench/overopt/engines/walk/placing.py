@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from overopt.spec.declare import Knob
+from overopt.stats.budgets import budget_gap
 
 _FALL = 1e-3
 """Share of its peak by which KL must have fallen for its knob to count as one that turns: rounding
@@ -129,7 +130,7 @@ def place_whole(
     finer_nats: Sequence[float],
     trusted: Callable[[float], bool] = lambda value: True,
 ) -> list[Place]:
-    """Whole knob values whose KL is nearest to each budget, by bisection.
+    """Whole knob values whose sqrt(KL) is nearest to each budget's, by bisection.
 
     A budget is out of reach where no value has that much KL, where the value deserves no point, or
     where another budget is nearer to the value: one policy cannot meet two budgets.
@@ -154,16 +155,20 @@ def place_whole(
         if kl_at(last) < (1 - _FALL) * kl_at(peak):
             values = values[: values.index(peak) + 1]
 
+    def gap(value: int, kl_nats: float) -> float:
+        """In sqrt(KL), as budgets are met."""
+        return budget_gap(kl_at(value), kl_nats)
+
     def nearest(kl_nats: float) -> int | None:
         above = bisect_left(values, kl_nats, key=lambda v: kl_at(v) if trusted(v) else math.inf)
         if above == len(values) or not trusted(values[above]):
             return None
         beside = values[max(above - 1, 0) : above + 1]
-        return min(beside, key=lambda value: abs(kl_at(value) - kl_nats))
+        return min(beside, key=lambda value: gap(value, kl_nats))
 
     chosen = {kl_nats: nearest(kl_nats) for kl_nats in kl_grid_nats}
     owner = {
-        value: min((k for k in chosen if chosen[k] == value), key=lambda k: abs(k - kl_at(value)))
+        value: min((k for k in chosen if chosen[k] == value), key=lambda k: gap(value, k))
         for value in chosen.values()
         if value is not None
     }

@@ -14,9 +14,11 @@ class Compute(NamedTuple):
 
     gradient_steps: optimizer steps.
     samples_drawn: responses that the method sampled; those of KL probes are not the method's.
-    tokens_processed: prompt and response tokens, once for each pass with gradient over them. Beside
-        these count the samples of a round that builds its data (family ``iterative``), and
-        opponents that are only compared with: they are read, whether or not they are learned from.
+    tokens_processed: prompt and response tokens, once for each pass with gradient over them, twice
+        where a second gradient is taken. Beside these count what is read without one: samples of a
+        round that builds its data (family ``iterative``), opponents that are only compared with,
+        samples that a method of pairs draws of the policy or of the proxy's view, and batches whose
+        values are targets of themselves.
     """
 
     gradient_steps: int

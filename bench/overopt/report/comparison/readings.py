@@ -24,7 +24,7 @@ from overopt.stats.arrays import Floats
 from overopt.stats.comparisons.hypervolume import hypervolume_weights
 from overopt.stats.crossed import Crossed, crossed_interval
 from overopt.stats.equal_kl import end_of, weights_at
-from overopt.stats.pools.fronts import Front
+from overopt.stats.pools.fronts import Front, has_area
 from overopt.stats.rise_fall import PROMPTS_MIN, Budgets, cross_fitted, fixed_split, read_peaks
 
 
@@ -287,6 +287,8 @@ def _hypervolume(one: Entrant, curves: Curves, measures: Mapping[int, Measure]) 
         oracle, kl_max_nats = measures[world]
         if oracle is None:
             raise _Missing("no oracle front was stored")
+        if not has_area(oracle, kl_max_nats):
+            raise _Missing("the oracle front has no area below the largest budget")
         weights = []
         for seed in seeds:
             there = ~np.isnan(seed.proxy_K)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from overopt.stats.arrays import check_finite, check_same_shape
 from overopt.stats.comparisons.parts import WEAKEST, Difference, Paired, Pairing
-from overopt.stats.crossed import Crossed, crossed_parts
+from overopt.stats.crossed import Crossed, crossed_parts, told
 from overopt.stats.error_parts import (
     ErrorPart,
     half_width,
@@ -58,8 +58,9 @@ def paired_by_seed(x_S: ArrayLike, y_S: ArrayLike) -> Paired:
     if x.size == 1:
         return Paired(mean, (), "seeds", 1)
     off = apart - mean
-    variance = float(off @ off) / (x.size - 1) / x.size
-    return Paired(mean, (ErrorPart(variance, x.size - 1),), "seeds", x.size)
+    # the difference of large numbers is rounded as they are
+    variance = told(float(off @ off) / (x.size - 1), np.concatenate([x, y]))
+    return Paired(mean, (ErrorPart(variance / x.size, x.size - 1),), "seeds", x.size)
 
 
 def not_paired(x: Crossed, y: Crossed) -> Paired:
@@ -95,7 +96,7 @@ def difference(worlds: Sequence[Paired]) -> Difference:
     if len(worlds) < ACROSS_FROM:
         return within_worlds(worlds)
     means = np.array([one.mean for one in worlds])
-    part = ErrorPart(float(means.var(ddof=1)) / means.size, means.size - 1)
+    part = ErrorPart(told(float(means.var(ddof=1)), means) / means.size, means.size - 1)
     return _difference(worlds, (part,))._replace(across_worlds=True)
 
 

@@ -105,7 +105,9 @@ class ProxyPoints(NamedTuple):
 def proxy_points(curves: Sequence[BestOfN]) -> ProxyPoints:
     """The proxy points of a reward of several members under best-of-n by their combination.
 
-    A single seed's own highest point has to do, which is high by chance too.
+    The peak is chosen by other seeds on the same prompts, which all seeds share: what is read there
+    is that of these prompts, and for others too high where their gold differs from prompt to prompt
+    along the curve. A single seed's own highest point has to do, which is high by chance too.
 
     Reference:
         Moskovitz et al., "Confronting Reward Model Overoptimization with Constrained RLHF", 2023,

@@ -16,6 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from overopt.stats.arrays import Floats, check_finite, check_same_shape
+from overopt.stats.budgets import is_met
 
 LOG_TILT_RANGE = (-18.0, 18.0)  # log of (gold sd / b) that is searched: from 1e-8 to 7e7
 KL_TOLERANCE_NATS = 1e-9
@@ -201,16 +202,23 @@ def regret(front: Front, kl_nats: float, gold: float) -> float | None:
     """Gold that the front has and the point has not, at the point's KL; None outside the front.
 
     The front is interpolated linearly, which for a concave oracle is slightly too low between its
-    points, so a regret can come out slightly below 0.
+    points, so a regret can come out slightly below 0. A policy that meets the front's last budget
+    from beyond it is compared with the front's end, which an oracle does not fall behind.
 
     Raises:
         ValueError: if the front is empty, or a value is NaN or infinite.
     """
     check_finite([kl_nats, gold], "KL and gold")
     check_finite(front.kl_K, "front")
-    if not front.kl_K[0] <= kl_nats <= front.kl_K[-1]:
+    end = float(front.kl_K[-1])
+    if kl_nats < front.kl_K[0] or (kl_nats > end and not is_met(kl_nats, end)):
         return None
     return float(np.interp(kl_nats, front.kl_K, front.gold_K)) - gold
+
+
+def has_area(oracle: Front, kl_max_nats: float) -> bool:
+    """Whether the oracle's front has an area below KL_max, which hypervolumes are shares of."""
+    return _area(oracle.kl_K, oracle.gold_K, kl_max_nats) > 0
 
 
 def _area(kl: Floats, gold: Floats, kl_max_nats: float) -> float:

@@ -10,6 +10,9 @@ import numpy as np
 from overopt.stats.intervals import adjust_holm
 from overopt.stats.verdicts.evidence import ALPHA, Evidence, Side
 
+WHOLE: tuple[Side, ...] = ("reproduced", "contradicted")
+PARTS: tuple[Side, ...] = ("partly reproduced",)
+
 
 class Decision(NamedTuple):
     """What a claim's evidence comes to among all claims of its paper.
@@ -29,32 +32,48 @@ def decide(claims: Sequence[Evidence], alpha: float = ALPHA) -> list[Decision]:
     """Verdicts such that the chance of any false one among the claims is at most alpha.
 
     Claims step down by their smallest p value (Holm). One that passes is given the verdict that
-    its own level allows: an ordering that is reproduced as a whole is so at that level; else it is
-    contradicted, or partly reproduced.
+    its own level allows: it is reproduced or contradicted. Orderings that are neither step down by
+    their parts once more among themselves, so that the chance of a false "partly reproduced" is at
+    most alpha, too: a part that is true would else lend its level to the whole.
 
     Two opposite verdicts of one claim are two one-sided tests of half the level each, so that a
     claim spends alpha once.
 
     Args:
         claims: evidence of each; empty gives nothing.
-        alpha: chance of any false verdict.
+        alpha: chance of any false verdict of either kind.
     """
-    if not claims:
-        return []
-    best_C = np.array([min(claim.p_of.values()) for claim in claims])
-    holm_C, order_C = adjust_holm(best_C), np.argsort(best_C, kind="stable")
+    whole = _step_down(claims, WHOLE, alpha)
+    parts = _step_down(claims, PARTS, alpha)
     found = []
-    for number, claim in enumerate(claims):
-        rank = int(np.flatnonzero(order_C == number)[0])
-        level = alpha / (len(claims) - rank)
-        side = _side(claim, level) if holm_C[number] <= alpha else None
-        found.append(Decision(side, float(holm_C[number]), _side(claim, alpha)))
+    for claim, one, other in zip(claims, whole, parts, strict=True):
+        chosen = other if one.side is None and other.side is not None else one
+        alone = _side(claim, WHOLE, alpha) or _side(claim, PARTS, alpha)
+        found.append(Decision(chosen.side, chosen.p_holm, alone))
     return found
 
 
-def _side(claim: Evidence, level: float) -> Side | None:
-    order: tuple[Side, ...] = ("reproduced", "contradicted", "partly reproduced")
-    shown = [side for side in order if claim.p_of.get(side, 1.0) <= level]
-    if {"reproduced", "contradicted"} <= set(shown):
-        return None  # no rule lets both stand; said nothing rather than chosen
-    return shown[0] if shown else None
+class _Step(NamedTuple):
+    side: Side | None
+    p_holm: float
+
+
+def _step_down(claims: Sequence[Evidence], sides: Sequence[Side], alpha: float) -> list[_Step]:
+    """Holm's steps over the claims that have one of these verdicts."""
+    having = [c for c, claim in enumerate(claims) if any(side in claim.p_of for side in sides)]
+    found = [_Step(None, 1.0)] * len(claims)
+    if not having:
+        return found
+    best_C = np.array([min(claims[c].p_of.get(side, 1.0) for side in sides) for c in having])
+    holm_C, order_C = adjust_holm(best_C), np.argsort(best_C, kind="stable")
+    for rank, place in enumerate(order_C):
+        level, claim = alpha / (len(having) - rank), claims[having[place]]
+        side = _side(claim, sides, level) if holm_C[place] <= alpha else None
+        found[having[place]] = _Step(side, float(holm_C[place]))
+    return found
+
+
+def _side(claim: Evidence, sides: Sequence[Side], level: float) -> Side | None:
+    shown = [side for side in sides if claim.p_of.get(side, 1.0) <= level]
+    # no rule lets two opposite ones stand; said nothing rather than chosen
+    return shown[0] if len(shown) == 1 else None

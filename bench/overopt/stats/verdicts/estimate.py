@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from overopt.stats.arrays import Floats
-from overopt.stats.crossed import crossed_interval, crossed_parts
+from overopt.stats.crossed import crossed_interval, crossed_parts, told
 from overopt.stats.error_parts import ErrorPart
 from overopt.stats.verdicts.evidence import Estimate
 from overopt.stats.world_means import over_worlds
@@ -38,7 +38,10 @@ def estimate(values: Mapping[int, Floats]) -> Estimate:
     n = len(crossed)
     mean = sum(one.mean for one in crossed) / n
     if across.se is not None:
-        return Estimate(mean, (ErrorPart(across.se**2, n - 1),), n_seeds, n, "worlds")
+        means = np.array([one.mean for one in crossed])
+        return Estimate(
+            mean, (ErrorPart(told(across.se**2 * n, means) / n, n - 1),), n_seeds, n, "worlds"
+        )
     each = [_parts(table) for table in tables]
     if not all(each):
         return Estimate(mean, (), n_seeds, n, "nothing")

@@ -13,9 +13,9 @@ import torch
 from models import tiny
 from overopt.catalog import systems
 from overopt.engines.learned.critic import TwoHeads
+from overopt.engines.learned.values import learn_values
 from overopt.engines.method.values import OpenedValues
 from overopt.engines.rehearsals.method import rehearse
-from overopt.engines.values import learn_values
 from overopt.errors import UserError
 from overopt.execution.contract import silent
 from overopt.methods.selection import ilql

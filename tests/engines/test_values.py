@@ -12,8 +12,8 @@ import torch
 from transformers import PreTrainedModel
 
 from models import tiny
+from overopt.engines.learned.values import Learned, learn_values
 from overopt.engines.method.values import OpenedValues
-from overopt.engines.values import Learned, learn_values
 from overopt.execution.code.modules import load_module
 from overopt.execution.contract import silent
 from overopt.methods.contract.training import Training

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from overopt.models.rewards.reward import rewards, score
+from overopt.models.rewards.reward import distinct_rows, rewards, score
 from overopt.models.sequences import join
+from overopt.worlds.tokens import Tokens
 
 from . import tiny
 
@@ -46,6 +47,20 @@ def test_equal_rows_have_exactly_equal_scores_and_the_prompt_counts() -> None:
     scored_N = score(model, prompts, tiny.tokens([5, 3], [5, 3], [3]), batch_tokens=1)
     assert scored_N[0] == scored_N[1]
     assert scored_N[2] == pytest.approx(scored_N[0], abs=1e-5)
+
+
+def test_a_last_token_of_number_0_is_not_padding() -> None:
+    """Worlds with a tokenizer have no number that is padding only."""
+    both = Tokens(np.array([[5, 4, 0], [5, 4, 0]], np.int32), np.array([2, 3], np.int32))
+    same = tiny.tokens([4], [4])
+    for first, second in ((same, both), (both, same)):
+        first_U, inverse_N = distinct_rows(first, second)
+        assert len(first_U) == 2 and inverse_N[0] != inverse_N[1]
+    model = tiny.reward_model(5)
+    together_N = score(model, same, both)
+    alone = score(model, same.take(np.array([1])), both.take(np.array([1])))
+    assert together_N[1] == pytest.approx(float(alone[0]), abs=1e-5)
+    assert together_N[0] != together_N[1]
 
 
 def test_rewards_carry_gradients() -> None:

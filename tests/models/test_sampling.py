@@ -170,3 +170,12 @@ def test_at_temperature_zero_every_token_is_the_likeliest() -> None:
     np.testing.assert_allclose(
         drawn.logp_NT, score_logps(model, _repeat(prompts, 2), drawn.responses), atol=1e-5
     )
+
+
+def test_prompts_that_differ_by_a_last_token_of_number_0_are_two() -> None:
+    model = tiny.policy(3)
+    ids_NT = np.array([[5, 4, 0], [5, 4, 0], [1, 4, 2]], np.int32)
+    prompts = Tokens(ids_NT, np.array([2, 3, 3], np.int32))
+    together = sample(model, prompts, 3, 4, _generator(1))
+    apart = sample(model, prompts, 3, 4, _generator(1), batch_rows=3)
+    assert together.responses.ids_NT.tolist() == apart.responses.ids_NT.tolist()

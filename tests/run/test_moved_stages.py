@@ -101,7 +101,7 @@ CASES = (
     Case("engines/particles/filter.py", a_line, ("* particles:*",)),
     Case("methods/contract/particles.py", a_line, ("* particles:*",)),
     Case("stages/value.py", statement_in("run"), ("* value:*",)),
-    Case("engines/values.py", a_line, ("* value:*",)),
+    Case("engines/learned/values.py", a_line, ("* value:*",)),
     Case("engines/learned/critic.py", a_line, ("* value:*",)),
     Case("models/values.py", a_line, ("* value:*",)),
     Case("methods/contract/values.py", field_of("Valued"), ("* value:*", "* compose:valued")),

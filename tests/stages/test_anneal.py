@@ -12,7 +12,7 @@ from overopt.artifacts.tables import Table, read_json
 from overopt.execution.contract import silent
 from overopt.models.policy import load_policy
 from overopt.stages import anneal
-from overopt.stages.enumeration import Enumeration
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.stats.pools.annealing import Rung, gold_at
 from overopt.stats.pools.fronts import oracle_front_exact
 from overopt.worlds.contract import build

@@ -15,7 +15,7 @@ from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
 from overopt.models.starts.scratch import build_policy
 from overopt.stages import evaluate
-from overopt.stages.enumeration import Enumeration
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.worlds.contract import build, context_tokens
 from overopt.worlds.tabular.world import Tabular
 

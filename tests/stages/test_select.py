@@ -138,12 +138,16 @@ def test_drawn_rows_have_the_frequencies_of_the_weights() -> None:
     assert (np.abs(found_BN - weight_BN) <= 4 * error_BN).all()
 
 
-def test_ranking_and_distinct_n_come_from_the_drawn_rows() -> None:
+def test_ranking_and_distinct_n_come_from_the_drawn_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     weight_BN = np.array([[0.5, 0.5, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0]])
     drawn = np.array([0, 1, 0, 6, 7, 7])
     point = selection_point(POOL, weight_BN, np.full(2, 0.1), drawn)
     # Prompt 0: gold 0 < 1 as proxy 1 < 2: right. Prompt 1: gold 2 > -1, proxies tied: half.
     assert point["auroc"] == pytest.approx(0.75)
+    # two effective samples for three that are drawn: repetition that the policy would not have
+    assert "distinct_1" not in point and "distinct_2" not in point
+    monkeypatch.setattr(select, "_FRESH", 0.5)
+    point = selection_point(POOL, weight_BN, np.full(2, 0.1), drawn)
     assert point["distinct_1"] == pytest.approx((1 / 1 + 1 / 8) / 2)  # words 4 | 44 444 444
 
 

@@ -15,8 +15,8 @@ from overopt.models.language_fitting import train_language_model
 from overopt.models.starts.scratch import build_policy
 from overopt.spec.training import ArchitectureSpec, TrainingSpec
 from overopt.spec.world import WorldSpec
-from overopt.stages.enumeration import Enumeration
 from overopt.stages.evaluate import measure_policy
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.stats.kl import Estimate, clustered_mean, k1, k2, k3
 from overopt.worlds.contract import context_tokens
 from overopt.worlds.tabular.world import Tabular, build

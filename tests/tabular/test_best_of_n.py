@@ -13,7 +13,7 @@ import pytest
 from overopt.models.rewards.reward import score
 from overopt.models.starts.scratch import build_reward
 from overopt.spec.training import ArchitectureSpec
-from overopt.stages.enumeration import Enumeration
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.stats.kl import exact_kl_per_prompt
 from overopt.stats.pools.best_of_n import curve, kl_bound, weights
 from overopt.worlds.contract import context_tokens

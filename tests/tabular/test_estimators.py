@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm, t
 
-from overopt.stages.enumeration import Enumeration
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.stats.kl import k1, rao_blackwell
 from overopt.stats.pools.fronts import oracle_front, oracle_front_exact
 

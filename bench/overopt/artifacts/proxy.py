@@ -39,6 +39,11 @@ class Member:
         self.mean, self.sd = float(scale["mean"]), float(scale["sd"])
         self._error = _open_error(folder)
 
+    @property
+    def log_odds_per_sd(self) -> float | None:
+        """Bradley and Terry's log-odds in a difference of scores of 1; None with an error."""
+        return self.sd if self._error is None else None
+
     def score(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Score (N,) of each response, in SDs of the initial policy around its mean."""
         read, read_responses = self.reading(prompts, responses)

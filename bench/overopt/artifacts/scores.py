@@ -19,6 +19,10 @@ FEATURE = "feature_"
 _FACTOR = np.uint64(0x9E37_79B9_7F4A_7C15)  # odd, so that multiplying loses no bit
 
 
+SCALE = "scale.json"
+"""Beside scores: what turns a difference of two into log-odds, where it is one."""
+
+
 def fingerprint(responses: Tokens) -> npt.NDArray[np.int64]:
     """A 64-bit fingerprint (N,) of each response: sum over t of (id_t + 1) f^t, modulo 2^64.
 

@@ -210,7 +210,10 @@ def _distinct_prompts(prompts: Tokens, prompt_R: Index) -> tuple[Index, Index]:
     """
     index_D, inverse_R = np.unique(prompt_R, return_inverse=True)
     _, first_E, equal_D = np.unique(
-        prompts.ids_NT[index_D], axis=0, return_index=True, return_inverse=True
+        np.column_stack([prompts.length_N[index_D], prompts.ids_NT[index_D]]),
+        axis=0,
+        return_index=True,
+        return_inverse=True,
     )
     order_E = np.argsort(first_E)
     rank_E = np.argsort(order_E)

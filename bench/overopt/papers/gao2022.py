@@ -6,6 +6,7 @@ Departures are in the notes.
 from __future__ import annotations
 
 from math import inf, log
+from typing import Literal
 
 from overopt.papers.contract import (
     All,
@@ -78,9 +79,23 @@ def regressional_identity() -> Checked:
     return Checked(worst <= 1e-9, worst, 1e-9, "conditional means of normals by quadrature")
 
 
+BETA = {column: Coefficient(BON, Form.BON, "b", column) for column in ("gold_mean", "proxy_mean")}
+UNDER = (Bias(BON, Form.BON, "proxy_mean"), Bias(RL, Form.RL, "proxy_mean"))
+
+
+def _by_width(method: str, form: Form, name: Literal["a", "b"]) -> Along:
+    """Slope of a coefficient over the log of the proxy's width."""
+    found = {w: Coefficient(arm, form, name) for w, arm in OF_WIDTH[method].items()}
+    return Along("log width", tuple((log(w), one) for w, one in found.items()))
+
+
+def _proxy(arm: Arm) -> Value:
+    return Value(arm, "proxy_mean")
+
+
 def _gap(arm: Arm) -> Minus:
     """Proxy less gold at the common end."""
-    return Minus(Value(arm, "proxy_mean"), Value(arm, "gold_mean"))
+    return Minus(_proxy(arm), Value(arm, "gold_mean"))
 
 
 CLAIMS = (
@@ -126,16 +141,7 @@ CLAIMS = (
         "sections 3.2 and 4.2.2, figure 3",
         All(
             tuple(
-                Positive(
-                    Along(
-                        "log width",
-                        tuple(
-                            (log(width), Coefficient(arm, form, "b"))
-                            for width, arm in OF_WIDTH[method].items()
-                        ),
-                    ),
-                    sign=-1,
-                )
+                Positive(_by_width(method, form, "b"), sign=-1)
                 for method, form in (("bon", Form.BON), ("ppo", Form.RL))
             )
         ),
@@ -146,16 +152,7 @@ CLAIMS = (
         "alpha of RL is nearly independent of the size of the proxy",
         "alpha can be held constant across sizes",
         "section 3.2, figure 3c",
-        Equal(
-            Along(
-                "log width",
-                tuple(
-                    (log(width), Coefficient(arm, Form.RL, "a"))
-                    for width, arm in OF_WIDTH["ppo"].items()
-                ),
-            ),
-            0.05,
-        ),
+        Equal(_by_width("ppo", Form.RL, "a"), 0.05),
         figure="widths-rl",
     ),
     Claim(
@@ -281,13 +278,9 @@ CLAIMS = (
         "a strictly larger gap",
         "sections 1 and 3.6",
         All(
-            tuple(
-                test
-                for arm in PENALIZED.values()
-                for test in (
-                    more(Value(arm, "proxy_mean"), Value(RL, "proxy_mean")),
-                    more(_gap(arm), _gap(RL)),
-                )
+            (
+                *(more(_proxy(arm), _proxy(RL)) for arm in PENALIZED.values()),
+                *(more(_gap(arm), _gap(RL)) for arm in PENALIZED.values()),
             )
         ),
         figure="penalties",
@@ -298,15 +291,7 @@ CLAIMS = (
         "underpredicts at high KL",
         "the proxy grows about linearly in sqrt(KL)",
         "section 3.2, figure 20",
-        All(
-            (
-                more(
-                    Coefficient(BON, Form.BON, "b"), Coefficient(BON, Form.BON, "b", "proxy_mean")
-                ),
-                Positive(Bias(BON, Form.BON, "proxy_mean")),
-                Positive(Bias(RL, Form.RL, "proxy_mean")),
-            )
-        ),
+        All((more(BETA["gold_mean"], BETA["proxy_mean"]), *map(Positive, UNDER))),
         figure="methods",
     ),
     Claim(

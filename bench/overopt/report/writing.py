@@ -16,12 +16,12 @@ from overopt.report.comparison.readings import Measure
 from overopt.report.comparison.sheet import comparison_sheet
 from overopt.report.drawing import COMPARING, Job, draw_all, plan_figures
 from overopt.report.fits import GroupFit, fit_group, fit_table
-from overopt.report.fold_tables import FoldKey, Tables
 from overopt.report.folder import PAGE, check_folder, report_folder
 from overopt.report.groups import curve_table, group_results
 from overopt.report.page import make_page
 from overopt.report.pareto.table import pareto_frame
 from overopt.report.scoring import score_table, yardsticks
+from overopt.report.stored.fold_tables import FoldKey, Tables
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run

@@ -19,7 +19,7 @@ from overopt.execution.contract import Progress
 from overopt.models.logprobs import kl_statistics
 from overopt.models.policy import load_policy
 from overopt.models.sampling import sample
-from overopt.stages.enumeration import Enumeration
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.worlds.contract import Gold, World, world_of
 from overopt.worlds.tokens import Tokens, concatenate
 

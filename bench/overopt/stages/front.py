@@ -18,7 +18,8 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
 
     Exact where there is a ``listing`` of every response. Else from the pool, up to the first rung
     where ``anneal`` goes on from it, and up to the pool's effective-sample-size limit where not.
-    Gold in SDs of the initial policy around its mean. Each point says what it comes from:
+    Gold in SDs of the initial policy around its mean, of the policy itself where it is listed and
+    else of the pool. Each point says what it comes from:
     ``exact``, ``pool`` with its effective sample size, or ``annealed`` with the Monte Carlo
     standard error of its gold.
     """
@@ -29,10 +30,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     if "listing" in inputs:
         table = Table(inputs["listing"] / "samples.parquet")
         p_BR = np.exp(_by_prompt(table, "reference_logp"))
-        front, estimator = (
-            oracle_front_exact((_by_prompt(table, "gold") - mean) / sd, p_BR, grid),
-            "exact",
-        )
+        gold_BR = _by_prompt(table, "gold") / sd
+        # the initial policy's gold is known here, and points are gains over it
+        start = float((p_BR * gold_BR).sum(axis=1).mean())
+        front, estimator = oracle_front_exact(gold_BR - start, p_BR, grid), "exact"
     else:
         gold_BN = (_by_prompt(Table(inputs["pool"] / "samples.parquet"), "gold") - mean) / sd
         front, estimator = oracle_front(gold_BN, grid), "pool"

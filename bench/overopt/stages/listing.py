@@ -15,7 +15,7 @@ from overopt.artifacts.gold import load_gold
 from overopt.artifacts.tables import write_table
 from overopt.execution.contract import Progress
 from overopt.models.policy import load_policy
-from overopt.stages.enumeration import Enumeration
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.worlds.contract import world_of
 
 

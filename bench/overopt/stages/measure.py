@@ -26,6 +26,7 @@ from overopt.artifacts.points import (
     write_exact,
     write_points,
 )
+from overopt.artifacts.scores import SCALE
 from overopt.artifacts.tables import Table, read_json, write_json
 from overopt.engines.method.loading import open_as
 from overopt.engines.proxy import OpenedProxy
@@ -148,11 +149,22 @@ def _place(point: Point) -> Point:
     return {name: point[name] for name in ("step", "knob_value", "kl_target_nats", "kl_nats")}
 
 
-def _diagnose(samples: Samples, pool: Pool, log_odds: bool) -> Point:
+def _odds_unit(spec: ProxySystemSpec, inputs: dict[str, Path]) -> float | None:
+    """Log-odds in a difference of scores of 1; of a plain reward model alone.
+
+    Systems make other numbers of their members' scores.
+    """
+    if spec.members > 1 or spec.to_json() != spec.plain.to_json():
+        return None
+    scale = inputs["score.pool.0"] / SCALE
+    return float(read_json(scale)["log_odds_per_sd"]) if scale.is_file() else None
+
+
+def _diagnose(samples: Samples, pool: Pool, log_odds_per_unit: float | None) -> Point:
     ratio_BN = samples.log_ratio_BN if samples.says_how_likely else None
     prompts = len(samples.gold_BN)
     return {
-        **diagnose_rewards(samples.gold_BN, samples.proxy_BN, log_odds),
+        **diagnose_rewards(samples.gold_BN, samples.proxy_BN, log_odds_per_unit),
         **diagnose_texts(samples.responses, pool, ratio_BN, prompts),
     }
 
@@ -173,10 +185,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     world = world_of(params)
     pool = read_pool(inputs, system)
     points = [initial_point(pool, int(params["samples_per_prompt"]))]
-    log_odds = spec.members == 1 and spec.to_json() == spec.plain.to_json()
+    odds_unit = _odds_unit(spec, inputs)
     pooled = Table(inputs.get("pool.scored", inputs["pool"]) / "samples.parquet")
     spread = diagnose_members(member_scores(inputs, "pool", pooled, system.members))
-    rewards = diagnose_rewards(pool.gold_BN, pool.proxy_BN, log_odds)
+    rewards = diagnose_rewards(pool.gold_BN, pool.proxy_BN, odds_unit)
     diagnoses = [{"step": 0, **rewards, **spread}]
     gold_KB, proxy_KB = [pool.gold_BN.mean(1)], [pool.proxy_BN.mean(1)]
     furthest: tuple[float, Samples] | None = None
@@ -204,7 +216,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             )
             points.append(point)
             spread = diagnose_members(score_MN[:, rows])
-            diagnoses.append({**_place(point), **_diagnose(samples, pool, log_odds), **spread})
+            diagnoses.append({**_place(point), **_diagnose(samples, pool, odds_unit), **spread})
             gold_KB.append(samples.gold_BN.mean(1) if exact is None else exact.gold_B)
             if exact is not None:
                 gold_KB[0] = exact.start_B

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from overopt.artifacts.proxy import Member
-from overopt.artifacts.scores import identifiers
-from overopt.artifacts.tables import Table, write_table
+from overopt.artifacts.scores import SCALE, identifiers
+from overopt.artifacts.tables import Table, write_json, write_table
 from overopt.execution.code.modules import load
 from overopt.execution.contract import Progress
 from overopt.spec.system import ProxySystemSpec
@@ -16,6 +16,9 @@ from overopt.worlds.contract import world_of
 
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Score every row of the ``samples`` input; rows keep their identifiers beside the score.
+
+    Where a difference of two scores times a number is the log-odds that the proxy learned, that
+    number is written as well.
 
     params: ``system`` (ProxySystemSpec) where the proxy is one that only its file can read.
     """
@@ -31,3 +34,5 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
         member = Member(inputs["proxy"], world)
     score_N = member.score(prompts, responses)
     write_table(out / "scores.parquet", {**identifiers(table), "score": score_N})
+    if isinstance(member, Member) and member.log_odds_per_sd is not None:
+        write_json(out / SCALE, {"log_odds_per_sd": member.log_odds_per_sd})

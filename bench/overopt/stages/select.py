@@ -42,6 +42,10 @@ from overopt.stats.kl import Estimate, clustered_mean
 from overopt.stats.pools.listed import effective_samples, kl_listed
 from overopt.worlds.contract import world_of
 
+_FRESH = 10
+"""Effective samples for each that is drawn from here on tell of diversity: of fewer, the same texts
+are drawn again, which the policy itself would not return."""
+
 
 def _weighted(values_BN: Floats, weight_BN: Floats) -> Estimate:
     """Mean over prompts of the expectation under the weights, with the SE over prompts."""
@@ -99,10 +103,12 @@ def selection_point(
     # log pi = log pi_ref + log(pi / pi_ref), so that the entropy is -E log pi_ref - KL.
     entropy_B1 = -(weight_BN * pool.reference_logp_BN).sum(1, keepdims=True) - kl_B[:, None]
     estimate(point, "entropy", clustered_mean(entropy_B1), "_nats")
-    responses = pool.responses.take(drawn)
-    for order in (1, 2):
-        diversity = distinct_n(responses, prompts, order, pool.stop_ids)
-        estimate(point, f"distinct_{order}", diversity, "")
+    point["ess"] = effective_samples(weight_BN)
+    if point["ess"] >= _FRESH * len(drawn) / prompts:
+        responses = pool.responses.take(drawn)
+        for order in (1, 2):
+            diversity = distinct_n(responses, prompts, order, pool.stop_ids)
+            estimate(point, f"distinct_{order}", diversity, "")
     shape = (prompts, -1)
     ranking(
         point,
@@ -110,9 +116,13 @@ def selection_point(
         pool.gold_BN.ravel()[drawn].reshape(shape),
     )
     point["gold_raw_mean"] = gold.mean * pool.gold_sd + pool.gold_mean
-    point["ess"] = effective_samples(weight_BN)
     point["n_prompts"], point["n_samples"] = prompts, pool.gold_BN.size
     return point
+
+
+def _listed(policy_BR: Floats, listing: Listing) -> Floats:
+    """The exact proxy of a policy over every response, (B,)."""
+    return np.asarray((policy_BR * listing.proxy_BR).sum(axis=1), np.float64)
 
 
 def sum_listed(listing: Listing, policy_BR: Floats) -> Exact:
@@ -169,18 +179,22 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             point["kl_bound_nats"] = bound_nats
         exact: Exact | None = None
         if listing is not None and listed is not None and selection.knows_policy:
-            exact = sum_listed(listing, selection.policy(listed, knob_value))
+            policy_BR = selection.policy(listed, knob_value)
+            exact = sum_listed(listing, policy_BR)
             write_exact(point, exact, pool)
-            gold_KB[0] = exact.start_B
+            gold_KB[0], proxy_KB[0] = exact.start_B, _listed(listing.reference_BR, listing)
+            proxy_B = _listed(policy_BR, listing)
+            estimate(point, "proxy", clustered_mean((proxy_B - proxy_KB[0])[:, None]))
         furthest = float(point["kl_nats"] or 0), drawn
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
         point.update(trained._asdict())
         answering = selection.samples_drawn(sampled, knob_value)
         point["samples_drawn"] = trained.samples_drawn + answering
         points.append(point)
-        gold_B = (weight_BN * pool.gold_BN).sum(1) if exact is None else exact.gold_B
-        gold_KB.append(gold_B)
-        proxy_KB.append((weight_BN * pool.proxy_BN).sum(1))
+        if exact is None:
+            proxy_B = (weight_BN * pool.proxy_BN).sum(1)
+        gold_KB.append((weight_BN * pool.gold_BN).sum(1) if exact is None else exact.gold_B)
+        proxy_KB.append(proxy_B)
     write_points(out, points, gold_KB, proxy_KB)
     shown = []
     if furthest is not None:

@@ -9,9 +9,9 @@ from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.randomness import torch_rng
 from overopt.artifacts.reward import open_reward
 from overopt.artifacts.tables import write_json
+from overopt.engines.learned.values import learn_values
 from overopt.engines.method.loading import open_as
 from overopt.engines.method.values import OpenedValues
-from overopt.engines.values import learn_values
 from overopt.execution.contract import Progress
 from overopt.models.folders import save_model
 from overopt.models.policy import load_policy

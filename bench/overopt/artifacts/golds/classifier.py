@@ -13,7 +13,7 @@ from overopt.artifacts.tables import read_json
 from overopt.errors import UserError
 from overopt.models.hub import load_checked
 from overopt.models.reading import Texts, open_reader
-from overopt.models.rewards.reward import BATCH_TOKENS, classify
+from overopt.models.rewards.reward import BATCH_TOKENS, classify, distinct_rows
 from overopt.models.sequences import bucket_rows, join
 from overopt.models.weights import evaluating
 from overopt.spec.origins import ReaderOrigin
@@ -49,14 +49,16 @@ class ClassifierGold:
 
     def __call__(self, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
         """Raw gold score of each response; equal responses to a prompt are scored once."""
-        first, following = self._reader.read(prompts, responses)
-        length_N = first.length_N + following.length_N
-        gold_N = np.empty(len(length_N), dtype=np.float64)
+        first_U, inverse_N = distinct_rows(prompts, responses)
+        first, following = self._reader.read(prompts.take(first_U), responses.take(first_U))
+        length_U = first.length_N + following.length_N
+        gold_U = np.empty(len(length_U), dtype=np.float64)
         with evaluating(self._model):
-            for index_B in bucket_rows(length_N, BATCH_TOKENS):
+            for index_B in bucket_rows(length_U, BATCH_TOKENS):
                 batch = join(first.take(index_B), following.take(index_B), self._model.device)
                 logits_BC = classify(self._model, batch).double()
-                gold_N[index_B] = _good(logits_BC, self._label).cpu().numpy()
+                gold_U[index_B] = _good(logits_BC, self._label).cpu().numpy()
+        gold_N = gold_U[inverse_N]
         if not np.isfinite(gold_N).all():
             raise FloatingPointError(f"{int((~np.isfinite(gold_N)).sum())} responses have no gold")
         return gold_N

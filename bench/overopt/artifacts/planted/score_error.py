@@ -40,7 +40,8 @@ def uniforms(seed: int, prompts: Tokens, responses: Tokens) -> npt.NDArray[np.fl
     """A uniform number strictly between 0 and 1 for each response to its prompt, (N,)."""
     state_N = _mix(fingerprint(prompts).view(np.uint64) + np.uint64(seed % 2**64))
     state_N = _mix(state_N ^ fingerprint(responses).view(np.uint64))
-    return ((state_N >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    # 52 bits: with 53 the largest would round to 1
+    return ((state_N >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
 def draws(spec: ScoreErrorSpec, uniform_N: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

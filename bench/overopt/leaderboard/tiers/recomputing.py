@@ -23,7 +23,7 @@ from overopt.leaderboard.tiers.ours import Recomputed
 from overopt.leaderboard.tiers.rebuilt import Rebuilt, reweights
 from overopt.models.logprobs import score_logps
 from overopt.models.policy import load_policy
-from overopt.stages.enumeration import Enumeration
+from overopt.stages.shown.enumeration import Enumeration
 from overopt.worlds.contract import Gold, World, build, stop_ids
 from overopt.worlds.tokens import PAD
 

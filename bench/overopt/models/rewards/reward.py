@@ -73,7 +73,9 @@ def distinct_rows(prompts: Tokens, responses: Tokens) -> tuple[Index, Index]:
     """First rows (U,) of the distinct prompts and responses, and which of them each row is (N,)."""
     joined = join(prompts, responses)
     ids_NL = joined.ids_BL.numpy().astype(np.int32)
-    key_NL = np.column_stack([joined.prompt_length_B.numpy().astype(np.int32), ids_NL])
+    # lengths as well, since the number that fills a row may be a token elsewhere
+    length_N2 = np.column_stack([prompts.length_N, responses.length_N]).astype(np.int32)
+    key_NL = np.column_stack([length_N2, ids_NL])
     key_N = np.ascontiguousarray(key_NL).view(f"V{key_NL.shape[1] * key_NL.itemsize}").ravel()
     _, first_U, inverse_N = np.unique(key_N, return_index=True, return_inverse=True)
     return first_U, inverse_N

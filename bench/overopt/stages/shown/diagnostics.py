@@ -24,7 +24,7 @@ _ALIKE = 4
 """Responses of a prompt whose likeness to the initial policy's is measured."""
 
 
-def diagnose_rewards(gold_BN: Floats, proxy_BN: Floats, log_odds: bool) -> Point:
+def diagnose_rewards(gold_BN: Floats, proxy_BN: Floats, log_odds_per_unit: float | None) -> Point:
     """How proxy and gold go together on a policy's responses to B prompts, N of each.
 
     The tail index is that of proxy - gold, each divided by its SD on these responses. The
@@ -33,7 +33,8 @@ def diagnose_rewards(gold_BN: Floats, proxy_BN: Floats, log_odds: bool) -> Point
 
     Args:
         gold_BN, proxy_BN: (B, N), each in a unit of its own.
-        log_odds: whether a difference of the proxy, as given, is a log-odds.
+        log_odds_per_unit: what turns a difference of the proxy, as given, into log-odds; None where
+            nothing does.
     """
     gold_BN, proxy_BN = gold_BN[:, :_LOOKED_AT], proxy_BN[:, :_LOOKED_AT]
     prompt_R = np.repeat(np.arange(len(gold_BN)), gold_BN.shape[1])
@@ -50,8 +51,8 @@ def diagnose_rewards(gold_BN: Floats, proxy_BN: Floats, log_odds: bool) -> Point
     even = gold_BN.shape[1] // 2 * 2
     gap_BP = gold_BN[:, 0:even:2] - gold_BN[:, 1:even:2]
     differ_BP = gap_BP != 0
-    if log_odds and differ_BP.any():
-        margin_P = (proxy_BN[:, 0:even:2] - proxy_BN[:, 1:even:2])[differ_BP]
+    if log_odds_per_unit is not None and differ_BP.any():
+        margin_P = log_odds_per_unit * (proxy_BN[:, 0:even:2] - proxy_BN[:, 1:even:2])[differ_BP]
         wins_P = (gap_BP[differ_BP] > 0).astype(np.float64)
         found_error = calibration_error(preference_probability(margin_P), wins_P)
         point["calibration_error"] = found_error.error

@@ -171,7 +171,8 @@ def test_hypervolume_of_every_seed(asked: Asked, points: pd.DataFrame, reviews: 
     front = pd.concat(pd.read_csv(path) for path in reviews.rglob("dpo/*/front.csv"))
     front = front.query("world == 0").drop_duplicates("kl_nats").sort_values("kl_nats")
     budgets = sorted(set(points["kl_target_nats"].dropna()))
-    budgets = [b for b in budgets if front["kl_nats"].min() <= b <= front["kl_nats"].max()]
+    low, high = front["kl_nats"].min() - 1e-9, front["kl_nats"].max() + 1e-9  # roots, to rounding
+    budgets = [b for b in budgets if low <= b <= high]
     oracle = np.interp(budgets, front["kl_nats"], front["gold"])
     kl_max = min(18.0, front["kl_nats"].max())
     whole = staircase(np.array(budgets), oracle, kl_max)

@@ -100,7 +100,7 @@ def curve_table(groups: Sequence[Group]) -> pd.DataFrame:
             "interval_over": mean.score.over,
             "seeds": mean.score.n_seeds,
             "seeds_run": group.n_seeds,
-            "exploratory": mean.score.exploratory,
+            "exploratory": group.exploratory or mean.score.exploratory,
         }
         for group in groups
         for quantity in QUANTITIES

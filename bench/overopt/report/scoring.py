@@ -28,6 +28,9 @@ Place = tuple[str, int]
 """A task by its label, and the seed of a world."""
 
 
+_ROUNDING = 1e-6
+
+
 @dataclass(frozen=True)
 class Yardstick:
     """What the scores of one task in one world are measured against.
@@ -64,7 +67,9 @@ def _yardstick(results: Results, task: str, world: int) -> Yardstick:
         return Yardstick(None, largest)
     kl_K = stored["kl_nats"].to_numpy(np.float64)
     gold_K = stored["gold"].to_numpy(np.float64)
-    grid = targets[(targets >= kl_K[0]) & (targets <= kl_K[-1])]
+    # a budget that a front was traced for comes back from its root with the rounding of that
+    within = (targets >= kl_K[0] * (1 - _ROUNDING)) & (targets <= kl_K[-1] * (1 + _ROUNDING))
+    grid = targets[within]
     if not grid.size:
         return Yardstick(None, largest)
     oracle = Front(np.append(0.0, grid), np.append(0.0, np.interp(grid, kl_K, gold_K)))

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -78,6 +79,50 @@ def test_a_budget_that_one_run_reached_is_reached(run: Path, worse: str) -> None
 def test_a_run_of_fewer_budgets_is_a_part_of_one_of_more(run: Path) -> None:
     part = copy_of(run, "part", lambda table: table.head(4))
     assert len(read_results([part, run]).points) == len(read_results([run]).points) == 10
+
+
+@pytest.fixture
+def two(run: Path, committed_results: Path) -> tuple[Path, dict[str, Any]]:
+    """A run with other seeds, and a whole record, which both have at first."""
+    stored = min((committed_results / "matrix" / "reviews" / "dpo").glob("*/run.json"))
+    more = copy_of(run, "more", lambda table: table.assign(seed="7"))
+    record = json.loads((run / "run.json").read_text())
+    record["spec"] = json.loads(stored.read_text())["spec"]
+    for folder in (run, more):
+        (folder / "run.json").write_text(json.dumps(record))
+    assert read_results([run, more]).versions == ("", "")
+    return more, record
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("methods", 0, "config", "beta"), 0.013),
+        (("task", "evaluation", "samples_per_prompt"), 77),
+        (("proxies", 0, "config", "members"), 3),
+    ],
+)
+def test_runs_of_other_settings_are_never_one_curve(
+    run: Path, two: tuple[Path, dict[str, Any]], place: tuple[Any, ...], value: float
+) -> None:
+    """Also where they hold other seeds, so that no cell tells them apart."""
+    more, record = two
+    part = record["spec"]
+    for name in place[:-1]:
+        part = part[name]
+    assert place[-1] in part
+    part[place[-1]] = value
+    (more / "run.json").write_text(json.dumps(record))
+    assert sorted(read_results([run, more]).versions) == ["run 1", "run 2"]
+
+
+def test_a_setting_that_one_record_does_not_know_is_no_other_setting(
+    run: Path, two: tuple[Path, dict[str, Any]]
+) -> None:
+    more, record = two
+    del record["spec"]["methods"][0]["config"]["beta"]
+    (more / "run.json").write_text(json.dumps(record))
+    assert read_results([run, more]).versions == ("", "")
 
 
 def test_what_failed_everywhere_stays_failed_once(run: Path) -> None:

@@ -2,13 +2,14 @@
 
 A cell that failed in one run and succeeded in another has succeeded, and a budget that one run
 reached is reached. Where two runs measured the same budget of a cell and do not agree to the last
-digit, as runs of other versions or machines do, the runs of that method stand side by side. Rows
-of another world or another gold are never the same cell, and never merged.
+digit, as runs of other versions or machines do, the runs of that method stand side by side, and so
+do runs whose method, task or proxy is set otherwise, whatever cells they hold. Rows of another
+world or another gold are never the same cell, and never merged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
 from overopt.report.stored.schema import CELL, LEVELS, TASK
 from overopt.report.stored.selection import EVERYTHING, Selection
+from overopt.report.stored.settings import Settings, differ, settings_of
 from overopt.spec.columns import POINT_COLUMNS, STATUSES
 
 _CELL = (*CELL, "version")
@@ -58,7 +60,7 @@ def read_results(
     read.sort(key=lambda run: (run.folder.parent, _finished(run)))
     runs = tuple(selection.apply(read))
     frames = [run.points.assign(run=run.name, **{_SOURCE: i}) for i, run in enumerate(runs)]
-    stored = _tell_apart(pd.concat(frames, ignore_index=True))
+    stored = _tell_apart(pd.concat(frames, ignore_index=True), [settings_of(run) for run in runs])
     of_run = stored.groupby(_SOURCE)["version"].unique()
     points = stored[~_outdone(stored)]
     points = points.drop_duplicates(subset=[*POINT_COLUMNS, *LEVELS, "version"], ignore_index=True)
@@ -74,7 +76,7 @@ def _finished(run: Run) -> str:
     return str(run.record.get("finished_utc") or "")
 
 
-def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
+def _tell_apart(stored: pd.DataFrame, settings: Sequence[Settings | None]) -> pd.DataFrame:
     """Add ``version``: empty, or "run 1", "run 2" ... where runs of a method contradict each other.
 
     Runs that do not, because they are copies or hold other cells, share a version; those that agree
@@ -82,10 +84,13 @@ def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
     third run, which has nothing in common with one of them, was looked at before.
     """
     versioned = stored.assign(version="")
-    for _, rows in versioned.groupby([*TASK, "method"]):
+    for key, rows in versioned.groupby([*TASK, "method"]):
         if rows[_SOURCE].nunique() == 1:
             continue
         agreeing, contradictory = _overlaps(rows[~_outdone(rows)])
+        sources = [int(source) for source in rows[_SOURCE].unique()]
+        contradictory |= _set_otherwise(sources, settings, str(key[-1]))
+        agreeing -= contradictory
         if not contradictory:
             continue
         versions: list[set[int]] = [{int(source)} for source in rows[_SOURCE].unique()]
@@ -97,6 +102,18 @@ def _tell_apart(stored: pd.DataFrame) -> pd.DataFrame:
             members = rows.index[rows[_SOURCE].isin(version)]
             versioned.loc[members, "version"] = f"run {number}"
     return versioned
+
+
+def _set_otherwise(
+    sources: Sequence[int], settings: Sequence[Settings | None], method: str
+) -> set[frozenset[int]]:
+    """Pairs of runs whose settings differ; records of other versions tell none."""
+    found = set()
+    for pair in combinations(sources, 2):
+        one, other = (settings[source] for source in pair)
+        if one is not None and other is not None and differ(one, other, method):
+            found.add(frozenset(pair))
+    return found
 
 
 def _join(

@@ -63,8 +63,11 @@ def _only(run: Run, wanted: dict[str, set[str]]) -> Run:
     excerpts = (
         one for one in run.excerpts if one.proxy in wanted["proxy"] and one.noise in wanted["noise"]
     )
+    trajectory = run.trajectory
+    for column, named in (("proxy", str), ("noise", _noise)):
+        trajectory = trajectory[trajectory[column].astype(str).map(named).isin(wanted[column])]
     # rows keep their numbers in points.csv, by which prompts.parquet names them
-    return replace(run, points=run.points[fits], excerpts=tuple(excerpts))
+    return replace(run, points=run.points[fits], excerpts=tuple(excerpts), trajectory=trajectory)
 
 
 def _of_families(names: Sequence[str], runs: Sequence[Run]) -> tuple[str, ...]:

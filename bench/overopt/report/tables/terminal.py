@@ -30,7 +30,8 @@ def run_table(results: Results) -> Table:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    groups = across_worlds(group_results(results))
+    single = group_results(results)
+    groups = across_worlds(single)
     shown = summarize(groups)
     title, *notes = shown.title, f"n: seeds. {shown.note}"
     header, rows = _with_sizes(shown.header[:-1], [row[:-1] for row in shown.rows])
@@ -42,7 +43,7 @@ def run_table(results: Results) -> Table:
         if (told := tell_places(group.places))
     ]
     notes += _gather_notes([row[-1] for row in shown.rows], names, groups)
-    notes += tell_flaws(groups)
+    notes += tell_flaws(single)  # seeds of two worlds are no pair
     table = RichTable(box=SIMPLE_HEAD, title=title, caption=Text("\n".join(notes)),
                       title_justify="left", caption_justify="left", title_style="bold",
                       padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)  # fmt: skip

@@ -71,6 +71,8 @@ def _find(arm: Arm, wanted: RunSpec, stored: list[tuple[Run, RunSpec]]) -> ArmRo
         found = replace(_rows_of(run, wanted), looks=frozenset(spec.looks))
         if _worth(found, wanted) > _worth(best, wanted):
             best = found
+        elif best.missing == NOT_RUN and found.missing:
+            best = found  # why the run that there is does not serve
     return best
 
 
@@ -135,7 +137,6 @@ def _rows_of(run: Run, wanted: RunSpec) -> ArmRows:
         curves = [
             _seed_rows(run, int(float(str(seed))), world, part.sort_values("kl_nats"), prompts)
             for seed, part in of_world.groupby("seed")
-            if (part["kl_nats"] > 0.0).any()
         ]
         if curves:
             worlds[world] = tuple(curves)

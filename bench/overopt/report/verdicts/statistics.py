@@ -292,7 +292,11 @@ def measured_curve(one: SeedRows, column: str, against: str = "kl_nats") -> tupl
 class Best:
     """A statistic of the best of several arms: each seed's is the best by the other seeds' mean.
 
-    What is picked is never read where it was picked. With one seed there is no best.
+    A seed is never read where it picked. Its prompts are those that the others picked by, and any
+    two choices have all but two of their seeds in common, so that an interval over seeds is too
+    narrow: of arms that are all alike, a fixed arm against the best of six was told apart in 4.7 %
+    of draws on a side with 5 seeds and in 5.8 with 8 (2.5 asked), two bests of six in 7 and 10, as
+    simulated. With one seed there is no best.
     """
 
     of: tuple[Statistic, ...]

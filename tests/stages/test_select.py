@@ -146,7 +146,7 @@ def test_ranking_and_distinct_n_come_from_the_drawn_rows(monkeypatch: pytest.Mon
     assert point["auroc"] == pytest.approx(0.75)
     # two effective samples for three that are drawn: repetition that the policy would not have
     assert "distinct_1" not in point and "distinct_2" not in point
-    monkeypatch.setattr(select, "_FRESH", 0.5)
+    monkeypatch.setattr(select, "FRESH", 0.5)
     point = selection_point(POOL, weight_BN, np.full(2, 0.1), drawn)
     assert point["distinct_1"] == pytest.approx((1 / 1 + 1 / 8) / 2)  # words 4 | 44 444 444
 

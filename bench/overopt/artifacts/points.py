@@ -147,6 +147,11 @@ def win_rate(gold_BN: Floats, pool_gold_BN: Floats) -> Estimate:
     return clustered_mean(chance_BN)
 
 
+FRESH = 10
+"""Effective samples of a reweighted pool for each that is drawn, from which on draws tell of
+diversity: of fewer, the same texts are drawn again, which the policy itself would not return."""
+
+
 def distinct_n(
     responses: Tokens, prompts: int, order: int, stop_ids: tuple[int, ...] = (EOS,)
 ) -> Estimate | None:

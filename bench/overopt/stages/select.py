@@ -14,6 +14,7 @@ import numpy.typing as npt
 from overopt.artifacts.listing import Listing, read_listing
 from overopt.artifacts.own_file import locate_own
 from overopt.artifacts.points import (
+    FRESH,
     Exact,
     Floats,
     Point,
@@ -41,10 +42,6 @@ from overopt.stages.shown.excerpts import excerpts
 from overopt.stats.kl import Estimate, clustered_mean
 from overopt.stats.pools.listed import effective_samples, kl_listed
 from overopt.worlds.contract import world_of
-
-_FRESH = 10
-"""Effective samples for each that is drawn from here on tell of diversity: of fewer, the same texts
-are drawn again, which the policy itself would not return."""
 
 
 def _weighted(values_BN: Floats, weight_BN: Floats) -> Estimate:
@@ -104,7 +101,7 @@ def selection_point(
     entropy_B1 = -(weight_BN * pool.reference_logp_BN).sum(1, keepdims=True) - kl_B[:, None]
     estimate(point, "entropy", clustered_mean(entropy_B1), "_nats")
     point["ess"] = effective_samples(weight_BN)
-    if point["ess"] >= _FRESH * len(drawn) / prompts:
+    if point["ess"] >= FRESH * len(drawn) / prompts:
         responses = pool.responses.take(drawn)
         for order in (1, 2):
             diversity = distinct_n(responses, prompts, order, pool.stop_ids)

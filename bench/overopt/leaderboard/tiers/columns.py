@@ -24,6 +24,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from overopt.artifacts.points import (
+    FRESH,
     Point,
     Pool,
     distinct_n,
@@ -82,9 +83,12 @@ def judge_columns(
         for order in (1, 2):
             diversity = distinct_n(responses, prompts, order, pool.stop_ids)
             estimate(wanted, f"distinct_{order}", diversity, "")
+        few = ours.reweights and _number(points, row, "ess") < FRESH * samples_per_prompt
         for name in _names(wanted):
             check = next(one for one in _LIMITS if name.startswith(one))
             stated = _number(points, row, name)
+            if few and check == "distinct" and math.isnan(stated):
+                continue  # draws of so few samples tell nothing of diversity
             gap = _gap(stated, wanted.get(name))
             told = f"row {row + 1}: {name} = {stated:.6g}, we find {_shown(wanted.get(name))}"
             gaps.setdefault(check, []).append((gap, told))

@@ -28,7 +28,7 @@ from overopt.methods.contract.training import Training
 from overopt.methods.contract.values import Critic, Valued
 from overopt.spec.declare import MethodInput
 from overopt.spec.method import MethodSpec
-from overopt.stats.pools.similarity import of_unit_length
+from overopt.stats.pools.similarity import mean_cosine, of_unit_length
 
 POOL = 64
 
@@ -108,7 +108,10 @@ def _made_up(rows: int, samples: int, inputs: frozenset[MethodInput]) -> ScoredP
         pool = pool._replace(reference_logp_BN=-generator.exponential(9.0, shape))
     if "features" in inputs:
         feature_BNF = generator.normal(size=(*shape, TOKENS))
-        pool = pool._replace(unit_BNF=of_unit_length(feature_BNF))
+        unit_BNF = of_unit_length(feature_BNF)
+        each_BN = np.arange(rows * samples).reshape(shape)  # every row is a draw as well
+        alike_BN = mean_cosine(unit_BNF, each_BN)
+        pool = pool._replace(unit_BNF=unit_BNF, similarity_BN=alike_BN)
     if "answers" in inputs:
         pool = pool._replace(answer_BN=generator.integers(-1, 4, shape))
     if "novelty" in inputs:

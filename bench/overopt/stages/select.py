@@ -181,7 +181,7 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
             write_exact(point, exact, pool)
             gold_KB[0], proxy_KB[0] = exact.start_B, _listed(listing.reference_BR, listing)
             proxy_B = _listed(policy_BR, listing)
-            estimate(point, "proxy", clustered_mean((proxy_B - proxy_KB[0])[:, None]))
+            estimate(point, "proxy", clustered_mean((proxy_B - proxy_KB[0].mean())[:, None]))
         furthest = float(point["kl_nats"] or 0), drawn
         point.update(kl_target_nats=kl_nats, knob_value=knob_value, status="ok")
         point.update(trained._asdict())

@@ -191,9 +191,18 @@ def test_honest_tables_pass() -> None:
 def test_a_forged_value_of_a_point_is_caught(name: str, by: float, check: str) -> None:
     case = sampled()
     assert failing(case, forged(case, 2, name, by)) == {check}
-    if not name.startswith("win_rate"):
+    if name.startswith("auroc"):
         of_pool = reweighted()
         assert failing(of_pool, forged(of_pool, 1, name, by)) == {check}
+
+
+def test_a_pool_of_few_effective_samples_tells_nothing_of_diversity() -> None:
+    """It may be left out; a number that is there is ours or wrong."""
+    case = reweighted()
+    assert np.isnan(numbers(case.points, "distinct_1")[1:]).all()
+    values = numbers(case.points, "distinct_1")
+    values[1] = 0.5
+    assert failing(case, case.points.assign(distinct_1=values)) == {"distinct"}
 
 
 @pytest.mark.parametrize("name", ["win_rate", "auroc", "auroc_pooled", "distinct_1"])

@@ -72,7 +72,10 @@ def recompute(cell: Cell, samples: Samples, k: int, estimator: str) -> Wanted:
     of_prompts = clustered_mean(samples.prompt_gold_KB[k][:, None])
     gain = clustered_mean((samples.prompt_gold_KB[k] - samples.prompt_gold_KB[0])[:, None])
     put("gold", of_prompts)
-    put("proxy", clustered_mean(samples.prompt_proxy_KB[k][:, None]))
+    proxy_B, start = samples.prompt_proxy_KB[k], 0.0
+    if estimator == "exact" and is_reweighted(samples, estimator):
+        start = float(samples.prompt_proxy_KB[0].mean())  # of the policy itself, not of its pool
+    put("proxy", clustered_mean((proxy_B - start)[:, None]))
     wanted["gold_gain_se"] = gain.se
     wanted["gold_raw_mean"] = of_prompts.mean * cell.gold_sd + cell.gold_mean
     if estimator == "exact":

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from overopt.report.stored.run import Run
-from overopt.spec.run import RunSpec
 
 Config = Mapping[str, Any]
+
+_WHICH_CELLS = ("name", "summary", "kl_grid_nats")
+"""What a task tells beside settings: what it is called, and which cells there are."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +29,19 @@ class Settings:
 
 
 def settings_of(run: Run) -> Settings | None:
-    """None where the record is of another version and does not tell."""
-    try:
-        spec = RunSpec.model_validate_json(json.dumps(run.record.get("spec")))
-    except ValidationError:
+    """None where the record does not tell."""
+    spec = run.record.get("spec")
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("task"), Mapping):
         return None
-    task = spec.task.model_dump(mode="json", exclude={"name", "summary", "kl_grid_nats"})
-    task["world"].pop("seed", None)
-    return Settings(
-        task,
-        {one.name: dict(one.config) for one in spec.methods},
-        {one.name: dict(one.config) for one in spec.proxies},
-    )
+    task = {name: value for name, value in spec["task"].items() if name not in _WHICH_CELLS}
+    if isinstance(task.get("world"), Mapping):
+        task["world"] = {name: one for name, one in task["world"].items() if name != "seed"}
+    return Settings(task, _by_name(spec.get("methods")), _by_name(spec.get("proxies")))
+
+
+def _by_name(listed: Any) -> dict[str, Config]:
+    told = [one for one in listed or () if isinstance(one, Mapping)]
+    return {str(one.get("name")): one.get("config") or {} for one in told}
 
 
 def differ(one: Settings, other: Settings, method: str) -> bool:
@@ -49,11 +49,15 @@ def differ(one: Settings, other: Settings, method: str) -> bool:
 
     A setting that only one of two records names came later, and had its default before.
     """
-    proxies = one.proxies.keys() & other.proxies.keys()
-    pairs = [(one.methods.get(method, {}), other.methods.get(method, {}))]
-    pairs += [(one.proxies[name], other.proxies[name]) for name in proxies]
-    return one.task != other.task or any(_apart(*pair) for pair in pairs)
+    pairs = [(one.task, other.task)]
+    pairs.append((one.methods.get(method, {}), other.methods.get(method, {})))
+    pairs += [
+        (one.proxies[name], other.proxies[name]) for name in one.proxies.keys() & other.proxies
+    ]
+    return any(_apart(*pair) for pair in pairs)
 
 
-def _apart(one: Config, other: Config) -> bool:
-    return any(one[name] != other[name] for name in one.keys() & other.keys())
+def _apart(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return any(_apart(one[name], other[name]) for name in one.keys() & other.keys())
+    return bool(one != other)

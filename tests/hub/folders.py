@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 def made_rows() -> list[Row]:
     """Text for machines without the pool."""
-    colors = ("red", "green", "blue", "grey", "white", "black", "brown", "amber")
+    colors = ("red", "green", "blue", "gray", "white", "black", "brown", "amber")
     things = ("boat", "stone", "river", "lamp", "garden", "letter", "cloud", "train")
     return [
         Row(

@@ -85,6 +85,18 @@ def test_a_record_that_is_not_json_is_refused(run: Path, text: str) -> None:
         read_results([run])
 
 
+@pytest.mark.parametrize(("apart", "shared"), [(0.0001, True), (0.2, False)])
+def test_runs_of_other_initial_policies_have_no_front_in_common(
+    run: Path, apart: float, shared: bool
+) -> None:
+    other = run.with_name("other")
+    shutil.copytree(run, other)
+    front = pd.read_csv(other / "front.csv")
+    front.assign(gold=front["gold"] + apart).to_csv(other / "front.csv", index=False)
+    assert len(read_results([run]).front("reviews", 0)) == len(front) > 0
+    assert len(read_results([run, other]).front("reviews", 0)) == shared * len(front)
+
+
 def test_optional_files_are_checked_when_they_are_there(run: Path) -> None:
     for name in ("excerpts.json", "contrasts.csv", "front.csv"):
         (run / name).rename(run / f"kept-{name}")

@@ -71,7 +71,7 @@ each prompt. member_rewards: the scores of each of the proxy's members. step_rew
 each step, of a proxy that scores steps. second_initial: a second initial policy, out of which
 ``first_anchor`` makes the anchor. revisions: both responses as revisions of each of the two.
 Of a method that selects from a pool: reference_logp: log-probability of each response under the
-initial policy. features: numbers that describe each response. answers: the final answer of each.
+initial policy. features: how alike the responses of a draw are. answers: the final answer of each.
 novelty: how badly a predictor of the method's own foretells each.
 Of preference pairs: proxy_scores: the proxy's score of both responses. reference_scores: its scores
 of samples of the initial policy to each pair's prompt, as many as ``Config.samples`` says. listed:

@@ -29,7 +29,7 @@ class PeakAndEnd:
     *other* seeds on the *other* half (see `peak_and_end`). These 2 S choices need not agree, and
     one peak is shown. Its *gold* is the mean over all seeds and prompts, each read at its own
     choice, and its *achieved KL* the mean over the same policies: nothing is read where it was
-    chosen, so that neither is biased upwards as the highest of several means is. Its *budget* is
+    chosen, so that neither is biased upward as the highest of several means is. Its *budget* is
     the lower median of the choices, which is one of the budgets; `n_agreeing` says how many of the
     choices it is. Where all agree, gold is plainly the mean over seeds at that budget.
 

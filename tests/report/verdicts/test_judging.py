@@ -122,7 +122,7 @@ def test_forms_are_told_apart_by_what_they_predict() -> None:
     right, wrong = HeldOut(HUMPED, Form.BON), HeldOut(HUMPED, Form.RL)
     assert verdict(more(wrong, right)).verdict == "reproduced"
     straight = {HUMPED: arm_rows(humped, proxy=lambda d: d * d, number=1)}
-    # a curve that bends upwards lies above what d (a - b log d) makes of its lower part
+    # a curve that bends upward lies above what d (a - b log d) makes of its lower part
     assert value(Bias(HUMPED, Form.RL, "proxy_mean"), straight) > 0.0
 
 

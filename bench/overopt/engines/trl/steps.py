@@ -98,7 +98,7 @@ def is_row_wise(step: Step, now: Reading) -> bool:
 
 
 def _moved(now: Reading, generator: torch.Generator) -> Reading:
-    """What the policy says moved by up to 1 where there are tokens, log-probabilities downwards."""
+    """What the policy says moved by up to 1 where there are tokens, log-probabilities downward."""
 
     def up(value: Tensor) -> Tensor:
         drawn = torch.rand(value.shape, generator=generator).to(value)

@@ -35,6 +35,7 @@ from overopt.report.verdicts.across.relations import (
     Related,
     Wins,
 )
+from overopt.report.verdicts.across.rewards import RewardAtKl
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.beside.components import PointDistance
 from overopt.report.verdicts.beside.merging import AtKnob, TaskAngle
@@ -75,7 +76,6 @@ from overopt.report.verdicts.statistics import (
 from overopt.report.verdicts.training import (
     Gamma,
     ResetDrop,
-    RewardAtKl,
     StepShare,
     StepsToRegain,
     Trained,

@@ -286,7 +286,7 @@ def _hypervolume(one: Entrant, curves: Curves, measures: Mapping[int, Measure]) 
     for world, seeds in curves.items():
         oracle, kl_max_nats = measures[world]
         if oracle is None:
-            raise _Missing("no oracle front was stored")
+            raise _Missing("no oracle front was stored that all runs of the task share")
         if not has_area(oracle, kl_max_nats):
             raise _Missing("the oracle front has no area below the largest budget")
         weights = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from overopt.report.stored.empty import empty_table
@@ -16,6 +17,18 @@ from overopt.report.stored.schema import TASK
 from overopt.spec.columns import FRONT_COLUMNS
 
 Known = TypeVar("Known", str, bool)
+
+_SAME_SD = 0.01
+"""Fronts agree within this: the same policy on two machines is told apart far below it."""
+
+
+def _agrees(front: pd.DataFrame, longest: pd.DataFrame) -> bool:
+    """Whether a front has the gold of another one wherever both are."""
+    kl_K, other_K = (one["kl_nats"].to_numpy(np.float64) for one in (front, longest))
+    there_K = (kl_K >= other_K[0]) & (kl_K <= other_K[-1])
+    found_K = np.interp(kl_K[there_K], other_K, longest["gold"].to_numpy(np.float64))
+    gold_K = front["gold"].to_numpy(np.float64)[there_K]
+    return bool(np.abs(found_K - gold_K).max(initial=0.0) <= _SAME_SD)
 
 
 @dataclass(frozen=True)
@@ -56,14 +69,17 @@ class Results:
         """The oracle front of a task in one world, in ``FRONT_COLUMNS``; empty when none is stored.
 
         All runs of a task in one world share its front; where several were stored, the one with
-        the most points is used.
+        the most points is used. Where they do not agree, because initial policies differ, no front
+        is that of all, and there is none.
         """
         fronts = [
             run.front[run.front["world"] == world]
             for run in self.runs
             if task in self._tasks_of(run)
         ]
-        return max(fronts, key=len, default=empty_table(FRONT_COLUMNS))
+        longest = max(fronts, key=len, default=empty_table(FRONT_COLUMNS))
+        agree = all(_agrees(one, longest) for one in fronts if len(one))
+        return longest if agree else empty_table(FRONT_COLUMNS)
 
     @cached_property
     def families(self) -> dict[str, str]:

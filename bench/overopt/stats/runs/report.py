@@ -36,7 +36,7 @@ class Turn:
         end: the largest KL that every run has gold at; of one run, its last step.
         fall: gold at the end minus gold at the peak, paired.
         over: what the intervals take for random; "nothing" where one run has no prompts, and the
-            peak is read where it was chosen, so that its height is biased upwards.
+            peak is read where it was chosen, so that its height is biased upward.
         n_choices: choices of the peak.
         n_agreeing: how many of them are the shown one.
     """

@@ -29,19 +29,19 @@ class Decision(NamedTuple):
 
 
 def decide(claims: Sequence[Evidence], alpha: float = ALPHA) -> list[Decision]:
-    """Verdicts such that the chance of any false one among the claims is at most alpha.
+    """Verdicts such that the chance of any false one of a kind among the claims is at most alpha.
 
     Claims step down by their smallest p value (Holm). One that passes is given the verdict that
-    its own level allows: it is reproduced or contradicted. Orderings that are neither step down by
-    their parts once more among themselves, so that the chance of a false "partly reproduced" is at
-    most alpha, too: a part that is true would else lend its level to the whole.
+    its own level allows: it is reproduced or contradicted. Orderings step down once more by their
+    parts, among themselves: one that is neither may be partly reproduced. In the same steps a part
+    that is true would lend its level to the whole.
 
     Two opposite verdicts of one claim are two one-sided tests of half the level each, so that a
     claim spends alpha once.
 
     Args:
         claims: evidence of each; empty gives nothing.
-        alpha: chance of any false verdict of either kind.
+        alpha: chance of any false "reproduced" or "contradicted", and of any false part.
     """
     whole = _step_down(claims, WHOLE, alpha)
     parts = _step_down(claims, PARTS, alpha)

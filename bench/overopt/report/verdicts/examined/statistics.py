@@ -74,7 +74,7 @@ class Squared:
 class Leading:
     """The leading coefficient of a polynomial through several points, least squares, seed by seed.
 
-    Degree 1: a slope. Degree 2: the quadratic term, below 0 where the curve turns downwards.
+    Degree 1: a slope. Degree 2: the quadratic term, below 0 where the curve turns downward.
 
     Attributes:
         words: what it is.

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -85,15 +86,25 @@ def test_a_record_that_is_not_json_is_refused(run: Path, text: str) -> None:
         read_results([run])
 
 
-@pytest.mark.parametrize(("apart", "shared"), [(0.0001, True), (0.2, False)])
+@pytest.mark.parametrize(
+    ("computed", "drawn", "shared"),
+    [(0.0001, 0.02, True), (0.01, 0.0, False), (0.0, 0.2, False)],
+)
 def test_runs_of_other_initial_policies_have_no_front_in_common(
-    run: Path, apart: float, shared: bool
+    run: Path, computed: float, drawn: float, shared: bool
 ) -> None:
     other = run.with_name("other")
     shutil.copytree(run, other)
     front = pd.read_csv(other / "front.csv")
-    front.assign(gold=front["gold"] + apart).to_csv(other / "front.csv", index=False)
-    assert len(read_results([run]).front("reviews", 0)) == len(front) > 0
+    late = front.index >= len(front) // 2
+    front = front.assign(
+        gold_se=np.where(late, 0.005, np.nan), estimator=np.where(late, "annealed", "exact")
+    )
+    front.to_csv(run / "front.csv", index=False)
+    front.assign(gold=front["gold"] + late * drawn + ~late * computed).to_csv(
+        other / "front.csv", index=False
+    )
+    assert len(read_results([run]).front("reviews", 0)) == len(front) > 1
     assert len(read_results([run, other]).front("reviews", 0)) == shared * len(front)
 
 

@@ -12,9 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from overopt.catalog import lookup
+from overopt.catalog import lookup, systems
+from overopt.commands.arguments import resolve
+from overopt.commands.reproduce.reproduce import specs_of
 from overopt.commands.trial import try_own
 from overopt.errors import UserError
+from overopt.papers.contract.paper import SCALES
+from overopt.papers.shelf import find, names
 from overopt.spec.run import RunSpec
 from run.specs import run_spec
 
@@ -48,15 +52,49 @@ def spec(path: Path) -> RunSpec:
 )
 def test_a_file_that_leaves_is_told(old: str, new: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said):
-        try_own(spec(own(tmp_path, old, new)))
+        try_own([spec(own(tmp_path, old, new))])
 
 
 def test_a_file_without_an_end_is_ended(tmp_path: Path) -> None:
     path = own(tmp_path, IMPORT, IMPORT + "while True: pass\n")
     with pytest.raises(UserError, match=r"took longer than 0\.5 s; look for a loop without an end"):
-        try_own(spec(path), 0.5)
+        try_own([spec(path)], 0.5)
     left = [" ".join(one.cmdline()) for one in psutil.Process().children()]
     assert not [line for line in left if "resource_tracker" not in line]
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "said"),
+    [
+        ("kl-reinforce", {"ratio": "token"}, "set place=loss"),
+        ("constrained-mu", {"shares": "1,2"}, "give one number for each of 3 members"),
+        ("constrained-mu", {"shares": "1,2,3"}, None),
+    ],
+)
+def test_settings_that_exclude_each_other_are_told_before_the_run(
+    method: str, settings: dict[str, str], said: str | None
+) -> None:
+    set_by_user = systems.method(method, settings)
+    proxy = systems.proxy("mean", {"members": 3})
+    run = run_spec(["dpo"]).model_copy(update={"methods": (set_by_user,), "proxies": (proxy,)})
+    if said is None:
+        try_own([run])
+        return
+    with pytest.raises(UserError, match=said):
+        try_own([run])
+
+
+def test_every_setting_that_a_paper_asks_for_passes_its_trial() -> None:
+    asked: dict[tuple[str, str, int], RunSpec] = {}
+    for name in names():
+        for scale in SCALES:
+            for spec in specs_of(find(name), scale, resolve).values():
+                asked |= {
+                    (str(one.config), one.name, spec.proxies[0].scored): spec
+                    for one in spec.methods
+                }
+    assert len(asked) > 50
+    try_own(list(asked.values()))
 
 
 PROGRAM = """
@@ -65,7 +103,7 @@ from pathlib import Path
 from commands.test_trial import spec
 from overopt.commands.trial import try_own
 if __name__ == "__main__":
-    try_own(spec(Path(sys.argv[1])))
+    try_own([spec(Path(sys.argv[1]))])
 """
 
 

@@ -6,6 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from overopt.catalog import systems
+from overopt.engines.rehearsals.method import rehearse
+from overopt.errors import UserError
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
@@ -169,15 +172,15 @@ def test_k1_in_the_reward_is_rloo() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"estimator": "k4"}, "estimator = k4: choose one of k1, k2, k3, rb"),
-        ({"place": "gradient"}, "place = gradient"),
-        ({"place": "loss", "ratio": "all"}, "ratio = all"),
+        ({"estimator": "k4"}, "Unknown value of estimator 'k4'"),
+        ({"place": "gradient"}, "Unknown value of place 'gradient'"),
+        ({"place": "loss", "ratio": "all"}, "Unknown value of ratio 'all'"),
         ({"ratio": "token"}, "set place=loss"),
     ],
 )
 def test_other_words_are_refused(settings: dict[str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        kl_reinforce.check(kl_reinforce.Config(**settings))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=said):
+        rehearse(systems.method("kl-reinforce", settings))
 
 
 FORWARD = [0.2125, 0.2217, 0.5659]

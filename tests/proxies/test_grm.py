@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from overopt.catalog import systems
+from overopt.errors import UserError
 from overopt.models.rewards.reward_fitting import bradley_terry_loss
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
 from overopt.proxies.grm import Config, loss, make_head
@@ -73,3 +75,8 @@ def test_the_head_is_two_layers_with_dropout_in_training_only() -> None:
     assert head.eval()(states).std().item() < 1e-6
     by_hand = head.layers[3](torch.relu(head.layers[1](states.last_BD)))
     assert_close(head(states), by_hand)
+
+
+def test_other_regularizers_are_refused_before_a_run() -> None:
+    with pytest.raises(UserError, match="Unknown value of regularizer 'kl'"):
+        systems.proxy("grm", {"regularizer": "kl"})

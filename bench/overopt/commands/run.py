@@ -64,8 +64,8 @@ def make_runs(
     for notice in dict.fromkeys(map(tell_blind, specs)):
         if notice:
             errors.print(notice, soft_wrap=True)
+    try_own(specs)
     for spec in specs:
-        try_own(spec)
         prepare(spec)
     refused = check_possible(specs)
     for name, reason in refused.items():

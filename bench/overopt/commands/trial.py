@@ -1,4 +1,4 @@
-"""Tries the user's own methods and proxies before a run starts, in a process of their own.
+"""Tries what the user brings or sets before a run starts, in a process of its own.
 
 So the command itself neither imports torch nor runs anybody's code.
 """
@@ -9,34 +9,40 @@ import os
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 
+from overopt.catalog import systems
 from overopt.errors import UserError
 from overopt.execution.worker import enter_alone, spawning
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
 
+Trial = tuple[MethodSpec | ProxySystemSpec, int]
+"""What is tried, and how many members score each response then."""
+
 LIMIT_S = 300.0
 """Longest trial; that of a shipped method takes some seconds, most of them to import torch."""
 
 
-def try_own(run: RunSpec, limit_s: float = LIMIT_S) -> None:
-    """Call the functions of every method and proxy that is not shipped on made-up numbers.
+def try_own(runs: Sequence[RunSpec], limit_s: float = LIMIT_S) -> None:
+    """Call functions of methods and proxies on made-up numbers, so that mistakes show at once.
+
+    Of every method and proxy that is not shipped, and of shipped methods at other settings than
+    their own, whose settings may exclude each other or not suit a proxy's members.
 
     Args:
-        run: whose methods and proxies are tried.
+        runs: whose methods and proxies are tried, all in one process.
         limit_s: a trial that is not done by then is ended.
 
     Raises:
         UserError: the first thing that is wrong, in one sentence.
     """
-    asked: list[MethodSpec | ProxySystemSpec] = [*run.methods, *run.proxies]
-    own = [one for one in asked if not one.source.startswith("overopt.")]
-    if not own:
+    trials = [trial for run in runs for trial in _trials(run)]
+    if not trials:
         return
-    names = ", ".join(one.source for one in own)
+    names = ", ".join(dict.fromkeys(one.source for one, _ in trials))
     context = spawning()
     answers, answering = context.Pipe(duplex=False)
-    process = context.Process(target=_rehearse, args=(own, answering, os.getpid()), daemon=True)
+    process = context.Process(target=_rehearse, args=(trials, answering, os.getpid()), daemon=True)
     process.start()
     answering.close()
     try:
@@ -60,9 +66,23 @@ def try_own(run: RunSpec, limit_s: float = LIMIT_S) -> None:
         raise UserError(told)
 
 
-def _rehearse(
-    own: Sequence[MethodSpec | ProxySystemSpec], answering: Connection, driver_pid: int
-) -> None:
+def _trials(run: RunSpec) -> list[Trial]:
+    """What of a run is tried, each method with every number of scoring members of its proxies."""
+    members = sorted({proxy.scored for proxy in run.proxies})
+    proxies: list[Trial] = [(proxy, proxy.scored) for proxy in run.proxies if not _shipped(proxy)]
+    tried = (one for one in run.methods if not _shipped(one) or _is_set(one))
+    return proxies + [(method, count) for method in tried for count in members]
+
+
+def _shipped(one: MethodSpec | ProxySystemSpec) -> bool:
+    return one.source.startswith("overopt.")
+
+
+def _is_set(method: MethodSpec) -> bool:
+    return method.config != systems.method(method.name).config
+
+
+def _rehearse(trials: Sequence[Trial], answering: Connection, driver_pid: int) -> None:
     """Send what is wrong with the first one that is, or an empty text."""
     enter_alone(driver_pid)
     import torch
@@ -71,8 +91,8 @@ def _rehearse(
 
     torch.set_num_threads(1)
     try:
-        for one in own:
-            rehearse(one)
+        for one, members in trials:
+            rehearse(one, members)
     except UserError as error:
         answering.send(str(error))
     else:

@@ -39,7 +39,9 @@ class Config:
         0.01, help="a: share of the text-generation loss", at_least=0.0, at_most=1.0
     )
     beta: float = param(0.1, help="b: scale of log-probabilities", unit="1/nats", above=0.0)
-    regularizer: str = param("sft", help="sft, dpo-noref, dpo or nll")
+    regularizer: str = param(
+        "sft", help="text-generation loss", one_of=("sft", "dpo-noref", "dpo", "nll")
+    )
     hidden: int = param(1024, help="width of the head's hidden layer", at_least=1)
     dropout: float = param(0.1, help="of the state that the head reads", at_least=0.0, at_most=0.9)
 

@@ -58,8 +58,8 @@ def add_examine(app: typer.Typer, resolve_all: Callable[[Request], list[RunSpec]
         from overopt.run.exams.sittings import sittings_of
         from overopt.run.sources import prepare
 
+        try_own(specs)
         for spec in specs:
-            try_own(spec)
             prepare(spec)
         asked = ExamSpec(sets_per_prompt=sets)
         sittings = sittings_of(specs, asked)

@@ -79,8 +79,8 @@ def add_extrapolate(app: typer.Typer, resolve_all: Callable[[Request], list[RunS
         from overopt.run.streamed.streams import streams_of
         from overopt.spec.stream import StreamSpec
 
+        try_own(specs)
         for spec in specs:
-            try_own(spec)
             prepare(spec)
         asked = StreamSpec(
             prompts=prompts, samples_per_prompt=drawn, n_max=n, fitted_up_to=fit_up_to

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from overopt.engines.blame import blamed, check_kind
 from overopt.engines.method.training import TrainedMethod
-from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS
+from overopt.engines.rehearsals.sizes import MEMBERS, PROMPTS, SAMPLES, TOKENS
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
@@ -31,10 +31,11 @@ class MadeUpNumbers:
     Args:
         source: of the method, for error messages.
         method: whose module is tried on made-up states.
+        members: reward models that score each response.
     """
 
-    def __init__(self, source: str, method: TrainedMethod) -> None:
-        self._source, self._inputs = source, method.inputs
+    def __init__(self, source: str, method: TrainedMethod, members: int = MEMBERS) -> None:
+        self._source, self._inputs, self._members = source, method.inputs, members
         self._degrees, self._more = method.count("degraded"), method.training.opponents
         self._generator = torch.Generator().manual_seed(0)
         with blamed(source, "make_module"):
@@ -91,7 +92,7 @@ class MadeUpNumbers:
         """B prompts with N samples each, without gradient."""
         rollout = self._rollout()
         if "member_rewards" in self._inputs:
-            score_BNK = torch.randn((PROMPTS, SAMPLES, 2), generator=self._generator)
+            score_BNK = torch.randn((PROMPTS, SAMPLES, self._members), generator=self._generator)
             rollout = rollout._replace(member_reward=score_BNK)
         if "step_rewards" in self._inputs:
             rollout = self._with_steps(rollout)

@@ -28,7 +28,7 @@ from overopt.engines.rehearsals.selection import (
     try_search,
     try_selection,
 )
-from overopt.engines.rehearsals.sizes import PROMPTS, SAMPLES, TOKENS, weights
+from overopt.engines.rehearsals.sizes import MEMBERS, PROMPTS, SAMPLES, TOKENS, weights
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
@@ -39,8 +39,12 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 
 
-def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
+def rehearse(spec: MethodSpec | ProxySystemSpec, members: int = MEMBERS) -> None:
     """Import a method or proxy and call its functions once.
+
+    Args:
+        spec: of the method or proxy.
+        members: reward models that score each response, of methods that read every one's scores.
 
     Raises:
         UserError: it raises an error, or returns something of another shape or not finite.
@@ -58,13 +62,13 @@ def rehearse(spec: MethodSpec | ProxySystemSpec) -> None:
         elif family == spec.family and (spec.filters or spec.searches):
             (try_particles if spec.filters else try_search)(spec)
         else:
-            _TRIALS[family](spec)
+            _TRIALS[family](spec, members)
 
 
-def _try_pairs(spec: MethodSpec) -> None:
+def _try_pairs(spec: MethodSpec, members: int) -> None:
     """A loss of each of B pairs."""
     method = open_blamed(OpenedPairs, spec)
-    numbers = _try_training(spec.source, method)
+    numbers = _try_training(spec.source, method, members)
     batch = numbers.pairs()
     with blamed(spec.source, "begin"):
         memory = method.begin(weights(0))
@@ -73,10 +77,10 @@ def _try_pairs(spec: MethodSpec) -> None:
     _try_loss(spec.source, method.loss, batch, (PROMPTS,), "pair")
 
 
-def _try_rollout(spec: MethodSpec) -> None:
+def _try_rollout(spec: MethodSpec, members: int) -> None:
     """Advantages without gradient, then a loss of each of B x N responses."""
     source, method = spec.source, open_blamed(OpenedRollout, spec)
-    numbers = _try_training(source, method)
+    numbers = _try_training(source, method, members)
     rollout = _observed(source, method, numbers)
     with torch.no_grad(), blamed(source, "advantages"):
         advantage = method.advantages(rollout)
@@ -93,10 +97,10 @@ def _try_rollout(spec: MethodSpec) -> None:
     _try_loss(source, method.loss, step, (PROMPTS, SAMPLES), "response")
 
 
-def _try_iterative(spec: MethodSpec) -> None:
+def _try_iterative(spec: MethodSpec, members: int) -> None:
     """Rows or pairs of rows out of B x N samples, then a loss of each."""
     source, method = spec.source, open_blamed(OpenedIterative, spec)
-    numbers = _try_training(source, method)
+    numbers = _try_training(source, method, members)
     rollout = _observed(source, method, numbers)
     with blamed(source, "build"):
         built = method.build(rollout)
@@ -137,7 +141,7 @@ def _try_iterative(spec: MethodSpec) -> None:
         _try_loss(source, method.loss, SamplePairs(*sides), (PROMPTS,), "pair")
 
 
-def _try_merge(spec: MethodSpec) -> None:
+def _try_merge(spec: MethodSpec, _members: int) -> None:
     """Weights of the same names and shapes as the initial ones."""
     method, initial = open_blamed(OpenedMerge, spec), weights(0)
     trained = [weights(1 + member) for member in range(spec.members)]
@@ -151,16 +155,16 @@ def _try_merge(spec: MethodSpec) -> None:
         _check_weights(spec.source, "draw_back", drawn, initial)
 
 
-_TRIALS: dict[Family, Callable[[MethodSpec], None]] = {
+_TRIALS: dict[Family, Callable[[MethodSpec, int], None]] = {
     "pairs": _try_pairs,
     "rollout": _try_rollout,
     "iterative": _try_iterative,
-    "selection": try_selection,
+    "selection": lambda spec, _members: try_selection(spec),
     "merge": _try_merge,
 }
 
 
-def _try_training(source: str, method: TrainedMethod) -> MadeUpNumbers:
+def _try_training(source: str, method: TrainedMethod, members: int) -> MadeUpNumbers:
     """What a method that trains may supply; returns numbers for its family's functions."""
     check_kind(source, "training", method.training, Training)
     if method.acts_on_weights:
@@ -181,7 +185,7 @@ def _try_training(source: str, method: TrainedMethod) -> MadeUpNumbers:
             anchor = method.first_anchor(weights(0), weights(1))
         _check_weights(source, "first_anchor", anchor, weights(0))
     _try_second_gradient(source, method)
-    return MadeUpNumbers(source, method)
+    return MadeUpNumbers(source, method, members)
 
 
 def _try_second_gradient(source: str, method: TrainedMethod) -> None:

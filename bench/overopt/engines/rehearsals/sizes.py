@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 PROMPTS, SAMPLES, TOKENS = 3, 4, 5
+MEMBERS = 2
 
 
 def weights(seed: int) -> dict[str, Tensor]:

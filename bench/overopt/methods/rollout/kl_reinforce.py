@@ -38,9 +38,13 @@ class Config:
     """Settings of the penalty."""
 
     beta: float = param(0.1, help="weight of the KL penalty", unit="reward SDs/nat", at_least=0.0)
-    estimator: str = param("k1", help="k1, k2, k3 or rb, the Rao-Blackwellized one")
-    place: str = param("reward", help="reward, or loss, where its gradient is taken")
-    ratio: str = param("none", help="in the loss: none, token or prefix")
+    estimator: str = param(
+        "k1", help="rb is the Rao-Blackwellized one", one_of=("k1", "k2", "k3", "rb")
+    )
+    place: str = param(
+        "reward", help="in the loss its gradient is taken", one_of=("reward", "loss")
+    )
+    ratio: str = param("none", help="of a penalty in the loss", one_of=("none", "token", "prefix"))
 
 
 def check(config: Config) -> None:

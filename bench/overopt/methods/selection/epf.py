@@ -36,7 +36,9 @@ class Config:
 
     particles: int = param(16, help="answers that grow side by side", at_least=1)
     steps: int = param(4, help="blocks that the longest response is cut into", at_least=1)
-    annealing: str = param("ess", help="how early steps are held back: ess, entropy or base")
+    annealing: str = param(
+        "ess", help="how early steps are held back", one_of=("ess", "entropy", "base")
+    )
     threshold: float = param(
         0.5, help="effective share of the particles below which they are", at_least=0.0, at_most=1.0
     )

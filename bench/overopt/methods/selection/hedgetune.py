@@ -45,7 +45,7 @@ STEPS_PER_E = 4
 class Config:
     """Settings of HedgeTune."""
 
-    rule: str = param("bop", help="what is tuned: bon, bop or soft-bon")
+    rule: str = param("bop", help="what is tuned", one_of=("bon", "bop", "soft-bon"))
     n: int = param(0, help="draws of soft-bon; 0 for infinitely many", unit="samples", at_least=0)
 
 

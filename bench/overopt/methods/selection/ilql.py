@@ -11,10 +11,11 @@ with r at the last token, V(s') = 0 behind it and without gradient, and Q~ by a 
 follow. V(s) is the same for all v and cancels. tau = 1/2 and alpha = 0 make Q the mean discounted
 reward of what follows; tau -> 1 makes V the best token's. Then, as for vas, one token a response
 is the optimum under a KL penalty of 1 / beta, and several tokens are no tilt.
-Deviations: one Q, not the smaller of two; heads are linear on one trunk, a copy of the initial
-policy. tau and alpha are those of the authors' runs on comments. The copy follows ten times as
-fast (.05), because runs are hundreds of steps long. Steps and batches are the task's for online
-methods, the data is drawn as they go, and r is in SDs of the initial policy.
+Deviations: one Q, not the smaller of two, and Q itself decodes, not the copy that follows it; heads
+are linear on one trunk, a copy of the initial policy. tau and alpha are those of the authors' runs
+on comments. The copy follows ten times as fast (.05), because runs are hundreds of steps long.
+Steps and batches are the task's for online methods, the data is drawn as they go, and r is in SDs
+of the initial policy.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ KL does not vanish as a grows: a = 0 is best-of-n by the proxy and a -> infinity
 likelihood, which is as far from the initial policy (log n - (n - 1) / n without ties). So n is the
 knob.
 Deviations: r is in SDs of the initial policy and log pi_ref in nats, summed over the response, so
-that long responses lose; the authors try a from 1e-4 to 1 with rewards in their own units.
+that long responses lose (the authors' code reads every token's at one position); the authors try a
+from 1e-4 to 1 with rewards in their own units.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ penalty of 1 / beta. V is the mean reward of what the initial policy would go on
 value log E exp(beta r) / beta, so that over several tokens it is another policy than the tilt.
 Deviations: V is a copy of the initial policy with an output for each next token, 0 at first, not a
 model with one output that reads each of the k (and the 20 likeliest are nearly all that there are
-in the generated worlds). Steps, batches and the base of the learning rate are the task's for online
-methods; the paper has batches of 32 and a rate of 1.41e-5. r is in SDs of the initial policy.
+in the generated worlds); it learns the prefix behind the last token too, which the authors' code
+masks though decoding reads it. Steps, batches and the base of the learning rate are the task's for
+online methods; the paper has batches of 32 and a rate of 1.41e-5. r is in SDs of the initial
+policy.
 """
 
 from __future__ import annotations

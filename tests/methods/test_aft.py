@@ -35,6 +35,14 @@ def test_the_boundary_is_below_the_least_of_the_better_ones() -> None:
     assert slope == pytest.approx(0.0, abs=1e-6)
 
 
+def test_the_boundary_itself_is_pulled_by_none() -> None:
+    """b = 2 (-1.5) + 1 = -2 beside s -1 and -1.2: the winner learns, pushes the loser, no more."""
+    batch = lists.of_one_token([[-1.0, -1.2]], [[1.0, 0.0]])
+    ((slope, _),) = lists.slopes(aft.loss(aft.Config(margin=0.5), batch), batch)
+    push, pull = math.exp(-0.2), math.exp(-0.8)
+    assert slope == pytest.approx(-1 - push / (1 + push + pull), abs=1e-6)
+
+
 def test_without_a_boundary_losers_fall_for_ever() -> None:
     batch = lists.of_one_token([[-1.0, -6.0]], [[1.0, 0.0]])
     loss_B = aft.loss(aft.Config(margin=50.0), batch)

@@ -35,6 +35,7 @@ def test_without_margins_or_weight_it_is_dpo() -> None:
         (mm_dpo.Config(beta=0.5), (0.0, 0.0)),
         (mm_dpo.Config(beta=0.5, scale=0.0), (3.0, -2.0)),
         (mm_dpo.Config(beta=0.5, rate=0.0), (3.0, -2.0)),
+        (mm_dpo.Config(beta=0.5, scale=0.0, rate=20.0), (-5.0, -5.0)),
     ):
         assert torch.equal(mm_dpo.loss(config, scored(batch, *margins)), plain)
 

@@ -7,7 +7,7 @@ from overopt.methods.pairs import rrhf
 
 from . import lists
 
-ONE = rrhf.Config(rank_weight=1.0)
+ONE = rrhf.Config()
 
 
 @pytest.mark.parametrize(("weight", "expected"), [(1.0, 3.0), (0.0, 1.0), (100.0, 201.0)])
@@ -16,6 +16,10 @@ def test_loss_by_hand(weight: float, expected: float) -> None:
     batch = lists.of_one_token([[-1.0, -2.0, -0.5]], [[2.0, 1.0, 0.0]])
     found = rrhf.loss(rrhf.Config(rank_weight=weight), batch)
     assert found.tolist() == pytest.approx([expected])
+
+
+def test_order_and_likelihood_weigh_alike_unless_set() -> None:
+    assert rrhf.Config().rank_weight == 1.0
 
 
 def test_the_order_of_the_list_does_not_matter() -> None:

@@ -35,6 +35,15 @@ def test_loss_by_hand() -> None:
     assert found.tolist() == pytest.approx([expected], abs=1e-4)
 
 
+def test_each_pair_has_the_degrees_of_its_own_two_responses() -> None:
+    """Chosen rows first: cross-entropies 1, 2 of the chosen, 3, 4 of the rejected."""
+    rows = [[[-math.log(math.expm1(of)), 0.0]] * 2 for of in (1.0, 2.0, 3.0, 4.0)]
+    batch = pairs.worked()._replace(degraded=degraded(rows, [0.0] * 4))
+    plain = dpo.loss(dpo.Config(beta=0.5), batch)
+    found = spo.loss(spo.Config(beta=0.5, degree_weight=1.0, degrees=2), batch)
+    assert torch.allclose(found - plain, torch.tensor([2.0, 3.0]), atol=1e-5)
+
+
 def test_padding_has_no_say() -> None:
     rows = [[[0.2, 0.5, 0.1], [9.0, 0.0, 0.0]]] * 2
     padded = one_pair(degraded(rows, [1.0, 1.0], tokens=1))

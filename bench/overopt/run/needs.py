@@ -34,6 +34,16 @@ def check_needs(method: MethodSpec, task: TaskSpec, proxy: ProxySystemSpec) -> N
             f"{method.name} asks for the answer of each response, and responses of {task.name} "
             "have none; use --task arithmetic."
         )
+    if not {"revisions", "revised_samples"}.isdisjoint(method.needs) and task.world.hub is not None:
+        raise UserError(
+            f"{method.name} asks for revisions, whose prompts end in a separator that {task.name} "
+            "has not; choose a --task of a generated world."
+        )
+    if "mismatched" in method.native_only and task.pairs.batch_size < 2:
+        raise UserError(
+            f"{method.name} sets responses beside other prompts of their batch, and pairs come one "
+            "by one; set pairs.batch_size to 2 or more."
+        )
     if "novelty" in method.needs and proxy.reader is not None:
         raise UserError(
             f"{method.name} foretells the states of reward models, and {proxy.name} scores "

@@ -8,8 +8,8 @@ some five times smaller. alpha = 0 is DPO; as it grows, policies go to the law o
 Checked against TRL's "sigmoid" with "sft" on chosen responses of one length, since TRL averages
 over the tokens of a batch; equation number not verified.
 Deviations: one round on given pairs instead of rounds on fresh ones. The weight is on the
-likelihood; alpha 1 is the same either way. The knob begins at beta .1, below which the likelihood
-outweighs all else and KL falls with beta.
+likelihood; alpha 1 is the same either way. The knob begins at beta .1: below some beta, which
+depends on the world, the likelihood outweighs all else, and KL falls with beta.
 """
 
 from __future__ import annotations

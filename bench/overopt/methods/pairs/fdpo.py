@@ -8,8 +8,9 @@ Diverse Divergence Constraints" (https://arxiv.org/abs/2309.16240):
 up to a constant, which cancels. alpha has a in (0, 1): a -> 0 is dpo, a = 1 forward-kl. The paper
 asks that f'(0) is not finite, so that no probability becomes 0, as holds of these.
 Checked against TRL's f_divergence_type, whose coefficient is 1 - a; equation numbers not verified.
-Deviations: log(1/u) is clipped at 80 before exp, so that a float32 holds it. There f' is flat, and
-responses that have fallen further have no gradient. TRL clips alpha's so, and the others not.
+Deviations: a log(1/u) is clipped at 40 before exp (a = 1 for forward-kl), so that a float32 holds
+the square of its gradient. There f' is flat, and responses that have fallen further have no
+gradient. TRL clips alpha's so, and the others not.
 """
 
 from __future__ import annotations
@@ -60,4 +61,4 @@ def _link(config: Config, log_ratio_B: Tensor) -> Tensor:
     if config.divergence == "js":
         return math.log(2) + logsigmoid(log_ratio_B)
     power = config.alpha if config.divergence == "alpha" else 1.0
-    return -torch.expm1((-power * log_ratio_B).clamp(max=80.0)) / power
+    return -torch.expm1((-power * log_ratio_B).clamp(max=40.0)) / power

@@ -62,6 +62,6 @@ def loss(config: Config, batch: PairBatch) -> Tensor:
         MM-RLHF, dynamic reward scaling, https://arxiv.org/abs/2502.10391
     """
     chosen_B, rejected_B = (given(one.score, "proxy_scores") for one in batch[:2])
-    added_B = config.scale * -(-config.rate * (chosen_B - rejected_B)).expm1()
+    added_B = config.scale * -(-config.rate * (chosen_B - rejected_B)).clamp(max=80.0).expm1()
     beta_B = (config.beta * (1 + added_B)).clamp(min=BETA_MIN)
     return -logsigmoid(beta_B * (batch.chosen.log_ratio - batch.rejected.log_ratio))

@@ -3,10 +3,12 @@
 Paper: Yuan et al. 2023, "RRHF: Rank Responses to Align Language Models with Human Feedback without
 tears" (https://arxiv.org/abs/2304.05302): of the responses of a list, scored R,
     L = w sum_{R_i > R_j} max(0, s_j - s_i) + NLL( argmax R ),   s = log pi(y|x) / |y|^p
-(equation numbers not verified). There is no reference in it. A pair in the right order has no
+(eq. 3 to 5, w 1). There is no reference in it. A pair in the right order has no
 gradient, whatever its distance; what goes on is the likelihood of the best.
-Checked against the authors' code: p 1, w 100 by default, the NLL a mean over tokens, without the
-slip by which all lists of a batch take their best response from the first.
+Checked against the authors' code and scripts: p 1, w 1, the NLL a mean over tokens, where eq. 4
+sums, without the slip by which all lists of a batch take their best response from the first. The
+code's own default is w 100, which no script uses; of 10 and 100 the paper says that they were
+worse.
 Deviations: a list is a pair of the preference data and samples of the initial policy to its prompt,
 drawn once, as in the paper's offline setting, whose lists hold a data set's two responses and those
 of several models; the reward model is the run's proxy, and labels have no say. The code's mean is
@@ -33,7 +35,7 @@ INPUTS = ("listed",)
 class Config:
     """Settings of RRHF."""
 
-    rank_weight: float = param(100.0, help="w, weight of the order", at_least=0.0)
+    rank_weight: float = param(1.0, help="w, weight of the order", at_least=0.0)
     length_power: float = param(1.0, help="p, power of the length in s", at_least=0.0)
     samples: int = param(4, help="samples of the initial policy in each list", at_least=1)
 

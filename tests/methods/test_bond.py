@@ -46,39 +46,62 @@ def test_a_response_below_all_is_counted_as_one_in_eleven() -> None:
     assert bond.log_best_of_n(worst, 2, False)[0, 0].exp().item() == pytest.approx(1 / 11)
 
 
-@pytest.mark.parametrize(("n", "best"), [(2, [0.25, 0.39, 0.36]), (4, [0.0625, 0.3471, 0.5904])])
-def test_shares_of_best_of_n(n: int, best: list[float]) -> None:
-    share_N = bond.best_of_n_share(REWARD_R[DRAWN_N][None], n)[0]
-    found = torch.zeros(3, dtype=torch.float64).index_add(0, DRAWN_N, share_N)
-    assert found.tolist() == pytest.approx(best, abs=5e-5)
+BEST = {2: [0.25, 0.39, 0.36], 4: [0.0625, 0.3471, 0.5904]}
+
+
+def all_draws(samples: int) -> tuple[Tensor, Tensor]:
+    """Every draw of so many responses, (B, M), and its probability under the initial policy."""
+    drawn_BM = torch.cartesian_prod(*[torch.arange(3)] * samples)
+    return drawn_BM, REFERENCE_R[drawn_BM].prod(-1)
+
+
+@pytest.mark.parametrize(("n", "samples"), [(2, 2), (2, 5), (4, 4), (4, 6)])
+def test_shares_of_fresh_draws_are_best_of_n_in_the_mean(n: int, samples: int) -> None:
+    drawn_BM, chance_B = all_draws(samples)
+    share_BM = bond.best_of_n_share(REWARD_R[drawn_BM], n)
+    assert torch.allclose(share_BM.sum(-1), torch.ones_like(chance_B))
+    found = torch.zeros(3, dtype=torch.float64)
+    found.index_add_(0, drawn_BM.flatten(), (share_BM * chance_B[:, None]).flatten())
+    assert found.tolist() == pytest.approx(BEST[n], abs=5e-5)
+
+
+def test_shares_by_hand() -> None:
+    """Two of four: the best is the k-th in k of 6 pairs."""
+    share = bond.best_of_n_share(torch.tensor([[0.0, 1.0, 2.0, 3.0]]), 2)
+    assert share[0].tolist() == pytest.approx([0, 1 / 6, 1 / 3, 1 / 2], abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "drawn"), [(2, 16), (32, 32)])
+def test_best_of_n_has_its_n_samples(n: int, drawn: int) -> None:
+    assert bond.training(bond.Config(n=n)).opponents == drawn
 
 
 @pytest.mark.parametrize("backward_share", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("n", [2, 4])
 def test_it_comes_to_rest_at_best_of_n(n: int, backward_share: float) -> None:
-    config = bond.Config(n=n, backward_share=backward_share, ties=True)
+    """Own samples in their proportions, F exact, likelihood over every draw of n samples."""
+    drawn_BM, chance_B = all_draws(n)
+    backward = bond.Config(n=n, backward_share=1.0, ties=True)
+    forward = bond.Config(n=n, backward_share=0.0, ties=True)
 
     def gradient(logits_R: Tensor) -> Tensor:
         logits_R = logits_R.clone().requires_grad_()
-        loss_N = bond.loss(config, step_of(logits_R, config))[0]
-        policy_R = torch.softmax(logits_R.detach(), -1)
-        # own samples in their proportions, those of the initial policy as they are
-        both = bond.Config(n=n, backward_share=1.0, ties=True)
-        own_N = bond.loss(both, step_of(logits_R, both))[0]
-        forward = (loss_N - backward_share * own_N).mean()
-        loss = backward_share * (policy_R * own_N[:3]).sum() + forward
+        logp_R = torch.log_softmax(logits_R, -1)
+        own_N = bond.loss(backward, step_of(logits_R, backward))[0]
+        nothing_BM = torch.zeros_like(drawn_BM, dtype=torch.float64)
+        others = Reading(*(each[drawn_BM][..., None] for each in (logp_R, REFERENCE_R.log())),
+                         torch.ones_like(nothing_BM)[..., None])  # fmt: skip
+        fixed = others.map(Tensor.detach)
+        drawn = Rollout(REWARD_R[drawn_BM], fixed)
+        rollout = Rollout(nothing_BM, fixed, opponents=drawn)
+        likelihood_BM = bond.loss(forward, RolloutStep(rollout, fixed, nothing_BM, others))
+        loss = backward_share * (torch.softmax(logits_R.detach(), -1) * own_N[:3]).sum()
+        loss = loss + (1 - backward_share) * (chance_B * likelihood_BM.mean(-1)).sum()
         (found,) = torch.autograd.grad(loss, logits_R)
         return found
 
-    expected_R = torch.softmax(
-        REFERENCE_R.log() + bond.log_best_of_n(step_of(REFERENCE_R.log(), config).rollout, n, True)
-        [0, :3], -1,
-    )  # fmt: skip
     found_R = table.ascend(gradient, 0.1, 400, REFERENCE_R.log()).exp()
-    assert torch.allclose(found_R, expected_R, atol=1e-6)
-    assert found_R.tolist() == pytest.approx(
-        {2: [0.25, 0.39, 0.36], 4: [0.0625, 0.3471, 0.5904]}[n], abs=5e-5
-    )
+    assert found_R.tolist() == pytest.approx(BEST[n], abs=5e-5)
 
 
 def test_monotone_rewards_change_nothing() -> None:

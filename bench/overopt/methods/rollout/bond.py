@@ -5,12 +5,13 @@ Paper: Sessa et al. 2024, "BOND: Aligning LLMs with Best-of-N Distillation"
     r_B(y) = log F(<=y) + 1/(n-1) log sum_{i=1..n} ( F(<y)/F(<=y) )^(i-1)
 for F the distribution of the reward of initial-policy samples. The policy descends the Jeffreys
 divergence (1-b) KL(pi_n || pi) + b KL(pi || pi_n): likelihood on best-of-n samples, and REINFORCE
-on (n-1) r_B - log(pi/pi_ref) (eq. 15), whose minimum is pi_n whatever b.
-Deviations: F is that of as many initial-policy samples of the prompt as the task draws (the paper:
-16), at least 1/(N+1), as log 0 has no value; instead of one best-of-n sample all of them count, by
-their probability to be the best of n draws among them; the baseline is leave-one-out. The second
-term of r_B, which matters for ties only, is left out by default, as in the paper. Of a continuous
-reward without it, pi_n is pi_ref F^(n-1)/Z.
+on (n-1) r_B - log(pi/pi_ref) (eq. 15), whose minimum is pi_n whatever b where F is exact.
+Deviations: F is that of M initial-policy samples of the prompt, n of them and no fewer than 16, the
+paper's number, at least 1/(M+1), as log 0 has no value; instead of one best-of-n sample all M
+count, by their probability to be the best of n that are drawn from them without replacement, which
+is best-of-n in the mean whatever M; the baseline is leave-one-out. The second term of r_B, which
+matters for ties only, is left out by default, as in the paper. Of a continuous reward without it,
+pi_n is pi_ref F^(n-1)/Z.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from overopt.methods.contract.rollout import RolloutStep
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import given
+from overopt.methods.contract.training import Training, given
 from overopt.methods.math.estimators import leave_one_out, reinforce
 from overopt.spec.declare import knob, param
 
@@ -30,6 +31,9 @@ FAMILY = "rollout"
 KNOB = knob("n", low=2.0, high=256.0, raises_kl=True, whole=True)
 USES_GOLD = "none"
 INPUTS = ("reference_samples", "opponents_now")
+
+F_SAMPLES = 16
+"""Samples of the initial policy that F is told by, at least."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class Config:
         0.5, help="b, weight of KL(pi || pi_n)", at_least=0.0, at_most=1.0
     )
     ties: bool = param(False, help="count equal rewards exactly, by the second term of r_B")
+
+
+def training(config: Config) -> Training:
+    """As many samples of the initial policy for each prompt as best-of-n and F need."""
+    return Training(opponents=max(F_SAMPLES, config.n))
 
 
 def advantages(config: Config, rollout: Rollout) -> Tensor:
@@ -65,21 +74,21 @@ def loss(config: Config, step: RolloutStep) -> Tensor:
 
     Args:
         config: n, backward_share b.
-        step: advantage (B, N); own samples and initial-policy samples as the policy reads them
-            now, (B, N, T).
+        step: advantage (B, N); own samples, (B, N, T), and initial-policy samples, (B, M, T), as
+            the policy reads them now.
 
     Returns:
-        Shape (B, N); own sample i and initial-policy sample i share an entry.
+        Shape (B, N); all samples of a prompt share its likelihood.
 
     Reference:
         BOND, section on the Jeffreys divergence, https://arxiv.org/abs/2407.14622
     """
     backward_BN = reinforce(step.advantage, step.now.policy_logp, step.now.mask)
     others = given(step.opponents, "opponents_now")
-    best_BN = best_of_n_share(given(step.rollout.opponents, "an opponent").reward_BN, config.n)
-    nll_BN = -(others.policy_logp * others.mask).sum(-1)
-    forward_BN = best_BN.shape[1] * best_BN * nll_BN
-    return config.backward_share * backward_BN + (1 - config.backward_share) * forward_BN
+    share_BM = best_of_n_share(given(step.rollout.opponents, "an opponent").reward_BN, config.n)
+    nll_BM = -(others.policy_logp * others.mask).sum(-1)
+    forward_B1 = (share_BM * nll_BM).sum(-1, keepdim=True)
+    return config.backward_share * backward_BN + (1 - config.backward_share) * forward_B1
 
 
 def log_best_of_n(rollout: Rollout, n: int, ties: bool) -> Tensor:
@@ -96,14 +105,22 @@ def log_best_of_n(rollout: Rollout, n: int, ties: bool) -> Tensor:
     return log_best_BN
 
 
-def best_of_n_share(reward_BN: Tensor, n: int) -> Tensor:
-    """Probability of each sample to be the best of n drawn from them with replacement, (B, N).
+def best_of_n_share(reward_BM: Tensor, n: int) -> Tensor:
+    """Probability of each sample to be the best of n drawn without replacement, (B, M); n <= M.
 
-    F(<=y)^n - F(<y)^n, shared equally among samples of the same reward.
+    ( C(M F(<=y), n) - C(M F(<y), n) ) / C(M, n), shared equally among samples of the same reward:
+    of i.i.d. samples, the mean over draws of M is best-of-n.
     """
-    mine_BN1, other_B1N = reward_BN[:, :, None], reward_BN[:, None, :]
-    up_to_BN, below_BN, equal_BN = (
-        found.to(reward_BN).mean(-1)
-        for found in (other_B1N <= mine_BN1, other_B1N < mine_BN1, other_B1N == mine_BN1)
+    mine_BM1, other_B1M = reward_BM[:, :, None], reward_BM[:, None, :]
+    up_to_BM, below_BM, equal_BM = (
+        found.to(reward_BM).sum(-1)
+        for found in (other_B1M <= mine_BM1, other_B1M < mine_BM1, other_B1M == mine_BM1)
     )
-    return (up_to_BN**n - below_BN**n) / (equal_BN * reward_BN.shape[1])
+
+    def log_ways(of: Tensor) -> Tensor:
+        ways = torch.lgamma(of + 1) - torch.lgamma((of - n + 1).clamp(min=1))
+        return ways.where(of >= n, -torch.inf)
+
+    whole = log_ways(torch.full_like(up_to_BM, reward_BM.shape[1]))
+    chance_BM = (log_ways(up_to_BM) - whole).exp() - (log_ways(below_BM) - whole).exp()
+    return chance_BM / equal_BM

@@ -30,7 +30,10 @@ def asked(memory: nm_ppo.Memory) -> list[float]:
 def test_an_evaluation_ends_after_its_rollouts_or_when_it_is_there() -> None:
     """Two rollouts at (.2, .2), one at (.4, .2), whose 5% are met at once; the last told is -2."""
     config = nm_ppo.Config(theta=0.2, spread=0.2, rollouts=2)
-    memory = observed(config, nm_ppo.begin(config, {}), [0.9, 0.9], -9.0)
+    # of the initial policy, which no threshold has trained, even if it is there
+    memory = observed(config, nm_ppo.begin(config, {}), [0.2, 0.2], -99.0)
+    assert asked(memory) == pytest.approx([0.2, 0.2]) and memory.spent == 0
+    memory = observed(config, memory, [0.9, 0.9], -9.0)
     assert asked(memory) == pytest.approx([0.2, 0.2]) and memory.spent == 1
     memory = observed(config, memory, [0.9, 0.9], -3.0)
     assert asked(memory) == pytest.approx([0.4, 0.2]) and memory.spent == 0

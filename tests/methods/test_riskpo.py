@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -82,3 +84,18 @@ def test_loss_is_clipped_on_both_sides() -> None:
     wider = riskpo.Config(bundle=1, clip_high=0.28)
     assert riskpo.loss(wider, taken)[0].tolist() == pytest.approx([1.5, -1.28], abs=1e-5)
     assert riskpo.training(config).minibatches == 4
+
+
+def test_beta_adds_k3_to_the_loss() -> None:
+    """Log-ratio .4 of one token each: k3 = e^-.4 - 1 + .4."""
+    seen = rollouts.rollout([0.4, 0.4])
+    taken = rollouts.step(riskpo, riskpo.Config(bundle=1), seen, [0.4, 0.4])
+    taken = taken._replace(advantage=torch.zeros(1, 2, dtype=torch.float64))
+    free, held = (riskpo.loss(riskpo.Config(beta=beta), taken) for beta in (0.0, 0.5))
+    expected = 0.5 * (math.exp(-0.4) - 1 + 0.4)
+    assert (held - free).tolist() == [pytest.approx([expected, expected])]
+
+
+def test_a_lower_level_above_the_upper_one_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"low = 0\.9 is above high = 0\.8"):
+        found(riskpo.Config(low=0.9), [SCORES])

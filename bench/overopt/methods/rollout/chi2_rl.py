@@ -8,7 +8,7 @@ whose policy gradient is that of the objective. The paper's theory gives c = sig
 sigma the proxy's SD under pi_ref (1 here) and k its correlation with gold. Equation numbers were
 not verified.
 From the authors' released code for language models: whole-response ratios, chi^2 estimated as the
-batch mean of rho + 1/rho - 2 (whose expectation is chi^2, with less variance) and at least 1e-4,
+batch mean of rho + 1/rho - 2 (whose expectation is chi^2) and at least 1e-4,
 ratios continued linearly beyond e^10. Where the policy has left part of pi_ref's support, samples
 do not show it, and that estimate falls short of chi^2 by its pi_ref mass.
 Deviations: the released code differentiates that estimate inside a PPO loss; here the augmented

@@ -11,9 +11,10 @@ Both gradients are of the same samples with the same advantages, drawn at theta.
 is -A rho, rho the ratio of the whole response to the policy that sampled: at theta its gradient is
 that of -A log pi, and beside it rho makes it that of L = -E[r] on average, where -A log pi would
 leave out how the samples' chances change (of a softmax over whole responses that is all there is).
-Deviations: L is RLOO's loss without a penalty, where the code has GRPO's with ratios by tokens; the
-norm and the probe are of all of the policy's weights, where the code leaves the embeddings out; it
-also clips both gradients to a norm of 10 before they are used.
+Deviations: the code's probe is e g1, not of unit length; L is RLOO's loss without a penalty, where
+the code has GRPO's with ratios by tokens; the norm and the probe are of all of the policy's
+weights, where the code leaves the embeddings out; it also clips both gradients to a norm of 10
+before they are used.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 Paper: Moskovitz et al. 2023, "Confronting Reward Model Overoptimization with Constrained RLHF"
 (https://arxiv.org/abs/2310.04373), its NM-PPO: as ``constrained-xi``, but with a threshold theta_k
 for each component, and a Nelder-Mead search over them for the most gold. An evaluation of a theta
-goes on training from the current policy, for at most a tenth of the run, and ends early when every
-component is within 5% of its threshold; its value is the gold that the policy then has.
+goes on training from the current policy, for at most a tenth of the run (here 20 rollouts unless
+set), and ends early when every component is within 5% of its threshold; its value is the gold that
+the policy then has.
 Checked against the authors' code: reflection 1, expansion 2, contraction and shrinkage .5,
 tolerance .01, these two limits of an evaluation, multipliers of both signs. Evaluations are not
 repeatable, as the policy has moved on.
@@ -68,7 +69,7 @@ class Config:
 class Memory(NamedTuple):
     """Multipliers, the search (None before the first rollout), and the evaluation that is on.
 
-    spent: rollouts of it. gold: mean of the last rollout.
+    spent: rollouts of it, after training at its theta. gold: mean of the last rollout.
     """
 
     multipliers: Multipliers = Multipliers()
@@ -78,8 +79,8 @@ class Memory(NamedTuple):
 
 
 def begin(config: Config, initial: Weights) -> Memory:
-    """No multipliers and no search yet."""
-    return Memory()
+    """No multipliers and no search yet; the first rollout is the initial policy's."""
+    return Memory(spent=-1)
 
 
 def observe_gold(config: Config, memory: Memory, gold_BN: Tensor) -> Memory:
@@ -98,7 +99,8 @@ def observe(config: Config, memory: Memory, rollout: Rollout) -> Memory:
         search = nelder_mead.begin(torch.full_like(mean_K, config.theta), config.spread)
     spent = memory.spent + 1
     away_K = (mean_K - search.asked_K).abs()
-    if spent >= config.rollouts or bool((away_K <= config.near * search.asked_K.abs()).all()):
+    there = bool((away_K <= config.near * search.asked_K.abs()).all())
+    if spent >= 1 and (there or spent >= config.rollouts):
         search, spent = nelder_mead.told(search, -memory.gold, config.tolerance), 0
     u_K = memory.multipliers.u
     multiplier_K = torch.tanh(torch.zeros_like(mean_K) if u_K is None else u_K)

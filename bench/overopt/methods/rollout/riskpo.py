@@ -60,7 +60,13 @@ def training(config: Config) -> Training:
 
 
 def advantages(config: Config, rollout: Rollout) -> Tensor:
-    """Mixed value at risk of each response's paper, in SDs of its bundle's papers, (B, N)."""
+    """Mixed value at risk of each response's paper, in SDs of its bundle's papers, (B, N).
+
+    Raises:
+        ValueError: the lower level is above the upper one.
+    """
+    if config.low > config.high:
+        raise ValueError(f"low = {config.low} is above high = {config.high}; it is the lower level")
     reward_BN = rollout.reward_BN
     groups = reward_BN.tensor_split(max(1, len(reward_BN) // config.bundle))
     score_PN = torch.stack([config.bundle * group.mean(0) for group in groups])

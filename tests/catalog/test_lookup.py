@@ -209,6 +209,8 @@ def test_settings_are_checked(own: Path, given_: dict[str, object], wrong: str) 
         (("low=0.1", "low=LOW"), "line 4: declarations hold literals only, not"),
         (('"pairs"', '"pears"'), "Unknown family 'pears'. Did you mean pairs?"),
         (('USES_GOLD = "none"', 'USES_GOLD = "all"'), "Unknown use of gold 'all'"),
+        (("USES_GOLD =", "READS_PROXY = 0\nUSES_GOLD ="), "READS_PROXY = 0 is neither True nor"),
+        (("USES_GOLD =", "READS_PROXY = False\nUSES_GOLD ="), "not of the family pairs; remove it"),
         (("class Config", "class Settings"), "it has no class Config"),
         (("beta: float = param(1,", "beta: float = dict(default=1,"), "line 10: a Config field"),
         (("beta: float", "beta: list"), "line 10: a Config field is written"),
@@ -376,6 +378,10 @@ ITERATIVE = (
         (
             OWN.replace('"pairs"', '"rollout"') + '\nOBSERVES_FOR = ("steps",)\n',
             "a method with OBSERVES_FOR defines observe",
+        ),
+        (
+            ITERATIVE + '\nINPUTS = ("member_rewards",)\nREADS_PROXY = False\n',
+            "INPUTS names member_rewards, which the proxy says",
         ),
         (MERGE, "declares MEMBER_FAMILY"),
         (MERGE + '\nMEMBER_FAMILY = "rollout"\n', "has a field members"),

@@ -222,6 +222,16 @@ def test_who_sees_a_proxy_is_read_from_the_record_as_it_was_declared() -> None:
     read = {name: sees_proxy(spec.to_json()) for name, spec in specs.items()}
     assert read == {name: spec.sees_proxy for name, spec in specs.items()}
     assert not read["dpo"] and not read["dera"] and read["rloo"] and read["warp"]
+    blind = {name for name, spec in specs.items() if spec.blind}
+    assert blind == {"cream", "self-reward", "spin"} and not any(read[name] for name in blind)
+
+
+def test_older_records_do_not_say_who_leaves_rewards_unread() -> None:
+    for name in ("cream", "self-reward", "spin", "iter-dpo"):
+        spec = systems.method(name)
+        older = spec.model_copy(update={"blind": False}).to_json()
+        assert "blind" not in older
+        assert sees_proxy(older) == spec.sees_proxy
 
 
 def test_methods_without_a_proxy_meet_once(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_starts_are_an_axis_and_widths_belong_to_scratch_only() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["dpo", "ipo"])
+@pytest.mark.parametrize("method", ["dpo", "ipo", "spin"])
 def test_a_method_that_does_not_see_the_proxy_has_the_cells_of_one(method: str) -> None:
     axes = (["single", "mean"], ["0", "0.25"], [0, 1], [4, 8], [32, 64])
     run = run_spec([method, "bon"], *axes, starts=["scratch", "policy"], worlds=(0, 1))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from overopt.catalog.declarations import Declaration, require_functions, unknown
 from overopt.catalog.gold_use import gold_use
 from overopt.catalog.lookup import declaration
+from overopt.catalog.proxy_use import is_blind
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
 from overopt.spec.declare import (
@@ -161,6 +162,7 @@ def method(name: str, given: Mapping[str, object] | None = None) -> MethodSpec:
         filters=constants["FAMILY"] == "selection" and "potential" in found.functions,
         searches=searches,
         values=(composes or searches) and learns,
+        blind=is_blind(found),
     )
     for family in spec.families:
         require_functions(found, FUNCTIONS[family], f"a method of the family {family}")

@@ -32,6 +32,7 @@ class MethodSpec(SourcedSpec):
     filters: whether it resamples between tokens.
     searches: whether it searches a tree of partial answers.
     values: whether values that it learns from the proxy are a part of that.
+    blind: whether it leaves the rewards of its samples unread, which its engine only records.
     rate_factor: its learning rate over the task's; for the merge family, that of what is merged.
     """
 
@@ -47,6 +48,7 @@ class MethodSpec(SourcedSpec):
     filters: bool = Field(default=False, exclude_if=operator.not_)
     searches: bool = Field(default=False, exclude_if=operator.not_)
     values: bool = Field(default=False, exclude_if=operator.not_)
+    blind: bool = Field(default=False, exclude_if=operator.not_)
     rate_factor: float = Field(default=1.0, gt=0, exclude_if=lambda factor: factor == 1.0)
 
     @property
@@ -71,7 +73,9 @@ class MethodSpec(SourcedSpec):
     @property
     def sees_proxy(self) -> bool:
         """Whether a proxy has any part in its policies; where not, it only scores them."""
-        return self.values or self.learns_from_proxy
+        if self.member is not None:
+            return self.values or self.member.sees_proxy
+        return self.values or (self.learns_from_proxy and not self.blind)
 
     @property
     def learns_from_proxy(self) -> bool:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from overopt.leaderboard.ranking.board import Board
+from overopt.leaderboard.ranking.entries import track_of
 from overopt.leaderboard.ranking.rows import board_rows
+from overopt.report.comparison.contest import Entrant
 
 from .drawn import boards_of, write_entry
 
@@ -32,6 +34,16 @@ def test_tracks_never_meet(tmp_path: Path) -> None:
         "online": {"rloo", "ppo", "raft"},
         "inference time": {"bon", "soft-bon"},
     }
+
+
+def test_who_samples_its_own_policy_is_online_whether_or_not_it_sees_the_proxy() -> None:
+    def track(family: str, sees_proxy: bool) -> str:
+        return track_of(Entrant("mine", family, sees_proxy, {}, lambda world, curve: None))
+
+    assert track("iterative", True) == track("iterative", False) == "online"
+    assert track("merge", True) == "online"
+    assert track("merge", False) == track("pairs", False) == "offline"
+    assert track("selection", True) == "inference time"
 
 
 def test_an_untuned_or_gold_using_entry_has_a_score_and_no_rank(tmp_path: Path) -> None:

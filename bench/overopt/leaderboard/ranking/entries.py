@@ -28,7 +28,8 @@ def track_of(entrant: Entrant) -> Track:
     """
     if entrant.family == "selection":
         return "inference time"
-    return "online" if entrant.sees_proxy else "offline"
+    online = entrant.sees_proxy or entrant.family in ("rollout", "iterative")
+    return "online" if online else "offline"
 
 
 def facts_of(results: Results, of: Compared, statuses: Mapping[str, Status]) -> Known:

@@ -8,6 +8,8 @@ Every family:
     KNOB: ``spec.declare.knob(...)``, the field of ``Config`` (or, for selection and merge, the free
         parameter of ``weights`` or ``merge``) that moves the method along KL.
     USES_GOLD: ``"none"`` unless the method is allowed to see gold (``spec.declare.GoldUse``).
+    READS_PROXY: False where rewards of its samples (rollout, iterative) are not looked at, so that
+        the proxy only scores its policies.
     Config: a frozen dataclass of ``spec.declare.param`` fields.
 
 pairs:      loss(config, batch: PairBatch) -> loss_B

@@ -35,6 +35,7 @@ from overopt.spec.declare import knob, param
 FAMILY = "iterative"
 KNOB = knob("beta", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
+READS_PROXY = False
 INPUTS = ("sampled_logp",)
 
 

@@ -28,6 +28,7 @@ from overopt.spec.declare import knob, param
 FAMILY = "iterative"
 KNOB = knob("strength", low=0.1, high=100.0, raises_kl=False)
 USES_GOLD = "none"
+READS_PROXY = False
 INPUTS = ("sampled_logp", "demonstrations")
 
 

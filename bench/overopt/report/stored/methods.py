@@ -10,6 +10,13 @@ from overopt.spec.declare import OF_PROXY, PROXY_BLIND
 RESHAPED = "selection"
 """The family whose methods leave the weights of the initial policy as they are."""
 
+_BLIND_UNSAID = (
+    "overopt.methods.iterative.cream",
+    "overopt.methods.iterative.self_reward",
+    "overopt.methods.iterative.spin",
+)
+"""Methods of which older records do not say that they leave rewards unread."""
+
 
 def methods_of(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The specifications of a run's methods; what is none is left out."""
@@ -43,4 +50,5 @@ def sees_proxy(spec: Mapping[str, Any]) -> bool:
         trained = trained["member"]
     trains = trained.get("member_family") or trained.get("family")
     asks = not set(OF_PROXY).isdisjoint(trained.get("needs", ()))
-    return bool(spec.get("values")) or asks or trains not in PROXY_BLIND
+    blind = bool(trained.get("blind")) or trained.get("source") in _BLIND_UNSAID
+    return bool(spec.get("values")) or asks or not (blind or trains in PROXY_BLIND)

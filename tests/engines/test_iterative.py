@@ -231,26 +231,6 @@ def test_numbers_of_a_build_come_back_beside_their_rows() -> None:
         )
 
 
-def test_creams_last_policy_is_that_of_the_round_before() -> None:
-    """From the third round on the anchor is where the last round started, not the policy itself."""
-    seen: list[Reading] = []
-
-    def build(config: cream.Config, rollout: Rollout) -> RowPairs:
-        seen.append(rollout.sampled)
-        return cream.build(config, rollout)
-
-    method: Any = types.SimpleNamespace(**{**vars(cream), "build": build})
-    settings = tiny.ROLLOUT.model_copy(update={"max_steps": 16, "warmup_steps": 0})
-    optimize(method, cream.Config(beta=1.0), settings)
-    assert len(seen) == 4 and seen[0].anchor_logp is None
-    for number, sampled in enumerate(seen[1:], start=2):
-        anchor_BNT, mask_BNT = sampled.anchor_logp, sampled.mask > 0
-        assert anchor_BNT is not None
-        for logp_BNT, ever in ((sampled.reference_logp, 2), (sampled.policy_logp, 0)):
-            is_anchor = torch.allclose(anchor_BNT[mask_BNT], logp_BNT[mask_BNT], atol=1e-3)
-            assert is_anchor == (number == ever)
-
-
 def test_a_method_may_ask_for_more_opponents_than_samples() -> None:
     """Groups of 6 of the initial policy's samples, where the policy draws 4 of each prompt."""
     asked: list[Rollout] = []

@@ -12,12 +12,11 @@ from overopt.methods.iterative import cream
 from tabular_optima import table
 
 
-def rollout(rounds: int, **logps: list[float]) -> Rollout:
+def rollout(**logps: list[float]) -> Rollout:
     """One prompt's samples of two tokens each: all log-probability lies on the first."""
     parts = {name: torch.tensor([[[v, 0.0] for v in value]]) for name, value in logps.items()}
     mask = torch.ones_like(parts["policy_logp"])
-    memory = cream.Memory(rounds, {})
-    return Rollout(torch.zeros(mask.shape[:2]), Reading(mask=mask, **parts), memory)
+    return Rollout(torch.zeros(mask.shape[:2]), Reading(mask=mask, **parts), {})
 
 
 def build(seen: Rollout, **config: Any) -> tuple[list[int], list[int], list[float]]:
@@ -33,19 +32,27 @@ def test_kendalls_tau_by_hand() -> None:
     assert cream.kendall_tau(ranks, other).tolist() == pytest.approx([1 / 3, -1.0, 1.0])
 
 
+def test_equal_scores_rank_in_the_samples_order() -> None:
+    """A ranking agrees with itself. Ranks (1, 2, 3) of three equal scores and (3, 1, 2) of others
+    agree in one pair of three."""
+    tied = torch.tensor([[-1.0, -1.0, -2.0, -3.0], [0.0, 0.0, 0.0, 0.0]])
+    assert cream.kendall_tau(tied, tied).tolist() == [1.0, 1.0]
+    found = cream.kendall_tau(torch.zeros(1, 3), torch.tensor([[0.3, 0.1, 0.2]]))
+    assert found.item() == pytest.approx(-1 / 3)
+
+
 def test_likelihood_ranks_until_the_policy_has_moved() -> None:
-    first = rollout(1, policy_logp=[-2.0, -1.0, -3.0], reference_logp=[-2.0, -1.0, -3.0])
+    first = rollout(policy_logp=[-2.0, -1.0, -3.0], reference_logp=[-2.0, -1.0, -3.0])
     assert build(first) == ([1], [2], [1.0])
     # own log-ratios .5, 0, -.5: ranks (3, 2, 1); likelihoods -2, -1, -3 rank (2, 3, 1)
-    second = rollout(2, policy_logp=[-1.5, -1.0, -3.5], reference_logp=[-2.0, -1.0, -3.0])
+    second = rollout(policy_logp=[-1.5, -1.0, -3.5], reference_logp=[-2.0, -1.0, -3.0])
     chosen, rejected, (consistency,) = build(second)
     assert (chosen, rejected) == ([0], [2])
     assert consistency == pytest.approx((1 / 3 + 1) / 2)
 
 
-def test_the_last_rounds_policy_ranks_from_the_third_round_on() -> None:
+def test_the_last_rounds_policy_ranks_once_it_has_moved() -> None:
     third = rollout(
-        3,
         policy_logp=[-1.5, -1.0, -3.5],
         reference_logp=[-2.0, -1.0, -3.0],
         anchor_logp=[-2.1, -1.0, -2.0],  # log-ratios -.1, 0, 1: the reverse order
@@ -54,8 +61,8 @@ def test_the_last_rounds_policy_ranks_from_the_third_round_on() -> None:
 
 
 def test_consistency_is_of_a_round_or_of_a_prompt() -> None:
-    two = rollout(2, policy_logp=[-1.5, -1.0, -3.5], reference_logp=[-2.0, -1.0, -3.0])
-    agreeing = rollout(2, policy_logp=[-2.0, 0.0, -4.0], reference_logp=[-2.0, -1.0, -3.0])
+    two = rollout(policy_logp=[-1.5, -1.0, -3.5], reference_logp=[-2.0, -1.0, -3.0])
+    agreeing = rollout(policy_logp=[-2.0, 0.0, -4.0], reference_logp=[-2.0, -1.0, -3.0])
     both = two._replace(
         reward_BN=torch.zeros(2, 3),
         sampled=Reading(
@@ -64,6 +71,14 @@ def test_consistency_is_of_a_round_or_of_a_prompt() -> None:
     )
     assert build(both, per_prompt=True)[2] == pytest.approx([2 / 3, 1.0])
     assert build(both)[2] == pytest.approx([5 / 6, 5 / 6])
+
+
+def test_a_prompt_that_makes_no_pair_has_no_say_in_the_consistency() -> None:
+    """The first prompt's samples are all one; the second's likelihoods rank as they ever did."""
+    same, ranked = [-1.0, -1.0, -1.0], [-2.0, -1.0, -3.0]
+    logp = torch.tensor([same, ranked])[:, :, None]
+    seen = Rollout(torch.zeros(2, 3), Reading(logp, logp, torch.ones_like(logp)), {})
+    assert build(seen) == ([4], [5], [1.0])
 
 
 def test_loss_by_hand() -> None:
@@ -93,13 +108,13 @@ def test_the_optimum_of_a_pair_is_the_log_odds_of_its_consistency(consistency: f
     assert 0.5 * (ratio_R[0] - ratio_R[1]).item() == pytest.approx(odds.item(), abs=1e-5)
 
 
-def test_hooks_count_rounds_and_keep_the_policy_that_started_the_last_one() -> None:
+def test_the_anchor_is_the_policy_that_started_the_last_round() -> None:
+    """Which in the first round need not be the initial one."""
     config = cream.Config()
-    weights = [{"w": torch.tensor(float(number))} for number in range(3)]
-    memory = cream.begin(config, weights[0])
-    seen = rollout(1, policy_logp=[-1.0], reference_logp=[-1.0])
-    memory = cream.observe(config, memory, seen)
-    first = cream.after_round(config, memory, weights[1], 1)
-    assert first.anchor == weights[0] and first.weights is None
-    second = cream.after_round(config, cream.observe(config, first.memory, seen), weights[2], 2)
-    assert second.anchor == weights[1] and second.memory == cream.Memory(2, weights[2])
+    initial, first, second, end = ({"w": torch.tensor(float(number))} for number in range(4))
+    begun = cream.before_steps(config, cream.begin(config, initial), first, 1)
+    assert begun.anchor is None and begun.weights is None
+    over = cream.after_round(config, begun.memory, second, 1)
+    assert over.anchor == first and over.weights is None
+    begun = cream.before_steps(config, over.memory, second, 2)
+    assert cream.after_round(config, begun.memory, end, 2).anchor == second

@@ -14,24 +14,20 @@ from overopt.methods.iterative import cream, self_reward
 from . import fresh, trl_pairs
 
 
-def seen(rounds: int) -> Rollout:
-    """Log-ratios .5, 0, -.5 of three samples; per token the second is the likeliest."""
+def seen(moved: float) -> Rollout:
+    """Log-ratios .5, 0, -.5 of three samples, times ``moved``; per token the second is best."""
     mask = torch.tensor([[[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]]])
-    policy = torch.tensor([[[-1.5, 0.0], [-0.5, 0.0], [-3.5, 0.0]]])
     reference = torch.tensor([[[-2.0, 0.0], [-0.5, 0.0], [-3.0, 0.0]]])
-    return Rollout(torch.zeros(1, 3), Reading(policy, reference, mask), rounds)
+    policy = reference + moved * torch.tensor([[[0.5, 0.0], [0.0, 0.0], [-0.5, 0.0]]])
+    return Rollout(torch.zeros(1, 3), Reading(policy, reference, mask))
 
 
-def test_the_own_reward_ranks_from_the_second_round_on() -> None:
+def test_the_own_reward_ranks_once_the_policy_has_moved() -> None:
+    """Below a log-ratio of .01 nats there is only rounding."""
     config = self_reward.Config()
-    built = [self_reward.build(config, seen(rounds)) for rounds in (1, 2, 3)]
-    assert [(b.chosen_P.item(), b.rejected_P.item()) for b in built] == [(1, 2), (0, 2), (0, 2)]
-
-
-def test_rounds_are_counted() -> None:
-    config = self_reward.Config()
-    memory = self_reward.begin(config, {})
-    assert self_reward.observe(config, memory, seen(0)) == 1
+    built = [self_reward.build(config, seen(moved)) for moved in (0.0, 0.01, 0.1, 1.0)]
+    ends = [(each.chosen_P.item(), each.rejected_P.item()) for each in built]
+    assert ends == [(1, 2), (1, 2), (0, 2), (0, 2)]
 
 
 def test_loss_is_creams_where_it_has_no_doubt() -> None:

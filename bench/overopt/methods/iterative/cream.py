@@ -7,28 +7,29 @@ the first and last of the own ranking
     L = -C log sigmoid(z) - (1 - C) log sigmoid(-z),   z = beta (h_w - h_l),  h = log(pi / pi_t)
 which is DPO with label smoothing 1 - C (equation number not verified). C = 1 is self-rewarding;
 with C = 1/2 nothing moves. No proxy is used; it is measured only.
-Checked against the authors' released code, in which C is averaged over the data of a round.
+Checked against the authors' released code, in which equal scores rank in the samples' order, and C
+is averaged over the pairs of a round.
 Deviations: the implicit reward is 0 while the policy is the initial one. There, likelihood averaged
 over tokens ranks, as the code's previous model does in its first round (the paper starts from two
-different models). A round is one rollout of the task's size, where the code goes over a round's
-data once in many steps; here it has four (2 epochs, 2 minibatches), since at its first step the
-margin is 0, where beta and C are only a factor of the gradient, which Adam removes. Samples are at
-temperature 1.
+different models). So it does for the last policy in the first round of a run that starts from
+another policy than the initial one. A round is one rollout of the task's size, where the code goes
+over a round's data once in many steps; here it has four (2 epochs, 2 minibatches), since at its
+first step the margin is 0, where beta and C are only a factor of the gradient, which Adam removes.
+Samples are at temperature 1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from overopt.methods.contract.iterative import RowPairs, SamplePairs
-from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import AfterStep, Training, Weights, given
+from overopt.methods.math.own_reward import own_reward
 from overopt.methods.math.pairing import best_and_worst
 from overopt.spec.declare import knob, param
 
@@ -51,31 +52,24 @@ class Config:
     minibatches: int = param(2, help="gradient steps in each pass", at_least=1)
 
 
-class Memory(NamedTuple):
-    """Rounds begun, and the policy at the start of this one."""
-
-    rounds: int
-    start: Weights
-
-
 def training(config: Config) -> Training:
     """Inner epochs and minibatches of a round."""
     return Training(config.epochs, config.minibatches)
 
 
-def begin(config: Config, initial: Weights) -> Memory:
-    """The first round starts from the initial policy."""
-    return Memory(0, initial)
+def begin(config: Config, initial: Weights) -> Weights:
+    """The memory is the policy from which the round at hand starts, which is not known yet."""
+    return initial
 
 
-def observe(config: Config, memory: Memory, rollout: Rollout) -> Memory:
-    """Another round has begun."""
-    return memory._replace(rounds=memory.rounds + 1)
+def before_steps(config: Config, memory: Weights, weights: Weights, number: int) -> AfterStep:
+    """Keep the policy from which the round starts."""
+    return AfterStep(weights)
 
 
-def after_round(config: Config, memory: Memory, weights: Weights, number: int) -> AfterStep:
+def after_round(config: Config, memory: Weights, weights: Weights, number: int) -> AfterStep:
     """The policy from which the round started ranks the samples of the next one, as the anchor."""
-    return AfterStep(memory._replace(start=weights), anchor=memory.start)
+    return AfterStep(memory, anchor=memory)
 
 
 def build(config: Config, rollout: Rollout) -> RowPairs:
@@ -92,15 +86,15 @@ def build(config: Config, rollout: Rollout) -> RowPairs:
     Reference:
         CREAM, section on consistency, https://arxiv.org/abs/2410.12735
     """
-    rounds, sampled = rollout.memory.rounds, rollout.sampled
-    own_BN = sampled.log_ratio if rounds > 1 else _likelihood(sampled)
-    last_BN = _anchor_reward(sampled) if rounds > 2 else _likelihood(sampled)
-    consistency_B = (kendall_tau(own_BN, last_BN) + 1) / 2
-    if not config.per_prompt:
-        consistency_B = consistency_B.mean().expand_as(consistency_B)
+    sampled = rollout.sampled
+    anchor_BNT = sampled.reference_logp if sampled.anchor_logp is None else sampled.anchor_logp
+    own_BN = own_reward(sampled.policy_logp, sampled)
+    consistency_B = (kendall_tau(own_BN, own_reward(anchor_BNT, sampled)) + 1) / 2
     pairs = best_and_worst(own_BN)
-    prompt_P = pairs.chosen_P // own_BN.shape[1]
-    return pairs._replace(label_P=consistency_B[prompt_P])
+    consistency_P = consistency_B[pairs.chosen_P // own_BN.shape[1]]
+    if not config.per_prompt:
+        consistency_P = consistency_P.mean().expand_as(consistency_P)
+    return pairs._replace(label_P=consistency_P)
 
 
 def loss(config: Config, batch: SamplePairs) -> Tensor:
@@ -122,20 +116,16 @@ def loss(config: Config, batch: SamplePairs) -> Tensor:
 
 
 def kendall_tau(first_BN: Tensor, second_BN: Tensor) -> Tensor:
-    """Kendall's tau (a) of two scores of N samples, for each of B prompts, (B,)."""
+    """Kendall's tau of two rankings of N samples, for each of B prompts, (B,).
+
+    Args:
+        first_BN, second_BN: scores. Of equal ones the sample that comes first ranks below, in both.
+    """
     samples = first_BN.shape[-1]
-    agree_BNN = torch.sign(first_BN[:, :, None] - first_BN[:, None, :]) * torch.sign(
-        second_BN[:, :, None] - second_BN[:, None, :]
+    one_BN, other_BN = (
+        score_BN.argsort(dim=-1, stable=True).argsort(-1) for score_BN in (first_BN, second_BN)
+    )
+    agree_BNN = torch.sign(one_BN[:, :, None] - one_BN[:, None, :]) * torch.sign(
+        other_BN[:, :, None] - other_BN[:, None, :]
     )
     return agree_BNN.sum((1, 2)) / (samples * (samples - 1))
-
-
-def _likelihood(sampled: Reading) -> Tensor:
-    """Log-likelihood under the initial policy averaged over tokens, nats, (B, N)."""
-    return (sampled.reference_logp * sampled.mask).sum(-1) / sampled.mask.sum(-1)
-
-
-def _anchor_reward(sampled: Reading) -> Tensor:
-    """log(pi_{t-1} / pi_ref) of each response, nats, (B, N)."""
-    anchor = given(sampled.anchor_logp, "the last round's log-probability")
-    return ((anchor - sampled.reference_logp) * sampled.mask).sum(-1)

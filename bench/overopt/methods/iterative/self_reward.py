@@ -7,10 +7,11 @@ on the highest and the lowest, with the round's first policy pi_t as the referen
 Checked against TRL's loss of DPO, and against cream, which it is without consistency (C = 1).
 Deviations: an analogue. Policies here cannot read a judge's prompt; the own implicit reward
 log pi_t - log pi_ref ranks, as in the self-rewarding baseline of CREAM
-(https://arxiv.org/abs/2410.12735). It is 0 in the first round, in which likelihood averaged over
-tokens ranks. No prompts are made up, and nothing trains the policy to judge. No proxy is used; it
-is measured only. A round is one rollout, of four steps (2 epochs, 2 minibatches) as in iter-dpo: at
-its first step the margin is 0, where beta is only a factor of the gradient, which Adam removes.
+(https://arxiv.org/abs/2410.12735). It is 0 while the policy is the initial one, where likelihood
+averaged over tokens ranks. No prompts are made up, and nothing trains the policy to judge. No proxy
+is used; it is measured only. A round is one rollout, of four steps (2 epochs, 2 minibatches) as in
+iter-dpo: at its first step the margin is 0, where beta is only a factor of the gradient, which Adam
+removes.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from torch.nn.functional import logsigmoid
 
 from overopt.methods.contract.iterative import RowPairs, SamplePairs
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.contract.training import Training, Weights
+from overopt.methods.contract.training import Training
+from overopt.methods.math.own_reward import own_reward
 from overopt.methods.math.pairing import best_and_worst
-from overopt.methods.math.responses import mean_log_likelihood
 from overopt.spec.declare import knob, param
 
 FAMILY = "iterative"
@@ -48,16 +49,6 @@ def training(config: Config) -> Training:
     return Training(config.epochs, config.minibatches)
 
 
-def begin(config: Config, initial: Weights) -> int:
-    """No round has begun."""
-    return 0
-
-
-def observe(config: Config, memory: int, rollout: Rollout) -> int:
-    """Another round has begun."""
-    return memory + 1
-
-
 def build(config: Config, rollout: Rollout) -> RowPairs:
     """The first and the last of each prompt's own ranking.
 
@@ -72,8 +63,7 @@ def build(config: Config, rollout: Rollout) -> RowPairs:
     Reference:
         Self-Rewarding Language Models, https://arxiv.org/abs/2401.10020
     """
-    sampled = rollout.sampled
-    return best_and_worst(sampled.log_ratio if rollout.memory > 1 else mean_log_likelihood(sampled))
+    return best_and_worst(own_reward(rollout.sampled.policy_logp, rollout.sampled))
 
 
 def loss(config: Config, batch: SamplePairs) -> Tensor:

@@ -1,29 +1,39 @@
-"""Methods of rounds in the engine: what they rank by."""
+"""Methods of rounds in the engine: what they rank by, and that they stay finite."""
 
 from __future__ import annotations
 
+import math
 import types
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
+from overopt.engines.contract import Reward
 from overopt.engines.iterative import optimize_iterative
 from overopt.engines.method.iterative import OpenedIterative
+from overopt.engines.sample_data import RolloutRow
 from overopt.engines.walk.trajectory import Trajectory
 from overopt.methods.contract.iterative import RowPairs
 from overopt.methods.contract.reading import Reading
 from overopt.methods.contract.samples import Rollout
-from overopt.methods.iterative import cream
+from overopt.methods.iterative import cream, rwr
+from overopt.worlds.tokens import Tokens
 
 from . import tiny
 
 
 def optimize(
-    method: Any, config: Any, max_steps: int, start: PreTrainedModel | None = None
+    method: Any,
+    config: Any,
+    max_steps: int,
+    start: PreTrainedModel | None = None,
+    taste: Reward | None = None,
 ) -> Trajectory:
     """A run without warm-up, from the initial policy where nothing else is said."""
-    inputs = tiny.run_inputs(start or tiny.policy(), tiny.policy())
+    inputs = tiny.run_inputs(start or tiny.policy(), tiny.policy(), taste=taste)
     settings = tiny.ROLLOUT.model_copy(update={"max_steps": max_steps, "warmup_steps": 0})
     return optimize_iterative(OpenedIterative(method, config), settings, inputs)
 
@@ -67,3 +77,15 @@ def test_a_run_that_goes_on_from_another_policy_ranks_by_it() -> None:
     read = second.mask > 0
     assert not torch.allclose(started_BNT[read], second.reference_logp[read], atol=0.1)
     assert not torch.allclose(started_BNT[read], second.policy_logp[read], atol=1e-3)
+
+
+def test_rwr_at_its_lowest_temperature_keeps_its_gradient_finite() -> None:
+    """A reward of 8 SDs weighs e^80 there, whose square float32 does not hold."""
+
+    def taste(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
+        return 8 * (responses.ids_NT == tiny.LIKED).any(1).astype(np.float64)
+
+    rows = optimize(rwr, rwr.Config(temperature=rwr.KNOB.low), 3, taste=taste).rows
+    norms = [row.gradient_norm for row in rows[:-1] if isinstance(row, RolloutRow)]
+    assert len(norms) == 3
+    assert all(norm is not None and math.isfinite(norm) and norm > 1 for norm in norms)

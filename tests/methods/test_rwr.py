@@ -25,6 +25,13 @@ def test_weights_are_exponentials_of_scores() -> None:
     assert found == pytest.approx([1.0, math.exp(0.5), math.exp(-1.0), math.exp(1.5)])
 
 
+def test_small_temperatures_leave_the_ratios_of_weights() -> None:
+    """At the lowest T, 8 SDs are e^80; the weight of 1 SD less is e^-10 of it."""
+    found = weighted(rwr.Config(temperature=rwr.KNOB.low), torch.tensor([[8.0, 7.0], [-2.0, 0.0]]))
+    assert found[:2].tolist() == pytest.approx([math.exp(20), math.exp(10)], rel=1e-4)
+    assert found[2:].tolist() == pytest.approx([0.0, math.exp(-60)], abs=1e-20)
+
+
 def test_loss_by_hand() -> None:
     """-2 (-.5 - 1) = 3 and -.5 (-2), padding left out."""
     batch = Reading(

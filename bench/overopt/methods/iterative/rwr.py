@@ -11,7 +11,8 @@ that t rounds are the tilt of pi_ref at the temperature T/t. It is iterative bec
 samples are the policy's own. Checked against the code of Tajwar et al. (T 1, no clipping, no
 normalization of weights).
 Deviations: log pi(y|x) is summed over tokens, where that code takes a mean over all tokens of the
-batch, so that long responses count in proportion. One gradient step is taken on each round.
+batch, so that long responses count in proportion. One gradient step is taken on each round. Where
+the largest weight of a round exceeds e^20 all are scaled down to that.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ FAMILY = "iterative"
 KNOB = knob("temperature", low=0.1, high=30.0, raises_kl=False)
 USES_GOLD = "none"
 
+LARGEST = 20.0
+"""Power of e that the largest weight of a round may have. float32 does not hold the squared norm of
+gradients from about 42 on; a norm as large as that of e^20 is clipped, whatever it is."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -42,7 +47,7 @@ class Config:
 
 
 def build(config: Config, rollout: Rollout) -> KeptRows:
-    """All samples, with their weights exp(R/T).
+    """All samples, with their weights exp(R/T), over a common factor where one exceeds e^20.
 
     Args:
         config: T, SDs of the initial policy.
@@ -55,7 +60,8 @@ def build(config: Config, rollout: Rollout) -> KeptRows:
         Reinforcement Learning by Reward-Weighted Regression for Operational Space Control,
         https://doi.org/10.1145/1273496.1273590
     """
-    weight_R = torch.exp(rollout.reward_BN / config.temperature).flatten()
+    power_R = (rollout.reward_BN / config.temperature).flatten()
+    weight_R = torch.exp(power_R - (power_R.max() - LARGEST).clamp(min=0))
     return KeptRows(rollout.row_BN.flatten(), weight_K=weight_R)
 
 

@@ -17,7 +17,7 @@ def test_best_and_worst_of_each_n() -> None:
     """Rows of the initial policy's samples follow the two of the policy itself."""
     seen = corpus.beside(torch.tensor([[1.0, 3.0, 2.0, 2.0, 0.0]]))
     pairs = bonbon.build(bonbon.Config(n=2), seen)
-    assert (pairs.chosen_P.tolist(), pairs.rejected_P.tolist()) == ([3], [2])
+    assert (pairs.chosen_P.tolist(), pairs.rejected_P.tolist()) == ([3, 4], [2, 4])
     pairs = bonbon.build(bonbon.Config(n=4), seen)
     assert (pairs.chosen_P.tolist(), pairs.rejected_P.tolist()) == ([3], [2])
     pairs = bonbon.build(bonbon.Config(n=5), seen)
@@ -52,19 +52,14 @@ def test_the_target_is_the_mean_gap_of_best_of_n_itself(n: int) -> None:
     ("n", "expected"), [(2, [0.25, 0.39, 0.36]), (4, [0.0625, 0.3471, 0.5904])]
 )
 def test_the_likelihoods_optimum_is_best_of_n(n: int, expected: list[float]) -> None:
-    """Groups of equal rewards make no pair; these are added back by hand."""
     config = bonbon.Config(n=n, likelihood_share=1.0)
     drawn_BN, chance_B = fresh.every_draw(LOG_REFERENCE_R, n)
     pairs = bonbon.build(config, corpus.beside(REWARD_R[drawn_BN], own=1))
-    differs_B = drawn_BN.amax(1) > drawn_BN.amin(1)
     sides = [(row_P - len(drawn_BN)) for row_P in (pairs.chosen_P, pairs.rejected_P)]
     best_P, worst_P = (drawn_BN.flatten()[row_P] for row_P in sides)
-    same_B = drawn_BN[~differs_B, 0]
-    chance_P = torch.cat([chance_B[differs_B], chance_B[~differs_B]])
-    best_P, worst_P = torch.cat([best_P, same_B]), torch.cat([worst_P, same_B])
 
     def loss(logp_R: Tensor) -> Tensor:
         batch = SamplePairs(fresh.read(logp_R, best_P), fresh.read(logp_R, worst_P))
-        return (chance_P * bonbon.loss(config, batch)).sum()
+        return (chance_B * bonbon.loss(config, batch)).sum()
 
     assert fresh.learned(loss).exp().tolist() == pytest.approx(expected, abs=5e-5)

@@ -10,19 +10,20 @@ README (n = 8: beta_n .0275482, a .005) and both facts. Their released code trai
 of DPO in place of the squared one, since its option is never passed on.
 Deviations: pairs are drawn afresh, from groups of n of the initial policy's samples, of which each
 prompt has as many as the task draws of the policy, or n where that is more; a rest is left out.
-Log-probabilities are summed over tokens. Equal rewards make no pair.
+Log-probabilities are summed over tokens. Of equal rewards the first sample counts: where all of a
+group are, it is both best and worst, and only the likelihood learns from it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from overopt.methods.contract.iterative import RowPairs, SamplePairs
 from overopt.methods.contract.samples import Rollout
 from overopt.methods.contract.training import Training, given
-from overopt.methods.math.pairing import best_and_worst
 from overopt.methods.math.responses import log_likelihood
 from overopt.spec.declare import knob, param
 
@@ -48,14 +49,14 @@ def training(config: Config) -> Training:
 
 
 def build(config: Config, rollout: Rollout) -> RowPairs:
-    """Best and worst of each n samples of the initial policy; none where all are equal.
+    """Best and worst of each n samples of the initial policy, one sample where all are equal.
 
     Args:
         config: n.
         rollout: rewards of the initial policy's samples, (B, N).
 
     Returns:
-        Rows of P <= B (N // n) pairs.
+        Rows of B (N // n) pairs.
 
     Reference:
         BoNBoN, https://arxiv.org/abs/2406.00832
@@ -63,9 +64,11 @@ def build(config: Config, rollout: Rollout) -> RowPairs:
     reward_BN = given(rollout.opponents, "reference_samples").reward_BN
     samples = reward_BN.shape[1]
     used = samples // config.n * config.n
-    chosen_P, rejected_P = best_and_worst(reward_BN[:, :used].reshape(-1, config.n))[:2]
+    reward_Pn = reward_BN[:, :used].reshape(-1, config.n)
+    first_P = config.n * torch.arange(len(reward_Pn), device=reward_Pn.device)
     row_R = rollout.opponent_row_BM[:, :used].flatten()
-    return RowPairs(row_R[chosen_P], row_R[rejected_P])
+    best_P, worst_P = first_P + reward_Pn.argmax(-1), first_P + reward_Pn.argmin(-1)
+    return RowPairs(row_R[best_P], row_R[worst_P])
 
 
 def loss(config: Config, batch: SamplePairs) -> Tensor:

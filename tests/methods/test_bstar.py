@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from overopt.methods.contract.reading import Reading
+from overopt.methods.contract.samples import Rollout
 from overopt.methods.iterative import bstar
 
 from . import fresh
@@ -38,19 +40,51 @@ def test_balance_of_the_papers_example() -> None:
     assert bstar.balance(*two, 0.125) == pytest.approx(0.140625)
 
 
-def seen(memory: bstar.Search, reward: list[float], gold: list[float]) -> bstar.Search:
-    memory = bstar.observe_gold(CONFIG, memory, torch.tensor([gold]))
-    return bstar.observe(CONFIG, memory, fresh.rollout([reward]))
+def seen(
+    memory: bstar.Search,
+    reward: list[float],
+    gold: list[float],
+    logp: list[float] | None = None,
+    config: bstar.Config = CONFIG,
+) -> bstar.Search:
+    """After a prompt's samples of one token, all of them different ones unless ``logp`` says."""
+    memory = bstar.observe_gold(config, memory, torch.tensor([gold]))
+    logp_1N1 = torch.tensor(logp or [-1.0 - n for n in range(len(reward))])[None, :, None]
+    sampled = Reading(logp_1N1, logp_1N1, torch.ones_like(logp_1N1))
+    return bstar.observe(config, memory, Rollout(torch.tensor([reward]), sampled))
+
+
+def test_samples_that_are_the_same_count_once() -> None:
+    """64 times one correct sample: one of 8 is enough, and it is all that is kept. Of two samples
+    drawn twice, one correct, half of what is kept is: with 2 of 4 enough that is 1/2 1/2."""
+    config, memory = bstar.Config(share=0.125), bstar.begin(CONFIG, {})
+    memory = seen(memory, [3.0] * 64, [1.0] * 64, [-2.0] * 64, config)
+    assert memory.balance_of[0] == 0.125
+    config, memory = bstar.Config(share=0.5), bstar.begin(CONFIG, {})
+    twice = seen(memory, [3.0] * 4, [1.0, 0.0, 1.0, 0.0], [-2.0, -1.0, -2.0, -1.0], config)
+    assert twice.balance_of[0] == 0.25
+
+
+def test_samples_are_the_same_only_token_by_token_within_a_prompt() -> None:
+    """Equal sums are not enough, nor are equal log-probabilities of another length."""
+    logp = torch.tensor([[-1.0, -2.0], [-2.0, -1.0], [-1.0, -2.0], [-1.0, 0.0]])
+    mask = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+    longer = torch.cat([mask[:3], torch.ones(1, 2)])
+    both = Reading(*(torch.stack([each, each]) for each in (logp, logp, mask)))
+    assert bstar.first_of_equal(both).tolist() == [[True, True, False, True]] * 2
+    ended = torch.cat([logp[3:], logp[3:]])
+    one = Reading(ended[None], ended[None], torch.stack([mask[3], longer[3]])[None])
+    assert bstar.first_of_equal(one).tolist() == [[True, True]]
 
 
 def test_a_threshold_is_chosen_for_the_round_after_the_one_whose_gold_was_seen() -> None:
-    """The two best by proxy are right: every threshold above .2 and up to 1.1 has balance 1."""
+    """The two best by proxy are right: every threshold from .3 to 1 has balance 1."""
     memory = bstar.begin(CONFIG, {})
     assert (memory.threshold, bstar.temperature(CONFIG, memory)) == (0.0, 0.6)
-    memory = seen(memory, [1.1, 1.5, 0.2, -0.4], [0.9, 0.6, 0.1, 0.4])
+    memory = seen(memory, [1.1, 1.5, 0.25, -0.4], [0.9, 0.6, 0.1, 0.4])
     assert (memory.threshold, memory.coming) == (0.0, 0.3)
-    rollout = fresh.rollout([[0.1, 0.3, -0.1, 2.0]])._replace(memory=memory)
-    assert bstar.build(CONFIG, rollout).row_K.tolist() == [0, 1, 3]
+    rollout = fresh.rollout([[0.1, 0.35, 0.0, 2.0]])._replace(memory=memory)
+    assert bstar.build(CONFIG, rollout).row_K.tolist() == [0, 1, 3]  # 0 does not exceed 0
     memory = seen(memory, [1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0])
     assert memory.threshold == 0.3
     assert bstar.build(CONFIG, rollout._replace(memory=memory)).row_K.tolist() == [1, 3]
@@ -59,10 +93,10 @@ def test_a_threshold_is_chosen_for_the_round_after_the_one_whose_gold_was_seen()
 def test_a_threshold_stays_where_no_sample_is_correct() -> None:
     """Every threshold has balance 0 there; the lowest would let nearly everything be learned."""
     memory = bstar.begin(CONFIG, {})
-    memory = seen(memory, [1.1, 1.5, 0.2, -0.4], [0.0] * 4)
+    memory = seen(memory, [1.1, 1.5, 0.25, -0.4], [0.0] * 4)
     assert memory.coming == CONFIG.threshold == 0.0
-    memory = seen(memory, [1.1, 1.5, 0.2, -0.4], [0.9, 0.6, 0.1, 0.4])
-    memory = seen(memory, [1.1, 1.5, 0.2, -0.4], [0.0] * 4)
+    memory = seen(memory, [1.1, 1.5, 0.25, -0.4], [0.9, 0.6, 0.1, 0.4])
+    memory = seen(memory, [1.1, 1.5, 0.25, -0.4], [0.0] * 4)
     assert (memory.threshold, memory.coming) == (0.3, 0.3)
 
 

@@ -2,11 +2,12 @@
 
 Paper: Zeng et al. 2024, "B-STaR: Monitoring and Balancing Exploration and Exploitation in
 Self-Taught Reasoners" (https://arxiv.org/abs/2412.17256); balance score and search from the
-authors' code. Samples whose reward passes a threshold are learned by likelihood, round after round,
+authors' code. Samples whose reward exceeds a threshold are learned by likelihood, round by round,
 and the sampling temperature and the threshold are those with the most balance, the mean over
 prompts of
-    min(n / n*, 1) n / m,   m samples pass the threshold, n of them are correct, n* = N / 8
-(8 of 64 in the code): enough correct samples, and few wrong ones among what is learned.
+    min(n / n*, 1) n / m,   m samples exceed the threshold, n of them are correct, n* = N / 8
+(8 of 64 in the code): enough correct samples, and few wrong ones among what is learned. Samples of
+a prompt that are the same count once among the m and among the n, as in the code.
 Gold says what is correct, and only temperature and threshold follow from it: this method uses gold
 for selection. It has no other way into a round's data, for which the threshold stands before its
 gold is seen.
@@ -39,6 +40,8 @@ KNOB = knob("good", low=0.05, high=2.0, raises_kl=True)
 USES_GOLD = "selection"
 
 TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
+SAME_NATS = 1e-5
+"""Up to this distance of every token's log-probability two readings are of one text."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,11 @@ def observe(config: Config, memory: Search, rollout: Rollout) -> Search:
         where none has any, since no sample is correct, the one at hand stays.
     """
     good_BN = given(memory.gold_BN, "gold") >= config.good
+    once_BN = first_of_equal(rollout.sampled)
     thresholds = [number / 10 for number in range(-10, 21)]  # reward SDs
     by_threshold = [
-        balance(rollout.reward_BN >= threshold, good_BN, config.share) for threshold in thresholds
+        balance(once_BN & (rollout.reward_BN > threshold), good_BN, config.share)
+        for threshold in thresholds
     ]
     best = max(by_threshold)
     balance_of = list(memory.balance_of)
@@ -111,7 +116,7 @@ def balance(kept_BN: Tensor, good_BN: Tensor, share: float) -> float:
     """Mean over prompts of min(n / (share N), 1) n / m; a prompt of which none is kept counts 0.
 
     Args:
-        kept_BN: which samples pass the threshold.
+        kept_BN: which samples exceed the threshold, each of equal ones once.
         good_BN: which are correct.
         share: of the samples, correct ones that are enough.
 
@@ -123,9 +128,21 @@ def balance(kept_BN: Tensor, good_BN: Tensor, share: float) -> float:
     return float((enough_B * both_B / kept_B.clamp(min=1)).mean())
 
 
+def first_of_equal(sampled: Reading) -> Tensor:
+    """Which samples of a prompt are not the same as an earlier one, bool, (B, N).
+
+    Args:
+        sampled: of which the initial policy's log-probabilities, (B, N, T), tell texts apart.
+    """
+    apart_BNN = torch.cdist(sampled.reference_logp, sampled.reference_logp, p=torch.inf)
+    masks_BNN = torch.cdist(sampled.mask, sampled.mask, p=torch.inf)
+    same_BNN = (apart_BNN < SAME_NATS) & (masks_BNN == 0)
+    return ~same_BNN.tril(-1).any(-1)
+
+
 def build(config: Config, rollout: Rollout) -> KeptRows:
-    """Samples that pass the threshold; there may be none."""
-    return KeptRows(torch.where(rollout.reward_BN.flatten() >= rollout.memory.threshold)[0])
+    """Samples that exceed the threshold; there may be none."""
+    return KeptRows(torch.where(rollout.reward_BN.flatten() > rollout.memory.threshold)[0])
 
 
 def loss(config: Config, batch: Reading) -> Tensor:

@@ -78,6 +78,11 @@ def test_declares_family_knob_and_gold(name: str) -> None:
     in_config = spec.knob.name in spec.config
     assert in_config == spec.retrains, f"{name}: a knob that needs training is a Config field"
     assert spec.knob.low < spec.knob.high
+    if spec.retrains:
+        default = spec.config[spec.knob.name]
+        # 0 of what holds KL down is the end of a range in logs that no such range reaches
+        off = default == 0 and not spec.knob.raises_kl
+        assert off or spec.knob.low <= default <= spec.knob.high, f"{name}: {default} is outside"
     if in_config:
         value = float(spec.config[spec.knob.name])
         assert value == 0 or spec.knob.low <= value <= spec.knob.high

@@ -23,6 +23,8 @@ def test_the_share_is_of_a_prompt_or_of_a_round() -> None:
     assert kept(share=0.25) == [1, 5]
     assert kept(share=0.01) == [1, 5]
     assert kept(share=0.5) == [1, 2, 5, 7]
+    assert kept(share=0.9) == [1, 2, 0, 5, 7, 6]
+    assert kept(share=1.0) == [1, 2, 0, 3, 5, 7, 6, 4]
     assert kept(share=0.25, ranking="round") == [5, 7]
     assert kept(share=0.01, ranking="round") == [5]
     assert sorted(kept(share=1.0, ranking="round")) == list(range(8))

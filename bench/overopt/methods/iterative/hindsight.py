@@ -38,7 +38,7 @@ USES_GOLD = "none"
 class Config:
     """Settings of hindsight."""
 
-    success: float = param(0.0, help="least reward of a sample that succeeds", unit="SDs")
+    success: float = param(0.05, help="least reward of a sample that succeeds", unit="SDs")
     contrast: float = param(1.0, help="w, weight of telling both instructions apart", at_least=0.0)
     smoothing: float = param(
         0.2, help="e, chance that the other instruction is meant", at_least=0.0, at_most=1.0

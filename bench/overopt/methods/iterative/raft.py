@@ -10,7 +10,8 @@ samples, a full fit and the best of N of each prompt make t rounds best-of-N^t o
 exactly; the other mode restricts it to rewards above a quantile.
 Deviations: log pi(y|x) is summed over tokens, where the code averages, so that long responses count
 in proportion. Samples are at temperature 1 (the table: .85); a round is one rollout. A share of
-less than one sample keeps one. SuperHF without its prior is the best of each prompt in one pass.
+less than one sample keeps one, and one below 1 leaves one out. SuperHF without its prior is the
+best of each prompt in one pass.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ def build(config: Config, rollout: Rollout) -> KeptRows:
     reward_GN, row_GN = rollout.reward_BN, rollout.row_BN
     if config.ranking == "round":
         reward_GN, row_GN = reward_GN.reshape(1, -1), row_GN.reshape(1, -1)
-    kept = max(1, round(config.share * reward_GN.shape[1]))
+    samples = reward_GN.shape[1]
+    kept = max(1, round(config.share * samples))
+    if config.share < 1 and samples > 1:
+        kept = min(kept, samples - 1)
     best_GK = reward_GN.argsort(dim=-1, descending=True, stable=True)[:, :kept]
     return KeptRows(row_GN.gather(1, best_GK).flatten())
 

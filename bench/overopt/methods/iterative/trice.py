@@ -38,7 +38,7 @@ USES_GOLD = "none"
 class Config:
     """Settings of TRICE."""
 
-    success: float = param(0.0, help="least reward of a sample that succeeds", unit="SDs")
+    success: float = param(0.05, help="least reward of a sample that succeeds", unit="SDs")
     control: bool = param(True, help="subtract the control variate")
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from overopt.catalog import lookup
 from overopt.errors import UserError
+from overopt.execution.node import ancestry
 from overopt.execution.outcomes import Failure
 from overopt.execution.store import Store
 from overopt.report.stored.prompts import read_prompts
@@ -110,6 +111,28 @@ def test_every_row_says_what_its_proxies_started_from(store: Store, tmp_path: Pa
     data = record["data"]
     assert [(row["proxy_start"], row["proxy_width"]) for row in data] == [
         ("policy", 8), ("scratch", 4),
+    ]  # fmt: skip
+
+
+def test_what_proxies_learned_from_is_told_of_every_system(store: Store, tmp_path: Path) -> None:
+    run = run_spec(["bon"], ["single", "hybrid", "adv-rm"])
+    found = _found(run, store)
+    rates = {"labels": 0.25, "routed_labels": 0.125, "attacked_labels": 0.5}
+    accuracies = {"single": 0.625, "hybrid": 0.75, "adv-rm": 0.875}
+    for one in found:
+        assert one.points is not None
+        made = list(ancestry([one.points]))
+        for labels in (node for node in made if node.name in rates):
+            put(store, labels, {"labels.json": {"realized_flip_rate": rates[labels.name]}})
+        for proxy in (node for node in made if node.name == "proxy"):
+            # adv-rm's own is made after the plain ones that its adversary attacks
+            told = {"heldout_accuracy": accuracies[one.cell.proxy.name], "heldout_loss_nats": 0.5}
+            put(store, proxy, {"training.json": told})
+    (folder,) = _write(run, found, store, tmp_path / "out")
+    data = read_run(folder).record["data"]
+    columns = ("proxy", "realized_flip_rate", "proxy_heldout_accuracy")
+    assert [tuple(row[name] for name in columns) for row in data] == [
+        ("adv-rm", 0.5, 0.875), ("hybrid", 0.125, 0.75), ("single", 0.25, 0.625),
     ]  # fmt: skip
 
 

@@ -57,6 +57,8 @@ _LOOKED_AT = {
     COMPONENTS_FILE: (COMPONENT_COLUMNS, searched),
 }
 """Tables of what is made beside the points: their columns, and what reads their rows."""
+_LABELS = ("labels", "joined", "routed_labels", "attacked_labels")
+"""Stages that write preference data."""
 
 
 def write_runs(
@@ -283,7 +285,11 @@ def _own_files(*specs: MethodSpec | ProxySystemSpec) -> dict[str, str]:
 
 
 def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    """Realized flip rate and the first member's held-out accuracy, per world, noise and seed."""
+    """What the proxies of each world, noise, seed and system have learned from, and how well.
+
+    The realized flip rate of the labels that they learn from, with those that their system bought
+    or added, and the held-out accuracy and loss of the first member.
+    """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for one in found:
         if one.points is None:
@@ -296,16 +302,17 @@ def _data_quality(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
             "proxy_start": task.proxy.start,
             "proxy_width": task.proxy_width,
             "comparisons": task.proxy.comparisons,
+            "proxy": one.cell.proxy.name,
         }
         row = rows.setdefault(tuple(known.values()), known)
         if task.rounds is not None:
             asked = _ancestors(one, ("pairs",))
             row["gold_labels"] = sum(int(made.params["comparisons"]) for made in asked)
-        for made in _ancestors(one, ("labels", "joined", "proxy")):
+        for made in _ancestors(one, (*_LABELS, "proxy")):  # inputs first, so that the last count
             folder = store.open(made.key)
             if folder is None:
                 continue
-            if made.name in ("labels", "joined"):
+            if made.name in _LABELS:
                 row["realized_flip_rate"] = json.loads((folder / "labels.json").read_text())[
                     "realized_flip_rate"
                 ]

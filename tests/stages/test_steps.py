@@ -154,6 +154,15 @@ def test_its_training_is_judged_on_held_out_steps(place: Place) -> None:
     assert told["heldout_step_accuracy"] == pytest.approx(right_K.mean())
 
 
+def test_it_takes_as_many_optimizer_steps_as_a_proxy_of_the_same_pairs(place: Place) -> None:
+    """64 comparisons, 32 to a batch, 2 epochs."""
+    steps = [
+        read_json(place.made(place.graph(name).proxy(0)) / "training.json")["steps"]
+        for name in ("prm", "single")
+    ]
+    assert steps == [4, 4]
+
+
 def test_a_rollout_method_optimizes_it(place: Place) -> None:
     graph = place.graph(method="rloo")
     folder = place.made(graph.optimize(None, (0.02,)))

@@ -24,6 +24,9 @@ from overopt.worlds.contract import world_of
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Train one member: same steps for every member, another seed for weights and batches.
 
+    A batch holds both responses of as many comparisons as that of a proxy that learns from pairs,
+    so that both take equally many optimizer steps over the same responses.
+
     The mean and SD that normalize its reduced scores come from responses of the initial policy to
     training prompts that it was not trained on.
     """
@@ -36,10 +39,11 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     model, tokenizer = load("models.starts", spec.start).start_reward(
         origin, world, derived_seed(seed, "proxy", member, "weights")
     )
+    responses = spec.training.model_copy(update={"batch_size": 2 * spec.training.batch_size})
     trajectory = train_steps(
         model,
         *labeled,
-        spec.training,
+        responses,
         numpy_rng(seed, "proxy", member, "batches"),
         part(progress, 0, 0.9),
     )

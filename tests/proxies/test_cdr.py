@@ -33,3 +33,13 @@ def test_against_an_earlier_policy_both_gaps_add_up() -> None:
     second = given._replace(policy_logp_NT=middle)
     parts = score(Config(), first) + score(Config(), second)
     assert_close(score(Config(), given), parts)
+
+
+def test_without_its_end_a_response_scores_as_if_it_had_none() -> None:
+    """Ratios 1, 2 and 5 at the end; then 3 at an end that stands alone."""
+    ratio_NT = torch.tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 0.0, 0.0, 0.0]])
+    mask_NT = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0]]) > 0
+    given = PolicyReading(ratio_NT - 9.0 * mask_NT, -9.0 * mask_NT, mask_NT)
+    assert score(Config(), given).tolist() == [8.0, 3.0]
+    assert score(Config(end=False), given).tolist() == [3.0, 0.0]
+    assert score(Config(end=False, average=True), given).tolist() == [1.5, 0.0]

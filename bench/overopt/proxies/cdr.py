@@ -10,9 +10,11 @@ Strong is a policy that DPO has trained. Weak is not the one that DPO started fr
 ``implicit`` up to scale, but the initial policy of a share of its examples: the ratio counts both
 what preferences and what the rest of the examples have taught.
 Deviations: the weak policy is no checkpoint of the run that made the initial policy, but a run of
-its own from the same first weights, over fewer examples, with its own schedule. The paper's
-policies are large ones found as they are, and its strong one also reads a criterion and examples in
-its prompt ("customized"), which these cannot.
+its own from the same first weights, over fewer examples, with its own schedule. The end token counts;
+the library masks special tokens and empty lines, and ``end=False`` leaves it out. A response that
+the token limit has cut then loses its last word, since the ratio does not see which token it is.
+The paper's policies are large ones found as they are, and its strong one also reads a criterion and
+examples in its prompt ("customized"), which these cannot.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 from overopt.proxies.contract.policies import PolicyReading
 from overopt.spec.declare import param
@@ -43,17 +46,20 @@ class Config:
         at_most=1.0,
     )
     average: bool = param(False, help="divide by the number of tokens, as the library can")
+    end: bool = param(True, help="whether a response's last token counts", later=True)
 
 
 def score(config: Config, reading: PolicyReading) -> Tensor:
     """Log-ratio of each response, nats, summed or averaged over its tokens, (N,).
 
     Args:
-        config: whether to average.
+        config: whether to average, and whether the last token counts.
         reading: log-probabilities by the strong policy and by the weak one.
 
     Reference:
         Dr. SoW, https://arxiv.org/abs/2411.02481
     """
-    ratio_N = (reading.policy_logp_NT - reading.reference_logp_NT).sum(-1)
-    return ratio_N / reading.mask_NT.sum(-1) if config.average else ratio_N
+    mask_NT = reading.mask_NT if config.end else pad(reading.mask_NT[:, 1:], (0, 1))
+    ratio_N = ((reading.policy_logp_NT - reading.reference_logp_NT) * mask_NT).sum(-1)
+    # of a response that is nothing but its end no token is left
+    return ratio_N / mask_NT.sum(-1).clamp(min=1) if config.average else ratio_N

@@ -10,11 +10,11 @@ Strong is a policy that DPO has trained. Weak is not the one that DPO started fr
 ``implicit`` up to scale, but the initial policy of a share of its examples: the ratio counts both
 what preferences and what the rest of the examples have taught.
 Deviations: the weak policy is no checkpoint of the run that made the initial policy, but a run of
-its own from the same first weights, over fewer examples, with its own schedule. The end token counts;
-the library masks special tokens and empty lines, and ``end=False`` leaves it out. A response that
-the token limit has cut then loses its last word, since the ratio does not see which token it is.
-The paper's policies are large ones found as they are, and its strong one also reads a criterion and
-examples in its prompt ("customized"), which these cannot.
+its own from the same first weights, over fewer examples, with its own schedule. The end token is
+counted; the library masks it, as it does all special tokens and empty lines. ``end=False`` leaves
+it out, and of a response that the token limit has cut the last word, since the ratio sees no
+tokens. The paper's policies are large ones found as they are, and its strong one also reads a
+criterion and examples in its prompt ("customized"), which these cannot.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ pairs are cut: sources to their first pairs, targets into parts that are matched
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ from overopt.spec.declare import param
 
 LABELS = ("category",)
 Floats = npt.NDArray[np.float64]
-_SINKHORN = 50
+_BALANCED, _ROUNDS, _SWEEPS = 1e-9, 25, 40
+"""Relative error of a row's sum that is looked for, and how long at most in each transport."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Config:
 
     members: int = param(1, help="reward models, same pairs, different seeds", at_least=1)
     sources: float = param(
-        0.5, help="share of the categories whose labels are used", above=0.0, at_most=1.0
+        0.5, help="share of categories, rounded up, with labels in use", above=0.0, at_most=1.0
     )
     entropy: float = param(0.01, help="e: how blurred the coupling is", above=0.0)
     steps: int = param(20, help="of the coupling", at_least=1)
@@ -66,15 +68,40 @@ def couple(config: Config, source_ND: Floats, target_MD: Floats) -> Floats:
     rows, columns = len(within), len(beyond)
     coupling_NM = np.full((rows, columns), 1.0 / (rows * columns))
     fixed_NM = (within**2).mean(1)[:, None] + (beyond**2).mean(1)[None]
+    across_M = np.zeros(columns)
     for _ in range(config.steps):
         slope_NM = 2.0 * (fixed_NM - 2.0 * within @ coupling_NM @ beyond)
-        kernel_NM = -slope_NM / config.entropy
-        across_M = np.zeros(columns)
-        for _ in range(_SINKHORN):
-            down_N = -np.log(rows) - logsumexp(kernel_NM + across_M, axis=1)
-            across_M = -np.log(columns) - logsumexp(kernel_NM + down_N[:, None], axis=0)
-        coupling_NM = np.exp(kernel_NM + down_N[:, None] + across_M)
+        coupling_NM, across_M = balance(-slope_NM / config.entropy, across_M)
     return coupling_NM
+
+
+def balance(kernel_NM: Floats, across_M: Floats) -> tuple[Floats, Floats]:
+    """exp(kernel + a row's term + a column's), (N, M), whose rows are all equal, and columns too.
+
+    Sinkhorn's sweeps: one in logs, then some by factors of rows and columns, which cost little and
+    are taken into the logs before they overflow, since one changes at most N M times in a sweep.
+    Columns are exact, and rows as near as a thousand sweeps take them: where the kernel is sharp
+    the next transport goes on from the terms that this one has found.
+
+    Args:
+        kernel_NM: in logs.
+        across_M: terms of columns to begin with.
+
+    Returns:
+        The transport, whose sum is 1, and its columns' terms.
+    """
+    rows, columns = kernel_NM.shape
+    for _ in range(_ROUNDS):
+        down_N = -np.log(rows) - logsumexp(kernel_NM + across_M, axis=1)
+        across_M = -np.log(columns) - logsumexp(kernel_NM + down_N[:, None], axis=0)
+        made_NM = np.exp(kernel_NM + down_N[:, None] + across_M)
+        if np.abs(made_NM.sum(axis=1) * rows - 1.0).max() < _BALANCED:
+            break
+        factor_M = np.ones(columns)
+        for _ in range(_SWEEPS):
+            factor_M = 1.0 / (columns * (1.0 / (rows * (made_NM @ factor_M)) @ made_NM))
+        across_M = across_M + np.log(factor_M)
+    return made_NM, across_M
 
 
 def transport(
@@ -111,7 +138,8 @@ def prepare(config: Config, known: KnownPairs) -> Mapping[str, Floats]:
     """
     category_P = known.labels["category"]
     kinds = int(category_P.max()) + 1
-    source_P = category_P < max(1, round(config.sources * kinds))
+    # less a little, so that a last digit rounds nothing up: .07 x 100 is above 7
+    source_P = category_P < math.ceil(config.sources * kinds - 1e-9)
     q_P = np.ones(len(category_P))
     source_S = np.flatnonzero(source_P)[: config.most]
     if not len(source_S):

@@ -52,4 +52,4 @@ def test_its_gradient_is_that_of_the_loss_under_the_policy_which_it_makes() -> N
 
 
 def test_settings_say_when_and_on_how_much() -> None:
-    assert refit(Config(every=7, pairs=5, epochs=2)) == Refit(every=7, pairs=5, epochs=2)
+    assert refit(Config(every=7, pairs=5)) == Refit(every=7, pairs=5)

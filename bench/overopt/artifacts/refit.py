@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from overopt.artifacts.gold import load_gold
 from overopt.artifacts.labeling import prefer_a
 from overopt.artifacts.preferences import load_preferences
-from overopt.artifacts.proxy import Member, read_pairs
-from overopt.artifacts.proxy_loss import FreshLoss, open_loss
-from overopt.artifacts.randomness import numpy_rng
+from overopt.artifacts.proxy import read_pairs
+from overopt.artifacts.proxy_loss import open_loss
+from overopt.artifacts.randomness import derived_seed, numpy_rng
 from overopt.artifacts.reward import SystemReward
 from overopt.artifacts.tables import read_json
-from overopt.models.rewards.reward import rewards, score
-from overopt.models.rewards.reward_fitting import fit_comparisons, train_reward
-from overopt.models.sequences import Index, join
+from overopt.models.rewards.refitting import restart, train_told_fresh
+from overopt.models.rewards.reward import score
+from overopt.models.rewards.reward_fitting import train_reward
 from overopt.spec.noise import NoiseSpec
 from overopt.spec.proxy import ProxySpec
 from overopt.spec.system import ProxySystemSpec
@@ -33,12 +31,13 @@ from overopt.worlds.tokens import Tokens, concatenate
 class RefitReward(SystemReward):
     """Proxies that learn from fresh samples, which gold labels through the run's noise.
 
-    Neighboring samples of a prompt are compared. Each time the members go on from the weights that
-    they have, over the preference data and all fresh comparisons so far, and are brought to mean 0
-    and SD 1 under the initial policy anew.
+    Neighboring samples of a prompt are compared. Each time the members learn from their start, over
+    the preference data and all fresh comparisons so far, and are brought to mean 0 and SD 1 under
+    the initial policy anew.
 
     Args:
-        inputs: of the run: proxies, and by the roles ``refit.*`` labels, gold and pool.
+        inputs: of the run: proxies, and by the roles ``refit.*`` labels, gold and pool, and the
+            initial policy where members start from it.
         params: of the run: ``proxy``, ``noise``, ``seed``.
         spec: the system.
         world: of the run.
@@ -59,7 +58,8 @@ class RefitReward(SystemReward):
         self._data = load_preferences(labels, world).preferences
         self._heldout = load_preferences(labels, world, "heldout").preferences
         proxy = ProxySpec.model_validate(params["proxy"])
-        self._training = proxy.training.model_copy(update={"epochs": self._refit.epochs})
+        self._training = proxy.training
+        self._restart = partial(restart, proxy, inputs.get("refit.initial"), world)
         self._noise, self._seed = NoiseSpec.model_validate(params["noise"]), int(params["seed"])
         self._loss = open_loss(inputs, spec.to_json()) if spec.own_loss else None
         self._old = self._data.rows()
@@ -67,7 +67,11 @@ class RefitReward(SystemReward):
         self.labels_asked = 0
 
     def observe(self, prompts: Tokens, responses: Tokens) -> None:
-        """Count a rollout; at every ``every``-th one label some of it, and train the members."""
+        """Count a rollout; at every ``every``-th one label some of it, and train the members.
+
+        Raises:
+            ValueError: a member now gives all held-out responses the same score.
+        """
         self._rollouts += 1
         if self._rollouts % self._refit.every:
             return
@@ -76,41 +80,20 @@ class RefitReward(SystemReward):
         self._data = Preferences(
             *(concatenate(list(both)) for both in zip(self._data, fresh, strict=True))
         )
-        for member in self._members:
+        for number, member in enumerate(self._members):
+            self._restart(member.model, derived_seed(self._seed, "proxy", number, "weights"))
             data = read_pairs(self._data, member.reading)
             heldout = read_pairs(self._heldout, member.reading)
             if self._loss is None:
                 train_reward(member.model, data, heldout, self._training, rng)
             else:
-                self._fit(member, data, heldout, self._loss, rng)
+                told = (self._old, self._loss, self._training, rng)
+                train_told_fresh(member.model, data, heldout, *told)
             sides = (heldout.chosen, heldout.rejected)
             score_N = np.concatenate([score(member.model, heldout.prompts, side) for side in sides])
             member.mean, member.sd = float(score_N.mean()), float(score_N.std(ddof=1))
-
-    def _fit(
-        self,
-        member: Member,
-        data: Preferences,
-        heldout: Preferences,
-        loss: FreshLoss,
-        rng: np.random.Generator,
-    ) -> None:
-        """Train by the system's own loss, which is told which comparisons are fresh."""
-        model = member.model
-
-        def mean_loss(index_B: Index) -> Tensor:
-            part = data.take(index_B)
-            both = concatenate([part.chosen, part.rejected])
-            batch = join(concatenate([part.prompts, part.prompts]), both, model.device)
-            fresh_B = torch.from_numpy(index_B >= self._old).to(model.device)
-            chosen_B, rejected_B = rewards(model, batch).chunk(2)
-            return loss(chosen_B, rejected_B, fresh_B).mean()
-
-        def margins() -> npt.NDArray[np.float64]:
-            chosen_P = score(model, heldout.prompts, heldout.chosen)
-            return chosen_P - score(model, heldout.prompts, heldout.rejected)
-
-        fit_comparisons(model, mean_loss, margins, data, self._training, rng)
+            if not member.sd > 0:
+                raise ValueError("a refitted proxy gives all held-out responses the same score")
 
     def _label(self, prompts: Tokens, responses: Tokens, rng: np.random.Generator) -> Preferences:
         """Some of the rollout's pairs of neighbors, labeled."""

@@ -42,7 +42,6 @@ class Config:
     members: int = param(1, help="reward models, same pairs, different seeds", at_least=1)
     every: int = param(10, help="rollouts from one refit to the next", at_least=1)
     pairs: int = param(64, help="fresh comparisons that gold labels each time", at_least=1)
-    epochs: int = param(1, help="passes over old and new labels at each refit", at_least=1)
     weight: float = param(1.0, help="w: of the score-function term; 0 is online-rm", at_least=0.0)
     beta: float = param(1.0, help="KL penalty of the inner problem, per raw reward", above=0.0)
 
@@ -51,12 +50,12 @@ def refit(config: Config) -> Refit:
     """When members are trained again, and on how much.
 
     Args:
-        config: every, pairs, epochs.
+        config: every, pairs.
 
     Reference:
         PARL, https://arxiv.org/abs/2308.02585
     """
-    return Refit(config.every, config.pairs, config.epochs)
+    return Refit(config.every, config.pairs)
 
 
 def loss(config: Config, batch: FreshBatch) -> Tensor:

@@ -111,14 +111,17 @@ class ProxyNodes:
         """What a run against these proxies needs besides."""
         if not self._system.refits:
             return NO_REFITTING
-        around = self._around
+        around, start = self._around, self._spec.start
         params = {"proxy": described(self._spec), "noise": around.labels.params["noise"]}
         inputs = {
             "refit.labels": around.labels,
             "refit.gold": around.gold,
             "refit.pool": around.pool,
         }
-        return Refitting(params, inputs, (module_in("artifacts", "refit"), *around.gold_code))
+        if start == "policy":
+            inputs["refit.initial"] = around.initial
+        own = (module_in("artifacts", "refit"), module_in("models.starts", start))
+        return Refitting(params, inputs, (*own, *around.gold_code))
 
     @cached_property
     def _labels(self) -> Node:

@@ -8,17 +8,15 @@ from overopt.proxies.contract import ProxySystem
 
 
 class Refit(NamedTuple):
-    """When and how members are trained again, from the weights that they have.
+    """When members are trained again, from where they started and for the task's epochs.
 
     every: rollouts from one time to the next.
     pairs: comparisons of fresh samples that gold labels each time, at most; through the run's
         noise. They join the preference data and those of earlier times.
-    epochs: passes over all of them.
     """
 
     every: int
     pairs: int
-    epochs: int
 
 
 class Refits(ProxySystem, Protocol):

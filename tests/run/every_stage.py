@@ -208,6 +208,7 @@ def _of_people(plain: Graph) -> Iterator[Node]:
     )
     task = plain.cell.task.model_copy(update={"labels": people})
     yield Graph(replace(plain.cell, task=task)).labels
+    yield Graph(replace(plain.cell, task=task, proxy=systems.proxy("composite"))).proxy(0)
     for flaw in ("praise:1", "blind-spot:1", "coverage:0.5"):
         yield Graph(replace(plain.cell, flaw=FlawSpec.parse(flaw))).labels
 

@@ -8,7 +8,7 @@ import pytest
 
 from overopt.catalog import systems, toml_files
 from overopt.errors import UserError
-from overopt.execution.node import ancestry
+from overopt.execution.node import Node, ancestry
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.graph import Graph
@@ -44,6 +44,30 @@ def test_people_and_flaws_have_keys_of_their_own_and_share_what_they_can() -> No
     assert graphs[2].cell.place == "noise 0 length:0.5 world 0 seed 0"
     part = Graph(cell(flaw="coverage:0.5"))
     assert part.pairs.key != graphs[0].pairs.key and part.pool.key == graphs[0].pool.key
+
+
+@pytest.mark.parametrize("proxy", ["composite", "moe", "margin", "hyperclean"])
+def test_columns_beside_labels_go_through_the_noise_of_the_labels(proxy: str) -> None:
+    """Those that say no more than gold's strength, or the marks, pass none."""
+
+    def columns(labels: LabelingSpec | None) -> Node:
+        return dict(Graph(cell(labels, proxy=proxy)).proxy(0).inputs)["columns"]
+
+    people = LabelingSpec(clean=0.25, noise=UnevenNoiseSpec(by="categories", factors=(1.0,) * 5))
+    found = columns(people)
+    noisy = proxy in ("composite", "moe")
+    room = "people" if noisy else "own"
+    assert found.stage == f"overopt.stages.{room}.label_columns" and found.name == "label_columns"
+    assert ("labeling" in found.params) == ("marked" in dict(found.inputs)) == noisy
+    if noisy:
+        assert found.params["labeling"] == people.to_json()
+        assert dict(found.inputs)["marked"].name == "labels"
+        assert "overopt.worlds.tabular.categories" in found.extra_code
+    if proxy != "hyperclean":
+        plain = columns(None)
+        assert plain.stage == "overopt.stages.own.label_columns"
+        assert set(plain.params) == {"world", "columns", "noise", "seed"}
+        assert set(dict(plain.inputs)) == {"labels", "gold", "pool"}
 
 
 def test_records_find_labels_by_their_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,8 +154,12 @@ def test_reviews_are_told_apart_by_their_tone() -> None:
         assert set(words[world.train_prompts.ids_NT[kind_N == kind, 6]]) == {tone}
 
 
-def test_outcomes_are_those_of_either_side_as_the_label_turns_them(tmp_path: Path) -> None:
-    """The first response of a pair says the right answer, the second one more."""
+def answered_sums(place: Path, clean: list[int]) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Parameters and inputs for the outcomes of four pairs, of which some are marked as clean.
+
+    The first response of a pair says the right answer, the second one more; the first is
+    preferred in the first and third pair.
+    """
     spec = WorldSpec(kind="arithmetic", seed=0, train_prompts=64, heldout_prompts=8)
     world = build(spec)
     texts = render(world, world.train_prompts)
@@ -183,21 +188,22 @@ def test_outcomes_are_those_of_either_side_as_the_label_turns_them(tmp_path: Pat
         "flipped": np.zeros(4, np.int8),
     }
     for name in ("labels", "gold", "pool"):
-        (tmp_path / name).mkdir()
-    write_table(tmp_path / "labels" / "labels.parquet", pairs)
-    write_json(tmp_path / "gold" / "gold.json", {"kind": "rule", "name": "rule"})
-    write_json(tmp_path / "pool" / "summary.json", {"gold_sd": 1.0})
+        (place / name).mkdir()
+    write_table(place / "labels" / "labels.parquet", pairs)
+    write_table(place / "labels" / "marks.parquet", {"clean": np.array(clean)})
+    write_json(place / "gold" / "gold.json", {"kind": "rule", "name": "rule"})
+    write_json(place / "pool" / "summary.json", {"gold_sd": 1.0})
+    params = {"world": spec.to_json(), "columns": ["outcomes"], "seed": 0}
+    return params, {name: place / name for name in ("labels", "gold", "pool")}
+
+
+def test_outcomes_are_those_of_either_side_as_the_label_turns_them(tmp_path: Path) -> None:
+    params, inputs = answered_sums(tmp_path, clean=[0, 0, 0, 0])
     found = {}
     for noise in ("0", "1"):
         (tmp_path / noise).mkdir()
-        params = {
-            "world": spec.to_json(),
-            "columns": ["outcomes"],
-            "noise": NoiseSpec.parse(noise).to_json(),
-            "seed": 0,
-        }
-        inputs = {name: tmp_path / name for name in ("labels", "gold", "pool")}
-        label_columns.run(params, inputs, tmp_path / noise, silent)
+        asked = {**params, "noise": NoiseSpec.parse(noise).to_json()}
+        label_columns.run(asked, inputs, tmp_path / noise, silent)
         found[noise] = load_columns(tmp_path / noise, tmp_path / "labels").values["outcomes"]
     assert found["0"].tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
     assert np.array_equal(found["1"], 1 - found["0"])

@@ -19,6 +19,8 @@ _OF_WORLD = {
     "outcomes": ("outcomes", "the outcomes of responses"),
 }
 """Columns that only some kinds of worlds can fill, by a module of theirs."""
+_NOISY = frozenset(("terms", "ratings", "outcomes"))
+"""Columns that go through the noise of labels."""
 
 
 class Around(Protocol):
@@ -326,8 +328,14 @@ class ProxyNodes:
                     "choose another --proxy or --task."
                 )
             code += (module,)
-        label = f"columns of labels, {self._stream.place}"
-        return self._make("own.label_columns", params, inputs, label, code)
+        label, stage = f"columns of labels, {self._stream.place}", "own.label_columns"
+        uneven = {name: labeling[name] for name in ("clean", "noise") if name in labeling}
+        if uneven and _NOISY.intersection(asked):
+            stage, params["labeling"] = "people.label_columns", uneven
+            inputs["marked"] = around.labels
+            if "noise" in uneven:
+                code += (module_in("worlds", f"{kind}.{uneven['noise']['by']}"),)
+        return self._make(stage, params, inputs, label, code)
 
     def _named(self, member: int) -> str:
         """A proxy for people; those from scratch, which generated worlds start with, just so."""

@@ -14,6 +14,8 @@ A file asks for columns by LABELS; its loss finds them in ``ReadBatch.labels``:
     annotator: (P,) which population of annotators labeled the pair, from 0; whole numbers. Labels
         of a population are by its own weights of the gold rule's terms.
     clean: (P,) True where the label passed no noise.
+Where a task's ``[labels]`` has clean ones, terms, ratings and outcomes of these pairs pass no noise
+either, and where its noise differs by group of prompts, they have the rate of the group.
 annotator and clean are known where a task's ``[labels]`` has annotators, or a share of clean ones.
 strength, terms, ratings and outcomes tell more of gold than a comparison does: a file that asks for
 them declares USES_GOLD = "training".

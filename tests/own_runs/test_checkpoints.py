@@ -320,6 +320,8 @@ def test_measured_seeds_are_a_run_that_can_be_reported_and_compared(
     said = bench(f"measure {both} {rest} --out {out}")
     assert "4 checkpoints of 2 runs" in said
     assert said.splitlines()[-1] == f"bench report {out}"
+    turn = json.loads((out / "fits.json").read_text())["turn"]
+    assert (turn["interval_over"], turn["choices"]) == ("runs and prompts", 4)
     record = json.loads((out / "run.json").read_text())
     measured = record["spec"]["measured"]
     assert measured["made_here"] is False

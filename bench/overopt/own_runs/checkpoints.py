@@ -114,13 +114,17 @@ def _analyze(read: Sequence[Checkpoints], asked: CheckpointRequest, planned: Pla
         runs.append(run)
     first = read[0].points[0]
     units = Units(first.get("proxy_sd"), first.get("gold_sd"))
-    turn = _turn(read[0], units) if len(read) == 1 else None  # of several, over the runs
+    gold_SRB = _by_prompt(read, units)
+    turn = None
+    if len(read) == 1 and gold_SRB:
+        turn = _turn(read[0], gold_SRB[0])
+        gold_SRB = None
     many = f" of {len(read)} runs" if len(read) > 1 else ""
     notes = [
         f"{count(planned.checkpoints, 'checkpoint')}{many}, {first['n_prompts']} prompts, "
         f"{asked.samples} samples each, temperature 1",
     ]
-    report = analyze_runs(runs, units, turn)
+    report = analyze_runs(runs, units, turn, gold_SRB=gold_SRB)
     return MeasuredRuns(
         report=report,
         kl=RB,
@@ -151,10 +155,21 @@ def _look(point: Mapping[str, Any], gain: float) -> Look:
     )
 
 
-def _turn(one: Checkpoints, units: Units) -> Turn | None:
-    """Peak and end over prompts, paired with the initial policy's own samples."""
-    if one.gold_KB is None or one.gold_KB.shape[1] < PROMPTS_MIN:
-        return None
-    gain_KB = (one.gold_KB[1:] - one.gold_KB[:1]) / (units.gold_sd or 1.0)
+def _by_prompt(read: Sequence[Checkpoints], units: Units) -> list[Floats] | None:
+    """Gold of each run above the initial policy's own samples, prompt by prompt, in SDs.
+
+    None without gold, or where there are too few prompts to split.
+    """
+    gains = [
+        (one.gold_KB - one.gold_KB[:1]) / (units.gold_sd or 1.0)
+        for one in read
+        if one.gold_KB is not None and one.gold_KB.shape[1] >= PROMPTS_MIN
+    ]
+    return gains if len(gains) == len(read) else None
+
+
+def _turn(one: Checkpoints, gain_KB: Floats) -> Turn:
+    """Peak and end of a single run, over its prompts."""
+    step_K = [int(point["step"]) for point in one.points[1:]]
     kl_K = np.array([float(point["kl_nats"]) for point in one.points[1:]])
-    return turn_over_prompts([int(point["step"]) for point in one.points[1:]], kl_K, gain_KB)
+    return turn_over_prompts(step_K, kl_K, gain_KB[1:])

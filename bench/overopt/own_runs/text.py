@@ -96,7 +96,9 @@ def describe(measured: MeasuredRuns) -> list[str]:
         return [*lines, *_advise(measured)]
     turn = report.turn
     if turn is not None and turn.n_choices > 1:
-        who = "runs" if turn.over == "runs" else "halves of the prompts"
+        who = {"runs": "runs", "prompts": "halves of the prompts"}.get(
+            turn.over, "halves of the prompts in each run"
+        )
         lines.append(
             f"peak: the choice of {turn.n_agreeing} of {turn.n_choices} {who}, each read where the "
             f"others chose; 95 % t intervals over {turn.over}."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
 from overopt.stats.fits.gamma_form import choose_gamma_form
 from overopt.stats.fits.holdout import Split, cut_seeds, hold_out_seeds, peak_of_others
@@ -22,15 +23,21 @@ LATE_START = "no run with gold starts at the initial policy"
 
 
 def analyze_runs(
-    points: Sequence[RunPoints], units: Units, turn: Turn | None = None, level: float = 0.95
+    points: Sequence[RunPoints],
+    units: Units,
+    turn: Turn | None = None,
+    level: float = 0.95,
+    gold_SRB: Sequence[Floats] | None = None,
 ) -> RunsReport:
     """Gains, fits, turn and gap of runs that differ in their seed.
 
     Args:
         points: the runs.
         units: standard deviations of proxy and gold under the initial policy.
-        turn: peak and end where they are known from prompts; found over runs by default.
+        turn: peak and end of one run where they are known from prompts; by default they are found
+            over runs.
         level: coverage.
+        gold_SRB: of several runs, gold by prompt, as `turn_over_runs` takes it.
 
     Raises:
         ValueError: if there is no run, and as `gains_of`.
@@ -43,7 +50,7 @@ def analyze_runs(
     reason: str | None = None
     if turn is None:
         try:
-            turn = turn_over_runs(runs, level)
+            turn = turn_over_runs(runs, level, gold_SRB)
         except ValueError as refusal:
             reason = str(refusal)
     d_S = [run.d_K[run.fitted_K] for run in runs]

@@ -10,7 +10,7 @@ from overopt.stats.fits.seeds import SeedFits
 from overopt.stats.intervals import Interval
 from overopt.stats.runs.gains import RunGains, Units
 
-Over = Literal["runs", "prompts", "nothing"]
+Over = Literal["runs and prompts", "runs", "prompts", "nothing"]
 
 
 class Spot(NamedTuple):
@@ -37,7 +37,7 @@ class Turn:
         fall: gold at the end minus gold at the peak, paired.
         over: what the intervals take for random; "nothing" where one run has no prompts, and the
             peak is read where it was chosen, so that its height is biased upward.
-        n_choices: choices of the peak.
+        n_choices: choices of the peak, one of each run, or of each half of the prompts in it.
         n_agreeing: how many of them are the shown one.
     """
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from overopt.catalog import lookup
 from overopt.catalog.monitors import monitor
 from overopt.errors import UserError
 from overopt.monitors.contract import Look, OpenedMonitor
+from overopt.stats.arrays import Floats
 
 START = Look(0, 0.0, 10.0, 8.0, 0.0, 0.4, 0.0, 0.02, 0.0)
 NOW = Look(50, 4.0, 14.0, 6.0, 1.5, 1.0, 0.9, 0.3, 2.5)
@@ -35,20 +38,62 @@ def test_the_statistic_is_the_one_by_hand(name: str) -> None:
     assert value == pytest.approx(BY_HAND[name])
 
 
+def climb(
+    gain_K: Sequence[float] | Floats, d_K: Sequence[float] | Floats | None = None
+) -> list[Look]:
+    """Looks with these gains of the proxy, at d = 0, 1, 2, ... where nothing else is said."""
+    at = d_K if d_K is not None else range(len(gain_K))
+    return [
+        Look(k, float(d * d), reward=float(gain))
+        for k, (d, gain) in enumerate(zip(at, gain_K, strict=True))
+    ]
+
+
 def test_curvature_is_the_lost_share_of_the_steepest_climb() -> None:
-    # d = 0, 1, 2, 3; proxy 0, 1, 3, 3.5: slopes 1, 2, 0.5
-    looks = [Look(k, float(k * k), reward=r) for k, r in enumerate((0.0, 1.0, 3.0, 3.5))]
-    assert opened("proxy-curvature").values(looks) == [None, None, 0.0, pytest.approx(0.75)]
-    falling = [*looks, Look(4, 16.0, reward=2.5)]  # slope -1
-    assert opened("proxy-curvature").values(falling)[-1] == pytest.approx(1.5)
-    back = [*looks, Look(4, 9.0, reward=4.0)]  # no farther in d
-    assert opened("proxy-curvature").values(back)[-1] is None
+    curvature = opened("proxy-curvature")
+    # 6 d - d^2 has slope 6 at the start; 0 at d = 3, -2 at d = 4; no residual, so no margin
+    looks = climb([6.0 * d - d * d for d in range(5)])
+    assert curvature.values(looks) == [
+        *(None, None, None), pytest.approx(1.0), pytest.approx(4.0 / 3.0)
+    ]  # fmt: skip
+    assert curvature.values(climb([d * d for d in range(5)]))[-1] == pytest.approx(0.0)
+    # c = (0 - 1 - 3 + 3.5) / 4 = -1/8: slopes 1.625 and 0.875; one degree of freedom is left, whose
+    # quantile is 6.31, so that the residual's margin hides the bend
+    assert curvature.values(climb([0.0, 1.0, 3.0, 3.5]))[-1] == pytest.approx(0.0)
+
+
+def test_a_proxy_that_only_falls_rings_and_one_that_stands_still_says_nothing() -> None:
+    curvature = opened("proxy-curvature")
+    ring = curvature.watch(climb([0.0, -0.3, -0.6, -0.9, -1.2]))
+    assert ring is not None and (ring.look, ring.value) == (3, 2.0)
+    assert ring.reason == "the proxy has fallen along sqrt(KL) from the start"
+    assert curvature.values(climb([0.0] * 6)) == [None] * 6
+    assert curvature.values(climb([0.3] * 4, [0.0, 0.0, 1.0, 1.0]))[-1] is None  # two places only
+
+
+@pytest.mark.parametrize("looks", [9, 51])
+def test_noise_on_a_straight_climb_seldom_rings(looks: int) -> None:
+    """Slopes between neighbors rang on all of 51 looks, and the steepest was the noisiest."""
+    rng = np.random.default_rng(0)
+    d_K = np.sqrt(np.linspace(0.0, 9.0, looks))
+    curvature = opened("proxy-curvature")
+    rang = [
+        curvature.watch(climb(0.7 * d_K + 0.05 * rng.normal(size=looks), d_K)) is not None
+        for _ in range(100)
+    ]
+    bent = [
+        curvature.watch(climb(np.minimum(0.7 * d_K, 1.0) + 0.05 * rng.normal(size=looks), d_K))
+        for _ in range(20)
+    ]
+    assert np.mean(rang) <= 0.1
+    assert all(ring is not None for ring in bent)
 
 
 @pytest.mark.parametrize("name", lookup.names("monitors"))
 def test_every_monitor_rings_above_its_limit_and_says_why(name: str) -> None:
+    early = START._replace(step=5, kl_nats=0.25, reward=0.7)
     middle = START._replace(step=10, kl_nats=1.0, reward=1.0, heldout_proxy=1.0)
-    looks = [START, middle, NOW._replace(reward=1.0, heldout_proxy=0.5)]
+    looks = [START, early, middle, NOW._replace(reward=0.3, heldout_proxy=-0.5)]
     value = opened(name).values(looks)[-1]
     assert value is not None
     silent, loud = opened(name, limit=value), opened(name, limit=value - 1e-6)
@@ -60,7 +105,7 @@ def test_every_monitor_rings_above_its_limit_and_says_why(name: str) -> None:
 @pytest.mark.parametrize("name", lookup.names("monitors"))
 def test_every_monitor_reads_what_it_says_and_the_limit_has_no_part(name: str) -> None:
     one, spec = opened(name), monitor(name)
-    looks = [START, NOW, NOW._replace(step=90, kl_nats=9.0)]
+    looks = [START, NOW, NOW._replace(step=90, kl_nats=9.0), NOW._replace(step=99, kl_nats=16.0)]
     needed = [
         Look(look.step, **{signal: getattr(look, signal) for signal in spec.reads})
         for look in looks

@@ -18,7 +18,7 @@ from overopt.errors import UserError
 from overopt.monitors.contract import Look, OpenedMonitor
 from overopt.report.monitoring.scoring import CONTROL, GroupScores, score_group
 from overopt.report.monitoring.seen import SeenRuns, see_run
-from overopt.report.monitoring.sheet import gold_sentence
+from overopt.report.monitoring.sheet import gold_sentence, remarks_of
 from overopt.report.stored.run_folder import read_run
 from overopt.spec.columns import SIGNAL_COLUMNS, SIGNALS_FILE, TWINS_FILE
 from overopt.stats.intervals import t_interval
@@ -187,3 +187,15 @@ def test_runs_that_cannot_be_scored_say_why(folder: Path, tmp_path: Path) -> Non
     points[points["seed"] == "1"].to_csv(copy / "points.csv", index=False)
     with pytest.raises(UserError, match="limits are set on other seeds, and it has one only"):
         score_stored([copy], ["kl-threshold"], tmp_path / "out", as_json=False)
+
+
+def test_false_alarms_of_twins_that_lack_a_signal_are_told_and_not_dropped(folder: Path) -> None:
+    (runs,), _ = see_run(read_run(folder))
+    blind = tuple(look._replace(outlier_share=None) for look in runs.twins[0])
+    found = scored(runs._replace(twins={**runs.twins, 0: blind}), "mahalanobis", "kl-threshold")
+    (one, other) = found.scores
+    assert one.twins is not None and one.twins.rang.n == 4
+    assert (one.twins_missing, other.twins_missing) == (("outlier_share",), ())
+    assert any("mahalanobis (outlier_share)" in told for told in remarks_of(found))
+    whole = scored(runs, "mahalanobis")
+    assert not any("twins" in told for told in remarks_of(whole))

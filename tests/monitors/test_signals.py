@@ -147,6 +147,9 @@ def test_signals_are_means_over_the_samples_of_each_policy(seen: dict[str, Path]
     assert start["step"] == 0 and start["kl_nats"] == 0.0 and start["reward"] == 0.0
     assert later[-1]["kl_nats"] == pytest.approx(table.floats("kl_rb")[row_N].mean())
     assert later[-1]["length"] == pytest.approx(table.tokens("response").length_N[row_N].mean())
+    initial_N = Table(seen["first"] / "samples.parquet").floats("reference_logp")
+    assert start["entropy_nats"] == pytest.approx(-initial_N.mean()) and start["entropy_nats"] > 0.0
+    assert set(later[-1]) == set(start)  # a twin is seen in full from its first look on
     score_N = Table(seen["score.run"] / "scores.parquet").floats("score")
     first_N = Table(seen["score.first"] / "scores.parquet").floats("score")
     gain = score_N[row_N].mean() - first_N.mean()

@@ -62,6 +62,8 @@ class MonitorScore(NamedTuple):
         p_holm: p value of that difference, corrected for all monitors of the group.
         limits: the limit of each seed, set on all prompts of the others.
         missing: what it reads and the runs do not have; empty for one that is scored.
+        twins_missing: what it reads and some twin does not have, so that its false alarms are not
+            those of all twins; empty without twins.
     """
 
     monitor: str
@@ -74,6 +76,7 @@ class MonitorScore(NamedTuple):
     p_holm: float | None
     limits: tuple[float, ...]
     missing: tuple[str, ...]
+    twins_missing: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -205,6 +208,14 @@ def _score(
         p_holm=p_holm,
         limits=tuple(map(float, stopped.limit_S)),
         missing=(),
+        twins_missing=tuple(
+            dict.fromkeys(
+                name
+                for looks in runs.twins.values()
+                if len(looks) >= 2
+                for name in monitor.lacking(looks)
+            )
+        ),
     )
 
 

@@ -57,7 +57,7 @@ def table_of(scores: GroupScores) -> Table:
 
 
 def remarks_of(scores: GroupScores) -> list[str]:
-    """Which monitors do not ring on every seed, and which read what these runs do not have."""
+    """Which monitors do not ring on every seed, and which read what runs or twins do not have."""
     quiet = [
         f"{one.monitor} on {_share(one.rang)}"
         for one in scores.scores
@@ -67,6 +67,16 @@ def remarks_of(scores: GroupScores) -> list[str]:
     told = [f"rings not on every seed: {', '.join(quiet)}"] if quiet else []
     if missing:
         told.append(f"not scored, since the runs do not hold it: {', '.join(missing)}")
+    untold = [
+        f"{one.monitor} ({', '.join(one.twins_missing)})"
+        for one in scores.scores
+        if one.twins_missing
+    ]
+    if untold:
+        told.append(
+            f"false alarms leave out twins that do not hold it: {', '.join(untold)}; measure them "
+            "again"
+        )
     return told
 
 

@@ -56,6 +56,8 @@ class _Seen:
         if role == "run":
             self.column["kl_nats"] = table.floats("kl_rb")
             self.column["entropy_nats"] = table.floats("entropy")
+        else:  # the mean of -log p over samples of the policy itself is its entropy
+            self.column["entropy_nats"] = -table.floats("reference_logp")
         score_MN = _scores(inputs, f"score.{role}", system.members, table)
         self.column["reward"] = system.combine(score_MN)
         if ensemble:

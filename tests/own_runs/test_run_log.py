@@ -7,6 +7,7 @@ import pytest
 
 from overopt.errors import UserError
 from overopt.own_runs.log_rows import MOST_COLUMNS
+from overopt.own_runs.logs import LogRequest, measure_logs
 from overopt.own_runs.run_log import Columns, RunLog, read_log
 
 NO_NAMES = Columns()
@@ -38,6 +39,35 @@ def test_trl_grpo_kl_per_token_times_length_is_a_kl_per_response(tmp_path: Path)
     assert (log.kl.shown, log.kl.unit) == ("estimator unknown", "nats per response")
     asked = read(state, kl_estimator="k3")
     assert asked.kl.shown == "k3 = q/p − 1 − log q/p, token by token"
+
+
+def test_rows_without_the_length_are_left_out_and_the_unit_stays(tmp_path: Path) -> None:
+    whole: list[dict[str, Any]] = [
+        {"step": i, "kl": i / 10, "reward": i, "completions/mean_length": 10.0 + i}
+        for i in range(5)
+    ]
+    for at in (0, 3):  # KL 0 is 0 whatever the length
+        del whole[at]["completions/mean_length"]
+    log = read(jsonl(tmp_path, *whole))
+    assert log.points.step_K.tolist() == [0, 1, 2, 4]
+    np.testing.assert_allclose(log.points.kl_K, [0.0, 1.1, 2.4, 5.6])
+    assert log.kl.unit == "nats per response" and np.isnan(log.length_K[0])
+    assert any("1 step without completions/mean_length left out" in note for note in log.notes)
+    for row in whole:
+        row.pop("completions/mean_length", None)
+    bare = read(jsonl(tmp_path, *whole))
+    assert bare.kl.unit == "nats per token"
+    assert any("no mean length in tokens" in note for note in bare.notes)
+
+
+def test_a_look_is_over_the_rows_that_have_a_length(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"step": i, "kl_nats": i / 10, "proxy": i, "response_length": 10.0 + i} for i in range(101)
+    ]
+    for at in (1, 3, 4):  # each look beyond the first is over two rows: 1 and 2, 3 and 4, ...
+        del rows[at]["response_length"]
+    (looks,) = measure_logs(LogRequest([jsonl(tmp_path, *rows)], NO_NAMES)).looks
+    assert [one.length for one in looks[:4]] == [10.0, 12.0, None, 15.5]
 
 
 def test_a_value_below_zero_tells_that_it_is_k1(tmp_path: Path) -> None:
@@ -134,6 +164,11 @@ GOOD = {"kl_nats": 1.0, "proxy": 1.0}
         ([{"step": 0, **GOOD, "kl_nats": 0.0}], "0 throughout"),
         ([{"step": 0, **GOOD, "kl_estimator": "k9"}], "kl_estimator"),
         ([{"step": 0, **GOOD, "gold_sd": 0}], "above 0"),
+        (
+            [{"step": i, "kl": 0.1, "reward": 1, "response_length": 3 - 4 * i} for i in range(2)],
+            "column 'response_length' is -1 at step 1",
+        ),
+        ([{"step": 7, **GOOD, "response_length": 0}], "another column with --length"),
         ([{"step": 0, "kl_nats": 1.0}, {"step": 1, "proxy": 1.0}], "no step has both"),
         ([{f"c{i}": 0 for i in range(MOST_COLUMNS + 1)}], "columns"),
     ],

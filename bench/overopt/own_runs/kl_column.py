@@ -11,7 +11,7 @@ import numpy as np
 from overopt.errors import UserError
 from overopt.own_runs.log_rows import Row
 from overopt.own_runs.names import KL_NAMES, KLColumn, Per, bare
-from overopt.stats.arrays import Floats, Ints
+from overopt.stats.arrays import Bools, Floats, Ints
 
 GIVEN = ("k1", "k2", "k3", "rb", "exact")
 NOISE_SHARE = 0.05
@@ -54,6 +54,16 @@ def identify(file: Path, name: str, rows: Sequence[Row], given: str | None) -> K
     return KLColumn(name, known.estimator, per, False, known.source)
 
 
+def lacks_length(kl_K: Floats, length_K: Floats) -> Bools:
+    """Rows whose KL per token cannot become one per response; a KL of 0 is 0 at any length.
+
+    None where no row that needs a length has one: then the log has no lengths at all.
+    """
+    needs_K: Bools = kl_K != 0.0
+    lacks_K: Bools = needs_K & np.isnan(length_K)
+    return np.zeros_like(lacks_K) if np.array_equal(lacks_K, needs_K) else lacks_K
+
+
 def to_nats(
     file: Path,
     step_K: Ints,
@@ -79,15 +89,22 @@ def to_nats(
         notes: receives what was done.
 
     Raises:
-        UserError: if KL is negative beyond noise, or never leaves 0.
+        UserError: if a length is not above 0, or KL is negative beyond noise or never leaves 0.
     """
+    if (length_K <= 0.0).any():
+        at = int(np.argmax(length_K <= 0.0))
+        raise UserError(
+            f"{file}: column {length!r} is {length_K[at]:.4g} at step {step_K[at]}, a mean length "
+            "in tokens is above 0; correct it, or name another column with --length"
+        )
     negative_K = kl_K < 0
     if negative_K.any() and not column.estimator:
         column = column._replace(
             estimator="k1", told_by=f"{column.told_by}; below 0 at times, so it is k1"
         )
-    if column.per == "token" and length is not None and not np.isnan(length_K).any():
-        kl_K = kl_K * length_K
+    moved_K = kl_K != 0.0
+    if column.per == "token" and length is not None and not np.isnan(length_K[moved_K]).any():
+        kl_K = np.where(moved_K, kl_K * length_K, 0.0)
         column = column._replace(per="response", from_tokens=True)
         notes.append(f"KL per response: {column.name} times {length}, the mean length in tokens")
     elif column.per == "token":
@@ -101,7 +118,7 @@ def to_nats(
         why = (
             f"more than noise around 0 explains ({100 * NOISE_SHARE:g} % of the largest)"
             if column.estimator == "k1"
-            else f"and {column.estimator} is never below 0"
+            else f"and {column.estimator or 'a KL'} is never below 0"
         )
         raise UserError(
             f"{file}: KL {column.name!r} is {kl_K[at]:.4g} at step {step_K[at]}, {why}: it is no "

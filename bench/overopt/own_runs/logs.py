@@ -15,6 +15,7 @@ from overopt.own_runs.advice import steps_to_score
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.own_runs.names import KLColumn
 from overopt.own_runs.run_log import Columns, RunLog, read_log
+from overopt.stats.arrays import Floats
 from overopt.stats.runs.analysis import analyze_runs
 from overopt.stats.runs.gains import RunGains, Units
 
@@ -89,13 +90,15 @@ def _looks(log: RunLog, run: RunGains) -> tuple[Look, ...]:
     later = np.arange(1, rows)
     parts = np.array_split(later, min(LOOKS_MOST, rows - 1)) if rows > 1 else []
     return tuple(
-        Look(int(run.step_K[part_R[-1]]), *(_known(value) for value in columns[:, part_R].mean(1)))
+        Look(int(run.step_K[part_R[-1]]), *(_mean_of_known(row_R) for row_R in columns[:, part_R]))
         for part_R in (np.zeros(1, np.int64), *parts)
     )
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _mean_of_known(value_R: Floats) -> float | None:
+    """Mean over the rows that have a value; None where none has."""
+    known_R = value_R[~np.isnan(value_R)]
+    return float(known_R.mean()) if known_R.size else None
 
 
 def _check_alike(read: Sequence[RunLog]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from overopt.errors import UserError
-from overopt.own_runs.kl_column import identify, to_nats
+from overopt.own_runs.kl_column import identify, lacks_length, to_nats
 from overopt.own_runs.log_rows import Row, read_rows
 from overopt.own_runs.names import (
     ENTROPY,
@@ -27,6 +27,7 @@ from overopt.own_runs.names import (
     find_name,
 )
 from overopt.own_runs.numbers import Number, Numbers
+from overopt.own_scores.words import count
 from overopt.stats.arrays import Floats
 from overopt.stats.runs.gains import RunPoints
 
@@ -117,6 +118,13 @@ def read_log(path: Path, columns: Columns) -> RunLog:
     found = identify(file, kl_name, rows, columns.kl_estimator)
     kl_K = numbers.column(kept, kl_name)
     length_K = numbers.column(kept, length) if length else np.full(len(kept), np.nan)
+    if found.per == "token" and (lacks_K := lacks_length(kl_K, length_K)).any():
+        notes.append(
+            f"{count(int(lacks_K.sum()), 'step')} without {length} left out: it turns a KL per "
+            "token into one per response"
+        )
+        kept = [at for at, lacks in zip(kept, lacks_K.tolist(), strict=True) if not lacks]
+        kl_K, length_K = kl_K[~lacks_K], length_K[~lacks_K]
     kl_K, found = to_nats(file, np.array(kept), kl_K, found, length, length_K, notes)
     gold_K = numbers.column(kept, gold) if gold else np.full(len(kept), np.nan)
     if gold and np.isnan(gold_K).all():

@@ -11,6 +11,7 @@ from pathlib import Path
 from overopt.commands.options.measure import Measure
 from overopt.commands.printing import open_console
 from overopt.errors import UserError, printable
+from overopt.own_runs.earlier import refuse_run
 from overopt.own_runs.logs import LogRequest, measure_logs
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.own_runs.run_log import Columns
@@ -29,6 +30,8 @@ def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> i
         chosen: whether the user gave their number.
     """
     logs = asked.logs or []
+    if asked.out is not None:
+        refuse_run(asked.out)  # before checkpoints are sampled
     if asked.policy:
         return _measure_checkpoints(asked, store, workers, chosen)
     if not logs:

@@ -19,6 +19,7 @@ import numpy as np
 
 from overopt.execution.canonical import canonical_json
 from overopt.own_runs.checkpoint_request import CheckpointRequest, Plan
+from overopt.own_runs.earlier import MEASURED
 from overopt.own_runs.measured import Checkpoints, MeasuredRuns
 from overopt.run.contrasts import budget_rows, contrast_rows
 from overopt.run.written.circumstances import circumstances
@@ -28,9 +29,6 @@ from overopt.run.written.seed_tables import SeedGroup, SeedTable
 from overopt.spec.columns import BUDGET_COLUMNS, CONTRAST_COLUMNS, POINT_COLUMNS, PROMPTS_FILE
 from overopt.stats.arrays import Floats
 from overopt.stats.equal_kl import SeedPoints
-
-MEASURED = "measured"
-"""Family and engine of what was made elsewhere."""
 
 _SAME = ("length_mean", "length_se", "entropy_nats", "entropy_se", "distinct_1", "distinct_2",
          "kl_k1_nats", "kl_k2_nats", "kl_k3_nats", "n_prompts", "n_samples")  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -138,7 +139,7 @@ def find_checkpoints(policy: str, dtype: str) -> list[Checkpoint]:
     """The checkpoints of a folder by step, or the one model that is given.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or two are of one step.
     """
     folder = Path(policy).expanduser()
     if not folder.is_dir():
@@ -149,9 +150,15 @@ def find_checkpoints(policy: str, dtype: str) -> list[Checkpoint]:
         if (number := one.name.removeprefix("checkpoint-")).isdecimal() and one.is_dir()
     ]
     if numbered:
+        numbered.sort()
+        for (step, one), (following, other) in pairwise(numbered):
+            if step == following:
+                raise UserError(
+                    f"--policy {policy}: {one.name} and {other.name} are both step {step}; keep "
+                    "one of them"
+                )
         return [
-            Checkpoint(step, _local(one, f"checkpoint {one.name}", dtype))
-            for step, one in sorted(numbered)
+            Checkpoint(step, _local(one, f"checkpoint {one.name}", dtype)) for step, one in numbered
         ]
     if any((folder / name).is_file() for name in ("config.json", ADAPTER)):
         return [Checkpoint(_step_of(folder), _local(folder, "--policy", dtype))]
@@ -189,6 +196,7 @@ def check_model(origin: ModelOrigin, role: str, head: Head) -> int:
         UserError: the first thing that is wrong with it.
     """
     if origin.path is not None and (Path(origin.path) / ADAPTER).is_file():
+        _check_adapter(Path(origin.path) / ADAPTER, role)
         return 0
     source = Source(role, origin, head)
     if not origin.is_pinned:
@@ -196,6 +204,23 @@ def check_model(origin: ModelOrigin, role: str, head: Head) -> int:
     if origin.name is not None and find(origin) is None:
         download(source)
     return open_model(origin, role, head).parameters
+
+
+def _check_adapter(file: Path, role: str) -> None:
+    """Refuse a description of adapters that the stage could not read.
+
+    Raises:
+        UserError: if it is no JSON object, or says no kind.
+    """
+    try:
+        kind = parse_json(file.read_bytes())["peft_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        kind = None
+    if not isinstance(kind, str):
+        raise UserError(
+            f"{role} {file}: no readable description of adapters, which is a JSON object with "
+            "peft_type; save the adapters again"
+        )
 
 
 def digest_model(folder: Path) -> str:

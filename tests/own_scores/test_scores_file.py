@@ -62,6 +62,17 @@ def test_empty_scores_are_missing_and_infinite_ones_an_error(tmp_path: Path, suf
         assert "'proxy_one' is infinite in data row 3" in text
 
 
+def test_scores_that_are_nan_and_not_empty_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("prompt_id,gold,proxy\na,1,2\na,2,nan\na,3,NaN\na,4,\nb,1,3\n")
+    scores = read_scores(path)
+    assert int(np.isnan(scores.table.proxies["proxy"]).sum()) == 3
+    (told,) = [note for note in scores.notes if "NaN" in note]
+    assert told.startswith("2 scores of proxy are NaN and left out as missing")
+    path.write_text("prompt_id,gold,proxy\na,1,2\na,2,\nb,1,3\n")
+    assert not any("NaN" in note for note in read_scores(path).notes)
+
+
 def test_identifiers_keep_their_leading_zeros(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("prompt_id,sample_id,gold,proxy\n007,NA,1,2\n7,NA,3,4\n")

@@ -12,8 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from overopt.errors import UserError
+from overopt.own_scores.words import count
 from overopt.stats.arrays import Floats
 from overopt.stats.scored_table import ScoredTable
+from overopt.tables.cells import count_nan
 from overopt.tables.table_file import (
     Column,
     Table,
@@ -109,6 +111,12 @@ def read_scores(
             raise UserError(
                 f"{file}: no row has both {gold_column!r} and {name!r}; score at least some samples"
                 " with both, or choose another column with --gold or --proxy"
+            )
+    for name in (gold_column, *names):
+        if name in frame and (nans := count_nan(frame[name])):
+            notes.append(
+                f"{count(nans, 'score')} of {name} {'is' if nans == 1 else 'are'} NaN and left out "
+                "as missing; a reward model that diverged writes NaN too"
             )
     return ScoresFile(
         table=ScoredTable(prompt_R, sample_R, gold_R, scores),

@@ -20,6 +20,18 @@ def _is_missing(value: object) -> bool:
     return isinstance(value, float) and np.isnan(value)
 
 
+def count_nan(column: pd.Series[Any]) -> int:
+    """Cells that say NaN instead of nothing; none of a column that cannot tell the two apart."""
+    if pd.api.types.is_numeric_dtype(column):
+        return 0
+    return sum(
+        value.strip().lower() == "nan"
+        if isinstance(value, str)
+        else isinstance(value, float) and np.isnan(value)
+        for value in column.to_numpy(dtype=object)
+    )
+
+
 def parse_column(column: pd.Series[Any]) -> Floats:
     """Numbers with NaN for missing values; an exception if a value is neither."""
     if pd.api.types.is_numeric_dtype(column):

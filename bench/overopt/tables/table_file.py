@@ -1,7 +1,8 @@
 """A table on disk as it stands: parquet, csv or jsonl to columns of numbers and of ids.
 
-Reading is strict: whatever could be a mistake is a `UserError` that says where, and the only
-values taken for missing are empty ones.
+Reading is strict: whatever could be a mistake is a `UserError` that says where. Empty cells and
+the words of `cells.MISSING_WORDS` are taken for missing; `count_nan` says how many are NaN, which a
+model that diverged writes as well.
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ class LiveLog:
             self.path.replace(self._free_name())
             return []
         kept: list[dict[str, object]] = []
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+        # not splitlines, which also splits at letters that a JSON text may hold, such as U+2028
+        for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            if not line:  # after the last end of a line
+                continue
             try:
                 row = parse_json(line)
             except ValueError:

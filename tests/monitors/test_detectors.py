@@ -182,6 +182,7 @@ def test_a_file_of_ones_own_is_a_monitor(tmp_path: Path) -> None:
         ({"reads": '("gold",)'}, "Unknown signal 'gold'"),
         ({"reads": '"entropy_nats"'}, "declares the signals"),
         ({"acts": "panic"}, 'ACTS = "alarm" or ACTS = "stop"'),
+        ({"more": "FROM_INITIAL = 1"}, "write True or False"),
         ({"field": "level"}, "Config has no field limit"),
         ({"more": "from overopt.artifacts.gold import load_gold"}, "never gold"),
         ({"more": 'FAMILY = "pairs"'}, "this is no monitor; give it with --method"),

@@ -64,6 +64,25 @@ def test_a_kl_per_token_is_no_kl_of_a_response(tmp_path: Path) -> None:
     assert verdict.line.startswith("kl-threshold: not computed, it needs KL from the initial")
 
 
+def test_what_compares_with_the_initial_policy_needs_a_log_that_begins_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "late.csv"
+    whole = write_log(tmp_path / "log.csv").read_text().splitlines()
+    log.write_text("\n".join([whole[0], *whole[3:]]) + "\n")
+    names = ["length-drift", "kl-threshold", "proxy-curvature"]
+    measure(Measure(logs=[log], monitor=names), None, 1, False)
+    told = capsys.readouterr().out
+    assert "length-drift: not computed, it needs the initial policy" in told
+    assert "kl-threshold: rings at step 60" in told and "proxy-curvature: silent" in told
+
+
+def test_whether_a_monitor_compares_with_the_initial_policy_is_true_or_false() -> None:
+    known = {one.spec.name: one.spec.from_initial for one in open_monitors([])}
+    assert known.pop("kl-threshold") is known.pop("proxy-curvature") is False
+    assert known and all(known.values())
+
+
 def test_a_live_monitor_rings_once() -> None:
     live = LiveMonitors(["kl-threshold", "mahalanobis"])
     looks = [Look(0, 0.0), Look(5, 4.0), Look(10, 12.0), Look(15, 14.0)]

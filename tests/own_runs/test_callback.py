@@ -125,6 +125,25 @@ def test_a_log_of_an_earlier_run_is_put_aside(tmp_path: Path) -> None:
     assert not log.path.exists() and lines(tmp_path / "deep" / "log.1.jsonl") == [{"step": 0}]
 
 
+def test_lines_of_a_log_end_where_json_says_so(tmp_path: Path) -> None:
+    log = LiveLog(tmp_path / "log.jsonl")
+    rows: list[dict[str, object]] = [{"step": at, "note": "a\u2028b\x85c"} for at in (0, 5)]
+    for row in rows:
+        log.append(row)
+    assert log.begin(5) == rows
+
+
+def test_a_second_training_is_watched_like_the_first(policy: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    watching = watch(monitors=["mahalanobis"], limits=Limits(kl_nats=-1.0), say=said.append)
+    for name in ("one", "two"):
+        said.clear()
+        dpo(policy, tmp_path / name, watching).train()
+        assert [line.partition(": ")[2].split(",")[0] for line in said[:2]] == [
+            "KL is 0.000 nats", "mahalanobis: not computed"
+        ]  # fmt: skip
+
+
 def test_adapters_are_measured_against_the_model_without_them(policy: Path, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     plain = load(policy)[0].eval()

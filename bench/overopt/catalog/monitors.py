@@ -37,6 +37,12 @@ def monitor(name: str, given: Mapping[str, object] | None = None) -> MonitorSpec
         raise UserError(
             f'{source}: a monitor declares what it does; write ACTS = "alarm" or ACTS = "stop".'
         )
+    from_initial = constants.get("FROM_INITIAL", True)
+    if not isinstance(from_initial, bool):
+        raise UserError(
+            f"{source}: FROM_INITIAL says whether the monitor compares with the initial policy; "
+            "write True or False."
+        )
     require_functions(found, _FUNCTIONS, "a monitor")
     config = found.resolve(given or {})
     if not isinstance(config.get(LIMIT), float):
@@ -45,5 +51,10 @@ def monitor(name: str, given: Mapping[str, object] | None = None) -> MonitorSpec
             f"rings, `{LIMIT}: float = param(1.0, help=...)`."
         )
     return MonitorSpec(
-        name=found.name, source=source, config=config, reads=reads, acts=cast(Act, acts)
+        name=found.name,
+        source=source,
+        config=config,
+        reads=reads,
+        acts=cast(Act, acts),
+        from_initial=from_initial,
     )

@@ -49,7 +49,11 @@ def measure(asked: Measure, store: Path | None, workers: int, chosen: bool) -> i
 def _monitored(measured: MeasuredRuns, asked: Measure) -> MeasuredRuns:
     """The runs with what monitors say of them."""
     opened = open_monitors(asked.monitor or [])
-    return replace(measured, monitors=tuple(judge(opened, looks) for looks in measured.looks))
+    judged = tuple(
+        judge(opened, looks, run.starts_at_initial)
+        for looks, run in zip(measured.looks, measured.report.runs, strict=True)
+    )
+    return replace(measured, monitors=judged)
 
 
 def _measure_checkpoints(asked: Measure, store: Path | None, workers: int, chosen: bool) -> int:

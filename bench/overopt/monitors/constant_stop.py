@@ -15,6 +15,7 @@ from overopt.spec.declare import param
 
 READS = ()
 ACTS = "stop"
+FROM_INITIAL = False
 
 
 @dataclass(frozen=True)

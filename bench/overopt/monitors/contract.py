@@ -4,6 +4,8 @@ A monitor is a module named after it, with literals that the catalog reads witho
     READS: the signals that it needs (``overopt.spec.monitor``), such as ``("kl_nats",)``; ``()``
         where the step is enough.
     ACTS: "alarm" where somebody should look, "stop" where the run should end.
+    FROM_INITIAL: False where the first look need not be the initial policy, as a log may begin
+        later; such runs are kept from all others. True by default.
     Config: a frozen dataclass of ``spec.param`` fields, among them ``limit``: the monitor rings at
         the first look at which its statistic is above it.
 and these functions:

@@ -16,6 +16,7 @@ from overopt.spec.declare import param
 
 READS = ("kl_nats",)
 ACTS = "stop"
+FROM_INITIAL = False
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from overopt.stats.students_t import t_half_width
 
 READS = ("kl_nats", "reward")
 ACTS = "alarm"
+FROM_INITIAL = False
 
 FALLING = 2.0
 """The statistic of a proxy that falls and has never climbed, which has no climb to lose."""

@@ -43,7 +43,10 @@ class MonitorSpec(SourcedSpec):
 
     reads: the signals that its statistic is made of; none where the step is enough.
     acts: whether it asks for a look (alarm) or ends the run (stop).
+    from_initial: whether it compares with the initial policy, so that a run whose first look is
+        another policy cannot be judged.
     """
 
     reads: tuple[Signal, ...] = Field(default=(), strict=False)
     acts: Act
+    from_initial: bool = True

@@ -54,6 +54,10 @@ class Alarms:
     limits: Limits
     standing: set[str] = field(default_factory=set)
 
+    def begin(self) -> None:
+        """A training begins: nothing stands from an earlier one."""
+        self.standing.clear()
+
     def look(self, seen: Sequence[Seen]) -> list[str]:
         """What began with the last of the measurements; the first one is the initial policy."""
         now = {

@@ -101,6 +101,8 @@ class OveroptCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Open everything, and measure the initial policy."""
         self._run = None
+        self._alarms.begin()
+        self._monitors.begin()
         if not state.is_world_process_zero:
             return
         _check_whole(args)

@@ -43,16 +43,21 @@ def open_monitors(asked: Sequence[str]) -> list[OpenedMonitor]:
     return [OpenedMonitor(one) for one in specs]
 
 
-def judge(monitors: Sequence[OpenedMonitor], looks: Sequence[Look]) -> tuple[Verdict, ...]:
+def judge(
+    monitors: Sequence[OpenedMonitor], looks: Sequence[Look], from_initial: bool = True
+) -> tuple[Verdict, ...]:
     """What each monitor says of a run, at the limit of its own file.
 
     Args:
         monitors: opened.
-        looks: what was seen, in the order of steps, the initial policy first.
+        looks: what was seen, in the order of steps.
+        from_initial: whether the first of them is the initial policy.
     """
     found = []
     for one in monitors:
         missing = tuple(_NEEDS.get(name, name) for name in one.lacking(looks))
+        if one.spec.from_initial and not from_initial:
+            missing = (*missing, "the initial policy")
         ring = None if missing else one.watch(looks)
         found.append(
             Verdict(
@@ -76,6 +81,10 @@ class LiveMonitors:
     def __init__(self, asked: Sequence[str]) -> None:
         self._monitors = open_monitors(asked) if asked else []
         self._rang: set[str] = set()
+
+    def begin(self) -> None:
+        """A training begins: whatever rang in an earlier one may ring again."""
+        self._rang.clear()
 
     def look(self, looks: Sequence[Look]) -> list[str]:
         """What rings by the last look, a line each; one that lacks what it reads says so once."""

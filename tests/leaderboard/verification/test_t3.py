@@ -18,7 +18,10 @@ from overopt.leaderboard.tiers.t3 import again, judge, judge_claims
 from overopt.leaderboard.verification.claims import Claim
 from overopt.leaderboard.verification.trial import Trial
 from overopt.run.cell import Cell
+from overopt.run.cells import cells_of
+from overopt.spec.engine import Engine
 from overopt.spec.noise import NoiseSpec
+from overopt.spec.rounds import RoundsSpec
 from overopt.spec.run import RunSpec
 
 FRESH = (2**52 + 1, 2**52 + 2, 2**52 + 3)
@@ -69,6 +72,28 @@ def test_only_worlds_and_seeds_change_and_nothing_is_run(mine: Path) -> None:
     own = {made.stage for made in _all(points) if str(mine) in made.extra_code}
     assert own == {SEALED}
     assert not (mine.parent / "ran").exists()
+
+
+@pytest.mark.parametrize("engine", ["native", "stacked", "trl"])
+@pytest.mark.parametrize("rounds", [None, RoundsSpec(count=2)])
+def test_a_file_is_sealed_or_refused_however_it_was_run(
+    engine: Engine, rounds: RoundsSpec | None, mine: Path
+) -> None:
+    """Stacks and rounds load the method in stages of their own, which have no walls."""
+    spec = spec_of(mine).model_copy(update={"engine": engine})
+    spec = spec.model_copy(update={"task": spec.task.model_copy(update={"rounds": rounds})})
+    fresh, _ = again(spec, mine, FRESH, (0, 1))
+    cell = cells_of(fresh)[0]
+    if engine == "native" and rounds is None:
+        made = [one for one in _all(SealedGraph(cell).along_step((1.0,))) if one.extra_code]
+        assert {one.stage for one in made if str(mine) in one.extra_code} == {SEALED}
+        looked = SealedGraph(cell).varied(proxy=proxy("uwo")).optimize(None, (1.0,))
+        assert looked.stage == SEALED
+        shipped = SealedGraph(cell).varied(method=method("dpo")).optimize(None, (1.0,))
+        assert shipped.stage == "overopt.stages.optimize"
+    else:
+        with pytest.raises(UserError, match="verify it up to tier T2"):
+            SealedGraph(cell)
 
 
 def _all(made: Node) -> list[Node]:

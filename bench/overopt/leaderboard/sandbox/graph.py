@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from overopt.errors import UserError
 from overopt.execution.code.modules import is_file
-from overopt.execution.node import Node
+from overopt.execution.node import Node, ancestry
 from overopt.execution.stage import node
 from overopt.run.cell import Cell
+from overopt.run.given.nodes import WorldNodes
 from overopt.run.graph import Graph
 from overopt.spec.declare import TRAINING_FAMILIES
 
@@ -20,9 +24,15 @@ class SealedGraph(Graph):
         UserError: the method's code would run in a stage outside of the walls.
     """
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell)
+    def __init__(self, cell: Cell, world: WorldNodes | None = None) -> None:
+        super().__init__(cell, world)
         method, proxy = cell.method, cell.proxy
+        if cell.engine != "native" or cell.task.rounds is not None:
+            how = "in rounds" if cell.task.rounds is not None else f"by the engine {cell.engine}"
+            raise UserError(
+                f"{method.name} was run {how}; only one run of the native engine is run behind "
+                "walls, so verify it up to tier T2."
+            )
         if method.family not in TRAINING_FAMILIES or method.composes or method.values:
             raise UserError(
                 f"{method.name} is of the family {method.family}; only methods that train on pairs "
@@ -43,7 +53,7 @@ class SealedGraph(Graph):
     ) -> Node:
         """The method's run as the graph makes it, behind walls."""
         made = super().optimize(knob_value, kl_grid_nats, member, start)
-        return node(
+        sealed = node(
             SEALED,
             made.params,
             dict(made.inputs),
@@ -51,3 +61,16 @@ class SealedGraph(Graph):
             extra_code=made.extra_code,
             kind=made.kind,
         )
+        for one in ancestry([sealed]):
+            if one.stage != SEALED and (own := [code for code in one.extra_code if is_file(code)]):
+                raise UserError(f"{one.label} would load {own[0]} outside of the walls.")
+        return sealed
+
+    def varied(self, **changed: Any) -> Graph:
+        """The graph of this cell with some of its fields changed, behind walls where it must be.
+
+        A shipped method, such as one that trains members of a proxy, is ours and needs none.
+        """
+        cell = replace(self.cell, **changed)
+        own = is_file(cell.method.source)
+        return SealedGraph(cell, self._world) if own else Graph(cell, self._world)

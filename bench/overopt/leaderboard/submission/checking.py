@@ -59,7 +59,7 @@ def dump_verdict(verdict: Verdict) -> str:
 
 
 def check_tiers(names: Sequence[str]) -> tuple[str, ...]:
-    """The tiers that a user names, in their order.
+    """The tiers up to the highest that a user names: each rests on those below it.
 
     Raises:
         UserError: there is no such tier.
@@ -68,7 +68,7 @@ def check_tiers(names: Sequence[str]) -> tuple[str, ...]:
     strange = sorted(asked - set(TIERS))
     if strange:
         raise UserError(f"--tier {strange[0]}: there is no such tier; give {' or '.join(TIERS)}.")
-    return tuple(tier for tier in TIERS if tier in asked) if asked else TIERS
+    return TIERS[: max(map(TIERS.index, asked), default=len(TIERS) - 1) + 1]
 
 
 def _peak_bytes() -> int:

@@ -13,8 +13,9 @@ from typing import Any
 
 from overopt.catalog.systems import proxy
 from overopt.errors import UserError
+from overopt.execution.code.modules import is_file
 from overopt.execution.executors.local import ProcessExecutor
-from overopt.execution.node import Node
+from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
@@ -62,6 +63,8 @@ def refuse_foreign(spec: RunSpec) -> str:
     """Why nothing is built for a specification; empty where all of it is ours and bounded."""
     if spec.task.world.kind not in GENERATED:
         return f"worlds of kind {spec.task.world.kind} are not built here"
+    if spec.task.rounds is not None:  # whose later labels are those of the method's own policies
+        return "rounds of relabeling run the method and are not built here"
     for given in spec.proxies:
         if problem := _foreign(given):
             return problem
@@ -136,6 +139,9 @@ def _wanted(
     scores = [graph.score(member, scored, "the pool") for member in members]
     parts = [given for score in scores for _, given in score.inputs]
     asked = [graph.initial, graph.gold, graph.pool, scored, *scores, *parts]
+    for made in ancestry(asked):
+        if own := [code for code in made.extra_code if is_file(code)]:
+            return f"{made.label} would run {own[0]}, which no check does outside of the walls"
     outcomes = yield asked
     for node in asked:
         failure = outcomes[node.key].failure

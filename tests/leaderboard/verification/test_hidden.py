@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pytest
 
 from overopt.leaderboard.verification.hidden import Shown, hidden_prompts, judge_hidden
 from overopt.spec.world import WorldSpec
@@ -58,4 +59,17 @@ def test_what_was_learned_by_heart_is_found() -> None:
 
 def test_what_does_not_vary_is_no_alarm() -> None:
     still = Shown(np.ones(16), np.ones(64), np.zeros(16), np.zeros(64))
-    assert min(judge_hidden([still])) > 0.99
+    assert judge_hidden([still]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("third", ["too modest", "constant"])
+def test_one_world_does_not_hide_what_others_show(third: str) -> None:
+    rng = np.random.default_rng(2)
+
+    def world(excess: float) -> Shown:
+        gain, kl = rng.normal(size=320), rng.normal(size=320)
+        return Shown(gain[:64] + excess, gain[64:], kl[:64] - excess, kl[64:])
+
+    still = Shown(np.ones(64), np.ones(256), np.zeros(64), np.zeros(256))
+    last = world(-0.7) if third == "too modest" else still
+    assert max(judge_hidden([world(3.0), world(3.0), last])) <= 0.0025

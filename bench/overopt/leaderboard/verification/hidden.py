@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, ttest_ind
+from scipy.stats import chi2, ttest_ind
 
 from overopt.errors import UserError
 from overopt.spec.world import WorldSpec
@@ -75,20 +75,19 @@ def judge_hidden(worlds: Sequence[Shown]) -> tuple[float, float]:
     same on both. What was trained on the held-out prompts does not. In each world p is the larger
     of Welch's, which allows for values that were measured on other numbers of samples, and of a
     permutation of prompts, which allows for skewed ones. Worlds are independent, and their p values
-    are joined as normal deviates (Stouffer): sum of z over sqrt(worlds).
+    are joined by Fisher's -2 sum log p, which has chi-squared distribution with 2 x worlds degrees
+    of freedom: a world whose claims are too modest adds nothing, and so hides nothing.
     """
-    p_W2 = np.clip(
+    p_W2 = np.array(
         [
             (
                 _p_larger(shown.gain_claimed_B, shown.gain_found_H),
                 _p_larger(-shown.kl_claimed_B, -shown.kl_found_H),
             )
             for shown in worlds
-        ],
-        1e-12,
-        1 - 1e-12,
+        ]
     )
-    gold, kl = norm.sf(norm.isf(p_W2).sum(axis=0) / np.sqrt(len(p_W2)))
+    gold, kl = chi2.sf(-2 * np.log(p_W2).sum(axis=0), 2 * len(p_W2))
     return float(gold), float(kl)
 
 

@@ -13,8 +13,10 @@ from scipy.stats import t
 
 from overopt.leaderboard.tiers.t3 import LEVEL
 from overopt.leaderboard.verification.claims import (
+    GROUP,
     PEAK,
     Claim,
+    first_seeds,
     least_effect,
     read_claims,
     verify_claims,
@@ -96,6 +98,42 @@ def test_power_of_the_tier(capsys: pytest.CaptureFixture[str]) -> None:
             print(f"\n{excess} SD too high, the best 3 of {of}: {found} with 5, 8, 12 worlds")
         if excess == 0 and of == 3:
             assert max(found) <= LEVEL + 3.5 * (LEVEL / times) ** 0.5
+
+
+def _drawn(rng: np.random.Generator, worlds: range, seeds: int) -> pd.DataFrame:
+    """A table whose gold at 2 nats is a world's number with the noise of each seed."""
+    of_world = 0.2 * rng.normal(size=len(worlds))
+    return pd.DataFrame(
+        {
+            **{name: "single" if name == "proxy" else "0" for name in GROUP},
+            "world": world,
+            "seed": seed,
+            "status": "ok",
+            "kl_nats": 2.0,
+            "kl_target_nats": np.nan,
+            "step": 1,
+            "gold_mean": of_world[w] + rng.normal(),
+        }
+        for w, world in enumerate(worlds)
+        for seed in range(seeds)
+    )
+
+
+@pytest.mark.parametrize(("claimed_seeds", "fresh_seeds"), [(2, 10), (10, 2)])
+def test_the_level_holds_where_a_round_has_other_numbers_of_seeds(
+    claimed_seeds: int, fresh_seeds: int
+) -> None:
+    """Means over fewer seeds vary more; both sides are read from equally many."""
+    rng = np.random.default_rng(6)
+    times, level, failed = 100 * TIMES, 0.05, 0
+    count = min(claimed_seeds, fresh_seeds)
+    for _ in range(times):
+        claimed = _drawn(rng, range(3), claimed_seeds)
+        fresh = _drawn(rng, range(10, 18), fresh_seeds)
+        sides = [read_claims(first_seeds(one, count), {}) for one in (claimed, fresh)]
+        (done,) = verify_claims(sides[0], sides[1], level)
+        failed += done.p <= level
+    assert failed <= times * level + 3.5 * (times * level) ** 0.5
 
 
 def _table(worlds: int = 2, seeds: int = 2, end: float = 4.0) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from overopt.catalog.lookup import files
@@ -15,7 +16,7 @@ from overopt.errors import UserError
 from overopt.execution.node import Node, ancestry
 from overopt.leaderboard.sandbox.graph import SEALED, SealedGraph
 from overopt.leaderboard.tiers.t3 import again, judge, judge_claims
-from overopt.leaderboard.verification.claims import Claim
+from overopt.leaderboard.verification.claims import Claim, Worlds
 from overopt.leaderboard.verification.trial import Trial
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
@@ -125,28 +126,50 @@ def claim(name: str, *values: float) -> Claim:
     return Claim("proxy single", name, dict(enumerate(values)))
 
 
-def outcomes(claimed: list[Claim], fresh: list[Claim]) -> list[tuple[str, str]]:
-    told = judge_claims(claimed, fresh, FRESH, "here")
+def outcomes(claimed: list[Claim], fresh: list[Claim], worlds: int = 2) -> list[tuple[str, str]]:
+    told = judge_claims(claimed, fresh, Worlds(tuple(range(worlds)), (0, 1, 2)), "here")
     return [(one.check, one.outcome) for one in told]
 
 
 def test_claims_that_hold_and_that_do_not() -> None:
     fresh = [claim("a", 0.9, 1.0, 1.1), claim("b", 0.9, 1.0, 1.1)]
     assert outcomes([claim("a", 1.0, 1.1), claim("b", 0.8, 0.9)], fresh) == [
+        ("reach", "pass"),
         ("claims", "pass"),
         ("claims", "pass"),
     ]
-    assert outcomes([claim("a", 9.0, 9.1), claim("b", 0.8, 0.9)], fresh) == [
+    assert outcomes([claim("a", 19.0, 19.1), claim("b", 0.8, 0.9)], fresh) == [
+        ("reach", "pass"),
         ("claims", "fail"),
         ("claims", "pass"),
     ]
 
 
-def test_a_claim_that_fresh_worlds_do_not_reach_fails() -> None:
-    """And an entry whose claims are all out of reach is not verified by that."""
-    assert outcomes([claim("a", 1.0, 1.1)], [claim("a", 1.0)]) == [
-        ("reach", "fail"),
-        ("claims", "fail"),
-    ]
-    some = outcomes([claim("a", 1.0, 1.1)], [claim("a", 1.0, 1.1)])
-    assert some == [("reach", "note"), ("claims", "fail")]
+def test_an_entry_none_of_whose_claims_is_reached_is_not_verified_by_that() -> None:
+    for fresh in ((1.0,), (1.0, 1.1)):
+        assert outcomes([claim("a", 1.0, 1.1)], [claim("a", *fresh)]) == [
+            ("reach", "note"),
+            ("reach", "pass"),
+            ("claims", "fail"),
+        ]
+
+
+def test_how_far_a_method_gets_is_tested_and_an_honest_one_passes() -> None:
+    """Worlds are reached by chance: of honest entries 1 % may fail, and a lie of many is found."""
+    rng = np.random.default_rng(0)
+    worlds = Worlds(tuple(range(6)), tuple(range(10, 22)))
+    for chance in (0.3, 0.5, 0.9):
+        failed = 0
+        for _ in range(60):
+            claimed, fresh = (
+                Claim("s", "gold at 8 nats", {w: 1.0 for w in of if rng.random() < chance})
+                for of in worlds
+            )
+            if not claimed.of_world:
+                continue  # nothing is claimed
+            told = judge_claims([claimed], [fresh], worlds, "here")
+            failed += any(one.check == "reach" and one.outcome == "fail" for one in told)
+        assert failed <= 2
+    everywhere = Claim("s", "gold at 8 nats", dict.fromkeys(worlds.claimed, 1.0))
+    told = {one.check: one.outcome for one in judge_claims([everywhere], [], worlds, "here")}
+    assert told["reach"] == "fail"

@@ -38,7 +38,14 @@ from overopt.leaderboard.submission.schema import (
 from overopt.leaderboard.submission.verdict import Asked, Finding, found
 from overopt.leaderboard.tiers.rebuilt import refuse_foreign
 from overopt.leaderboard.tiers.t0 import points_of, samples_of
-from overopt.leaderboard.verification.claims import Claim, read_claims, verify_claims
+from overopt.leaderboard.verification.claims import (
+    Claim,
+    Worlds,
+    compare_reach,
+    first_seeds,
+    read_claims,
+    verify_claims,
+)
 from overopt.leaderboard.verification.seeds import compare_seeds, least_p, read_both
 from overopt.leaderboard.verification.trial import ALPHA, Trial
 from overopt.report.stored.points import read_points
@@ -51,7 +58,7 @@ from overopt.spec.run import RunSpec
 Floats = npt.NDArray[np.float64]
 
 LEVEL = ALPHA / 2
-"""Of the claims in fresh worlds, and of the claimed worlds' seeds."""
+"""Of claims in fresh worlds, and of the claimed worlds' seeds, all runs of an entry together."""
 _FIRST_FRESH_SEED, _SEEDS_END = 2**31, 2**32
 
 
@@ -71,10 +78,11 @@ def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
     with _method_file(asked, submission) as file:
         if file is not None:
             require_walls()
+        level = LEVEL / sum(run.role == "method" for run in submission.runs)
         for number, run in enumerate(submission.runs):
             if run.role == "method":
                 where = f"runs.{number} {run.method}"
-                findings += _judge_run(asked, run, file, where, told)
+                findings += _judge_run(asked, run, file, level, where, told)
     return findings
 
 
@@ -105,13 +113,20 @@ def _method_file(trial: Trial, submission: Submission) -> Iterator[Path | None]:
 
 
 def _judge_run(
-    trial: Trial, run: SubmittedRun, file: Path | None, where: str, told: Callable[[str], None]
+    trial: Trial,
+    run: SubmittedRun,
+    file: Path | None,
+    level: float,
+    where: str,
+    told: Callable[[str], None],
 ) -> Iterator[Finding]:
     if foreign := refuse_foreign(run.spec):
         yield found("T3", "ours", False, foreign, where)
         return
     seeds = fresh_seeds(trial.secret, len(run.spec.seeds))
-    spec, problem = again(run.spec, file, trial.worlds, tuple(range(trial.seeds)))
+    # claims of both sides are means over equally many seeds
+    count = min(trial.seeds, len(run.spec.seeds))
+    spec, problem = again(run.spec, file, trial.worlds, tuple(range(count)))
     beside, _ = again(run.spec, file, run.spec.worlds, seeds)
     if problem:
         yield found("T3", "method", False, problem, where)
@@ -142,12 +157,20 @@ def _judge_run(
     )
     words += f"are claimed with {len(seeds)} fresh seeds, {behind}"
     yield found("T3", "runs", True, words, where)
-    yield from _judge_claims(trial, run, outcome.folders[0], where)
+    points = read_points(outcome.folders[0] / "points.csv", {})
+    yield from judge_claims(
+        submitted_claims(trial.folder, run, count),
+        read_claims(points, read_prompts(outcome.folders[0], points) or {}),
+        Worlds(run.spec.worlds, trial.worlds),
+        where,
+        level,
+    )
     yield from judge_seeds(
         points_of(trial.folder, run),
         read_points(outcome.folders[1] / "points.csv", {}),
         numpy_rng(trial.secret, "deals of seeds"),
         where,
+        level,
     )
 
 
@@ -187,56 +210,58 @@ def again(
     return spec.model_copy(update=fresh), ""
 
 
-def _judge_claims(trial: Trial, run: SubmittedRun, folder: Path, where: str) -> Iterator[Finding]:
-    claimed = submitted_claims(trial.folder, run)
-    points = read_points(folder / "points.csv", {})
-    fresh = read_claims(points, read_prompts(folder, points) or {})
-    yield from judge_claims(claimed, fresh, trial.worlds, where)
-
-
 def judge_claims(
-    claimed: list[Claim], fresh: list[Claim], worlds: tuple[int, ...], where: str
+    claimed: list[Claim], fresh: list[Claim], worlds: Worlds, where: str, level: float = LEVEL
 ) -> Iterator[Finding]:
-    """Claims held against the re-run: those it does not reach, then those it can test."""
+    """Claims held against the re-run: how far it gets, then those it can test."""
     reached = {(one.setting, one.name): one for one in fresh}
+    count = len(worlds.fresh)
     for one in claimed:
         other = reached.get((one.setting, one.name))
-        missed = len(worlds) - (0 if other is None else len(other.of_world))
-        words = f"{one.setting}: {one.name} is claimed; the method gets there in "
-        words += f"{len(worlds) - missed} of {len(worlds)} fresh worlds"
-        if 2 * missed > len(worlds):
-            yield found("T3", "reach", False, words, where)
-        elif missed:
-            yield Finding("T3", "reach", "note", words, where)
-    tested = verify_claims(claimed, fresh, LEVEL)
+        got = 0 if other is None else len(other.of_world)
+        if got < count:
+            words = f"{one.setting}: {one.name} is claimed in {len(one.of_world)} of "
+            words += f"{len(worlds.claimed)} worlds; the method gets there in {got} of {count} "
+            yield Finding("T3", "reach", "note", f"{words}fresh ones", where)
+    reach = compare_reach(claimed, fresh, worlds)
+    tested = verify_claims(claimed, fresh, level, [one.p for one in reach])
+    for far in reach:
+        words = f"{far.setting}: of its claimed places, claimed worlds reach {far.claimed:.2f} in "
+        words += f"the mean and fresh ones {far.fresh:.2f}, p = {far.p:.2g}"
+        limit = level / (len(tested) + len(reach))
+        yield found("T3", "reach", far.p > limit, words, where, far.p, limit)
     for done in tested:
         words = f"{done.claim.setting}: {done.claim.name} claimed {done.claimed:.3f}, found "
         words += f"{done.found:.3f} in {done.worlds} fresh worlds (SD {done.sd:.3f}), p = "
         words += f"{done.p:.2g}; {done.noticed:.2f} too much would have been noticed"
-        yield found("T3", "claims", done.p > LEVEL, words, where, done.p, LEVEL)
+        yield found("T3", "claims", done.p > level, words, where, done.p, level)
     if not tested:
         words = "no claim was tested: gold at 2, 4 and 8 nats or at a peak, in 3 fresh worlds"
         yield found("T3", "claims", False, words, where)
 
 
 def judge_seeds(
-    claimed: pd.DataFrame, fresh: pd.DataFrame, rng: np.random.Generator, where: str
+    claimed: pd.DataFrame,
+    fresh: pd.DataFrame,
+    rng: np.random.Generator,
+    where: str,
+    level: float = LEVEL,
 ) -> Iterator[Finding]:
     """Gold of the claimed seeds held against that of fresh ones in the same worlds."""
     both = read_both(claimed, fresh)
-    if least_p(both) > LEVEL:
+    if least_p(both) > level:
         words = "too few seeds to say whether they were chosen: there is no p as small as "
-        yield Finding("T3", "seeds", "note", f"{words}{LEVEL:g}", where)
+        yield Finding("T3", "seeds", "note", f"{words}{level:g}", where)
         return
     worst = min(compare_seeds(both, rng), key=lambda one: (one.p, -one.excess))
     words = f"{worst.setting}: {worst.name}, claimed seeds less fresh ones {worst.excess:+.3f} in "
     words += f"{worst.worlds} claimed worlds, p = {worst.p:.2g}"
-    yield found("T3", "seeds", worst.p > LEVEL, words, where, worst.p, LEVEL)
+    yield found("T3", "seeds", worst.p > level, words, where, worst.p, level)
 
 
-def submitted_claims(folder: Path, run: SubmittedRun) -> list[Claim]:
-    """What a submitted run claims of gold."""
-    points = points_of(folder, run)
+def submitted_claims(folder: Path, run: SubmittedRun, seeds: int) -> list[Claim]:
+    """What the first so many seeds of a submitted run claim of gold."""
+    points = first_seeds(points_of(folder, run), seeds)
     gold_of_row: dict[int, Floats] = {}
     for cell in run.cells:
         samples = samples_of(folder, cell)

@@ -10,8 +10,12 @@ claimed and y, s the mean and SD of the fresh ones,
 
 has Student's distribution with k - 1 degrees of freedom (numbers of worlds taken for normal). It is
 one-sided, since what is claimed too low deceives nobody. The claimed SD is not used: it is a claim
-as well, and a large one would buy silence. Holm's correction keeps the chance of any false alarm
-at alpha over all claims.
+as well, and a large one would buy silence. Both sides are means over equally many seeds, which the
+spread of a world's number and the bias of a peak depend on. Holm's correction keeps the chance of
+any false alarm at alpha over all claims.
+
+How far a method gets is claimed as well: worlds of both kinds are compared by the number of places
+that all their seeds reach (``compare_reach``).
 
 How much a claim must exceed the truth to be found is told beside each: the difference that is
 found with 95 % power, from the noncentral t distribution of the same test at its Bonferroni level.
@@ -38,6 +42,7 @@ Floats = npt.NDArray[np.float64]
 CLAIMED_KL_NATS = (2.0, 4.0, 8.0)
 PEAK = "gold at the peak"
 POWER = 0.95
+_DEALS = 9999
 GROUP = ("proxy", "noise", "proxy_start", "proxy_width", "comparisons")
 """Columns of ``points.csv`` that tell the settings of a run apart; worlds and seeds are repeats."""
 
@@ -66,8 +71,32 @@ class Verified(NamedTuple):
     noticed: float
 
 
+class Worlds(NamedTuple):
+    """Seeds of the worlds that an entry names, and of those that were drawn after it arrived."""
+
+    claimed: tuple[int, ...]
+    fresh: tuple[int, ...]
+
+
+class Reach(NamedTuple):
+    """How far an entry gets in a setting: mean number of its claimed places that a world reaches.
+
+    p: one-sided, of the claimed worlds getting no further than the fresh ones.
+    """
+
+    setting: str
+    claimed: float
+    fresh: float
+    p: float
+
+
+def first_seeds(points: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Rows of the first so many seeds, so that two runs have equally many."""
+    return points[points["seed"].isin(sorted(points["seed"].unique())[:count])]
+
+
 def read_claims(points: pd.DataFrame, gold_of_row: Mapping[int, Floats]) -> list[Claim]:
-    """Every claim that all seeds of all worlds bear: none where a seed does not get there.
+    """Every claim, in the worlds of which all seeds bear it: none where a seed does not get there.
 
     Args:
         points: rows of ``points.csv``, their number as the index.
@@ -136,25 +165,72 @@ def _peak(seeds: Sequence[pd.DataFrame], gold_of_row: Mapping[int, Floats]) -> f
     return float(table.gold_SB.mean())
 
 
-def verify_claims(claimed: Sequence[Claim], fresh: Sequence[Claim], alpha: float) -> list[Verified]:
+def compare_reach(claimed: Sequence[Claim], fresh: Sequence[Claim], worlds: Worlds) -> list[Reach]:
+    """Whether worlds that an entry names get further than fresh ones, by setting.
+
+    If the entry is honest, claimed and fresh worlds are exchangeable, so that dealing them anew
+    gives the distribution of the difference of their means, whatever it is. Where there is one
+    place this is Fisher's exact test.
+
+    Args:
+        claimed: of the entry.
+        fresh: of the re-run.
+        worlds: all of both, whether they bear a claim or not.
+    """
+    found = []
+    for setting in dict.fromkeys(one.setting for one in claimed):
+        places = [one.name for one in claimed if one.setting == setting and one.name != PEAK]
+        x, y = (
+            np.array(
+                [
+                    sum(
+                        world in one.of_world
+                        for one in claims
+                        if one.setting == setting and one.name in places
+                    )
+                    for world in of
+                ],
+                np.float64,
+            )
+            for claims, of in ((claimed, worlds.claimed), (fresh, worlds.fresh))
+        )
+        every = np.concatenate([x, y])
+        rng = np.random.default_rng(0)
+        dealt_R = rng.permuted(np.tile(every, (_DEALS, 1)), axis=1)[:, : len(x)].mean(axis=1)
+        p = (1 + int((dealt_R >= x.mean() - 1e-9).sum())) / (1 + _DEALS)
+        found.append(Reach(setting, float(x.mean()), float(y.mean()), p))
+    return found
+
+
+def verify_claims(
+    claimed: Sequence[Claim], fresh: Sequence[Claim], alpha: float, beside: Sequence[float] = ()
+) -> list[Verified]:
     """Hold every claim against the fresh worlds' numbers of the same name.
 
     Args:
         claimed: of the entry.
-        fresh: of the re-run; a claim that it does not bear in 3 worlds is left out.
+        fresh: of the re-run; a claim is left out where fewer than 3 of its worlds bear it, and is
+            otherwise tested in those that do.
         alpha: chance of a false alarm, all claims together.
+        beside: p values of further tests that share it.
     """
     found_of = {(one.setting, one.name): one for one in fresh}
     pairs = [(one, found_of.get((one.setting, one.name))) for one in claimed]
     tested = [
         (one, other) for one, other in pairs if other is not None and len(other.of_world) >= 3
     ]
-    raw = [_test(one, other, alpha / len(tested)) for one, other in tested]
-    order = np.argsort([one.p for one in raw])
-    corrected, largest = list(raw), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, raw[index].p * (len(raw) - rank)))
-        corrected[index] = raw[index]._replace(p=largest)
+    count = len(tested) + len(beside)
+    raw = [_test(one, other, alpha / count) for one, other in tested]
+    corrected = holm([*(one.p for one in raw), *beside])
+    return [one._replace(p=p) for one, p in zip(raw, corrected, strict=False)]
+
+
+def holm(raw: Sequence[float]) -> list[float]:
+    """p values, corrected for each other (Holm)."""
+    corrected, largest = [0.0] * len(raw), 0.0
+    for rank, index in enumerate(np.argsort(raw)):
+        largest = max(largest, min(1.0, raw[index] * (len(raw) - rank)))
+        corrected[index] = largest
     return corrected
 
 

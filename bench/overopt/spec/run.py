@@ -23,6 +23,9 @@ from overopt.spec.task import TaskSpec
 Along = Literal["step", "knob"]
 """How a method that trains reaches a KL budget: as its run passes it, or by its knob."""
 
+RATE_FACTORS = (0.5, 1.0, 2.0)
+"""Multiples of a task's learning rate among which ``bench tune`` chooses, unless told others."""
+
 
 class RunSpec(Spec):
     """One ``bench run``: the resolved task, what is varied in it, and the KL axis.

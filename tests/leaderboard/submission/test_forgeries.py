@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from overopt.leaderboard.submission.checking import check_submission
+from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.verdict import Asked
+from overopt.leaderboard.tiers.copies import Prints, excess, tally
 
-from .folders import Folder, made, make_folder, rows_of, spec_of
+from .folders import EACH, Folder, made, make_folder, reweighted, rows_of, spec_of
 from .forgeries import FORGERIES, Forgery, Size, changed, picked, stretched
 from .honest import Entry
 
@@ -135,6 +137,64 @@ def test_a_copied_entry_under_another_name(tmp_path: Path, entries: tuple[Entry,
     assert [one.outcome for one in verdict.findings if one.check == "copy"] == ["note"]
 
 
+def test_a_copy_in_another_order(tmp_path: Path, entries: tuple[Entry, Entry]) -> None:
+    """Samples of each prompt are dealt into other slots, each with all its numbers."""
+    own, control = entries
+    original = written(tmp_path / "a", own, control)
+    shuffled = [in_other_slots(one, np.random.default_rng(0)) for one in own.samples]
+    making = Folder()
+    making.document |= {"entry": "other", "method": {"kind": "shipped", "name": "ipo"}}
+    making.add_run("method", Entry(own.cells, shuffled, own.estimators), spec_of("ipo", 1, 2))
+    making.add_run("control", control, spec_of("bon", 1, 2))
+    assert failing(making.write(tmp_path / "b"), original) == {"copy"}
+
+
+def in_other_slots(samples: Samples, rng: np.random.Generator) -> Samples:
+    """The same samples of every prompt in another order."""
+    row_R = rng.permuted(np.arange(len(samples.point)).reshape(-1, EACH), axis=1).ravel()
+    columns = ("reference_logp", "gold", "proxy", "policy_logp", "kl_rb", "entropy")
+    moved = {name: getattr(samples, name)[row_R] for name in columns}
+    return samples._replace(responses=samples.responses.take(row_R), **moved)
+
+
+def test_independent_draws_of_one_policy_are_no_copy() -> None:
+    """Where responses are few, two samples of one policy have many in common."""
+    rng = np.random.default_rng(5)
+    for words in (1, 3, 40):
+        pages = [np.sort(rng.integers(0, words, size=(16, 64)), axis=1) for _ in range(2)]
+        one, other = (Prints((16, 64), (tally(page, np.zeros(1024)),)) for page in pages)
+        assert abs(excess(one, other)) < 0.2
+        assert excess(one, one) == (0.0 if words == 1 else 1.0)
+
+
+def test_a_control_counts_in_its_own_task(tmp_path: Path, entries: tuple[Entry, Entry]) -> None:
+    own, control = entries
+    spec = spec_of("dpo", 1, 2)
+    elsewhere = spec.model_copy(update={"task": spec.task.model_copy(update={"name": "reviews"})})
+    making = Folder()
+    making.add_run("method", own, spec)
+    making.add_run("control", control, spec_of("bon", 1, 2))
+    making.add_run("method", own, elsewhere)
+    verdict = check_submission(Asked(making.write(tmp_path)), ("t0",))
+    (told,) = [one.words for one in verdict.findings if one.check == "control"]
+    assert "lacks world 0 seed 0 of reviews" in told
+    assert "control" in {one.check for one in verdict.findings if one.outcome == "fail"}
+
+
+@pytest.mark.parametrize(("factor", "found"), [(0.5, set()), (1.37, {"rates"})])
+def test_a_rate_is_called_tuned_that_the_search_never_tries(
+    factor: float, found: set[str], tmp_path: Path, entries: tuple[Entry, Entry]
+) -> None:
+    own, control = entries
+    spec = spec_of("dpo", 1, 2)
+    method = spec.methods[0].model_copy(update={"rate_factor": factor})
+    spec = spec.model_copy(update={"methods": (method,), "tuned": True})
+    making = Folder()
+    making.add_run("method", own, spec)
+    making.add_run("control", control, spec_of("bon", 1, 2))
+    assert failing(making.write(tmp_path)) == found
+
+
 def test_budgets_that_were_left_out_or_not_met(
     tmp_path: Path, entries: tuple[Entry, Entry]
 ) -> None:
@@ -196,3 +256,33 @@ def test_samples_of_fewer_prompts(tmp_path: Path) -> None:
     folder = make_folder(worlds=1, seeds=1)
     folder.document["runs"][0]["cells"][0]["seed"] = 7
     assert "cells" in failing(folder.write(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["pool", "smc", "exactly", "definition"])
+def test_kl_is_halved_and_called_by_another_estimator(
+    name: str, tmp_path: Path, entries: tuple[Entry, Entry]
+) -> None:
+    """What a point is checked by follows from its method, not from what it says of itself."""
+    own, control = entries
+    halved = [one._replace(prompt_kl_KB=one.prompt_kl_KB / 2) for one in own.samples]
+    forged = Entry(own.cells, halved, ["definition"] + [name] * (len(own.estimators) - 1))
+    assert failing(written(tmp_path, forged, control)) == {"rows"}
+
+
+def test_gold_is_raised_and_called_of_no_pool(tmp_path: Path, entries: tuple[Entry, Entry]) -> None:
+    own, control = entries
+    raised = [one._replace(prompt_gold_KB=one.prompt_gold_KB + 1) for one in control.samples]
+    for name in ("smc", "anything", "rb"):
+        names = ["definition"] + [name] * (len(control.estimators) - 1)
+        folder = written(tmp_path / name, own, Entry(control.cells, raised, names))
+        assert failing(folder) == {"rows"}
+
+
+def test_log_probabilities_are_there_where_the_method_has_them(
+    tmp_path: Path, entries: tuple[Entry, Entry]
+) -> None:
+    own, control = entries
+    without = Entry(own.cells, reweighted(own).samples, own.estimators)
+    assert failing(written(tmp_path / "without", without, control)) == {"samples"}
+    with_them = Entry(own.cells, own.samples, control.estimators)
+    assert failing(written(tmp_path / "with", own, with_them)) == {"samples"}

@@ -56,16 +56,16 @@ def start(seed: int) -> PreTrainedModel:
     return made
 
 
-def make_stage(trial_seed: int) -> Stage:
+def make_stage(trial_seed: int, prompts: int = SPEC.heldout_prompts) -> Stage:
     """A world of its own for each trial, with the reference, its gold and hidden prompts.
 
     In one world held-out and hidden prompts are the same ones in every trial, and so is how they
     happen to differ; tests keep their level over worlds.
     """
-    spec = SPEC.model_copy(update={"seed": 100 + trial_seed})
+    spec = SPEC.model_copy(update={"seed": 100 + trial_seed, "heldout_prompts": prompts})
     world = build(spec)
     hidden = hidden_prompts(spec, world, 64, numpy_rng(trial_seed, "hidden"))
-    return Stage(world, start(7), world.gold, hidden)
+    return Stage(world, start(7), world.gold, hidden, "tabular")
 
 
 @dataclass
@@ -234,18 +234,22 @@ def failures(cases: Sequence[tuple[Stage, Entry]], secret: int) -> set[str]:
     """Checks of T2 that an entry fails, one policy in each of some worlds."""
     looked = Looked(Trial(folder=None, secret=secret, deals=599))  # type: ignore[arg-type]
     for world, (stage, entry) in enumerate(cases):
-        cell = Cell(
-            world=world,
-            seed=0,
-            proxy="single",
-            noise="0",
-            proxy_start="scratch",
-            proxy_width=16,
-            comparisons=512,
-            gold_mean=0.0,
-            gold_sd=1.0,
-            proxy_offset=0.0,
-            page=None,
-        )
-        looked.judge_policy(stage, cell, POINT, entry.weights, entry.samples, "here")
+        looked.judge_policy(stage, cell_of(world), POINT, entry.weights, entry.samples, "here")
     return {one.check for one in looked.conclude() if one.outcome == "fail"}
+
+
+def cell_of(world: int) -> Cell:
+    """The cell of a world's only seed."""
+    return Cell(
+        world=world,
+        seed=0,
+        proxy="single",
+        noise="0",
+        proxy_start="scratch",
+        proxy_width=16,
+        comparisons=512,
+        gold_mean=0.0,
+        gold_sd=1.0,
+        proxy_offset=0.0,
+        page=None,
+    )

@@ -13,7 +13,20 @@ from collections import Counter
 import pytest
 from scipy.stats import binomtest
 
-from .forged import FORGERIES, SMALLER, Entry, failures, honest, make_stage, policy
+from overopt.leaderboard.tiers.t2 import Looked
+from overopt.leaderboard.verification.trial import Trial
+
+from .forged import (
+    FORGERIES,
+    POINT,
+    SMALLER,
+    Entry,
+    cell_of,
+    failures,
+    honest,
+    make_stage,
+    policy,
+)
 
 TIMES = int(os.environ.get("SIMULATION_TIMES", "1"))
 POWER_TIMES = int(os.environ.get("POWER_TIMES", "50"))
@@ -49,6 +62,17 @@ def test_honest_entries_pass() -> None:
     wrong = sum(bool(failed("honest", number)) for number in range(TIMES))
     print(f"honest: {wrong} of {TIMES} failed")
     assert wrong <= 0.01 * TIMES + 3.5 * (0.01 * TIMES) ** 0.5
+
+
+def test_tasks_that_share_a_world_are_judged_apart() -> None:
+    """World 0 of two tasks, which have other prompts."""
+    looked = Looked(Trial(folder=None, secret=1, deals=199))  # type: ignore[arg-type]
+    for prompts, task in ((16, "one"), (8, "other")):
+        stage = make_stage(1, prompts)._replace(task=task)
+        entry = honest(stage, policy(stage, 5, 0.4), 1000)
+        looked.judge_policy(stage, cell_of(0), POINT, entry.weights, entry.samples, task)
+    (told,) = [one.words for one in looked.conclude() if one.check == "hidden_gold"]
+    assert "in 2 worlds" in told
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from overopt.commands.arguments import resolve
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import Quiet, StorePlace, Workers
 from overopt.commands.options.running import Runner
-from overopt.spec.run import RunSpec
+from overopt.spec.run import RATE_FACTORS, RunSpec
 
 
 def add_tune(app: typer.Typer, run: Runner) -> None:
@@ -63,5 +63,5 @@ def add_tune(app: typer.Typer, run: Runner) -> None:
 
         count = count_workers(workers)
         check_folder("--out", out.parent)
-        wanted = factors or (0.5, 1, 2)
+        wanted = factors or RATE_FACTORS
         raise typer.Exit(tune(method, task, proxy, wanted, seeds, out, resolve, carry_out))

@@ -51,7 +51,7 @@ ERRORS = 0.1
 SPREAD = 0.02
 """Of the initial policy's standard errors, as a share."""
 FALSE_ALARMS = 0.003
-"""Of ``Draws``, over all cells of a run."""
+"""Of ``Draws``, over all cells of a submission."""
 RARE = 8.0
 """Draws' worth of responses that may be missed: a share m of a policy stands in none of n draws
 with chance (1 - m)^n, below 0.0005 from m = 8 / n on, and the draws' SD knows nothing of it."""
@@ -163,9 +163,13 @@ class Draws:
     N draws of prompt b of B: given the weights, draws are independent. The difference is first
     lessened by what responses that were never drawn could account for (``RARE``). Normal,
     two-sided, Bonferroni over all numbers of a run.
+
+    Args:
+        runs: of the submission, which share ``FALSE_ALARMS``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, runs: int = 1) -> None:
+        self._level = FALSE_ALARMS / runs
         self._seen: list[tuple[float, str]] = []
 
     def add(
@@ -204,9 +208,9 @@ class Draws:
         if self._seen:
             z, told = max(self._seen)
             p = min(1.0, len(self._seen) * 2 * float(norm.sf(z)))
-            words = told if p < FALSE_ALARMS else "win rate, length and entropy fit the draws"
-            good = p >= FALSE_ALARMS
-            yield found("T1", "draws", good, words, where, p, FALSE_ALARMS)
+            good = p >= self._level
+            words = "win rate, length and entropy fit the draws" if good else told
+            yield found("T1", "draws", good, words, where, p, self._level)
 
 
 def _win_chances(gold_BN: Floats, pool_BN: Floats) -> Floats:

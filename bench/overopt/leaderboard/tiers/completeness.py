@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,8 @@ from overopt.leaderboard.submission.parts import Cell
 from overopt.leaderboard.submission.schema import Submission, SubmittedRun
 from overopt.leaderboard.submission.verdict import Finding, found
 from overopt.run.cells import cells_of, in_world
-from overopt.spec.run import RunSpec
+from overopt.spec.method import MethodSpec
+from overopt.spec.run import RATE_FACTORS, RunSpec
 from overopt.stats.budgets import is_met
 
 LEAST_SEEDS = 5
@@ -30,6 +31,31 @@ CONTROL = "bon"
 whether the submitter's worlds and proxies are those that we build."""
 
 _OF_RUN = ("task", "gold", "method", "engine", "along", "knob")
+
+
+class Place(NamedTuple):
+    """What tells a cell from others of a submission; ``size`` of its proxies and their data."""
+
+    task: str
+    world: int
+    seed: int
+    proxy: str
+    noise: str
+    size: str
+
+    @property
+    def words(self) -> str:
+        """All of it but the size."""
+        return (
+            f"world {self.world} seed {self.seed} of {self.task} against {self.proxy} at noise "
+            f"{self.noise}"
+        )
+
+
+def place_in(run: SubmittedRun, cell: Cell) -> Place:
+    """A cell among all runs of a submission, which may be of several tasks."""
+    size = f"{cell.proxy_start} {cell.proxy_width} {cell.comparisons}"
+    return Place(run.spec.task.name, cell.world, cell.seed, cell.proxy, cell.noise, size)
 
 
 def identity_of(cell: Cell) -> dict[str, Any]:
@@ -69,6 +95,12 @@ def judge_spec(run: SubmittedRun, where: str) -> Iterator[Finding]:
             "" if good else f": they must be 0 to {len(given) - 1}, none left out"
         )
         yield found("T0", name, good, words, where)
+    factor = spec.methods[0].rate_factor
+    good = not spec.tuned or factor in RATE_FACTORS
+    listed = ", ".join(f"{one:g}" for one in RATE_FACTORS)
+    words = f"a learning rate of {factor:g} times the task's"
+    words += "" if good else f" is called tuned; the search that is the same for all tries {listed}"
+    yield found("T0", "rates", good, words, where)
     missing = [kl for kl in spec.task.kl_grid_nats if kl not in spec.kl_grid_nats]
     yield found(
         "T0",
@@ -160,6 +192,11 @@ def _problem_of(rows: pd.DataFrame, spec: RunSpec, cell: Cell) -> str:
     initial = rows[(rows["status"] == "ok") & (rows["kl_estimator"] == "definition")]
     if len(initial) != 1 or float(initial["kl_nats"].iloc[0]) != 0:
         return "it must have one row of the initial policy, at a KL of 0"
+    allowed = estimators_of(spec)
+    stated = rows.loc[rows["status"] == "ok", "kl_estimator"]
+    strange = sorted({str(name) for name in stated} - {"definition", *allowed})
+    if strange:
+        return f"kl_estimator is {' or '.join(allowed)} for such a method, not {strange[0]}"
     told = rows["kl_target_nats"].dropna().tolist()
     if sorted(told) != sorted(spec.kl_grid_nats):
         return "every budget must be met or unreached once, and no other"
@@ -168,6 +205,26 @@ def _problem_of(rows: pd.DataFrame, spec: RunSpec, cell: Cell) -> str:
         if not is_met(float(kl_nats), float(budget_nats)):
             return f"{kl_nats:.3g} nats do not meet the budget of {budget_nats:g}"
     return ""
+
+
+def own_estimator(method: MethodSpec) -> str:
+    """How KL of a method's policies is known where responses are not listed.
+
+    ``rb`` along samples of a policy that says how likely they are; ``smc`` of one that resamples or
+    searches; ``pool`` of one that reweights the initial policy's.
+    """
+    if method.filters or method.searches:
+        return "smc"
+    return "pool" if method.family == "selection" and not method.composes else "rb"
+
+
+def estimators_of(spec: RunSpec) -> tuple[str, ...]:
+    """What ``kl_estimator`` may be: which checks a point has follows from the method, not from it.
+
+    Exact KL needs every response, and is not computed of policies that resample or search.
+    """
+    own = own_estimator(spec.methods[0])
+    return (own, "exact") if spec.task.world.lists_responses and own != "smc" else (own,)
 
 
 def judge_samples(
@@ -179,7 +236,12 @@ def judge_samples(
     task = run.spec.task
     prompts, each = task.world.heldout_prompts, task.evaluation.samples_per_prompt
     problem = ""
-    if samples.measured_K.tolist() != measured:
+    says_how_likely = own_estimator(run.spec.methods[0]) == "rb"
+    if says_how_likely and not len(samples.policy_logp):
+        problem = "policy_logp is missing, which a policy of this method has"
+    elif len(samples.policy_logp) and not says_how_likely:
+        problem = "policy_logp is given, which no policy of this method has"
+    elif samples.measured_K.tolist() != measured:
         problem = "measured does not list the measured points in their order"
     elif samples.points != measured[1:]:
         problem = "point does not name the measured points in their order"
@@ -210,11 +272,7 @@ def judge_whole(submission: Submission) -> Iterator[Finding]:
         there = {key for run in submission.runs if run.role == "control" for key in _places(run)}
         lacking = sorted({key for run in own for key in _places(run)} - there)
         if lacking:
-            world, seed, proxy, noise = lacking[0]
-            problem = (
-                f"the control {CONTROL} lacks world {world} seed {seed} against {proxy} at noise "
-                f"{noise}"
-            )
+            problem = f"the control {CONTROL} lacks {lacking[0].words}"
     words = problem or (f"{CONTROL} in all its cells" if needed else "it is the control itself")
     yield found("T0", "control", not problem, words)
     worlds = min(len(run.spec.worlds) for run in own)
@@ -229,8 +287,8 @@ def judge_whole(submission: Submission) -> Iterator[Finding]:
         yield Finding("T0", "checkout", "note", "made by a checkout with changes of its own")
 
 
-def _places(run: SubmittedRun) -> set[tuple[int, int, str, str]]:
-    return {(cell.world, cell.seed, cell.proxy, cell.noise) for cell in run.cells}
+def _places(run: SubmittedRun) -> set[Place]:
+    return {place_in(run, cell) for cell in run.cells}
 
 
 def place_of(cell: Cell) -> str:

@@ -9,7 +9,7 @@ reference q (see ``models.logprobs`` for what is stored):
 - ``normalization``: E[q/pi] = 1, since q sums to 1. Its variance is chi-squared divergence, so that
   only points up to ``NORMALIZED_UP_TO`` nats are used;
 - ``gold_draws``, ``proxy_draws``: means that were taken over all responses, or over a reweighted
-  pool, agree with the draws beside them;
+  pool, agree with the draws beside them (``pool_draws`` where it is both);
 - ``kl_draws``: exact KL agrees with the Rao-Blackwellized one of the samples.
 
 The means are zero sample by sample, so that slots (a prompt's first, second, ... sample) are
@@ -35,6 +35,7 @@ from scipy.stats import norm
 from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.parts import Cell
 from overopt.leaderboard.submission.verdict import Finding, found
+from overopt.leaderboard.tiers.pool_draws import exact_draws
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,9 +86,15 @@ class _Level:
 
 
 class Consistency:
-    """Collects what a run's cells say, and judges all of it together."""
+    """Collects what a run's cells say, and judges all of it together.
 
-    def __init__(self) -> None:
+    Args:
+        pool_samples: responses to each prompt in the initial policy's pool.
+        runs: of the submission, which share ``FALSE_ALARMS``.
+    """
+
+    def __init__(self, pool_samples: int = 1, runs: int = 1) -> None:
+        self._pool_samples, self._level = pool_samples, FALSE_ALARMS / runs
         self._points = {test: _Level() for test in TESTS}
         self._cells = {test: _Level() for test in TESTS}
 
@@ -95,6 +102,10 @@ class Consistency:
         """Take in one cell; ``estimators`` of its measured points, the initial one first."""
         slots: dict[str, list[Floats]] = {}
         for k in range(1, len(samples.measured_K)):
+            row = int(samples.measured_K[k])
+            if estimators[k] == "exact" and not len(samples.policy_logp):
+                for test, z in exact_draws(cell, samples, k, self._pool_samples):
+                    self._add(self._points[test], z, f"{where}, row {row + 1}")
             for test, difference in differences(cell, samples, k, estimators[k]):
                 sd = float(difference.std(ddof=1))
                 if not sd > 1e-9:
@@ -102,7 +113,6 @@ class Consistency:
                         self._add(self._points[test], np.inf, where)
                     continue
                 z = float(difference.mean()) / sd * np.sqrt(len(difference))
-                row = int(samples.measured_K[k])
                 self._add(self._points[test], z, f"{where}, row {row + 1}")
                 slots.setdefault(test, []).append(difference / sd)
         for test, parts in slots.items():
@@ -119,7 +129,7 @@ class Consistency:
         """One finding for each test that the submission allows."""
         allowed = [test for test in TESTS if self._points[test].z]
         for test in allowed:
-            limit = FALSE_ALARMS / len(allowed)
+            limit = self._level / len(allowed)
             p, words = self._p(test)
             agree = p >= limit
             told = f"{TESTS[test]} {'agree' if agree else 'differ'}: {words}"

@@ -19,6 +19,7 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
+from overopt.leaderboard.tiers.completeness import own_estimator
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.given.nodes import InitialNodes
@@ -119,8 +120,7 @@ def rebuild(
 
 def reweights(method: MethodSpec) -> bool:
     """Whether a method's policies are the initial policy's pool with other weights."""
-    decodes = method.composes or method.filters or method.searches
-    return method.family == "selection" and not decodes
+    return own_estimator(method) == "pool"
 
 
 def _recentering(graph: Graph) -> Node:

@@ -24,7 +24,7 @@ from overopt.leaderboard.tiers.consistency import Consistency
 from overopt.leaderboard.tiers.copies import COPIED, Prints, excess, prints_of
 from overopt.report.stored.points import read_points
 
-_Cells = dict[tuple[int, int, str, str, str], Prints]
+_Cells = dict[completeness.Place, Prints]
 
 
 def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
@@ -40,7 +40,11 @@ def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
     findings += completeness.judge_whole(submission)
     prints: _Cells = {}
     for number, run in enumerate(submission.runs):
-        found_there, theirs = _judge_run(asked.folder, run, f"runs.{number} {run.method}", told)
+        consistency = Consistency(
+            run.spec.task.evaluation.pool_samples_per_prompt, len(submission.runs)
+        )
+        where = f"runs.{number} {run.method}"
+        found_there, theirs = _judge_run(asked.folder, run, consistency, where, told)
         findings += found_there
         if run.role == "method":
             prints |= theirs
@@ -68,12 +72,16 @@ def samples_of(folder: Path, cell: Cell) -> Samples | None:
 
 
 def _judge_run(
-    folder: Path, run: SubmittedRun, where: str, told: Callable[[str], None]
+    folder: Path,
+    run: SubmittedRun,
+    consistency: Consistency,
+    where: str,
+    told: Callable[[str], None],
 ) -> tuple[list[Finding], _Cells]:
     findings = [*completeness.judge_spec(run, where), *completeness.judge_cells(run, where)]
     points = points_of(folder, run)
     findings += completeness.judge_rows(run, points, where)
-    consistency, prints = Consistency(), {}
+    prints: _Cells = {}
     # where rows and cells do not fit together, samples belong to nothing
     good = all(one.outcome != "fail" or one.check not in ("cells", "rows") for one in findings)
     for cell in run.cells:
@@ -93,8 +101,7 @@ def _judge_run(
         estimators = [str(names.loc[row]) for row in samples.measured_K]
         consistency.add(cell, samples, estimators, place)
         if (of_cell := prints_of(samples)) is not None:
-            size = f"{cell.proxy_start} {cell.proxy_width} {cell.comparisons}"
-            prints[cell.world, cell.seed, cell.proxy, cell.noise, size] = of_cell
+            prints[completeness.place_in(run, cell)] = of_cell
     findings += consistency.judge()
     return findings, prints
 
@@ -105,13 +112,12 @@ def _judge_seeds(prints: _Cells) -> Finding:
     keys = list(prints)
     for i, one in enumerate(keys):
         for other in keys[:i]:
-            if one[1] == other[1] and one[0] == other[0]:
+            if one.seed == other.seed and one.world == other.world:
                 continue  # the same policies against another proxy, or of other data
             share = excess(prints[one], prints[other])
             if share > worst:
                 worst = share
-                words = f"world {one[0]} seed {one[1]} and world {other[0]} seed {other[1]} have "
-                words += f"{share:.0%} of their samples in common"
+                words = f"{one.words} and {other.words} have {share:.0%} of their samples in common"
     return found("T0", "seeds_differ", worst < COPIED, words, "", worst, COPIED)
 
 
@@ -131,11 +137,10 @@ def _judge_copy(submission: Submission, prints: _Cells, folder: Path) -> Finding
     other = read_submission(folder)
     worst, words = 0.0, f"other samples than {other.entry}"
     for run in other.runs:
-        if run.role != "method" or run.spec.task.name != submission.runs[0].spec.task.name:
+        if run.role != "method":
             continue
         for cell in run.cells:
-            size = f"{cell.proxy_start} {cell.proxy_width} {cell.comparisons}"
-            mine = prints.get((cell.world, cell.seed, cell.proxy, cell.noise, size))
+            mine = prints.get(completeness.place_in(run, cell))
             samples = samples_of(folder, cell) if mine is not None else None
             theirs = prints_of(samples) if samples is not None else None
             if mine is None or theirs is None:

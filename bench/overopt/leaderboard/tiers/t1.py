@@ -66,15 +66,15 @@ def judge(asked: Asked, told: Callable[[str], None]) -> list[Finding]:
         if foreign := refuse_foreign(run.spec):
             findings.append(found("T1", "ours", False, foreign, where))
             continue
-        findings += _judge_run(asked, run, where, told)
+        findings += _judge_run(asked, run, Draws(len(submission.runs)), where, told)
     return findings
 
 
 def _judge_run(
-    asked: Asked, run: SubmittedRun, where: str, told: Callable[[str], None]
+    asked: Asked, run: SubmittedRun, draws: Draws, where: str, told: Callable[[str], None]
 ) -> Iterator[Finding]:
     rebuilt = rebuild(run.spec, asked.store, asked.workers, told)
-    points, draws = points_of(asked.folder, run), Draws()
+    points = points_of(asked.folder, run)
     open_world: tuple[int, Judge] | None = None
     for cell, ours in zip(run.cells, rebuilt, strict=True):
         place = f"{where}, {place_of(cell)}"

@@ -84,6 +84,7 @@ class Stage(NamedTuple):
     reference: PreTrainedModel
     gold: Gold
     hidden: Tokens | None
+    task: str
 
 
 def _with_weights(initial: Path, content: bytes, where: str) -> PreTrainedModel:
@@ -107,7 +108,7 @@ class Looked:
         self._pairs: list[tuple[Drawn, Drawn]] = []
         self._scores: list[Score] = []
         self._names: list[str] = []
-        self._shown: dict[int, list[Shown]] = {}
+        self._shown: dict[tuple[str, int], list[Shown]] = {}
 
     def judge_run(self, run: SubmittedRun, where: str, told: Callable[[str], None]) -> None:
         """Look at every policy of a run."""
@@ -147,7 +148,11 @@ class Looked:
         rng = numpy_rng(derived_seed(self._trial.secret, "hidden", cell.world))
         hidden = hidden_prompts(spec, world, HIDDEN * world.heldout_prompts.rows(), rng)
         return Stage(
-            world, load_policy(ours.initial / "model"), load_gold(ours.gold, world), hidden
+            world,
+            load_policy(ours.initial / "model"),
+            load_gold(ours.gold, world),
+            hidden,
+            ours.cell.task.name,
         )
 
     def judge_policy(
@@ -195,7 +200,7 @@ class Looked:
         if stage.hidden is not None:
             k = int(np.flatnonzero(samples.measured_K == point)[0])
             shown = self._answer(stage, model, cell, samples, k, count)
-            self._shown.setdefault(cell.world, []).append(shown)
+            self._shown.setdefault((stage.task, cell.world), []).append(shown)
 
     def _numbers(
         self, stage: Stage, model: PreTrainedModel, responses: Tokens, count: int

@@ -41,7 +41,7 @@ def test_a_run_trains_at_the_chosen_rate_and_only_its_own_training_has_another_k
     plain = resolve(asked)
     path = written(tmp_path, dpo=0.5)
     tuned = resolve(Request(method=["dpo", "bon", "dera"], task="tabular", seeds=1, rates=path))
-    assert [one.rate_factor for one in tuned.methods] == [0.5, 1.0, 1.0]
+    assert [one.rate_factor for one in tuned.methods] == [0.5, 1.0, 0.5]
     assert plain.standard and not tuned.standard
     ours, theirs = Graph(cells_of(tuned)[0]), Graph(cells_of(plain)[0])
     one, other = ours.optimize(None, (1.0,)), theirs.optimize(None, (1.0,))
@@ -50,6 +50,18 @@ def test_a_run_trains_at_the_chosen_rate_and_only_its_own_training_has_another_k
     assert one.params["settings"]["learning_rate"] == rate / 2
     assert one.params["method"] == other.params["method"] and one.key != other.key
     assert ours.labels.key == theirs.labels.key
+
+
+def test_a_method_that_merges_another_s_run_has_that_one_at_its_rate(tmp_path: Path) -> None:
+    """The run of dera's member is dpo's own, the tuned one."""
+    path = written(tmp_path, dpo=0.5)
+    tuned = resolve(Request(method=["dpo", "dera"], task="tabular", seeds=1, rates=path))
+    dpo, dera = (Graph(one) for one in cells_of(tuned))
+    run = dpo.optimize(None, (1.0,))
+    assert run.key == dera.optimize(None, (1.0,)).key
+    assert run.params["settings"]["learning_rate"] == tuned.task.pairs.learning_rate / 2
+    with pytest.raises(UserError, match="no rate of dpo, whose run dera merges"):
+        resolve(Request(method=["dera"], task="tabular", rates=written(tmp_path, ipo=0.5)))
 
 
 def test_the_same_rate_said_in_the_task_is_the_same_training(tmp_path: Path) -> None:

@@ -103,10 +103,17 @@ def read_rates(path: Path, task: str | None = None) -> Rates:
 def with_rates(methods: Sequence[MethodSpec], rates: Rates, path: Path) -> tuple[MethodSpec, ...]:
     """The methods at their chosen rates; those that train nothing are left as they are.
 
+    One that merges another's run takes that one's rate, so that its run is the other's own.
+
     Raises:
         UserError: the file has no rate of a method that trains.
     """
-    return tuple(_at_rate(one, rates.methods, path) if trains(one) else one for one in methods)
+    return tuple(
+        _at_rate(one, one.member or one, rates.methods, path)
+        if trains(one) or one.member is not None
+        else one
+        for one in methods
+    )
 
 
 def trains(method: MethodSpec) -> bool:
@@ -114,13 +121,17 @@ def trains(method: MethodSpec) -> bool:
     return method.family != "selection" and method.member is None
 
 
-def _at_rate(method: MethodSpec, chosen: Mapping[str, Choice], path: Path) -> MethodSpec:
-    if method.name not in chosen:
+def _at_rate(
+    method: MethodSpec, trained: MethodSpec, chosen: Mapping[str, Choice], path: Path
+) -> MethodSpec:
+    """A method at the rate of what it trains: itself, or the method whose run it merges."""
+    if trained.name not in chosen:
+        whose = "" if trained is method else f", whose run {method.name} merges"
         raise UserError(
-            f"--rates {path}: it has no rate of {method.name}; give bench tune --method "
-            f"{method.name}, or leave --rates out."
+            f"--rates {path}: it has no rate of {trained.name}{whose}; give bench tune --method "
+            f"{trained.name}, or leave --rates out."
         )
-    return method.model_copy(update={"rate_factor": chosen[method.name].factor})
+    return method.model_copy(update={"rate_factor": chosen[trained.name].factor})
 
 
 def write_rates(path: Path, rates: Rates) -> None:

@@ -116,6 +116,8 @@ def test_the_standing_lies_with_those_who_verify(tmp_path: Path) -> None:
     file.unlink()
     record(file, "better", "1" * 64, trial)  # of another version of the entry
     assert shown() == {"claimed"}
+    record(file, "better", "1" * 64, Challenge(kind="challenge", by="A", reason="No.", where=""))
+    assert shown() == {"contested"}  # until this one is verified
     (place / "status.json").write_bytes(file.read_bytes())
     with pytest.raises(UserError, match=r"status\.json is no part of the submission"):
         ranked(results, submissions)

@@ -57,13 +57,31 @@ def test_a_history_only_grows_and_repeats_change_nothing(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
 
 
-def test_another_submission_is_refused(tmp_path: Path) -> None:
+def test_another_entry_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "status.json"
     record(file, "mine", DIGEST, trial("T3"))
     before = file.read_bytes()
-    with pytest.raises(UserError, match="is the status of mine, submission ababab"):
-        record(file, "mine", "ef" * 32, trial("T3"))
+    with pytest.raises(UserError, match="is the status of mine; give another"):
+        record(file, "other", DIGEST, trial("T3"))
     assert file.read_bytes() == before
+
+
+def test_one_byte_more_sheds_no_doubt(tmp_path: Path) -> None:
+    file, other, third = tmp_path / "status.json", "ef" * 32, "12" * 32
+    record(file, "mine", DIGEST, trial("T3", "T3 claims"))
+    assert read_status(file).standing_for(other) == "contested"
+    now = record(file, "mine", other, trial("T2"))
+    assert (now.standing, now.trials, now.versions) == ("contested", 2, 2)
+    assert [event.submission for event in now.history] == [DIGEST, None]
+    now = record(file, "mine", other, trial("T3"))
+    assert (now.standing, now.trials, now.versions) == ("verified", 3, 2)
+    assert now.standing_for(DIGEST) == "contested"
+    assert now.standing_for(third) == "claimed"
+    now = record(file, "mine", third, trial("T0"))
+    assert (now.standing, now.standing_for(other), now.versions) == ("claimed", "claimed", 3)
+    now = record(file, "mine", DIGEST, trial("T3"))  # the first one again
+    assert (now.standing, now.versions) == ("verified", 3)
+    assert read_status(file) == now
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def check_command(
 
 
 def reader_of(statuses: Path) -> Reader:
-    """Reads submissions; what a status says of another version of an entry does not count."""
+    """Reads submissions; of another version of an entry, only that it was contested counts."""
     from overopt.leaderboard.ranking.submitted import Reader
     from overopt.leaderboard.submission.reading import read_submission
     from overopt.leaderboard.verification.status import read_status
@@ -96,7 +96,6 @@ def reader_of(statuses: Path) -> Reader:
         if not path.exists():
             return "claimed"
         found = read_status(path)
-        same = (found.entry, found.submission) == (entry, submission)
-        return found.standing if same else "claimed"
+        return found.standing_for(submission) if found.entry == entry else "claimed"
 
     return Reader(read_submission, standing)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from overopt.commands.printing import open_console, print_colored, print_json
+from overopt.commands.submit.files import write_whole
 from overopt.commands.submit.telling import tell_progress
 from overopt.errors import UserError
 from overopt.leaderboard.submission.checking import check_submission, check_tiers, dump_verdict
@@ -43,8 +43,8 @@ def check(
         verdict = check_submission(asked, asked_tiers, told)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        _write(place / "verdict.json", dump_verdict(verdict))
-        _write(place / "qc.html", make_quality_page(verdict))
+        write_whole(place / "verdict.json", dump_verdict(verdict))
+        write_whole(place / "qc.html", make_quality_page(verdict))
     except OSError as error:
         raise UserError(
             f"--out {place} cannot be written ({error.strerror}); give another folder."
@@ -55,16 +55,6 @@ def check(
         _print(verdict, open_console())
         open_console().print(f"page: {place / 'qc.html'}", soft_wrap=True)
     return 0 if verdict.passed else 1
-
-
-def _write(path: Path, text: str) -> None:
-    """Write under a passing name, then rename."""
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
 
 
 def _print(verdict: Verdict, console: Console) -> None:

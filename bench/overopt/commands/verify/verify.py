@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +9,12 @@ from pydantic import ValidationError
 
 from overopt import __version__
 from overopt.commands.printing import open_console, print_colored, print_json
+from overopt.commands.submit.files import write_whole
 from overopt.commands.submit.telling import tell_progress
 from overopt.errors import UserError
 from overopt.leaderboard.rounds import ledger
 from overopt.leaderboard.rounds.documents import Commitment, read
-from overopt.leaderboard.submission.checking import check_submission, dump_verdict
+from overopt.leaderboard.submission.checking import check_submission, digest_of, dump_verdict
 from overopt.leaderboard.submission.verdict import Verdict
 from overopt.leaderboard.verification import status as standing
 from overopt.leaderboard.verification.trial import Trial
@@ -52,10 +52,9 @@ def verify(wanted: Wanted, quiet: bool, as_json: bool) -> int:
     trial, drawn_in = _trial(wanted)
     with tell_progress(quiet) as told:
         verdict = check_submission(trial, [tier.lower() for tier in tiers], told)
-    text = dump_verdict(verdict)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        (place / "verdict.json").write_text(text, encoding="utf-8")
+        write_whole(place / "verdict.json", dump_verdict(verdict))
     except OSError as error:
         raise UserError(f"{place} cannot be written ({error.strerror}).") from error
     failed = [one for one in verdict.findings if one.outcome == "fail"]
@@ -63,7 +62,7 @@ def verify(wanted: Wanted, quiet: bool, as_json: bool) -> int:
         kind="trial",
         tier=tiers[len(verdict.costs) - 1],
         failed=tuple(dict.fromkeys(f"{one.tier} {one.check}" for one in failed)),
-        verdict=hashlib.sha256(text.encode()).hexdigest(),
+        verdict=digest_of(verdict),
         overopt=__version__,
         round=drawn_in,
     )
@@ -148,4 +147,5 @@ def _print(verdict: Verdict, now: standing.Status, file: Path) -> None:
         number = sum(one.tier == cost.tier for one in verdict.findings)
         peak = show_bytes(cost.peak_bytes, 3)
         console.print(f"{cost.tier}: {number} checks, {cost.wall_s:.1f} s, at most {peak}")
-    console.print(f"{now.entry}: {now.standing} ({file})", soft_wrap=True)
+    told = f"trial {now.trials}, of version {now.versions}"
+    console.print(f"{now.entry}: {now.standing}, {told} ({file})", soft_wrap=True)

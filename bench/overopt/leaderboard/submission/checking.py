@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from overopt import __version__
 from overopt.errors import UserError
+from overopt.execution.canonical import canonical_json
 from overopt.execution.code.modules import load
 from overopt.leaderboard.submission.files import read_plain
 from overopt.leaderboard.submission.parts import DOCUMENT
@@ -56,6 +57,12 @@ def check_submission(
 def dump_verdict(verdict: Verdict) -> str:
     """The verdict as JSON text."""
     return json.dumps(verdict.to_json(), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def digest_of(verdict: Verdict) -> str:
+    """SHA-256 of what was found, without what it cost, which is never twice the same."""
+    found = {name: value for name, value in verdict.to_json().items() if name != "costs"}
+    return hashlib.sha256(canonical_json(found).encode()).hexdigest()
 
 
 def check_tiers(names: Sequence[str]) -> tuple[str, ...]:

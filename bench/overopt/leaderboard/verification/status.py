@@ -5,6 +5,9 @@
 - verified: the last full trial, tier T3 with all tiers below it, found nothing wrong;
 - contested: a trial found something wrong, or somebody challenged the entry, and no full trial has
   passed since.
+A file is that of an entry in all of its versions, which are told apart by their documents' SHA-256:
+another version of a contested entry is contested until a full trial of it passes, and another
+version of a verified one is claimed.
 A history that holds the same event at its end is left as it is, so that repeating a command changes
 nothing. There are no times in it: where the file lies, in a repository, says when.
 """
@@ -25,7 +28,7 @@ from overopt.execution.synced import sync_folder
 from overopt.leaderboard.submission.texts import Line, Name, Sha256, Version
 from overopt.spec.documents import parse_json
 from overopt.spec.explanations import explain
-from overopt.spec.frozen import Spec
+from overopt.spec.frozen import Spec, absent
 
 Standing = Literal["claimed", "verified", "contested"]
 Tier = Literal["T0", "T1", "T2", "T3"]
@@ -35,8 +38,9 @@ LARGEST_BYTES = 4 << 20
 class Trial(Spec):
     """An entry was verified up to a tier.
 
-    failed: checks that failed; empty where it passed. verdict: SHA-256 of the verdict's file.
-    round: in which it was, where there was one.
+    failed: checks that failed; empty where it passed. verdict: SHA-256 of the verdict, its costs
+    left out. round: in which it was, where there was one. submission: of which earlier version of
+    the entry; None of the last one.
     """
 
     kind: Literal["trial"]
@@ -47,22 +51,27 @@ class Trial(Spec):
     verdict: Sha256
     overopt: Version
     round: Name | None = None
+    submission: Sha256 | None = Field(default=None, exclude_if=absent)
 
 
 class Challenge(Spec):
-    """Somebody doubts an entry: who, why, and where it is discussed."""
+    """Somebody doubts an entry: who, why, and where it is discussed.
+
+    submission: as that of a trial.
+    """
 
     kind: Literal["challenge"]
     by: Line
     reason: Line
     where: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9./_~#-]{1,200})?$")] = ""
+    submission: Sha256 | None = Field(default=None, exclude_if=absent)
 
 
 Event = Annotated[Trial | Challenge, Field(discriminator="kind")]
 
 
 class Status(Spec):
-    """entry: its name. submission: SHA-256 of its document, to which all of this belongs."""
+    """entry: its name. submission: SHA-256 of the document of the last version that was tried."""
 
     format: Literal[1]
     entry: Name
@@ -79,11 +88,33 @@ class Status(Spec):
             )
         return self
 
+    @property
+    def trials(self) -> int:
+        """How often the entry was tried in all of its versions."""
+        return sum(isinstance(event, Trial) for event in self.history)
+
+    @property
+    def versions(self) -> int:
+        """How many versions of it were tried or challenged."""
+        return len({event.submission or self.submission for event in self.history})
+
+    def standing_for(self, submission: str) -> Standing:
+        """The standing of a version of the entry, by the SHA-256 of its document."""
+        if submission == self.submission:
+            return self.standing
+        own = [event for event in self.history if event.submission == submission]
+        so_far = standing_of(own) if own else self.standing
+        return "contested" if so_far == "contested" else "claimed"
+
 
 def standing_of(history: Sequence[Trial | Challenge]) -> Standing:
-    """What a history amounts to."""
+    """What a history amounts to for the version that its last event is about."""
     standing: Standing = "claimed"
+    version: str | None = history[0].submission if history else None
     for event in history:
+        if event.submission != version and standing == "verified":
+            standing = "claimed"
+        version = event.submission
         if isinstance(event, Challenge) or event.failed:
             standing = "contested"
         elif event.tier == "T3":
@@ -111,23 +142,27 @@ def read_status(path: Path) -> Status:
         raise UserError(f"{path} cannot be read ({error.strerror}); restore it.") from error
 
 
+def _of(event: Trial | Challenge, before: str, now: str) -> Trial | Challenge:
+    """An event once the last version is another: with its own version, which that one needs not."""
+    own = event.submission or before
+    return event.model_copy(update={"submission": None if own == now else own})
+
+
 def record(path: Path, entry: str, submission: str, event: Trial | Challenge) -> Status:
     """Add an event to a status file, which is made where there is none.
 
     Raises:
-        UserError: the file belongs to another submission, is damaged, or cannot be written.
+        UserError: the file belongs to another entry, is damaged, or cannot be written.
     """
     history: tuple[Trial | Challenge, ...] = ()
     if path.exists() or path.is_symlink():
         before = read_status(path)
-        if before.submission != submission or before.entry != entry:
-            raise UserError(
-                f"{path} is the status of {before.entry}, submission {before.submission[:12]}; "
-                "give another file."
-            )
-        if before.history and before.history[-1] == event:
+        if before.entry != entry:
+            raise UserError(f"{path} is the status of {before.entry}; give another file.")
+        same = before.submission == submission
+        if same and before.history and before.history[-1] == event:
             return before
-        history = before.history
+        history = tuple(_of(one, before.submission, submission) for one in before.history)
     history = (*history, event)
     made = Status(
         format=1,

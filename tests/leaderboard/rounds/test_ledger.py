@@ -57,6 +57,17 @@ def test_worlds_depend_on_all_that_was_fixed() -> None:
     assert 0 <= secret_seed("r", salt, ENTRY, "") < 2**63
 
 
+def test_an_opening_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "round"
+    whole = open_round(folder, "r", 5, 2)
+    (folder / "commitment.json").unlink()  # as if killed between the two files
+    with pytest.raises(UserError, match="a secret of the round r"):
+        open_round(folder, "s", 5, 2)
+    assert open_round(folder, "r", 5, 2) == whole
+    with pytest.raises(UserError, match="holds a round already"):
+        open_round(folder, "r", 5, 2)
+
+
 def test_nothing_public_tells_the_worlds_before_the_end(tmp_path: Path) -> None:
     folder = tmp_path / "round"
     open_round(folder, "first", 5, 2)

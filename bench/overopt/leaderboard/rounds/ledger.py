@@ -30,6 +30,9 @@ COMMITMENT, SECRET, REVEAL, ENTRIES = "commitment.json", "secret.json", "reveal.
 def open_round(folder: Path, name: str, worlds: int, seeds: int) -> Commitment:
     """Draw a salt and commit to it; a folder that holds a round already is refused.
 
+    A salt without a commitment is what is left of an opening that was cut off; nothing was drawn
+    from it, and it is committed to.
+
     Raises:
         UserError: there is a round, the folder cannot be written, or a number is out of range.
     """
@@ -38,9 +41,12 @@ def open_round(folder: Path, name: str, worlds: int, seeds: int) -> Commitment:
             f"--worlds {worlds} --seeds {seeds}: a round has {LEAST_WORLDS} to 100 worlds of 1 to "
             "100 seeds; with fewer worlds nothing but absurd claims could be found."
         )
-    if (folder / COMMITMENT).exists() or (folder / SECRET).exists():
+    if (folder / COMMITMENT).exists():
         raise UserError(f"{folder} holds a round already; give a folder that does not exist.")
-    salt = secrets.token_bytes(SALT_BYTES)
+    begun = read(Secret, folder / SECRET) if (folder / SECRET).exists() else None
+    if begun is not None and begun.round != name:
+        raise UserError(f"{folder} holds a secret of the round {begun.round}; give --name so.")
+    salt = secrets.token_bytes(SALT_BYTES) if begun is None else bytes.fromhex(begun.salt)
     made = Commitment(
         format=1,
         kind="commitment",

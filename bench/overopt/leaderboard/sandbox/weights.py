@@ -25,7 +25,8 @@ def read_weights(content: bytes, wanted: Mapping[str, Tensor], where: str) -> di
     """
     try:
         found: dict[str, Tensor] = load(content)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:
+        # a KeyError for types that safetensors knows and torch does not, such as F4
         told = one_line(str(error), 100)
         raise UserError(f"{where}: the weights are no safetensors: {told}.") from error
     for name in sorted(set(wanted) ^ set(found)):

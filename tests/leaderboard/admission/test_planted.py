@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from overopt.commands.admit.admit import judge_runs
-from overopt.leaderboard.admission.checks import Verdict
+from overopt.leaderboard.admission.checks import Apart, Gain, Measured, Verdict, judge
 from overopt.leaderboard.admission.ledger import NO_RESULT, make_page
 
 from .planted import SOUND, judged, plant
@@ -44,6 +46,24 @@ def test_each_check_can_fail(tmp_path: Path, check: str) -> None:
     row = judged(tmp_path)
     assert row.verdict == verdict
     assert check in [one.name for one in row.checks if one.outcome != "holds"], row.reason
+
+
+def test_a_constant_reward_that_moves_only_some_seeds_is_not_in_order() -> None:
+    gain = Gain(1.0, 0.9, 1.1)
+    apart = Apart(1.0, 0.001, 0.1)
+    known: dict[str, Any] = dict.fromkeys(Measured._fields, gain)
+    known |= {"task": "t", "whole": False, "worlds": (0,), "seeds": 5, "method": "bon"}
+    known |= {name: 1.0 for name in Measured._fields if name.endswith("nats")}
+    known |= dict.fromkeys(("gold_proxy", "proxy_random", "gold_longest"), apart)
+    known["random"] = Gain(0.0, -0.1, 0.1)
+    known["fall"] = Gain(-1.0, -1.1, -0.9)
+    for constant, verdict in (
+        (Gain(0.0, -0.1, 0.1), "PASS"),
+        (Gain(math.nan, math.nan, math.nan), "DEGENERATE"),
+    ):
+        assert judge(Measured(**{**known, "constant_gold": constant}))[0] == verdict
+    still = {**known, "constant_gold": Gain(math.nan, math.nan, math.nan), "constant_kl_nats": 0.0}
+    assert judge(Measured(**still))[0] == "PASS"
 
 
 def test_a_design_without_power_fails(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def _checks(one: Measured) -> Iterator[Check]:
         known and not drifts,
         f"gold against a random reward is {_show(one.random)}; allowed are 0 or ±{limit:.2f}",
     )
-    still = one.constant_kl_nats == 0 or not one.constant_gold.low > 0
+    # where some seeds move and others do not, gold is not read, and nothing is shown
+    still = one.constant_kl_nats == 0 or one.constant_gold.low <= 0
     yield _control(
         "constant gains nothing",
         still,

@@ -101,7 +101,7 @@ def check_command(
         typer.Option(
             metavar="TIER...",
             help="t0: schema, hashes, completeness, arithmetic. t1: gold, proxy and reference "
-            "recomputed. By default both; t1 builds worlds and proxies.",
+            "recomputed, after t0. By default both; t1 builds worlds and proxies.",
         ),
     ] = None,
     against: Annotated[
@@ -123,7 +123,7 @@ def check_command(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a submission exactly as continuous integration does.
+    """Check a submission by tiers T0 and T1, with which [bold]bench verify[/] begins.
 
     It runs no file of the submission. The exit code is 0 where nothing failed, 1 where something
     did, and 2 where the folder is no submission.

@@ -1,4 +1,4 @@
-"""Checks a submission tier by tier: the one function for authors and for continuous integration."""
+"""Checks a submission tier by tier: the one function for authors and for those who verify."""
 
 from __future__ import annotations
 

@@ -279,8 +279,8 @@ def judge_whole(submission: Submission) -> Iterator[Finding]:
     seeds = min(len(run.spec.seeds) for run in own)
     if worlds < LEAST_WORLDS or seeds < LEAST_SEEDS:
         words = (
-            f"{worlds} worlds and {seeds} seeds: exploratory, no rank before {LEAST_WORLDS} worlds "
-            f"of {LEAST_SEEDS} seeds"
+            f"{worlds} worlds and {seeds} seeds: exploratory, ranks speak of these worlds only "
+            f"before {LEAST_WORLDS} worlds of {LEAST_SEEDS} seeds"
         )
         yield Finding("T0", "size", "note", words)
     if any(run.dirty for run in own):

@@ -66,7 +66,7 @@ def exact_draws(
 
 def _error(text_BN: npt.NDArray[np.int64], frequency_BN: Floats, drawn_BN: Floats) -> float:
     """Standard error of the mean of the draws over all prompts."""
-    prompts, each = drawn_BN.shape
+    prompts, each = len(drawn_BN), len(drawn_BN[0])
     square_BN = (drawn_BN - drawn_BN.mean(axis=1, keepdims=True)) ** 2
     variance = 0.0
     for text_N, frequency_N, square_N in zip(text_BN, frequency_BN, square_BN, strict=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,3 +150,48 @@ def test_a_board_says_what_it_rests_on(
         write_entry(tmp_path, name, 0.5, worlds=worlds, seeds=seeds)
     board = _board(boards_of(tmp_path), "online")
     assert (board.headline, board.basis) == (headline, basis)
+
+
+def _with(folder: Path, **spec: Any) -> None:
+    """Change what a run's record says: ``task`` as it is, others of the only method or proxy."""
+    path = folder / "run.json"
+    record = json.loads(path.read_text())
+    record["spec"].setdefault("task", {"name": "tabular"})
+    record["spec"]["task"] |= spec.get("task", {})
+    record["spec"]["methods"][0] |= spec.get("method", {})
+    record["spec"]["proxies"][0] |= spec.get("proxy", {})
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"task": {"pairs": {"max_steps": 2}}}, "of the task"),
+        ({"proxy": {"config": {"members": 5}}}, "of the proxy"),
+        ({"method": {"config": {"beta": 2}, "rate_factor": 2.0}}, ""),
+    ],
+)
+def test_an_entry_of_other_settings_has_no_rank(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    """Names are shared, and what they stood for is not; methods choose their own settings."""
+    for name, height in (("a", 0.9), ("b", 0.4), ("c", 0.1)):
+        folder = write_entry(tmp_path, name, height)
+        plain = {"task": {"pairs": {"max_steps": 1}}, "proxy": {"config": {"members": 1}}}
+        _with(folder, **plain)
+        if name == "a":
+            _with(folder, **change)
+    board = _board(boards_of(tmp_path), "online")
+    withheld = board.decided[0].withheld
+    assert set(withheld) == {"a", "b", "c"}
+    assert reason in withheld["a"] and bool(withheld["a"]) == bool(reason)
+    assert withheld["b"] == withheld["c"] == ""
+
+
+def test_proxies_meet_under_one_method_at_one_rate(tmp_path: Path) -> None:
+    for proxy, height in (("single", 0.9), ("uwo", 0.4), ("mean", 0.1)):
+        folder = write_entry(tmp_path, "rloo", height, proxy=proxy)
+        _with(folder, method={"rate_factor": 2.0 if proxy == "uwo" else 1.0})
+    board = _board(boards_of(tmp_path), "reward side")
+    reasons = {name: bool(reason) for name, reason in board.decided[0].withheld.items()}
+    assert reasons == {"single": False, "uwo": True, "mean": False}

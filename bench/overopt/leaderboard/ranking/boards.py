@@ -11,8 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from overopt.leaderboard.ranking.board import QUESTIONS, TRACKS, Board, Decided
-from overopt.leaderboard.ranking.entries import Known, facts_in, facts_of, track_of
+from overopt.leaderboard.ranking.entries import (
+    Known,
+    facts_in,
+    facts_of,
+    runs_in,
+    runs_of,
+    track_of,
+)
 from overopt.leaderboard.ranking.facts import Status, Track
+from overopt.leaderboard.ranking.unlike import unlike
 from overopt.report.comparison.contest import Contest, NotRanked, Scores
 from overopt.report.comparison.contests import make_contests
 from overopt.report.comparison.question import Question
@@ -45,10 +53,12 @@ def make_boards(
     found = []
     kinds: tuple[Compared, ...] = ("methods", "proxies")
     for of in kinds:
-        known = facts_of(results, of, statuses or {})
+        known, ran = facts_of(results, of, statuses or {}), runs_of(results, of)
         contests, _ = make_contests(results, groups, of)
         for track, contest in _split(contests, of):
-            found.append(_decide(track, contest, of, known, measures))
+            runs = {one.method: runs_in(ran, contest, one, of) for one in contest.entrants}
+            others = unlike(contest, track, runs)
+            found.append(_decide(track, contest, of, known, measures, others))
     return sorted(found, key=_order)
 
 
@@ -87,10 +97,15 @@ def _holds(other: Contest, part: Contest) -> bool:
 
 
 def _decide(
-    track: Track, contest: Contest, of: Compared, known: Known, measures: Measures
+    track: Track,
+    contest: Contest,
+    of: Compared,
+    known: Known,
+    measures: Measures,
+    others: Mapping[str, str],
 ) -> Board:
     facts = {one.method: facts_in(known, contest, one, of) for one in contest.entrants}
-    withheld = {name: one.withheld(track) for name, one in facts.items()}
+    withheld = {name: one.withheld(track) or others.get(name, "") for name, one in facts.items()}
     decided = tuple(decide(contest, question, withheld, measures) for question in QUESTIONS)
     return Board(track, contest, facts, decided)
 

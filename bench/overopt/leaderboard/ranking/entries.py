@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from overopt.leaderboard.ranking.facts import Facts, Status, Track
@@ -16,8 +16,14 @@ _GOLD = ("none", "steps", "selection", "training")
 """Uses of gold, the least first."""
 
 
-Known = Mapping[tuple[str, str, int, str], Facts]
-"""By task, label noise, world and what the entry is called: each has runs of its own."""
+_Place = tuple[str, str, int, str]
+"""Task, label noise, world and what the entry is called: each has runs of its own."""
+
+Known = Mapping[_Place, Facts]
+"""What is known of an entry's runs."""
+
+Ran = Mapping[_Place, Sequence[Run]]
+"""An entry's runs."""
 
 
 def track_of(entrant: Entrant) -> Track:
@@ -43,33 +49,59 @@ def facts_of(results: Results, of: Compared, statuses: Mapping[str, Status]) -> 
         of: what is compared.
         statuses: by method; what is missing is claimed.
     """
-    found: dict[tuple[str, str, int, str], list[Facts]] = {}
+    found: dict[_Place, list[Facts]] = {}
+    for places, run, method, proxy in _rows(results, of):
+        one = _facts(run, method, proxy, statuses.get(method, "claimed"))
+        for place in places:
+            found.setdefault(place, []).append(one)
+    return {key: _together(each) for key, each in found.items()}
+
+
+def runs_of(results: Results, of: Compared) -> Ran:
+    """Runs of every entry, known as facts of entries are."""
+    found: dict[_Place, list[Run]] = {}
+    for places, run, _, _ in _rows(results, of):
+        for place in places:
+            mine = found.setdefault(place, [])
+            if all(run is not other for other in mine):
+                mine.append(run)
+    return found
+
+
+def _rows(results: Results, of: Compared) -> Iterator[tuple[list[_Place], Run, str, str]]:
+    """For each method and proxy of a run: what it is known by, the run, and both names."""
     labels = ["task_label", "method_label", "proxy_label", "noise", "world", "method", "proxy",
               "source"]  # fmt: skip
     for row in results.points[labels].drop_duplicates().itertuples(index=False):
         task, method, proxy = str(row.task_label), str(row.method_label), str(row.proxy_label)
         run = results.runs[int(str(row.source))]
-        one = _facts(run, str(row.method), str(row.proxy), statuses.get(str(row.method), "claimed"))
         names = {name_system(method, proxy)}
         if not _sees(run, str(row.method)):
             names = {method}
         elif of == "methods":
             names.add(method)
-        for name in names:
-            place = (task, str(row.noise), int(float(str(row.world))), name)
-            found.setdefault(place, []).append(one)
-    return {key: _together(each) for key, each in found.items()}
+        world = int(float(str(row.world)))
+        places = [(task, str(row.noise), world, name) for name in sorted(names)]
+        yield places, run, str(row.method), str(row.proxy)
 
 
 def facts_in(known: Known, contest: Contest, entrant: Entrant, of: Compared) -> Facts:
     """The facts of one entrant of a contest, of its runs in the contest's worlds."""
+    return _together(known[place] for place in _places_in(contest, entrant, of))
+
+
+def runs_in(ran: Ran, contest: Contest, entrant: Entrant, of: Compared) -> list[Run]:
+    """The runs of one entrant in the contest's worlds."""
+    return [run for place in _places_in(contest, entrant, of) for run in ran[place]]
+
+
+def _places_in(contest: Contest, entrant: Entrant, of: Compared) -> list[_Place]:
     name = entrant.method
     if of == "proxies":
         name = name_system(contest.proxy, entrant.method)
     elif of == "methods" and entrant.sees_proxy and contest.proxy:
         name = name_system(entrant.method, contest.proxy)
-    worlds = contest.seeds_of
-    return _together(known[contest.task, contest.noise, world, name] for world in worlds)
+    return [(contest.task, contest.noise, world, name) for world in contest.seeds_of]
 
 
 def _together(each: Iterable[Facts]) -> Facts:

@@ -21,11 +21,13 @@ class Settings:
     Attributes:
         task: without its name and what only says which cells there are.
         methods, proxies: settings of each, by name.
+        rates: learning rate of each method over the task's, by name.
     """
 
     task: Config
     methods: Mapping[str, Config]
     proxies: Mapping[str, Config]
+    rates: Mapping[str, float]
 
 
 def settings_of(run: Run) -> Settings | None:
@@ -36,7 +38,9 @@ def settings_of(run: Run) -> Settings | None:
     task = {name: value for name, value in spec["task"].items() if name not in _WHICH_CELLS}
     if isinstance(task.get("world"), Mapping):
         task["world"] = {name: one for name, one in task["world"].items() if name != "seed"}
-    return Settings(task, _by_name(spec.get("methods")), _by_name(spec.get("proxies")))
+    methods = [one for one in spec.get("methods") or () if isinstance(one, Mapping)]
+    rates = {str(one.get("name")): float(one.get("rate_factor", 1.0)) for one in methods}
+    return Settings(task, _by_name(methods), _by_name(spec.get("proxies")), rates)
 
 
 def _by_name(listed: Any) -> dict[str, Config]:
@@ -49,15 +53,27 @@ def differ(one: Settings, other: Settings, method: str) -> bool:
 
     A setting that only one of two records names came later, and had its default before.
     """
-    pairs = [(one.task, other.task)]
-    pairs.append((one.methods.get(method, {}), other.methods.get(method, {})))
-    pairs += [
-        (one.proxies[name], other.proxies[name]) for name in one.proxies.keys() & other.proxies
-    ]
-    return any(_apart(*pair) for pair in pairs)
+    shared = one.proxies.keys() & other.proxies
+    return (
+        apart(one.task, other.task)
+        or apart(one.methods.get(method, {}), other.methods.get(method, {}))
+        or any(differ_in_proxy(one, other, name) for name in shared)
+    )
 
 
-def _apart(one: Any, other: Any) -> bool:
+def differ_in_method(one: Settings, other: Settings, method: str) -> bool:
+    """Whether a method has other settings, or another rate, in two runs."""
+    rates = one.rates.get(method, 1.0), other.rates.get(method, 1.0)
+    return rates[0] != rates[1] or apart(one.methods.get(method, {}), other.methods.get(method, {}))
+
+
+def differ_in_proxy(one: Settings, other: Settings, proxy: str) -> bool:
+    """Whether a proxy system has other settings in two runs."""
+    return apart(one.proxies.get(proxy, {}), other.proxies.get(proxy, {}))
+
+
+def apart(one: Any, other: Any) -> bool:
+    """Whether a setting that two records name differs between them."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return any(_apart(one[name], other[name]) for name in one.keys() & other.keys())
+        return any(apart(one[name], other[name]) for name in one.keys() & other.keys())
     return bool(one != other)

@@ -36,8 +36,8 @@ def turn_over_runs(
     With gold by prompt this is `peak_and_end`: runs answer the same prompts and share the initial
     policy's samples, so that intervals are over runs and prompts, and each half of the prompts is
     read where the other half chose. Where gold stays where it was, the 95 % interval declares a
-    rise or a fall in up to 3 % of cases and the end's leaves 0 out in 2 to 5 %, simulated with 3 and
-    5 runs, 96 prompts and 8 places. Over runs alone, five such runs rise in up to 23 %.
+    rise or a fall in up to 3 % of cases and the end's leaves 0 out in 2 to 5 %, simulated with 3
+    and 5 runs, 96 prompts and 8 places. Over runs alone, five such runs rise in up to 23 %.
 
     Of means over prompts it is `peak_and_end` of a table whose prompts are all the same one, where
     its crossed interval is the t interval over runs. That takes runs for independent, also in what

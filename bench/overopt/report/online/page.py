@@ -22,8 +22,8 @@ from overopt.report.tables.stability import show_stability
 from overopt.report.tables.text import show_number
 
 BASELINE = "rloo"
-FAMILIES = ("rollout", "iterative", "merge")
-"""Families that learn from samples of the policy on its way."""
+FAMILIES = ("rollout", "iterative")
+"""Families that learn from samples of the policy on its way; merges do where their members do."""
 
 MATRIX, STABILITY = "matrix", "stability"
 """Folders of results: the standard matrix, and the runs of twenty seeds."""
@@ -60,11 +60,11 @@ def online(results: Path) -> str:
 
 
 def _online(results: Results) -> set[str]:
-    """Labels of the methods that learn from fresh samples and the proxy's scores of them."""
+    """Labels of the methods that learn from fresh samples, whether or not by the proxy's scores."""
     return {
         label
         for label, family in results.families.items()
-        if family in FAMILIES and results.trained.get(label)
+        if family in FAMILIES or (family == "merge" and results.trained.get(label))
     }
 
 

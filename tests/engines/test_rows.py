@@ -119,6 +119,18 @@ def test_rows_beside_the_samples_are_learned_from(which: str) -> None:
         assert torch.allclose(batch.sampled_logp, drawn_by, atol=1e-4)
 
 
+def test_reference_texts_count_where_they_are_read() -> None:
+    """Three rounds of 8 prompts go over all 24; nothing is learned here."""
+    nothing = KeptRows(torch.zeros(0, dtype=torch.int64))
+    without, shown = (
+        optimize(Watched(lambda rollout: nothing, *inputs))[0].compute
+        for inputs in ((), ("demonstrations",))
+    )
+    read = tiny.prompts().length_N.sum() + texts().length_N.sum()
+    assert shown.tokens_processed - without.tokens_processed == read
+    assert shown.samples_drawn == without.samples_drawn
+
+
 def test_pairs_may_be_of_two_kinds_and_stay_in_order() -> None:
     """Demonstrations against greedy samples, and one sample against another among them."""
 

@@ -54,8 +54,9 @@ class DrawnSamples(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Prompt and response tokens of the samples drawn, opponents among them."""
-        others = 0 if self.opponents is None else self.opponents.tokens
+        """Prompt and response tokens of what was read: samples, opponents and reference texts."""
+        beside = (self.opponents, self.demonstrations)
+        others = sum(one.tokens for one in beside if one is not None)
         return int(self.tokens_R.sum()) + others
 
     def repeat(self, prompts: Tokens) -> Tokens:

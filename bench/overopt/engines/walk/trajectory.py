@@ -16,9 +16,9 @@ class Compute(NamedTuple):
     samples_drawn: responses that the method sampled; those of KL probes are not the method's.
     tokens_processed: prompt and response tokens, once for each pass with gradient over them, twice
         where a second gradient is taken. Beside these count what is read without one: samples of a
-        round that builds its data (family ``iterative``), opponents that are only compared with,
-        samples that a method of pairs draws of the policy or of the proxy's view, and batches whose
-        values are targets of themselves.
+        round that builds its data (family ``iterative``) and reference texts beside them, opponents
+        that are only compared with, samples that a method of pairs draws of the policy or of the
+        proxy's view, and batches whose values are targets of themselves.
     """
 
     gradient_steps: int

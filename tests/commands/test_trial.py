@@ -84,6 +84,16 @@ def test_settings_that_exclude_each_other_are_told_before_the_run(
         try_own([run])
 
 
+def test_a_setting_that_counts_samples_is_tried_with_the_tasks_number() -> None:
+    run = run_spec(["dpo"])
+    rollout = run.task.rollout.model_copy(update={"samples_per_prompt": 7})
+    task = run.task.model_copy(update={"rollout": rollout})
+    all_of_them, more = (systems.method("superhf", {"keep": keep}) for keep in (7, 8))
+    try_own([run.model_copy(update={"task": task, "methods": (all_of_them,)})])
+    with pytest.raises(UserError, match="keep = 8 of 7 samples per prompt; keep fewer"):
+        try_own([run.model_copy(update={"task": task, "methods": (more,)})])
+
+
 def test_every_setting_that_a_paper_asks_for_passes_its_trial() -> None:
     asked: dict[tuple[str, str, int], RunSpec] = {}
     for name in names():

@@ -16,8 +16,8 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
 
-Trial = tuple[MethodSpec | ProxySystemSpec, int]
-"""What is tried, and how many members score each response then."""
+Trial = tuple[MethodSpec | ProxySystemSpec, int, int]
+"""What is tried, with how many samples of each prompt, and members that score each of them."""
 
 LIMIT_S = 300.0
 """Longest trial; that of a shipped method takes some seconds, most of them to import torch."""
@@ -39,7 +39,7 @@ def try_own(runs: Sequence[RunSpec], limit_s: float = LIMIT_S) -> None:
     trials = [trial for run in runs for trial in _trials(run)]
     if not trials:
         return
-    names = ", ".join(dict.fromkeys(one.source for one, _ in trials))
+    names = ", ".join(dict.fromkeys(one.source for one, *_ in trials))
     context = spawning()
     answers, answering = context.Pipe(duplex=False)
     process = context.Process(target=_rehearse, args=(trials, answering, os.getpid()), daemon=True)
@@ -69,9 +69,12 @@ def try_own(runs: Sequence[RunSpec], limit_s: float = LIMIT_S) -> None:
 def _trials(run: RunSpec) -> list[Trial]:
     """What of a run is tried, each method with every number of scoring members of its proxies."""
     members = sorted({proxy.scored for proxy in run.proxies})
-    proxies: list[Trial] = [(proxy, proxy.scored) for proxy in run.proxies if not _shipped(proxy)]
+    samples = run.task.rollout.samples_per_prompt
+    proxies: list[Trial] = [
+        (proxy, samples, proxy.scored) for proxy in run.proxies if not _shipped(proxy)
+    ]
     tried = (one for one in run.methods if not _shipped(one) or _is_set(one))
-    return proxies + [(method, count) for method in tried for count in members]
+    return proxies + [(method, samples, count) for method in tried for count in members]
 
 
 def _shipped(one: MethodSpec | ProxySystemSpec) -> bool:
@@ -88,11 +91,12 @@ def _rehearse(trials: Sequence[Trial], answering: Connection, driver_pid: int) -
     import torch
 
     from overopt.engines.rehearsals.method import rehearse
+    from overopt.engines.rehearsals.sizes import Sizes
 
     torch.set_num_threads(1)
     try:
-        for one, members in trials:
-            rehearse(one, members)
+        for one, samples, members in trials:
+            rehearse(one, Sizes(samples, members))
     except UserError as error:
         answering.send(str(error))
     else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from overopt.engines.blame import blamed, check_kind
 from overopt.engines.method.training import TrainedMethod
-from overopt.engines.rehearsals.sizes import MEMBERS, PROMPTS, SAMPLES, TOKENS
+from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS, USUAL, Sizes
 from overopt.errors import UserError
 from overopt.methods.contract.pairs import PairBatch, Revisions
 from overopt.methods.contract.reading import Reading
@@ -31,11 +31,11 @@ class MadeUpNumbers:
     Args:
         source: of the method, for error messages.
         method: whose module is tried on made-up states.
-        members: reward models that score each response.
+        sizes: samples of each prompt, and members that score each.
     """
 
-    def __init__(self, source: str, method: TrainedMethod, members: int = MEMBERS) -> None:
-        self._source, self._inputs, self._members = source, method.inputs, members
+    def __init__(self, source: str, method: TrainedMethod, sizes: Sizes = USUAL) -> None:
+        self._source, self._inputs, self._sizes = source, method.inputs, sizes
         self._degrees, self._more = method.count("degraded"), method.training.opponents
         self._generator = torch.Generator().manual_seed(0)
         with blamed(source, "make_module"):
@@ -79,10 +79,12 @@ class MadeUpNumbers:
             )
             batch = batch._replace(chosen=chosen, rejected=rejected)
         if "reference_scores" in self._inputs:
-            batch = batch._replace(reference_score=self._scores(PROMPTS, SAMPLES))
+            batch = batch._replace(reference_score=self._scores(PROMPTS, self._sizes.samples))
         if "listed" in self._inputs:
-            listed = self.reading(PROMPTS, 2 + SAMPLES)
-            batch = batch._replace(listed=listed._replace(score=self._scores(PROMPTS, 2 + SAMPLES)))
+            listed = self.reading(PROMPTS, 2 + self._sizes.samples)
+            batch = batch._replace(
+                listed=listed._replace(score=self._scores(PROMPTS, 2 + self._sizes.samples))
+            )
         if self._degrees:
             degree = torch.randint(self._degrees, (2 * PROMPTS,), generator=self._generator)
             batch = batch._replace(degraded=self.reading(2 * PROMPTS)._replace(label=degree * 1.0))
@@ -90,9 +92,11 @@ class MadeUpNumbers:
 
     def rollout(self) -> Rollout:
         """B prompts with N samples each, without gradient."""
-        rollout = self._rollout()
+        rollout = self._rollout(self._sizes.samples)
         if "member_rewards" in self._inputs:
-            score_BNK = torch.randn((PROMPTS, SAMPLES, self._members), generator=self._generator)
+            score_BNK = torch.randn(
+                (PROMPTS, self._sizes.samples, self._sizes.members), generator=self._generator
+            )
             rollout = rollout._replace(member_reward=score_BNK)
         if "step_rewards" in self._inputs:
             rollout = self._with_steps(rollout)
@@ -106,7 +110,7 @@ class MadeUpNumbers:
 
     def step(self, rollout: Rollout, advantage: Tensor) -> RolloutStep:
         """A gradient step on a rollout."""
-        step = RolloutStep(rollout, self.reading(PROMPTS, SAMPLES), advantage)
+        step = RolloutStep(rollout, self.reading(PROMPTS, self._sizes.samples), advantage)
         if "opponents_now" in self._inputs:
             step = step._replace(opponents=self.reading(PROMPTS, self._opponents))
         return step
@@ -114,9 +118,9 @@ class MadeUpNumbers:
     @property
     def _opponents(self) -> int:
         """How many there are of each prompt."""
-        return 1 if "greedy_samples" in self._inputs else max(SAMPLES, self._more)
+        return 1 if "greedy_samples" in self._inputs else max(self._sizes.samples, self._more)
 
-    def _rollout(self, samples: int = SAMPLES) -> Rollout:
+    def _rollout(self, samples: int) -> Rollout:
         sampled = self.reading(PROMPTS, samples).map(Tensor.detach)
         return Rollout(torch.randn((PROMPTS, samples), generator=self._generator), sampled)
 

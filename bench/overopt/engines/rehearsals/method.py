@@ -28,7 +28,7 @@ from overopt.engines.rehearsals.selection import (
     try_search,
     try_selection,
 )
-from overopt.engines.rehearsals.sizes import MEMBERS, PROMPTS, SAMPLES, TOKENS, weights
+from overopt.engines.rehearsals.sizes import PROMPTS, TOKENS, USUAL, Sizes, weights
 from overopt.errors import UserError
 from overopt.execution.code.modules import load_module
 from overopt.methods.contract.iterative import KeptRows, RowPairs, SamplePairs
@@ -39,12 +39,12 @@ from overopt.spec.method import MethodSpec
 from overopt.spec.system import ProxySystemSpec
 
 
-def rehearse(spec: MethodSpec | ProxySystemSpec, members: int = MEMBERS) -> None:
+def rehearse(spec: MethodSpec | ProxySystemSpec, sizes: Sizes = USUAL) -> None:
     """Import a method or proxy and call its functions once.
 
     Args:
         spec: of the method or proxy.
-        members: reward models that score each response, of methods that read every one's scores.
+        sizes: samples of each prompt, and members, of methods that read every one's scores.
 
     Raises:
         UserError: it raises an error, or returns something of another shape or not finite.
@@ -62,13 +62,13 @@ def rehearse(spec: MethodSpec | ProxySystemSpec, members: int = MEMBERS) -> None
         elif family == spec.family and (spec.filters or spec.searches):
             (try_particles if spec.filters else try_search)(spec)
         else:
-            _TRIALS[family](spec, members)
+            _TRIALS[family](spec, sizes)
 
 
-def _try_pairs(spec: MethodSpec, members: int) -> None:
+def _try_pairs(spec: MethodSpec, sizes: Sizes) -> None:
     """A loss of each of B pairs."""
     method = open_blamed(OpenedPairs, spec)
-    numbers = _try_training(spec.source, method, members)
+    numbers = _try_training(spec.source, method, sizes)
     batch = numbers.pairs()
     with blamed(spec.source, "begin"):
         memory = method.begin(weights(0))
@@ -77,30 +77,31 @@ def _try_pairs(spec: MethodSpec, members: int) -> None:
     _try_loss(spec.source, method.loss, batch, (PROMPTS,), "pair")
 
 
-def _try_rollout(spec: MethodSpec, members: int) -> None:
+def _try_rollout(spec: MethodSpec, sizes: Sizes) -> None:
     """Advantages without gradient, then a loss of each of B x N responses."""
     source, method = spec.source, open_blamed(OpenedRollout, spec)
-    numbers = _try_training(source, method, members)
+    numbers = _try_training(source, method, sizes)
     rollout = _observed(source, method, numbers)
     with torch.no_grad(), blamed(source, "advantages"):
         advantage = method.advantages(rollout)
     check_kind(source, "advantages", advantage, Tensor)
-    allowed = ((PROMPTS, SAMPLES), (PROMPTS, SAMPLES, TOKENS))
+    samples = sizes.samples
+    allowed = ((PROMPTS, samples), (PROMPTS, samples, TOKENS))
     if tuple(advantage.shape) not in allowed:
         raise UserError(
             f"{source}: advantages returns shape {tuple(advantage.shape)} for {PROMPTS} "
-            f"prompts of {SAMPLES} samples of up to {TOKENS} tokens; it must be {allowed[0]}, "
+            f"prompts of {samples} samples of up to {TOKENS} tokens; it must be {allowed[0]}, "
             f"one per response, or {allowed[1]}, one per token."
         )
     check_finite(source, "advantages", advantage)
     step = numbers.step(rollout, advantage)
-    _try_loss(source, method.loss, step, (PROMPTS, SAMPLES), "response")
+    _try_loss(source, method.loss, step, (PROMPTS, samples), "response")
 
 
-def _try_iterative(spec: MethodSpec, members: int) -> None:
+def _try_iterative(spec: MethodSpec, sizes: Sizes) -> None:
     """Rows or pairs of rows out of B x N samples, then a loss of each."""
     source, method = spec.source, open_blamed(OpenedIterative, spec)
-    numbers = _try_training(source, method, members)
+    numbers = _try_training(source, method, sizes)
     rollout = _observed(source, method, numbers)
     with blamed(source, "build"):
         built = method.build(rollout)
@@ -118,8 +119,8 @@ def _try_iterative(spec: MethodSpec, members: int) -> None:
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < known:
             raise UserError(
                 f"{source}: build returns rows outside of 0 to {known - 1} for {PROMPTS} prompts "
-                f"of {SAMPLES} samples, with what INPUTS names beside; sample n of prompt b is row "
-                "b * N + n, and the rollout numbers opponents and demonstrations."
+                f"of {sizes.samples} samples, with what INPUTS names beside; sample n of prompt b "
+                "is row b * N + n, and the rollout numbers opponents and demonstrations."
             )
     for field, number_K in built._asdict().items():
         if number_K is not None and number_K.shape != built[0].shape:
@@ -141,7 +142,7 @@ def _try_iterative(spec: MethodSpec, members: int) -> None:
         _try_loss(source, method.loss, SamplePairs(*sides), (PROMPTS,), "pair")
 
 
-def _try_merge(spec: MethodSpec, _members: int) -> None:
+def _try_merge(spec: MethodSpec, _sizes: Sizes) -> None:
     """Weights of the same names and shapes as the initial ones."""
     method, initial = open_blamed(OpenedMerge, spec), weights(0)
     trained = [weights(1 + member) for member in range(spec.members)]
@@ -155,16 +156,16 @@ def _try_merge(spec: MethodSpec, _members: int) -> None:
         _check_weights(spec.source, "draw_back", drawn, initial)
 
 
-_TRIALS: dict[Family, Callable[[MethodSpec, int], None]] = {
+_TRIALS: dict[Family, Callable[[MethodSpec, Sizes], None]] = {
     "pairs": _try_pairs,
     "rollout": _try_rollout,
     "iterative": _try_iterative,
-    "selection": lambda spec, _members: try_selection(spec),
+    "selection": lambda spec, _sizes: try_selection(spec),
     "merge": _try_merge,
 }
 
 
-def _try_training(source: str, method: TrainedMethod, members: int) -> MadeUpNumbers:
+def _try_training(source: str, method: TrainedMethod, sizes: Sizes) -> MadeUpNumbers:
     """What a method that trains may supply; returns numbers for its family's functions."""
     check_kind(source, "training", method.training, Training)
     if method.acts_on_weights:
@@ -185,7 +186,7 @@ def _try_training(source: str, method: TrainedMethod, members: int) -> MadeUpNum
             anchor = method.first_anchor(weights(0), weights(1))
         _check_weights(source, "first_anchor", anchor, weights(0))
     _try_second_gradient(source, method)
-    return MadeUpNumbers(source, method, members)
+    return MadeUpNumbers(source, method, sizes)
 
 
 def _try_second_gradient(source: str, method: TrainedMethod) -> None:
@@ -237,7 +238,7 @@ def _try_loss(
         loss = function(batch)
     check_kind(source, "loss", loss, Tensor)
     if tuple(loss.shape) != shape:
-        what = f"{PROMPTS} {item}s" if len(shape) == 1 else f"{PROMPTS} x {SAMPLES} {item}s"
+        what = f"{PROMPTS} {item}s" if len(shape) == 1 else f"{PROMPTS} x {shape[1]} {item}s"
         raise UserError(
             f"{source}: loss returns shape {tuple(loss.shape)} for {what} of up to "
             f"{TOKENS} tokens; it must be {shape}, one loss per {item}, not averaged."

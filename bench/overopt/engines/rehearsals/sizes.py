@@ -1,15 +1,28 @@
 """Sizes of what is made up for a rehearsal.
 
-Every one is different, so that a mean over the wrong axis is noticed.
+Every one is different, so that a mean over the wrong axis is noticed; how many samples and members
+there are may be that of a run, whose method has settings that count them.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 PROMPTS, SAMPLES, TOKENS = 3, 4, 5
 MEMBERS = 2
+
+
+class Sizes(NamedTuple):
+    """What differs between runs: samples of each prompt, and reward models that score each."""
+
+    samples: int = SAMPLES
+    members: int = MEMBERS
+
+
+USUAL = Sizes()
 
 
 def weights(seed: int) -> dict[str, Tensor]:

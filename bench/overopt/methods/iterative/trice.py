@@ -10,8 +10,9 @@ variance vanishes as all succeed (algorithm from memory, with its equation numbe
 checked is that this is the gradient of log P(success|x), in an enumerated world).
 Deviations: an analogue. The memory lasts for one rollout: the first success among a prompt's N
 samples begins its chain, and those after it are the steps, where the paper begins with a guide that
-knows the answer and goes on from one visit of a prompt to the next. Success is a reward of at least
-``success`` by the proxy, not a right answer by gold. No subsampling by weight.
+knows the answer and goes on from one visit of a prompt to the next. So a prompt counts by the
+chance that its chain has begun. Success is a reward of at least ``success`` by the proxy, not a
+right answer by gold. No subsampling by weight.
 """
 
 from __future__ import annotations

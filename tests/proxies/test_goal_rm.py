@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from overopt.models.rewards.reward_fitting import bradley_terry_loss
+from overopt.proxies import goal_rm
 from overopt.proxies.contract.heads import HeadShape, HeadStates, ReadBatch, Reading
 from overopt.proxies.goal_rm import Config, likeness, loss, make_head, states_at
 
@@ -64,6 +65,23 @@ def test_places_are_those_of_the_response_and_never_padding() -> None:
     side = Reading(state_PTD=state_PTD, length_P=torch.tensor([4.0, 2.0]))
     found = states_at(side, torch.tensor([[0.0, 0.49, 0.99], [0.0, 0.49, 0.99]]))
     assert found.squeeze(-1).tolist() == [[0.0, 1.0, 3.0], [0.0, 0.0, 1.0]]
+
+
+def test_each_source_comes_before_its_goal_and_both_are_of_the_preferred_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[Reading, Tensor]] = []
+
+    def noted(side: Reading, place_PK: Tensor) -> Tensor:
+        asked.append((side, place_PK))
+        return states_at(side, place_PK)
+
+    monkeypatch.setattr(goal_rm, "states_at", noted)
+    given = batch(torch.randn(6, 9, 4), torch.randn(6, 9, 4))
+    loss(Config(), given)
+    (first, source_PK), (second, goal_PK), (third, _), (fourth, _) = asked
+    assert first is second is third is given.chosen and fourth is given.rejected
+    assert source_PK.shape == (6, 16) and bool((source_PK < goal_PK).all())
 
 
 def test_without_weight_it_is_bradley_terry() -> None:

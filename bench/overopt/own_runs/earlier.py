@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from overopt.errors import UserError
-from overopt.own_runs.output import CHECKPOINTS_NAME
 from overopt.spec.columns import PROMPTS_FILE
 from overopt.spec.documents import parse_json
 
 MEASURED = "measured"
 """Family and engine of what was made elsewhere."""
 
+CHECKPOINTS_NAME = "checkpoints.csv"
 _RECORD = "run.json"
 _OF_RUN = (_RECORD, "points.csv", PROMPTS_FILE, "contrasts.csv", "budgets.csv", CHECKPOINTS_NAME)
 """Files of a measurement that a later one may not write."""

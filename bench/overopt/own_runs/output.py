@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from overopt.own_runs.earlier import CHECKPOINTS_NAME
 from overopt.own_runs.measured import MeasuredRuns
 from overopt.report.tables.text import quote_formula
 from overopt.stats.fits.seeds import SeedFits
@@ -18,7 +19,6 @@ from overopt.stats.runs.report import Spot, Turn
 
 CURVE_NAME = "curve.csv"
 FITS_NAME = "fits.json"
-CHECKPOINTS_NAME = "checkpoints.csv"
 CURVE_HEADER = (
     *("run", "step", "kl", "kl_unit", "kl_estimator"),
     *("proxy", "gold", "proxy_gain", "gold_gain"),

@@ -171,5 +171,5 @@ def test_how_far_a_method_gets_is_tested_and_an_honest_one_passes() -> None:
             failed += any(one.check == "reach" and one.outcome == "fail" for one in told)
         assert failed <= 2
     everywhere = Claim("s", "gold at 8 nats", dict.fromkeys(worlds.claimed, 1.0))
-    told = {one.check: one.outcome for one in judge_claims([everywhere], [], worlds, "here")}
-    assert told["reach"] == "fail"
+    found = {one.check: one.outcome for one in judge_claims([everywhere], [], worlds, "here")}
+    assert found["reach"] == "fail"

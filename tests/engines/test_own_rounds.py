@@ -83,7 +83,8 @@ def test_rwr_at_its_lowest_temperature_keeps_its_gradient_finite() -> None:
     """A reward of 8 SDs weighs e^80 there, whose square float32 does not hold."""
 
     def taste(asked: Tokens, responses: Tokens) -> npt.NDArray[np.float64]:
-        return 8 * (responses.ids_NT == tiny.LIKED).any(1).astype(np.float64)
+        liked_N: npt.NDArray[np.bool_] = (responses.ids_NT == tiny.LIKED).any(1)
+        return np.where(liked_N, 8.0, 0.0)
 
     rows = optimize(rwr, rwr.Config(temperature=rwr.KNOB.low), 3, taste=taste).rows
     norms = [row.gradient_norm for row in rows[:-1] if isinstance(row, RolloutRow)]

@@ -89,8 +89,11 @@ def test_it_comes_to_rest_at_best_of_n(n: int, backward_share: float) -> None:
         logp_R = torch.log_softmax(logits_R, -1)
         own_N = bond.loss(backward, step_of(logits_R, backward))[0]
         nothing_BM = torch.zeros_like(drawn_BM, dtype=torch.float64)
-        others = Reading(*(each[drawn_BM][..., None] for each in (logp_R, REFERENCE_R.log())),
-                         torch.ones_like(nothing_BM)[..., None])  # fmt: skip
+        others = Reading(
+            logp_R[drawn_BM][..., None],
+            REFERENCE_R.log()[drawn_BM][..., None],
+            torch.ones_like(nothing_BM)[..., None],
+        )
         fixed = others.map(Tensor.detach)
         drawn = Rollout(REWARD_R[drawn_BM], fixed)
         rollout = Rollout(nothing_BM, fixed, opponents=drawn)

@@ -79,7 +79,7 @@ def test_declares_family_knob_and_gold(name: str) -> None:
     assert in_config == spec.retrains, f"{name}: a knob that needs training is a Config field"
     assert spec.knob.low < spec.knob.high
     if spec.retrains:
-        default = spec.config[spec.knob.name]
+        default = float(spec.config[spec.knob.name])
         # 0 of what holds KL down is the end of a range in logs that no such range reaches
         off = default == 0 and not spec.knob.raises_kl
         assert off or spec.knob.low <= default <= spec.knob.high, f"{name}: {default} is outside"

@@ -16,9 +16,8 @@ last hidden state, which its loss does not train, not a model of its own. A step
 tokens; a trace is finished that has stopped in the tree or is as long as can be, and others are
 left out. Siblings that are the same are all kept, where the code drops them. Traces are not
 weighted by branch^-depth as in mcts: with several steps the search moves the policy even where all
-rewards are the same, toward answers that end early if the tree leaves others unfinished (from 5.3
-tokens to 2.4 to 4.3 in 60 steps of a small policy). No self-critique, no simulation from leaves. A
-round is one rollout, and the policy goes on from round to round.
+rewards are the same, toward answers that end early if the tree leaves others unfinished. No
+self-critique, no simulation from leaves; a round is one rollout, from which the policy goes on.
 """
 
 from __future__ import annotations

@@ -149,6 +149,10 @@ def _plan(method: str, suited: list[str], task: str, along: str) -> None:
         with pytest.raises(UserError, match="learns from reference texts"):
             foreseen(Graph(cells[0]), run)
         return
+    if {"revisions", "revised_samples"} & set(made.needs) and run.task.world.hub is not None:
+        with pytest.raises(UserError, match="asks for revisions, whose prompts end in a sep"):
+            foreseen(Graph(cells[0]), run)
+        return
     if "step_pairs" in systems.method(method).needs and not run.task.world.has_steps:
         with pytest.raises(UserError, match="learns from steps"):
             foreseen(Graph(cells[0]), run)

@@ -81,3 +81,14 @@ def test_members_that_learn_the_same_are_no_components(
 ) -> None:
     rows = _read(artifacts, tmp_path / "out", "single", 1)
     assert all(set(row) == {"step", "mmd"} for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "expected"),
+    [
+        ("composite", True), ("critique", False), ("domain", False), ("attrib-prior", False),
+        ("moe", False), ("single", False), ("uwo", False),
+    ],
+)  # fmt: skip
+def test_only_members_that_learn_one_term_each_are_components(proxy: str, expected: bool) -> None:
+    assert scores.has_components(systems.proxy(proxy)) == expected

@@ -23,6 +23,11 @@ _COMPARED = 1024
 """Samples of a policy whose scores are compared, over all prompts; one of each prompt at least."""
 
 
+def has_components(spec: ProxySystemSpec) -> bool:
+    """Whether each member learns one term of the rule; a head of its own learns several at once."""
+    return "terms" in spec.labels and not spec.own_head
+
+
 def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Progress) -> None:
     """Write a row for the initial policy, and one for each snapshot of ``evaluate.0``.
 
@@ -41,10 +46,10 @@ def run(params: dict[str, Any], inputs: dict[str, Path], out: Path, progress: Pr
     first = max(1, _COMPARED // prompts)
     gold_N, proxy_N = (one_BN[:, :first].ravel() for one_BN in (pool.gold_BN, pool.proxy_BN))
     width = median_distance(np.concatenate([gold_N, proxy_N]))
-    learns_terms = "terms" in spec.labels
+    count = COMPONENTS if has_components(spec) else 0
 
     def row(step: int, gold_N: Floats, proxy_N: Floats, score_MN: Floats) -> dict[str, Any]:
-        mean_M = score_MN.mean(axis=1)[: COMPONENTS if learns_terms else 0]
+        mean_M = score_MN.mean(axis=1)[:count]
         told = {f"component_{m}": float(mean) for m, mean in enumerate(mean_M, start=1)}
         return {"step": step, "mmd": mean_discrepancy(gold_N, proxy_N, width), **told}
 

@@ -117,6 +117,15 @@ def test_methods_whose_code_runs_elsewhere_are_refused(name: str, mine: Path) ->
         SealedGraph(cell)
 
 
+@pytest.mark.parametrize("name", ["orm", "prm", "hybrid"])
+def test_proxies_that_are_told_gold_are_refused(name: str, mine: Path) -> None:
+    spec = spec_of(mine)
+    task = load_task("arithmetic")
+    cell = Cell(task, spec.gold, spec.methods[0], proxy(name), spec.noises[0], seed=0)
+    with pytest.raises(UserError, match=f"{name} is a proxy system of one's own or is told gold"):
+        SealedGraph(cell)
+
+
 def test_without_a_round_there_is_no_t3(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give --round FOLDER"):
         judge(Trial(tmp_path), lambda words: None)

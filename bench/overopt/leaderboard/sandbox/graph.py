@@ -38,7 +38,7 @@ class SealedGraph(Graph):
                 f"{method.name} is of the family {method.family}; only methods that train on pairs "
                 "or samples run behind walls, so verify it up to tier T2."
             )
-        if is_file(proxy.source) or proxy.uses_gold != "none":
+        if is_file(proxy.source) or proxy.uses_gold != "none" or proxy.step_scores:
             raise UserError(
                 f"{proxy.name} is a proxy system of one's own or is told gold; only shipped ones "
                 "that are not run in tier T3, so verify it up to tier T2."

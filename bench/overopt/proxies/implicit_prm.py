@@ -44,7 +44,9 @@ class Config:
         help="what is made of the steps' rewards",
         one_of=("outcome", "min", "mean", "sum"),
     )
-    accumulate: bool = param(False, help="reduce the q_t at the steps' ends, not their differences")
+    accumulate: bool = param(
+        False, help="reduce the q_t at the steps' ends, not their differences; not of over=outcome"
+    )
 
 
 def loss(config: Config, batch: ReadBatch) -> Tensor:

@@ -94,13 +94,40 @@ def test_a_setting_that_counts_samples_is_tried_with_the_tasks_number() -> None:
         try_own([run.model_copy(update={"task": task, "methods": (more,)})])
 
 
+@pytest.mark.parametrize(
+    ("proxy", "settings", "said"),
+    [
+        ("composite", {"weights": "1,2"}, "give one number for each of 3 members"),
+        ("composite", {"weights": "1,nan,2"}, "weights = 1,nan,2: give one number"),
+        ("composite", {"weights": "1,inf,2"}, "weights = 1,inf,2: give one number"),
+        ("composite", {"weights": "1,a,2"}, "could not convert string to float: 'a'"),
+        ("composite", {"members": 6}, "member 5 has no term: the gold rule has 5; set members"),
+        ("composite", {"members": 5, "weights": "0,1,1,1,2"}, None),
+        ("attrib-prior", {"prior": "2,1"}, "give one number for each of 5 terms"),
+        ("attrib-prior", {"prior": "2,1,1,1,nan"}, "prior = 2,1,1,1,nan: give one number"),
+        ("attrib-prior", {"prior": "2,1,1,1,a"}, "could not convert string to float: 'a'"),
+        ("attrib-prior", {"prior": "2,1,1,0,1"}, None),
+    ],
+)
+def test_settings_that_do_not_suit_members_or_terms_are_told_before_the_run(
+    proxy: str, settings: dict[str, str | int], said: str | None
+) -> None:
+    """The tabular world's rule has five terms."""
+    run = run_spec().model_copy(update={"proxies": (systems.proxy(proxy, settings),)})
+    if said is None:
+        try_own([run])
+        return
+    with pytest.raises(UserError, match=said):
+        try_own([run])
+
+
 def test_every_setting_that_a_paper_asks_for_passes_its_trial() -> None:
-    asked: dict[tuple[str, str, int], RunSpec] = {}
+    asked: dict[tuple[str, str, str], RunSpec] = {}
     for name in names():
         for scale in SCALES:
             for spec in specs_of(find(name), scale, resolve).values():
                 asked |= {
-                    (str(one.config), one.name, spec.proxies[0].scored): spec
+                    (str(one.config), one.name, str(spec.proxies[0])): spec
                     for one in spec.methods
                 }
     assert len(asked) > 50

@@ -48,7 +48,7 @@ def test_combination_by_hand() -> None:
     assert combine(Config(members=2, weights="0,3"), score_MN) == pytest.approx(score_MN[1])
 
 
-@pytest.mark.parametrize("weights", ["1", "1,2,3", "-1,2", "0,0"])
+@pytest.mark.parametrize("weights", ["1", "1,2,3", "-1,2", "0,0", "1,nan", "1,inf"])
 def test_weights_fit_the_members(weights: str) -> None:
     with pytest.raises(ValueError, match="give one number for each of 2 members"):
         combine(Config(members=2, weights=weights), np.zeros((2, 3)))

@@ -15,9 +15,14 @@ from overopt.execution.worker import enter_alone, spawning
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
+from overopt.spec.world import WorldSpec
 
-Trial = tuple[MethodSpec | ProxySystemSpec, int, int]
-"""What is tried, with how many samples of each prompt, and members that score each of them."""
+Trial = tuple[MethodSpec | ProxySystemSpec, int, int, WorldSpec | None]
+"""What is tried, with how many samples of each prompt, how many members that score each of them,
+and the world whose terms it learns from."""
+
+_OF_DATA = ("hub", "pool")
+"""Kinds of worlds whose gold is one number; to build one reads all of its data."""
 
 LIMIT_S = 300.0
 """Longest trial; that of a shipped method takes some seconds, most of them to import torch."""
@@ -26,8 +31,8 @@ LIMIT_S = 300.0
 def try_own(runs: Sequence[RunSpec], limit_s: float = LIMIT_S) -> None:
     """Call functions of methods and proxies on made-up numbers, so that mistakes show at once.
 
-    Of every method and proxy that is not shipped, and of shipped methods at other settings than
-    their own, whose settings may exclude each other or not suit a proxy's members.
+    Of every method and proxy that is not shipped, and of shipped ones at other settings than their
+    own, which may exclude each other, not suit a proxy's members or the terms of the gold rule.
 
     Args:
         runs: whose methods and proxies are tried, all in one process.
@@ -71,18 +76,38 @@ def _trials(run: RunSpec) -> list[Trial]:
     members = sorted({proxy.scored for proxy in run.proxies})
     samples = run.task.rollout.samples_per_prompt
     proxies: list[Trial] = [
-        (proxy, samples, proxy.scored) for proxy in run.proxies if not _shipped(proxy)
+        (
+            proxy,
+            samples,
+            proxy.scored,
+            run.task.world if {"terms", "ratings"} & {*proxy.labels} else None,
+        )
+        for proxy in run.proxies
+        if not _shipped(proxy) or proxy.config != systems.proxy(proxy.name).config
     ]
-    tried = (one for one in run.methods if not _shipped(one) or _is_set(one))
-    return proxies + [(method, samples, count) for method in tried for count in members]
+    methods = [
+        method
+        for method in run.methods
+        if not _shipped(method) or method.config != systems.method(method.name).config
+    ]
+    return proxies + [(method, samples, count, None) for method in methods for count in members]
 
 
 def _shipped(one: MethodSpec | ProxySystemSpec) -> bool:
     return one.source.startswith("overopt.")
 
 
-def _is_set(method: MethodSpec) -> bool:
-    return method.config != systems.method(method.name).config
+def _terms(spec: WorldSpec) -> int:
+    """How many terms the gold rule of a world has; worlds of data have one."""
+    import numpy as np
+
+    from overopt.worlds.contract import build
+
+    if spec.kind in _OF_DATA:
+        return 1
+    world = build(spec)
+    prompt = world.train_prompts.take(np.zeros(1, np.int64))
+    return len(world.gold_terms(prompt, prompt))
 
 
 def _rehearse(trials: Sequence[Trial], answering: Connection, driver_pid: int) -> None:
@@ -95,8 +120,8 @@ def _rehearse(trials: Sequence[Trial], answering: Connection, driver_pid: int) -
 
     torch.set_num_threads(1)
     try:
-        for one, samples, members in trials:
-            rehearse(one, Sizes(samples, members))
+        for one, samples, members, world in trials:
+            rehearse(one, Sizes(samples, members, None if world is None else _terms(world)))
     except UserError as error:
         answering.send(str(error))
     else:

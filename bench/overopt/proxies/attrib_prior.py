@@ -137,7 +137,8 @@ def read_prior(config: Config, terms: int) -> Tensor:
     share_K = torch.ones(terms)
     if config.prior:
         share_K = torch.tensor([float(word) for word in config.prior.split(",")])
-    if len(share_K) != terms or bool((share_K < 0).any()) or not float(share_K.sum()) > 0:
+    finite = bool(share_K.isfinite().all())
+    if len(share_K) != terms or not finite or bool((share_K < 0).any()) or not share_K.any():
         raise ValueError(
             f"prior = {config.prior}: give one number for each of {terms} terms, at least 0 and "
             "not all 0"

@@ -72,7 +72,8 @@ def combine(config: Config, score_MN: npt.NDArray[np.float64]) -> npt.NDArray[np
     weight_M = np.ones(len(score_MN))
     if config.weights:
         weight_M = np.array([float(word) for word in config.weights.split(",")])
-    if len(weight_M) != len(score_MN) or (weight_M < 0).any() or not weight_M.sum() > 0:
+    finite = np.isfinite(weight_M).all()
+    if len(weight_M) != len(score_MN) or not finite or weight_M.min() < 0 or weight_M.max() == 0:
         raise ValueError(
             f"weights = {config.weights}: give one number for each of {len(score_MN)} members, at "
             "least 0 and not all 0"

@@ -48,26 +48,36 @@ _SIZES: dict[LabelColumn, int] = {
 }
 
 
-def _shape(spec: ProxySystemSpec) -> HeadShape:
-    return HeadShape(6, {name: _SIZES[name] for name in spec.labels})
+def _shape(spec: ProxySystemSpec, terms: int | None = None) -> HeadShape:
+    sizes = dict(_SIZES)
+    if terms is not None:
+        sizes["terms"] = sizes["ratings"] = terms
+    return HeadShape(6, {name: sizes[name] for name in spec.labels})
 
 
-def _labels(spec: ProxySystemSpec, generator: torch.Generator) -> dict[str, Tensor]:
+def _labels(
+    spec: ProxySystemSpec, generator: torch.Generator, terms: int | None
+) -> dict[str, Tensor]:
     """Columns as a loss would find them."""
+    of_rule = terms or _SIZES["terms"]
     made = {
         "category": torch.arange(RESPONSES) % _SIZES["category"],
         "strength": torch.rand(RESPONSES, generator=generator),
         "annotator": torch.arange(RESPONSES) % _SIZES["annotator"],
         "clean": torch.arange(RESPONSES) % 3 == 0,
-        "ratings": torch.randn(RESPONSES, 2, _SIZES["ratings"], generator=generator),
-        "terms": torch.randint(-1, 2, (RESPONSES, _SIZES["terms"]), generator=generator).float(),
+        "ratings": torch.randn(RESPONSES, 2, of_rule, generator=generator),
+        "terms": torch.randint(-1, 2, (RESPONSES, of_rule), generator=generator).float(),
         "outcomes": torch.randint(0, 2, (RESPONSES, 2), generator=generator).float(),
     }
     return {name: made[name] for name in spec.labels}
 
 
-def try_proxy(spec: ProxySystemSpec) -> None:
+def try_proxy(spec: ProxySystemSpec, terms: int | None = None) -> None:
     """Call every function that a system supplies once.
+
+    Args:
+        spec: of the system.
+        terms: of the gold rule that it learns from; None where it is not known.
 
     Raises:
         UserError: it raises an error, or returns something of another shape or not finite.
@@ -76,9 +86,9 @@ def try_proxy(spec: ProxySystemSpec) -> None:
     if spec.own_head:
         _try_head(spec)
     if spec.settles:
-        _try_settle(spec)
+        _try_settle(spec, terms)
     if spec.own_loss:
-        _try_loss(spec)
+        _try_loss(spec, terms)
     if spec.varies:
         _try_vary(spec)
     if spec.merges:
@@ -118,12 +128,12 @@ def _try_combine(spec: ProxySystemSpec) -> None:
     check_finite(spec.source, "combine", torch.from_numpy(reward_N))
 
 
-def _try_loss(spec: ProxySystemSpec) -> None:
+def _try_loss(spec: ProxySystemSpec, terms: int | None) -> None:
     """One finite loss per comparison, with a gradient on both sides."""
     with blamed(spec.source, "loss"):
         if spec.own_training:
             members = _open(OpenedMembers, spec)
-            read, sides = made_up_batch(spec, members)
+            read, sides = made_up_batch(spec, members, terms)
             loss_P = members.loss(read)
             if spec.rounds:
                 check_finite(spec.source, "loss", members.loss(read._replace(previous_P=None)))
@@ -151,7 +161,7 @@ def _try_loss(spec: ProxySystemSpec) -> None:
 
 
 def made_up_batch(
-    spec: ProxySystemSpec, system: OpenedMembers
+    spec: ProxySystemSpec, system: OpenedMembers, terms: int | None = None
 ) -> tuple[ReadBatch, tuple[Tensor, Tensor]]:
     """A batch with all that a system asks for, and the leaf of each side that rewards come from.
 
@@ -164,7 +174,7 @@ def made_up_batch(
     for _ in range(2):
         leaf = torch.randn(RESPONSES, generator=generator)
         if spec.own_head:
-            leaf = system.make_head(_shape(spec), seed=0)(_states(spec, generator)).detach()
+            leaf = system.make_head(_shape(spec, terms), seed=0)(_states(spec, generator)).detach()
         logp_PT, reference_PT = (
             -(0.1 + 2.9 * torch.rand(mask_PT.shape, generator=generator)) * mask_PT
             for _ in range(2)
@@ -189,11 +199,13 @@ def made_up_batch(
         rewards.append(reward_P)
     chosen_P, rejected_P = rewards
     chosen, rejected = readings
-    labels = _labels(spec, generator)
+    labels = _labels(spec, generator, terms)
     if spec.prepares:
         labels |= _prepared(spec, system, labels)
     previous_P = torch.randn(RESPONSES, generator=generator) if spec.rounds else None
-    batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, 0, previous_P)
+    # the last member finds a rule of too few terms
+    member = 0 if terms is None else spec.members - 1
+    batch = ReadBatch(chosen_P, rejected_P, chosen, rejected, labels, member, previous_P)
     return batch, (leaves[0], leaves[1])
 
 
@@ -317,14 +329,16 @@ def _try_head(spec: ProxySystemSpec) -> None:
         )
 
 
-def _try_settle(spec: ProxySystemSpec) -> None:
+def _try_settle(spec: ProxySystemSpec, terms: int | None) -> None:
     """Finite outputs after it as before."""
     system, generator = _open(OpenedMembers, spec), torch.Generator().manual_seed(0)
-    head = system.make_head(_shape(spec), seed=0).eval()
+    head = system.make_head(_shape(spec, terms), seed=0).eval()
     sides = [_states(spec, generator) for _ in range(2)]
     chosen, rejected = (side for side in sides if isinstance(side, HeadStates))
     length_P = _mask().sum(1).float()
-    trained = TrainedStates(chosen, rejected, length_P, length_P.flip(0), _labels(spec, generator))
+    trained = TrainedStates(
+        chosen, rejected, length_P, length_P.flip(0), _labels(spec, generator, terms)
+    )
     with blamed(spec.source, "settle"):
         system.settle(head, trained)
     with blamed(spec.source, "the module of make_head"), torch.no_grad():

@@ -44,7 +44,8 @@ def rehearse(spec: MethodSpec | ProxySystemSpec, sizes: Sizes = USUAL) -> None:
 
     Args:
         spec: of the method or proxy.
-        sizes: samples of each prompt, and members, of methods that read every one's scores.
+        sizes: samples of each prompt; members, of methods that read every one's scores; terms of
+            the gold rule, of proxies that learn from them.
 
     Raises:
         UserError: it raises an error, or returns something of another shape or not finite.
@@ -52,7 +53,7 @@ def rehearse(spec: MethodSpec | ProxySystemSpec, sizes: Sizes = USUAL) -> None:
     with blamed(spec.source, "importing it"):
         load_module(spec.source)
     if isinstance(spec, ProxySystemSpec):
-        try_proxy(spec)
+        try_proxy(spec, sizes.terms)
         if spec.step_scores:
             try_reduce(spec)
         return

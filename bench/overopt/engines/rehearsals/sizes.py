@@ -16,10 +16,15 @@ MEMBERS = 2
 
 
 class Sizes(NamedTuple):
-    """What differs between runs: samples of each prompt, and reward models that score each."""
+    """What differs between runs.
+
+    samples: of each prompt. members: reward models that score each of them. terms: of the gold
+    rule, of proxies that learn from them; None where it is not known.
+    """
 
     samples: int = SAMPLES
     members: int = MEMBERS
+    terms: int | None = None
 
 
 USUAL = Sizes()

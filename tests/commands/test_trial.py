@@ -127,8 +127,7 @@ def test_every_setting_that_a_paper_asks_for_passes_its_trial() -> None:
         for scale in SCALES:
             for spec in specs_of(find(name), scale, resolve).values():
                 asked |= {
-                    (str(one.config), one.name, str(spec.proxies[0])): spec
-                    for one in spec.methods
+                    (str(one.config), one.name, str(spec.proxies[0])): spec for one in spec.methods
                 }
     assert len(asked) > 50
     try_own(list(asked.values()))

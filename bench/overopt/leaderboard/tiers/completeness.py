@@ -19,8 +19,8 @@ from overopt.leaderboard.submission.pages import Samples
 from overopt.leaderboard.submission.parts import Cell
 from overopt.leaderboard.submission.schema import Submission, SubmittedRun
 from overopt.leaderboard.submission.verdict import Finding, found
+from overopt.leaderboard.tiers.estimator import estimators_of, own_estimator
 from overopt.run.cells import cells_of, in_world
-from overopt.spec.method import MethodSpec
 from overopt.spec.run import RATE_FACTORS, RunSpec
 from overopt.stats.budgets import is_met
 
@@ -205,26 +205,6 @@ def _problem_of(rows: pd.DataFrame, spec: RunSpec, cell: Cell) -> str:
         if not is_met(float(kl_nats), float(budget_nats)):
             return f"{kl_nats:.3g} nats do not meet the budget of {budget_nats:g}"
     return ""
-
-
-def own_estimator(method: MethodSpec) -> str:
-    """How KL of a method's policies is known where responses are not listed.
-
-    ``rb`` along samples of a policy that says how likely they are; ``smc`` of one that resamples or
-    searches; ``pool`` of one that reweights the initial policy's.
-    """
-    if method.filters or method.searches:
-        return "smc"
-    return "pool" if method.family == "selection" and not method.composes else "rb"
-
-
-def estimators_of(spec: RunSpec) -> tuple[str, ...]:
-    """What ``kl_estimator`` may be: which checks a point has follows from the method, not from it.
-
-    Exact KL needs every response, and is not computed of policies that resample or search.
-    """
-    own = own_estimator(spec.methods[0])
-    return (own, "exact") if spec.task.world.lists_responses and own != "smc" else (own,)
 
 
 def judge_samples(

@@ -19,7 +19,7 @@ from overopt.execution.node import Node, ancestry
 from overopt.execution.outcomes import Notice, Outcome
 from overopt.execution.scheduler import execute
 from overopt.execution.store import Store
-from overopt.leaderboard.tiers.completeness import own_estimator
+from overopt.leaderboard.tiers.estimator import own_estimator
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of
 from overopt.run.given.nodes import InitialNodes

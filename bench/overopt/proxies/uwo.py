@@ -1,9 +1,10 @@
 """Uncertainty-weighted optimization: the ensemble's mean, less a penalty where members disagree.
 
 Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization"
-(https://arxiv.org/abs/2310.02743), UWO of its method section (equation number not verified):
+(https://arxiv.org/abs/2310.02743), uncertainty-weighted optimization, equation (5):
     R(x, y) = mean_i R_i(x, y) - lambda var_i R_i(x, y),   var = 1/M sum_i (R_i - mean)^2
-The paper uses M = 5, lambda = 0.5 under best-of-n and lambda = 0.1 under PPO.
+The paper uses M = 5 and, under best-of-n, lambda = 0.5. Under PPO its value is not clear: the text
+and the released code say 0.1, tables print 0.5.
 Deviations: members are brought to mean 0 and SD 1 under the initial policy first, so that lambda
 is in those units; one lambda, 0.5, is the default of every method.
 """

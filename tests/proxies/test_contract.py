@@ -30,6 +30,10 @@ MAY_IMPORT = re.compile(
 )
 
 
+OTHERWISE_TOLD = frozenset(("terms", "outcomes"))
+"""Labels that stand in for the preference, and may say the opposite of it."""
+
+
 @pytest.mark.parametrize("name", PROXIES)
 def test_docstring_names_the_paper_and_the_deviations(name: str) -> None:
     docstring = lookup.declaration("proxies", name).docstring
@@ -93,6 +97,15 @@ def test_its_loss_is_finite_and_pulls_the_sides_apart(name: str) -> None:
     chosen, rejected = torch.autograd.grad(loss_P.sum(), sides)
     assert torch.isfinite(chosen).all() and torch.isfinite(rejected).all()
     assert chosen.abs().sum() > 0 and rejected.abs().sum() > 0
+    if spec.own_policy or not OTHERWISE_TOLD.isdisjoint(spec.labels):
+        return
+    # not what a model of an earlier round holds of the pairs
+    alone_P = opened.loss(batch._replace(previous_P=None))
+    chosen_C, rejected_C = (
+        slope.reshape(len(slope), -1).sum(0) for slope in torch.autograd.grad(alone_P.sum(), sides)
+    )
+    margin = (chosen_C * rejected_C).argmin()  # the output that the sides are pulled apart by
+    assert chosen_C[margin] < 0 < rejected_C[margin], f"{name} learns to prefer what lost"
 
 
 @pytest.mark.parametrize("name", [name for name in PROXIES if systems.proxy(name).merges])

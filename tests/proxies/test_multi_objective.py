@@ -67,14 +67,14 @@ def test_score_by_hand() -> None:
     made = head()
     with torch.no_grad():
         made.weight_KD.zero_()
-        made.bias_K.copy_(torch.tensor([0.74, 0.35]))
+        made.weight_KD[:, 0] = torch.tensor([0.74, 0.35])
         last = made.layers[-1]
         assert isinstance(last, torch.nn.Linear)
         last.weight.zero_()
         last.bias.copy_(10.0 * torch.tensor([0.5, 0.3]).log())
         made.scale.fill_(0.8)
         made.settled.fill_(1.0)
-    states = HeadStates(torch.randn(3, WIDTH), torch.randn(3, WIDTH))
+    states = HeadStates(torch.ones(3, WIDTH), torch.randn(3, WIDTH))
     assert made(states)[:, 0].tolist() == pytest.approx([0.475] * 3, abs=1e-6)
 
 
@@ -214,6 +214,36 @@ def test_the_gate_does_not_depend_on_the_unit_of_the_ratings() -> None:
         shares.append((made.gate(prompt_PD) / made.scale).detach())
         assert made.scale.item() * unit == pytest.approx(15.0, rel=0.3)
     assert_close(shares[0], shares[1], atol=0.02, rtol=0)
+
+
+def test_the_zero_of_the_ratings_moves_neither_attributes_nor_gate() -> None:
+    found = []
+    for shift in (0.0, 5.0):
+        made = head(3)
+        data, prompt_PD = small_margins()
+        labels = {"ratings": data.labels["ratings"] + shift}
+        torch.manual_seed(3)
+        settle(Config(), made, data._replace(labels=labels))
+        found.append((made.weight_KD, made.gate(prompt_PD).detach(), made(data.chosen).detach()))
+    for first, second in zip(*found, strict=True):
+        assert_close(first, second, atol=1e-3, rtol=0)
+
+
+def test_both_sides_of_a_comparison_are_weighed_by_one_draw_of_dropout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One gate a step, so that what a pair's sides have in common leaves no margin."""
+    made = head(3)
+    data, _ = small_margins()
+    rows, gate = [], made.gate
+
+    def spy(prompt_BD: Tensor) -> Tensor:
+        rows.append(len(prompt_BD))
+        return gate(prompt_BD)
+
+    monkeypatch.setattr(made, "gate", spy)
+    settle(Config(steps=7), made, data)
+    assert rows == [1200] * 7
 
 
 def test_one_attribute_without_its_length_is_a_regression_that_length_does_not_move() -> None:

@@ -114,7 +114,8 @@ def _wanted(place: Path) -> Iterator[Node]:
         yield asking.optimize(None, GRID)
     yield from _of_people(dpo)
     yield from _of_axes(dpo, rloo)
-    followed = {"proxies": (systems.proxy("online_rm"), systems.proxy("pm"))}
+    refitted = systems.proxy("online_rm", {"every": 1})  # or the run ends before it is refitted
+    followed = {"proxies": (refitted, systems.proxy("pm"))}
     for against in _graphs(TASK, ["nash_md"], "native", **followed):
         yield against.optimize(None, GRID)
     for inside in _graphs(TASK, ["dpo", "rloo"], "trl"):

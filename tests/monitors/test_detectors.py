@@ -62,6 +62,13 @@ def test_curvature_is_the_lost_share_of_the_steepest_climb() -> None:
     assert curvature.values(climb([0.0, 1.0, 3.0, 3.5]))[-1] == pytest.approx(0.0)
 
 
+def test_of_a_log_that_begins_late_the_steepest_slope_is_one_that_was_seen() -> None:
+    """10 d - d^2 from d = 2 to 4: slopes 6 and 2, a third is left; at d = 0 it would be a fifth."""
+    d_K = [2.0, 2.5, 3.0, 3.5, 4.0]
+    late = climb([10.0 * d - d * d for d in d_K], d_K)
+    assert opened("proxy-curvature").values(late)[-1] == pytest.approx(2.0 / 3.0)
+
+
 def test_a_proxy_that_only_falls_rings_and_one_that_stands_still_says_nothing() -> None:
     curvature = opened("proxy-curvature")
     ring = curvature.watch(climb([0.0, -0.3, -0.6, -0.9, -1.2]))

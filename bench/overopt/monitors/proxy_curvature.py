@@ -3,7 +3,7 @@
 Paper: Gao, Schulman and Hilton 2022, "Scaling Laws for Reward Model Overoptimization"
 (https://arxiv.org/abs/2210.10760): proxy and gold are concave in d = sqrt(KL). The paper watches
 nothing; this rule is ours, diminishing returns. A parabola a + b d + c d^2 is fitted to the proxy
-of all looks by least squares, with slopes b at the start and b + 2 c D at the farthest look, D:
+of all looks by least squares, with slopes b + 2 c d at the nearest look and at the farthest one:
     statistic = 1 - u / s,   s = the steeper of both slopes,
     u = the farthest slope's upper bound, one-sided 95 % by the t distribution, at most s
 0 while the proxy climbs as steeply as it ever did, 1 where it stands still, above 1 where it falls,
@@ -60,8 +60,8 @@ def statistic(config: Config, seen: Seen) -> float | None:
     if rank < 3:
         return None
     left_K = reward_K - design_K3 @ fit_3
-    at_end_3 = np.array([0.0, 1.0, 2.0])
-    start, end = float(fit_3[1]), float(fit_3 @ at_end_3)
+    at_start_3, at_end_3 = (np.array([0.0, 1.0, 2.0 * x]) for x in (x_K.min(), 1.0))
+    start, end = float(fit_3 @ at_start_3), float(fit_3 @ at_end_3)
     df = len(seen) - 3
     spread = float(at_end_3 @ np.linalg.inv(design_K3.T @ design_K3) @ at_end_3)
     se = math.sqrt(float(left_K @ left_K) / df * spread)

@@ -38,6 +38,23 @@ def test_tracks_never_meet(tmp_path: Path) -> None:
     }
 
 
+def test_one_that_sees_a_proxy_beside_blind_ones_makes_no_board_of_it(tmp_path: Path) -> None:
+    """spin is online and blind: it stands beside ppo and rloo of single, not beside every rloo."""
+    blind = {"source": "overopt.methods.iterative.spin"}
+    for proxy in ("single", "uwo", "mean"):
+        write_entry(tmp_path, "rloo", 0.5, proxy=proxy)
+    write_entry(tmp_path, "ppo", 0.6, proxy="single")
+    for name in ("spin", "other"):
+        path = write_entry(tmp_path, name, 0.1, family="iterative") / "run.json"
+        record = json.loads(path.read_text())
+        record["spec"]["methods"][0] |= blind
+        path.write_text(json.dumps(record))
+    boards = [one for one in boards_of(tmp_path) if one.track == "online"]
+    assert [(one.contest.proxy, set(one.facts)) for one in boards] == [
+        ("single", {"rloo", "ppo", "spin", "other"})
+    ]
+
+
 def test_who_samples_its_own_policy_is_online_whether_or_not_it_sees_the_proxy() -> None:
     def track(family: str, sees_proxy: bool) -> str:
         return track_of(Entrant("mine", family, sees_proxy, {}, lambda world, curve: None))

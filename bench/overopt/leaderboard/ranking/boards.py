@@ -69,7 +69,11 @@ def _order(board: Board) -> tuple[object, ...]:
 
 
 def _split(contests: Sequence[Contest], of: Compared) -> Iterator[tuple[Track, Contest]]:
-    """Contests of one track each; none that another one holds already."""
+    """Contests of one track each; none that another one holds already.
+
+    A board of a proxy has two entries or more that see it: one alone beside those that see none
+    would make a board of every proxy, and all of them would tell of the same runs.
+    """
     seen: list[tuple[Track, Contest]] = []
     for contest in contests:
         for track in TRACKS:
@@ -78,9 +82,11 @@ def _split(contests: Sequence[Contest], of: Compared) -> Iterator[tuple[Track, C
                 for one in contest.entrants
                 if ("reward side" if of == "proxies" else track_of(one)) == track
             ]
+            if sum(one.sees_proxy for one in mine) < 2:
+                mine = [one for one in mine if not one.sees_proxy]
             if len(mine) < 2:
                 continue
-            proxy = "" if track == "offline" else contest.proxy
+            proxy = contest.proxy if any(one.sees_proxy for one in mine) else ""
             part = replace(contest, entrants=tuple(mine), proxy=proxy)
             if not any(_holds(other, part) for at, other in seen if at == track):
                 seen.append((track, part))
@@ -88,7 +94,8 @@ def _split(contests: Sequence[Contest], of: Compared) -> Iterator[tuple[Track, C
 
 
 def _holds(other: Contest, part: Contest) -> bool:
-    same = (other.task, other.noise, other.proxy) == (part.task, part.noise, part.proxy)
+    same = (other.task, other.noise) == (part.task, part.noise)
+    same &= not part.proxy or other.proxy == part.proxy
     names = {one.method for one in other.entrants} >= {one.method for one in part.entrants}
     worlds = all(
         set(seeds) <= set(other.seeds_of.get(world, ())) for world, seeds in part.seeds_of.items()

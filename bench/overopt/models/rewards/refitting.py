@@ -38,10 +38,19 @@ def restart(
         world: of the run.
         model: of the kind that the specification builds.
         seed: of the weights that are drawn: of all, or of the head alone.
+
+    Raises:
+        ValueError: they start from the initial policy, and it is not given.
     """
-    origin = spec.architecture or spec.base or ModelOrigin(path=str(initial and initial / "model"))
+    origin = spec.architecture or spec.base or _of_policy(initial)
     fresh, _ = load("models.starts", spec.start).start_reward(origin, world, seed)
     set_weights(model, weights_of(fresh))
+
+
+def _of_policy(initial: Path | None) -> ModelOrigin:
+    if initial is None:
+        raise ValueError("reward models that start from the initial policy need it")
+    return ModelOrigin(path=str(initial / "model"))
 
 
 def train_told_fresh(

@@ -57,7 +57,8 @@ def make_markdown(boards: Sequence[Board], records: Sequence[Record]) -> str:
         "[What a rank here does and does not license]"
         "(bench/overopt/docs/threat-model.md) comes first, then "
         "[how ranks are made](bench/overopt/docs/leaderboard.md), and "
-        "[which committed rows wait for another run](bench/overopt/docs/results.md#rows-that-wait-for-another-run).",
+        "[which committed rows wait for another run]"
+        "(bench/overopt/docs/results.md#rows-that-wait-for-another-run).",
         "",
         escape_markdown(RANKED_BY),
     ]

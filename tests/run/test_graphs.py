@@ -14,6 +14,7 @@ from overopt.execution import stage as making
 from overopt.execution.node import Node, ancestry
 from overopt.run.cell import Cell
 from overopt.run.cells import cells_of, first_of_worlds
+from overopt.run.given import once
 from overopt.run.given.once import once_per_spec
 from overopt.run.graph import Graph
 from overopt.run.graphs import Graphs
@@ -139,3 +140,22 @@ def test_a_function_of_a_specification_tells_types_and_specifications_apart() ->
     method = run_spec(["rloo"]).methods[0]
     assert with_knob(method, None) is method
     assert with_knob(method, 0.5) is with_knob(method, 0.5) is not with_knob(method, 0.25)
+
+
+def test_of_answers_beyond_the_most_the_least_recently_asked_for_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that is at work keeps its own, however many runs the process had before."""
+    monkeypatch.setattr(once, "MOST_KEPT", 3)
+    spec, made = FlawSpec.parse("placebo:1"), Counter[int]()
+
+    @once_per_spec
+    def counted(_: FlawSpec, number: int) -> int:
+        made[number] += 1
+        return number
+
+    for number in (1, 2, 3, 1, 4, 1, 5, 1):
+        assert counted(spec, number) == number
+    assert made == Counter({number: 1 for number in (1, 2, 3, 4, 5)})
+    counted(spec, 2)
+    assert made[2] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -11,7 +12,7 @@ from overopt.spec.frozen import Spec
 Given = TypeVar("Given", bound=Spec)
 Made = TypeVar("Made")
 More = ParamSpec("More")
-_MOST = 10_000
+MOST_KEPT = 10_000
 
 
 def once_per_spec(
@@ -22,17 +23,19 @@ def once_per_spec(
     The cells of a run are many and its specifications are few; they go by identity, since to
     compare them costs more than most functions of them. A number of another type is another one.
     """
-    kept: dict[tuple[object, ...], tuple[Given, Made]] = {}
+    kept: OrderedDict[tuple[object, ...], tuple[Given, Made]] = OrderedDict()
 
     @wraps(make)
     def remembering(spec: Given, /, *more: More.args, **named: More.kwargs) -> Made:
         asked = id(spec), *map(type, more), *more, *named.items()
         found = kept.get(asked)
-        if found is None:
-            if len(kept) >= _MOST:
-                kept.clear()
-            # with the specification, whose identity is nobody else's as long as it is held
-            found = kept[asked] = spec, make(spec, *more, **named)
-        return found[1]
+        if found is not None:
+            kept.move_to_end(asked)
+            return found[1]
+        # with the specification, whose identity is nobody else's as long as it is held
+        kept[asked] = spec, (made := make(spec, *more, **named))
+        if len(kept) > MOST_KEPT:
+            kept.popitem(last=False)  # whoever asks for the others is still at work
+        return made
 
     return remembering

@@ -9,7 +9,7 @@ from scipy import stats
 
 from overopt.methods.selection import bon, itp
 from overopt.papers.catastrophic_goodhart2024 import N, utility_of_best
-from overopt.papers.enumerated import regret, tree
+from overopt.papers.enumerated import recurrent, regret, tree
 
 
 def test_best_of_n_of_two_normals_is_half_of_the_largest_sum() -> None:
@@ -69,6 +69,32 @@ def _tilted(response: int, by: float) -> torch.Tensor:
     logits_SDC = torch.zeros(1, 13, 3, dtype=torch.float64)
     logits_SDC[..., response % 3] = by
     return logits_SDC
+
+
+def test_a_recurrent_policy_by_hand() -> None:
+    """One of its states counts: it is a at first, and then tanh(2 x before + 0, 1 or -1)."""
+    parameters = [torch.zeros_like(one) for one in recurrent.networks(0, 1)]
+    first_SH, recurrence_SHH, choice_SCH, output_SHC, offset_SC = parameters
+    first_SH[0, 5], recurrence_SHH[0, 5, 5], output_SHC[0, 5, 2], offset_SC[0, 1] = 0.3, 2.0, 1.5, 7
+    choice_SCH[0, 1, 5], choice_SCH[0, 2, 5] = 1.0, -1.0
+    logits_DC = recurrent.logits(parameters)[0].numpy()
+    assert logits_DC.shape == (13, 3)
+    assert (logits_DC[:, 0] == 0.0).all() and (logits_DC[:, 1] == 7.0).all()
+    root = np.tanh(0.3)
+    level = np.tanh(2.0 * root + np.array([0.0, 1.0, -1.0]))
+    leaves = np.tanh(2.0 * level[:, None] + np.array([0.0, 1.0, -1.0])).ravel()
+    assert logits_DC[:, 2] == pytest.approx(1.5 * np.concatenate([[root], level, leaves]))
+
+
+def test_recurrent_references_learn_the_laws_of_the_trees() -> None:
+    """Half the sum of absolute differences, on average over the instances."""
+    law_SR = tree.token_logps(tree.instances().reference_SDC).sum(-1).exp()
+    learned_SR = tree.token_logps(recurrent.logits(recurrent.references())).sum(-1).exp()
+    assert float((law_SR - learned_SR).abs().sum(1).mean()) / 2 < 0.05
+    pair_SP2 = tree.instances().pair_SP2
+    for s, chance in enumerate(recurrent.unseen("dpo", None)):
+        seen = sorted({*pair_SP2[s].ravel().tolist()})
+        assert chance == pytest.approx(1.0 - float(learned_SR[s, seen].sum()))
 
 
 def test_regret_of_two_draws_by_hand() -> None:

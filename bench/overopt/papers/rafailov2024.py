@@ -68,6 +68,25 @@ def _ratio_is_kl(name: str, beta: float) -> Computed:
     return Computed(difference, f"{of}: minus the ratio over the KL, less 1", -WITHIN, WITHIN)
 
 
+def _unseen(name: str) -> tuple[Computed, Computed]:
+    """A small beta moves probability to responses that no pair holds, a large one less."""
+
+    def gained() -> list[float]:
+        from overopt.papers.enumerated.recurrent import unseen
+
+        return list(unseen(name, BETAS[0]) - unseen(name, None))
+
+    def above_large() -> list[float]:
+        from overopt.papers.enumerated.recurrent import unseen
+
+        return list(unseen(name, BETAS[0]) - unseen(name, BETAS[1]))
+
+    of = f"probability outside of the pairs, {name}, recurrent policies, beta {BETAS[0]:g}"
+    return Computed(gained, f"{of}, after less before"), Computed(
+        above_large, f"{of} less beta {BETAS[1]:g}"
+    )
+
+
 def indifferent_to_a_third() -> Checked:
     """Pairs 1 > 2 and 2 > 1 over three responses: what the third one gets does not matter.
 
@@ -237,10 +256,7 @@ CLAIMS = (
         "a small beta moves probability to responses that no pair holds",
         "all three methods, in a tree",
         "toy figures (from notes)",
-        None,
-        "probability outside of the pairs, after less before, and with a small beta less a large",
-        needs="a policy whose responses share parameters: in a tree where every place has logits "
-        "of its own no beta can move probability there",
+        All(tuple(rule for name in DAA for rule in _unseen(name))),
     ),
 )
 
@@ -291,7 +307,8 @@ PAPER = Paper(
         "the paper has a run for each beta, but for daa-07; daa-03 has batches of 8, so that "
         "budgets are met within an epoch; the held-out loss of daa-06 is DPO's. The paper has one "
         "seed in each cell. In the tree of daa-10 every place of a decision has logits of its own, "
-        "so that responses share nothing but their beginnings; which policy and which pairs the "
-        "paper's tree has was not verified.",
+        "so that responses share nothing but their beginnings; in that of daa-12 a recurrent "
+        "network reads the choices. Which policy and which pairs the paper's tree has was not "
+        "verified.",
     ),
 )

@@ -1,13 +1,14 @@
 """Direct alignment in a tree of decisions, where the probability of every response is known.
 
 Three decisions with three choices each make 27 responses. The policy has logits of its own at each
-of the 13 places of a decision. A random instance is a reference, rewards of all responses, and
-pairs between the few responses that the reference drew, labeled by Bradley and Terry's model.
+of the 13 places of a decision; in `recurrent` its responses share parameters. A random instance is
+a reference, rewards of all responses, and pairs between the few responses that the reference drew,
+labeled by Bradley and Terry's model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -78,19 +79,21 @@ def instances() -> Instances:
     return Instances(torch.from_numpy(references), torch.from_numpy(np.stack(pairs)))
 
 
-def descend(start_SDC: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
-    """Logits after ``STEPS`` steps of Adam down a loss of the responses' token log-probabilities.
-
-    Args:
-        start_SDC: logits at first.
-        loss: from log-probabilities (S, R, T) to a scalar, a sum over instances.
-    """
-    logits_SDC = start_SDC.clone().requires_grad_()
-    optimizer = torch.optim.Adam([logits_SDC], lr=RATE)
-    for _ in range(STEPS):
-        [logits_SDC.grad] = torch.autograd.grad(loss(token_logps(logits_SDC)), [logits_SDC])
+def descend(
+    start: Sequence[Tensor],
+    loss: Callable[[Sequence[Tensor]], Tensor],
+    steps: int = STEPS,
+    rate: float = RATE,
+) -> list[Tensor]:
+    """Parameters after some steps of Adam down their loss, which is a sum over instances."""
+    parameters = [one.clone().requires_grad_() for one in start]
+    optimizer = torch.optim.Adam(parameters, lr=rate)
+    for _ in range(steps):
+        slopes = torch.autograd.grad(loss(parameters), parameters)
+        for one, slope in zip(parameters, slopes, strict=True):
+            one.grad = slope
         optimizer.step()
-    return logits_SDC.detach()
+    return [one.detach() for one in parameters]
 
 
 def of_pairs(logp_SRT: Tensor, pair_SP2: Tensor, side: int) -> Tensor:
@@ -99,8 +102,10 @@ def of_pairs(logp_SRT: Tensor, pair_SP2: Tensor, side: int) -> Tensor:
     return logp_SRT.gather(1, index_SPT)
 
 
-def aligned(name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor) -> Tensor:
-    """Logits of policies that start at the reference and learn all pairs at once.
+def alignment(
+    name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor
+) -> Callable[[Tensor], Tensor]:
+    """The loss, a sum over all pairs, of the logits (S, D, C) of policies.
 
     The losses are those of this package's methods, with their defaults but for beta.
     """
@@ -113,19 +118,32 @@ def aligned(name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor) -> 
         )
         return Reading(policy, base, torch.ones_like(base))
 
-    def loss(logp_SRT: Tensor) -> Tensor:
+    def loss(logits_SDC: Tensor) -> Tensor:
+        logp_SRT = token_logps(logits_SDC)
         batch = PairBatch(reading(logp_SRT, 0), reading(logp_SRT, 1))
         losses: Tensor = method.loss(method.Config(beta=beta), batch)
         return losses.sum()
 
-    return descend(reference_SDC, loss)
+    return loss
+
+
+def aligned(name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor) -> Tensor:
+    """Logits of policies that start at the reference and learn all pairs at once."""
+    loss = alignment(name, beta, reference_SDC, pair_SP2)
+    [logits_SDC] = descend([reference_SDC], lambda of: loss(of[0]))
+    return logits_SDC
 
 
 @cache
 def learned_references() -> Tensor:
     """Logits (S, D, C) of the references once they have learned the chosen responses."""
     reference_SDC, pair_SP2 = instances()
-    return descend(reference_SDC, lambda logp_SRT: -of_pairs(logp_SRT, pair_SP2, 0).mean(1).sum())
+
+    def loss(of: Sequence[Tensor]) -> Tensor:
+        return -of_pairs(token_logps(of[0]), pair_SP2, 0).mean(1).sum()
+
+    [logits_SDC] = descend([reference_SDC], loss)
+    return logits_SDC
 
 
 @cache

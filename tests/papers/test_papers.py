@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from overopt.commands.arguments import resolve
 from overopt.commands.reproduce.reproduce import request_of
 from overopt.errors import UserError
-from overopt.papers.contract import SCALES, Exact
+from overopt.papers.contract import SCALES, Arm, Exact, Grid
 from overopt.papers.shelf import find, names
 
 CLAIMS = {
@@ -54,6 +56,16 @@ def test_every_arm_is_one_that_can_be_run(name: str) -> None:
     asked += [request_of(arm, grid) for s, grid in grids.items() for arm in paper.arms(s)[:1]]
     for request in asked:
         resolve(request)
+
+
+def test_an_arm_may_have_seeds_of_its_own() -> None:
+    """A claim about seeds takes more of them than curves do."""
+    few = Arm("bon", noise="0")
+    many = replace(few, seeds=60)
+    assert many.name == f"{few.name}, 60 seeds"
+    grid = Grid(seeds=5)
+    assert resolve(request_of(few, grid)).seeds == tuple(range(5))
+    assert resolve(request_of(many, grid)).seeds == tuple(range(60))
 
 
 @pytest.mark.parametrize("name", names())

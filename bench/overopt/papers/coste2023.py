@@ -6,6 +6,7 @@ less lambda times the variance (UWO); lambda is 0.5 under best-of-n and 0.1 unde
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 from overopt.papers.contract import (
@@ -65,6 +66,8 @@ NOISIER_PPO = {name: _ppo(name, 0.01, "0.35") for name in ("single", *CAREFUL)}
 LONG = {name: _ppo(name, 0.01, "0.25", "rollout.max_steps=2000") for name in ("single", *CAREFUL)}
 HARDER = (NOISIER, NOISIER_PPO, LONG)
 CLEAN = BON["single", "0"]
+MANY = replace(CLEAN, seeds=100)
+"""An equivalence of rank correlations within .3 of 0 can be shown where it is below .1."""
 
 
 def _gain(arms: dict[str, Arm]) -> Minus:
@@ -232,7 +235,7 @@ CLAIMS = (
         "how well a single proxy predicts preferences says nothing of how it overoptimizes",
         "an example: the highest loss, and no fall",
         "appendix F.1, figures 15 and 16 (the paper compares validation losses)",
-        Unrelated(Value(CLEAN, "auroc", 0.0), Fall(CLEAN), least=54),
+        Unrelated(Value(MANY, "auroc", 0.0), Fall(MANY), least=54),
     ),
     Claim(
         "coste-13",
@@ -295,6 +298,7 @@ FIGURES = (
 
 _LARGE = frozenset(
     (
+        MANY,
         *(arm for (_, penalty), arm in PPO.items() if penalty > 0.0),
         *LONG.values(),
         *NOISIER_PPO.values(),
@@ -323,7 +327,6 @@ PAPER = Paper(
         "coste-13 is a prompt on which a policy's mean gold is the higher one, under best-of-n at "
         "equal KL, under PPO with a penalty of 0.01 at the last policies: single responses are "
         "not stored. A run of PPO that passes the last KL budget ends there, the five times longer "
-        "ones of coste-14 too. coste-12 takes 54 seeds, 18 in each of three worlds, which no grid "
-        "here has.",
+        "ones of coste-14 too. coste-12 has 100 seeds of its own.",
     ),
 )

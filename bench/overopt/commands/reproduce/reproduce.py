@@ -299,7 +299,7 @@ def request_of(arm: Arm, grid: Grid) -> Request:
         proxy=[arm.proxy],
         task=arm.task or grid.task,
         settings=[*(() if own else grid.settings), *arm.settings],
-        seeds=grid.seeds,
+        seeds=arm.seeds or grid.seeds,
         worlds=None if grid.worlds == 1 else grid.worlds,
         noise=[arm.noise],
         flaw=[] if arm.flaw is None else [arm.flaw],

@@ -28,6 +28,7 @@ class Arm:
         along: how a method that trains reaches a KL budget.
         task: name of a task other than the grid's; None for the grid's.
         flaw: of the labels, with its dose, such as ``coverage:0.5``; None for none.
+        seeds: how many, from 0 on, where a claim is about seeds; None for the grid's.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Arm:
     along: str = "step"
     task: str | None = None
     flaw: str | None = None
+    seeds: int | None = None
 
     @property
     def name(self) -> str:
@@ -52,6 +54,7 @@ class Arm:
         parts += list(self.settings)
         parts += ["along the knob"] if self.along == "knob" else []
         parts += [f"on {self.task}"] if self.task is not None else []
+        parts += [f"{self.seeds} seeds"] if self.seeds is not None else []
         return ", ".join(parts)
 
 

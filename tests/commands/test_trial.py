@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from overopt.catalog import lookup, systems
+from overopt.catalog import lookup, systems, toml_files
 from overopt.commands.arguments import resolve
 from overopt.commands.reproduce.reproduce import specs_of
 from overopt.commands.trial import try_own
@@ -92,6 +92,17 @@ def test_a_setting_that_counts_samples_is_tried_with_the_tasks_number() -> None:
     try_own([run.model_copy(update={"task": task, "methods": (all_of_them,)})])
     with pytest.raises(UserError, match="keep = 8 of 7 samples per prompt; keep fewer"):
         try_own([run.model_copy(update={"task": task, "methods": (more,)})])
+
+
+def test_a_shipped_method_is_tried_where_prompts_have_another_number_of_samples() -> None:
+    run = run_spec(["p3o"])
+    shipped = toml_files.load_task("tabular")
+    odd = toml_files.load_task("tabular", {"rollout.samples_per_prompt": 5})
+    p3o, rloo = systems.method("p3o"), systems.method("rloo")
+    try_own([run.model_copy(update={"task": shipped, "methods": (p3o,)})])
+    try_own([run.model_copy(update={"task": odd, "methods": (rloo,)})])
+    with pytest.raises(UserError, match="pairs need an even number of samples per prompt, not 5"):
+        try_own([run.model_copy(update={"task": odd, "methods": (p3o,)})])
 
 
 @pytest.mark.parametrize(

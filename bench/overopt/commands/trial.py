@@ -9,12 +9,13 @@ import os
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 
-from overopt.catalog import systems
+from overopt.catalog import systems, toml_files
 from overopt.errors import UserError
 from overopt.execution.worker import enter_alone, spawning
 from overopt.spec.method import MethodSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.system import ProxySystemSpec
+from overopt.spec.task import TaskSpec
 from overopt.spec.world import WorldSpec
 
 Trial = tuple[MethodSpec | ProxySystemSpec, int, int, WorldSpec | None]
@@ -32,7 +33,8 @@ def try_own(runs: Sequence[RunSpec], limit_s: float = LIMIT_S) -> None:
     """Call functions of methods and proxies on made-up numbers, so that mistakes show at once.
 
     Of every method and proxy that is not shipped, and of shipped ones at other settings than their
-    own, which may exclude each other, not suit a proxy's members or the terms of the gold rule.
+    own, which may exclude each other, not suit a proxy's members or the terms of the gold rule; of
+    shipped methods also where a prompt has another number of samples than the shipped tasks give.
 
     Args:
         runs: whose methods and proxies are tried, all in one process.
@@ -88,13 +90,23 @@ def _trials(run: RunSpec) -> list[Trial]:
     methods = [
         method
         for method in run.methods
-        if not _shipped(method) or method.config != systems.method(method.name).config
+        if not _shipped(method)
+        or method.config != systems.method(method.name).config
+        or not _is_usual(run.task)
     ]
     return proxies + [(method, samples, count, None) for method in methods for count in members]
 
 
 def _shipped(one: MethodSpec | ProxySystemSpec) -> bool:
     return one.source.startswith("overopt.")
+
+
+def _is_usual(task: TaskSpec) -> bool:
+    """Whether a shipped task draws as many samples of a prompt as this one."""
+    if task.name not in toml_files.shipped("tasks"):
+        return False
+    own = toml_files.load_task(task.name).rollout.samples_per_prompt
+    return task.rollout.samples_per_prompt == own
 
 
 def _terms(spec: WorldSpec) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -36,6 +37,7 @@ from overopt.commands.tuning.command import add_tune
 from overopt.commands.verify.command import add_verify
 from overopt.commands.worker.command import add_worker
 from overopt.errors import UserError
+from overopt.run.forecasts.stages import Forecast
 from overopt.spec.run import RunSpec
 
 app = typer.Typer(
@@ -332,6 +334,13 @@ def _carry_out(
     return make_runs([spec], store, out, workers, quiet, typed()).folders
 
 
+def _foresee(specs: Sequence[RunSpec], store: Path | None, workers: int) -> Forecast:
+    """Estimate what runs cost for a command that needs runs of its own."""
+    from overopt.commands.plan import foresee
+
+    return foresee(specs, store, workers)
+
+
 add_commands(app)
 add_tune(app, _carry_out)
 add_gpu_table(app)
@@ -339,7 +348,7 @@ add_admit(app, _carry_out)
 add_verify(app)
 add_submit(app)
 add_leaderboard(app)
-add_reproduce(app, _carry_out)
+add_reproduce(app, _carry_out, _foresee)
 add_worker(app)
 add_monitor(app, _carry_out)
 add_examine(app, resolve_all)

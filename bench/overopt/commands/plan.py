@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from overopt.commands.accelerator import find_accelerator
 from overopt.commands.options.needs import is_offline, print_needs
@@ -29,21 +30,47 @@ from overopt.run.refusals import check_possible, name_of
 from overopt.spec.run import RunSpec
 
 
-def plan(
-    specs: Sequence[RunSpec], store_root: Path | None, workers: int, as_json: bool = False
-) -> int:
-    """Print what a run would do and cost; nothing runs."""
-    spec, nodes, count = specs[0], [], 0
-    graphs = Graphs(Graph)
+class Planned(NamedTuple):
+    """What runs come to: nodes that are wanted, cells, and what cannot run with the reason."""
+
+    nodes: Sequence[Node]
+    cells: int
+    refused: Mapping[str, str]
+
+
+def planned(specs: Sequence[RunSpec]) -> Planned:
+    """Nodes and cells of runs; what they share is made once."""
     refused = check_possible(specs)
-    for name, reason in refused.items():
-        print_colored(open_console(stderr=True), "red", "cannot run", f" {name}: {reason}")
+    nodes: list[Node] = []
+    count, graphs = 0, Graphs(Graph)
     with uncollected():
         for one in specs:
             cells = [cell for cell in cells_of(one) if name_of(cell) not in refused]
             count += len(cells)
             nodes += [made for cell in cells for made in foreseen(graphs(cell), one)]
             nodes += [graphs(cell).front(one.kl_grid_nats) for cell in first_of_worlds(cells)]
+    return Planned(nodes, count, refused)
+
+
+def foresee(specs: Sequence[RunSpec], store_root: Path | None, workers: int) -> Forecast:
+    """What runs in generated worlds would cost, less what the store has.
+
+    Raises:
+        NothingToRun: none of them can run.
+    """
+    nodes = planned(specs).nodes
+    with uncollected():
+        return forecast(nodes, open_store(store_root), workers)
+
+
+def plan(
+    specs: Sequence[RunSpec], store_root: Path | None, workers: int, as_json: bool = False
+) -> int:
+    """Print what a run would do and cost; nothing runs."""
+    spec = specs[0]
+    nodes, count, refused = planned(specs)
+    for name, reason in refused.items():
+        print_colored(open_console(stderr=True), "red", "cannot run", f" {name}: {reason}")
     store = open_store(store_root)
     console = open_console()
     needed: Sequence[SourceNeed] = ()

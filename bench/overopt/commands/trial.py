@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 
 from overopt.catalog import systems, toml_files
+from overopt.catalog.lookup import shipped
 from overopt.errors import UserError
 from overopt.execution.worker import enter_alone, spawning
 from overopt.spec.method import MethodSpec
@@ -103,7 +104,7 @@ def _shipped(one: MethodSpec | ProxySystemSpec) -> bool:
 
 def _is_usual(task: TaskSpec) -> bool:
     """Whether a shipped task draws as many samples of a prompt as this one."""
-    if task.name not in toml_files.shipped("tasks"):
+    if task.name not in shipped("tasks"):
         return False
     own = toml_files.load_task(task.name).rollout.samples_per_prompt
     return task.rollout.samples_per_prompt == own

@@ -12,6 +12,7 @@ import pytest
 
 from overopt.commands.arguments import resolve
 from overopt.commands.extrapolation.extrapolate import grouped, write
+from overopt.commands.plan import foresee
 from overopt.commands.reproduce.from_python import judge
 from overopt.commands.reproduce.reproduce import (
     Asked,
@@ -163,7 +164,9 @@ def test_what_is_missing_is_drawn_once(
     def examine(spec: RunSpec, exam: ExamSpec, out: Path) -> int:
         raise AssertionError("this paper examines nothing")
 
-    by = Making(lambda spec, out: [], draw, examine)
+    by = Making(
+        lambda spec, out: [], draw, examine, lambda specs: foresee(specs, tmp_path / "store", 2)
+    )
     drawn(specs_of(only, "standard", resolve)[BON], tmp_path / "runs" / "short", n_max=2_048)
     request = Asked("toy2024", "standard", (), False, tmp_path, False)
     for _ in range(2):

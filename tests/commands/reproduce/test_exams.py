@@ -11,6 +11,7 @@ import pytest
 
 from overopt.commands.arguments import resolve
 from overopt.commands.examination.examine import mark_frame, write
+from overopt.commands.plan import foresee
 from overopt.commands.reproduce import reproduce as module
 from overopt.commands.reproduce.from_python import judge
 from overopt.commands.reproduce.reproduce import (
@@ -130,7 +131,7 @@ def test_what_is_missing_is_sat_once_and_judged(
         return 0
 
     asked = Asked("toy2024", "smoke", (), False, tmp_path, False)
-    by = Making(run, draw, examine)
+    by = Making(run, draw, examine, lambda specs: foresee(specs, tmp_path / "store", 2))
     for _ in range(2):
         assert reproduce(asked, resolve, by) == 0
     assert len(sittings) == 1

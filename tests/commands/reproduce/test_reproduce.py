@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from overopt.__main__ import main
 from overopt.commands.arguments import resolve
+from overopt.commands.plan import foresee
 from overopt.commands.reproduce import reproduce as module
 from overopt.commands.reproduce.reproduce import (
     Asked,
@@ -35,8 +37,10 @@ from overopt.papers.contract import (
     Paper,
     more,
 )
+from overopt.report.quantities import show_duration
 from overopt.report.stored.run_folder import read_run
 from overopt.report.verdicts.gathering import gather
+from overopt.run.forecasts.stages import Forecast
 from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
@@ -105,9 +109,13 @@ def no_exams(spec: RunSpec, exam: ExamSpec, out: Path) -> int:
     raise AssertionError("this paper examines nothing")
 
 
+def no_forecast(specs: Sequence[RunSpec]) -> Forecast:
+    raise AssertionError("nobody asked what it costs")
+
+
 def making(run: Played) -> Making:
     """Runs alone."""
-    return Making(run, no_streams, no_exams)
+    return Making(run, no_streams, no_exams, no_forecast)
 
 
 def asked(out: Path, results: tuple[Path, ...] = (), plan: bool = False) -> Asked:
@@ -191,11 +199,44 @@ def test_the_page_is_escaped_and_loads_nothing(tmp_path: Path) -> None:
 
 
 def test_a_plan_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = Played()
-    assert reproduce(asked(tmp_path, plan=True), resolve, making(run)) == 0
+    """It tells what the arms that are not stored cost, which two processors share."""
+    run, out = Played(), tmp_path / "out"
+    specs: list[RunSpec] = []
+
+    def foreseen(missing: Sequence[RunSpec]) -> Forecast:
+        specs.extend(missing)
+        return foresee(missing, tmp_path / "store", 2)
+
+    by = making(run)._replace(foresee=foreseen)
+    assert reproduce(asked(out, plan=True), resolve, by) == 0
     told = capsys.readouterr().out
     assert "rloo, uwo, noise 0.25" in told and "no" in told
-    assert not run.asked and not list(tmp_path.iterdir())
+    [cost] = [line for line in told.splitlines() if line.startswith("runs that are not stored")]
+    work_s = sum(one.wall_s or 0.0 for one in foresee(specs, tmp_path / "store", 1).stages)
+    assert f"about {show_duration(work_s / 2)}, and {show_duration(work_s)} of one" in cost
+    assert [len(spec.proxies) for spec in specs] == [2, 1]
+    assert not run.asked and not out.exists() and not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("words", [["list"], ["itp2025", "--plan"]])
+def test_what_only_shows_leaves_no_folder(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["bench", "reproduce", *words, "--store", "store"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_of_what_is_stored_costs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reproduce(asked(tmp_path), resolve, making(Played()))
+    capsys.readouterr()
+    assert reproduce(asked(tmp_path, plan=True), resolve, making(Played())) == 0
+    assert "all runs are stored" in capsys.readouterr().out
 
 
 def test_results_that_are_no_folder_are_told(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import typer
 from overopt.commands.arguments import resolve
 from overopt.commands.machine import check_folder, count_workers
 from overopt.commands.options.machine import MACHINE, AsJson, Quiet, StorePlace, Workers
-from overopt.commands.options.running import Runner
+from overopt.commands.options.running import Foreseer, Runner
 
 
-def add_reproduce(app: typer.Typer, run: Runner) -> None:
+def add_reproduce(app: typer.Typer, run: Runner, foresee: Foreseer) -> None:
     """Give the command ``reproduce``."""
 
     @app.command("reproduce")
@@ -36,7 +36,8 @@ def add_reproduce(app: typer.Typer, run: Runner) -> None:
             ),
         ] = None,
         plan: Annotated[
-            bool, typer.Option("--plan", help="Show which runs it takes; nothing runs.")
+            bool,
+            typer.Option("--plan", help="Show which runs it takes, and how long; nothing runs."),
         ] = False,
         out: Annotated[
             Path,
@@ -68,7 +69,8 @@ def add_reproduce(app: typer.Typer, run: Runner) -> None:
 
         asked = Asked(paper, scale, tuple(results or ()), plan, out, as_json)
         count = count_workers(workers)
-        check_folder("--out", out)
+        if not plan and paper.lower() != "list":
+            check_folder("--out", out)
         by = Making(
             lambda spec, to: run(spec, store, to, count, quiet),
             lambda spec, stream, to: extrapolation(
@@ -77,5 +79,6 @@ def add_reproduce(app: typer.Typer, run: Runner) -> None:
             lambda spec, exam, to: examine(
                 sittings_of([spec], exam), [spec], exam, to, store, count, quiet, show=False
             ),
+            lambda specs: foresee(specs, store, count),
         )
         raise typer.Exit(reproduce(asked, resolve, by))

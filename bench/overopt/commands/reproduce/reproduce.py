@@ -17,6 +17,7 @@ from overopt.execution.synced import sync_tree
 from overopt.own_scores.staging import staging_folder
 from overopt.papers.contract.paper import Grid, Paper, Scale
 from overopt.papers.shelf import find, names
+from overopt.report.quantities import show_duration
 from overopt.report.stored.exams import StoredExams, find_exams
 from overopt.report.stored.run import Run
 from overopt.report.stored.run_folder import find_runs, read_run
@@ -31,6 +32,7 @@ from overopt.report.verdicts.judging import judge
 from overopt.report.verdicts.shown.page import Judged
 from overopt.report.verdicts.shown.tables import count, terminal_table, tidy_row
 from overopt.report.verdicts.shown.writing import PAGE, write_paper
+from overopt.run.forecasts.stages import Forecast
 from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
 from overopt.spec.stream import StreamSpec
@@ -40,6 +42,8 @@ Draw = Callable[[RunSpec, StreamSpec, Path], int]
 """Draws best-of-n beyond the pool into a folder."""
 Examine = Callable[[RunSpec, ExamSpec, Path], int]
 """Examines proxies into a folder."""
+Foresee = Callable[[Sequence[RunSpec]], Forecast]
+"""Estimates what runs cost together."""
 Check = Callable[[Request], RunSpec]
 """Resolves what is asked for."""
 
@@ -54,11 +58,12 @@ class Stored(NamedTuple):
 
 
 class Making(NamedTuple):
-    """What makes what is missing: runs, best-of-n beyond the pool, and exams."""
+    """What makes what is missing, runs, best-of-n beyond the pool and exams, and what runs cost."""
 
     run: CarryOut
     draw: Draw
     examine: Examine
+    foresee: Foresee
 
 
 class Asked(NamedTuple):
@@ -82,7 +87,7 @@ def reproduce(asked: Asked, check: Check, by: Making) -> int:
     chosen = names() if asked.paper.lower() == "all" else [asked.paper]
     papers = [find(name) for name in chosen]
     if asked.plan:
-        return _plan(papers, asked, check)
+        return _plan(papers, asked, check, by.foresee)
     given = stored(asked.results, "--results") if asked.results else None
     verdicts = {paper.name: _one(paper, asked, check, by, given) for paper in papers}
     if asked.as_json:
@@ -330,7 +335,7 @@ def _list() -> int:
     return 0
 
 
-def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
+def _plan(papers: Sequence[Paper], asked: Asked, check: Check, foresee: Foresee) -> int:
     """Which runs it takes, and which of them are stored."""
     console = open_console()
     for paper in papers:
@@ -342,9 +347,12 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
                       title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip
         for head in ("arm", "cells", "stored"):
             table.add_column(head)
+        missing: list[RunSpec] = []
         for arm, spec in specs.items():
             cells = len(spec.seeds) * len(spec.worlds)
-            table.add_row(arm.name, str(cells), "yes" if _whole(rows[arm], spec) else "no")
+            whole = _whole(rows[arm], spec)
+            table.add_row(arm.name, str(cells), "yes" if whole else "no")
+            missing += [] if whole or is_exam(arm) else [spec]
         stream = paper.grids[asked.scale].stream
         if stream is not None:
             for arm in paper.streamed:
@@ -352,4 +360,18 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check) -> int:
                 there = "yes" if _drawn(specs[arm], stream, found.streams) else "no"
                 table.add_row(f"{arm.name}, to n = {stream.n_max:,}", str(cells), there)
         console.print(table)
+        console.print(_cost(joined(missing), foresee), soft_wrap=True)
     return 0
+
+
+def _cost(missing: Sequence[RunSpec], foresee: Foresee) -> str:
+    """How long the runs take that are not stored."""
+    if not missing:
+        return "all runs are stored"
+    found = foresee(missing)
+    work_s = sum(one.wall_s or 0.0 for one in found.stages)
+    return (
+        f"runs that are not stored: about {show_duration(found.wall_s or 0.0)}, and "
+        f"{show_duration(work_s)} of one processor, by estimates; exams and draws beyond the pool "
+        "come on top"
+    )

@@ -21,6 +21,11 @@ lint:
 DOCS = bench/overopt/docs
 
 results:
+	.venv/bin/bench reproduce all --scale standard --results results/grids \
+		--results results/matrix --results results/reviews --out judged
+	for paper in judged/*-standard; do \
+		cp $$paper/verdicts.csv $$paper/verdicts.json results/papers/$${paper##*/}; done
+	rm -r judged
 	.venv/bin/python -m overopt.report.cards results results/curves.csv
 	.venv/bin/bench leaderboard build --publish
 	.venv/bin/bench admit --publish

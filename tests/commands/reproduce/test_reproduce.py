@@ -143,6 +143,20 @@ def test_what_is_missing_is_run_once_and_judged(tmp_path: Path) -> None:
     assert page.read_bytes() == before
 
 
+def test_what_was_killed_before_its_first_run_continues(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its folder is there, with a draft in it."""
+    draft = tmp_path / "runs" / "reviews" / "rloo" / ".draft"
+    draft.mkdir(parents=True)
+    (draft / "run.json").write_text("{")
+    by = making(Played())._replace(foresee=lambda specs: foresee(specs, tmp_path / "store", 2))
+    assert reproduce(asked(tmp_path, plan=True), resolve, by) == 0
+    assert "all runs are stored" not in capsys.readouterr().out
+    assert reproduce(asked(tmp_path), resolve, making(Played())) == 0
+    assert verdicts(tmp_path)["toy-01"] == "reproduced"
+
+
 def test_a_run_at_other_settings_is_not_an_arm_s(tmp_path: Path) -> None:
     run = Played()
     spec = resolve(request_of(PENALIZED, Grid(seeds=5)))

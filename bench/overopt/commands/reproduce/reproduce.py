@@ -107,7 +107,7 @@ def _one(
         _run_missing(specs, place, by.run)
         _draw_missing(paper, asked.scale, specs, place, by.draw)
         _examine_missing(paper.grids[asked.scale].exam, specs, place, by.examine)
-        given = stored((place,)) if place.is_dir() else Stored()  # none where all claims are exact
+        given = _made(place)
     measured = measured_of(
         specs,
         paper.grids[asked.scale],
@@ -196,7 +196,7 @@ def judge_measured(paper: Paper, scale: Scale, measured: Measured) -> Judged:
 def _run_missing(specs: dict[Arm, RunSpec], out: Path, run: CarryOut) -> None:
     """Run every arm that is not stored in full; what is stored is found again, not made again."""
     wanted = _optimized(specs)
-    there = gather(wanted, stored((out,)).runs if out.is_dir() else [])
+    there = gather(wanted, _made(out).runs)
     missing = {arm: spec for arm, spec in wanted.items() if not _whole(there[arm], spec)}
     for spec in joined(missing.values()):
         try:
@@ -262,11 +262,16 @@ def joined(specs: Iterable[RunSpec]) -> list[RunSpec]:
     return list(groups.values())
 
 
-def stored(places: Sequence[Path], option: str = "results") -> Stored:
+def stored(places: Sequence[Path], option: str = "results", own: bool = False) -> Stored:
     """All runs, streams and exams of some folders.
 
+    Args:
+        places: the folders.
+        option: that named them.
+        own: whether they are this command's, which may have been killed before it wrote a run.
+
     Raises:
-        UserError: one of them is no folder.
+        UserError: one of them is no folder, or holds nothing.
     """
     for place in places:
         if not place.is_dir():
@@ -280,11 +285,22 @@ def stored(places: Sequence[Path], option: str = "results") -> Stored:
     of_runs = [
         place
         for place in places
-        if not any(folder.is_relative_to(place.resolve()) for folder in drawn)
-        or any(place.rglob("run.json"))
+        if _holds_run(place)
+        or not (own or any(folder.is_relative_to(place.resolve()) for folder in drawn))
     ]
     runs = [read_run(folder) for folder in find_runs(of_runs)] if of_runs else []
     return Stored(runs, streams, exams, left_out)
+
+
+def _holds_run(place: Path) -> bool:
+    """Whether a run was written in a folder; hidden folders are drafts."""
+    found = (file.relative_to(place) for file in place.rglob("run.json"))
+    return any(not any(part.startswith(".") for part in file.parts) for file in found)
+
+
+def _made(place: Path) -> Stored:
+    """What earlier calls left: nothing where all claims are exact, or they were killed early."""
+    return stored((place,), own=True) if place.is_dir() else Stored()
 
 
 def specs_of(paper: Paper, scale: Scale, check: Check) -> dict[Arm, RunSpec]:
@@ -340,8 +356,8 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check, foresee: Foresee)
     console = open_console()
     for paper in papers:
         specs = specs_of(paper, asked.scale, check)
-        places = asked.results or (asked.out / "runs",)
-        found = stored([place for place in places if place.is_dir()])
+        given = [place for place in asked.results if place.is_dir()]
+        found = stored(given) if given else _made(asked.out / "runs")
         rows = measured_of(specs, paper.grids[asked.scale], found, lambda words: None)
         table = Table(title=f"{paper.name}, {asked.scale}: {_setting(paper.grids[asked.scale])}",
                       title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip

@@ -56,9 +56,7 @@ def make_markdown(boards: Sequence[Board], records: Sequence[Record]) -> str:
         "Made by `bench leaderboard build` from the committed results; do not edit it by hand. "
         "[What a rank here does and does not license]"
         "(bench/overopt/docs/threat-model.md) comes first, then "
-        "[how ranks are made](bench/overopt/docs/leaderboard.md), and "
-        "[which committed rows wait for another run]"
-        "(bench/overopt/docs/results.md#rows-that-wait-for-another-run).",
+        "[how ranks are made](bench/overopt/docs/leaderboard.md).",
         "",
         escape_markdown(RANKED_BY),
     ]

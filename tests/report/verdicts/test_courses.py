@@ -87,9 +87,11 @@ def test_a_jump_that_noise_hides_is_not_resolved() -> None:
     assert found == "not resolved at this scale"
 
 
-def test_a_column_that_never_rises_or_was_not_stored_gives_no_verdict() -> None:
+def test_a_column_that_never_rises_leaves_a_claim_open_and_one_that_was_not_stored_unrun() -> None:
     falls = {HUMPED: planted(lambda step_K: -step_K, noise=0.0)}
-    assert verdict(AT_PEAK, falls) == "not run here"
+    (found,) = judge([Claim("x-01", "a relation", "a number", "section 1", AT_PEAK)], falls)
+    assert found.verdict == "not resolved at this scale" and found.effect is None
+    assert found.reason == f"csi of {HUMPED.name}, seed 0: it never rises"
     assert verdict(AT_PEAK, {HUMPED: arm_rows(humped, budgets=BUDGETS)}) == "not run here"
 
 

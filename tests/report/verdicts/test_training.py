@@ -17,7 +17,7 @@ from overopt.papers.contract import (
     StepsToRegain,
     Trained,
 )
-from overopt.report.verdicts.arms import ArmRows, NotMeasured, OutOfReach, Scope
+from overopt.report.verdicts.arms import ArmRows, NotMeasured, OutOfReach, Scope, Undefined
 from overopt.report.verdicts.statistics import Statistic
 from overopt.report.verdicts.training import TAIL
 
@@ -130,7 +130,7 @@ def test_gamma_is_0_where_gold_follows_the_proxy_and_grows_with_the_gap() -> Non
     assert read(ordered, apart) == pytest.approx(-1.0 / read(Gamma(HUMPED), apart), rel=1e-3)
     falling = arm_rows(lambda d: -d, lambda d: d, number=1, noise=0.0)
     assert read(ordered, falling) > 0.0
-    with pytest.raises(NotMeasured, match="gold has no area"):
+    with pytest.raises(Undefined, match="gold has no area"):
         read(Gamma(HUMPED), falling)
 
 

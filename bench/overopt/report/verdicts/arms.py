@@ -154,6 +154,10 @@ class NotMeasured(Exception):
     """What a claim is about was not run, or not stored."""
 
 
+class Undefined(Exception):
+    """All was run and stored, and what a claim speaks of did not happen in some run."""
+
+
 class Scope:
     """The arms of one claim, over the worlds and seeds that all of them have."""
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from overopt.report.verdicts.arms import OfArm, Scope, SeedRows
+from overopt.report.verdicts.arms import OfArm, Scope, SeedRows, Undefined
 from overopt.report.verdicts.statistics import Tables, per_seed
 from overopt.stats.arrays import Floats
-from overopt.stats.verdicts.courses import change_point, parabola
+from overopt.stats.verdicts.courses import NoJump, change_point, parabola
 
 
 def _along(one: SeedRows, place: str, column: str) -> tuple[Floats, Floats]:
@@ -84,7 +84,10 @@ class JumpFromPeak(OfArm):
 
     def _number(self, one: SeedRows) -> float:
         step_K, value_K = _along(one, "step", self.column)
-        place = change_point(step_K, value_K)
+        try:
+            place = change_point(step_K, value_K)
+        except NoJump as none:
+            raise Undefined(f"{self.column} of {self.arm.name}, seed {one.seed}: {none}") from none
         of_gold_K, gold_K = _along(one, "step", "gold_mean")
         return (place - float(of_gold_K[gold_K.argmax()])) / float(step_K.max())
 

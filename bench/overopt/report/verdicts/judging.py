@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overopt.report.verdicts.arms import Measured, NotMeasured, OutOfReach, Scope
+from overopt.report.verdicts.arms import Measured, NotMeasured, OutOfReach, Scope, Undefined
 from overopt.report.verdicts.claims import (
     CONTRADICTED,
     NOT_RUN,
@@ -41,6 +41,8 @@ def judge(claims: Sequence[Claim], measured: Measured) -> list[Verdict]:
             tested.append((claim, claim.rule.weigh(scope), scope))
         except NotMeasured as missing:
             found[claim.id] = Verdict(claim, NOT_RUN, reason=str(missing))
+        except Undefined as none:
+            found[claim.id] = Verdict(claim, UNRESOLVED, reason=str(none))
         except OutOfReach as short:
             found[claim.id] = Verdict(claim, UNREACHED, reason=str(short))
     decisions = decide([evidence for _, evidence, _ in tested])

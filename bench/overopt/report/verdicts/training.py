@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, Scope, SeedRows
+from overopt.report.verdicts.arms import Arm, NotMeasured, OfArm, Scope, SeedRows, Undefined
 from overopt.report.verdicts.statistics import Tables, measured_curve, per_seed
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
@@ -204,7 +204,7 @@ class Gamma(OfArm):
         except ValueError as error:
             raise NotMeasured(f"{self.arm.name}, seed {one.seed}: {error}") from error
         if found is None:
-            raise NotMeasured(f"{self.arm.name}, seed {one.seed}: gold has no area, so no gamma")
+            raise Undefined(f"{self.arm.name}, seed {one.seed}: gold has no area, so no gamma")
         return found
 
 

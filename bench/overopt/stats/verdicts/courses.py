@@ -13,6 +13,10 @@ LEAST = 4
 """Points that a jump or a bend is read from, at least."""
 
 
+class NoJump(ValueError):
+    """A column that was measured has no jump."""
+
+
 def change_point(x_K: ArrayLike, y_K: ArrayLike) -> float:
     """Where a column jumps to a higher level: between the two points of x that part it best.
 
@@ -25,7 +29,8 @@ def change_point(x_K: ArrayLike, y_K: ArrayLike) -> float:
         y_K: the column.
 
     Raises:
-        ValueError: there are fewer than 4 points, or no upper part is higher.
+        NoJump: no upper part is higher.
+        ValueError: there are fewer than 4 points.
     """
     x, y = check_finite(x_K, "places"), check_finite(y_K, "values")
     check_same_shape(x, y, "places and values")
@@ -42,7 +47,7 @@ def change_point(x_K: ArrayLike, y_K: ArrayLike) -> float:
             if best is None or left < best[0]:
                 best = left, float(x[cut - 1] + x[cut]) / 2.0
     if best is None:
-        raise ValueError("it never rises")
+        raise NoJump("it never rises")
     return best[1]
 
 

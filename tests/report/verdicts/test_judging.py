@@ -182,9 +182,11 @@ def test_slopes_and_correlations_over_an_axis() -> None:
     levels = tuple((math.log(width), Gold(arm, 1.0)) for width, arm in arms.items())
     assert value(Along("log width", levels), measured) == pytest.approx(1.0, abs=0.01)
     assert verdict(Positive(Along("log width", levels)), measured).verdict == "reproduced"
-    assert verdict(Positive(Along("log width", levels), sign=-1), measured).verdict == (
-        "contradicted"
-    )
+    falling = verdict(Positive(Along("log width", levels), sign=-1), measured)
+    assert falling.verdict == "contradicted"
+    # the slope is told as it is, not by how well it suits the claim
+    assert falling.effect == pytest.approx(1.0, abs=0.01)
+    assert falling.low is not None and falling.low > 0.9
     related = Related("rank correlation", levels)
     assert value(related, measured) == pytest.approx(1.0)
 

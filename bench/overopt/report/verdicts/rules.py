@@ -91,7 +91,9 @@ class Positive(_Single):
 
     def part(self, scope: Scope) -> Part:
         found = measure(self.statistic, scope)
-        return difference(self.words, found if self.sign > 0 else found.flipped(), self.margin)
+        claimed = found if self.sign > 0 else found.flipped()
+        # told with its own sign, beside words that say which one is claimed
+        return difference(self.words, claimed, self.margin)._replace(estimate=found)
 
 
 def more(first: Statistic, second: Statistic, margin: float = 0.0) -> Positive:

@@ -84,7 +84,7 @@ class Part(NamedTuple):
 
     Attributes:
         name: what was compared, in words.
-        estimate: the number that it is judged by; positive where the claim says so.
+        estimate: the number that it is judged by, with its own sign.
         p_for: of the claim.
         p_against: of its opposite.
         note: what a reader must know of it; may be empty.

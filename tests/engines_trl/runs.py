@@ -33,6 +33,10 @@ AnyOpened = TypeVar("AnyOpened", bound=Opened[Named])
 Begin = Callable[[], PreTrainedModel]
 """Builds the initial policy."""
 
+OF_ROUNDING = 0.05
+"""At sparsepo's first step the policy is the reference still, so that the gradient of its masks is
+rounding alone, and Adam moves them by its sign."""
+
 
 @cache
 def tokenizer() -> PreTrainedTokenizerBase:

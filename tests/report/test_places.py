@@ -199,6 +199,22 @@ def test_points_without_budgets_end_where_the_first_seed_does(tmp_path: Path) ->
     assert places.end.gold.n_seeds == 5
 
 
+def test_policies_that_leapt_over_all_budgets_have_no_end(tmp_path: Path) -> None:
+    """A round may begin beyond the last budget; nothing was measured on the way there."""
+    folder = tmp_path / "run"
+    write_old(folder, DPO, None)
+    points = pd.read_csv(folder / "points.csv", dtype=str, keep_default_na=False)
+    missed = points.drop_duplicates("seed").assign(kl_target_nats="1", status="unreached")
+    numbers = ["kl_nats", "gold_mean", "proxy_mean"]
+    missed[[name for name in numbers if name in missed]] = ""
+    points["kl_target_nats"] = ""
+    pd.concat([points, missed]).to_csv(folder / "points.csv", index=False)
+    group = only_group(read_results([folder]))
+    assert group.places.end is None and group.places.peak is None
+    assert group.places.note == "no peak or end: no budget was reached by all seeds"
+    assert [mean.kl_nats for mean in group.means["gold"]] == [0.0]
+
+
 def test_seeds_of_two_runs_are_told_from_the_points(tmp_path: Path) -> None:
     """Neither run's stored test is about the seeds of both."""
     for name, seeds in (("a", range(3)), ("b", range(3, 6))):

@@ -83,6 +83,12 @@ def test_points_without_budgets_are_read_where_they_are() -> None:
     assert read_together([]) == []
 
 
+def test_policies_that_leapt_over_all_budgets_are_not_read_between() -> None:
+    leapt = [seed((NONE, 0.0), (NONE, kl)) for kl in (215.0, 59.0)]
+    assert read_together(leapt, budgets_set=True) == []
+    assert [place.kl_nats for place in read_together(leapt)] != []
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="differ in shape"):
         read_together([SeedPoints(np.zeros(2), np.zeros(3))])

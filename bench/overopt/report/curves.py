@@ -44,7 +44,10 @@ def seed_curve(seed: int, rows: Mapping[str, NDArray[Any]]) -> SeedCurve:
 
 
 def mean_curve(
-    seeds: Sequence[SeedCurve], quantity: Quantity, stored: Sequence[dict[Any, Any]]
+    seeds: Sequence[SeedCurve],
+    quantity: Quantity,
+    stored: Sequence[dict[Any, Any]],
+    budgets_set: bool = False,
 ) -> list[BudgetMean]:
     """Mean over seeds at the initial policy and at every budget that some seed reached.
 
@@ -53,6 +56,7 @@ def mean_curve(
         quantity: what is averaged.
         stored: rows of ``budgets.csv`` of these very seeds, whose intervals come from single
             prompts; an interval that is not among them comes from each seed's standard error.
+        budgets_set: whether there were budgets, even if no seed reached any.
     """
     curves = [curve for curve in (seed.measured(quantity) for seed in seeds) if curve.d_K.size]
     rows = [row for row in stored if row["quantity"] == quantity]
@@ -62,7 +66,7 @@ def mean_curve(
         shape = (len(start), min(curve.n_prompts for curve in curves))
         zero = around(float(np.mean(start)), 0.0, np.inf, shape)
         means.append(BudgetMean(None, 0.0, 0.0, zero))
-    for place in read_together([curve.points for curve in curves]):
+    for place in read_together([curve.points for curve in curves], budgets_set):
         score = over_readings(
             [
                 read_seed(curve, weight_K, quantity)

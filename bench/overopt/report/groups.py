@@ -150,6 +150,9 @@ def _group(rows: Rows, of_run: Mapping[int, StoredRows]) -> Group:
     tests = stored.contrasts.get(key, []) if stored else []
     worlds = stored.worlds.get(_key(first, _SIZES[1:]), []) if stored else []
     budgets = stored.budgets.get(key, []) if stored else []
+    unreached = _unreached(_where(rows, rows["status"] == "unreached"))
+    were_set = bool(unreached)
+    own_tests = [row for row in tests if row["seeds"] == n_seeds]
     return Group(
         task=str(first["task_label"]),
         worlds=(int(first["world"]),),
@@ -159,9 +162,9 @@ def _group(rows: Rows, of_run: Mapping[int, StoredRows]) -> Group:
         noise=str(first["noise"]),
         seeds=curves,
         n_seeds=n_seeds,
-        places=find_places(curves, n_seeds, [row for row in tests if row["seeds"] == n_seeds]),
-        means={name: mean_curve(curves, name, budgets) for name in QUANTITIES},
-        unreached=_unreached(_where(rows, rows["status"] == "unreached")),
+        places=find_places(curves, n_seeds, own_tests, were_set),
+        means={name: mean_curve(curves, name, budgets, were_set) for name in QUANTITIES},
+        unreached=unreached,
         failures=_failures(rows, moved),
         n_negative=int(ok_R.sum()) - len(usable["seed"]),
         estimator="+".join(sorted(set(moved["kl_estimator"]))),

@@ -37,7 +37,10 @@ class Met(NamedTuple):
 
 
 def find_places(
-    seeds: Sequence[SeedCurve], n_seeds: int, stored: Sequence[dict[Any, Any]]
+    seeds: Sequence[SeedCurve],
+    n_seeds: int,
+    stored: Sequence[dict[Any, Any]],
+    budgets_set: bool = False,
 ) -> Places:
     """Peak and end of a group.
 
@@ -45,22 +48,23 @@ def find_places(
         seeds: the seeds that were measured.
         n_seeds: seeds that were run.
         stored: rows of ``contrasts.csv`` of these very seeds; one or none.
+        budgets_set: whether there were budgets, even if no seed reached any.
 
     Raises:
         UserError: a stored end is not the mean of the points that are stored beside it.
     """
     if len(seeds) < n_seeds:
         return Places(note=f"no peak or end: {len(seeds)} of {n_seeds} seeds were measured")
-    met = met_by_all(seeds)
+    met = met_by_all(seeds, budgets_set)
     if not met:
         return Places(note="no peak or end: no budget was reached by all seeds")
     return _from_row(stored[0], met) if stored else _from_points(met)
 
 
-def met_by_all(seeds: Sequence[SeedCurve]) -> list[Met]:
+def met_by_all(seeds: Sequence[SeedCurve], budgets_set: bool = False) -> list[Met]:
     """The budgets of all seeds, ascending; without budgets, the KL values where all can be read."""
     met = []
-    for place in read_together([seed.points for seed in seeds]):
+    for place in read_together([seed.points for seed in seeds], budgets_set):
         weights = list(place.weight_SK)
         target = place.kl_target_nats
         if target is not None:

@@ -48,13 +48,18 @@ def world_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
     return rows
 
 
-def budget_rows(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
-    """Mean gold and proxy of every group at every budget, in the columns of ``budgets.csv``."""
+def budget_rows(groups: Sequence[SeedGroup], budgets_set: bool = False) -> list[dict[str, Any]]:
+    """Mean gold and proxy of every group at every budget, in the columns of ``budgets.csv``.
+
+    Args:
+        groups: the seeds of each setting.
+        budgets_set: whether there were budgets, even if no seed of a group reached any.
+    """
     return [
         group.identity | {"quantity": quantity} | _mean(place, group.tables, quantity)
         for group in groups
         for quantity in ("gold", "proxy")
-        for place in read_together([table.points for table in group.tables])
+        for place in read_together([table.points for table in group.tables], budgets_set)
     ]
 
 

@@ -155,7 +155,7 @@ def _files(
     }
     for name, columns, rows in (
         ("contrasts.csv", CONTRAST_COLUMNS, contrast_rows(groups)),
-        ("budgets.csv", BUDGET_COLUMNS, budget_rows(groups)),
+        ("budgets.csv", BUDGET_COLUMNS, budget_rows(groups, bool(run.kl_grid_nats))),
         ("worlds.csv", WORLD_COLUMNS, world_rows(groups)),
     ):
         if rows:

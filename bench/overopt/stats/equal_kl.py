@@ -93,16 +93,18 @@ def end_of(seeds: Sequence[SeedPoints]) -> float | None:
     return max(set[float].intersection(*reached), default=None)
 
 
-def read_together(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
+def read_together(seeds: Sequence[SeedPoints], budgets_set: bool = False) -> list[CommonKL]:
     """Every budget that some seed reached, ascending, and how the seeds are read there.
 
     A seed whose range holds the budget is read at the budget. At the end (`end_of`) every seed is
     read at its own policy, so that the curve ends where the end is; so is a seed that met a budget
-    a little below it and has nothing further. Points without any budget are read at quantiles of
-    the measured KL, and where the first seed to end does.
+    a little below it and has nothing further. Where no budget was set, points are read at quantiles
+    of the measured KL, and where the first seed to end does.
 
     Args:
         seeds: where each seed was measured.
+        budgets_set: whether there were budgets, even if no seed reached any: nothing is read then,
+            since policies that leapt over all of them say nothing of what lies between.
 
     Raises:
         ValueError: if shapes differ, or a KL is negative, NaN or infinite.
@@ -111,7 +113,7 @@ def read_together(seeds: Sequence[SeedPoints]) -> list[CommonKL]:
         check_same_shape(one.kl_K, one.target_K, "KL and budgets")
     targets = {target for one in seeds for target in one.target_K.tolist() if not np.isnan(target)}
     if not targets:
-        return _without_budgets(seeds)
+        return [] if budgets_set else _without_budgets(seeds)
     end, places = end_of(seeds), sorted(targets)
     weight_ST = [weights_at_each(one.kl_K, places) for one in seeds]
     return [

@@ -254,8 +254,10 @@ def test_a_plan_of_what_is_stored_costs_nothing(
 
 
 def test_results_that_are_no_folder_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not a folder"):
-        reproduce(asked(tmp_path, results=(tmp_path / "none",)), resolve, making(Played()))
+    for plan in (False, True):
+        wrong = asked(tmp_path, results=(tmp_path / "none",), plan=plan)
+        with pytest.raises(UserError, match=r"--results .*none: it is not a folder"):
+            reproduce(wrong, resolve, making(Played()))
 
 
 def test_arms_join_where_they_differ_in_the_proxy_only() -> None:

@@ -356,8 +356,8 @@ def _plan(papers: Sequence[Paper], asked: Asked, check: Check, foresee: Foresee)
     console = open_console()
     for paper in papers:
         specs = specs_of(paper, asked.scale, check)
-        given = [place for place in asked.results if place.is_dir()]
-        found = stored(given) if given else _made(asked.out / "runs")
+        given = asked.results
+        found = stored(given, "--results") if given else _made(asked.out / "runs")
         rows = measured_of(specs, paper.grids[asked.scale], found, lambda words: None)
         table = Table(title=f"{paper.name}, {asked.scale}: {_setting(paper.grids[asked.scale])}",
                       title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip

@@ -60,7 +60,8 @@ ONCE = Arm("bon", settings=("proxy.training.epochs=1",))
 FOUR_TIMES = Arm("bon", settings=("proxy.training.epochs=4",))
 MORE_DATA = Arm("bon", comparisons=4096, settings=("proxy.training.epochs=1",))
 RELABELED = tuple(
-    (k, Arm("ppo", settings=(f"rounds.count={k}", "rounds.start=last"))) for k in (2, 3, 4)
+    (k, Arm("ppo", settings=(f"rounds.count={k}", "rounds.start=last", "rounds.until_kl_nats=18")))
+    for k in (2, 3, 4)
 )
 SMALL, LARGE = (Arm("bon", settings=(f"policy.architecture.width={width}",)) for width in (32, 128))
 
@@ -389,10 +390,10 @@ PAPER = Paper(
         "Departures: the gold is a rule of a synthetic world; a quarter of the labels is flipped; "
         "RL is PPO without a penalty; widths stand for sizes, parameters grow about with their "
         "square. A policy of another width has pairs and proxies of its own. An alpha shared "
-        "across sizes is not compared by AICc with one for each. Rounds run for equal steps, not "
-        "equal d. Best-of-n beyond the pool is of the first prompts. The gap of gao-11 is that of "
-        "best-of-n, where the paper's figure 24 is of RL; gao-09 reads the fall, where its figure "
-        "5 has the score of the best of 1,000. gao-04 and gao-05 have five seeds in the standard "
-        "grid.",
+        "across sizes is not compared by AICc with one for each. Rounds of gao-18 end evenly in d "
+        "up to 18 nats. Best-of-n beyond the pool is of the first prompts. The gap of gao-11 is "
+        "that of best-of-n, where the paper's figure 24 is of RL; gao-09 reads the fall, where its"
+        " figure 5 has the score of the best of 1,000. gao-04 and gao-05 have five seeds in the "
+        "standard grid.",
     ),
 )

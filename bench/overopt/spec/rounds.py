@@ -27,6 +27,8 @@ class RoundsSpec(Spec):
         it the ``mean`` of their scores, or one of the ``average`` of their weights.
     steps: gradient steps of every round but the last, whose policy runs along KL; None: as many
         as the task gives to the method.
+    until_kl_nats: instead of steps, the KL up to which rounds are spread evenly in its root: round
+        i of k ends with the policy nearest to (i / k)^2 of it, or with its last step before that.
     """
 
     count: int = Field(default=1, ge=1, le=MOST_ROUNDS)
@@ -40,6 +42,31 @@ class RoundsSpec(Spec):
         default="last", exclude_if=lambda proxy: proxy == "last"
     )
     steps: int | None = Field(default=None, ge=1)
+    until_kl_nats: float | None = Field(
+        default=None, gt=0.0, allow_inf_nan=False, exclude_if=absent
+    )
+
+    @property
+    def before(self) -> Self:
+        """Those of the round before, which ends where its share of the way in sqrt(KL) does."""
+        update: dict[str, object] = {"count": self.count - 1}
+        if self.until_kl_nats is not None:
+            way_nats = self.until_kl_nats * (self.count - 1) ** 2 / self.count**2
+            update["until_kl_nats"] = way_nats
+        return self.model_copy(update=update)
+
+    @property
+    def end_nats(self) -> tuple[float, ...]:
+        """The KL budgets of a round that another one follows; none where it runs for its steps."""
+        return () if self.until_kl_nats is None else (self.until_kl_nats,)
+
+    @model_validator(mode="after")
+    def _rounds_end_in_one_way(self) -> Self:
+        if self.steps is not None and self.until_kl_nats is not None:
+            raise ValueError(
+                "rounds end after steps or spread over KL until until_kl_nats; give one of the two"
+            )
+        return self
 
     @model_validator(mode="after")
     def _liti_has_a_share(self) -> Self:

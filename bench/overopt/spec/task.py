@@ -82,16 +82,14 @@ class TaskSpec(Spec):
 
     @property
     def round_before(self) -> Self:
-        """The task of the round before, whose policy runs for its steps and along no budgets.
+        """The task of the round before, whose policy runs for its steps or to its share of a KL.
 
         Raises:
             ValueError: there is none before the first.
         """
         if self.rounds is None or self.round < 2:
             raise ValueError("there is no round before the first")
-        update: dict[str, object] = {
-            "rounds": self.rounds.model_copy(update={"count": self.round - 1})
-        }
+        update: dict[str, object] = {"rounds": self.rounds.before}
         if self.rounds.steps is not None:
             steps = {"max_steps": self.rounds.steps}
             update["rollout"] = self.rollout.model_copy(update=steps)

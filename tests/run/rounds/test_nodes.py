@@ -89,6 +89,7 @@ VARIANTS = (
     ["rounds.proxy=mean"],
     ["rounds.proxy=average"],
     ["rounds.start=liti", "rounds.share=0.5"],
+    ["rounds.until_kl_nats=2"],
 )
 
 
@@ -146,6 +147,25 @@ def test_steps_of_earlier_rounds() -> None:
         if made.name == "optimize"
     ]
     assert steps == [7, 200]
+
+
+def test_rounds_spread_evenly_over_the_root_of_kl() -> None:
+    settings = ["rounds.start=last", "rounds.until_kl_nats=16"]
+    fourth = _points(rounds=4, settings=settings)[-1]
+    runs = [made for made in ancestry([fourth]) if made.name == "optimize"]
+    ends = sorted(tuple(made.params["kl_grid_nats"]) for made in runs)
+    assert ends[1:] == [(1.0,), (4.0,), (9.0,)] and len(ends[0]) > 3
+    labeled = {
+        dict(made.inputs)["optimize"].key
+        for made in ancestry([fourth])
+        if made.name == "pairs" and made.stage.endswith("rounds.pairs")
+    }
+    assert labeled == {made.key for made in runs if len(made.params["kl_grid_nats"]) == 1}
+
+
+def test_rounds_end_after_steps_or_at_a_kl() -> None:
+    with pytest.raises(UserError, match="give one of the two"):
+        _points(rounds=2, settings=["rounds.steps=7", "rounds.until_kl_nats=2"])
 
 
 @pytest.mark.parametrize(

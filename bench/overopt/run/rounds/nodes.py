@@ -137,7 +137,7 @@ class RoundLabels:
         }
         if cell.task.rounds is not None and cell.task.rounds.prompts == "repeated":
             params["repeated"] = True
-        inputs = {"optimize": before.optimize(None, ()), "first": first.pairs}
+        inputs = {"optimize": ended(before), "first": first.pairs}
         label = f"pairs of round {self._number}, {cell.place}"
         return self._make("rounds.pairs", params, inputs, label)
 
@@ -153,6 +153,12 @@ class RoundLabels:
         # what else is made of labels asks how they were made
         params = {"noise": fresh.params["noise"]}
         return self._make("rounds.joined", params, inputs, label)
+
+
+def ended(graph: Rounded) -> Node:
+    """The method's run in a round that another one follows."""
+    rounds = graph.cell.task.rounds
+    return graph.optimize(None, () if rounds is None else rounds.end_nats)
 
 
 def of_round(
@@ -179,7 +185,7 @@ def of_round(
     params = {**params, "start": task.rounds.start}
     if task.rounds.share is not None:
         params["share"] = task.rounds.share
-    return "rounds.optimize", params, {**inputs, "before": around.before.optimize(None, ())}
+    return "rounds.optimize", params, {**inputs, "before": ended(around.before)}
 
 
 def _refuse(cell: Asked) -> None:

@@ -24,6 +24,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 
@@ -84,15 +85,17 @@ def order(made: Node, place: str | Path) -> Order:
 
 
 class _SafeProcess(SpawnProcess):
-    """A process that starts without the current folder on its import path."""
+    """A process that starts without the current folder on its import path, or the main script."""
 
     def start(self) -> None:
         """Start it. The environment says so while it starts, and to none of its children."""
-        before = os.environ.get(_SAFE_PATH)
+        before, main = os.environ.get(_SAFE_PATH), sys.modules["__main__"]
         os.environ[_SAFE_PATH] = "1"
+        sys.modules["__main__"] = ModuleType("__main__")  # names no file to run again
         try:
             super().start()
         finally:
+            sys.modules["__main__"] = main
             if before is None:
                 del os.environ[_SAFE_PATH]
             else:
@@ -104,9 +107,11 @@ class _SafeContext(SpawnContext):
 
 
 def spawning() -> SpawnContext:
-    """How worker processes start: afresh, and without the current folder on their import path.
+    """How worker processes start: afresh, without the current folder on their import path.
 
-    Else a file named ``pickle.py`` that happens to lie there would run in each of them.
+    Else a file named ``pickle.py`` that happens to lie there would run in each of them. They do not
+    import the main script either: it need not guard its calls by its name, and may be none, as on
+    standard input. What they are given must not be defined in it.
     """
     return _SafeContext()
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from overopt.errors import UserError
+from overopt.execution.worker import spawning
 from overopt.report.across_worlds import across_worlds
 from overopt.report.fits import GroupFit
 from overopt.report.group import Group
@@ -124,7 +124,7 @@ def draw_all(
     else:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by the processes that start here
         count = min(workers, len(jobs))
-        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(count, mp_context=spawning()) as pool:
             futures = {pool.submit(draw_job, job, out): place for place, job in enumerate(jobs)}
             for future in as_completed(futures):
                 files[futures[future]] = future.result()

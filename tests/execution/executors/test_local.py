@@ -50,6 +50,33 @@ def test_equal_bytes_with_one_worker_two_and_none(tmp_path: Path, toy_log: Log) 
     assert len(one) == 9 * 4
 
 
+_SCRIPT = """
+import os
+from concurrent.futures import ProcessPoolExecutor
+
+from overopt.execution.worker import spawning
+
+with ProcessPoolExecutor(1, mp_context=spawning()) as pool:
+    assert pool.submit(os.getpid).result() != os.getpid()
+print("once")
+"""
+
+
+@pytest.mark.parametrize("source", ["a file", "standard input"])
+def test_workers_do_not_import_the_script_that_starts_them(tmp_path: Path, source: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT, encoding="utf-8")
+    with script.open(encoding="utf-8") as given:
+        told = subprocess.run(
+            [sys.executable, str(script) if source == "a file" else "-"],
+            stdin=given,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert (told.stdout, told.stderr) == ("once\n", "")
+
+
 def test_a_killed_worker_costs_one_retry_of_its_own_stage(store: Store, toy_log: Log) -> None:
     others = ladder(2, 2)
     told: list[Notice] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from comparison.drawn import write_run
 from overopt.leaderboard.ranking.board import Board
@@ -41,6 +42,17 @@ def write_entry(
     record["finished_utc"] = finished
     path.write_text(json.dumps(record))
     return folder
+
+
+def alter(folder: Path, **spec: Any) -> None:
+    """Change what a run's record says: ``task`` as it is, others of the only method or proxy."""
+    path = folder / "run.json"
+    record = json.loads(path.read_text())
+    record["spec"].setdefault("task", {"name": "tabular"})
+    record["spec"]["task"] |= spec.get("task", {})
+    record["spec"]["methods"][0] |= spec.get("method", {})
+    record["spec"]["proxies"][0] |= spec.get("proxy", {})
+    path.write_text(json.dumps(record))
 
 
 def read(root: Path) -> tuple[Results, list[Group], Measures]:

@@ -13,7 +13,7 @@ from overopt.leaderboard.ranking.entries import track_of
 from overopt.leaderboard.ranking.rows import board_rows
 from overopt.report.comparison.contest import Entrant
 
-from .drawn import boards_of, write_entry
+from .drawn import alter, boards_of, write_entry
 
 
 def _board(boards: list[Board], track: str) -> Board:
@@ -169,17 +169,6 @@ def test_a_board_says_what_it_rests_on(
     assert (board.headline, board.basis) == (headline, basis)
 
 
-def _with(folder: Path, **spec: Any) -> None:
-    """Change what a run's record says: ``task`` as it is, others of the only method or proxy."""
-    path = folder / "run.json"
-    record = json.loads(path.read_text())
-    record["spec"].setdefault("task", {"name": "tabular"})
-    record["spec"]["task"] |= spec.get("task", {})
-    record["spec"]["methods"][0] |= spec.get("method", {})
-    record["spec"]["proxies"][0] |= spec.get("proxy", {})
-    path.write_text(json.dumps(record))
-
-
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -195,9 +184,9 @@ def test_an_entry_of_other_settings_has_no_rank(
     for name, height in (("a", 0.9), ("b", 0.4), ("c", 0.1)):
         folder = write_entry(tmp_path, name, height)
         plain = {"task": {"pairs": {"max_steps": 1}}, "proxy": {"config": {"members": 1}}}
-        _with(folder, **plain)
+        alter(folder, **plain)
         if name == "a":
-            _with(folder, **change)
+            alter(folder, **change)
     board = _board(boards_of(tmp_path), "online")
     withheld = board.decided[0].withheld
     assert set(withheld) == {"a", "b", "c"}
@@ -208,7 +197,7 @@ def test_an_entry_of_other_settings_has_no_rank(
 def test_proxies_meet_under_one_method_at_one_rate(tmp_path: Path) -> None:
     for proxy, height in (("single", 0.9), ("uwo", 0.4), ("mean", 0.1)):
         folder = write_entry(tmp_path, "rloo", height, proxy=proxy)
-        _with(folder, method={"rate_factor": 2.0 if proxy == "uwo" else 1.0})
+        alter(folder, method={"rate_factor": 2.0 if proxy == "uwo" else 1.0})
     board = _board(boards_of(tmp_path), "reward side")
     reasons = {name: bool(reason) for name, reason in board.decided[0].withheld.items()}
     assert reasons == {"single": False, "uwo": True, "mean": False}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from overopt.leaderboard.ranking.records import find_records
 
-from .drawn import read, write_entry
+from .drawn import alter, read, write_entry
 
 
 def test_a_record_falls_to_what_is_shown_to_be_higher(tmp_path: Path) -> None:
@@ -41,3 +41,12 @@ def test_a_method_and_its_proxy_hold_a_record_together(tmp_path: Path) -> None:
         "rloo × single",
         "rloo × uwo",
     ]
+
+
+def test_what_ran_at_other_settings_of_the_task_sets_no_record(tmp_path: Path) -> None:
+    for day, (name, height) in enumerate((("a", 0.2), ("b", 0.4), ("c", 0.6), ("d", 0.9)), 1):
+        folder = write_entry(tmp_path, name, height, family="pairs",
+                             finished=f"2026-01-{day:02d}T00:00:00+00:00")  # fmt: skip
+        alter(folder, task={"pairs": {"max_steps": 2 if name == "d" else 1}})
+    found = find_records(*read(tmp_path), dict.fromkeys("abcd", 50))
+    assert [one.entry for one in found if one.at_kl_nats == 2.0] == ["a", "b", "c"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from overopt.leaderboard.ranking.entries import facts_in, facts_of
+from overopt.leaderboard.ranking.entries import facts_in, facts_of, runs_in, runs_of
 from overopt.leaderboard.ranking.facts import Facts, Status
 from overopt.leaderboard.ranking.shown import BROKEN_BELOW, MOST_LINES, RECORD_KLS, Record
+from overopt.leaderboard.ranking.unlike import unlike
 from overopt.report.comparison.contest import Contest, NotRanked, Ranking, Score
 from overopt.report.comparison.contests import make_contests
 from overopt.report.comparison.question import Question
@@ -33,6 +34,8 @@ def find_records(
 ) -> list[Record]:
     """The records of every setting at 2 and at 8 nats, the first one first.
 
+    What ran at other settings of the task than most entries of its contest sets none.
+
     Args:
         results: what was read.
         groups: its groups.
@@ -40,11 +43,13 @@ def find_records(
         lines_of: lines of each method's file; methods that it lacks set no record.
         statuses: of submitted entries, by method.
     """
-    known = facts_of(results, "systems", statuses or {})
+    known, ran = facts_of(results, "systems", statuses or {}), runs_of(results, "systems")
     contests, _ = make_contests(results, groups, "systems")
     found = []
     for contest in _widest(contests):
         facts = {one.method: facts_in(known, contest, one, "systems") for one in contest.entrants}
+        runs = {one.method: runs_in(ran, contest, one, "systems") for one in contest.entrants}
+        others = unlike(contest, "records", runs)
         for kl in RECORD_KLS:
             question = Question("gold-at-kl", kl)
             read = read_contest(contest, question, measures)
@@ -53,6 +58,7 @@ def find_records(
                 name: lines
                 for name in scores
                 if facts[name].uses_gold == "none"
+                and name not in others
                 and (lines := lines_of.get(method_of(name), MOST_LINES + 1)) <= MOST_LINES
             }
             order = sorted(eligible, key=lambda name: (facts[name].finished_utc or _LAST, name))

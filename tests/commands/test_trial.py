@@ -101,8 +101,9 @@ def test_a_shipped_method_is_tried_where_prompts_have_another_number_of_samples(
     p3o, rloo = systems.method("p3o"), systems.method("rloo")
     try_own([run.model_copy(update={"task": shipped, "methods": (p3o,)})])
     try_own([run.model_copy(update={"task": odd, "methods": (rloo,)})])
-    with pytest.raises(UserError, match="pairs need an even number of samples per prompt, not 5"):
-        try_own([run.model_copy(update={"task": odd, "methods": (p3o,)})])
+    for task in (odd, odd.model_copy(update={"name": "of-a-file"})):
+        with pytest.raises(UserError, match="an even number of samples per prompt, not 5"):
+            try_own([run.model_copy(update={"task": task, "methods": (p3o,)})])
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def try_own(runs: Sequence[RunSpec], limit_s: float = LIMIT_S) -> None:
 
     Of every method and proxy that is not shipped, and of shipped ones at other settings than their
     own, which may exclude each other, not suit a proxy's members or the terms of the gold rule; of
-    shipped methods also where a shipped task is set to draw another number of samples.
+    shipped methods also where a task draws an unusual number of samples.
 
     Args:
         runs: whose methods and proxies are tried, all in one process.
@@ -103,11 +103,16 @@ def _shipped(one: MethodSpec | ProxySystemSpec) -> bool:
 
 
 def _is_usual(task: TaskSpec) -> bool:
-    """Whether a shipped task draws as many samples of a prompt as it does; a file says its own."""
-    if task.name not in shipped("tasks"):
-        return True
-    own = toml_files.load_task(task.name).rollout.samples_per_prompt
-    return task.rollout.samples_per_prompt == own
+    """Whether shipped methods are known to take as many samples of a prompt as the task draws.
+
+    A shipped task is known to draw its own number, one of a file what any shipped task does.
+    """
+    tasks = shipped("tasks")
+    known = {
+        toml_files.load_task(name).rollout.samples_per_prompt
+        for name in ([task.name] if task.name in tasks else tasks)
+    }
+    return task.rollout.samples_per_prompt in known
 
 
 def _terms(spec: WorldSpec) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from overopt.report.figures.marks import draw_mean
+from overopt.report.figures.style import Mark
 from overopt.report.group import Group
 from overopt.report.groups import curve_table, group_points
 from overopt.report.noise_labels import noise_order
@@ -93,6 +96,55 @@ def test_a_seed_that_stops_early_is_missing_beyond_its_last_point() -> None:
     assert means[2].score.mean == 5.0
     assert means[2].score.low is None
     assert [(one.kl_target_nats, one.n_seeds) for one in group.unreached] == [(4.0, 1)]
+
+
+MISSED = {"kl_nats": None, "gold_mean": None, "proxy_mean": None, "status": "unreached"}
+
+
+def leaping(seed: int) -> list[Row]:
+    """A seed that begins at 3 nats, beyond the budget of 1."""
+    return [
+        point(seed, None, 0.0, 0.0),
+        point(seed, 1.0, 0.0, 0.0, **MISSED),
+        point(seed, 4.0, 3.0, 6.0),
+        point(seed, 9.0, 9.0, 2.0),
+    ]
+
+
+def test_a_seed_is_not_read_at_a_budget_that_it_leapt_over() -> None:
+    plain = [point(1, target, target or 0.0, 3.0 * bool(target)) for target in (None, 1, 4, 9)]
+    group = grouped([*leaping(0), *plain])
+    means = group.means["gold"]
+    assert [mean.kl_target_nats for mean in means] == [None, 1.0, 4.0, 9.0]
+    assert [mean.score.n_seeds for mean in means] == [2, 1, 2, 2]
+    assert means[1].score.mean == 3.0
+    assert not group.leaps
+
+
+def test_no_line_leads_to_where_all_seeds_leapt() -> None:
+    group = grouped([*leaping(0), *leaping(1)])
+    assert group.leaps
+    panel = Figure().subplots()
+    draw_mean(panel, group, Mark("black", "o"), "kl", "gold")
+    lines = [line for line in panel.lines if line.get_linestyle() == "-"]
+    (line,) = [line for line in lines if len(np.asarray(line.get_xdata())) > 1]
+    assert np.asarray(line.get_xdata()).tolist() == [4.0, 9.0]
+    draw_mean(panel, group, Mark("black", "o"), "d", "gold")
+    assert min(
+        float(np.min(line.get_xdata()))
+        for line in panel.lines
+        if line.get_linestyle() == "-"
+    ) == 2.0  # fmt: skip
+
+
+def test_only_means_over_fewer_seeds_are_dotted() -> None:
+    """One of two seeds leapt over 1 nat: the lines to and from its mean are dotted, others not."""
+    plain = [point(1, target, target or 0.0, 3.0 * bool(target)) for target in (None, 1, 4, 9)]
+    panel = Figure().subplots()
+    draw_mean(panel, grouped([*leaping(0), *plain]), Mark("black", "o"), "kl", "gold")
+    lines = [line for line in panel.lines if line.get_linestyle() != "None"]
+    drawn = [(line.get_linestyle(), np.asarray(line.get_xdata()).tolist()) for line in lines]
+    assert drawn == [(":", [1.0, 4.0]), ("-", [4.0, 9.0])]
 
 
 def test_a_failed_cell_is_counted_and_has_no_curve() -> None:

@@ -82,8 +82,9 @@ def test_methods_meet_in_one_panel_for_each_proxy_and_noise(run_root: Path) -> N
     ]
     marks = assign_marks(["bon", "ipo"])
     for panel in drawing.figure.axes:
-        solid = {line.get_color() for line in panel.lines if line.get_linestyle() == "-"}
-        assert {mark.color for mark in marks.values()} <= solid
+        # dotted where a cell failed
+        drawn = {line.get_color() for line in panel.lines if line.get_linestyle() in ("-", ":")}
+        assert {mark.color for mark in marks.values()} <= drawn
 
 
 def test_of_many_methods_the_highest_peaks_are_colored(tmp_path: Path) -> None:

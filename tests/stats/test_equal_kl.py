@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from overopt.stats.equal_kl import SeedPoints, end_of, read_together, weights_at
+from overopt.stats.equal_kl import (
+    SeedPoints,
+    end_of,
+    first_readable,
+    read_together,
+    weights_at,
+)
 
 NONE = float("nan")
 
@@ -37,6 +43,28 @@ def test_nothing_is_read_beyond_the_range() -> None:
     assert weights_at([0.5, 1.0], 0.1) is None
     with pytest.raises(ValueError, match="at least 0"):
         weights_at([-0.1, 1.0], 0.5)
+
+
+def test_nothing_is_read_where_a_seed_leapt_over_a_budget_at_first() -> None:
+    kl_K = np.array([6.0, 0.0, 9.0, -0.1])
+    assert first_readable(kl_K, [1.0, 2.0]) == 6.0
+    assert first_readable(kl_K, [7.0, 18.0]) == first_readable(kl_K, []) == 0.0
+    assert first_readable(np.array([0.0]), [1.0]) == 0.0
+    assert weights_at([0.0, 6.0, 9.0], 4.0, from_nats=6.0) is None
+    for kl, own in ((0.0, 0), (6.0, 1), (9.0, 2)):
+        weight_K = weights_at([0.0, 6.0, 9.0], kl, from_nats=6.0)
+        assert weight_K is not None and weight_K.tolist() == np.eye(3)[own].tolist()
+
+
+def test_a_seed_that_leapt_is_read_at_its_own_policy_or_not_at_all() -> None:
+    """It met the budget of 5.5 nats a little above it, and none of 4; the other met both."""
+    leapt = seed((5.5, 6.0), (9.0, 9.0))._replace(from_nats=6.0)
+    plain = seed((4.0, 4.0), (5.5, 5.5), (9.0, 9.0))
+    at_4, at_55, _ = read_together([leapt, plain])
+    assert at_4.weight_SK[0] is None and at_4.weight_SK[1] is not None
+    assert at_55.weight_SK[0] is not None
+    assert at_55.weight_SK[0].tolist() == [0.0, 1.0, 0.0]
+    assert at_55.kl_nats == (6.0 + 5.5) / 2
 
 
 def test_the_end_is_the_largest_budget_that_all_reached() -> None:

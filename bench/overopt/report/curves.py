@@ -1,13 +1,13 @@
 """Points become curves: one per seed, and their mean at common KL values.
 
 A mean at a budget is taken at the budget itself: every seed is read between two of its own points,
-linearly in d = sqrt(KL), never beyond its last point. A seed that did not get there is missing, not
-0, and the mean carries how many seeds it is over.
+linearly in d = sqrt(KL), never beyond its last point, nor where it leapt over a budget at first. A
+seed that did not get there is missing, not 0, and the mean carries how many seeds it is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,22 @@ from overopt.report.group import BudgetMean, Quantity, SeedCurve, over_readings,
 from overopt.report.stored.intervals import interval_of
 from overopt.stats.arrays import Floats
 from overopt.stats.crossed import Crossed, around
-from overopt.stats.equal_kl import read_together
+from overopt.stats.equal_kl import first_readable, read_together
 
 _SAME = 1e-6
 """Means that differ by less are the same mean of the same numbers."""
 
 
-def seed_curve(seed: int, rows: Mapping[str, NDArray[Any]]) -> SeedCurve:
-    """One seed's curve from columns of ``points.csv``, all measured and of KL at least 0."""
+def seed_curve(
+    seed: int, rows: Mapping[str, NDArray[Any]], missed_nats: Iterable[float] = ()
+) -> SeedCurve:
+    """One seed's curve from columns of ``points.csv``, all measured and of KL at least 0.
+
+    Args:
+        seed: its number.
+        rows: the columns.
+        missed_nats: the budgets that it did not meet.
+    """
     order_K = np.argsort(rows["kl_nats"], kind="stable")
 
     def column(name: str) -> Floats:
@@ -40,6 +48,7 @@ def seed_curve(seed: int, rows: Mapping[str, NDArray[Any]]) -> SeedCurve:
         gold_se_K=column("gold_gain_se"),
         proxy_K=column("proxy_mean"),
         n_prompts=int(known.min()) if known.size else 0,
+        from_nats=first_readable(column("kl_nats"), missed_nats),
     )
 
 

@@ -34,6 +34,7 @@ class SeedCurve:
             was not measured.
         proxy_K: proxy, recentered to the initial policy; NaN where it was not measured.
         n_prompts: prompts behind each point; 0 where it was not stored.
+        from_nats: least KL above 0 that it may be read at, nats: it leapt there at first.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class SeedCurve:
     gold_se_K: Floats
     proxy_K: Floats
     n_prompts: int
+    from_nats: float = 0.0
 
     @cached_property
     def d_K(self) -> Floats:
@@ -52,7 +54,7 @@ class SeedCurve:
     @property
     def points(self) -> SeedPoints:
         """Where the seed was measured."""
-        return SeedPoints(self.kl_nats_K, self.target_K)
+        return SeedPoints(self.kl_nats_K, self.target_K, self.from_nats)
 
     def measured(self, quantity: Quantity) -> SeedCurve:
         """The points at which a quantity was measured."""
@@ -65,6 +67,7 @@ class SeedCurve:
             self.gold_se_K[there],
             self.proxy_K[there],
             self.n_prompts,
+            self.from_nats,
         )
 
     def score(self, quantity: Quantity) -> Floats:
@@ -288,6 +291,11 @@ class Group:
         if self.parts:
             return any(part.exploratory for part in self.parts)
         return len(self.seeds) < EXPLORATORY_BELOW
+
+    @property
+    def leaps(self) -> bool:
+        """Whether every seed's first step leapt over a budget, so that nothing lies between."""
+        return bool(self.seeds) and all(seed.from_nats > 0.0 for seed in self.seeds)
 
     @property
     def kl_max_nats(self) -> float | None:

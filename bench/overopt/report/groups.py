@@ -139,8 +139,13 @@ def _group(rows: Rows, of_run: Mapping[int, StoredRows]) -> Group:
     first = {name: column[0] for name, column in rows.items()}
     ok_R = rows["status"] == "ok"
     usable = _where(rows, ok_R & (rows["kl_nats"] >= 0))
+    missed = _where(rows, rows["status"] == "unreached")
     curves = tuple(
-        seed_curve(int(seed), _where(usable, usable["seed"] == seed))
+        seed_curve(
+            int(seed),
+            _where(usable, usable["seed"] == seed),
+            missed["kl_target_nats"][missed["seed"] == seed].tolist(),
+        )
         for seed in np.unique(usable["seed"])
     )
     moved = _where(usable, usable["kl_nats"] > 0)
@@ -150,7 +155,7 @@ def _group(rows: Rows, of_run: Mapping[int, StoredRows]) -> Group:
     tests = stored.contrasts.get(key, []) if stored else []
     worlds = stored.worlds.get(_key(first, _SIZES[1:]), []) if stored else []
     budgets = stored.budgets.get(key, []) if stored else []
-    unreached = _unreached(_where(rows, rows["status"] == "unreached"))
+    unreached = _unreached(missed)
     were_set = bool(unreached)
     own_tests = [row for row in tests if row["seeds"] == n_seeds]
     return Group(

@@ -1,13 +1,14 @@
 """Several seeds read at the same KL, so that a mean over them is a mean at one place.
 
 No two seeds achieve the same KL at a budget. A curve over seeds is therefore read at the budget
-itself, each seed between two of its own points, linearly in d = sqrt(KL), never beyond its last.
+itself, each seed between two of its own points, linearly in d = sqrt(KL), never beyond its last,
+and never where its first step leapt over a budget.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +23,12 @@ class SeedPoints(NamedTuple):
     Attributes:
         kl_K: measured KL of its points, nats, at least 0, in any order.
         target_K: the budget that each point was taken for, nats; NaN where it was taken for none.
+        from_nats: least KL above 0 that it may be read at, nats; see `first_readable`.
     """
 
     kl_K: Floats
     target_K: Floats
+    from_nats: float = 0.0
 
 
 class CommonKL(NamedTuple):
@@ -44,7 +47,21 @@ class CommonKL(NamedTuple):
     weight_SK: tuple[Floats | None, ...]
 
 
-def weights_at(kl_K: ArrayLike, kl_nats: float) -> Floats | None:
+def first_readable(kl_K: Floats, missed_nats: Iterable[float]) -> float:
+    """Least KL above 0 that a seed may be read at, nats: 0 unless it leapt over a budget at first.
+
+    A run that begins elsewhere, as a round of relabeling that goes on with the last one's policy,
+    was never between the initial policy and its first point; nor was one of so large a step.
+
+    Args:
+        kl_K: measured KL of its points, nats, at least 0, in any order.
+        missed_nats: the budgets that it did not meet.
+    """
+    first = float(np.min(kl_K, where=kl_K > 0.0, initial=math.inf))
+    return first if math.isfinite(first) and any(kl < first for kl in missed_nats) else 0.0
+
+
+def weights_at(kl_K: ArrayLike, kl_nats: float, from_nats: float = 0.0) -> Floats | None:
     """Weights of a seed's points that interpolate at a KL, linearly in sqrt(KL).
 
     Points of equal KL share their weight, whatever their order.
@@ -52,17 +69,20 @@ def weights_at(kl_K: ArrayLike, kl_nats: float) -> Floats | None:
     Args:
         kl_K: measured KL, nats, in any order.
         kl_nats: where to read, nats.
+        from_nats: least KL above 0 that may be read, nats.
 
     Returns:
-        Shape (K,), summing to 1; None outside the measured range.
+        Shape (K,), summing to 1; None outside the range that may be read.
 
     Raises:
         ValueError: if there is no point, or a KL is negative, NaN or infinite.
     """
-    return weights_at_each(kl_K, [kl_nats])[0]
+    return weights_at_each(kl_K, [kl_nats], from_nats)[0]
 
 
-def weights_at_each(kl_K: ArrayLike, place_T: Sequence[float]) -> list[Floats | None]:
+def weights_at_each(
+    kl_K: ArrayLike, place_T: Sequence[float], from_nats: float = 0.0
+) -> list[Floats | None]:
     """`weights_at` several places, nats."""
     kl = check_finite(kl_K, "KL")
     if kl.min() < 0.0:
@@ -70,6 +90,7 @@ def weights_at_each(kl_K: ArrayLike, place_T: Sequence[float]) -> list[Floats | 
     own_U, which_K, count_U = np.unique(kl, return_inverse=True, return_counts=True)
     place = np.asarray(place_T, np.float64)
     inside_T = (own_U[0] <= place) & (place <= own_U[-1])
+    inside_T &= (place == 0.0) | (place >= from_nats)
     below_T = np.where(inside_T, np.searchsorted(own_U, place, "right") - 1, 0)
     above_T = np.where(inside_T, np.searchsorted(own_U, place, "left"), 0)
     d_U = np.sqrt(own_U)
@@ -115,7 +136,7 @@ def read_together(seeds: Sequence[SeedPoints], budgets_set: bool = False) -> lis
     if not targets:
         return [] if budgets_set else _without_budgets(seeds)
     end, places = end_of(seeds), sorted(targets)
-    weight_ST = [weights_at_each(one.kl_K, places) for one in seeds]
+    weight_ST = [weights_at_each(one.kl_K, places, one.from_nats) for one in seeds]
     return [
         _at_budget(seeds, target, [None if target == end else mine[place] for mine in weight_ST])
         for place, target in enumerate(places)

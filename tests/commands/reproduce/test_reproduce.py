@@ -39,7 +39,10 @@ from overopt.papers.contract import (
 )
 from overopt.report.quantities import show_duration
 from overopt.report.stored.run_folder import read_run
+from overopt.report.stored.schema import MEASURED
+from overopt.report.verdicts.arms import OutOfReach
 from overopt.report.verdicts.gathering import gather
+from overopt.report.verdicts.statistics import reading_weights
 from overopt.run.forecasts.stages import Forecast
 from overopt.spec.exam import ExamSpec
 from overopt.spec.run import RunSpec
@@ -178,6 +181,23 @@ def test_an_arm_whose_proxies_say_what_they_start_from_is_found(tmp_path: Path) 
     points.to_csv(folder / "points.csv", index=False)
     found = gather({arm: spec}, [read_run(folder)])
     assert len(found[arm].worlds[0]) == 5
+
+
+def test_an_arm_is_not_read_where_it_leapt(tmp_path: Path) -> None:
+    arm = Arm("bon")
+    spec = resolve(request_of(arm, Grid(seeds=5)))
+    [folder] = Played()(spec, tmp_path)
+    points = pd.read_csv(folder / "points.csv")
+    first = points.loc[points["kl_nats"] > 0, "kl_nats"].min()
+    empty = dict.fromkeys(MEASURED)
+    row = points.iloc[[1]].assign(kl_target_nats=first / 2, status="unreached", seed=3, **empty)
+    pd.concat([points, row]).to_csv(folder / "points.csv", index=False)
+    seeds = gather({arm: spec}, [read_run(folder)])[arm].worlds[0]
+    leapt = [one.seed for one in seeds if one.from_nats > 0.0]
+    assert leapt == [3]
+    with pytest.raises(OutOfReach, match="leapt over"):
+        reading_weights(seeds[3], first / 3, arm)
+    assert reading_weights(seeds[2], first / 3, arm).sum() == pytest.approx(1.0)
 
 
 def test_an_arm_with_a_flaw_is_told_from_the_arm_beside_it(tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ def test_points_that_were_taken_for_no_budget_are_not_averaged_over_seeds() -> N
     assert y == pytest.approx([0.0, 11.0, 21.0])
 
 
+def test_no_line_leads_to_where_every_seed_leapt() -> None:
+    nan = float("nan")
+    seeds = [
+        replace(seed(n, [0.0, 6.0, 9.0], [nan, 5.5, 9.0], [nan, 0.1, 0.1]), from_nats=leapt_to)
+        for n, leapt_to in enumerate((6.0, 6.0))
+    ]
+    assert drawn(*seeds) == ([6.0, 9.0], [60.0, 90.0])
+    one_did_not = [seeds[0], replace(seeds[1], from_nats=0.0)]
+    assert drawn(*one_did_not) == ([0.0, 6.0, 9.0], [0.0, 60.0, 90.0])
+
+
 def test_points_along_a_knob_belong_together_by_its_value() -> None:
     nan = float("nan")
     x, y = drawn(

@@ -100,39 +100,46 @@ def _name_failures(one: Entrant, contest: Contest) -> str:
 
 def _at_kl(one: Entrant, curves: Curves, kl_nats: float) -> Scores:
     """Gold at one KL, between two of a seed's own points, or at its own policy for that budget."""
-    short = [
-        (seed, float(seed.kl_nats_K[-1]))
-        for seeds in curves.values()
-        for seed in seeds
-        if _weights_at(seed, kl_nats) is None
-    ]
-    n_seeds = sum(map(len, curves.values()))
+    every = [seed for seeds in curves.values() for seed in seeds]
+    short = [seed for seed in every if _weights_at(seed, kl_nats) is None]
     if short:
-        furthest = min(reached for _, reached in short)
-        raise _Missing(
-            f"not reached by {len(short)} of {n_seeds} seeds (measured to {furthest:.3g} nats)"
-        )
+        raise _Missing(_tell_short(short, len(every), kl_nats))
     scores = {}
     for world, seeds in curves.items():
         weights = [_weights_at(seed, kl_nats) for seed in seeds]
         beside = [
             f"{float(w @ seed.kl_nats_K):.4g}"
             for seed, w in zip(seeds, weights, strict=True)
-            if w is not None and weights_at(seed.kl_nats_K, kl_nats) is None
+            if w is not None and _between(seed, kl_nats) is None
         ]
         note = ""
         if beside:
             note = (
-                f"{len(beside)} of {len(seeds)} seeds end just below and are read at their own "
-                f"policy ({', '.join(beside)} nats)"
+                f"{len(beside)} of {len(seeds)} seeds are read at their own policy for that budget "
+                f"({', '.join(beside)} nats)"
             )
         scores[world] = _weighted(one, world, seeds, [w for w in weights if w is not None], note)
     return scores
 
 
+def _tell_short(short: Sequence[SeedCurve], n_seeds: int, kl_nats: float) -> str:
+    """Why some seeds cannot be read at a KL: they end before it, or leapt over it."""
+    furthest = [float(seed.kl_nats_K[-1]) for seed in short]
+    ended = [reached for reached in furthest if reached < kl_nats]
+    if ended:
+        said = f"measured to {min(ended):.3g} nats"
+    else:
+        said = f"their first step is to {max(seed.from_nats for seed in short):.3g} nats"
+    return f"not reached by {len(short)} of {n_seeds} seeds ({said})"
+
+
+def _between(seed: SeedCurve, kl_nats: float) -> Floats | None:
+    return weights_at(seed.kl_nats_K, kl_nats, seed.from_nats)
+
+
 def _weights_at(seed: SeedCurve, kl_nats: float) -> Floats | None:
     """Weights of a seed's points; where the KL lies beyond, those of the budget if it was met."""
-    weight_K = weights_at(seed.kl_nats_K, kl_nats)
+    weight_K = _between(seed, kl_nats)
     own_K = seed.target_K == kl_nats
     if weight_K is None and own_K.any():
         return np.asarray(own_K / own_K.sum(), np.float64)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from overopt.report.figures.kl_axis import Scale, to_x
 from overopt.report.figures.style import INK, Mark, plain
@@ -55,17 +57,15 @@ def draw_mean(
     x = to_x(np.array([one.kl_nats for one in means]), scale)
     score = np.array([one.score.mean for one in means], dtype=np.float64)
     whole = np.array([group.is_whole(one) for one in means])
-    ends = int(np.argmin(whole)) if not whole.all() else len(means)
     width, level = (0.6, 2) if thin else (1.4, 4)
-    panel.plot(x[:ends], score[:ends], line, color=mark.color, linewidth=width, zorder=level)
-    if ends < len(means):
-        start = max(ends - 1, 0)
+    first = _line_from(group, means)
+    for stretch, is_whole in _stretches(whole, first):
         panel.plot(
-            x[start:],
-            score[start:],
-            ":",
+            x[stretch],
+            score[stretch],
+            line if is_whole else ":",
             color=mark.color,
-            linewidth=0.6 if thin else 1.2,
+            linewidth=width if is_whole else min(width, 1.2),
             zorder=level,
         )
     if markers:
@@ -87,7 +87,7 @@ def draw_mean(
     bounded = [
         i
         for i, one in enumerate(means)
-        if one.score.low is not None and (one_run or one.score.n_seeds > 1)
+        if i >= first and one.score.low is not None and (one_run or one.score.n_seeds > 1)
     ]
     if band and bounded:
         low = np.array([means[i].score.low for i in bounded], dtype=np.float64)
@@ -102,7 +102,25 @@ def _draw_world(
     means = [one for one in group.means[quantity] if scale != "kl" or one.kl_nats > 0]
     x = to_x(np.array([one.kl_nats for one in means]), scale)
     score = [one.score.mean for one in means]
-    panel.plot(x, score, line, color=mark.color, linewidth=0.7, alpha=0.7, zorder=3)
+    first = _line_from(group, means)
+    panel.plot(x[first:], score[first:], line, color=mark.color, linewidth=0.7, alpha=0.7, zorder=3)
+
+
+def _stretches(whole: NDArray[np.bool_], first: int) -> Iterator[tuple[slice, bool]]:
+    """Neighboring means from a first one on, cut where a line between two becomes whole or not.
+
+    A line is whole between two means over all seeds. One mean alone is a stretch, too.
+    """
+    between = whole[first:-1] & whole[first + 1 :]
+    cuts = [0, *(np.flatnonzero(np.diff(between)) + 1).tolist(), len(between)]
+    for low, high in pairwise(cuts):
+        is_whole = bool(between[low]) if len(between) else bool(whole[-1])
+        yield slice(first + low, first + high + 1), is_whole
+
+
+def _line_from(group: Group, means: Sequence[BudgetMean]) -> int:
+    """The first mean that a line joins: not the initial policy, where all seeds leapt from it."""
+    return 1 if group.leaps and means and means[0].kl_nats == 0.0 else 0
 
 
 def _tell_counts(panel: Axes, group: Group, x: Floats, means: Sequence[BudgetMean]) -> None:

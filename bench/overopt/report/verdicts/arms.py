@@ -87,6 +87,7 @@ class SeedRows:
         seed: the seed.
         kl_K: KL, nats.
         target_K: budget that a point was taken for, nats; NaN where it was taken for none.
+        from_nats: least KL above 0 that it may be read at, nats: it leapt there at first.
         columns: further columns of ``points.csv``, and of the tables beside it, by name, one number
             per point; NaN for missing.
         gain_KB: gold above the initial policy by prompt; None where that was not stored.
@@ -109,6 +110,7 @@ class SeedRows:
     angles: Mapping[str, float] = field(default_factory=dict)
     marks: Mapping[tuple[str, str], float] = field(default_factory=dict)
     components: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
+    from_nats: float = 0.0
 
     def column(self, name: str) -> Floats:
         """One column, shape (K,).

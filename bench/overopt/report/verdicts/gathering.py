@@ -23,6 +23,7 @@ from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
 from overopt.spec.columns import TEXT
 from overopt.spec.run import RunSpec
 from overopt.stats.arrays import Floats
+from overopt.stats.equal_kl import first_readable
 
 _SAME = 1e-5
 """Gold by prompt is stored with 32 bits, and is in SDs of the initial policy."""
@@ -131,17 +132,31 @@ def _rows_of(run: Run, wanted: RunSpec) -> ArmRows:
     if measured.empty:
         return ArmRows({}, missing=NOT_RUN)
     prompts = read_prompts(run.folder, run.points)
+    leapt_to = _leaps(rows)
     worlds: dict[int, tuple[SeedRows, ...]] = {}
     for world in sorted({int(one) for one in measured["world"]}):
         of_world = measured[measured["world"] == world]
-        curves = [
-            _seed_rows(run, int(float(str(seed))), world, part.sort_values("kl_nats"), prompts)
-            for seed, part in of_world.groupby("seed")
-        ]
+        curves = []
+        for number, part in of_world.groupby("seed"):
+            seed = int(float(str(number)))
+            read = _seed_rows(run, seed, world, part.sort_values("kl_nats"), prompts)
+            curves.append(replace(read, from_nats=leapt_to.get((world, seed), 0.0)))
         if curves:
             worlds[world] = tuple(curves)
     moved = measured[measured["kl_nats"] > 0.0]
     return ArmRows(worlds, "+".join(sorted(set(moved["kl_estimator"]))), (run.name,))
+
+
+def _leaps(rows: pd.DataFrame) -> dict[tuple[int, int], float]:
+    """By world and seed, the KL of the first point of those that leapt over a budget before it."""
+    missed = rows[rows["status"] == "unreached"]
+    found = {}
+    for (world, seed), part in missed.groupby(["world", "seed"]):
+        mine = (rows["world"] == world) & (rows["seed"] == seed) & (rows["status"] == "ok")
+        kl_K = rows.loc[mine, "kl_nats"].to_numpy(np.float64)
+        key = int(float(str(world))), int(float(str(seed)))
+        found[key] = first_readable(kl_K, part["kl_target_nats"])
+    return found
 
 
 def _seed_rows(

@@ -72,14 +72,18 @@ def reading_weights(rows: SeedRows, kl_nats: float, arm: Arm) -> Floats:
     Raises:
         OutOfReach: the seed ends before.
     """
-    weight_K = weights_at(rows.kl_K, kl_nats)
+    weight_K = weights_at(rows.kl_K, kl_nats, rows.from_nats)
     own_K = rows.target_K == kl_nats
     if weight_K is None and own_K.any():
         weight_K = np.asarray(own_K / own_K.sum(), np.float64)
     if weight_K is None:
-        raise OutOfReach(
-            f"{arm.name} reached {rows.kl_K.max():.3g} of {kl_nats:g} nats (seed {rows.seed})"
+        reached = rows.kl_K.max()
+        told = (
+            f"leapt over {kl_nats:g} nats to {rows.from_nats:.3g}"
+            if reached >= kl_nats
+            else f"reached {reached:.3g} of {kl_nats:g} nats"
         )
+        raise OutOfReach(f"{arm.name} {told} (seed {rows.seed})")
     return weight_K
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from overopt.execution.store import Store
 from overopt.run.cell import Found
 from overopt.run.written.seed_tables import Floats, SeedGroup, SeedTable
-from overopt.stats.equal_kl import SeedPoints
+from overopt.stats.equal_kl import SeedPoints, first_readable
 
 
 def seed_groups(found: Sequence[Found], store: Store) -> list[SeedGroup]:
@@ -50,10 +50,13 @@ def _read(one: Found, store: Store) -> SeedTable:
         return np.stack([value_N[point_N == k] for k in used])
 
     target_K = [points[k].get("kl_target_nats") for k in used]
+    kl_K = np.array([points[k]["kl_nats"] for k in used], np.float64)
+    missed = [float(one["kl_target_nats"]) for one in points if one["status"] == "unreached"]
     return SeedTable(
         SeedPoints(
-            np.array([points[k]["kl_nats"] for k in used], np.float64),
+            kl_K,
             np.array([np.nan if target is None else target for target in target_K], np.float64),
+            first_readable(kl_K, missed),
         ),
         stacked("gold"),
         stacked("proxy"),

@@ -12,10 +12,15 @@ from overopt.stats.intervals import Interval, t_interval
 
 
 class Curve(NamedTuple):
-    """One arm along an axis: x ascending, and y with its interval over seeds."""
+    """One arm along an axis: x ascending, and y with its interval over seeds.
+
+    ``apart`` is the place of the initial policy where every seed leapt from it over a budget, so
+    that no line belongs between the two.
+    """
 
     x_K: list[float]
     over_K: list[Interval]
+    apart: int | None = None
 
 
 def seeds_of(rows: ArmRows | None) -> list[SeedRows]:
@@ -32,7 +37,8 @@ def read_curve(x: str, rows: ArmRows | None, column: str, estimator: str = "") -
         column: of ``points.csv``, or of a table beside it.
         estimator: the column of KL that x is made of; empty for ours.
     """
-    curves = [_points(x, seed, column, estimator) for seed in seeds_of(rows)]
+    seeds = seeds_of(rows)
+    curves = [_points(x, seed, column, estimator) for seed in seeds]
     if not curves:
         return None
     whole = [key for key in curves[0] if all(key in curve for curve in curves)]
@@ -40,14 +46,18 @@ def read_curve(x: str, rows: ArmRows | None, column: str, estimator: str = "") -
     keys = sorted(whole, key=lambda key: x_of[key])
     if not keys:
         return None
+    leap = all(seed.from_nats > 0.0 for seed in seeds) and _INITIAL in keys
     return Curve(
         [x_of[key] for key in keys],
         [t_interval([curve[key][1] for curve in curves]) for key in keys],
+        keys.index(_INITIAL) if leap else None,
     )
 
 
 Key = tuple[str, float]
 """What points of several seeds have in common: a budget, a value of the knob, or a step."""
+
+_INITIAL: Key = ("budget", 0.0)
 
 
 def _points(x: str, rows: SeedRows, column: str, estimator: str) -> dict[Key, tuple[float, float]]:

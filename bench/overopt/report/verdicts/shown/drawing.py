@@ -138,10 +138,14 @@ def _curve(
     curve = read_curve(one.x, rows, column, estimator)
     if curve is None:
         return
-    x_K, over_K = curve
+    x_K, over_K = curve.x_K, curve.over_K
+    if curve.apart is not None:
+        axis.plot(x_K[curve.apart], over_K[curve.apart].mean, **style | {"label": "_initial"})
+        x_K = x_K[: curve.apart] + x_K[curve.apart + 1 :]
+        over_K = over_K[: curve.apart] + over_K[curve.apart + 1 :]
     axis.plot(x_K, [interval.mean for interval in over_K], **style)
     if one.form is not None and "label" in style and not estimator:
-        d_D = np.linspace(0.0, max(x_K), 80)
+        d_D = np.linspace(0.0, max(curve.x_K), 80)
         fitted_D = _fitted_mean(one.form, seeds_of(rows), column, d_D)
         if fitted_D is not None:
             axis.plot(d_D, fitted_D, color=style["color"], linestyle=":", linewidth=1.0)

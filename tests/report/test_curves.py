@@ -127,6 +127,7 @@ def test_no_line_leads_to_where_all_seeds_leapt() -> None:
     panel = Figure().subplots()
     draw_mean(panel, group, Mark("black", "o"), "kl", "gold")
     lines = [line for line in panel.lines if line.get_linestyle() == "-"]
+    assert not grouped([row | {"along": "knob"} for row in leaping(0)]).leaps
     (line,) = [line for line in lines if len(np.asarray(line.get_xdata())) > 1]
     assert np.asarray(line.get_xdata()).tolist() == [4.0, 9.0]
     draw_mean(panel, group, Mark("black", "o"), "d", "gold")

@@ -29,7 +29,7 @@ def _gold(means: list[float], seed: int, prompts: int = PROMPTS) -> Floats:
 
 
 def _contrasts(found: Sequence[Found], store: Store) -> list[dict[str, Any]]:
-    rows = contrast_rows(seed_groups(found, store))
+    rows = contrast_rows(seed_groups(found, store, "step"))
     for row in rows:
         assert tuple(row) == CONTRAST_COLUMNS
     return rows
@@ -112,7 +112,7 @@ def test_a_group_with_a_failed_seed_has_no_row_but_the_others_have(store: Store)
         for cell in cells_of(run)
     ]
     assert [row["noise"] for row in _contrasts(found, store)] == ["0.25"]
-    counts = {row["noise"]: row["seeds"] for row in budget_rows(seed_groups(found, store))}
+    counts = {row["noise"]: row["seeds"] for row in budget_rows(seed_groups(found, store, "step"))}
     assert counts == {"0": 1, "0.25": 2}
 
 
@@ -146,7 +146,7 @@ def test_means_along_budgets_are_over_the_seeds_that_get_there(store: Store) -> 
         finish(store, one, [None, 0.5, 2.0], gold[0]),
         finish(store, two, [None, 0.5], gold[1]),
     ]
-    rows = budget_rows(seed_groups(found, store))
+    rows = budget_rows(seed_groups(found, store, "step"))
     assert all(tuple(row) == BUDGET_COLUMNS for row in rows)
     first, last = (row for row in rows if row["quantity"] == "gold")
     # 0.5 is the end: both seeds at their own policies, which `finish` puts at KL 1
@@ -167,7 +167,7 @@ def test_a_budget_below_the_end_is_read_between_points(store: Store) -> None:
         finish(store, cell, [None, 0.25, 2.0], gold_KB)
         for cell, gold_KB in zip(cells, gold, strict=True)
     ]
-    first = budget_rows(seed_groups(found, store))[0]
+    first = budget_rows(seed_groups(found, store, "step"))[0]
     # the policies are at KL 0, 1, 2; the budget 0.25 is d = 0.5, half way to the first
     assert (first["kl_target_nats"], first["kl_nats"]) == (0.25, 0.25)
     expected = crossed_interval(np.stack([0.5 * (gold_KB[1] - gold_KB[0]) for gold_KB in gold]))
@@ -191,7 +191,7 @@ def _in_worlds(store: Store, worlds: Sequence[int], last: Sequence[float | None]
 
 def test_worlds_are_tested_apart_and_together(store: Store) -> None:
     found = _in_worlds(store, (0, 1, 2), (0.1, 0.1, 0.1))
-    groups = seed_groups(found, store)
+    groups = seed_groups(found, store, "step")
     apart = contrast_rows(groups)
     assert [row["world"] for row in apart] == [0, 1, 2]
     (row,) = world_rows(groups)
@@ -211,7 +211,7 @@ def test_worlds_are_tested_apart_and_together(store: Store) -> None:
 
 
 def test_worlds_end_where_the_first_of_them_does(store: Store) -> None:
-    groups = seed_groups(_in_worlds(store, (0, 1), (0.1, 0.2)), store)
+    groups = seed_groups(_in_worlds(store, (0, 1), (0.1, 0.2)), store, "step")
     assert [row["end_kl_target_nats"] for row in contrast_rows(groups)] == [0.1, 0.2]
     (row,) = world_rows(groups)
     assert row["end_kl_target_nats"] == row["peak_kl_target_nats"] == 0.05
@@ -221,8 +221,8 @@ def test_worlds_end_where_the_first_of_them_does(store: Store) -> None:
 
 
 def test_one_world_or_a_failed_seed_has_no_row_over_worlds(store: Store) -> None:
-    assert world_rows(seed_groups(_in_worlds(store, (0,), (0.1,)), store)) == []
+    assert world_rows(seed_groups(_in_worlds(store, (0,), (0.1,)), store, "step")) == []
     found = _in_worlds(store, (0, 1), (0.1, 0.1))
-    groups = seed_groups([*found[:-1], fail(found[-1].cell)], store)
+    groups = seed_groups([*found[:-1], fail(found[-1].cell)], store, "step")
     assert len(contrast_rows(groups)) == 1
     assert world_rows(groups) == []

@@ -53,7 +53,9 @@ def _write(run: RunSpec, found: list[Found], store: Store, out: Path, **more: An
     known: dict[str, Any] = {
         "arguments": ["bench", "run"],
         "groups": {
-            method.name: seed_groups([one for one in found if one.cell.method == method], store)
+            method.name: seed_groups(
+                [one for one in found if one.cell.method == method], store, "step"
+            )
             for method in run.methods
         },
         "fronts": {},

@@ -31,7 +31,7 @@ def seed_curve(
     Args:
         seed: its number.
         rows: the columns.
-        missed_nats: the budgets that it did not meet.
+        missed_nats: the budgets that a run along its steps did not meet.
     """
     order_K = np.argsort(rows["kl_nats"], kind="stable")
 

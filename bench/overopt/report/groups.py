@@ -32,7 +32,7 @@ Key = tuple[str | float | None, ...]
 _SIZES = ("world", "proxy_width", "comparisons")
 _COLUMNS = (
     *("task_label", "method_label", "proxy_label", "proxy", "noise", "proxy_start", *_SIZES),
-    *("seed", "status", "kl_nats", "kl_target_nats", "kl_estimator", "n_prompts"),
+    *("seed", "along", "status", "kl_nats", "kl_target_nats", "kl_estimator", "n_prompts"),
     *("gold_mean", "gold_gain_se", "proxy_mean"),
 )
 """What groups are made of."""
@@ -144,7 +144,9 @@ def _group(rows: Rows, of_run: Mapping[int, StoredRows]) -> Group:
         seed_curve(
             int(seed),
             _where(usable, usable["seed"] == seed),
-            missed["kl_target_nats"][missed["seed"] == seed].tolist(),
+            missed["kl_target_nats"][
+                (missed["seed"] == seed) & (missed["along"] == "step")
+            ].tolist(),
         )
         for seed in np.unique(usable["seed"])
     )

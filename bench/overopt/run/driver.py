@@ -97,7 +97,10 @@ def execute_runs(
         )
         others = [front.failure for front in fronts_found if front.failure is not None]
         others += [failure for cell in cells_found for failure in cell.beside_failures]
-        groups = {name: seed_groups(one, store) for name, one in _by_method(cells_found).items()}
+        groups = {
+            name: seed_groups(one, store, run.along)
+            for name, one in _by_method(cells_found).items()
+        }
         folders += write_runs(
             run,
             cells_found,

@@ -51,11 +51,12 @@ def first_readable(kl_K: Floats, missed_nats: Iterable[float]) -> float:
     """Least KL above 0 that a seed may be read at, nats: 0 unless it leapt over a budget at first.
 
     A run that begins elsewhere, as a round of relabeling that goes on with the last one's policy,
-    was never between the initial policy and its first point; nor was one of so large a step.
+    was never between the initial policy and its first point; nor was one of so large a step. Where
+    each point is a policy of its own, as along a knob, nothing is leapt over.
 
     Args:
         kl_K: measured KL of its points, nats, at least 0, in any order.
-        missed_nats: the budgets that it did not meet.
+        missed_nats: the budgets that a run along its steps did not meet.
     """
     first = float(np.min(kl_K, where=kl_K > 0.0, initial=math.inf))
     return first if math.isfinite(first) and any(kl < first for kl in missed_nats) else 0.0

@@ -191,6 +191,7 @@ def test_an_arm_is_not_read_where_it_leapt(tmp_path: Path) -> None:
     first = points.loc[points["kl_nats"] > 0, "kl_nats"].min()
     empty = dict.fromkeys(MEASURED)
     row = points.iloc[[1]].assign(kl_target_nats=first / 2, status="unreached", seed=3, **empty)
+    points["along"] = row["along"] = "step"
     pd.concat([points, row]).to_csv(folder / "points.csv", index=False)
     seeds = gather({arm: spec}, [read_run(folder)])[arm].worlds[0]
     leapt = [one.seed for one in seeds if one.from_nats > 0.0]

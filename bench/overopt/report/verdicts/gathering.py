@@ -149,7 +149,7 @@ def _rows_of(run: Run, wanted: RunSpec) -> ArmRows:
 
 def _leaps(rows: pd.DataFrame) -> dict[tuple[int, int], float]:
     """By world and seed, the KL of the first point of those that leapt over a budget before it."""
-    missed = rows[rows["status"] == "unreached"]
+    missed = rows[(rows["status"] == "unreached") & (rows["along"] == "step")]
     found = {}
     for (world, seed), part in missed.groupby(["world", "seed"]):
         mine = (rows["world"] == world) & (rows["seed"] == seed) & (rows["status"] == "ok")

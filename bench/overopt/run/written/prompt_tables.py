@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,8 +15,16 @@ from overopt.run.written.seed_tables import Floats, SeedGroup, SeedTable
 from overopt.stats.equal_kl import SeedPoints, first_readable
 
 
-def seed_groups(found: Sequence[Found], store: Store) -> list[SeedGroup]:
-    """Cells grouped by world, proxy system, noise, start and width of proxies, and comparisons."""
+def seed_groups(
+    found: Sequence[Found], store: Store, along: Literal["step", "knob"]
+) -> list[SeedGroup]:
+    """Cells grouped by world, proxy system, noise, start and width of proxies, and comparisons.
+
+    Args:
+        found: the cells.
+        store: where their points are.
+        along: what moved methods that train along KL.
+    """
     groups: dict[tuple[Any, ...], SeedGroup] = {}
     for one in found:
         identity = {
@@ -29,12 +37,12 @@ def seed_groups(found: Sequence[Found], store: Store) -> list[SeedGroup]:
         }
         key = tuple(identity.values())
         group = groups.get(key, SeedGroup(identity, [], 0))
-        tables = group.tables if one.points is None else [*group.tables, _read(one, store)]
+        tables = group.tables if one.points is None else [*group.tables, _read(one, store, along)]
         groups[key] = SeedGroup(identity, tables, group.n_run + 1)
     return list(groups.values())
 
 
-def _read(one: Found, store: Store) -> SeedTable:
+def _read(one: Found, store: Store, along: str) -> SeedTable:
     """Every measured policy of a cell whose estimated KL has a root."""
     assert one.points is not None
     folder = store.open(one.points.key)
@@ -51,7 +59,9 @@ def _read(one: Found, store: Store) -> SeedTable:
 
     target_K = [points[k].get("kl_target_nats") for k in used]
     kl_K = np.array([points[k]["kl_nats"] for k in used], np.float64)
-    missed = [float(one["kl_target_nats"]) for one in points if one["status"] == "unreached"]
+    missed = [float(each["kl_target_nats"]) for each in points if each["status"] == "unreached"]
+    if along == "knob" or not one.cell.method.retrains:
+        missed = []
     return SeedTable(
         SeedPoints(
             kl_K,

@@ -45,7 +45,9 @@ LAST_DATA = {count: _round(count, "rounds.data=last") for count in (2, 3, 4)}
 GOES_ON = {count: _round(count, "rounds.start=last", "rounds.steps=40") for count in (3, 4)}
 """Of few steps in each earlier round, or the last one would start beyond every KL budget."""
 REPEATED = _round(4, "rounds.prompts=repeated")
-INTERPOLATED = {k: _round(k, "rounds.start=liti", "rounds.share=0.5") for k in (2, 3, 4)}
+INTERPOLATED = {
+    k: _round(k, "rounds.start=liti", "rounds.share=0.5", "rounds.steps=40") for k in (2, 3, 4)
+}
 FROM_POLICY = {
     "last": _round(4, start="policy"),
     **{
@@ -247,9 +249,9 @@ PAPER = Paper(
         "paper goes on from the last round's own start; its share was not verified. Prompts of "
         "it-04 repeat where all preferences are kept, the paper's where they are sampled; the "
         "ensembles of it-06 are of members trained in the third round, the paper's of past "
-        "rounds' models; policies of it-07 that go on keep all preferences, the paper's a sample, "
-        "and their earlier rounds have 40 steps; those of all others run for all of theirs, "
-        "without a penalty, to 60 to 210 nats. "
+        "rounds' models; policies of it-07 that go on keep all preferences, the paper's a sample; "
+        "earlier rounds of these and of the interpolated ones have 40 steps, those of all others "
+        "run for all of theirs, without a penalty, to 60 to 210 nats. "
         "The distance of it-09 is that of scores in SDs of the initial policy, with a Gaussian "
         "kernel whose width is the median distance of two scores under the initial policy: the "
         "paper has a squared exponential, too, and standardizes both rewards, whether anew at "

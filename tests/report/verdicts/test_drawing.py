@@ -153,3 +153,4 @@ def test_levels_of_one_setting_run_from_dark_to_pale() -> None:
     many = marks_in_order([f"{n} pairs" for n in range(9)])
     assert len({mark.color for mark in many}) == 9
     assert [m.color for m in marks_in_order(["dpo", "ipo"])] == list(COLORS[:2])
+    assert len({mark.color for mark in marks_in_order(list("abcdefgh"))}) == 8

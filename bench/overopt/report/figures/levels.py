@@ -11,11 +11,13 @@ import matplotlib as mpl
 from matplotlib.colors import to_hex
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from overopt.report.figures.style import COLORS, MARKERS, Mark
+from overopt.report.figures.style import COLORS, INK, MARKERS, Mark
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
 _PALEST = 0.88
 """Share of the colormap that is used: beyond it, yellow is lost on white."""
+_EIGHTH = "#882255"
+"""Wine, of Paul Tol's palettes: with black, two more hues for figures of up to eight curves."""
 _LONGEST_LABEL = 36
 """Characters of a label that fit beside an axis of 3 inches."""
 
@@ -30,7 +32,8 @@ def marks_in_order(labels: Sequence[str]) -> list[Mark]:
     levels = levels_of(labels)
     markers = [MARKERS[place % len(MARKERS)] for place in range(len(labels))]
     if levels is None:
-        colors = [COLORS[place % len(COLORS)] for place in range(len(labels))]
+        hues = (*COLORS, INK, _EIGHTH)
+        colors = [hues[place % len(hues)] for place in range(len(labels))]
     else:
         ramp = mpl.colormaps["viridis"]
         place_of = {level: place for place, level in enumerate(sorted(levels))}

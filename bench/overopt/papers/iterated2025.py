@@ -251,7 +251,7 @@ PAPER = Paper(
         "ensembles of it-06 are of members trained in the third round, the paper's of past "
         "rounds' models; policies of it-07 that go on keep all preferences, the paper's a sample; "
         "earlier rounds of these and of the interpolated ones have 40 steps, those of all others "
-        "run for all of theirs, without a penalty, to 60 to 210 nats. "
+        "run for all of theirs, without a penalty, to 12 to 215 nats. "
         "The distance of it-09 is that of scores in SDs of the initial policy, with a Gaussian "
         "kernel whose width is the median distance of two scores under the initial policy: the "
         "paper has a squared exponential, too, and standardizes both rewards, whether anew at "

@@ -98,7 +98,7 @@ def execute_runs(
         others = [front.failure for front in fronts_found if front.failure is not None]
         others += [failure for cell in cells_found for failure in cell.beside_failures]
         groups = {
-            name: seed_groups(one, store, run.along)
+            name: seed_groups(one, store, run.along_of(one[0].cell.method))
             for name, one in _by_method(cells_found).items()
         }
         folders += write_runs(

@@ -96,7 +96,7 @@ def write_runs(
         mine = [cell for cell in found if cell.cell.method == method]
         files = _files(asked, mine, store, groups[method.name], fronts)
         record = _record(asked, method, mine, store, failures)
-        run_id = f"{_along(run, method)}-{_digest(record['spec_sha256'], files)[:10]}"
+        run_id = f"{run.along_of(method)}-{_digest(record['spec_sha256'], files)[:10]}"
         folder = out / run.task.name / method.name / run_id
         folders.append(folder)
         prompts = prompt_table([one.points.key if one.points else None for one in mine], store)
@@ -224,14 +224,9 @@ def _identity(run: RunSpec, one: Found) -> dict[str, Any]:
         "gold": cell.gold.name,
         "method": cell.method.name,
         "engine": run.engine,
-        "along": _along(run, cell.method),
+        "along": run.along_of(cell.method),
         "knob": cell.method.knob.name,
     }
-
-
-def _along(run: RunSpec, method: MethodSpec) -> str:
-    """What moves the method along KL: one whose knob needs no training has its knob only."""
-    return run.along if method.retrains else "knob"
 
 
 def _record(

@@ -70,6 +70,10 @@ class RunSpec(Spec):
                 asked[axis] = getattr(self, axis)[:1]
         return self.model_copy(update=asked)
 
+    def along_of(self, method: MethodSpec) -> Along:
+        """What moves a method along KL: one whose knob needs no training has its knob only."""
+        return self.along if method.retrains else "knob"
+
     def starts_of(self, proxy: ProxySystemSpec) -> tuple[ProxyStart, ...]:
         """What proxies of a system start from: one that says so itself starts from a policy."""
         return self.proxy_starts if proxy.start is None else ("policy",)

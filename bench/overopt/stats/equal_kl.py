@@ -37,7 +37,7 @@ class CommonKL(NamedTuple):
     Attributes:
         kl_target_nats: the budget, nats; None where points were taken for no budget.
         kl_nats: KL at which the seeds are read, mean over those that are, nats. It is the budget
-            itself, except at the end and where a seed has nothing beyond its own policy there.
+            itself, except at the end and where a seed's own policy there has none on one side.
         weight_SK: of each seed, weights of its points that sum to 1; None for one that does not
             get there.
     """
@@ -120,8 +120,8 @@ def read_together(seeds: Sequence[SeedPoints], budgets_set: bool = False) -> lis
 
     A seed whose range holds the budget is read at the budget. At the end (`end_of`) every seed is
     read at its own policy, so that the curve ends where the end is; so is a seed that met a budget
-    a little below it and has nothing further. Where no budget was set, points are read at quantiles
-    of the measured KL, and where the first seed to end does.
+    a little below it and has nothing further, or leapt a little beyond it at first. Where no budget
+    was set, points are read at quantiles of the measured KL, and where the first seed to end does.
 
     Args:
         seeds: where each seed was measured.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,18 +12,17 @@ import pyarrow.parquet as pq
 from overopt.execution.store import Store
 from overopt.run.cell import Found
 from overopt.run.written.seed_tables import Floats, SeedGroup, SeedTable
+from overopt.spec.run import Along
 from overopt.stats.equal_kl import SeedPoints, first_readable
 
 
-def seed_groups(
-    found: Sequence[Found], store: Store, along: Literal["step", "knob"]
-) -> list[SeedGroup]:
+def seed_groups(found: Sequence[Found], store: Store, along: Along) -> list[SeedGroup]:
     """Cells grouped by world, proxy system, noise, start and width of proxies, and comparisons.
 
     Args:
-        found: the cells.
+        found: the cells, of one method.
         store: where their points are.
-        along: what moved methods that train along KL.
+        along: what moved the method along KL.
     """
     groups: dict[tuple[Any, ...], SeedGroup] = {}
     for one in found:
@@ -42,7 +41,7 @@ def seed_groups(
     return list(groups.values())
 
 
-def _read(one: Found, store: Store, along: str) -> SeedTable:
+def _read(one: Found, store: Store, along: Along) -> SeedTable:
     """Every measured policy of a cell whose estimated KL has a root."""
     assert one.points is not None
     folder = store.open(one.points.key)
@@ -59,9 +58,11 @@ def _read(one: Found, store: Store, along: str) -> SeedTable:
 
     target_K = [points[k].get("kl_target_nats") for k in used]
     kl_K = np.array([points[k]["kl_nats"] for k in used], np.float64)
-    missed = [float(each["kl_target_nats"]) for each in points if each["status"] == "unreached"]
-    if along == "knob" or not one.cell.method.retrains:
-        missed = []
+    missed = [
+        float(point["kl_target_nats"])
+        for point in points
+        if point["status"] == "unreached" and along == "step"
+    ]
     return SeedTable(
         SeedPoints(
             kl_K,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
@@ -112,6 +113,19 @@ def test_gold_is_read_where_all_get_to_and_only_what_both_have_counts(tmp_path: 
     chosen = Selection(proxies=("single", "mean"))
     with pytest.raises(UserError, match="3 or more proxies in both folders"):
         compare_transfer([here], there, 4.0, chosen)
+
+
+def test_a_run_that_leapt_over_the_place_is_refused(tmp_path: Path) -> None:
+    here, there = folder(tmp_path / "here", HERE), folder(tmp_path / "there", HERE)
+    (table,) = there.rglob("knob-wco/points.csv")
+    points = pd.read_csv(table)
+    leapt = points["kl_target_nats"].isin([1.0, 2.0])
+    points.loc[leapt, ["kl_nats", "gold_mean", "proxy_mean"]] = np.nan
+    points.loc[leapt, "status"] = "unreached"
+    points.to_csv(table, index=False)
+    with pytest.raises(UserError, match="wco has seeds whose first step is to 4 nats and no pol"):
+        compare_transfer([here], there, 2.0)
+    assert compare_transfer([here], there, 4.0)
 
 
 def test_several_worlds_are_refused(tmp_path: Path) -> None:

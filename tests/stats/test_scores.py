@@ -128,6 +128,19 @@ def test_regret_and_hypervolume_read_budgets_only() -> None:
     assert by_all.hypervolume == few.hypervolume
 
 
+def test_no_line_is_drawn_to_where_a_run_leapt() -> None:
+    kl, gold = np.array([0.0, 3.0, 6.0]), np.array([0.0, 1.0, 0.5])
+    oracle = Front(np.array([0.0, 8.0]), np.array([0.0, 2.0]))
+    for fall, area in ((scores.Range(0.0, 6.0), False), (scores.Range(3.0, 6.0), True)):
+        leapt = scores.score_method(kl, gold, 2 * gold, 8.0, oracle, between=fall, from_nats=3.0)
+        assert leapt.gamma_trapezoid is None
+        assert (leapt.area_from_peak is not None) == area
+        whole = scores.score_method(kl, gold, 2 * gold, 8.0, oracle, between=fall)
+        assert whole.gamma_trapezoid == pytest.approx(1.0)
+        assert whole.area_from_peak is not None
+        assert leapt.hypervolume == whole.hypervolume
+
+
 def test_an_oracle_without_an_area_costs_the_hypervolume_alone() -> None:
     kl, gold = np.array([0.0, 1.0, 4.0]), np.array([0.0, 1.0, 1.5])
     found = scores.score_method(kl, gold, gold, 4.0, Front(np.array([0, 4.0]), np.array([0, 2.0])))

@@ -230,4 +230,5 @@ def _score_seed(
         at_budget=~np.isnan(seed.target_K[there]),
         between=between,
         at_shared=np.isin(seed.target_K[there], shared_nats),
+        from_nats=seed.from_nats,
     )

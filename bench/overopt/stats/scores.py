@@ -180,6 +180,7 @@ def score_method(
     at_budget: Bools | None = None,
     between: Range | None = None,
     at_shared: Bools | None = None,
+    from_nats: float = 0.0,
 ) -> MethodScores:
     """All scores of a method from its measured points.
 
@@ -195,6 +196,8 @@ def score_method(
         at_shared: which of them for a budget that all seeds met: the regret is the mean over
             these, so that seeds average the same budgets. All at budgets by default.
         between: from the peak to the end, for the area there.
+        from_nats: least KL above 0 that may be read, nats (`first_readable`). Areas under straight
+            lines that begin below it are missing, for no policy was there.
 
     Raises:
         ValueError: if shapes differ, a value is NaN or infinite, or a KL is negative.
@@ -223,11 +226,12 @@ def score_method(
         regrets = [value for value in found if value is not None]
         if used.any() and has_area(oracle, kl_max_nats):
             hypervolume = normalized_hypervolume(kl[used], score[used], oracle, kl_max_nats)
-        area = area_beside_oracle(kl, score, oracle, between) if between else None
+        if between and between.peak_nats >= from_nats:
+            area = area_beside_oracle(kl, score, oracle, between)
     return MethodScores(
         gamma=gamma,
         gamma_reason=reason,
-        gamma_trapezoid=degree_by_trapezoid(kl, score, proxy_score),
+        gamma_trapezoid=degree_by_trapezoid(kl, score, proxy_score) if from_nats == 0.0 else None,
         mean_regret=float(np.mean(regrets)) if regrets else None,
         n_regret=len(regrets),
         hypervolume=hypervolume,

@@ -30,7 +30,7 @@ def compare_transfer(
 
     Raises:
         UserError: a folder holds no run, or more than one task, or no method and noise has systems
-            in both folders that could be ranked.
+            in both folders that could be ranked, or a run leapt over that KL.
     """
     here, there = (_by_system(list(paths), selection) for paths in (runs, [other]))
     found = []
@@ -100,6 +100,12 @@ def _gold_at(groups: Mapping[str, Group], names: Sequence[str], name: str, kl: f
     if not common:
         raise UserError(f"{', '.join(names)} have no seed in common; run them with the same seeds.")
     seeds = sorted((one for one in groups[name].seeds if one.seed in common), key=_number)
+    leapt = max(one.from_nats for one in seeds)
+    if leapt > kl:
+        raise UserError(
+            f"{name} has seeds whose first step is to {leapt:.3g} nats and no policy at {kl:.3g}; "
+            f"give --at-kl {leapt:.3g} or more, or leave the system out."
+        )
     return np.array([np.interp(kl**0.5, one.d_K, one.gold_K) for one in seeds])
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from overopt.report.groups import group_points, group_results
@@ -15,7 +16,13 @@ from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
 from overopt.report.tables.peaks import show_contrasts, show_gaps, show_worlds, summarize
 from overopt.report.tables.terminal import run_table
-from overopt.report.tables.text import TextTable, escape_latex, show_number, write_latex
+from overopt.report.tables.text import (
+    TextTable,
+    escape_latex,
+    show_number,
+    show_spread,
+    write_latex,
+)
 from overopt.spec.columns import POINT_COLUMNS
 
 from .synthetic import write_runs
@@ -56,6 +63,23 @@ def shown(results: Results, width: int) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(run_table(results))
     return "\n".join(line.rstrip() for line in console.export_text().splitlines()).strip()
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "shown_as"),
+    [
+        (0.3, 0.1, 0.5, "0.30 [0.10, 0.50]"),
+        (-0.0002, -0.0046, 0.0043, "0.000 [−0.005, 0.004]"),
+        (0.017, -0.0043, 0.0387, "0.017 [−0.004, 0.039]"),
+        (0.3, 0.0003, 0.6, "0.3000 [0.0003, 0.6000]"),
+        (1.0, 0.0, 2.0, "1.00 [0.00, 2.00]"),
+        (1.0, None, None, "1.00"),
+    ],
+)
+def test_bounds_are_not_shown_as_0_where_they_are_not(
+    mean: float, low: float | None, high: float | None, shown_as: str
+) -> None:
+    assert show_spread(mean, low, high, 2) == shown_as
 
 
 def test_the_run_table_reads_as_the_golden_file_says() -> None:

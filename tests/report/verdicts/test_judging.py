@@ -69,6 +69,12 @@ def test_a_hump_and_its_absence() -> None:
     assert verdict(NoHump(HUMPED, STEADY)).verdict == "contradicted"
 
 
+def test_a_reason_of_several_tests_is_told_once() -> None:
+    falling = {**MEASURED, STEADY: arm_rows(lambda d: -0.5 * d, number=2)}
+    (one, both) = (verdict(rule, falling) for rule in (Hump(STEADY), All((Hump(STEADY),) * 2)))
+    assert one.reason == both.reason == "a fall, but no rise is shown before it"
+
+
 def test_an_arm_that_stops_short_of_the_fall_is_out_of_reach() -> None:
     """The humped arm peaks at 4 nats and has fallen at 6."""
     short = {**MEASURED, STEADY: arm_rows(saturating, budgets=(0.5, 1.0, 2.0, 4.0))}

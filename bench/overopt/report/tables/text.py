@@ -96,7 +96,7 @@ def escape_latex(text: str) -> str:
 
 
 def show_spread(mean: float, low: float | None, high: float | None, digits: int) -> str:
-    """A mean with its interval; one that is told from 0 is never shown as 0.
+    """A mean with its interval, whose bounds are not shown as 0 where they are not.
 
     Args:
         mean: the number.
@@ -105,9 +105,12 @@ def show_spread(mean: float, low: float | None, high: float | None, digits: int)
     """
     if low is None or high is None:
         return show_number(mean, digits)
-    if low > 0.0 or high < 0.0:
-        enough = (more for more in range(digits, _MOST_DIGITS) if round(mean, more))
-        digits = next(enough, _MOST_DIGITS)
+    enough = (
+        more
+        for more in range(digits, _MOST_DIGITS)
+        if all(round(x, more) for x in (low, high) if x)
+    )
+    digits = next(enough, _MOST_DIGITS)
     middle, least, most = (show_number(x, digits) for x in (mean, low, high))
     return f"{middle} [{least}, {most}]"
 

@@ -71,7 +71,7 @@ def _decided(
 ) -> Verdict:
     head = deciding(evidence, decision.side).estimate
     bounds = head.bounds
-    notes = [part.note for part in evidence.parts if part.note]
+    notes = list(dict.fromkeys(part.note for part in evidence.parts if part.note))
     if decision.side is None and decision.before_holm is not None:
         notes.append(
             f"alone it would be {decision.before_holm}, corrected for {n_claims} claims it is not"

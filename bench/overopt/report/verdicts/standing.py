@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from overopt.errors import UserError
 from overopt.report.doc_pages import marker, remake, renewed
+from overopt.report.tables.text import show_spread
 from overopt.report.verdicts.claims import VERDICTS
 from overopt.spec.documents import check_format, parse_json
 from overopt.spec.explanations import explain
@@ -124,9 +125,7 @@ def _row(one: StoredClaim) -> str:
     verdict += " (exploratory)" if one.exploratory else ""
     effect, behind = "", ""
     if one.seeds and one.effect is not None:
-        effect = f"{one.effect:.2f}"
-        if one.low is not None and one.high is not None:
-            effect += f" [{one.low:.2f}, {one.high:.2f}]"
+        effect = show_spread(one.effect, one.low, one.high, 2).replace("−", "-")
         worlds = len(one.worlds.split())
         behind = f"{one.seeds} seeds, {worlds} world{'' if worlds == 1 else 's'}"
         behind = behind if worlds else f"{one.seeds} draws"

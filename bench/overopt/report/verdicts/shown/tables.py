@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from overopt.report.tables.text import show_number
+from overopt.report.tables.text import show_spread
 from overopt.report.verdicts.claims import VERDICTS, Verdict
 from overopt.stats.verdicts.evidence import Estimate
 
@@ -93,19 +93,13 @@ def show_effect(one: Verdict) -> str:
     """The effect with its interval; empty where nothing was measured or it is exact."""
     if one.effect is None or one.checked is not None:
         return ""
-    if one.low is None or one.high is None:
-        return show_number(one.effect, 2)
-    low, high = show_number(one.low, 2), show_number(one.high, 2)
-    return f"{show_number(one.effect, 2)} [{low}, {high}]"
+    return show_spread(one.effect, one.low, one.high, 2)
 
 
 def show_estimate(one: Estimate) -> str:
     """A mean with its interval, where it has one."""
-    middle = show_number(one.mean, 2)
-    if one.bounds is None:
-        return middle
-    low, high = (show_number(bound, 2) for bound in one.bounds)
-    return f"{middle} [{low}, {high}]"
+    low, high = one.bounds or (None, None)
+    return show_spread(one.mean, low, high, 2)
 
 
 def show_seeds(one: Verdict) -> str:

@@ -88,12 +88,12 @@ def test_false_differences_stay_below_5_percent_and_smaller_ones_are_seen() -> N
     assert found["m0"] > 2 * found[None] > 0
 
 
-def test_what_is_told_from_zero_is_not_shown_as_zero() -> None:
+def test_a_bound_is_not_shown_as_zero_where_it_is_not() -> None:
     def shown(mean: float, low: float | None, high: float | None) -> str:
         return show_interval(Score(mean, low, high, "seeds"), 2)
 
     assert shown(-0.0031, -0.0042, -0.002) == "−0.003 [−0.004, −0.002]"
-    assert shown(0.0031, -0.0042, 0.01) == "0.00 [0.00, 0.01]"
+    assert shown(0.0031, -0.0042, 0.01) == "0.003 [−0.004, 0.010]"
     assert shown(0.31, 0.2, 0.42) == "0.31 [0.20, 0.42]"
     assert shown(1e-9, 1e-10, 2e-9) == "0.000000 [0.000000, 0.000000]"
     assert shown(0.0031, None, None) == "0.00"

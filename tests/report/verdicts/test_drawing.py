@@ -131,6 +131,10 @@ def test_a_log_axis_shows_the_means_and_plain_numbers() -> None:
     canvas, _ = draw_figure(figure, {ARM: ArmRows({0: tuple(seeds)}, "rb")})
     axis = canvas.axes[0]
     assert axis.get_ylim()[0] == pytest.approx((0.01 + 2.0) / 2 / 2)
+    (line,) = [one for one in axis.lines if one.get_label() == "dpo"]
+    assert np.asarray(line.get_ydata()).tolist() == pytest.approx([1.005, 100.5]), (
+        "0 has no place there"
+    )
     canvas.draw_without_rendering()
     assert "10" in [label.get_text() for label in axis.get_yticklabels()]
 

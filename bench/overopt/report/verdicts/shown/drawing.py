@@ -23,7 +23,7 @@ from overopt.report.verdicts.figure import (
     Figure,
 )
 from overopt.report.verdicts.level_figure import LevelFigure
-from overopt.report.verdicts.shown.curves import read_curve, seeds_of
+from overopt.report.verdicts.shown.curves import Curve, read_curve, seeds_of
 from overopt.report.verdicts.shown.levels import draw_levels, levels_caption, lines_of
 from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
@@ -138,11 +138,11 @@ def _curve(
     curve = read_curve(one.x, rows, column, estimator)
     if curve is None:
         return
-    x_K, over_K = curve.x_K, curve.over_K
-    if curve.apart is not None:
-        axis.plot(x_K[curve.apart], over_K[curve.apart].mean, **style | {"label": "_initial"})
-        x_K = x_K[: curve.apart] + x_K[curve.apart + 1 :]
-        over_K = over_K[: curve.apart] + over_K[curve.apart + 1 :]
+    kept = [k for k in range(len(curve.x_K)) if k != curve.apart and _has_place(one, curve, k)]
+    x_K, over_K = [curve.x_K[k] for k in kept], [curve.over_K[k] for k in kept]
+    if curve.apart is not None and _has_place(one, curve, curve.apart):
+        alone = curve.x_K[curve.apart], curve.over_K[curve.apart].mean
+        axis.plot(*alone, **style | {"label": "_initial"})
     axis.plot(x_K, [interval.mean for interval in over_K], **style)
     if one.form is not None and "label" in style and not estimator:
         d_D = np.linspace(0.0, max(curve.x_K), 80)
@@ -152,6 +152,13 @@ def _curve(
     if all(interval.low is not None for interval in over_K):
         low, high = [interval.low for interval in over_K], [interval.high for interval in over_K]
         axis.fill_between(x_K, low, high, color=style["color"], alpha=0.12, linewidth=0)
+
+
+def _has_place(one: Figure, curve: Curve, k: int) -> bool:
+    """Whether a point lies on the figure's axes: 0 and what is below have no logarithm."""
+    mean = curve.over_K[k].mean
+    along = curve.x_K[k] > 0.0 or not one.log_x
+    return along and (not one.log_y or (mean is not None and mean > 0.0))
 
 
 def _fitted_mean(form: Form, seeds: Sequence[SeedRows], column: str, d_D: Floats) -> Floats | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from overopt.errors import UserError
 from overopt.report.comparison.comparison import Comparison
 from overopt.report.comparison.contest import Ranking
 from overopt.report.comparison.runs import compare
-from overopt.report.stored.methods import sees_proxy
+from overopt.report.stored.methods import gold_use, sees_proxy
 from overopt.report.stored.selection import Selection
 from overopt.stats.comparisons.differences import difference, paired_by_prompt, paired_by_seed
 
@@ -224,6 +225,27 @@ def test_who_sees_a_proxy_is_read_from_the_record_as_it_was_declared() -> None:
     assert not read["dpo"] and not read["dera"] and read["rloo"] and read["warp"]
     blind = {name for name, spec in specs.items() if spec.blind}
     assert blind == {"cream", "self-reward", "spin"} and not any(read[name] for name in blind)
+
+
+def test_who_was_told_of_gold_is_read_from_the_record_as_it_was_declared() -> None:
+    specs = {name: systems.method(name) for name in lookup.names("methods")}
+    assert {name: gold_use(spec.to_json()) for name, spec in specs.items()} == {
+        name: spec.uses_gold for name, spec in specs.items()
+    }
+    assert gold_use({"uses_gold": "selection"}, {"step_scores": True}) == "selection"
+    assert gold_use({}, {"step_scores": True}) == "steps"
+    assert gold_use({"uses_gold": "none"}, {"uses_gold": "something new"}) == "training"
+
+
+def test_a_proxy_that_was_told_of_gold_is_told_of_whoever_sees_it(tmp_path: Path) -> None:
+    for method, sees in (("blind", False), ("seeing", True)):
+        write_run(tmp_path, method, 0.4, family="rollout" if sees else "pairs")
+        (path,) = (tmp_path / "drawn" / method).glob("*/run.json")
+        record = json.loads(path.read_text())
+        record["spec"]["proxies"] = [{"name": "single", "uses_gold": "training"}]
+        path.write_text(json.dumps(record))
+    used = {one.method: one.uses_gold for one in only(compare(tmp_path)).contest.entrants}
+    assert used == {"blind": "none", "seeing": "training"}
 
 
 def test_older_records_do_not_say_who_leaves_rewards_unread() -> None:

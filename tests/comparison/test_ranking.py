@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from overopt.report.comparison.contest import (
     WorldScore,
     show_interval,
 )
+from overopt.report.comparison.frames import notes_of
 from overopt.report.comparison.question import Question
 from overopt.report.comparison.ranking import name_ties, rank
+from overopt.report.comparison.words import verdict
 from overopt.report.group import SeedCurve
 from overopt.stats.crossed import crossed_interval
 from overopt.stats.intervals import adjust_holm
@@ -66,6 +69,18 @@ def test_against_a_baseline_only_the_pairs_with_it_are_tested() -> None:
     assert {one.ties for one in ranking.standings} == {""}
     everyone = decide(scores, None)
     assert len(everyone.pairs) == 6 and {one.ties for one in everyone.standings} == {"a", "b", "c"}
+
+
+def test_who_was_told_of_gold_is_named_with_its_use() -> None:
+    plain = decide(draw_scores((0.0, 0.5, 1.0), np.random.default_rng(1)), "m0")
+    assert "Uses gold" not in verdict(plain) and notes_of(plain) == []
+    entrants = tuple(
+        replace(one, uses_gold="selection" if one.method == "m2" else "none")
+        for one in plain.contest.entrants
+    )
+    told = rank(replace(plain.contest, entrants=entrants), plain.question, plain.scores)
+    assert "Uses gold beyond noisy comparisons: m2 (selection)." in verdict(told)
+    assert notes_of(told) == ["m2: uses gold (selection)"]
 
 
 def test_a_baseline_that_is_not_ranked_leaves_all_pairs_tested() -> None:

@@ -87,7 +87,9 @@ def _split(contests: Sequence[Contest], of: Compared) -> Iterator[tuple[Track, C
             if len(mine) < 2:
                 continue
             proxy = contest.proxy if any(one.sees_proxy for one in mine) else ""
-            part = replace(contest, entrants=tuple(mine), proxy=proxy)
+            # an entry's facts tell its use of gold, with the rank that it does not get
+            entrants = tuple(replace(one, uses_gold="none") for one in mine)
+            part = replace(contest, entrants=entrants, proxy=proxy)
             if not any(_holds(other, part) for at, other in seen if at == track):
                 seen.append((track, part))
                 yield track, part

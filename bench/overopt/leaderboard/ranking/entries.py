@@ -8,13 +8,9 @@ from typing import Any
 from overopt.leaderboard.ranking.facts import Facts, Status, Track
 from overopt.report.comparison.contest import Contest, Entrant
 from overopt.report.comparison.systems import Compared, name_system
-from overopt.report.stored.methods import sees_proxy
+from overopt.report.stored.methods import GOLD_USES, gold_use, sees_proxy
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
-
-_GOLD = ("none", "steps", "selection", "training")
-"""Uses of gold, the least first."""
-
 
 _Place = tuple[str, str, int, str]
 """Task, label noise, world and what the entry is called: each has runs of its own."""
@@ -111,7 +107,7 @@ def _together(each: Iterable[Facts]) -> Facts:
     statuses = {one.status for one in facts}
     return Facts(
         rates=next((word for word in ("task's own", "tuned") if word in rates), ""),
-        uses_gold=max((one.uses_gold for one in facts), key=_GOLD.index),
+        uses_gold=max((one.uses_gold for one in facts), key=GOLD_USES.index),
         standard=all(one.standard for one in facts),
         finished_utc=min(one.finished_utc for one in facts),
         status=next(word for word in _WORST if word in statuses),
@@ -131,19 +127,11 @@ def _facts(run: Run, method: str, proxy: str, status: Status) -> Facts:
         rates = "tuned" if spec.get("tuned") is True else "task's own"
     return Facts(
         rates=rates,
-        uses_gold=max(_use(own), _use(system), key=_GOLD.index),
+        uses_gold=gold_use(own, system),
         standard=run.record.get("standard") is not False,
         finished_utc=str(run.record.get("finished_utc") or ""),
         status=status,
     )
-
-
-def _use(of: Mapping[str, Any]) -> str:
-    """Its use of gold; what this version does not know counts as the most."""
-    if of.get("step_scores") is True:
-        return "steps"
-    told = str(of.get("uses_gold", "none"))
-    return told if told in _GOLD else "training"
 
 
 def _sees(run: Run, method: str) -> bool:

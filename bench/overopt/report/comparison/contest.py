@@ -37,6 +37,7 @@ class Entrant:
         sees_proxy: whether a proxy had a part in its policies.
         groups: its seeds in each world.
         gains: reads gold by prompt; None for seeds for which it was not stored.
+        uses_gold: what it or the proxy that it sees was told of gold, see `GOLD_USES`.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Entrant:
     sees_proxy: bool
     groups: Mapping[int, Group]
     gains: Gains
+    uses_gold: str = "none"
 
     def curves(self, world: int, seeds: tuple[int, ...]) -> list[SeedCurve] | None:
         """The curves of some seeds; None where one of them has nothing beyond the start."""

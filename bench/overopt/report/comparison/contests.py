@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ from overopt.report.comparison.systems import Compared, name_system
 from overopt.report.comparison.tuned import rate_note
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
-from overopt.report.stored.methods import methods_of, sees_proxy
+from overopt.report.stored.methods import gold_use, parts_of, sees_proxy
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
@@ -270,26 +270,27 @@ def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
         for first in [rows.iloc[0]]
     }  # fmt: skip
     together: dict[_Line, dict[int, tuple[Group, pd.DataFrame]]] = {}
-    sighted: dict[_Line, bool] = {}
+    known: dict[_Line, tuple[bool, str]] = {}
     for group in groups:
         rows = rows_of[group.task, group.world, group.method, group.proxy, group.noise]
-        sees = _sees_proxy(results.runs, rows)
+        own, system = (_specified(results.runs, rows, part) for part in ("method", "proxy"))
+        sees = sees_proxy(own) if own else True
         # a proxy that only scores a method's policies does not tell its rows apart
         comparisons = str(rows["comparisons"].iloc[0])
         proxy = group.proxy if sees else ""
         line = _Line(group.task, group.noise, comparisons, group.method, proxy)
         together.setdefault(line, {}).setdefault(group.world, (group, rows))
-        sighted[line] = sees
+        known[line] = sees, gold_use(own, system if sees else {})
     found = []
     for line, worlds in together.items():
         keys = {
             world: cell_key(tuple(rows[list(GROUP)].iloc[0])) for world, (_, rows) in worlds.items()
         }
-        family = families.get(line.method, "")
+        family, (sees, use) = families.get(line.method, ""), known[line]
         groups_of = {world: group for world, (group, _) in worlds.items()}
         found.append(
             _Candidate(
-                Entrant(line.method, family, sighted[line], groups_of, _gains(prompts, keys)),
+                Entrant(line.method, family, sees, groups_of, _gains(prompts, keys), use),
                 task=line.task,
                 noise=line.noise,
                 comparisons=line.comparisons,
@@ -334,9 +335,8 @@ def _raw_sd(measured: pd.DataFrame, initial: float) -> float:
     return abs(float(raw) - initial) / float(largest)
 
 
-def _sees_proxy(runs: Sequence[Run], rows: pd.DataFrame) -> bool:
-    """Whether a proxy had a part in a method's policies, as the record of its first run says."""
+def _specified(runs: Sequence[Run], rows: pd.DataFrame, part: str) -> Mapping[str, Any]:
+    """What the record of a line's first run says of its ``method`` or its ``proxy``."""
     first = rows.iloc[0]
-    record = runs[int(first["source"])].record
-    named = [one for one in methods_of(record) if one.get("name") == first["method"]]
-    return sees_proxy(named[0]) if named else True
+    named = parts_of(runs[int(first["source"])].record, part)
+    return next((one for one in named if one.get("name") == first[part]), {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from string import ascii_lowercase
 
@@ -11,6 +11,7 @@ import numpy as np
 from overopt.report.comparison.contest import (
     ALPHA,
     Contest,
+    Entrant,
     NotRanked,
     Pair,
     Ranking,
@@ -99,16 +100,22 @@ def rank(contest: Contest, question: Question, read: Mapping[str, Scores | NotRa
             float(np.mean([one.kl_nats for one in scores[name].values()])),
             ranks,
             ties,
-            "; ".join(dict.fromkeys(filter(None, (one.note for one in scores[name].values())))),
+            _noted(entrants[name], [one.note for one in scores[name].values()]),
         )
         for name, ranks, ties in zip(order, rank_ranges(better_MM), ties_M, strict=True)
     ]
     standings += [
         Standing(name, entrants[name].family, entrants[name].sees_proxy, None, None, None, "",
-                 one.reason)
+                 _noted(entrants[name], [one.reason]))
         for name, one in sorted(read.items()) if isinstance(one, NotRanked)
     ]  # fmt: skip
     return Ranking(contest, question, tuple(standings), pairs, scores)
+
+
+def _noted(one: Entrant, notes: Iterable[str]) -> str:
+    """What a reader must know of a method, each thing once, and that it was told of gold."""
+    told = "" if one.uses_gold == "none" else f"uses gold ({one.uses_gold})"
+    return "; ".join(dict.fromkeys(filter(None, (*notes, told))))
 
 
 def name_ties(differs_MM: Bools) -> list[str]:

@@ -25,6 +25,7 @@ def verdict(ranking: Ranking) -> str:
         else:
             said = _best(ranking) + (_no_baseline(ranking, named) if named is not None else "")
         said += _left_out(ranking)
+        said += _told_of_gold(ranking)
         said += _scope(ranking)
     if ranking.exploratory:
         n = ranking.contest.n_seeds
@@ -123,6 +124,13 @@ def _left_out(ranking: Ranking) -> str:
         kl = ranking.question.at_kl
         return f" Not ranked, since not every seed reached {kl}: {names}."
     return f" Not ranked: {join([f'{one.method} ({one.note})' for one in missing])}."
+
+
+def _told_of_gold(ranking: Ranking) -> str:
+    """Which of the methods knew more of gold than noisy comparisons tell."""
+    used = [(one.method, one.uses_gold) for one in ranking.contest.entrants]
+    named = [f"{name} ({use})" for name, use in used if use != "none"]
+    return f" Uses gold beyond noisy comparisons: {join(named)}." if named else ""
 
 
 def _scope(ranking: Ranking) -> str:

@@ -75,17 +75,26 @@ def _answers(results: Path, asked: Asked) -> Iterator[tuple[str, list[Ranking]]]
 def _in_short(one: _Answer, ranking: Ranking) -> str:
     """What is shown, of how many comparisons."""
     shown = [pair for pair in ranking.pairs if pair.differs]
-    better = [_sized(p.first, p) for p in shown if p.second == one.baseline]
-    worse = [_sized(p.second, p) for p in shown if p.first == one.baseline]
+    told = _told_of_gold(ranking)
+    better = [_sized(p.first, p) + told[p.first] for p in shown if p.second == one.baseline]
+    worse = [_sized(p.second, p) + told[p.second] for p in shown if p.first == one.baseline]
     named = [
         f"{kind} {', '.join(names)}" for kind, names in (("better", better), ("worse", worse))
         if names
     ]  # fmt: skip
     count = len(ranking.pairs)
-    told = "; ".join(named) or "nothing is shown to be better or worse"
+    said = "; ".join(named) or "nothing is shown to be better or worse"
     several = len({other.contest.task for other in one.rankings}) > 1
     where = f", on {ranking.contest.task}" if several else ""
-    return f"- {one.asked.title}{where}, against `{one.baseline}`: {told} (of {count})."
+    return f"- {one.asked.title}{where}, against `{one.baseline}`: {said} (of {count})."
+
+
+def _told_of_gold(ranking: Ranking) -> dict[str, str]:
+    """What stands behind each method's name: whether it was told more of gold than labels say."""
+    return {
+        one.method: "" if one.uses_gold == "none" else " (uses gold)"
+        for one in ranking.contest.entrants
+    }
 
 
 def _sized(method: str, pair: Pair) -> str:
@@ -115,16 +124,18 @@ def _table(ranking: Ranking) -> list[str]:
     """Ranked methods, the highest first, and those that are not in one row."""
     header = (ranking.question.score, f"less {ranking.baseline}", "p (Holm)", "sees", "shown")
     lines = [f"| method | {' | '.join(header)} |", f"|---|{'---:|' * (len(header) - 1)}---|"]
-    digits = ranking.question.digits
+    digits, told = ranking.question.digits, _told_of_gold(ranking)
     for one in ranking.ranked:
         pair, own = ranking.against_reference(one.method) or (None, None)
         p, sees = MISSING, MISSING
         if pair is not None:
             p, sees = show_p(pair.p_holm), show_number(pair.sees, digits)
-        cells = (one.method, show_interval(one.score, digits), show_interval(own, digits), p, sees)
+        named = one.method + told[one.method]
+        cells = (named, show_interval(one.score, digits), show_interval(own, digits), p, sees)
         lines.append(f"| {' | '.join(cells)} | {_shown(one.method, pair)} |")
     if ranking.unranked:
-        named = join(ranking.unranked, named=len(ranking.unranked))
+        unranked = [name + told[name] for name in ranking.unranked]
+        named = join(unranked, named=len(unranked))
         lines += ["", f"Not every seed got there, so that no number stands for them: {named}."]
     return lines
 

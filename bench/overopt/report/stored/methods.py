@@ -17,14 +17,38 @@ _BLIND_UNSAID = (
 )
 """Methods of which older records do not say that they leave rewards unread."""
 
+GOLD_USES = ("none", "steps", "selection", "training")
+"""Uses of gold beyond noisy comparisons, the least first."""
 
-def methods_of(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The specifications of a run's methods; what is none is left out."""
+
+def gold_use(*parts: Mapping[str, Any]) -> str:
+    """The most that specifications of a method and of a proxy say of their use of gold.
+
+    What this version does not know counts as the most.
+    """
+
+    def use(of: Mapping[str, Any]) -> str:
+        if of.get("step_scores") is True:
+            return "steps"
+        told = str(of.get("uses_gold", "none"))
+        return told if told in GOLD_USES else "training"
+
+    return max(map(use, parts), key=GOLD_USES.index)
+
+
+def parts_of(record: Mapping[str, Any], part: str) -> Iterator[Mapping[str, Any]]:
+    """The specifications of a run's parts, ``method`` or ``proxy``; what is none is left out."""
     spec = record.get("spec")
-    methods = spec.get("methods") if isinstance(spec, dict) else None
-    for one in methods if isinstance(methods, list) else ():
+    named = {"method": "methods", "proxy": "proxies"}[part]
+    parts = spec.get(named) if isinstance(spec, dict) else None
+    for one in parts if isinstance(parts, list) else ():
         if isinstance(one, dict):
             yield one
+
+
+def methods_of(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The specifications of a run's methods."""
+    return parts_of(record, "method")
 
 
 def families_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

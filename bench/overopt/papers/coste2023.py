@@ -253,7 +253,7 @@ CLAIMS = (
     ),
     Claim(
         "coste-14",
-        "WCO and UWO hold with 35 % flipped, and over five times as long a run of PPO",
+        "WCO and UWO hold with 35 % flipped, and where PPO may run five times as long",
         "they do (10,000 steps)",
         "figures 25 and 26",
         All(
@@ -326,7 +326,8 @@ PAPER = Paper(
         "KL in SDs of the proxy, so that their values do not compare with the paper's. A win of "
         "coste-13 is a prompt on which a policy's mean gold is the higher one, under best-of-n at "
         "equal KL, under PPO with a penalty of 0.01 at the last policies: single responses are "
-        "not stored. A run of PPO that passes the last KL budget ends there, the five times longer "
-        "ones of coste-14 too. coste-12 has 100 seeds of its own.",
+        "not stored. A run of PPO that passes the last KL budget ends there, those of coste-14 "
+        "long before their 2,000 steps: they speak of the same KL as the others. coste-12 has 100 "
+        "seeds of its own.",
     ),
 )

@@ -5,7 +5,9 @@ Departures are in the notes.
 
 from __future__ import annotations
 
-from math import inf, log
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import inf, log, log2
 from typing import Literal
 
 from overopt.papers.contract import (
@@ -30,6 +32,7 @@ from overopt.papers.contract import (
     Grid,
     GrowthExponent,
     HeldOut,
+    LevelFigure,
     LogKlAtGold,
     Minus,
     NoWorse,
@@ -84,10 +87,29 @@ BETA = {column: Coefficient(BON, Form.BON, "b", column) for column in ("gold_mea
 UNDER = (Bias(BON, Form.BON, "proxy_mean"), Bias(RL, Form.RL, "proxy_mean"))
 
 
-def _by_width(method: str, form: Form, name: Literal["a", "b"]) -> Along:
-    """Slope of a coefficient over the log of the proxy's width."""
-    found = {w: Coefficient(arm, form, name) for w, arm in OF_WIDTH[method].items()}
-    return Along("log width", tuple((log(w), one) for w, one in found.items()))
+def _coefficients(
+    of: Mapping[str, Mapping[int, Arm]], scale: Callable[[float], float]
+) -> dict[str, tuple[tuple[float, Coefficient], ...]]:
+    """alpha and beta of each method's form over the levels of an axis."""
+    return {
+        f"{greek}, {label}": tuple(
+            (scale(level), Coefficient(arm, form, which)) for level, arm in of[method].items()
+        )
+        for method, form, label in (("bon", Form.BON, "best-of-n"), ("ppo", Form.RL, "PPO"))
+        for greek, which in _GREEK
+    }
+
+
+_GREEK: tuple[tuple[str, Literal["a", "b"]], ...] = (("alpha", "a"), ("beta", "b"))
+BY_WIDTH = _coefficients(OF_WIDTH, log)
+BETAS = ("beta, best-of-n", "beta, PPO")
+_auroc = partial(Value, column="auroc", at_nats=0.0)
+
+
+def _by_pairs(
+    method: str, read: Callable[[Arm], Gold | Fall | Value]
+) -> tuple[tuple[float, Gold | Fall | Value], ...]:
+    return tuple((log(pairs), read(arm)) for pairs, arm in OF_PAIRS[method].items())
 
 
 def _proxy(arm: Arm) -> Value:
@@ -107,8 +129,7 @@ CLAIMS = (
         "section 3.1",
         All(
             (
-                more(Foretold(BON, None), Foretold(BON, Form.BON)),
-                more(Foretold(BON, Form.RL), Foretold(BON, Form.BON)),
+                *(more(Foretold(BON, other), Foretold(BON, Form.BON)) for other in (None, Form.RL)),
                 Between(Foretold(BON, Form.BON, log=False), -inf, 0.1),
             )
         ),
@@ -140,21 +161,16 @@ CLAIMS = (
         "beta of best-of-n and of RL falls as the proxy grows, about linearly in log parameters",
         "smooth in log parameters",
         "sections 3.2 and 4.2.2, figure 3",
-        All(
-            tuple(
-                Positive(_by_width(method, form, "b"), sign=-1)
-                for method, form in (("bon", Form.BON), ("ppo", Form.RL))
-            )
-        ),
-        figure="widths",
+        All(tuple(Positive(Along("log width", BY_WIDTH[x]), sign=-1) for x in BETAS)),
+        figure="coefficients",
     ),
     Claim(
         "gao-05",
         "alpha of RL is nearly independent of the size of the proxy",
         "alpha can be held constant across sizes",
         "section 3.2, figure 3c",
-        Equal(_by_width("ppo", Form.RL, "a"), 0.05),
-        figure="widths-rl",
+        Equal(Along("log width", BY_WIDTH["alpha, PPO"]), 0.05),
+        figure="coefficients",
     ),
     Claim(
         "gao-06",
@@ -163,15 +179,7 @@ CLAIMS = (
         "section 3.3, figures 4 and 10",
         All(
             tuple(
-                Positive(
-                    Along(
-                        "log comparisons",
-                        tuple(
-                            (log(pairs), statistic(arm)) for pairs, arm in OF_PAIRS[method].items()
-                        ),
-                    ),
-                    sign=sign,
-                )
+                Positive(Along("log comparisons", _by_pairs(method, statistic)), sign=sign)
                 for method in ("bon", "ppo")
                 for statistic, sign in ((Gold, 1), (Fall, -1))
             )
@@ -186,16 +194,8 @@ CLAIMS = (
         "section 3.3, figures 6 and 21",
         All(
             (
-                Positive(
-                    Bend(
-                        "log comparisons",
-                        tuple(
-                            (log(pairs), Value(arm, "auroc", 0.0))
-                            for pairs, arm in OF_PAIRS["bon"].items()
-                        ),
-                    )
-                ),
-                Between(Value(OF_PAIRS["bon"][PAIRS[0]], "auroc", 0.0), 0.45, 0.55),
+                Positive(Bend("log comparisons", _by_pairs("bon", _auroc))),
+                Between(_auroc(OF_PAIRS["bon"][PAIRS[0]]), 0.45, 0.55),
             )
         ),
     ),
@@ -216,7 +216,7 @@ CLAIMS = (
                 "partial correlation of the fall with log width over proxies of all sizes and "
                 "data, ranking accuracy held fixed",
                 tuple((log(arm.proxy_width or 32), Fall(arm)) for arm in VARIED),
-                tuple(Value(arm, "auroc", 0.0) for arm in VARIED),
+                tuple(map(_auroc, VARIED)),
             ),
             0.2,
         ),
@@ -278,12 +278,7 @@ CLAIMS = (
         "a KL penalty gives more proxy at equal KL, so a larger gap",
         "a strictly larger gap",
         "sections 1 and 3.6",
-        All(
-            (
-                *(more(_proxy(arm), _proxy(RL)) for arm in PENALIZED.values()),
-                *(more(_gap(arm), _gap(RL)) for arm in PENALIZED.values()),
-            )
-        ),
+        All(tuple(more(x(arm), x(RL)) for x in (_proxy, _gap) for arm in PENALIZED.values())),
         figure="penalties",
     ),
     Claim(
@@ -308,12 +303,7 @@ CLAIMS = (
         "relabeling k times adds beta d log k to gold",
         "a formula, under an assumption",
         "section 4.3",
-        Positive(
-            Minus(
-                RelabelingError(RL, RELABELED, foretold=False),
-                RelabelingError(RL, RELABELED, foretold=True),
-            )
-        ),
+        more(RelabelingError(RL, RELABELED, False), RelabelingError(RL, RELABELED, True)),
         figure="rounds",
     ),
     Claim(
@@ -374,6 +364,17 @@ FIGURES = (
     ),
 )  # fmt: skip
 
+OF_SIZES = tuple(
+    LevelFigure(
+        name, of, x, "coefficient (SDs, √nats)", tuple(_coefficients(arms, log2).items()),
+        note="alpha, and beta of PPO: SDs per √nat; beta of best-of-n: SDs per nat.",
+    )
+    for name, of, x, arms in (
+        ("coefficients", "figure 3: by size of proxy", "proxy width (log2)", OF_WIDTH),
+        ("coefficients-pairs", "figure 3: by number of pairs", "pairs (log2)", OF_PAIRS),
+    )
+)  # fmt: skip
+
 PAPER = Paper(
     name="gao2022",
     title="Scaling Laws for Reward Model Overoptimization",
@@ -384,7 +385,7 @@ PAPER = Paper(
         "full": Grid(seeds=8, worlds=3, stream=StreamSpec(prompts=16, samples_per_prompt=1 << 19)),
     },
     claims=CLAIMS,
-    figures=FIGURES,
+    figures=(*FIGURES, *OF_SIZES),
     streamed=(BON,),
     notes=(
         "Departures: the gold is a rule of a synthetic world; a quarter of the labels is flipped; "

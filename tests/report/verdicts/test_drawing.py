@@ -13,8 +13,8 @@ from overopt.report.figures.levels import levels_of, marks_in_order
 from overopt.report.figures.style import COLORS
 from overopt.report.verdicts.arms import Arm, ArmRows, SeedRows
 from overopt.report.verdicts.beside.merging import AtKnob
-from overopt.report.verdicts.figure import Figure
-from overopt.report.verdicts.level_figure import LevelFigure
+from overopt.report.verdicts.redrawn.along import Figure
+from overopt.report.verdicts.redrawn.levels import LevelFigure
 from overopt.report.verdicts.shown.drawing import can_draw, draw_figure
 
 ARM = Arm("dpo")

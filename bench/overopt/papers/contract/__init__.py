@@ -7,7 +7,10 @@ judged yet are declared all the same, with what they need.
 
 The names of this package are all that a file needs:
 
-- `Paper`, `Grid`, `Claim`, `Figure`, `LevelFigure`, and `StreamSpec`, how far best-of-n is drawn;
+- `Paper`, `Grid`, `Claim`, and `StreamSpec`, how far best-of-n is drawn;
+- figures: `Figure`, curves of arms; `LevelFigure`, statistics over the levels of a setting or as
+  bars; `ScatterFigure`, one statistic against another; `BeyondFigure`, best-of-n beyond the pool;
+  `ComputedFigure` of `ComputedLine`, for what needs no run;
 - `Arm`, and what is read of arms: `Gold`, `Value`, `Peak`, `Fall`, `Coefficient`, `HeldOut`,
   `Foretold`, `Bias`, `GrowthExponent`, `FinalGold`, `Trained`, `StepShare`, `StepsToRegain`,
   `ResetDrop`, `Gamma`, with `Minus`, `Along`, `Bend`, `Best` and `Apart` of these; over the points
@@ -43,11 +46,14 @@ from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.courses import AlongKl, JumpFromPeak, Largest, Last
 from overopt.report.verdicts.examined.joining import examined
 from overopt.report.verdicts.examined.statistics import Leading, Marked, Squared
-from overopt.report.verdicts.figure import Axis, Figure
 from overopt.report.verdicts.fitted import Bias, Coefficient, GrowthExponent, HeldOut
 from overopt.report.verdicts.foretold import Foretold
-from overopt.report.verdicts.level_figure import LevelFigure
 from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
+from overopt.report.verdicts.redrawn.along import Axis, Figure
+from overopt.report.verdicts.redrawn.beyond import BeyondFigure
+from overopt.report.verdicts.redrawn.computed import ComputedFigure, ComputedLine
+from overopt.report.verdicts.redrawn.levels import LevelFigure
+from overopt.report.verdicts.redrawn.scatter import ScatterFigure
 from overopt.report.verdicts.rules import (
     All,
     Between,
@@ -103,11 +109,14 @@ __all__ = [
     "BestBetween",
     "BestOf",
     "Between",
+    "BeyondFigure",
     "Bias",
     "Checked",
     "Claim",
     "Coefficient",
     "Computed",
+    "ComputedFigure",
+    "ComputedLine",
     "Distance",
     "Equal",
     "Exact",
@@ -143,6 +152,7 @@ __all__ = [
     "ResetDrop",
     "RewardAtKl",
     "Scale",
+    "ScatterFigure",
     "Squared",
     "StepShare",
     "StepsToRegain",

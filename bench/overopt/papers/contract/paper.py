@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.claims import Claim
-from overopt.report.verdicts.figure import AnyFigure
+from overopt.report.verdicts.redrawn.kinds import AnyFigure
 from overopt.spec.exam import ExamSpec
 from overopt.spec.look import Look
 from overopt.spec.stream import StreamSpec

@@ -236,6 +236,17 @@ class Scope:
         return max(budgets)
 
 
+class ReadOfArms(Protocol):
+    """A statistic (see ``verdicts.statistics``)."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms that it is read from."""
+
+    def read(self, scope: Scope) -> Mapping[int, Floats]:
+        """Its value for every world, seed and, where it has them, prompt; raises as statistics."""
+
+
 @dataclass(frozen=True)
 class OfArm:
     """What is read of a single arm."""

@@ -54,6 +54,19 @@ def read_curve(x: str, rows: ArmRows | None, column: str, estimator: str = "") -
     )
 
 
+def policies_of(x: str, rows: ArmRows, column: str) -> tuple[list[float], list[float]]:
+    """x and y of every policy past the initial one, of all seeds, that was measured in both."""
+    x_P, y_P = list[float](), list[float]()
+    for seed in seeds_of(rows):
+        if x not in seed.columns or column not in seed.columns:
+            continue
+        pair = seed.columns[x], seed.column(column)
+        there = (seed.kl_K > 0.0) & np.isfinite(pair[0]) & np.isfinite(pair[1])
+        x_P += pair[0][there].tolist()
+        y_P += pair[1][there].tolist()
+    return x_P, y_P
+
+
 Key = tuple[str, float]
 """What points of several seeds have in common: a budget, a value of the knob, or a step."""
 
@@ -77,6 +90,8 @@ def _points(x: str, rows: SeedRows, column: str, estimator: str) -> dict[Key, tu
         x_K = rows.columns["proxy_mean"]
     elif x == "samples":
         x_K = rows.columns["samples_drawn"]
+    elif x not in ("kl", "sqrt_kl"):
+        x_K = rows.columns.get(x, np.full_like(y_K, np.nan))
     else:
         x_K = rows.columns[estimator] if estimator else rows.kl_K
         x_K = np.where(rows.kl_K == 0.0, 0.0, x_K)

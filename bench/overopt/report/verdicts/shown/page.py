@@ -13,7 +13,7 @@ from html import escape
 
 from overopt.report.html.assets import read_asset
 from overopt.report.verdicts.claims import NOT_RUN, VERDICTS, Verdict
-from overopt.report.verdicts.figure import AnyFigure
+from overopt.report.verdicts.redrawn.kinds import AnyFigure
 from overopt.report.verdicts.shown.tables import (
     count,
     show_effect,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from overopt.report.verdicts.arms import Arm
-from overopt.report.verdicts.level_figure import LevelFigure
 from overopt.stats.fits.forms import Form
 
-Axis = Literal["kl", "sqrt_kl", "sqrt_forward_kl", "step", "samples", "proxy"]
+Axis = Literal[
+    "kl", "sqrt_kl", "sqrt_forward_kl", "step", "samples", "proxy", "implicit", "heldout_loss_nats"
+]
 """What runs along the x axis; ``kl`` is KL on a linear axis, ``sqrt_kl`` its square root, and
 ``sqrt_forward_kl`` that of the forward KL, KL(initial || policy)."""
 
@@ -23,6 +24,8 @@ X_WORDS = {
     "step": "training step",
     "samples": "samples drawn",
     "proxy": "proxy (SDs of the initial policy)",
+    "implicit": "held-out pairs ranked right by the implicit reward",
+    "heldout_loss_nats": "loss on held-out pairs (nats)",
 }
 Y_WORDS = {
     "gold_mean": "gold (SDs of the initial policy)",
@@ -36,6 +39,8 @@ Y_WORDS = {
     "choice_error": "calibration error of choices between two responses",
     "csi": "cluster separation in InfoRM's latents",
     "auroc": "AUROC of the proxy for gold within prompts",
+    "spread": "SD of the members' scores (SDs of the proxy)",
+    "chosen_log_ratio_nats": "log ratio of chosen responses to the initial policy (nats)",
 }
 KEY_WORDS = {
     "gold_mean": "gold",
@@ -67,6 +72,7 @@ class Figure:
         form: fitted to each seed's y and drawn over ours; None for none, and unless x is sqrt(KL).
         log_x: whether the x axis is logarithmic.
         log_y: whether the y axis is logarithmic.
+        dots: whether every policy of every seed is a dot, in place of curves over seeds.
         note: what a reader must know of it.
     """
 
@@ -80,13 +86,10 @@ class Figure:
     form: Form | None = None
     log_x: bool = False
     log_y: bool = False
+    dots: bool = False
     note: str = ""
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms that it shows."""
         return tuple(arm for _, arm in self.curves)
-
-
-AnyFigure = Figure | LevelFigure
-"""What a paper's file declares."""

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal
 
-from overopt.report.verdicts.arms import Arm, Scope
-from overopt.stats.arrays import Floats
-
-
-class ReadOfArms(Protocol):
-    """A statistic (see ``verdicts.statistics``)."""
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms that it is read from."""
-
-    def read(self, scope: Scope) -> Mapping[int, Floats]:
-        """Its value for every world, seed and, where it has them, prompt; raises as statistics."""
+from overopt.report.verdicts.arms import Arm, ReadOfArms, arms_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +18,10 @@ class LevelFigure:
         x: what the x axis is, with its unit.
         y: what the y axis is, with its unit.
         lines: a label, and a statistic at each level.
+        ticks: names of the levels 0, 1, ..., which then are bars side by side; empty: a line.
+        end: whose common end a statistic is read at that asks for one: of its own arms, of all that
+            the level shows, or of all of the figure's.
+        rest: y where bars stand and a line is drawn, such as chance; None: 0 for bars, no line.
         note: what a reader must know of it.
     """
 
@@ -39,10 +30,12 @@ class LevelFigure:
     x: str
     y: str
     lines: tuple[tuple[str, tuple[tuple[float, ReadOfArms], ...]], ...]
+    ticks: tuple[str, ...] = ()
+    end: Literal["own", "level", "figure"] = "own"
+    rest: float | None = None
     note: str = ""
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms that it shows."""
-        of_all = [arm for _, line in self.lines for _, one in line for arm in one.arms]
-        return tuple(dict.fromkeys(of_all))
+        return arms_of(one for _, line in self.lines for _, one in line)

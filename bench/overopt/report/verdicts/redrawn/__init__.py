@@ -1,0 +1,1 @@
+"""What a paper's file says of the figures that are drawn again."""

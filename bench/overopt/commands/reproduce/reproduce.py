@@ -29,6 +29,7 @@ from overopt.report.verdicts.examined.joining import Part as ExamPart
 from overopt.report.verdicts.examined.joining import exam_rows, is_exam
 from overopt.report.verdicts.gathering import gather, holds
 from overopt.report.verdicts.judging import judge
+from overopt.report.verdicts.shown.drawing import draw_figures
 from overopt.report.verdicts.shown.page import Judged
 from overopt.report.verdicts.shown.tables import count, terminal_table, tidy_row
 from overopt.report.verdicts.shown.writing import PAGE, write_paper
@@ -118,7 +119,7 @@ def _one(
     verdicts = list(judged.verdicts)
     out = asked.out / f"{paper.name}-{asked.scale}"
     with staging_folder(out) as staged:
-        write_paper(judged, measured, staged)
+        write_paper(judged, draw_figures(paper.figures, measured, staged), staged)
         sync_tree(staged)
     if not asked.as_json:
         console = open_console()

@@ -1,27 +1,25 @@
-"""Writes what a judgment came to: page, tables and figures, all of one paper or of several."""
+"""Writes what a judgment of a paper came to: page and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from overopt.errors import harmless
-from overopt.report.verdicts.arms import Measured
-from overopt.report.verdicts.shown.drawing import draw_figures
 from overopt.report.verdicts.shown.page import Judged, make_page
 from overopt.report.verdicts.shown.tables import verdicts_csv, verdicts_json
 
 PAGE = "index.html"
 
 
-def write_paper(judged: Judged, measured: Measured, staged: Path) -> Judged:
-    """Write one paper's files into a folder, and return it with its images.
+def write_paper(judged: Judged, captions: Mapping[str, str], staged: Path) -> None:
+    """Write one paper's page and tables into the folder that its figures were drawn into.
 
     Args:
         judged: the paper, without images yet.
-        measured: what the figures are drawn from.
-        staged: the folder, empty.
+        captions: of the figures that were drawn, by name.
+        staged: the folder.
     """
-    captions = draw_figures(judged.figures, measured, staged)
     images = {name: (staged / f"{name}.png").read_bytes() for name in captions}
     whole = Judged(**{**vars(judged), "captions": captions, "images": images})
     (staged / PAGE).write_bytes(harmless(make_page([whole])).encode())
@@ -32,4 +30,3 @@ def write_paper(judged: Judged, measured: Measured, staged: Path) -> Judged:
         verdicts_json(judged.name, judged.title, judged.url, judged.scale, judged.verdicts),
         encoding="utf-8",
     )
-    return whole

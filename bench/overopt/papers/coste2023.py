@@ -11,6 +11,7 @@ from math import inf
 
 from overopt.papers.contract import (
     All,
+    AnyFigure,
     Arm,
     Between,
     Claim,
@@ -21,11 +22,13 @@ from overopt.papers.contract import (
     Gold,
     Grid,
     Hump,
+    LevelFigure,
     Minus,
     NoHump,
     NoWorse,
     Paper,
     Peak,
+    ScatterFigure,
     Unrelated,
     Value,
     Wins,
@@ -188,6 +191,7 @@ CLAIMS = (
                 Equal(Minus(_gain(BY_WIDTH[64]), _gain(BY_WIDTH[16]))),
             )
         ),
+        figure="sizes",
     ),
     Claim(
         "coste-08",
@@ -195,6 +199,7 @@ CLAIMS = (
         "it does",
         "figure 9",
         All(tuple(more(Gold(arms["wco"]), Gold(arms["single"])) for arms in BY_PAIRS.values())),
+        figure="pairs",
     ),
     Claim(
         "coste-09",
@@ -229,6 +234,7 @@ CLAIMS = (
         "about 3 times without noise and 2.5 times with it, about 20 % under UWO with lambda 0.1",
         "section 5.5, figure 10",
         more(_growth("mean"), _growth("uwo")),
+        figure="spread",
     ),
     Claim(
         "coste-12",
@@ -236,6 +242,7 @@ CLAIMS = (
         "an example: the highest loss, and no fall",
         "appendix F.1, figures 15 and 16 (the paper compares validation losses)",
         Unrelated(Value(MANY, "auroc", 0.0), Fall(MANY), least=54),
+        figure="accuracy",
     ),
     Claim(
         "coste-13",
@@ -250,6 +257,7 @@ CLAIMS = (
                 *(more(_wins_ppo(x), _wins_ppo("mean")) for x in CAREFUL),
             )
         ),
+        figure="wins",
     ),
     Claim(
         "coste-14",
@@ -262,10 +270,11 @@ CLAIMS = (
                 *(NoHump(arms[x], arms["single"]) for arms in HARDER for x in CAREFUL),
             )
         ),
+        figure="noisier",
     ),
 )
 
-FIGURES = (
+FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         "best-of-n", "figure 3b: best-of-n, 25 % flipped", "sqrt_kl", "gold_mean",
         tuple((name, arm) for name, arm in NOISY.items()), beside="proxy_mean",
@@ -293,6 +302,53 @@ FIGURES = (
     Figure(
         "lambdas", "figure 12: UWO by lambda", "sqrt_kl", "gold_mean",
         tuple((f"lambda {weight:g}", arm) for weight, arm in BY_LAMBDA.items()),
+    ),
+    *(
+        LevelFigure(
+            name, of, x, "gold at their common end (SDs)",
+            tuple(
+                (system, tuple((float(k), Gold(arms[system])) for k, arms in enumerate(levels)))
+                for system in ("single", "wco")
+            ),
+            ticks=ticks, end="level",
+        )
+        for name, of, x, levels, ticks in (
+            ("sizes", "figure 8: best-of-n by size of proxy", "proxy width",
+             BY_WIDTH.values(), tuple(map(str, WIDTHS))),
+            ("pairs", "figure 9: best-of-n by number of pairs", "pairs",
+             BY_PAIRS.values(), tuple(map(str, PAIRS))),
+        )
+    ),
+    Figure(
+        "spread", "figure 10: how far members part along PPO", "step", "spread",
+        tuple((name, PPO[name, 0.0]) for name in ("mean", "uwo")),
+        note="The paper plots the variance, its square.",
+    ),
+    ScatterFigure(
+        "accuracy", "figures 15 and 16: single proxies, by accuracy in place of loss",
+        "AUROC of the proxy on the initial policy's samples", "fall of gold (SDs)",
+        (("single", ((Value(MANY, "auroc", 0.0), Fall(MANY)),)),), each_seed=True,
+    ),
+    LevelFigure(
+        "wins", "table 6: prompts won against the single proxy's policy", "proxy system",
+        "share of prompts won",
+        tuple(
+            (label, tuple((float(k), wins(x)) for k, x in enumerate(SYSTEMS[1:])))
+            for label, wins in (("best-of-n", _wins_bon), ("PPO, penalty 0.01", _wins_ppo))
+        ),
+        ticks=SYSTEMS[1:], rest=0.5,
+    ),
+    Figure(
+        "noisier", "figure 25: best-of-n, 35 % flipped", "sqrt_kl", "gold_mean",
+        tuple(NOISIER.items()), beside="proxy_mean", estimator="kl_bound_nats",
+    ),
+    Figure(
+        "noisier-ppo", "figure 25: PPO, penalty 0.01, 35 % flipped", "sqrt_kl", "gold_mean",
+        tuple(NOISIER_PPO.items()), beside="proxy_mean", estimator="kl_k2_nats",
+    ),
+    Figure(
+        "long", "figure 26: PPO, penalty 0.01, up to 2,000 steps", "step", "gold_mean",
+        tuple(LONG.items()), beside="proxy_mean",
     ),
 )  # fmt: skip
 

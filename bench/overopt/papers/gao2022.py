@@ -16,6 +16,7 @@ from overopt.papers.contract import (
     Arm,
     Bend,
     Between,
+    BeyondFigure,
     Bias,
     Checked,
     Claim,
@@ -41,6 +42,7 @@ from overopt.papers.contract import (
     Positive,
     RelabelingError,
     Related,
+    ScatterFigure,
     StreamSpec,
     Value,
     more,
@@ -127,12 +129,9 @@ CLAIMS = (
         "best-of-n: gold follows d (alpha - beta d), which fitted at n <= 1000 predicts large n",
         "hypothesized up to 6 nats; the advance prediction to n = 60,000 (about 10 nats) held",
         "section 3.1",
-        All(
-            (
-                *(more(Foretold(BON, other), Foretold(BON, Form.BON)) for other in (None, Form.RL)),
-                Between(Foretold(BON, Form.BON, log=False), -inf, 0.1),
-            )
-        ),
+        All((*(more(Foretold(BON, other), Foretold(BON, Form.BON)) for other in (None, Form.RL)),
+             Between(Foretold(BON, Form.BON, log=False), -inf, 0.1))),
+        figure="beyond",
     ),
     Claim(
         "gao-02",
@@ -140,21 +139,16 @@ CLAIMS = (
         "the alternative extrapolates substantially worse",
         "appendix B, figure 26",
         Positive(Minus(HeldOut(RL, Form.LOG1P), HeldOut(RL, Form.RL))),
+        figure="widths-rl",
     ),
     Claim(
         "gao-03",
         "RL: in d (alpha - beta d^gamma) the best gamma is small, and the freedom does not pay",
         "gamma is small; the extra degree of freedom is not worth it",
         "appendix B",
-        All(
-            (
-                Between(Coefficient(RL, Form.POWER, "gamma"), -inf, 0.5),
-                NoWorse(
-                    Minus(Coefficient(RL, Form.POWER, "aicc"), Coefficient(RL, Form.RL, "aicc")),
-                    2.0,
-                ),
-            )
-        ),
+        All((Between(Coefficient(RL, Form.POWER, "gamma"), -inf, 0.5),
+             NoWorse(Minus(Coefficient(RL, Form.POWER, "aicc"), Coefficient(RL, Form.RL, "aicc")),
+                     2.0))),
     ),
     Claim(
         "gao-04",
@@ -177,13 +171,8 @@ CLAIMS = (
         "more comparisons: higher gold at the end and a smaller fall",
         "the sign",
         "section 3.3, figures 4 and 10",
-        All(
-            tuple(
-                Positive(Along("log comparisons", _by_pairs(method, statistic)), sign=sign)
-                for method in ("bon", "ppo")
-                for statistic, sign in ((Gold, 1), (Fall, -1))
-            )
-        ),
+        All(tuple(Positive(Along("log comparisons", _by_pairs(method, statistic)), sign=sign)
+                  for method in ("bon", "ppo") for statistic, sign in ((Gold, 1), (Fall, -1)))),
         figure="comparisons",
     ),
     Claim(
@@ -192,12 +181,9 @@ CLAIMS = (
         "about 2,000 comparisons, for all sizes; a matter of scale, so that only the existence of "
         "a threshold is tested",
         "section 3.3, figures 6 and 21",
-        All(
-            (
-                Positive(Bend("log comparisons", _by_pairs("bon", _auroc))),
-                Between(_auroc(OF_PAIRS["bon"][PAIRS[0]]), 0.45, 0.55),
-            )
-        ),
+        All((Positive(Bend("log comparisons", _by_pairs("bon", _auroc))),
+             Between(_auroc(OF_PAIRS["bon"][PAIRS[0]]), 0.45, 0.55))),
+        figure="threshold",
     ),
     Claim(
         "gao-08",
@@ -205,6 +191,7 @@ CLAIMS = (
         "no change whatsoever from more passes",
         "footnote 7, figure 13",
         All((Equal(Minus(Gold(FOUR_TIMES), Gold(ONCE))), more(Gold(MORE_DATA), Gold(ONCE)))),
+        figure="passes",
     ),
     Claim(
         "gao-09",
@@ -220,6 +207,7 @@ CLAIMS = (
             ),
             0.2,
         ),
+        figure="robustness",
     ),
     Claim(
         "gao-10",
@@ -234,12 +222,8 @@ CLAIMS = (
         "a larger policy peaks at the same KL, with the same gap of proxy and gold",
         "almost the same",
         "section 3.4, figures 7 and 24",
-        All(
-            (
-                Equal(Minus(Peak(LARGE, "log_kl"), Peak(SMALL, "log_kl")), 0.25),
-                Equal(Minus(_gap(LARGE), _gap(SMALL))),
-            )
-        ),
+        All((Equal(Minus(Peak(LARGE, "log_kl"), Peak(SMALL, "log_kl")), 0.25),
+             Equal(Minus(_gap(LARGE), _gap(SMALL))))),
         figure="policies",
     ),
     Claim(
@@ -256,13 +240,8 @@ CLAIMS = (
         "the larger gap and peaks higher",
         "the signs",
         "section 3.5, figure 8",
-        All(
-            (
-                more(Distance(RL, BON, "sqrt_kl"), Distance(RL, BON, "proxy_mean")),
-                more(GapAtProxy(RL, BON), GapAtProxy(BON, RL)),
-                more(Peak(RL), Peak(BON)),
-            )
-        ),
+        All((more(Distance(RL, BON, "sqrt_kl"), Distance(RL, BON, "proxy_mean")),
+             more(GapAtProxy(RL, BON), GapAtProxy(BON, RL)), more(Peak(RL), Peak(BON)))),
         figure="proxy-axis",
     ),
     Claim(
@@ -316,7 +295,7 @@ CLAIMS = (
             "E[X | s] = E[X] + (s - E[X] - E[Z]) Var X / (Var X + Var Z), to rounding",
         ),
     ),
-)
+)  # fmt: skip
 
 FIGURES = (
     Figure(
@@ -375,6 +354,27 @@ OF_SIZES = tuple(
     )
 )  # fmt: skip
 
+OTHERS = (
+    BeyondFigure(
+        "beyond", "figure 1a: best-of-n beyond the pool, as foretold", BON, (Form.BON, Form.RL),
+    ),
+    LevelFigure(
+        "threshold", "figure 6: ranking accuracy by number of pairs", "pairs (natural log)",
+        "AUROC of the proxy for gold", (("width 32", _by_pairs("bon", _auroc)),), rest=0.5,
+    ),
+    Figure(
+        "passes", "figure 13: passes over the same pairs, and more pairs", "sqrt_kl", "gold_mean",
+        (("1 pass", ONCE), ("4 passes", FOUR_TIMES), ("1 pass, 4 times the pairs", MORE_DATA)),
+        estimator="kl_bound_nats",
+    ),
+    ScatterFigure(
+        "robustness", "figure 5, with the fall in place of the best of 1,000's score",
+        "AUROC of the proxy on the initial policy's samples", "fall of gold (SDs)",
+        tuple((f"{name} varied", tuple((_auroc(arm), Fall(arm)) for arm in arms.values()))
+              for name, arms in (("width", OF_WIDTH["bon"]), ("number of pairs", OF_PAIRS["bon"]))),
+    ),
+)  # fmt: skip
+
 PAPER = Paper(
     name="gao2022",
     title="Scaling Laws for Reward Model Overoptimization",
@@ -385,7 +385,7 @@ PAPER = Paper(
         "full": Grid(seeds=8, worlds=3, stream=StreamSpec(prompts=16, samples_per_prompt=1 << 19)),
     },
     claims=CLAIMS,
-    figures=(*FIGURES, *OF_SIZES),
+    figures=(*FIGURES, *OF_SIZES, *OTHERS),
     streamed=(BON,),
     notes=(
         "Departures: the gold is a rule of a synthetic world; a quarter of the labels is flipped; "

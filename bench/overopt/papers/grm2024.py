@@ -8,7 +8,10 @@ single proxy: on the responses that optimization leads to.
 
 from __future__ import annotations
 
+from math import log2, log10
+
 from overopt.papers.contract import (
+    END,
     OWN_END,
     All,
     Arm,
@@ -19,6 +22,7 @@ from overopt.papers.contract import (
     Gold,
     Grid,
     Hump,
+    LevelFigure,
     Minus,
     NoHump,
     Paper,
@@ -48,6 +52,9 @@ BY_WEIGHT = {
     for weight in (0.001, 0.005, 0.05, 0.2)
 }
 """The fifth weight, 0.01, is that of `RL`."""
+WEIGHTED = sorted({**BY_WEIGHT, 0.01: RL["grm"]}.items())
+TABLED = ("grm", "margin", "labelsmooth")
+AUROC = "AUROC of the proxy for gold within prompts"
 
 
 def _gain(pairs: int) -> Minus:
@@ -70,6 +77,7 @@ CLAIMS = (
                 more(_gain(256), _gain(4096)),
             )
         ),
+        figure="pairs",
     ),
     Claim(
         "grm-02",
@@ -102,14 +110,12 @@ CLAIMS = (
         BestBetween(
             BestOf(
                 "weight",
-                tuple(
-                    (weight, Value(arm, "auroc"))
-                    for weight, arm in sorted({**BY_WEIGHT, 0.01: RL["grm"]}.items())
-                ),
+                tuple((weight, Value(arm, "auroc")) for weight, arm in WEIGHTED),
             ),
             0.005,
             0.05,
         ),
+        figure="weights",
     ),
     Claim(
         "grm-05",
@@ -117,11 +123,9 @@ CLAIMS = (
         "the signs",
         "tables 1 and 3 (captions)",
         All(
-            tuple(
-                more(Value(RL["grm"], "auroc"), Value(RL[name], "auroc"))
-                for name in ("margin", "labelsmooth")
-            )
+            tuple(more(Value(RL["grm"], "auroc"), Value(RL[name], "auroc")) for name in TABLED[1:])
         ),
+        figure="systems",
     ),
 )
 
@@ -131,6 +135,26 @@ FIGURES = (
         tuple(BON.items()), beside="proxy_mean", estimator="kl_bound_nats",
     ),
     Figure("ppo", "gold along PPO", "kl", "gold_mean", tuple(PPO.items()), beside="proxy_mean"),
+    LevelFigure(
+        "pairs", "figure 1: ranking accuracy by number of pairs", "pairs (log2)", AUROC,
+        tuple(
+            (f"{name}, {where}", tuple((log2(pairs), Value(arms[name], "auroc", at))
+                                       for pairs, arms in BY_PAIRS.items()))
+            for name in ("single", "grm")
+            for where, at in (("initial policy", 0.0), ("under shift", END))
+        ),
+        end="level",
+    ),
+    LevelFigure(
+        "weights", "figure 6: accuracy under shift by the regularizer's weight", "weight (log10)",
+        AUROC, (("grm", tuple((log10(w), Value(arm, "auroc")) for w, arm in WEIGHTED)),),
+        end="figure",
+    ),
+    LevelFigure(
+        "systems", "tables 1 and 3: accuracy under shift", "proxy system", AUROC,
+        (("", tuple((float(k), Value(RL[name], "auroc")) for k, name in enumerate(TABLED))),),
+        ticks=TABLED, end="figure", rest=0.5, note="Bars stand on chance.",
+    ),
 )  # fmt: skip
 
 PAPER = Paper(

@@ -7,6 +7,8 @@ are computed over listed responses whose proxy quantiles are evenly spaced.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import brentq
@@ -17,6 +19,8 @@ from overopt.papers.contract import (
     Arm,
     Checked,
     Claim,
+    ComputedFigure,
+    ComputedLine,
     Exact,
     Figure,
     FinalGold,
@@ -36,6 +40,8 @@ PLAIN = {
 HEDGED = {rule: Arm("hedgetune", settings=(f"hedgetune.rule={rule}",)) for rule in ("bon", "bop")}
 HEDGED["soft-bon"] = Arm("hedgetune", settings=("hedgetune.rule=soft-bon", "hedgetune.n=64"))
 LISTED = 400
+SHAPES = {"up": (1.0, 1.2), "down": (1.0, -0.2), "hump": (1.0, 0.7), "dip": (-1.0, 0.7)}
+"""Sign and turn of -sign (u - turn)^2: gold by the proxy's quantile u of the figure."""
 
 Rule = Callable[[Floats, Floats, float], Floats]
 """From scores and reference, both (B, R), and a strength to a policy."""
@@ -71,11 +77,12 @@ def one_turn_at_most() -> Checked:
     return Checked(beyond == 0, float(beyond), 0.0, words)
 
 
-def poisson_is_near_the_tilt() -> Checked:
-    """Mean proxy quantile of best-of-Poisson and of the exponential tilt of the same KL.
+@cache
+def behind_the_tilt(name: str) -> Floats:
+    """KL, how far a rule is behind its tilt, and KL from that tilt, over strengths, (3, K).
 
-    The deviation is the largest difference over KL from 0.05 to 4 nats, in SDs of the quantile;
-    that of best-of-n has to be larger, or being near would say nothing of best-of-Poisson.
+    The tilt is the exponential one of the same KL; behind is in the proxy's mean quantile, in SDs
+    of the quantile; KL of 0.05 to 4 nats.
     """
     u = (np.arange(4000) + 0.5) / 4000
     reference = uniform(1, u.size)
@@ -83,52 +90,70 @@ def poisson_is_near_the_tilt() -> Checked:
     def tilted(strength: float) -> Floats:
         return softmax(strength * u)[None]
 
-    def furthest(rule: Rule) -> tuple[float, float]:
-        """The largest difference, and the largest KL of a policy from its tilt."""
-        behind = apart = 0.0
-        for strength in np.exp(np.linspace(np.log(0.1), np.log(150.0), 50)):
-            policy = rule(u[None], reference, float(strength))
-            kl = float(kl_listed(policy, reference)[0])
-            if not 0.05 <= kl <= 4.0:
-                continue
-            tilt = tilted(
-                brentq(lambda x, kl=kl: float(kl_listed(tilted(x), reference)[0]) - kl, 1e-3, 2e3)
-            )
-            behind = max(behind, float(((tilt - policy) @ u)[0]) / float(u.std()))
-            apart = max(apart, float(kl_listed(policy, tilt)[0]))
-        return behind, apart
+    found = []
+    for strength in np.exp(np.linspace(np.log(0.1), np.log(150.0), 50)):
+        policy = RULES[name](u[None], reference, float(strength))
+        kl = float(kl_listed(policy, reference)[0])
+        if not 0.05 <= kl <= 4.0:
+            continue
+        tilt = tilted(
+            brentq(lambda x, kl=kl: float(kl_listed(tilted(x), reference)[0]) - kl, 1e-3, 2e3)
+        )
+        behind = float(((tilt - policy) @ u)[0]) / float(u.std())
+        found.append((kl, behind, float(kl_listed(policy, tilt)[0])))
+    return np.array(found, np.float64).T
 
-    poisson, poisson_nats = furthest(RULES["best-of-Poisson"])
-    plain, plain_nats = furthest(RULES["best-of-n"])
+
+def poisson_is_near_the_tilt() -> Checked:
+    """Mean proxy quantile of best-of-Poisson and of the exponential tilt of the same KL.
+
+    The deviation is the largest difference over KL from 0.05 to 4 nats, in SDs of the quantile;
+    that of best-of-n has to be larger, or being near would say nothing of best-of-Poisson.
+    """
+    (_, poisson, poisson_nats), (_, plain, plain_nats) = (
+        behind_the_tilt(name).max(axis=1) for name in ("best-of-Poisson", "best-of-n")
+    )
     words = (
         f"the tilt is ahead of best-of-Poisson by at most {poisson:.2g} SD of the quantile, of "
         f"best-of-n by {plain:.2g}; KL from the tilt {poisson_nats:.2g} and {plain_nats:.2g} nats"
     )
-    return Checked(poisson <= 0.01 and poisson < plain, poisson, 0.01, words)
+    return Checked(bool(poisson <= 0.01 and poisson < plain), float(poisson), 0.01, words)
+
+
+@cache
+def tuned(turn: float, rule: Literal["bon", "bop"]) -> tuple[Floats, Floats, float, float]:
+    """Strengths (K,), mean gold at each, the strength that HedgeTune finds and its mean gold.
+
+    Of 12 prompts with 150 responses, whose gold is highest where the proxy's rank is ``turn``.
+    """
+    from overopt.methods.contract.selection import ScoredPool
+    from overopt.methods.selection import hedgetune
+
+    generator = np.random.default_rng(round(10 * turn))
+    proxy = generator.normal(size=(12, 150))
+    rank = proxy.argsort(axis=1).argsort(axis=1) / 150.0
+    gold = -4.0 * (rank - turn) ** 2 + 0.3 * generator.normal(size=rank.shape)
+    pool, config = ScoredPool(proxy, uniform(*proxy.shape)), hedgetune.Config(rule=rule)
+
+    def mean_gold(x: float) -> float:
+        return float((hedgetune.weights(config, pool, x) * gold).sum(axis=1).mean())
+
+    grid = np.exp(np.linspace(np.log(hedgetune.KNOB.low), np.log(hedgetune.KNOB.high), 150))
+    root = hedgetune.tune(config, pool, gold)
+    return grid, np.array([mean_gold(float(x)) for x in grid]), root, mean_gold(root)
+
+
+TURNS: tuple[float, ...] = (0.5, 0.9)
+SAMPLED: tuple[Literal["bon", "bop"], ...] = ("bon", "bop")
 
 
 def the_root_is_the_best() -> Checked:
     """The strength that HedgeTune finds has the highest mean gold of a fine grid of strengths."""
-    from overopt.methods.contract.selection import ScoredPool
-    from overopt.methods.selection import hedgetune
-
-    generator, worst = np.random.default_rng(0), 0.0
-    grid = np.exp(np.linspace(np.log(hedgetune.KNOB.low), np.log(hedgetune.KNOB.high), 150))
-    for turn in (0.5, 0.9):
-        proxy = generator.normal(size=(12, 150))
-        rank = proxy.argsort(axis=1).argsort(axis=1) / 150.0
-        gold = -4.0 * (rank - turn) ** 2 + 0.3 * generator.normal(size=rank.shape)
-        pool = ScoredPool(proxy, uniform(*proxy.shape))
-        for rule in ("bon", "bop"):
-            config = hedgetune.Config(rule=rule)
-
-            def mean_gold(x: float, config: hedgetune.Config = config, pool: ScoredPool = pool,
-                          gold: Floats = gold) -> float:  # fmt: skip
-                weights = hedgetune.weights(config, pool, x)
-                return float((weights * gold).sum(axis=1).mean())
-
-            found = mean_gold(hedgetune.tune(config, pool, gold))
-            worst = max(worst, max(mean_gold(float(x)) for x in grid) - found)
+    worst = 0.0
+    for turn in TURNS:
+        for rule in SAMPLED:
+            _, gold, _, found = tuned(turn, rule)
+            worst = max(worst, float(gold.max()) - found)
     words = "bon and bop on 2 lists, 150 strengths each; how much the grid's best is ahead"
     return Checked(worst <= 1e-4, worst, 1e-4, words)
 
@@ -141,6 +166,7 @@ CLAIMS = (
         "a theorem, under total positivity",
         "abstract and the authors' site",
         Exact(one_turn_at_most, "at most one change of sign on exact curves, all four shapes met"),
+        figure="shapes",
     ),
     Claim(
         "hedge-02",
@@ -151,6 +177,7 @@ CLAIMS = (
             poisson_is_near_the_tilt,
             "EQ 0.01 SD of the proxy's quantile at equal KL, and nearer than best-of-n, computed",
         ),
+        figure="poisson",
     ),
     Claim(
         "hedge-03",
@@ -158,6 +185,7 @@ CLAIMS = (
         "the definition of HedgeTune",
         "the authors' site",
         Exact(the_root_is_the_best, "gold at the root is that of the best of 150 strengths"),
+        figure="root",
     ),
     Claim(
         "hedge-04",
@@ -173,6 +201,34 @@ CLAIMS = (
     ),
 )
 
+
+def _shape_lines() -> list[ComputedLine]:
+    """Mean gold of best-of-n less that of one sample, by the shape of gold."""
+    u, n = (np.arange(LISTED) + 0.5) / LISTED, np.exp(np.linspace(np.log(1.02), np.log(200.0), 60))
+    reference, lines = uniform(1, LISTED), []
+    rule = RULES["best-of-n"]
+    policy_KR = np.concatenate([rule(u[None] * LISTED / 20.0, reference, x - 1.0) for x in n])
+    for shape, (sign, turn) in SHAPES.items():
+        gold = -sign * (u - turn) ** 2
+        lines.append(ComputedLine(shape, n, ((policy_KR - reference) @ gold)[None]))
+    return lines
+
+
+def _poisson_lines() -> list[ComputedLine]:
+    found = {name: behind_the_tilt(name) for name in ("best-of-n", "best-of-Poisson")}
+    return [ComputedLine(name, one[0], one[1:2]) for name, one in found.items()]
+
+
+def _root_lines() -> list[ComputedLine]:
+    lines = []
+    for turn in (0.5, 0.7):
+        grid, gold, root, found = tuned(turn, "bon")
+        lines.append(ComputedLine(f"gold turns at rank {turn:g}", grid, gold[None]))
+        found_at = np.array([root]), np.array([[found]])
+        lines.append(ComputedLine(f"root found, {turn:g}", *found_at, "dots"))
+    return lines
+
+
 FIGURES = (
     Figure(
         "hedged", "curves of rules, hedged and not", "sqrt_kl", "gold_mean",
@@ -181,6 +237,20 @@ FIGURES = (
             *((f"{rule}, hedged", arm) for rule, arm in HEDGED.items()),
         ),
         beside="proxy_mean",
+    ),
+    ComputedFigure(
+        "shapes", "the four shapes of gold along the strength of best-of-n", "n of best-of-n",
+        "gold less that of one sample", _shape_lines, log_x=True,
+        note="Gold is a parabola in the proxy's quantile, so that its unit is arbitrary.",
+    ),
+    ComputedFigure(
+        "poisson", "how far rules are behind the optimal tilt of the same KL", "KL (nats)",
+        "proxy's quantile, the tilt's less the rule's (SDs)", _poisson_lines, log_y=True,
+        note="The curves themselves cannot be told apart by eye.",
+    ),
+    ComputedFigure(
+        "root", "gold by strength, and the root of the residual", "strength of best-of-n",
+        "gold", _root_lines, log_x=True,
     ),
 )  # fmt: skip
 

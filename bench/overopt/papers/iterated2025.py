@@ -128,6 +128,7 @@ CLAIMS = (
         "160M against 70M parameters",
         "figure 6",
         All(tuple(more(_help(name, 64), _help(name, 16)) for name in ("mean", "wco"))),
+        figure="ensembles",
     ),
     Claim(
         "it-07",
@@ -198,6 +199,10 @@ FIGURES = (
     Figure(
         "distance", "figure 4: distance of proxy and gold by round", "kl", "mmd",
         tuple((f"round {k}", arm) for k, arm in ALL.items()),
+    ),
+    Figure(
+        "ensembles", "figure 6: ensembles in the third round, by width of the proxies", "kl",
+        "gold_mean", tuple((f"{name}, width {w}", arm) for (name, w), arm in ENSEMBLES.items()),
     ),
     Figure(
         "data", "figures 5a and 5b: what proxies learn from", "kl", "gold_mean",

@@ -6,6 +6,7 @@ Theorems and algorithm are quoted from notes; their numbers were not verified.
 
 from __future__ import annotations
 
+from functools import cache
 from math import log2
 
 import numpy as np
@@ -18,6 +19,8 @@ from overopt.papers.contract import (
     Checked,
     Claim,
     Computed,
+    ComputedFigure,
+    ComputedLine,
     Exact,
     Figure,
     Gold,
@@ -30,6 +33,7 @@ from overopt.papers.contract import (
     Positive,
     more,
 )
+from overopt.stats.arrays import Floats
 from overopt.stats.pools.listed import uniform
 
 BON, ITP = Arm("bon"), Arm("itp")
@@ -74,8 +78,9 @@ def weights_have_mean_one() -> Checked:
     return Checked(worst <= 1e-5, worst, 1e-5, "8 prompts with 120 listed responses each")
 
 
-def best_beta_exponents() -> list[float]:
-    """Exponent of the best beta in the error of the estimated reward, for 6 random instances.
+@cache
+def best_betas() -> Floats:
+    """The best beta for each error of the estimated reward, of 6 random instances, (6, 4).
 
     True rewards are normal, the estimate adds t error of 3 degrees of freedom; 100 prompts with 300
     responses each. With normal error there is no best beta: the expected true reward grows with the
@@ -104,8 +109,13 @@ def best_beta_exponents() -> list[float]:
             if top in (0, len(grid) - 1):
                 raise ValueError(f"the best beta is at an end of the range, at error {scale:g}")
             best.append(float(np.log(grid[top])))
-        found.append(float(np.polyfit(np.log(ERRORS), best, 1)[0]))
-    return found
+        found.append(np.exp(best))
+    return np.stack(found)
+
+
+def best_beta_exponents() -> list[float]:
+    """Exponent of the best beta in the error of the estimated reward, by instance."""
+    return [float(np.polyfit(np.log(ERRORS), np.log(one), 1)[0]) for one in best_betas()]
 
 
 def exponents_apart() -> list[float]:
@@ -141,6 +151,7 @@ CLAIMS = (
         Computed(
             best_beta_exponents, "exponent of the best beta in the error, random instances", 0.0
         ),
+        figure="best-beta",
     ),
     Claim(
         "itp-04",
@@ -150,6 +161,7 @@ CLAIMS = (
         Computed(
             exponents_apart, "exponent of the least regret in the error, pessimism less best-of-N"
         ),
+        figure="regret",
     ),
     Claim(
         "itp-05",
@@ -167,6 +179,22 @@ CLAIMS = (
     ),
 )
 
+
+def _beta_lines() -> list[ComputedLine]:
+    return [ComputedLine("best beta", np.log10(ERRORS), np.log10(best_betas()))]
+
+
+def _regret_lines() -> list[ComputedLine]:
+    from overopt.papers.enumerated.regret import ERRORS as SCALES
+    from overopt.papers.enumerated.regret import INSTANCES, least_regrets
+
+    regret_I2E = np.log10([least_regrets(seed) for seed in range(INSTANCES)])
+    return [
+        ComputedLine(name, np.log10(SCALES), regret_I2E[:, place])
+        for place, name in enumerate(("best-of-N at its best N", "pessimism at its best beta"))
+    ]
+
+
 FIGURES = (
     Figure(
         "frontier", "best-of-n and pessimism, here along KL", "sqrt_kl", "gold_mean",
@@ -182,6 +210,14 @@ FIGURES = (
         "checked answers", "both where answers are right or wrong, here along KL", "sqrt_kl",
         "gold_mean", (("best-of-n", CHECKED["bon"]), ("pessimism", CHECKED["itp"])),
         beside="proxy_mean",
+    ),
+    ComputedFigure(
+        "best-beta", "the theorem on beta: best beta by the error of the estimated reward",
+        "RMSE of the estimate (SDs of the true reward, log10)", "best beta (log10)", _beta_lines,
+    ),
+    ComputedFigure(
+        "regret", "the theorems on regret: least regret by the error of the estimated reward",
+        "scale of the error (log10)", "least regret (log10)", _regret_lines,
     ),
 )  # fmt: skip
 

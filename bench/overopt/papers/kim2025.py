@@ -27,10 +27,12 @@ from overopt.papers.contract import (
     Gold,
     Grid,
     Leading,
+    LevelFigure,
     Marked,
     Paper,
     Positive,
     Related,
+    ScatterFigure,
     Squared,
     examined,
     more,
@@ -85,6 +87,10 @@ REACH = 0.9
 SPREAD = ("alike", "one-model", "other-model", "many-models", "diverse")
 """Designs of one right and four wrong responses that differ in how alike those are."""
 
+TABLE = ("gap", "matched", "gap-many", "matched-many", "one-one", "one-model", "other-model",
+         "many-models", "four-four")  # fmt: skip
+"""Designs that table 1 has counterparts of."""
+
 CLAIMS = (
     Claim(
         "kim-01",
@@ -107,6 +113,7 @@ CLAIMS = (
         "r2 of .009 to .032 (design A), .067 to .214 (I)",
         "table 1",
         All((more(_r2("matched"), _r2("gap")), more(_r2("matched-many"), _r2("gap-many")))),
+        figure="designs",
     ),
     Claim(
         "kim-03",
@@ -114,6 +121,7 @@ CLAIMS = (
         "H .72 and .82; F .485 and .497, G .601 and .683",
         "table 1",
         All(tuple(more(_r2("many-models"), _r2(one)) for one in ("one-model", "other-model"))),
+        figure="designs",
     ),
     Claim(
         "kim-04",
@@ -122,6 +130,7 @@ CLAIMS = (
         "table 1",
         All(tuple(more(_r2(many), _r2("one-one"))
                   for many in ("one-model", "many-models", "four-four"))),
+        figure="designs",
     ),
     Claim(
         "kim-05",
@@ -136,6 +145,7 @@ CLAIMS = (
                   for one in ("many-models", "four-four")),
             )
         ),
+        figure="all-or-mean",
     ),
     Claim(
         "kim-06",
@@ -149,6 +159,7 @@ CLAIMS = (
             ),
             sign=-1,
         ),
+        figure="both",
     ),
     Claim(
         "kim-07",
@@ -161,6 +172,7 @@ CLAIMS = (
                 tuple((Marked(EXAMINED[0], one, DIVERSITY), _r2(one)) for one in SPREAD), 1,
             )
         ),
+        figure="diversity",
     ),
 )  # fmt: skip
 
@@ -170,6 +182,32 @@ FIGURES = (
         tuple((f"noise {arm.noise}, {arm.comparisons or 1024} pairs", arm)
               for arm in BON if arm.proxy_width is None and arm.comparisons != 1024),
         beside="proxy_mean", estimator="kl_bound_nats", form=Form.BON,
+    ),
+    LevelFigure(
+        "designs", "table 1: how well accuracy on sets predicts gamma, by design", "design",
+        "r² with gamma of best-of-n",
+        (("", tuple((float(k), _r2(one)) for k, one in enumerate(TABLE))),),
+        ticks=TABLE,
+        note="Accuracy that asks for all wins. Designs are those of docs/exams.md.",
+    ),
+    LevelFigure(
+        "all-or-mean", "figure 5: both accuracies, with gamma and with gold of PPO",
+        "design, and what is predicted", "r²",
+        tuple(
+            (of, tuple((float(2 * ppo + k), _r2(one, of, ppo=bool(ppo)))
+                       for ppo in (0, 1) for k, one in enumerate(("many-models", "four-four"))))
+            for of in (ALL, MEAN)
+        ),
+        ticks=("1:4, gamma", "4:4, gamma", "1:4, PPO", "4:4, PPO"),
+    ),
+    ScatterFigure(
+        "both", "figure 7: evaluations, by what they predict", "r² with gamma of best-of-n",
+        "r² with gold of PPO", (("", tuple((_r2(*one), _r2(*one, ppo=True)) for one in POINTS)),),
+    ),
+    ScatterFigure(
+        "diversity", "table 2: designs of one against four by the diversity of their sets",
+        "diversity of a set (Jaccard distance of words)", "r² with gamma of best-of-n",
+        (("", tuple((Marked(EXAMINED[0], one, DIVERSITY), _r2(one)) for one in SPREAD)),),
     ),
 )  # fmt: skip
 

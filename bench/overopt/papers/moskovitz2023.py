@@ -118,6 +118,7 @@ CLAIMS = (
                 Equal(Minus(FinalGold(LONG[XI]), FinalGold(XI))),
             )
         ),
+        figure="longer",
     ),
     Claim(
         "mos-06",
@@ -192,6 +193,10 @@ FIGURES = (
     Figure(
         "found", "figure 5.3 right: thresholds from the joint point and from single ones", "step",
         "gold_mean", tuple(FOUND.items()),
+    ),
+    Figure(
+        "longer", "figure 5.1 right: trained longer", "step", "gold_mean",
+        (("PPO", PPO), ("PPO, longer", LONG[PPO]), ("xi", XI), ("xi, longer", LONG[XI])),
     ),
     Figure(
         "search", "figure 5.4: thresholds searched for in one run", "step", "gold_mean",

@@ -22,6 +22,7 @@ from overopt.papers.contract import (
     Exact,
     Figure,
     Grid,
+    LevelFigure,
     Paper,
     Peak,
     Positive,
@@ -61,6 +62,7 @@ CLAIMS = (
         "below 60 %; 40 to 42 % for three models without length normalization",
         "figure 1, table 1 (from the abstract and notes)",
         All(tuple(Between(Peak(arm, "ranking"), -inf, 0.6) for arm in TUNED)),
+        figure="accuracy",
     ),
     Claim(
         "pr-02",
@@ -68,6 +70,7 @@ CLAIMS = (
         "97 to 98 % with length normalization, 99 % without",
         "table 1 (from notes)",
         more(Peak(DPO, "ranking_ideal"), Peak(DPO, "ranking")),
+        figure="accuracy",
     ),
     Claim(
         "pr-03",
@@ -108,6 +111,14 @@ FIGURES = (
         note="Both are shares; the paper has an axis for each.",
     ),
     Figure("flipped", "figure 2", "step", "flipped", (("dpo", DPO),)),
+    LevelFigure(
+        "accuracy", "figure 1 and table 1: held-out pairs ranked right at the peak of gold",
+        "method", "pairs ranked right by likelihood",
+        (("policy", tuple((float(k), Peak(arm, "ranking")) for k, arm in enumerate(TUNED))),
+         ("ideal policy", ((0.0, Peak(DPO, "ranking_ideal")),))),
+        ticks=tuple(arm.method for arm in TUNED), rest=0.5,
+        note="Bars stand on chance, 0.5.",
+    ),
 )  # fmt: skip
 
 PAPER = Paper(

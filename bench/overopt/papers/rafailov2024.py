@@ -8,7 +8,7 @@ section and figure numbers are theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, log
+from math import inf, log, log2, log10
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from overopt.papers.contract import (
     Checked,
     Claim,
     Computed,
+    ComputedFigure,
+    ComputedLine,
     Equal,
     Exact,
     Fall,
@@ -30,6 +32,7 @@ from overopt.papers.contract import (
     HeldOut,
     Hump,
     Last,
+    LevelFigure,
     Minus,
     Paper,
     Peak,
@@ -151,6 +154,7 @@ CLAIMS = (
         "at about 25 % of one epoch",
         "section 3.1, figure 2 (from notes)",
         Between(Peak(SLOW, "step"), -inf, STEPS_PER_EPOCH / 2),
+        figure="epoch",
     ),
     Claim(
         "daa-04",
@@ -184,6 +188,7 @@ CLAIMS = (
                 ),
             )
         ),
+        figure="implicit",
     ),
     Claim(
         "daa-07",
@@ -208,6 +213,7 @@ CLAIMS = (
                 ),
             )
         ),
+        figure="length-r2",
     ),
     Claim(
         "daa-08",
@@ -239,6 +245,7 @@ CLAIMS = (
         "an identity in expectation where the reference was trained on the chosen responses",
         "section 3.5, equation 7 (from notes)",
         All(tuple(_ratio_is_kl(name, beta) for name in DAA for beta in BETAS)),
+        figure="ratio",
     ),
     Claim(
         "daa-11",
@@ -257,8 +264,40 @@ CLAIMS = (
         "all three methods, in a tree",
         "toy figures (from notes)",
         All(tuple(rule for name in DAA for rule in _unseen(name))),
+        figure="unseen",
     ),
 )
+
+TRACED = (0, 5, 10, 20, 40, 80, 150, 300)
+"""Steps of Adam at which policies of the tree are shown."""
+
+
+def _ratio_lines() -> list[ComputedLine]:
+    from overopt.papers.enumerated.tree import chosen_ratios
+
+    lines = []
+    for beta in BETAS:
+        found_T2S = np.stack([chosen_ratios("dpo", beta, steps) for steps in TRACED])
+        ratio_ST, kl_ST = found_T2S[:, 0].T, found_T2S[:, 1].T
+        lines.append(ComputedLine(f"chosen, beta {beta:g}", np.array(TRACED), ratio_ST))
+        lines.append(ComputedLine(f"minus KL, beta {beta:g}", np.array(TRACED), -kl_ST, "dashed"))
+    return lines
+
+
+def _unseen_lines() -> list[ComputedLine]:
+    from overopt.papers.enumerated.recurrent import unseen
+
+    return [
+        ComputedLine(
+            f"{name}, beta {beta:g}",
+            np.array(TRACED),
+            np.stack([unseen(name, beta, steps) for steps in TRACED], axis=1),
+            "line" if beta == BETAS[0] else "dashed",
+        )
+        for name in DAA
+        for beta in BETAS
+    ]
+
 
 FIGURES = (
     Figure(
@@ -281,6 +320,40 @@ FIGURES = (
     Figure(
         "length", "figure 3 left: with and without a length penalty", "sqrt_kl", "win_rate",
         (("dpo", DAA["dpo"]), ("lrdpo", REGULARIZED)),
+    ),
+    Figure(
+        "epoch", "figure 2: along training with a small beta", "step", "win_rate",
+        (("dpo, beta 0.01, batches of 8", SLOW),),
+        note=f"An epoch has {STEPS_PER_EPOCH} steps.",
+    ),
+    Figure(
+        "implicit", "figure 4, in gold: accuracy of the implicit reward", "implicit", "gold_mean",
+        (("dpo, beta 0.1", DAA["dpo"]), ("dpo, beta 0.01", WIDE), ("ipo", DAA["ipo"]),
+         ("slic", DAA["slic"])), dots=True,
+    ),
+    Figure(
+        "loss", "figure 4, in gold: loss on held-out pairs", "heldout_loss_nats", "gold_mean",
+        (("dpo, beta 0.1", DAA["dpo"]), ("dpo, beta 0.01", WIDE)), dots=True,
+    ),
+    LevelFigure(
+        "length-r2", "figure 3 right: how much of the log ratio length explains",
+        "width of the policy (log2)", "R² of the log ratio on length",
+        (("DPO", tuple((log2(w), Value(arm, "length_r2")) for w, arm in BY_WIDTH.items())),),
+        end="figure",
+    ),
+    LevelFigure(
+        "length-r2-beta", "figure 3 right: the same by beta, last policies", "beta (log10)",
+        "R² of the log ratio on length",
+        (("DPO", tuple((log10(b), Last(arm, "length_r2")) for b, arm in BY_BETA.items())),),
+    ),
+    ComputedFigure(
+        "ratio", "equation 7: the chosen responses' log ratio under DPO", "step of Adam",
+        "nats", _ratio_lines, note="In a tree of 27 responses, after references that learned the "
+        "chosen ones; minus KL is of KL(reference || policy).",
+    ),
+    ComputedFigure(
+        "unseen", "toy figures: probability of the responses that no pair holds", "step of Adam",
+        "probability", _unseen_lines, note="Recurrent policies in a tree of 27 responses.",
     ),
 )  # fmt: skip
 

@@ -55,6 +55,7 @@ CLAIMS = (
                 more(Trained(RPO, "chosen_log_ratio_nats"), Trained(DPO, "chosen_log_ratio_nats")),
             )
         ),
+        figure="chosen",
     ),
     Claim(
         "rpo-02",
@@ -86,6 +87,10 @@ FIGURES = (
     Figure(
         "gold", "ours: gold along KL", "sqrt_kl", "gold_mean",
         (("DPO", DPO), ("RPO", RPO), ("RPO, eta 0.05", STRONGER)), beside="win_rate",
+    ),
+    Figure(
+        "chosen", "figure 1 right: likelihood of chosen responses in training", "step",
+        "chosen_log_ratio_nats", (("DPO", DPO), ("RPO", RPO)),
     ),
     LevelFigure(
         "coverage", "ours: gold against the coverage of the pairs",

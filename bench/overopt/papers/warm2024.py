@@ -7,6 +7,7 @@ from math import inf
 
 from overopt.papers.contract import (
     All,
+    AnyFigure,
     Arm,
     Best,
     BestBelow,
@@ -17,6 +18,7 @@ from overopt.papers.contract import (
     Figure,
     Gold,
     Grid,
+    LevelFigure,
     Marked,
     Minus,
     Ordering,
@@ -114,6 +116,7 @@ CLAIMS = (
                 for share in SHARES
             )
         ),
+        figure="shares",
     ),
     Claim(
         "warm-02",
@@ -121,6 +124,7 @@ CLAIMS = (
         "close, on clean data",
         "observation 2, figure 3",
         Equal(_less(CLEAN, SHIFT, HALF_WEIGHTS, HALF_PREDICTIONS), SAME),
+        figure="shares",
     ),
     Claim(
         "warm-03",
@@ -135,6 +139,7 @@ CLAIMS = (
                 Positive(_less(SWAPPED_LABELS, SHIFT, HALF_WEIGHTS, HALF_PREDICTIONS)),
             )
         ),
+        figure="swapped",
     ),
     Claim(
         "warm-04",
@@ -197,6 +202,7 @@ CLAIMS = (
         "order of data, learning rates, start (Baklava)",
         "figure 3b to d",
         Ordering((_gain(BAKLAVA), _gain(CLEAN), _gain(ORDER_ALONE))),
+        figure="diversity",
     ),
     Claim(
         "warm-09",
@@ -204,10 +210,11 @@ CLAIMS = (
         "random, and worst to best",
         "figure 10",
         All(tuple(Positive(_less(CLEAN, SHIFT, BEST, other)) for other in (RANDOM, WORST))),
+        figure="orders",
     ),
 )
 
-FIGURES = (
+FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         "best-of-n", "figure 6: gold along best-of-n", "kl", "gold_mean",
         (("one", ONE["0.25"]), ("mean of 2", PAIR["0.25"]),
@@ -226,6 +233,45 @@ FIGURES = (
             for beta in COEFFICIENTS
             for name, arms in (("one", ONE_AT), ("average of 6", WARM_AT))
         ),
+    ),
+    *(
+        LevelFigure(
+            name, of, "share of the second of two members", "accuracy under shift",
+            tuple(
+                (label, tuple((share, Marked(arm, SHIFT, at_share(what, share)))
+                              for share in SHARES))
+                for label, what in (("averaged weights", WEIGHTS),
+                                    ("averaged predictions", PREDICTIONS),
+                                    ("members' accuracies", MEMBERS_MEAN))
+            ),
+        )
+        for name, of, arm in (
+            ("shares", "figure 3: two members, clean labels", CLEAN),
+            ("shares-swapped", "figure 4: two members, a quarter swapped", SWAPPED_LABELS),
+        )
+    ),
+    LevelFigure(
+        "swapped", "figures 4 and 5: averaged weights less averaged predictions, by data",
+        "a quarter of the labels swapped", "difference in accuracy",
+        (("", tuple((float(k), _less(SWAPPED_LABELS, exam, HALF_WEIGHTS, HALF_PREDICTIONS))
+                    for k, exam in enumerate((SWAPPED, KEPT, SHIFT)))),),
+        ticks=("swapped\ntraining pairs", "other\ntraining pairs", "under shift"),
+        note="Two members at equal shares.",
+    ),
+    LevelFigure(
+        "diversity", "figure 3b to d: gain of the average by how members differ",
+        "what members differ in", "accuracy under shift, less the members' mean",
+        (("", tuple((float(k), _gain(arm)) for k, arm in enumerate((ORDER_ALONE, CLEAN, BAKLAVA)))),
+         ),
+        ticks=("order", "order, rate,\ndropout", "start (Baklava)"),
+    ),
+    LevelFigure(
+        "orders", "figure 10: members averaged one after the other", "order",
+        "accuracy under shift",
+        (("", tuple((float(k), Marked(CLEAN, SHIFT, order))
+                    for k, order in enumerate((BEST, RANDOM, WORST)))),),
+        ticks=(BEST, RANDOM, WORST), rest=0.5,
+        note="Mean over 2 to 5 members of 6; bars stand on chance.",
     ),
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from overopt.papers.contract import (
     Figure,
     Grid,
     Last,
+    Layers,
     LevelFigure,
     Minus,
     Paper,
@@ -38,6 +39,10 @@ NEAR_NATS = (0.5, 1.0)
 """Where anchors are compared beside the end of each pair: a strong one holds a run near them."""
 MERGED = {count: Arm("warp", settings=(f"warp.members={count}",)) for count in (2, 3, 4, 5)}
 STEPS, LONGER = 100, 300
+LAYERS: dict[str, Layers] = {
+    "embed-\nding": "embeddings", "attention": "attention", "MLP": "mlp", "norms": "norms",
+    "all\nlayers": "layers", "all\nweights": "all",
+}  # fmt: skip
 """Lengths of training where runs end at steps; the paper's go from 3,000 to 9,000."""
 
 
@@ -145,6 +150,7 @@ CLAIMS = (
         "about 90 degrees",
         "observation 4, appendix C.2",
         Between(TaskAngle(SLERP), 70.0, inf),
+        figure="angles",
     ),
     Claim(
         "warp-05",
@@ -220,6 +226,12 @@ FIGURES = (
     LevelFigure(
         "merges-kl", "figure 3c: KL of merges of two runs", "λ, share of the second run",
         "KL from the initial policy (nats)", _lines("kl_nats"),
+    ),
+    LevelFigure(
+        "angles", "appendix C.2: angles between task vectors, by kind of layer", "layers",
+        "angle (degrees)",
+        (("", tuple((float(k), TaskAngle(SLERP, of)) for k, of in enumerate(LAYERS.values()))),),
+        ticks=tuple(LAYERS), note="Right angles are 90 degrees.",
     ),
     Figure(
         "lengths", "figure 4a: by the length of training", "kl", "proxy_mean",

@@ -152,7 +152,9 @@ def test_a_stream_of_another_size_is_another_setting(spec: RunSpec, tmp_path: Pa
 def test_what_is_missing_is_drawn_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    only = Paper("toy2024", "t", "https://example.org", GAO.grids, FIRST.claims, streamed=(BON,))
+    figures = tuple(one for one in GAO.figures if one.name == FIRST.claims[0].figure)
+    only = Paper("toy2024", "t", "https://example.org", GAO.grids, FIRST.claims, figures,
+                 streamed=(BON,))  # fmt: skip
     monkeypatch.setattr("overopt.commands.reproduce.reproduce.find", lambda name: only)
     asked: list[StreamSpec] = []
 

@@ -41,7 +41,7 @@ from overopt.report.verdicts.across.relations import (
 from overopt.report.verdicts.across.rewards import RewardAtKl
 from overopt.report.verdicts.arms import Arm
 from overopt.report.verdicts.beside.components import PointDistance
-from overopt.report.verdicts.beside.merging import AtKnob, TaskAngle
+from overopt.report.verdicts.beside.merging import AtKnob, Layers, TaskAngle
 from overopt.report.verdicts.claims import Checked, Claim, Exact
 from overopt.report.verdicts.courses import AlongKl, JumpFromPeak, Largest, Last
 from overopt.report.verdicts.examined.joining import examined
@@ -52,6 +52,7 @@ from overopt.report.verdicts.pointwise import AcrossRuns, AtLowest, Together
 from overopt.report.verdicts.redrawn.along import Axis, Figure
 from overopt.report.verdicts.redrawn.beyond import BeyondFigure
 from overopt.report.verdicts.redrawn.computed import ComputedFigure, ComputedLine
+from overopt.report.verdicts.redrawn.kinds import AnyFigure
 from overopt.report.verdicts.redrawn.levels import LevelFigure
 from overopt.report.verdicts.redrawn.scatter import ScatterFigure
 from overopt.report.verdicts.rules import (
@@ -97,6 +98,7 @@ __all__ = [
     "All",
     "Along",
     "AlongKl",
+    "AnyFigure",
     "Apart",
     "Arm",
     "AtKnob",
@@ -135,6 +137,7 @@ __all__ = [
     "JumpFromPeak",
     "Largest",
     "Last",
+    "Layers",
     "Leading",
     "LevelFigure",
     "LogKlAtGold",

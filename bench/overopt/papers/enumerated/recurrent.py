@@ -56,17 +56,18 @@ def references() -> list[Tensor]:
 
 
 @cache
-def unseen(name: str, beta: float | None) -> Floats:
+def unseen(name: str, beta: float | None, steps: int = STEPS) -> Floats:
     """Probability of the responses that no pair holds, (S,), of aligned policies.
 
     Args:
         name: of the method.
         beta: of it; None for the reference.
+        steps: of Adam.
     """
     start, pair_SP2 = references(), tree.instances().pair_SP2
     policy = start
     if beta is not None:
         loss = tree.alignment(name, beta, logits(start), pair_SP2)
-        policy = tree.descend(start, lambda parameters: loss(logits(parameters)), STEPS, RATE)
+        policy = tree.descend(start, lambda parameters: loss(logits(parameters)), steps, RATE)
     chance_SR = tree.token_logps(logits(policy)).sum(-1).exp()
     return chance_SR.scatter(1, pair_SP2.flatten(1), 0.0).sum(1).numpy()

@@ -101,15 +101,19 @@ def best_regret(
 
 
 @cache
+def least_regrets(seed: int) -> Floats:
+    """Least regret at each error, of best-of-n and of pessimism, (2, 9)."""
+    instance = draw(seed)
+    rules: tuple[tuple[Callable[[ScoredPool, float], Floats], Floats], ...] = (
+        (lambda pool, n: bon.weights(bon.Config(), pool, n), N),
+        (lambda pool, beta: itp.weights(itp.Config(), pool, beta), BETA),
+    )
+    return np.array(
+        [[best_regret(instance, float(error), *rule) for error in ERRORS] for rule in rules]
+    )
+
+
 def exponents(seed: int) -> tuple[float, float]:
     """Exponent of the least regret in the error, of best-of-n and of pessimism."""
-    instance = draw(seed)
-
-    def exponent(policy: Callable[[ScoredPool, float], Floats], knobs: Floats) -> float:
-        regret = [best_regret(instance, float(error), policy, knobs) for error in ERRORS]
-        return float(np.polyfit(np.log(ERRORS), np.log(regret), 1)[0])
-
-    return (
-        exponent(lambda pool, n: bon.weights(bon.Config(), pool, n), N),
-        exponent(lambda pool, beta: itp.weights(itp.Config(), pool, beta), BETA),
-    )
+    best_of_n, pessimism = np.polyfit(np.log(ERRORS), np.log(least_regrets(seed)).T, 1)[0]
+    return float(best_of_n), float(pessimism)

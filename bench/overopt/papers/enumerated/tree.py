@@ -127,10 +127,12 @@ def alignment(
     return loss
 
 
-def aligned(name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor) -> Tensor:
+def aligned(
+    name: str, beta: float, reference_SDC: Tensor, pair_SP2: Tensor, steps: int = STEPS
+) -> Tensor:
     """Logits of policies that start at the reference and learn all pairs at once."""
     loss = alignment(name, beta, reference_SDC, pair_SP2)
-    [logits_SDC] = descend([reference_SDC], lambda of: loss(of[0]))
+    [logits_SDC] = descend([reference_SDC], lambda of: loss(of[0]), steps)
     return logits_SDC
 
 
@@ -147,10 +149,11 @@ def learned_references() -> Tensor:
 
 
 @cache
-def chosen_ratios(name: str, beta: float) -> Floats:
+def chosen_ratios(name: str, beta: float, steps: int = STEPS) -> Floats:
     """`ratio_and_kl` of policies whose references have learned the chosen responses, (2, S)."""
     pair_SP2, reference_SDC = instances().pair_SP2, learned_references()
-    return ratio_and_kl(reference_SDC, aligned(name, beta, reference_SDC, pair_SP2), pair_SP2)
+    policy_SDC = aligned(name, beta, reference_SDC, pair_SP2, steps)
+    return ratio_and_kl(reference_SDC, policy_SDC, pair_SP2)
 
 
 def ratio_and_kl(reference_SDC: Tensor, policy_SDC: Tensor, pair_SP2: Tensor) -> Floats:

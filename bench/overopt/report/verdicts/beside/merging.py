@@ -36,24 +36,35 @@ class AtKnob(OfArm):
         return value
 
 
+Layers = Literal["layers", "all", "embeddings", "attention", "mlp", "norms"]
+KINDS = {
+    "embeddings": ("wte.", "wpe."),
+    "attention": (".attn.",),
+    "mlp": (".mlp.",),
+    "norms": (".ln_1.", ".ln_2.", ".ln_f."),
+}
+"""What the names of a GPT-2's layers hold, by kind."""
+
+
 @dataclass(frozen=True)
 class TaskAngle(OfArm):
     """Angle between what two members have learned, degrees.
 
     Attributes:
         arm: a method that merges members.
-        of: ``layers``: the mean over layers, each counted once; ``all``: of all weights at once.
+        of: ``layers``: the mean over layers, each counted once; ``all``: of all weights at once; a
+            kind of layers (`KINDS`): the mean over these.
 
     Reference:
         WARP: On the Benefits of Weight Averaged Rewarded Policies, observation 4,
         https://arxiv.org/abs/2406.16768
     """
 
-    of: Literal["layers", "all"] = "layers"
+    of: Layers = "layers"
 
     @property
     def name(self) -> str:
-        over = "mean over layers" if self.of == "layers" else "all weights"
+        over = "all weights" if self.of == "all" else f"mean over {self.of}"
         return f"angle between task vectors ({over}), degrees, of {self.arm.name}"
 
     def read(self, scope: Scope) -> Tables:
@@ -64,4 +75,12 @@ class TaskAngle(OfArm):
             raise ValueError("no angles were stored")
         if self.of == "all":
             return one.angles[ALL_WEIGHTS]
-        return float(np.mean([a for layer, a in one.angles.items() if layer != ALL_WEIGHTS]))
+        parts = KINDS.get(self.of, ("",))
+        angles = [
+            angle
+            for layer, angle in one.angles.items()
+            if layer != ALL_WEIGHTS and any(part in layer for part in parts)
+        ]
+        if not angles:
+            raise ValueError(f"no angles of {self.of} were stored")
+        return float(np.mean(angles))

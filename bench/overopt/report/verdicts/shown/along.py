@@ -26,6 +26,9 @@ from overopt.stats.arrays import Floats
 from overopt.stats.fits.forms import Form
 from overopt.stats.verdicts.curves import fit_curve
 
+MARKED = 40
+"""Places of a curve up to which each has a marker; those of every step of training have none."""
+
 
 def curves_of(one: Figure, measured: Measured) -> list[tuple[str, Arm]]:
     """The curves of a figure of which anything was measured, with their labels."""
@@ -110,7 +113,8 @@ def _curve(
     if curve.apart is not None and _has_place(one, curve, curve.apart):
         alone = curve.x_K[curve.apart], curve.over_K[curve.apart].mean
         axis.plot(*alone, **style | {"label": "_initial"})
-    axis.plot(x_K, [interval.mean for interval in over_K], **style)
+    dense = {"marker": ""} if len(x_K) > MARKED else {}
+    axis.plot(x_K, [interval.mean for interval in over_K], **style | dense)
     if one.form is not None and "label" in style and not estimator:
         d_D = np.linspace(0.0, max(curve.x_K), 80)
         fitted_D = _fitted_mean(one.form, seeds_of(rows), column, d_D)

@@ -20,6 +20,8 @@ from overopt.report.verdicts.shown.canvas import (
 )
 from overopt.stats.intervals import Interval, t_interval
 
+_UPRIGHT = 6
+"""Names of bars that fit side by side."""
 _BARS = 0.8
 """Share of the room of a level that its bars take."""
 
@@ -66,7 +68,10 @@ def draw(one: LevelFigure, measured: Measured) -> Canvas:
         else:
             draw_line(axis, line.x_L, line.found_L, mark, line.label)
     if one.ticks:
-        axis.set_xticks(range(len(one.ticks)), one.ticks)
+        slanted: dict[str, Any] = (
+            {"rotation": 35, "ha": "right"} if len(one.ticks) > _UPRIGHT else {}
+        )
+        axis.set_xticks(range(len(one.ticks)), one.ticks, **slanted)
         axis.grid(visible=False, axis="x")
     rest = 0.0 if one.rest is None and (one.ticks or "SDs" in one.y) else one.rest
     if rest is not None:

@@ -57,12 +57,12 @@ def draw(one: ScatterFigure, measured: Measured) -> Canvas:
         }
         if one.each_seed:
             x_P, y_P = ([value for dot in dots for value in dot[side]] for side in (0, 1))
-            axis.plot(x_P, y_P, **style, markersize=4, alpha=0.6, label=label)
+            axis.plot(x_P, y_P, **style, alpha=0.6, label=label)
             continue
         x_D, y_D = ([t_interval(dot[side]) for dot in dots] for side in (0, 1))
         axis.errorbar(
             centers(x_D), centers(y_D), xerr=reaches(x_D), yerr=reaches(y_D), **style, label=label,
-            markersize=4, elinewidth=0.4, alpha=0.8,
+            elinewidth=0.4, alpha=0.8,
         )  # fmt: skip
     if "SDs" in one.y:
         axis.axhline(0.0, color=FAINT, linewidth=0.6)

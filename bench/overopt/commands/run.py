@@ -94,7 +94,8 @@ def make_runs(
 
 
 def _print_results(folders: Sequence[Path], console: Console) -> None:
+    from overopt.report.stored.marking import mark_gold
     from overopt.report.stored.reading import read_results
     from overopt.report.tables.terminal import run_table
 
-    console.print(run_table(read_results(list(folders))))
+    console.print(run_table(mark_gold(read_results(list(folders)))))

@@ -22,6 +22,7 @@ from overopt.report.page import make_page
 from overopt.report.pareto.table import pareto_frame
 from overopt.report.scoring import score_table, yardsticks
 from overopt.report.stored.fold_tables import FoldKey, Tables
+from overopt.report.stored.marking import mark_gold
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
@@ -86,7 +87,8 @@ def write_report(
             folder holds files that no report wrote.
     """
     check_folder(out)
-    results = read_results(run_dirs, request.selection, lambda i, n: tell("reading runs", i, n))
+    read = read_results(run_dirs, request.selection, lambda i, n: tell("reading runs", i, n))
+    results = mark_gold(read)
     report = compose_report(results, request.figures, tell)
     with report_folder(out) as staged:
         (staged / PAGE).write_bytes(harmless(report.page).encode())

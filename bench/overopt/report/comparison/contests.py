@@ -17,7 +17,7 @@ from overopt.report.comparison.systems import Compared, name_system
 from overopt.report.comparison.tuned import rate_note
 from overopt.report.group import Group, SeedCurve
 from overopt.report.noise_labels import noise_order
-from overopt.report.stored.methods import gold_use, parts_of, sees_proxy
+from overopt.report.stored.methods import PARTS, Part, gold_use, parts_of, sees_proxy
 from overopt.report.stored.results import Results
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import GROUP
@@ -273,7 +273,7 @@ def _candidates(results: Results, groups: Sequence[Group]) -> list[_Candidate]:
     known: dict[_Line, tuple[bool, str]] = {}
     for group in groups:
         rows = rows_of[group.task, group.world, group.method, group.proxy, group.noise]
-        own, system = (_specified(results.runs, rows, part) for part in ("method", "proxy"))
+        own, system = (_specified(results.runs, rows, part) for part in PARTS)
         sees = sees_proxy(own) if own else True
         # a proxy that only scores a method's policies does not tell its rows apart
         comparisons = str(rows["comparisons"].iloc[0])
@@ -335,7 +335,7 @@ def _raw_sd(measured: pd.DataFrame, initial: float) -> float:
     return abs(float(raw) - initial) / float(largest)
 
 
-def _specified(runs: Sequence[Run], rows: pd.DataFrame, part: str) -> Mapping[str, Any]:
+def _specified(runs: Sequence[Run], rows: pd.DataFrame, part: Part) -> Mapping[str, Any]:
     """What the record of a line's first run says of its ``method`` or its ``proxy``."""
     first = rows.iloc[0]
     named = parts_of(runs[int(first["source"])].record, part)

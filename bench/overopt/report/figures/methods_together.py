@@ -19,6 +19,7 @@ from overopt.report.group import Group, Quantity
 from overopt.report.groups import group_points, group_results
 from overopt.report.noise_labels import name_noise, noise_order
 from overopt.report.stored.frame import Places, paths_of
+from overopt.report.stored.marking import mark_gold
 from overopt.report.stored.points import add_labels, check_points
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.schema import LEVELS
@@ -77,7 +78,7 @@ def plot_curves(
 
 def _read(results: pd.DataFrame | Places) -> list[Group]:
     if not isinstance(results, pd.DataFrame):
-        return group_results(read_results(paths_of(results)))
+        return group_results(mark_gold(read_results(paths_of(results))))
     lacking = [name for name in POINT_COLUMNS if name not in results.columns]
     if lacking:
         raise UserError(

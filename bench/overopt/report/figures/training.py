@@ -13,6 +13,7 @@ from overopt.report.figures.panels import line_key
 from overopt.report.figures.style import Drawing, Mark, assign_marks, drawing_style, plain
 from overopt.report.noise_labels import name_noise
 from overopt.report.stored.beside import RUN
+from overopt.report.stored.methods import marked_methods
 from overopt.report.stored.run import Run
 
 QUANTITIES = {
@@ -45,7 +46,7 @@ def draw_training(runs: Sequence[Run]) -> list[Drawing]:
     by_method: dict[str, list[pd.DataFrame]] = {}
     for run in runs:
         if len(run.trajectory):
-            name = ", ".join(sorted(set(run.points["method"])))
+            name = marked_methods(run.record, run.points["method"])
             by_method.setdefault(name, []).append(run.trajectory)
     tables = {
         name: pd.concat([part.assign(source=i) for i, part in enumerate(parts)])

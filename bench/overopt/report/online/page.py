@@ -16,6 +16,7 @@ from overopt.report.group import Group
 from overopt.report.groups import group_results
 from overopt.report.online.costs import relative_costs
 from overopt.report.pareto.table import pareto_frame
+from overopt.report.stored.marking import mark_gold
 from overopt.report.stored.reading import read_results
 from overopt.report.stored.results import Results
 from overopt.report.tables.stability import show_stability
@@ -43,14 +44,14 @@ def online(results: Path) -> str:
     Raises:
         UserError: runs are missing or damaged.
     """
-    matrix = read_results([results / MATRIX])
+    matrix = mark_gold(read_results([results / MATRIX]))
     places = _places(pareto_frame(matrix), _online(matrix))
     lines = [f"## Cost relative to {BASELINE}", ""]
     for place, rows in places.items():
         lines += [f"### {_titled(place)}", "", *_costs(rows), ""]
     for title, read in (
         ("Seeds of the matrix that diverge", matrix),
-        ("Twenty seeds", read_results([results / STABILITY])),
+        ("Twenty seeds", mark_gold(read_results([results / STABILITY]))),
     ):
         lines += [f"## {title}", ""]
         for place, groups in _groups(read).items():

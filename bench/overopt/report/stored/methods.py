@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 from overopt.spec.declare import OF_PROXY, PROXY_BLIND
 
@@ -17,6 +17,10 @@ _BLIND_UNSAID = (
 )
 """Methods of which older records do not say that they leave rewards unread."""
 
+Part = Literal["method", "proxy"]
+PARTS: tuple[Part, ...] = ("method", "proxy")
+USES_GOLD = "uses gold"
+"""Follows the names of what is told of gold beyond the comparisons that all learn from."""
 GOLD_USES = ("none", "steps", "selection", "training")
 """Uses of gold beyond noisy comparisons, the least first."""
 
@@ -36,7 +40,7 @@ def gold_use(*parts: Mapping[str, Any]) -> str:
     return max(map(use, parts), key=GOLD_USES.index)
 
 
-def parts_of(record: Mapping[str, Any], part: str) -> Iterator[Mapping[str, Any]]:
+def parts_of(record: Mapping[str, Any], part: Part) -> Iterator[Mapping[str, Any]]:
     """The specifications of a run's parts, ``method`` or ``proxy``; what is none is left out."""
     spec = record.get("spec")
     named = {"method": "methods", "proxy": "proxies"}[part]
@@ -44,6 +48,18 @@ def parts_of(record: Mapping[str, Any], part: str) -> Iterator[Mapping[str, Any]
     for one in parts if isinstance(parts, list) else ():
         if isinstance(one, dict):
             yield one
+
+
+def told_of_gold(record: Mapping[str, Any], part: Part) -> set[str]:
+    """Names of a run's methods or proxies that use gold beyond noisy comparisons."""
+    return {str(one.get("name")) for one in parts_of(record, part) if gold_use(one) != "none"}
+
+
+def marked_methods(record: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Names of a run's methods, each marked where it uses gold."""
+    told = told_of_gold(record, "method")
+    shown = [f"{name}, {USES_GOLD}" if name in told else name for name in sorted(set(names))]
+    return ", ".join(shown)
 
 
 def methods_of(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

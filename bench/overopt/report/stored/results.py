@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from overopt.report.stored.empty import empty_table
-from overopt.report.stored.methods import RESHAPED, families_of, methods_of, pays_once, sees_proxy
+from overopt.report.stored.methods import (
+    RESHAPED,
+    families_of,
+    marked_methods,
+    methods_of,
+    pays_once,
+    sees_proxy,
+)
 from overopt.report.stored.run import Run
 from overopt.report.stored.schema import TASK
 from overopt.spec.columns import FRONT_COLUMNS
@@ -66,7 +73,7 @@ class Results:
     def labeled_runs(self) -> Iterator[tuple[str, Run]]:
         """Every run with its method, and its task and version where these tell it from others."""
         for run, version in zip(self.runs, self.versions, strict=True):
-            label = ", ".join(sorted(set(run.points["method"])))
+            label = marked_methods(run.record, run.points["method"])
             if len(self.tasks) > 1:
                 label = f"{', '.join(self._tasks_of(run))}: {label}"
             yield f"{label}, {version}" if version else label, run

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from overopt.report.stored.beside import RUN
+from overopt.report.stored.methods import marked_methods
 from overopt.report.stored.run import Run
 from overopt.report.tables.text import MISSING, TextTable, show_number
 
@@ -19,7 +20,7 @@ def show_training(runs: Sequence[Run]) -> TextTable:
     """
     rows = []
     for run in runs:
-        method = ", ".join(sorted(set(run.points["method"])))
+        method = marked_methods(run.record, run.points["method"])
         for (proxy, noise), table in run.trajectory.groupby(["proxy", "noise"], sort=True):
             taken = [part.sort_values("step", kind="stable") for _, part in _runs(table)]
             steps = sorted(int(part["step"].max()) for part in taken)

@@ -112,9 +112,16 @@ overopt.plot_curves(["../results/reviews/superhf", "../results/reviews/ppo"], no
 # %% [markdown]
 # ## What does not show up here, and why
 #
-# - The claims need runs with flipped labels: SuperHF at six weights of its prior, and PPO. Where
-#   they are listed as not run, nothing is known.
-# - Calibration of a policy's own likelihoods is measured where a run asks for it, as the claim
-#   about it does.
+# - None of the four claims is resolved. After equal numbers of samples SuperHF's reward is 1.51 SD
+#   below PPO's, with an interval of [-3.40, 0.38]; more gold at equal reward and better calibration
+#   are not shown either.
+# - Gold at the end rises with the weight of the prior, which is a part of shf-03. The other part is
+#   not shown: the default weight, 0.1, is ahead of no prior by 0.08 SD [-0.05, 0.22]. Weights up to
+#   0.1 do not hold a run, which ends at the last KL budget as without a prior; a weight of 1 keeps
+#   it within 2 nats. What rises is thus mostly how early a run ends, as with the dots above.
+# - Rewards and gold at large KL differ by more than an SD between seeds. To tell the two methods
+#   apart takes more seeds, or runs that are held at a smaller KL.
+# - Calibration is that of a choice between the two responses of a held-out pair; the paper's is of
+#   answers to questions with several choices.
 # - The paper looks for hacking by METEOR, by its code the likeness of completions of one model to
 #   each other. It is judged by gold here.

@@ -25,7 +25,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import display
+from IPython.display import Markdown, display
 
 import overopt
 
@@ -116,7 +116,16 @@ pd.DataFrame(
 display(judged)
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## Figures
+#
+# Computed from the same densities.
+
+# %%
+for name in judged.figures:
+    display(Markdown(judged.caption(name)), judged.draw(name))
+
+# %% [markdown]
+# ## What shows up here and what does not, and why
 #
 # - Four of the five computed claims hold: with a normal error utility never falls, with a
 #   heavy-tailed one it turns in all six pairs, a small KL is no bound on the proxy, and light tails

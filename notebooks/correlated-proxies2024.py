@@ -112,7 +112,7 @@ overopt.plot_curves(
 )
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - Four of the five claims are reproduced. Two of them are computed. The other two are measured:
 #   along RL without a penalty the proxy's ranking accuracy falls by 0.21 [0.13, 0.29], and where

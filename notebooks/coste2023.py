@@ -107,7 +107,7 @@ for name in judged.figures:
 overopt.plot_curves("../results/reviews/bon/knob-e55df09622", seeds=False)
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - None of the 14 claims is resolved, neither for the paper nor against it. A claim here has
 #   several parts, all of which must hold, and the verdict is corrected for 14 claims. What follows

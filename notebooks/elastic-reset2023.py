@@ -122,7 +122,7 @@ for name in judged.figures:
 overopt.plot_curves(["../results/reviews/elastic-reset", "../results/reviews/ppo"], noise="0")
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - Two claims are contradicted. At equal KL the resets bring 0.11 SD [0.05, 0.17] *less* reward
 #   than PPO with a penalty of 0.1; against penalties of 0.02 and 0.05 no difference is seen. And

@@ -132,7 +132,7 @@ overopt.plot_curves(
 )
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - The identity (gao-19) holds, one claim is contradicted and 17 are not resolved. Contradicted is
 #   gao-13: gold of PPO peaks 0.26 SD [0.19, 0.33] *below* that of best-of-n, where the paper has RL

@@ -119,7 +119,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - None of the five claims is resolved. Under shift GRM is not told from a plain model in ranking.
 #   The paper's gain is larger with few comparisons. Here that with 256 pairs less that with 4,096

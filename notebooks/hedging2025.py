@@ -120,7 +120,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - The theorems and the root are computed and hold: three claims are reproduced.
 # - That hedged rules end with more gold than plain ones (hedge-04) is not resolved. Hedged

@@ -117,7 +117,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - One claim is contradicted (inf-01): gold against InfoRM falls late, too, by 1.82 SD
 #   [0.90, 2.74], about as much as against a plain model.

@@ -121,7 +121,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - One claim is contradicted (it-09): the distance between the distributions of proxy and gold does
 #   not fall before it rises. It grows from the start, in all four rounds. A guess: scores are in

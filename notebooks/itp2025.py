@@ -156,7 +156,7 @@ overopt.plot_curves(
 )
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - The algorithm's limits are computed and hold. The exponent of the best $\beta$ in the error is
 #   judged against its *sign*, which is reproduced; the value that it came to, 1.8 [1.7, 1.9], is

@@ -123,7 +123,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - That gamma predicts gold was judged over 15 reward models, with PPO against each. The sign is
 #   the paper's and the strength is not: gamma of best-of-n has a rank correlation of -0.72

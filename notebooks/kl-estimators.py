@@ -109,7 +109,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - The gradients are settled above and by enumeration of longer responses in the tests: kl-01 is
 #   reproduced.

@@ -117,7 +117,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - None of the nine claims is resolved. Single seeds make the intervals wide. In one of five $\mu$,
 #   $\xi$ and PPO all run on to the last KL budget and lose gold, in another $\mu$ alone loses it:

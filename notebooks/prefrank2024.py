@@ -106,7 +106,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - Four of the five claims are reproduced. The theorem is checked over random pairs. At the peak of
 #   gold policies rank little more than half of the pairs right, below 60 % for DPO, IPO and RL

@@ -131,7 +131,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - Rise and fall show up for all three losses, by 0.7 to 0.9 SD, and with a length penalty, too;
 #   the form in $\sqrt{\mathrm{KL}}$ predicts better than a quadratic in KL. The paper reports

@@ -104,7 +104,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - None of the four claims is resolved. What they say of DPO alone is seen: the likelihood of
 #   chosen responses falls in training, and gold falls after its peak.

@@ -110,7 +110,7 @@ for name in judged.figures:
 overopt.plot_curves(["../results/reviews/superhf", "../results/reviews/ppo"], noise="0")
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - None of the four claims is resolved. After equal numbers of samples SuperHF's reward is 1.51 SD
 #   below PPO's, with an interval of [-3.40, 0.38]; more gold at equal reward and better calibration

@@ -109,7 +109,7 @@ for name in judged.figures:
     display(Markdown(judged.caption(name)), judged.draw(name))
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - None of the nine claims is resolved. Nearest is the one on swapped labels (warm-03). Averaged
 #   weights remember fewer of them than averaged predictions, and know the others less well, both as

@@ -133,7 +133,7 @@ overopt.plot_curves(
 )
 
 # %% [markdown]
-# ## What does not show up here, and why
+# ## What shows up here and what does not, and why
 #
 # - Contradicted is that task vectors of two runs are nearly orthogonal (warp-04): their angle is 15
 #   degrees [14, 17]. A guess: both runs climb the same proxy from the same start for 100 steps, the

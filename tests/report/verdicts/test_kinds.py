@@ -72,6 +72,7 @@ def test_a_level_needs_all_arms_that_it_shares_an_end_with() -> None:
     lines = (("gold", ((0.0, Gold(LOW)), (1.0, Gold(absent)))),)
     figure = LevelFigure("b", "figure 8", "method", "gold", lines, ticks=("dpo", "cdpo"))
     assert heights(figure) == pytest.approx([3.0])
+    assert "Not measured: 1 of 2 places" in draw_figure(figure, MEASURED)[1]
     assert not can_draw(replace(figure, end="figure"), MEASURED)
 
 
@@ -114,6 +115,9 @@ def test_dots_of_runs_are_policies_past_the_initial_one() -> None:
     assert sorted(set(np.round(y, 6))) == pytest.approx(np.sqrt([0.5, 1.0, 2.0, 4.0, 6.0, 9.0]))
     assert "A dot is a policy; 5 seeds" in caption
     assert not can_draw(figure, MEASURED), "no run stored the column"
+    along_kl, _ = draw_figure(replace(figure, x="sqrt_kl"), MEASURED)
+    x, y = (np.asarray(axis) for axis in along_kl.axes[0].lines[0].get_data())
+    assert x == pytest.approx(y) and x.shape == (30,), "gold is the root of KL"
 
 
 def test_computed_lines_are_means_over_instances_and_need_no_run() -> None:
@@ -151,5 +155,21 @@ def test_forms_fitted_on_small_n_are_drawn_on_to_the_largest() -> None:
     assert y == pytest.approx(d * (1.0 - 0.25 * d), abs=1e-6)
     assert d.min() == pytest.approx(d_K[n_K <= 1000].max()) and d.max() == pytest.approx(d_K.max())
     assert (fitted.get_linestyle(), drawn_on.get_linestyle()) == ("-", "--")
-    assert "n = 65,536" in caption and "5 seeds" in caption
+    assert "n = 65,536" in caption and "5 of 5 seeds" in caption
     assert not can_draw(figure, MEASURED), "nothing was drawn beyond the pool"
+    fewer = (replace(seeds[0], beyond=None), *seeds[1:])
+    _, caption = draw_figure(figure, {LOW: ArmRows({0: fewer}, "exact")})
+    assert "4 of 5 seeds" in caption
+
+
+def test_a_form_that_cannot_be_fitted_is_left_out() -> None:
+    """Two places of n within what is fitted; the power form has three coefficients."""
+    n_K = np.array([1.0, 2.0, 4096.0])
+    kl_K = np.log(n_K) - (n_K - 1.0) / n_K
+    rows = MEASURED[LOW]
+    seeds = tuple(replace(one, beyond=Beyond(n_K, kl_K, kl_K)) for one in rows.worlds[0])
+    figure = BeyondFigure("f", "figure 1a", LOW, (Form.POWER,))
+    canvas, caption = draw_figure(figure, {LOW: ArmRows({0: seeds}, "exact")})
+    labels = [line.get_label() for line in canvas.axes[0].lines]
+    assert "gold" in labels and not [label for label in labels if "form" in str(label)]
+    assert "left out" in caption

@@ -67,6 +67,21 @@ def fit_curve(kl_K: ArrayLike, r_K: ArrayLike, form: Form) -> Fit:
     return fit(np.sqrt(check_finite(kl_K, "KL")), r_K, form)
 
 
+def mean_fit(
+    form: Form, curves: Sequence[tuple[ArrayLike, ArrayLike]], d_D: Floats
+) -> Floats | None:
+    """The mean over seeds of a form fitted to the KL and scores of each, at some d = sqrt(KL).
+
+    Returns:
+        Shape (D,); None where one seed allows no fit: a mean over fewer would be another curve.
+    """
+    try:
+        fitted = [fit_curve(kl_K, r_K, form).predict(d_D) for kl_K, r_K in curves]
+    except ValueError:
+        return None
+    return np.asarray(np.mean(fitted, axis=0), np.float64)
+
+
 def slopes(x_L: ArrayLike, values_LSB: Sequence[ArrayLike]) -> Floats:
     """Least-squares slope over the levels of an axis, for each seed and prompt.
 

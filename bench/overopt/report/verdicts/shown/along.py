@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.lines import Line2D
 from overopt.report.figures.levels import label_y, marks_in_order, plain_log_ticks
 from overopt.report.figures.style import FAINT, INK
 from overopt.report.stored.schema import estimator_name
-from overopt.report.verdicts.arms import Arm, ArmRows, Measured, SeedRows
+from overopt.report.verdicts.arms import Arm, ArmRows, Measured
 from overopt.report.verdicts.redrawn.along import (
     KEY_WORDS,
     NOTHING_GAINED,
@@ -20,11 +19,9 @@ from overopt.report.verdicts.redrawn.along import (
     Y_WORDS,
     Figure,
 )
-from overopt.report.verdicts.shown.canvas import HEIGHT_IN, WIDTH_IN
+from overopt.report.verdicts.shown.canvas import HEIGHT_IN, WIDTH_IN, centers, draw_band
 from overopt.report.verdicts.shown.curves import Curve, policies_of, read_curve, seeds_of
-from overopt.stats.arrays import Floats
-from overopt.stats.fits.forms import Form
-from overopt.stats.verdicts.curves import fit_curve
+from overopt.stats.verdicts.curves import mean_fit
 
 MARKED = 40
 """Places of a curve up to which each has a marker; those of every step of training have none."""
@@ -114,15 +111,14 @@ def _curve(
         alone = curve.x_K[curve.apart], curve.over_K[curve.apart].mean
         axis.plot(*alone, **style | {"label": "_initial"})
     dense = {"marker": ""} if len(x_K) > MARKED else {}
-    axis.plot(x_K, [interval.mean for interval in over_K], **style | dense)
+    axis.plot(x_K, centers(over_K), **style | dense)
     if one.form is not None and "label" in style and not estimator:
         d_D = np.linspace(0.0, max(curve.x_K), 80)
-        fitted_D = _fitted_mean(one.form, seeds_of(rows), column, d_D)
+        by_seed = [(seed.kl_K, seed.column(column)) for seed in seeds_of(rows)]
+        fitted_D = mean_fit(one.form, by_seed, d_D)
         if fitted_D is not None:
             axis.plot(d_D, fitted_D, color=style["color"], linestyle=":", linewidth=1.0)
-    if all(interval.low is not None for interval in over_K):
-        low, high = [interval.low for interval in over_K], [interval.high for interval in over_K]
-        axis.fill_between(x_K, low, high, color=style["color"], alpha=0.12, linewidth=0)
+    draw_band(axis, x_K, over_K, style["color"])
 
 
 def _has_place(one: Figure, curve: Curve, k: int) -> bool:
@@ -130,20 +126,6 @@ def _has_place(one: Figure, curve: Curve, k: int) -> bool:
     mean = curve.over_K[k].mean
     along = curve.x_K[k] > 0.0 or not one.log_x
     return along and (not one.log_y or (mean is not None and mean > 0.0))
-
-
-def _fitted_mean(form: Form, seeds: Sequence[SeedRows], column: str, d_D: Floats) -> Floats | None:
-    """The mean over seeds of the form fitted to each of them, at some d = sqrt(KL), shape (D,).
-
-    None where one seed allows no fit: a mean over fewer seeds would be another curve.
-    """
-    fitted = []
-    for seed in seeds:
-        try:
-            fitted.append(fit_curve(seed.kl_K, seed.column(column), form).predict(d_D))
-        except ValueError:
-            return None
-    return np.asarray(np.mean(fitted, axis=0), np.float64)
 
 
 def caption(one: Figure, measured: Measured) -> str:

@@ -12,10 +12,8 @@ from overopt.report.verdicts.arms import Beyond, Measured
 from overopt.report.verdicts.redrawn.beyond import BeyondFigure
 from overopt.report.verdicts.shown.canvas import HEIGHT_IN, WIDTH_IN, centers, draw_band
 from overopt.report.verdicts.shown.curves import seeds_of
-from overopt.stats.arrays import Floats
-from overopt.stats.fits.forms import Form
 from overopt.stats.intervals import t_interval
-from overopt.stats.verdicts.curves import fit_curve
+from overopt.stats.verdicts.curves import mean_fit
 
 
 def streams_of(one: BeyondFigure, measured: Measured) -> list[Beyond]:
@@ -45,11 +43,14 @@ def draw(one: BeyondFigure, measured: Measured) -> Canvas:
         label=labels[0],
     )  # fmt: skip
     draw_band(axis, d_K.tolist(), found_K, gold.color)
+    near = [(beyond.kl_nats_K[is_fitted_K], beyond.gold_K[is_fitted_K]) for beyond in streams]
     until = float(d_K[is_fitted_K].max())
     for form, mark, label in zip(one.forms, of_forms, labels[1:], strict=True):
         for low, high, dashes in ((0.0, until, "-"), (until, float(d_K.max()), "--")):
             d_D = np.linspace(low, high, 60)
-            foretold_D = np.mean([_fit(form, one, beyond, d_D) for beyond in streams], axis=0)
+            foretold_D = mean_fit(form, near, d_D)
+            if foretold_D is None:
+                continue
             axis.plot(d_D, foretold_D, color=mark.color, linestyle=dashes, linewidth=1.2,
                       label=label if dashes == "-" else "_beyond")  # fmt: skip
     axis.axhline(0.0, color=FAINT, linewidth=0.6)
@@ -61,18 +62,13 @@ def draw(one: BeyondFigure, measured: Measured) -> Canvas:
     return canvas
 
 
-def _fit(form: Form, one: BeyondFigure, beyond: Beyond, d_D: Floats) -> Floats:
-    """The form fitted to one seed's small n, at some d."""
-    near = beyond.n_K <= one.fitted_up_to
-    return fit_curve(beyond.kl_nats_K[near], beyond.gold_K[near], form).predict(d_D)
-
-
 def caption(one: BeyondFigure, measured: Measured) -> str:
     """What is shown, how far, and over how many seeds."""
     streams = streams_of(one, measured)
     words = (
         f"After {one.of}. Best-of-n up to n = {int(streams[0].n_K[-1]):,}; each form is fitted to "
         f"each seed up to n = {one.fitted_up_to:,} and drawn on, mean over seeds. Mean over "
-        f"{len(streams)} seeds, band: 95 % t interval over seeds."
+        f"{len(streams)} of {len(seeds_of(measured.get(one.arm)))} seeds, band: 95 % t interval "
+        "over seeds. A form that cannot be fitted to one of them is left out."
     )
     return f"{words} {one.note}".strip()

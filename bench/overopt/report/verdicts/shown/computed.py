@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure as Canvas
 
 from overopt.report.figures.levels import label_y, marks_in_order, plain_log_ticks
-from overopt.report.verdicts.redrawn.computed import ComputedFigure
+from overopt.report.verdicts.redrawn.computed import ComputedFigure, ComputedLine
 from overopt.report.verdicts.shown.canvas import HEIGHT_IN, WIDTH_IN, centers, draw_band
 from overopt.stats.intervals import t_interval
 
 
-def draw(one: ComputedFigure) -> Canvas:
-    """Lines and dots, with bands over instances."""
+def draw(one: ComputedFigure, lines: Sequence[ComputedLine]) -> Canvas:
+    """Lines and dots, with bands over instances; what was computed comes in once for both."""
     canvas = Canvas(figsize=(WIDTH_IN, HEIGHT_IN), layout="constrained")
     axis = canvas.subplots()
-    lines = one.lines()
     for line, mark in zip(lines, marks_in_order([line.label for line in lines]), strict=True):
         style: dict[str, Any] = {"color": mark.color, "label": line.label}
         if line.style == "dots":
@@ -40,9 +40,9 @@ def draw(one: ComputedFigure) -> Canvas:
     return canvas
 
 
-def caption(one: ComputedFigure) -> str:
+def caption(one: ComputedFigure, lines: Sequence[ComputedLine]) -> str:
     """What is shown, and over how many instances."""
-    instances = sorted({len(line.y_IL) for line in one.lines() if line.style != "dots"} - {1})
+    instances = sorted({len(line.y_IL) for line in lines if line.style != "dots"} - {1})
     parts = [f"After {one.of}. Computed, without runs."]
     if instances:
         number = " or ".join(map(str, instances))

@@ -58,12 +58,11 @@ def policies_of(x: str, rows: ArmRows, column: str) -> tuple[list[float], list[f
     """x and y of every policy past the initial one, of all seeds, that was measured in both."""
     x_P, y_P = list[float](), list[float]()
     for seed in seeds_of(rows):
-        if x not in seed.columns or column not in seed.columns:
-            continue
-        pair = seed.columns[x], seed.column(column)
-        there = (seed.kl_K > 0.0) & np.isfinite(pair[0]) & np.isfinite(pair[1])
-        x_P += pair[0][there].tolist()
-        y_P += pair[1][there].tolist()
+        if column in seed.columns:
+            x_K, y_K = _places(x, seed, ""), seed.column(column)
+            there = (seed.kl_K > 0.0) & np.isfinite(x_K) & np.isfinite(y_K)
+            x_P += x_K[there].tolist()
+            y_P += y_K[there].tolist()
     return x_P, y_P
 
 
@@ -81,21 +80,7 @@ def _points(x: str, rows: SeedRows, column: str, estimator: str) -> dict[Key, tu
     if column != "kl_nats" and column not in rows.columns:
         return {}
     y_K = rows.column(column)
-    if x == "step":
-        x_K = rows.columns["step"]
-    elif x == "sqrt_forward_kl":
-        forward_K = rows.columns.get("forward_kl_nats", np.full_like(y_K, np.nan))
-        x_K = np.sqrt(forward_K)
-    elif x == "proxy":
-        x_K = rows.columns["proxy_mean"]
-    elif x == "samples":
-        x_K = rows.columns["samples_drawn"]
-    elif x not in ("kl", "sqrt_kl"):
-        x_K = rows.columns.get(x, np.full_like(y_K, np.nan))
-    else:
-        x_K = rows.columns[estimator] if estimator else rows.kl_K
-        x_K = np.where(rows.kl_K == 0.0, 0.0, x_K)
-        x_K = np.sqrt(np.maximum(x_K, 0.0)) if x == "sqrt_kl" else x_K
+    x_K = _places(x, rows, estimator)
     target_K = np.where(rows.kl_K == 0.0, 0.0, rows.target_K)
     knob_K = np.where(np.isnan(target_K), rows.columns["knob_value"], np.nan)
     told_K = rows.columns["knob_value"][rows.kl_K > 0.0]
@@ -104,6 +89,24 @@ def _points(x: str, rows: SeedRows, column: str, estimator: str) -> dict[Key, tu
     ):  # along step: the knob tells no places apart
         knob_K = np.full_like(knob_K, np.nan)
     return _finite("budget", target_K, x_K, y_K) | _finite("knob", knob_K, x_K, y_K)
+
+
+_STORED = {
+    "sqrt_forward_kl": "forward_kl_nats",
+    "proxy": "proxy_mean",
+    "samples": "samples_drawn",
+}
+"""Columns of x axes that do not have their names."""
+
+
+def _places(x: str, rows: SeedRows, estimator: str) -> Floats:
+    """Where the points of a seed lie along an x axis, (K,); NaN where that was not stored."""
+    if x in ("kl", "sqrt_kl"):
+        kl_K = rows.columns[estimator] if estimator else rows.kl_K
+        x_K = np.where(rows.kl_K == 0.0, 0.0, kl_K)
+        return np.asarray(np.sqrt(np.maximum(x_K, 0.0)) if x == "sqrt_kl" else x_K, np.float64)
+    x_K = rows.columns.get(_STORED.get(x, x), np.full_like(rows.kl_K, np.nan))
+    return np.asarray(np.sqrt(x_K) if x == "sqrt_forward_kl" else x_K, np.float64)
 
 
 def _finite(kind: str, key_K: Floats, x_K: Floats, y_K: Floats) -> dict[Key, tuple[float, float]]:

@@ -62,4 +62,5 @@ def draw_figure(one: AnyFigure, measured: Measured) -> tuple[Canvas, str]:
             case BeyondFigure():
                 return beyond.draw(one, measured), beyond.caption(one, measured)
             case ComputedFigure():
-                return computed.draw(one), computed.caption(one)
+                lines = one.lines()
+                return computed.draw(one, lines), computed.caption(one, lines)

@@ -100,8 +100,12 @@ def caption(one: LevelFigure, measured: Measured) -> str:
     lines = lines_of(one, measured)
     seeds = sorted({found.n for line in lines for found in line.found_L})
     missing = [label for label, _ in one.lines if label not in [line.label for line in lines]]
+    asked = sum(len(levels) for _, levels in one.lines)
+    there = sum(len(line.x_L) for line in lines)
     kind = "whiskers" if one.ticks else "bars"
     parts = [f"After {one.of}.", f"Mean over {' or '.join(map(str, seeds))} seeds,"]
     parts += [f"{kind}: 95 % t interval over seeds."]
     parts += [f"Not run: {', '.join(missing)}."] if missing else []
+    if there < asked:
+        parts.append(f"Not measured: {asked - there} of {asked} places.")
     return " ".join([*parts, one.note]).strip()
